@@ -1,0 +1,267 @@
+"""Sentence templates: a sentence with slots, and its dependency tree, written in one line.
+
+    [nsubj {p.full}] was a *{trade} [obl in {town}] .
+
+- A word stands for itself. Its part of speech comes from the lexicon, or is written behind it:
+  ``light/ADJ``, or with lemma and sense, ``bats/NOUN/bat/bat.animal``.
+- ``{slot.form}`` is filled when the sentence is written. ``{slot:class}`` draws from a class of the
+  lexicon unless the writer is given the slot; ``{b:animal!a}`` draws one that differs from slot a;
+  ``{b.plural:animal}`` draws and inflects. ``{slot.form^}`` starts with a capital.
+- ``[relation ...]`` is a phrase that hangs on the head of the phrase around it.
+- In each phrase one word is the head: the one marked ``*``, or the only content word. Function
+  words hang on it, with the relation that follows from their part of speech (Universal
+  Dependencies: det, case, aux, cop, mark, cc, punct, advmod, amod, nummod, nmod:poss).
+- ``a`` before a slot becomes ``an`` where the filler asks for it.
+"""
+
+import re
+
+from minibert.world.words import Form
+
+SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(\^)?(?::(\w+))?(?:!(\w+(?:,\w+)*))?\}$")
+GLUED = {".", ",", "?", "!", ":", ";", "'s", "'", "n't", "'m", "'re", "'ll", "'ve", "'d", ")"}
+RELATION = {
+    "DET": "det",
+    "ADP": "case",
+    "ADJ": "amod",
+    "NUM": "nummod",
+    "SCONJ": "mark",
+    "CCONJ": "cc",
+    "PUNCT": "punct",
+    "ADV": "advmod",
+    "INTJ": "discourse",
+}
+PARTICLE = {"to": "mark", "'s": "case", "'": "case", "not": "advmod", "n't": "advmod"}
+CONTENT = {"NOUN", "PROPN", "VERB", "PRON"}
+
+
+class Slot:
+    """A place to fill: which slot, which form, and where to draw from if it is not given."""
+
+    __slots__ = ("name", "form", "capital", "cls", "unlike")
+
+    def __init__(self, text):
+        match = SLOT.match(text)
+        if not match:
+            raise ValueError(f"cannot read the slot {text!r}; expected {{name.form:class!other}}")
+        self.name, form, capital, self.cls, unlike = match.groups()
+        self.form = form or "base"
+        self.capital = bool(capital)
+        self.unlike = tuple(unlike.split(",")) if unlike else ()
+
+
+class Template:
+    """One compiled template; ``text`` writes it, ``gold`` annotates it (lazily, when asked)."""
+
+    __slots__ = (
+        "source",
+        "leaves",
+        "parents",
+        "relations",
+        "roots",
+        "slots",
+        "n",
+        "parts",
+        "draws",
+    )
+
+    def __init__(self, source, lookup):
+        """``lookup(word)`` gives the Form of a literal word, or raises ValueError."""
+        self.source = source
+        self.leaves = []  # Form, Slot, or "a" (an article that waits for its slot)
+        self.parents, self.relations = [], []  # of each leaf; relation None: from its POS
+        try:
+            self.roots = _Parser(self, lookup).parse(source.replace("]", " ] ").split())
+        except ValueError as error:
+            raise ValueError(f"template {source!r}: {error}") from None
+        self.slots = [leaf for leaf in self.leaves if isinstance(leaf, Slot)]
+        self.draws = [slot for slot in self.slots if slot.cls]
+        self.n = len(self.leaves) - len(self.slots)
+        self.parts = _spaced(self.leaves)
+
+    def text(self, forms, capital=True):
+        """The sentence, spaced; ``forms`` has one Form for each slot, in order."""
+        out = []
+        waiting = iter(forms)
+        for before, part in self.parts:
+            if before:
+                out.append(before)
+            if part.__class__ is str:
+                out.append(part)
+            elif part is ARTICLE:
+                out.append(None)  # becomes a or an with the next form
+            else:
+                form = next(waiting)
+                text = form.text
+                if len(out) > 1 and out[-2] is None:
+                    out[-2] = form.an
+                out.append(text[0].upper() + text[1:] if part.capital else text)
+        text = "".join(out)
+        if not capital:
+            return text
+        first = 1 if text[0] == '"' else 0
+        return text[:first] + text[first].upper() + text[first + 1 :]
+
+    def gold(self, forms, capital=True):
+        """Columns over tokens: tokens, pos, lemma, head (-1: root), relation, sense, entity."""
+        waiting = iter(forms)
+        filled, starts, at = [], [], 0
+        for leaf in self.leaves:
+            form = next(waiting) if isinstance(leaf, Slot) else leaf
+            filled.append(form)
+            starts.append(at)
+            at += 1 if form is ARTICLE else form.n
+        for i, form in enumerate(filled):
+            if form is ARTICLE:
+                filled[i] = Form(filled[i + 1].an, "DET", "a")
+        root_of = [start + form.heads.index(-1) for start, form in zip(starts, filled, strict=True)]
+        columns = {name: [] for name in COLUMNS}
+        for i, form in enumerate(filled):
+            leaf, parent = self.leaves[i], self.parents[i]
+            tokens = list(form.tokens)
+            if isinstance(leaf, Slot) and leaf.capital:
+                tokens[0] = tokens[0][0].upper() + tokens[0][1:]
+            columns["tokens"] += tokens
+            columns["pos"] += form.pos
+            columns["lemma"] += form.lemma
+            columns["sense"] += form.sense
+            columns["entity"] += form.entity
+            for j in range(form.n):
+                if form.heads[j] >= 0:
+                    columns["head"].append(starts[i] + form.heads[j])
+                    columns["relation"].append(form.relation[j])
+                else:
+                    columns["head"].append(-1 if parent < 0 else root_of[parent])
+                    columns["relation"].append(self._relation(i, form, filled))
+        if capital:
+            first = 1 if columns["tokens"][0] == '"' else 0
+            word = columns["tokens"][first]
+            columns["tokens"][first] = word[0].upper() + word[1:]
+        return columns
+
+    def _relation(self, i, form, filled):
+        if self.relations[i] is not None:
+            return self.relations[i]
+        pos = form.pos[form.heads.index(-1)]
+        word = form.lemma[0]
+        if pos == "AUX":
+            head = filled[self.parents[i]]
+            verbal = head.pos[head.heads.index(-1)] in ("VERB", "AUX")
+            return "cop" if word == "be" and not verbal else "aux"
+        if pos == "PART":
+            return PARTICLE.get(form.tokens[0].lower(), "advmod")
+        if pos == "PRON":
+            return "nmod:poss"
+        if pos not in RELATION:
+            raise ValueError(
+                f"template {self.source!r}: {form.text!r} ({pos}) needs a bracket with its relation"
+            )
+        return RELATION[pos]
+
+
+COLUMNS = ("tokens", "pos", "lemma", "head", "relation", "sense", "entity")
+ARTICLE = object()
+
+
+class _Parser:
+    """Reads the bracket notation into a template's leaves, parents and relations."""
+
+    def __init__(self, template, lookup):
+        self.template, self.lookup = template, lookup
+
+    def parse(self, words):
+        self.words, self.at = words, 0
+        root = self.phrase(None, closing=False)
+        return root
+
+    def phrase(self, relation, closing=True):
+        """Read one phrase; returns the index of its head leaf."""
+        template = self.template
+        direct, inner, starred = [], [], None
+        while True:
+            if self.at == len(self.words):
+                if closing:
+                    raise ValueError(f"the phrase [{relation} is not closed")
+                break
+            word = self.words[self.at]
+            self.at += 1
+            if word == "]":
+                if not closing:
+                    raise ValueError("there is a ] without its [")
+                break
+            if word.startswith("["):
+                if len(word) == 1:
+                    raise ValueError("a [ needs a relation right behind it, such as [nsubj")
+                inner.append(self.phrase(word[1:]))
+                continue
+            star = word.startswith("*") and len(word) > 1
+            template.leaves.append(self.leaf(word[1:] if star else word))
+            template.parents.append(-1)
+            template.relations.append(None)
+            index = len(template.leaves) - 1
+            direct.append(index)
+            if star:
+                if starred is not None:
+                    raise ValueError(f"two heads are marked * in the phrase [{relation}")
+                starred = index
+        head = starred if starred is not None else self.only_content(direct, relation)
+        for i in direct:
+            if i != head:
+                template.parents[i] = head
+        for i in inner:
+            template.parents[i] = head
+        template.parents[head] = -1
+        template.relations[head] = relation or "root"
+        return head
+
+    def leaf(self, word):
+        if word.startswith("{"):
+            return Slot(word)
+        if word in ("a", "A") and self.next_is_slot():
+            return ARTICLE
+        if "/" in word and len(word) > 1:
+            text, pos, *more = word.split("/")
+            lemma = more[0] if more else text.lower()
+            return Form(text, pos, lemma, more[1] if len(more) > 1 else "")
+        return self.lookup(word)
+
+    def next_is_slot(self):
+        rest = [w for w in self.words[self.at :] if not w.startswith("[")]
+        return bool(rest) and rest[0].lstrip("*").startswith("{")
+
+    def only_content(self, direct, relation):
+        leaves = self.template.leaves
+        content = [
+            i
+            for i in direct
+            if isinstance(leaves[i], Slot)
+            or (isinstance(leaves[i], Form) and leaves[i].pos[-1] in CONTENT)
+        ]
+        if len(content) != 1 and len(direct) == 1:
+            return direct[0]
+        if len(content) != 1:
+            words = [getattr(leaves[i], "text", getattr(leaves[i], "name", "a")) for i in direct]
+            raise ValueError(
+                f"the phrase [{relation or 'root'} needs one head, mark it with *: {' '.join(words)}"
+            )
+        return content[0]
+
+
+def _spaced(leaves):
+    """(space before, part) for each leaf; neighbouring literals are joined into one string."""
+    parts, quotes, glue_next = [], 0, True
+    for leaf in leaves:
+        word = leaf.text if isinstance(leaf, Form) else None
+        space = "" if glue_next or word in GLUED else " "
+        glue_next = False
+        if word == '"':
+            quotes += 1
+            space = "" if quotes % 2 == 0 or not parts else " "
+            glue_next = quotes % 2 == 1
+        elif word == "(":
+            glue_next = True
+        if word is not None and parts and isinstance(parts[-1][1], str):
+            parts[-1] = (parts[-1][0], parts[-1][1] + space + word)
+        else:
+            parts.append((space, leaf if word is None else word))
+    return parts

@@ -1,0 +1,170 @@
+"""The writer: every random choice of a document passes through it, with its log-probability.
+
+The floor is exact because of one rule: **every choice shows in the text**. No two sequences of
+choices give the same document, so the probability of a text is the product of the probabilities
+of its choices. ``minibert.world.exact`` holds the kinds of text to that rule.
+"""
+
+from minibert.world.words import Choice, Filler, Form
+
+
+class Group:
+    """Templates to choose among; written one a line, with an optional weight in front: ``3| ...``."""
+
+    def __init__(self, lexicon, text):
+        sources, weights = [], []
+        for line in text.strip().splitlines():
+            line = line.strip()
+            if not line or line.startswith("#"):
+                continue
+            head, bar, rest = line.partition("|")
+            weighted = bar and head.strip().isdigit()
+            weights.append(int(head) if weighted else 1)
+            sources.append(rest.strip() if weighted else line)
+        self.choice = Choice([lexicon.template(source) for source in sources], weights)
+
+
+class Phrase:
+    """A template filled inside a larger sentence; it is its own only form."""
+
+    def __init__(self, template, forms, fillers):
+        self.template, self.filled, self.fillers = template, forms, fillers
+        self.text = template.text(forms, capital=False)
+        self.n = template.n + sum(form.n for form in forms)
+        self.forms = {"base": self}
+        self._gold = None
+
+    def __getattr__(self, name):
+        if name == "an":
+            return Form(self.text.split()[0], "DET").an
+        if name not in ("tokens", "pos", "lemma", "heads", "relation", "sense", "entity"):
+            raise AttributeError(name)
+        if self._gold is None:
+            gold = self.template.gold(self.filled, capital=False)
+            gold["heads"] = gold.pop("head")
+            gold["relation"] = [
+                "" if head < 0 else relation
+                for head, relation in zip(gold["heads"], gold["relation"], strict=True)
+            ]
+            self._gold = {key: tuple(value) for key, value in gold.items()}
+        return self._gold[name]
+
+
+class Number(Filler):
+    """A number, written in digits (``base``) and, to twelve, in words (``word``)."""
+
+    WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+
+    def __init__(self, value, text=None):
+        text = text or str(value)
+        forms = {"base": Form(text, "NUM")}
+        if isinstance(value, int) and 0 <= value < len(self.WORDS):
+            forms["word"] = Form(self.WORDS[value], "NUM")
+        super().__init__(text, forms)
+        self.value = value
+
+
+class Writer:
+    """Writes one document: draws, says sentences, and adds up the log-probability."""
+
+    def __init__(self, world, random):
+        """``random()`` gives uniform floats in [0, 1); nothing else is ever drawn from it."""
+        self.world, self.random = world, random
+        self.lexicon = world.lexicon
+        self.log_prob, self.tokens = 0.0, 0
+        self.sentences, self.facts, self.topic = [], [], ""
+
+    # Choices. Each adds its log-probability; each must show in the text.
+
+    def pick(self, choice, without=()):
+        """One item of a Choice or of a list (uniform); ``without`` are items left out."""
+        if not isinstance(choice, Choice):
+            choice = Choice(choice)
+        if without:
+            places = sorted({choice.index[id(x)] for x in without if id(x) in choice.index})
+            if places:
+                return choice.items[self.choose_without(choice, places)]
+        return choice.items[self.choose(choice)]
+
+    def word(self, cls, without=()):
+        """A lexeme of a class of the lexicon."""
+        return self.pick(self.lexicon[cls], without)
+
+    def chance(self, percent):
+        """True in ``percent`` of 100 cases."""
+        return self.pick(_percent(percent))
+
+    def number(self, low, high):
+        """A whole number from low to high, all equally likely, as something that fills a slot."""
+        return self.pick(_numbers(low, high))
+
+    def choose(self, choice):
+        """The index of a draw from a Choice."""
+        if len(choice.items) == 1:
+            return 0
+        i = choice.find(self.random())
+        self.log_prob += choice.logs[i]
+        return i
+
+    def choose_without(self, choice, places):
+        i, logp = choice.find_without(self.random(), places)
+        self.log_prob += logp
+        return i
+
+    # Sentences.
+
+    def say(self, templates, **slots):
+        """Write a sentence from a Group (one template is drawn); returns its slots, filled."""
+        template, forms, fillers = self._fill(templates, slots)
+        self.sentences.append((template, forms, fillers))
+        self.tokens += template.n + sum([form.n for form in forms]) + 1
+        return fillers
+
+    def phrase(self, templates, **slots):
+        """A phrase from a Group, to fill a slot of a sentence or of another phrase."""
+        return Phrase(*self._fill(templates, slots))
+
+    def fact(self, subject, relation, value):
+        """Note that the document states this fact."""
+        self.facts.append((str(subject), relation, str(value)))
+
+    def _fill(self, templates, slots):
+        template = self.pick_template(templates.choice)
+        for slot in template.draws:
+            if slot.name not in slots:
+                slots[slot.name] = self.pick_slot(slot, slots)
+        try:
+            forms = [slots[slot.name].forms[slot.form] for slot in template.slots]
+        except KeyError as error:
+            raise ValueError(
+                f"template {template.source!r} cannot be filled: {error} is missing "
+                f"from { ({name: getattr(f, 'forms', f) for name, f in slots.items()}) }"
+            ) from None
+        return template, forms, slots
+
+    def pick_template(self, choice):
+        return choice.items[self.choose(choice)]
+
+    def pick_slot(self, slot, slots):
+        return self.pick(self.lexicon[slot.cls], [slots[name] for name in slot.unlike])
+
+
+_cache = {}
+
+
+def _percent(percent):
+    if percent not in _cache:
+        _cache[percent] = Choice([True, False], [percent, 100 - percent])
+    return _cache[percent]
+
+
+def _numbers(low, high):
+    if (low, high) not in _cache:
+        _cache[low, high] = Choice([_number(value) for value in range(low, high + 1)])
+    return _cache[low, high]
+
+
+def _number(value):
+    if value not in _cache:
+        _cache[value] = Number(value)
+    return _cache[value]
