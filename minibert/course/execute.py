@@ -1,0 +1,107 @@
+"""Running a notebook in a fresh kernel of this very Python, and cleaning what it shows."""
+
+import copy
+import os
+import re
+import tempfile
+
+import ipykernel.kernelspec
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+LIMIT = 1_000_000  # bytes of a notebook file, outputs included
+WIDGET = "application/vnd.jupyter.widget-view+json"
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class ExecutionError(RuntimeError):
+    """A cell failed or took too long; the message names the notebook, the cell and the cause."""
+
+
+class OwnKernel(KernelSpecManager):
+    """Every kernel is this interpreter's, whatever kernels are installed for the user."""
+
+    def get_kernel_spec(self, kernel_name):
+        """The running interpreter's own kernel."""
+        return self.kernel_spec_class(
+            resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
+        )
+
+
+def execute(notebook, folder, name, timeout=600):
+    """Run ``notebook`` in place, in ``folder``; gives its cleaned outputs to its cells.
+
+    ``timeout`` is for one cell, in seconds. The learner's own folder is not touched. Raises
+    ExecutionError.
+    """
+    metadata = copy.deepcopy(notebook.metadata)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        startup_timeout=120,
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.create_kernel_manager()
+    client.km.kernel_spec_manager = OwnKernel()
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "MINIBERT_HOME": home, "PYTHONHASHSEED": "0"}
+        try:
+            client.execute(env=environment)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            raise ExecutionError(f"{name}: {failure(notebook, error)}") from error
+    notebook.metadata = metadata  # the kernel adds its versions, which would change every build
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = cleaned(cell.outputs)
+    return notebook
+
+
+def failure(notebook, error):
+    """Which cell failed, and how: the code, then the last lines of the traceback."""
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = ANSI.sub("", "\n".join(output.traceback)).splitlines()
+                return f"cell {number + 1} ({cell.id}) failed:\n" + "\n".join(trace[-25:])
+    return ANSI.sub("", str(error))
+
+
+def cleaned(outputs):
+    """Outputs as they are stored: no stderr (progress bars, warnings) and no live widgets.
+
+    A widget's still first frame, where it has one, stays; random model ids and timestamps go.
+    """
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            continue
+        if WIDGET in output.get("data", {}):
+            del output.data[WIDGET]
+            if set(output.data) <= {"text/plain"}:
+                continue
+        output.get("metadata", {}).pop("widgets", None)
+        if output.output_type == "stream":
+            output.text = without_overwritten(output.text)
+        kept.append(output)
+    return kept
+
+
+def without_overwritten(text):
+    """A stream's text as a terminal would leave it: what a carriage return overwrote is gone."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+
+
+def too_big(notebook, size):
+    """None, or a sentence naming the biggest outputs of a notebook file of ``size`` bytes."""
+    if size <= LIMIT:
+        return None
+    sizes = [(len(str(cell.get("outputs", ""))), cell.id) for cell in notebook.cells]
+    biggest = sorted(sizes, reverse=True)[:3]
+    listed = ", ".join(f"{cell_id} ({bytes_ / 1000:.0f} kB)" for bytes_, cell_id in biggest)
+    return f"{size / 1e6:.2f} MB, over {LIMIT / 1e6:.0f} MB; the biggest outputs: {listed}"

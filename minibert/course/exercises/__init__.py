@@ -1,0 +1,1 @@
+"""The declarations of the exercises and quizzes: one file a chapter."""

@@ -1,0 +1,85 @@
+"""``hint``, ``solution`` and ``quiz``: help that a learner asks for, a little at a time."""
+
+from collections import Counter
+
+from minibert.course.exercise import Exercise, Quiz, find, solution_text
+from minibert.course.present import marked_up, say
+
+_GIVEN = Counter()  # exercise id -> hints given so far in this kernel
+
+
+def hint(exercise_id, number=None):
+    """Show the next hint of an exercise, or hint ``number`` (from 1). Never raises."""
+    exercise = _look_up(exercise_id, Exercise)
+    if exercise is None:
+        return
+    asked = number or _GIVEN[exercise_id] + 1
+    if not 1 <= asked <= len(exercise.hints):
+        last = f'There are {len(exercise.hints)} hints; `mb.course.solution("{exercise_id}")` '
+        say("hint", exercise.title, last + "shows the whole answer.")
+        return
+    _GIVEN[exercise_id] = max(_GIVEN[exercise_id], asked)
+    title = f"{exercise.title} ({asked} of {len(exercise.hints)})"
+    say("hint", title, exercise.hints[asked - 1])
+
+
+def solution(exercise_id):
+    """Show one solution of an exercise. Never raises."""
+    exercise = _look_up(exercise_id, Exercise)
+    if exercise is None:
+        return
+    try:
+        say("solution", exercise.title, code=solution_text(exercise_id))
+    except FileNotFoundError as error:
+        say("note", exercise.title, str(error))
+
+
+def quiz(quiz_id):
+    """Ask a quiz with buttons; each choice, when clicked, says why it is right or wrong.
+
+    Without ipywidgets the question and its choices are printed.
+    """
+    item = _look_up(quiz_id, Quiz)
+    if item is None:
+        return
+    try:
+        from IPython.display import display
+
+        display(_buttons(item))
+    except ImportError:
+        lines = [f"{letter}. {choice.text}" for letter, choice in lettered(item)]
+        say("note", item.question, "\n".join(lines))
+
+
+def lettered(item):
+    """Pairs of ("A", choice), ("B", choice) ..."""
+    return [(chr(ord("A") + i), choice) for i, choice in enumerate(item.choices)]
+
+
+def verdict(choice):
+    """The word before an explanation."""
+    return "✓ Right." if choice.right else "✗ No."
+
+
+def _buttons(item):
+    import ipywidgets as widgets
+
+    answer = widgets.HTML()
+    rows = [widgets.HTML(f"<b>{marked_up(item.question)}</b>")]
+    for letter, choice in lettered(item):
+        button = widgets.Button(description=letter, layout=widgets.Layout(width="3em"))
+        button.on_click(lambda _, letter=letter, choice=choice: _explain(answer, letter, choice))
+        rows.append(widgets.HBox([button, widgets.HTML(marked_up(choice.text))]))
+    return widgets.VBox([*rows, answer])
+
+
+def _explain(answer, letter, choice):
+    answer.value = f"<b>{letter}. {verdict(choice)}</b> {marked_up(choice.why)}"
+
+
+def _look_up(item_id, kind):
+    try:
+        return find(item_id, kind)
+    except ValueError as error:
+        say("note", str(item_id), str(error))
+        return None

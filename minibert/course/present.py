@@ -1,0 +1,51 @@
+"""Short messages to the learner: as plain text everywhere, as a coloured box in a notebook.
+
+The box is built from escaped text alone, so that nothing that a learner types, and no message of
+an exception, is ever read as HTML.
+"""
+
+import html
+import re
+import sys
+
+STYLES = {  # state -> (mark, the word that tells it apart without colour, colour)
+    "right": ("✓", "Right", "#1b7837"),
+    "wrong": ("✗", "Wrong", "#b2182b"),
+    "crashed": ("!", "It stopped with an error", "#b2182b"),
+    "not yet": ("…", "Not yet", "#5e5e5e"),
+    "hint": ("?", "Hint", "#2166ac"),
+    "solution": ("=", "Solution", "#2166ac"),
+    "note": ("i", "Note", "#5e5e5e"),
+}
+
+
+def say(state, title, message="", code=None):
+    """Show one message: ``title`` after the state's word, ``message`` below, ``code`` as a listing.
+
+    Backticks in ``message`` mark code.
+    """
+    mark, word, colour = STYLES[state]
+    heading = " · ".join(part for part in (word, title) if part)
+    text = "\n".join(part for part in (f"{mark} {heading}", message, code) if part)
+    body = f"<b>{html.escape(mark)} {html.escape(heading)}</b>"
+    if message:
+        body += "<br>" + marked_up(message)
+    if code:
+        body += f"<pre>{html.escape(code)}</pre>"
+    style = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0"
+    show(text, f'<div style="{style}">{body}</div>')
+
+
+def marked_up(message):
+    """Escaped HTML of a plain message: `code` in backticks, line breaks kept."""
+    escaped = html.escape(message)
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped).replace("\n", "<br>")
+
+
+def show(text, rich=None, kind="text/html"):
+    """Display ``text`` with its rich form in a notebook; print it anywhere else."""
+    ipython = sys.modules.get("IPython")
+    if rich is None or ipython is None or ipython.get_ipython() is None:
+        print(text)
+        return
+    ipython.display.display({"text/plain": text, kind: rich}, raw=True)
