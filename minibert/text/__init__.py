@@ -1,0 +1,28 @@
+"""Text: tokens, vocabularies, batches, and real data sets."""
+
+from importlib import import_module
+
+_HOME = {  # public name -> module that defines it
+    "tokenise": "tokens",
+    "detokenise": "tokens",
+    "Vocab": "vocab",
+    "Batches": "batches",
+    "ArrayBatches": "batches",
+    "PaddedBatches": "batches",
+    "BPTTBatches": "batches",
+    "load": "datasets",
+    "datasets": "datasets",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'minibert.text' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

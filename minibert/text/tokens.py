@@ -1,0 +1,73 @@
+"""Words out of text, and text out of words.
+
+The conventions are the Penn Treebank's: punctuation and English clitics are tokens of their own
+(``do n't``, ``Anna 's``, ``they 'll``), hyphenated words and numbers are one (``3-1``, ``1,200``,
+``7.30``), so are ``Mr.`` and ``U.S.``. Different from the Treebank: quotes stay as they are typed,
+and ``cannot`` is one word, so that text and tokens give each other back.
+"""
+
+import re
+
+_CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"
+_NOT = r"(?i:n['’]t)(?!\w|-\w)"
+
+# No token holds white space, and none depends on what lies beyond it. A chunk between two spaces
+# therefore always gives the same tokens: encoding a corpus looks at each distinct chunk only once.
+_TOKEN = re.compile(
+    rf"""
+      [A-Za-z]++(?![-'’.\w])                       # a plain word: most of the text
+    | (?:Mr|Mrs|Ms|Dr|St|Prof)\.                   # titles
+    | (?:[A-Za-z]\.){{2,}}                         # U.S.  p.m.
+    | <\w+>                                        # <unk> and its kind
+    | {_NOT} | {_CLITIC}
+    | \w+(?={_NOT})                                # do + n't
+    | \w+(?:[.,:/](?<=\d.)\d+)*+(?:-\w+|(?!{_CLITIC})['’]\w+)*   # 1,200  lady's-maid  o'clock
+    | \.{{2,}} | -{{2,}} | [^\w\s]                 # ...  --  and any other sign alone
+    """,
+    re.VERBOSE,
+)
+
+_ATTACHED_LEFT = re.compile(rf"[,.;:!?%)\]}}”’'…]|\.\.+|{_NOT}|{_CLITIC}")
+_ATTACHED_RIGHT = frozenset("([{$£€#“‘")
+_ATTACHED_BOTH = frozenset(("—", "--", "/"))
+
+
+def tokenise(text):
+    """Split ``text`` into a list of tokens, cased as they stand.
+
+    >>> tokenise('Anna\\'s dog doesn\\'t bark at 7.30, "ever".')
+    ['Anna', "'s", 'dog', 'does', "n't", 'bark', 'at', '7.30', ',', '"', 'ever', '"', '.']
+
+    Every character that is not white space is in exactly one token, in order.
+    """
+    return _TOKEN.findall(text)
+
+
+def spans(text):
+    """The tokens of ``text`` as pairs (start, end) of character positions."""
+    return [match.span() for match in _TOKEN.finditer(text)]
+
+
+def detokenise(tokens):
+    """Join tokens as people write: the inverse of `tokenise` on well-formed prose.
+
+    Straight double quotes open and close in turn; a lone ``'`` belongs to the word before it.
+
+    >>> detokenise(["She", "said", ",", '"', "I", "do", "n't", '"', "."])
+    'She said, "I don\\'t".'
+    """
+    tokens = list(tokens)
+    pieces, quoted, glue = [], False, True  # glue: no space before the next token
+    for i, token in enumerate(tokens):
+        if token == '"':
+            opens = not quoted and (i == 0 or i < len(tokens) - 1)
+            quoted = opens
+        elif token == "'":
+            opens = i == 0
+        else:
+            opens = token in _ATTACHED_RIGHT
+        joined = token in _ATTACHED_BOTH
+        left = joined or (not opens and (token == '"' or _ATTACHED_LEFT.fullmatch(token)))
+        pieces.append(token if glue or left else " " + token)
+        glue = joined or opens
+    return "".join(pieces)
