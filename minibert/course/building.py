@@ -9,7 +9,7 @@ import nbformat
 from minibert.course.execute import execute, too_big
 from minibert.course.exercise import solution_file
 from minibert.course.notebook import SourceError, build, solutions
-from minibert.course.paths import write_atomically
+from minibert.course.paths import write_text
 
 KINDS = ("unsolved", "solved")
 
@@ -56,7 +56,7 @@ def make(chapter, run=True, timeout=600):
     pair = dict(zip(KINDS, build(chapter.source, chapter.root), strict=True))
     store = solution_file(chapter.source.name[:2])
     texts = json.dumps(solutions(pair["solved"]), indent=1, sort_keys=True, ensure_ascii=False)
-    write_atomically(store, texts + "\n")
+    write_text(store, texts + "\n")
     yield store
     for kind, notebook in pair.items():
         path = getattr(chapter, kind)
@@ -69,7 +69,7 @@ def make(chapter, run=True, timeout=600):
         problem = too_big(notebook, len(text.encode()))
         if problem:
             raise SourceError(f"{path.name} ({kind}): {problem}.")
-        write_atomically(path, text)
+        write_text(path, text)
         yield path
 
 

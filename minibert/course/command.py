@@ -1,4 +1,4 @@
-"""``minibert course``: build the notebooks from their sources, or check that they agree."""
+"""``minibert course``: build the notebooks from their sources, and measure their findings."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,21 @@ def add_arguments(parser):
     build.add_argument("--execute", action="store_true", help="run them and store the outputs")
     build.add_argument("--timeout", type=int, default=600, help="seconds that one cell may take")
     build.add_argument("--check", action="store_true", help="only say where they differ")
+    findings = actions.add_parser("findings", help="run a chapter's full experiments")
+    findings.add_argument("chapter", help="two digits, such as 01")
+    findings.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
+    findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of them only")
+    findings.add_argument("--fresh", action="store_true", help="measure again what is there")
+    findings.add_argument("--smoke", action="store_true", help="a quick rehearsal; writes nothing")
 
 
 def run(args):
     """Carry out one action; gives the exit status. Raises ValueError or FileNotFoundError."""
+    return build(args) if args.action == "build" else findings(args)
+
+
+def build(args):
+    """Make the notebooks, or only compare them; 1 when they differ or a cell fails."""
     from minibert.course.building import differences, make, sources
     from minibert.course.execute import ExecutionError
 
@@ -36,4 +47,16 @@ def run(args):
     except ExecutionError as error:  # several lines: the cell's own traceback
         print(f"minibert course: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def findings(args):
+    """Measure a chapter's findings, or rehearse that."""
+    from minibert.course.measure import measure, rehearse
+
+    if args.smoke:
+        rehearse(args.chapter)
+    else:
+        path = measure(args.chapter, args.seeds, args.only, args.fresh)
+        print(f"written: {path.parent.name}/{path.name}")
     return 0

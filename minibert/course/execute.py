@@ -74,7 +74,8 @@ def failure(notebook, error):
 def cleaned(outputs):
     """Outputs as they are stored: no stderr (progress bars, warnings) and no live widgets.
 
-    A widget's still first frame, where it has one, stays; random model ids and timestamps go.
+    A widget's still first frame, where it has one, stays; random model ids go. A picture that an
+    output holds twice, as PNG and inside HTML, is stored once.
     """
     kept = []
     for output in outputs:
@@ -84,11 +85,18 @@ def cleaned(outputs):
             del output.data[WIDGET]
             if set(output.data) <= {"text/plain"}:
                 continue
-        output.get("metadata", {}).pop("widgets", None)
+        if "image/png" in output.get("data", {}) and _repeats_picture(output.data):
+            del output.data["text/html"]
         if output.output_type == "stream":
             output.text = without_overwritten(output.text)
         kept.append(output)
     return kept
+
+
+def _repeats_picture(data):
+    """True when the HTML of an output only wraps its PNG: its alt text is in the metadata too."""
+    html = data.get("text/html", "")
+    return "<figcaption" not in html and data["image/png"].strip() in html
 
 
 def without_overwritten(text):

@@ -1,14 +1,10 @@
-"""Where things lie: the learner's own folder, and the chapters."""
+"""Where the chapters lie."""
 
-import os
 from pathlib import Path
 
+from minibert.files import atomic
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def learner_folder():
-    """The learner's data folder: ``MINIBERT_HOME`` or ``~/.minibert``; it may not exist yet."""
-    return Path(os.environ.get("MINIBERT_HOME") or Path.home() / ".minibert").expanduser()
 
 
 def chapters_folder(start=None):
@@ -29,13 +25,7 @@ def chapters_folder(start=None):
     )
 
 
-def write_atomically(path, text):
-    """Write ``text`` (UTF-8) so that a reader finds the old file or the new one, never half."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def write_text(path, text):
+    """Write ``text`` so that a reader finds the old file or the new one, never half of it."""
+    with atomic(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)

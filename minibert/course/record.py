@@ -1,17 +1,17 @@
 """The learner's progress: one small JSON file that survives restarts, crashes and two kernels."""
 
 import json
-import sys
 import time
 
 from filelock import FileLock, Timeout
 
-from minibert.course.paths import learner_folder, write_atomically
+from minibert.course.paths import write_text
+from minibert.files import home
 
 
 def file():
     """The path of the progress file."""
-    return learner_folder() / "progress.json"
+    return home() / "progress.json"
 
 
 def read():
@@ -40,15 +40,16 @@ def remember(outcome):
     An exercise once right stays right. Two kernels take turns by a lock file beside it.
     """
     try:
-        learner_folder().mkdir(parents=True, exist_ok=True)
+        home().mkdir(parents=True, exist_ok=True)
         with FileLock(str(file()) + ".lock", timeout=10):
             entries = read()
             entries[outcome.id] = merged(entries.get(outcome.id, {}), outcome)
             text = json.dumps({"version": 1, "exercises": entries}, indent=1, sort_keys=True)
-            write_atomically(file(), text + "\n")
-    except (OSError, Timeout) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        print(f"(Your progress could not be saved: {reason}.)", file=sys.stdout)
+            write_text(file(), text + "\n")
+    except Timeout:
+        print("(Your progress was not saved: another notebook holds its file.)")
+    except OSError as error:
+        print(f"(Your progress was not saved: {error})")
 
 
 def merged(entry, outcome):
