@@ -20,7 +20,8 @@ CODE_STUB = "# YOUR CODE HERE"
 TEXT_STUB = "*Double-click here and write your answer.*"
 HEAD = ("title", "question", "minutes", "seconds", "memory_mb", "needs", "papers")
 CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
-SOLUTION = re.compile(r"^.*### (?:BEGIN|END) SOLUTION.*\n?", re.MULTILINE)
+SOLUTION = re.compile(r"^.*\b(?:BEGIN|END) SOLUTION\b.*\n?", re.MULTILINE)
+HEADING = re.compile(r"^```.*?^```|^#+ ([^\n]+)$", re.MULTILINE | re.DOTALL)  # none in a listing
 WIDTH = 25  # lines in a cell
 
 
@@ -66,7 +67,10 @@ def build(path, chapters):
             raise SourceError(f"{path.name}, cell {number + 1}: {error}") from error
     _mark_exercises(solved, path.name)
     _give_ids(solved, chapter)
-    unsolved = cleared(solved)
+    try:
+        unsolved = cleared(solved)
+    except RuntimeError as error:  # a solution region that is nested, or has no end
+        raise SourceError(f"{path.name}: {error}.") from error
     _verify(unsolved, solved, path.name)
     return unsolved, solved
 
@@ -93,7 +97,7 @@ def _mark_exercises(notebook, name):
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
-        if "### BEGIN SOLUTION" in cell.source:
+        if "BEGIN SOLUTION" in cell.source:
             waiting.append(cell)
         checked = CHECK.findall(cell.source)
         if not checked:
@@ -109,7 +113,11 @@ def _mark_exercises(notebook, name):
             problem = "is checked twice" if exercise_id in seen else "has no solution cell above"
             raise SourceError(f"{where}: {exercise_id} {problem}.")
         seen.add(exercise_id)
-        _mark(cell, exercise_id, find(exercise_id).points, grade=True, solution=False)
+        try:
+            points = find(exercise_id).points
+        except ValueError as error:
+            raise SourceError(f"{where}: {error}") from error
+        _mark(cell, exercise_id, points, grade=True, solution=False)
         for i, solution in enumerate(waiting):
             _mark(solution, f"{exercise_id}-solution-{i + 1}", None, grade=False, solution=True)
         waiting = []
@@ -142,9 +150,9 @@ def _give_ids(notebook, chapter):
     """Ids from the chapter, the nearest heading and the place below it: stable under edits."""
     seen, slug, place = {}, "head", 0
     for cell in notebook.cells:
-        heading = re.search(r"^#+ (.+)$", cell.source, re.MULTILINE)
-        if cell.cell_type == "markdown" and heading:
-            slug = _slug(heading[1])
+        headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else ()
+        if headings := [heading for heading in headings if heading]:
+            slug = _slug(headings[-1])
             seen[slug] = seen.get(slug, 0) + 1
             slug = slug if seen[slug] == 1 else f"{slug}-again{seen[slug]}"
             place = 0

@@ -1,0 +1,61 @@
+"""What all tests share: no network, a folder of their own, and reasons where one is skipped."""
+
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Before torch is imported, and inherited by the notebooks' kernels: the same sums on any machine.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+settings.register_profile("default", deadline=None, derandomize=True)
+settings.register_profile("full", deadline=None, max_examples=1000)
+settings.load_profile("default")
+
+CONNECT = socket.socket.connect
+
+
+def pytest_configure(config):
+    """Keep the learner's own files out of reach, and the network too."""
+    config.test_home = tempfile.mkdtemp(prefix="minibert-test-home-")
+    os.environ["MINIBERT_HOME"] = config.test_home
+    socket.socket.connect = connect_locally
+
+
+def pytest_unconfigure(config):
+    socket.socket.connect = CONNECT
+    shutil.rmtree(config.test_home, ignore_errors=True)
+
+
+def connect_locally(self, address):
+    """`socket.connect` for this machine alone: a test that needs the network is a mistake."""
+    if isinstance(address, tuple) and address[0] not in ("localhost", "127.0.0.1", "::1"):
+        raise OSError(f"tests run offline, and this one wanted to connect to {address[0]}")
+    return CONNECT(self, address)
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the tests marked ``gpu`` where there is none."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real data sets, ``MINIBERT_DATA``; without it the test is skipped."""
+    named = os.environ.get("MINIBERT_DATA")
+    if not named:
+        pytest.skip("MINIBERT_DATA is not set: no real data sets here")
+    if not Path(named).is_dir():
+        pytest.fail(f"MINIBERT_DATA is {named}, which is no folder")
+    return Path(named)
