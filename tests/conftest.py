@@ -59,3 +59,14 @@ def data_dir():
     if not Path(named).is_dir():
         pytest.fail(f"MINIBERT_DATA is {named}, which is no folder")
     return Path(named)
+
+
+@pytest.fixture
+def demo_course(monkeypatch, tmp_path):
+    """The demonstration chapter's exercises, and a learner's folder of the test's own."""
+    exercises = Path(__file__).parent / "notebooks" / "fixtures" / "exercises"
+    monkeypatch.setenv("MINIBERT_EXERCISES", str(exercises))
+    monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    monkeypatch.delenv("MINIBERT_CHECK_LOG", raising=False)
+    return tmp_path
