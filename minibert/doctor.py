@@ -176,7 +176,9 @@ def check_data():
     if not files:
         return note(f"MINIBERT_DATA is {named}, which is empty: put data there or unset it")
     size = sum(path.stat().st_size for path in files)
-    return ok(f"generated, and {len(files)} files ({size / GB:.2f} GB) in MINIBERT_DATA={named}")
+    return ok(
+        f"generated, and {len(files)} file{'s' * (len(files) != 1)} ({size / GB:.2f} GB) in MINIBERT_DATA={named}"
+    )
 
 
 def check_folder():
