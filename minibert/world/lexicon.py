@@ -1,6 +1,6 @@
 """The lexicon: classes of words, read from the ``lexicon/*.toml`` files beside this module.
 
-A class looks like this; the most frequent word stands first:
+``lexicon/README.md`` tells how to write one. A class looks like this:
 
     [animal]
     pos = "NOUN"
@@ -13,9 +13,6 @@ A class looks like this; the most frequent word stands first:
     bat     sense=bat.animal
     polar bear
     \"\"\"
-
-A value with a space in it is written with an underscore. Every key but ``pos`` and ``words`` may be
-left out. ``sense`` names the sense of a word that has several.
 """
 
 import difflib
@@ -24,11 +21,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from minibert.world import morphology
+from minibert.world.reading import Readings, by_place
 from minibert.world.template import Template
-from minibert.world.words import Choice, Form, Lexeme, zipf
+from minibert.world.words import Choice, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
-CLASS_KEYS = ("pos", "entity", "forms", "tags", "zipf", "hypernym", "words")
+CLASS_KEYS = ("pos entity forms tags regular without synonyms zipf hypernym words").split()
 POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ".split()
 
 
@@ -37,136 +35,147 @@ class LexiconError(ValueError):
 
 
 class Lexicon:
-    """All classes by name; ``lexicon["animal"]`` is a Choice of Lexemes."""
+    """All classes by name; ``lexicon["animal"]`` is a Choice of Lexemes.
+
+    A later folder adds classes, and adds words to the classes of an earlier one.
+    """
 
     def __init__(self, folders=(FOLDER,)):
-        self.classes, self.hypernyms, self.literals = {}, {}, {}
+        self.classes, self.hypernyms, self.readings = {}, {}, Readings()
+        entries = {}
         for folder in folders:
-            for path in sorted(Path(folder).glob("*.toml")):
-                self._read(path)
-        self._templates = {}
+            paths = sorted(Path(folder).glob("*.toml"))
+            if not paths:
+                raise FileNotFoundError(f"no .toml file of a lexicon in {folder}")
+            seen = {}
+            for path in paths:
+                self._read(path, entries, seen)
+        for cls, (entry, lines) in entries.items():
+            self._build(cls, entry, lines)
+        self._templates, self._found = {}, {}
 
     def __getitem__(self, name):
         try:
             return self.classes[name]
         except KeyError:
-            close = difflib.get_close_matches(name, self.classes, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise LexiconError(f"the lexicon has no class {name!r}{hint}") from None
+            raise LexiconError(
+                f"the lexicon has no class {name!r}{_hint(name, self.classes)}"
+            ) from None
 
     def word(self, cls, word):
         """The lexeme of one class with this base form."""
         for lexeme in self[cls]:
             if lexeme.name == word:
                 return lexeme
-        raise LexiconError(f"the class {cls!r} has no word {word!r}")
+        names = [lexeme.name for lexeme in self[cls]]
+        raise LexiconError(f"the class {cls!r} has no word {word!r}{_hint(word, names)}")
 
-    def literal(self, word):
+    def find(self, word, pos="NOUN"):
+        """The first lexeme of any class with this base form and part of speech."""
+        if not self._found:
+            for choice in self.classes.values():
+                for lexeme in choice:
+                    self._found.setdefault((lexeme.name, lexeme.pos), lexeme)
+        if (word, pos) not in self._found:
+            raise LexiconError(f"no class of the lexicon has the word {word!r} as {pos}")
+        return self._found[word, pos]
+
+    def literal(self, word, relation=None, alone=False, head=False):
         """The Form of a word that stands in a template as itself."""
-        form = self.literals.get(word) or self.literals.get(word.lower())
-        if form is None:
-            raise LexiconError(
-                f"the word {word!r} is in no class of the lexicon: write word/POS, or add it"
-            )
-        if isinstance(form, set):
-            readings = ", ".join(sorted(form))
-            raise LexiconError(f"the word {word!r} may be {readings}: write word/POS/lemma")
-        return form if form.text == word else Form(word, form.pos[-1], " ".join(form.lemma))
+        form = by_place(word, relation, alone, head)
+        try:
+            return form or self.readings.read(word)
+        except ValueError as error:
+            raise LexiconError(str(error)) from None
 
     def template(self, source):
+        """The compiled template; its classes and forms are checked against the lexicon."""
         if source not in self._templates:
-            self._templates[source] = Template(source, self.literal)
+            template = Template(source, self.literal)
+            for slot in template.draws:
+                for lexeme in self[slot.cls]:
+                    if slot.form not in lexeme.forms:
+                        raise LexiconError(
+                            f"template {source!r}: {lexeme.name!r} of the class {slot.cls!r} "
+                            f"has no form {slot.form!r}{_hint(slot.form, lexeme.forms)}"
+                        )
+            self._templates[source] = template
         return self._templates[source]
 
-    def _read(self, path):
+    def _read(self, path, entries, seen):
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LexiconError(f"{path.name} is not valid TOML: {error}") from None
         for cls, entry in data.items():
             where = f"{path.name} [{cls}]"
-            if cls in self.classes:
-                raise LexiconError(f"{where}: the class is defined twice")
-            _check_keys(entry, where)
-            lexemes = []
-            for line in entry["words"].splitlines():
-                if line.strip() and not line.strip().startswith("#"):
-                    lexemes.append(_entry(line, cls, entry, where))
-            if not lexemes:
+            if cls in seen:
+                raise LexiconError(f"{where}: the class is defined twice, first in {seen[cls]}")
+            seen[cls] = path.name
+            _check_keys(entry, where, extends=cls in entries)
+            lines = [line for line in entry["words"].splitlines() if line.split("#")[0].strip()]
+            if not lines:
                 raise LexiconError(f"{where}: the class has no words")
-            seen = {}
-            for lexeme in lexemes:
-                if lexeme.name in seen:
-                    raise LexiconError(f"{where}: {lexeme.name!r} is listed twice")
-                seen[lexeme.name] = True
-            weights = [
-                lexeme.tags.pop("weight", None) or rank_weight
-                for lexeme, rank_weight in zip(
-                    lexemes, zipf(len(lexemes), entry.get("zipf", 0.0)), strict=True
-                )
-            ]
-            self.classes[cls] = Choice(lexemes, weights)
-            if "hypernym" in entry:
-                self.hypernyms[cls] = entry["hypernym"]
-            for lexeme in lexemes:
-                self._add_literals(lexeme)
+            if cls in entries:
+                entries[cls][1].extend((where, line) for line in lines)
+            else:
+                entries[cls] = entry, [(where, line) for line in lines]
 
-    def _add_literals(self, lexeme):
-        for form in lexeme.forms.values():
-            if form.n != 1:
-                continue
-            known = self.literals.get(form.text)
-            reading = "/".join((form.text, form.pos[0], form.lemma[0])) + (
-                "/" + form.sense[0] if form.sense[0] else ""
-            )
-            if known is None:
-                self.literals[form.text] = form
-            elif isinstance(known, set):
-                known.add(reading)
-            elif (known.pos, known.lemma, known.sense) != (form.pos, form.lemma, form.sense):
-                if known.pos[0] == form.pos[0] == "VERB" and known.lemma == form.lemma:
-                    continue  # past and participle of one verb
-                first = "/".join((known.text, known.pos[0], known.lemma[0]))
-                self.literals[form.text] = {first, reading}
+    def _build(self, cls, entry, lines):
+        lexemes, seen = [], {}
+        for where, line in lines:
+            lexeme = _entry(line, cls, entry, where)
+            if lexeme.name in seen:
+                raise LexiconError(f"{where}: {lexeme.name!r} is listed twice")
+            seen[lexeme.name] = True
+            lexemes.append(lexeme)
+        ranks = zipf(len(lexemes), entry.get("zipf", 0.0))
+        weights = [
+            lexeme.tags.pop("weight", rank) for lexeme, rank in zip(lexemes, ranks, strict=True)
+        ]
+        self.classes[cls] = Choice(lexemes, weights)
+        if "hypernym" in entry:
+            self.hypernyms[cls] = entry["hypernym"]
+        for lexeme in lexemes:
+            for form in lexeme.forms.values():
+                if form.n == 1:
+                    self.readings.add(form)
 
 
-def _check_keys(entry, where):
-    if not isinstance(entry, dict) or "pos" not in entry or "words" not in entry:
+def _hint(word, words):
+    close = difflib.get_close_matches(word, list(words), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _check_keys(entry, where, extends):
+    if not isinstance(entry, dict) or "words" not in entry or not (extends or "pos" in entry):
         raise LexiconError(f'{where}: a class needs pos = "..." and words = """..."""')
-    if entry["pos"] not in POS:
-        raise LexiconError(f"{where}: pos {entry['pos']!r} is none of {', '.join(POS)}")
     for key in entry:
         if key not in CLASS_KEYS:
-            close = difflib.get_close_matches(key, CLASS_KEYS, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise LexiconError(f"{where}: unknown key {key!r}{hint}")
+            raise LexiconError(f"{where}: unknown key {key!r}{_hint(key, CLASS_KEYS)}")
+        if extends and key != "words":
+            raise LexiconError(f"{where}: the class exists already; only its words can be added to")
+    if not extends and entry["pos"] not in POS:
+        raise LexiconError(f"{where}: pos {entry['pos']!r} is none of {', '.join(POS)}")
 
 
 def _entry(line, cls, entry, where):
     """One line of a class: the word, then key=value pairs."""
-    parts = line.split()
+    parts = line.split("#")[0].split()
     word = " ".join(part for part in parts if "=" not in part)
     pairs = dict(part.split("=", 1) for part in parts if "=" in part)
     if not word:
         raise LexiconError(f"{where}: the line {line.strip()!r} has no word")
-    pos = entry["pos"]
-    extra = tuple(entry.get("forms", ()))
-    known = (
-        "sense",
-        "weight",
-        "lemma",
-        *morphology.FORMS.get(pos, {}),
-        *extra,
-        *entry.get("tags", ()),
-    )
-    irregular, tags = {}, {}
+    pos, extra = entry["pos"], tuple(entry.get("forms", ()))
+    rules = [form for form in morphology.FORMS.get(pos, {}) if form not in entry.get("without", ())]
+    known = ("sense", "weight", "lemma", *rules, *extra, *entry.get("tags", ()))
+    irregular = {form: "+" for form in entry.get("regular", ())}
+    tags = {}
     for key, value in pairs.items():
         value = value.replace("_", " ")
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise LexiconError(f"{where}: {word!r} has an unknown key {key!r}{hint}")
-        if key in morphology.FORMS.get(pos, {}):
+            raise LexiconError(f"{where}: {word!r} has an unknown key {key!r}{_hint(key, known)}")
+        if key in rules:
             irregular[key] = value
         elif key == "weight":
             if not value.isdigit() or value == "0":
@@ -178,6 +187,7 @@ def _entry(line, cls, entry, where):
         word,
         cls,
         pos,
+        rules,
         irregular,
         lemma=pairs.get("lemma", word),
         sense=pairs.get("sense", ""),
@@ -187,7 +197,7 @@ def _entry(line, cls, entry, where):
     )
 
 
-@lru_cache(maxsize=4)
-def load(*folders):
-    """The lexicon of the embedded world; ``folders`` replace the built-in one when given."""
-    return Lexicon(folders or (FOLDER,))
+@lru_cache(maxsize=8)
+def load(folder=None):
+    """The lexicon of the embedded world, extended by the words and classes of ``folder``."""
+    return Lexicon((FOLDER,) if folder is None else (FOLDER, Path(folder)))

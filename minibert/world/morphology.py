@@ -40,6 +40,14 @@ def ing(verb):
     return (verb + verb[-1] if _doubles(verb) else verb) + "ing"
 
 
+def _syllables(word):
+    """Vowel groups, a silent final e not counted; good enough to tell ``big`` from ``beautiful``."""
+    groups = sum(
+        c in VOWELS + "y" and p not in VOWELS for p, c in zip("b" + word, word, strict=False)
+    )
+    return groups - (word.endswith("e") and not word.endswith("le") and groups > 1)
+
+
 def _graded(adjective, suffix):
     if adjective.endswith("e"):
         return adjective + suffix[1:]
@@ -48,12 +56,17 @@ def _graded(adjective, suffix):
     return (adjective + adjective[-1] if _doubles(adjective) else adjective) + suffix
 
 
+def _short(adjective):
+    """Compares by suffix: one syllable, or two that end in y or le (``bigger``, ``happier``)."""
+    return _syllables(adjective) <= (2 if adjective.endswith(("y", "le")) else 1)
+
+
 def comparative(adjective):
-    return _graded(adjective, "er")
+    return _graded(adjective, "er") if _short(adjective) else None
 
 
 def superlative(adjective):
-    return _graded(adjective, "est")
+    return _graded(adjective, "est") if _short(adjective) else None
 
 
 def adverb(adjective):
@@ -88,10 +101,11 @@ def article(word):
     return "an" if word[0] in VOWELS else "a"
 
 
-# Which forms a word of each part of speech has, and the rule for each.
+# Which forms a word of each part of speech has, and the rule for each (no rule: None).
 FORMS = {
     "NOUN": {"plural": plural},
-    "VERB": {"third": third, "past": past, "participle": None, "ing": ing, "agent": agent},
+    "VERB": {"third": third, "past": past, "participle": lambda verb: None, "ing": ing}
+    | {"agent": agent},
     "ADJ": {
         "comparative": comparative,
         "superlative": superlative,
@@ -101,3 +115,4 @@ FORMS = {
     },
 }
 FORM_POS = {"agent": "NOUN", "adverb": "ADV", "ness": "NOUN"}  # where a form changes its class
+LISTED = ("agent", "adverb", "ness", "un")  # made only for the words that ask: ``ness=+``

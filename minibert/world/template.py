@@ -2,13 +2,14 @@
 
     [nsubj {p.full}] was a *{trade} [obl in {town}] .
 
-- A word stands for itself. Its part of speech comes from the lexicon, or is written behind it:
-  ``light/ADJ``, or with lemma and sense, ``bats/NOUN/bat/bat.animal``.
+- A word stands for itself. Its part of speech comes from the lexicon, or is written behind it
+  where there are several (``light/ADJ``, ``saw/VERB/see``, ``bats/bat.animal``; see reading.py).
 - ``{slot.form}`` is filled when the sentence is written. ``{slot:class}`` draws from a class of the
   lexicon unless the writer is given the slot; ``{b:animal!a}`` draws one that differs from slot a;
   ``{b.plural:animal}`` draws and inflects. ``{slot.form^}`` starts with a capital.
 - ``[relation ...]`` is a phrase that hangs on the head of the phrase around it.
-- In each phrase one word is the head: the one marked ``*``, or the only content word. Function
+- In each phrase one word is the head: the one marked ``*``, or the only content word (noun, verb,
+  pronoun or slot; an adjective if there is none of these). Function
   words hang on it, with the relation that follows from their part of speech (Universal
   Dependencies: det, case, aux, cop, mark, cc, punct, advmod, amod, nummod, nmod:poss).
 - ``a`` before a slot becomes ``an`` where the filler asks for it.
@@ -66,7 +67,7 @@ class Template:
     )
 
     def __init__(self, source, lookup):
-        """``lookup(word)`` gives the Form of a literal word, or raises ValueError."""
+        """``lookup(word, relation, alone, head)`` gives the Form of a literal word."""
         self.source = source
         self.leaves = []  # Form, Slot, or "a" (an article that waits for its slot)
         self.parents, self.relations = [], []  # of each leaf; relation None: from its POS
@@ -195,7 +196,7 @@ class _Parser:
                 inner.append(self.phrase(word[1:]))
                 continue
             star = word.startswith("*") and len(word) > 1
-            template.leaves.append(self.leaf(word[1:] if star else word))
+            template.leaves.append(self.leaf(word[1:] if star else word, relation, star))
             template.parents.append(-1)
             template.relations.append(None)
             index = len(template.leaves) - 1
@@ -214,16 +215,14 @@ class _Parser:
         template.relations[head] = relation or "root"
         return head
 
-    def leaf(self, word):
+    def leaf(self, word, relation, star):
         if word.startswith("{"):
             return Slot(word)
         if word in ("a", "A") and self.next_is_slot():
             return ARTICLE
-        if "/" in word and len(word) > 1:
-            text, pos, *more = word.split("/")
-            lemma = more[0] if more else text.lower()
-            return Form(text, pos, lemma, more[1] if len(more) > 1 else "")
-        return self.lookup(word)
+        before, after = self.words[self.at - 2 : self.at - 1], self.words[self.at : self.at + 1]
+        alone = bool(before) and before[0].startswith("[") and after == ["]"]
+        return self.lookup(word, relation, alone, star)
 
     def next_is_slot(self):
         rest = [w for w in self.words[self.at :] if not w.startswith("[")]
@@ -231,12 +230,9 @@ class _Parser:
 
     def only_content(self, direct, relation):
         leaves = self.template.leaves
-        content = [
-            i
-            for i in direct
-            if isinstance(leaves[i], Slot)
-            or (isinstance(leaves[i], Form) and leaves[i].pos[-1] in CONTENT)
-        ]
+        content = [i for i in direct if _is(leaves[i], CONTENT)]
+        if not content:  # a predicate such as "is old"
+            content = [i for i in direct if _is(leaves[i], ("ADJ",))]
         if len(content) != 1 and len(direct) == 1:
             return direct[0]
         if len(content) != 1:
@@ -245,6 +241,11 @@ class _Parser:
                 f"the phrase [{relation or 'root'} needs one head, mark it with *: {' '.join(words)}"
             )
         return content[0]
+
+
+def _is(leaf, parts_of_speech):
+    """Whether a leaf is a word of these parts of speech; a slot may be anything."""
+    return isinstance(leaf, Slot) or isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech
 
 
 def _spaced(leaves):

@@ -64,24 +64,42 @@ class Filler:
     def __repr__(self):
         return f"{type(self).__name__}({self.name!r})"
 
+    def __str__(self):
+        return self.name
+
 
 class Lexeme(Filler):
     """A dictionary word of one class, in one sense, with its inflected forms."""
 
     def __init__(
-        self, word, cls, pos, irregular=(), lemma=None, sense="", entity="", extra=(), **tags
+        self,
+        word,
+        cls,
+        pos,
+        rules=(),
+        irregular=(),
+        lemma=None,
+        sense="",
+        entity="",
+        extra=(),
+        **tags,
     ):
+        """``rules`` names the inflections to make; ``irregular`` gives a text or "+" (by rule)."""
         irregular = dict(irregular)
         forms = {"base": Form(word, pos, lemma or word, sense, entity)}
-        for name, rule in morphology.FORMS.get(pos, {}).items():
-            text = irregular.pop(name, None)
-            if text is None and rule is not None:
-                text = _inflect(word, rule, pos)
-            if text is None:  # the participle is the past unless listed
+        for name in rules:
+            text = irregular.get(name)
+            if text == "+" or text is None and name not in morphology.LISTED:
+                text = _inflect(word, morphology.FORMS[pos][name], pos)
+            if text is None and name == "participle":  # the participle is the past unless listed
                 text = forms["past"].text
+            if text is None:
+                continue
             form_pos = morphology.FORM_POS.get(name, pos)
-            lemma = word if form_pos == pos and name != "un" else text
-            forms[name] = Form(text, form_pos, lemma, sense, entity)
+            same = form_pos == pos and name != "un"
+            forms[name] = Form(
+                text, form_pos, word if same else text, sense if same else "", entity
+            )
         for name in extra:  # forms with a lemma of their own, such as the young of an animal
             if name in tags:
                 forms[name] = Form(tags[name], pos, tags[name])
@@ -96,7 +114,7 @@ def _inflect(word, rule, pos):
     parts = word.split()
     at = 0 if pos == "VERB" else -1
     parts[at] = rule(parts[at])
-    return " ".join(parts)
+    return None if parts[at] is None else " ".join(parts)
 
 
 class Choice:

@@ -5,6 +5,8 @@ choices give the same document, so the probability of a text is the product of t
 of its choices. ``minibert.world.exact`` holds the kinds of text to that rule.
 """
 
+from difflib import get_close_matches
+
 from minibert.world.words import Choice, Filler, Form
 
 
@@ -12,7 +14,7 @@ class Group:
     """Templates to choose among; written one a line, with an optional weight in front: ``3| ...``."""
 
     def __init__(self, lexicon, text):
-        sources, weights = [], []
+        templates, weights, errors = [], [], []
         for line in text.strip().splitlines():
             line = line.strip()
             if not line or line.startswith("#"):
@@ -20,8 +22,13 @@ class Group:
             head, bar, rest = line.partition("|")
             weighted = bar and head.strip().isdigit()
             weights.append(int(head) if weighted else 1)
-            sources.append(rest.strip() if weighted else line)
-        self.choice = Choice([lexicon.template(source) for source in sources], weights)
+            try:
+                templates.append(lexicon.template(rest.strip() if weighted else line))
+            except ValueError as error:
+                errors.append(str(error))
+        if errors:
+            raise ValueError("; ".join(errors))
+        self.choice = Choice(templates, weights)
 
 
 class Phrase:
@@ -72,7 +79,8 @@ class Writer:
         self.world, self.random = world, random
         self.lexicon = world.lexicon
         self.log_prob, self.tokens = 0.0, 0
-        self.sentences, self.facts, self.topic = [], [], ""
+        self.sentences, self.facts, self.topic, self.kind = [], [], "", ""
+        self.groups = {}  # the kind's own, by name
 
     # Choices. Each adds its log-probability; each must show in the text.
 
@@ -114,7 +122,7 @@ class Writer:
     # Sentences.
 
     def say(self, templates, **slots):
-        """Write a sentence from a Group (one template is drawn); returns its slots, filled."""
+        """Write a sentence from a Group or its name (one template is drawn); returns its slots."""
         template, forms, fillers = self._fill(templates, slots)
         self.sentences.append((template, forms, fillers))
         self.tokens += template.n + sum([form.n for form in forms]) + 1
@@ -128,7 +136,18 @@ class Writer:
         """Note that the document states this fact."""
         self.facts.append((str(subject), relation, str(value)))
 
+    def group(self, name):
+        """The kind's group of templates of this name."""
+        try:
+            return self.groups[name]
+        except KeyError:
+            close = get_close_matches(name, self.groups, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"the kind {self.kind!r} has no templates {name!r}{hint}") from None
+
     def _fill(self, templates, slots):
+        if templates.__class__ is str:
+            templates = self.group(templates)
         template = self.pick_template(templates.choice)
         for slot in template.draws:
             if slot.name not in slots:

@@ -1,0 +1,144 @@
+"""The fixed world: its people, places and works, drawn once from ``world_seed``."""
+
+from functools import lru_cache
+from random import Random
+
+from minibert.world import lexicon as lexicon_module
+from minibert.world.people import Stranger, draw_people, draw_teams
+from minibert.world.places import draw_places
+from minibert.world.works import draw_works
+from minibert.world.words import Choice
+from minibert.world.writer import Group
+
+
+class Draw:
+    """Draws for the fixed world, from uniform floats alone, so that they are the same everywhere."""
+
+    def __init__(self, seed):
+        self.random = Random(f"world {seed}").random
+
+    def number(self, low, high):
+        """A whole number from low to high, both included."""
+        return low + int(self.random() * (high - low + 1))
+
+    def one(self, items):
+        return items[int(self.random() * len(items))]
+
+    def weighted(self, choice):
+        return choice.items[choice.find(self.random())]
+
+    def shuffled(self, items):
+        items = list(items)
+        for i in range(len(items) - 1, 0, -1):
+            j = int(self.random() * (i + 1))
+            items[i], items[j] = items[j], items[i]
+        return items
+
+    def some(self, items, count):
+        return self.shuffled(items)[:count]
+
+
+class World:
+    """Everything that is the same in all documents.
+
+    ``people towns films books`` are Choices, ranked by how often documents speak of them (a Zipf
+    law, so that facts are mentioned between once and a thousand times in a million tokens);
+    ``adults children couples owners players`` are parts of ``people`` with the same weights;
+    ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
+    planted share of women in the trade. ``facts`` lists (subject, relation, object) as strings.
+    """
+
+    def __init__(self, world_seed=0, lexicon=None):
+        self.seed = world_seed
+        self.lexicon = lexicon if lexicon is not None else lexicon_module.load()
+        draw = Draw(world_seed)
+        countries, rivers, self.towns, teams = draw_places(self.lexicon, draw)
+        self.people = draw_people(self.lexicon, draw, self.towns)
+        draw_teams(draw, self.people, teams)
+        self.countries, self.rivers, self.teams = Choice(countries), Choice(rivers), Choice(teams)
+        self.adults = self.part(lambda p: p.trade is not None)
+        self.children = self.part(lambda p: p.trade is None)
+        self.films = draw_works(self.lexicon, draw, self.adults, "film_title", "director", "actor")
+        self.books = draw_works(self.lexicon, draw, self.adults, "book_title", "writer")
+        self.couples = self.part(lambda p: p.spouse is not None and p.gender == "f")
+        self.parents = self.part(lambda p: p.children)
+        self.owners = self.part(lambda p: p.pet is not None)
+        self.players = self.part(lambda p: p.team is not None)
+        for town in self.towns:
+            people = [p for p in self.people if p.town is town]
+            town.people = Choice(people) if people else None
+            town.mayor = draw.one([p for p in people if p.age > 30] or self.adults.items)
+        pairs = [
+            (trade, gender, share)
+            for trade in self.lexicon["trade"]
+            for gender, share in (("f", int(trade.woman)), ("m", 100 - int(trade.woman)))
+        ]
+        self.strangers = Choice(
+            [Stranger(self.lexicon, trade, gender) for trade, gender, _ in pairs],
+            [share for *_, share in pairs],
+        )
+        self.facts = tuple(facts(self))
+        self._groups = {}
+
+    def part(self, wanted, choice=None):
+        """The items of a Choice (of the people) that are ``wanted``, with their weights."""
+        choice = choice or self.people
+        pairs = zip(choice.items, choice.weights, strict=True)
+        kept = [(item, weight) for item, weight in pairs if wanted(item)]
+        return Choice([item for item, _ in kept], [weight for _, weight in kept])
+
+    def groups(self, owner, templates):
+        """The compiled groups of a dict of templates, by name; compiled once an ``owner``."""
+        if owner not in self._groups:
+            groups, errors = {}, []
+            for name, text in templates.items():
+                try:
+                    groups[name] = Group(self.lexicon, text)
+                except ValueError as error:
+                    errors.append(f"{owner}, {name!r}: {error}")
+            if errors:
+                raise ValueError("\n".join(errors))
+            self._groups[owner] = groups
+        return self._groups[owner]
+
+    def __repr__(self):
+        return f"World({self.seed}: {len(self.people)} people, {len(self.towns)} towns)"
+
+
+def facts(world):
+    """The knowledge base as (subject, relation, object), in a fixed order."""
+    for person in world.people:
+        name = str(person)
+        yield name, "lives in", str(person.town)
+        yield name, "born in", str(person.born)
+        yield name, "birth year", str(person.birth)
+        for relation in ("trade", "spouse", "food", "hobby", "team"):
+            if getattr(person, relation) is not None:
+                yield name, relation, str(getattr(person, relation))
+        if person.pet is not None:
+            yield name, "pet", str(person.pet)
+            yield str(person.pet), "animal", str(person.pet.animal)
+        for child in person.children:
+            yield name, "child", str(child)
+    for country in world.countries:
+        yield str(country), "capital", str(country.capital)
+    for town in world.towns:
+        for relation in ("country", "river", "size", "product", "landmark", "team", "mayor"):
+            if getattr(town, relation) is not None:
+                yield str(town), relation, str(getattr(town, relation))
+    for team in world.teams:
+        yield str(team), "coach", str(team.coach)
+        yield str(team), "colour", str(team.colour)
+    for works, maker in ((world.films, "director"), (world.books, "author")):
+        for work in works:
+            yield str(work), maker, str(work.maker)
+            yield str(work), "year", str(work.year)
+            yield str(work), "kind", str(work.kind)
+    for film in world.films:
+        yield str(film), "star", str(film.star)
+
+
+@lru_cache(maxsize=8)
+def world(world_seed=0, lexicon=None):
+    """The world of a seed, made once; ``lexicon`` is a folder that extends the built-in one."""
+    return World(world_seed, lexicon_module.load(lexicon))

@@ -1,0 +1,54 @@
+"""The kinds of text, in a fixed order.
+
+A kind is a module of its name with ``WEIGHT`` (its share of documents, a whole number),
+``TEMPLATES`` (a dict from a name to the lines of a Group; may be left out) and ``write(w)``, which
+writes one document with a Writer: ``w.say("opening", p=w.pick(w.world.people))``.
+"""
+
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+
+from minibert.world import phrases
+
+NAMES = (
+    "encyclopedia",
+    "story",
+    "news",
+    "match",
+    "review",
+    "letter",
+    "dialogue",
+    "questions",
+)
+
+
+class Kind:
+    """One kind of text; call it with a Writer to write a document."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @cached_property
+    def module(self):
+        """Imported when the kind is first written."""
+        return import_module(f"{__name__}.{self.name}")
+
+    @property
+    def weight(self):
+        return self.module.WEIGHT
+
+    @cached_property
+    def templates(self):
+        return phrases.TEMPLATES | getattr(self.module, "TEMPLATES", {})
+
+    def __call__(self, w):
+        w.groups = w.world.groups(self.name, self.templates)
+        w.kind = self.name
+        self.module.write(w)
+
+    def __repr__(self):
+        return f"Kind({self.name!r})"
+
+
+KINDS = {name: Kind(name) for name in NAMES if find_spec(f"{__name__}.{name}") is not None}

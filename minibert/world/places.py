@@ -1,0 +1,102 @@
+"""Places of the world: countries with capitals, rivers, towns, and the teams that play for them."""
+
+from minibert.world.words import Choice, Filler, Form, zipf
+
+
+class Place(Filler):
+    """Something with a proper name; ``base`` is the bare name."""
+
+    def __init__(self, name, entity, **forms):
+        super().__init__(name, {"base": Form(name, "PROPN", entity=entity), **forms})
+
+
+class Country(Place):
+    """``.capital`` (a Town), ``.towns``."""
+
+    def __init__(self, name):
+        super().__init__(name, "LOC")
+        self.capital, self.towns = None, None
+
+
+class River(Place):
+    """``.towns`` it flows through; forms: base (``the Arn``), long (``the River Arn``)."""
+
+    def __init__(self, name):
+        super().__init__(name, "LOC", long=Form(f"River {name}", "PROPN", entity="LOC"))
+        self.towns, self.length = None, 0
+
+
+class Town(Place):
+    """``.country .river .size .people_count .product .landmark .team .mayor``, ``.people`` in it.
+
+    ``product`` is what the town is known for; ``size`` (village, town or city) and ``landmark`` are
+    lexemes; river and team may be None.
+    """
+
+    def __init__(self, name):
+        super().__init__(name, "LOC")
+        self.country = self.river = self.size = self.product = self.landmark = None
+        self.team = self.mayor = self.people = self.neighbours = None
+        self.count = 0
+
+
+class Team(Place):
+    """A football team: base ``Alder Rovers``, short ``Rovers`` (plural verbs), ``.town .players``."""
+
+    def __init__(self, town, nickname):
+        super().__init__(
+            f"{town.name} {nickname}", "ORG", short=Form(nickname, "PROPN", entity="ORG")
+        )
+        self.town, self.players, self.coach, self.colour = town, None, None, None
+
+
+def things(lexeme):
+    """A lexeme as people speak of the stuff or the kind: ``cheese``, ``apples``."""
+    form = lexeme.forms.get("plural") or lexeme.forms["base"]
+    return Filler(form.text, {"base": form}, lexeme=lexeme)
+
+
+PRODUCTS = ("crop", "craft", "dish")  # classes of the lexicon that a town can be known for
+COUNTRY_SIZE, TOWN_ZIPF = 3, 0.9
+
+
+def draw_places(lexicon, draw):
+    """Countries, rivers, towns and teams, each drawn once; ``draw`` is a Draw of the world."""
+    countries = [Country(name.name) for name in lexicon["country_name"]]
+    rivers = [River(name.name) for name in lexicon["river_name"]]
+    towns = [Town(name.name) for name in draw.shuffled(lexicon["town_name"].items)]
+    products = []
+    for cls in PRODUCTS:
+        products += lexicon[cls].items
+    products = draw.shuffled(products)
+    landmarks = draw.shuffled(lexicon["landmark"].items)
+    for i, country in enumerate(countries):
+        own = towns[i * COUNTRY_SIZE : (i + 1) * COUNTRY_SIZE]
+        country.capital, country.towns = own[0], Choice(own)
+    for i, town in enumerate(towns):
+        town.country = countries[min(i // COUNTRY_SIZE, len(countries) - 1)]
+        capital = town.country.capital is town
+        size = "city" if capital else draw.one(["town", "town", "village"])
+        low, high = {"city": (60, 300), "town": (6, 40), "village": (4, 19)}[size]
+        town.count = draw.number(low, high) * (100 if size == "village" else 1000)
+        town.size = lexicon.find(size)
+        town.product = things(products[i % len(products)])
+        town.landmark = landmarks[i % len(landmarks)]
+        town.river = draw.one(rivers) if draw.number(1, 100) <= 75 else None
+    for river in rivers:
+        along = [town for town in towns if town.river is river]
+        while len(along) < 2:
+            town = draw.one([t for t in towns if t.river is None])
+            town.river = river
+            along.append(town)
+        river.towns, river.length = Choice(along), draw.number(6, 60) * 10
+    for town in towns:
+        town.neighbours = Choice([t for t in town.country.towns if t is not town])
+    ranked = Choice(towns, [20 * w for w in zipf(len(towns), TOWN_ZIPF)])
+    homes = sorted(draw.some(towns, len(lexicon["team_name"])), key=towns.index)
+    teams = [Team(t, n.name) for t, n in zip(homes, lexicon["team_name"], strict=True)]
+    colours = draw.shuffled(lexicon["colour"].items)
+    for i, team in enumerate(teams):
+        team.town.team = team
+        team.colour = colours[i % len(colours)]
+    return countries, rivers, ranked, teams

@@ -1,0 +1,32 @@
+"""Films and books of the world: who made them, when, and what they are about."""
+
+from minibert.world.people import NOW
+from minibert.world.places import Place
+from minibert.world.words import Choice, zipf
+
+
+class Work(Place):
+    """A film or a book: ``.maker`` (director or author), ``.star`` (films), ``.kind .about .year``."""
+
+    def __init__(self, lexeme, lexicon):
+        super().__init__(lexeme.name, "WORK")
+        self.kind, self.about = lexicon.find(lexeme.kind), lexicon.find(lexeme.about)
+        self.maker = self.star = None
+        self.year = 0
+
+
+def draw_works(lexicon, draw, people, cls, maker, star=None):
+    """A Choice of the works in a class of titles; ``maker`` and ``star`` are trades."""
+
+    def those(trade):
+        return [p for p in people if p.trade.name == trade] if trade else []
+
+    works = []
+    for lexeme in draw.shuffled(lexicon[cls].items):
+        work = Work(lexeme, lexicon)
+        work.maker = draw.one(those(maker))
+        work.star = draw.one(those(star)) if star else None
+        youngest = max(person.birth for person in (work.maker, work.star) if person)
+        work.year = draw.number(min(youngest + 24, NOW - 3), NOW - 1)
+        works.append(work)
+    return Choice(works, zipf(len(works), 0.8))
