@@ -10,8 +10,11 @@ _HOME = {  # public name -> module that defines it
     "ArrayBatches": "batches",
     "PaddedBatches": "batches",
     "BPTTBatches": "batches",
-    "load": "datasets",
-    "datasets": "datasets",
+    "ListBatches": "batches",
+    "RowBatches": "batches",
+    "TextCorpus": "corpora",
+    "load": "catalogue",
+    "datasets": "catalogue",
 }
 
 __all__ = sorted(_HOME)

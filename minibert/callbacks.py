@@ -1,0 +1,40 @@
+"""Callbacks of the training loop that every model can use."""
+
+import math
+
+
+class EarlyStopping:
+    """Stop after ``patience`` validations without a new best loss; keep the best weights.
+
+    The best weights are held in memory and put back when the run ends.
+    """
+
+    def __init__(self, patience):
+        if patience < 1:
+            raise ValueError(f"patience must be at least one validation, got {patience}")
+        self.patience, self.best, self.waited, self.weights = patience, math.inf, 0, None
+
+    def on_start(self, run):
+        self._stop_if_due(run)
+
+    def on_valid(self, run):
+        if run.valid_loss < self.best:
+            self.best, self.waited = run.valid_loss, 0
+            self.weights = {name: t.detach().clone() for name, t in run.model.state_dict().items()}
+        else:
+            self.waited += 1
+        self._stop_if_due(run)
+
+    def on_end(self, run):
+        if self.weights is not None:
+            run.model.load_state_dict(self.weights)
+
+    def _stop_if_due(self, run):
+        if self.waited >= self.patience:
+            run.stop()
+
+    def state_dict(self):
+        return {"best": self.best, "waited": self.waited, "weights": self.weights}
+
+    def load_state_dict(self, state):
+        self.best, self.waited, self.weights = state["best"], state["waited"], state["weights"]

@@ -1,0 +1,55 @@
+"""What a training run leaves behind: its losses, step by step."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(repr=False)
+class History:
+    """Lists with one entry an update, and two with one entry a validation.
+
+    ``step``: 1, 2, ...; ``loss``: nats a count (token or example) of that update's batches;
+    ``rate``: learning rate of the first parameter group; ``speed``: tokens a second (counts a
+    second where a batch does not say its tokens). ``valid_step``, ``valid_loss``: validations.
+    """
+
+    step: list = field(default_factory=list)
+    loss: list = field(default_factory=list)
+    rate: list = field(default_factory=list)
+    speed: list = field(default_factory=list)
+    valid_step: list = field(default_factory=list)
+    valid_loss: list = field(default_factory=list)
+
+    def add(self, step, loss, rate, speed):
+        """Append one update."""
+        self.step.append(step)
+        self.loss.append(loss)
+        self.rate.append(rate)
+        self.speed.append(speed)
+
+    def add_valid(self, step, loss):
+        """Append one validation."""
+        self.valid_step.append(step)
+        self.valid_loss.append(loss)
+
+    def recent(self, last=20):
+        """The mean loss of the ``last`` updates; None before the first."""
+        losses = self.loss[-last:]
+        return sum(losses) / len(losses) if losses else None
+
+    def to_dict(self):
+        """The lists by name; ``History(**d)`` gives the history back."""
+        return asdict(self)
+
+    def to_json(self):
+        """The same as JSON text."""
+        return json.dumps(self.to_dict())
+
+    def __len__(self):
+        return len(self.step)
+
+    def __repr__(self):
+        if not self.step:
+            return "History(no steps)"
+        valid = f", best valid {min(self.valid_loss):.4f}" if self.valid_loss else ""
+        return f"History({len(self)} steps, loss {self.loss[0]:.4f} to {self.recent():.4f}{valid})"

@@ -1,0 +1,91 @@
+"""Progress of a training run: a bar in a terminal or a notebook, plain lines elsewhere."""
+
+import os
+import sys
+import time
+
+from tqdm import tqdm
+
+
+def quiet():
+    """True under nbgrader's autograder, where anything on stderr costs the student the marks."""
+    return os.environ.get("NBGRADER_EXECUTION") == "autograde"
+
+
+class Progress:
+    """Shows step, loss, rate and speed: the callback that `minibert.fit` adds by default."""
+
+    def on_start(self, run):
+        self.started, self.first, self.shown = time.monotonic(), run.step, 0.0
+        if in_notebook():
+            self.show, self.pause = _Display(), 0.5
+        elif sys.stderr.isatty():
+            self.show, self.pause = _Bar(), 0.1
+        else:
+            self.show, self.pause = _lines, 10.0
+
+    def on_step(self, run):
+        now = time.monotonic()
+        if now - self.shown >= self.pause:
+            self.shown = now
+            self.show(run, self.first, now - self.started)
+
+    def on_end(self, run):
+        if run.step > self.first:
+            self.show(run, self.first, time.monotonic() - self.started)
+        if isinstance(self.show, _Bar):
+            self.show.close()
+
+
+def in_notebook():
+    """True inside a Jupyter kernel."""
+    if "IPython" not in sys.modules:
+        return False
+    return type(sys.modules["IPython"].get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+def facts(run):
+    """Loss, validation loss, rate and speed of a run, in a few words."""
+    valid = f", valid {run.valid_loss:.3f}" if run.valid_loss is not None else ""
+    speed = run.history.speed[-20:]
+    return (
+        f"loss {run.history.recent():.3f}{valid}, rate {run.rate:.2g}, "
+        f"{sum(speed) / len(speed):,.0f} tokens/s"
+    )
+
+
+class _Bar:
+    """tqdm's bar, on stderr as is usual in a terminal."""
+
+    def __init__(self):
+        self.bar = None
+
+    def __call__(self, run, first, seconds):
+        if self.bar is None:
+            self.bar = tqdm(total=run.steps, initial=first, unit="step", dynamic_ncols=True)
+        self.bar.set_postfix_str(facts(run), refresh=False)
+        self.bar.update(run.step - self.bar.n)
+        self.bar.refresh()
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+
+
+class _Display:
+    """tqdm's line as one updated output: it stays readable where no widget runs, as on GitHub."""
+
+    def __init__(self):
+        from IPython.display import display
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def __call__(self, run, first, seconds):
+        line = tqdm.format_meter(
+            run.step, run.steps, seconds, unit="step", initial=first, postfix=facts(run), ncols=110
+        )
+        self.handle.update({"text/plain": line}, raw=True)
+
+
+def _lines(run, first, seconds):
+    print(f"step {run.step:,} of {run.steps:,}: {facts(run)}, {seconds:.0f} s", flush=True)

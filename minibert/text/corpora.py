@@ -1,0 +1,158 @@
+"""What a loaded data set is: running text, labelled texts, rated pairs, analogies."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minibert.text.tokens import tokenise
+
+_TITLE = re.compile(r"\s*= (?!=)(.+) =\s*")  # = Title =, but not = = Section = =
+_SECTION = re.compile(r"\s*=.*=\s*")
+
+
+@dataclass
+class Document:
+    """A text of a corpus: ``title`` ("" where the file has none) and ``paragraphs``, strings."""
+
+    title: str
+    paragraphs: list = field(default_factory=list)
+
+    @property
+    def text(self):
+        """The paragraphs, one a line."""
+        return "\n".join(self.paragraphs)
+
+
+class TextCorpus:
+    """Running text, read from its files each time that it is gone through; little stays in memory.
+
+    Iterating gives `Document` objects. In the files a line ``= Title =`` starts a document and
+    every other line that is not empty is a paragraph (headings of sections are left out).
+    ``pretokenised``: the text has spaces between its tokens already, as WikiText has.
+    """
+
+    def __init__(self, sources, pretokenised=False):
+        self.sources, self.pretokenised = tuple(sources), pretokenised
+
+    def lines(self):
+        """The lines of the files as they stand."""
+        for source in self.sources:
+            yield from source.lines()
+
+    def __iter__(self):
+        document = Document("")
+        for line in self.lines():
+            if title := _TITLE.fullmatch(line):
+                if document.paragraphs or document.title:
+                    yield document
+                document = Document(title[1])
+            elif line and not line.isspace() and not _SECTION.fullmatch(line):
+                document.paragraphs.append(line.strip())
+        if document.paragraphs or document.title:
+            yield document
+
+    @property
+    def documents(self):
+        """All documents as a list."""
+        return list(self)
+
+    def paragraphs(self):
+        """Every paragraph, in order."""
+        for document in self:
+            yield from document.paragraphs
+
+    def token_lines(self):
+        """The tokens of every line of the files, headings included, as lists.
+
+        With one ``<eos>`` after each line this is the stream over which WikiText's perplexity is
+        usually reported.
+        """
+        split = str.split if self.pretokenised else tokenise
+        return map(split, self.lines())
+
+    def text(self):
+        """All paragraphs as one string, an empty line between documents."""
+        return "\n\n".join(document.text for document in self)
+
+    def __repr__(self):
+        names = ", ".join(source.path.name for source in self.sources)
+        return f"TextCorpus({names})"
+
+
+@dataclass(repr=False)
+class LabelledTexts:
+    """``texts`` (strings) with ``labels`` (int); ``names[label]`` is the label in words.
+
+    ``folds``: the fold of each text where the data set has fixed folds, else None. Indexing and
+    iterating give (text, label).
+    """
+
+    texts: list
+    labels: list
+    names: tuple
+    folds: list | None = None
+
+    def __len__(self):
+        return len(self.texts)
+
+    def __getitem__(self, i):
+        return self.texts[i], self.labels[i]
+
+    def __repr__(self):
+        return f"LabelledTexts({len(self):,} texts: {', '.join(self.names)})"
+
+
+@dataclass(repr=False)
+class Similarity:
+    """Word pairs rated by people: ``pairs``, tuples of two words, and ``scores``, float64 (n,)."""
+
+    pairs: list
+    scores: np.ndarray
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __repr__(self):
+        return f"Similarity({len(self)} pairs)"
+
+
+@dataclass(repr=False)
+class Analogies:
+    """``sections``: name -> list of (a, b, c, d), to be read "a is to b as c is to d"."""
+
+    sections: dict
+
+    @property
+    def syntactic(self):
+        """Names of the sections on grammar (Google's begin with ``gram``)."""
+        return [name for name in self.sections if name.startswith("gram")]
+
+    @property
+    def semantic(self):
+        """Names of the sections on meaning."""
+        return [name for name in self.sections if not name.startswith("gram")]
+
+    def __len__(self):
+        return sum(map(len, self.sections.values()))
+
+    def __repr__(self):
+        return f"Analogies({len(self):,} questions in {len(self.sections)} sections)"
+
+
+class Splits:
+    """A data set in parts: ``.train``, ``.valid``, ``.test``, as far as this edition has them."""
+
+    def __init__(self, hint, **parts):
+        self.hint, self.parts = hint, parts  # what to do about a part that is not here
+
+    def __getattr__(self, name):
+        parts = self.__dict__.get("parts", {})
+        if name in parts:
+            return parts[name]
+        raise AttributeError(
+            f"no {name!r} here, only {', '.join(parts)}; {self.__dict__.get('hint')}"
+        )
+
+    def __repr__(self):
+        return f"Splits({', '.join(f'{name}={part!r}' for name, part in self.parts.items())})"

@@ -1,0 +1,133 @@
+"""Files of data, verified when they are read: compressed text and archives.
+
+Nothing is ever unpacked to the disk. A file is read whole, its SHA-256 is checked on the bytes that
+are then used, and text or archive members come out of these bytes up to a limit in size.
+"""
+
+import gzip
+import hashlib
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+LIMIT = 4 << 30  # bytes that one file may unpack to
+BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file at ``path``; ``sha256`` is None for a user's own file."""
+
+    path: Path
+    sha256: str | None = None
+    limit: int = LIMIT
+
+    def read(self):
+        """The bytes as stored, verified.
+
+        Raises ValueError when they do not have the registered SHA-256.
+        """
+        data = self.path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if self.sha256 not in (None, found):
+            raise ValueError(
+                f"{self.path} is damaged or another edition: its SHA-256 is {found[:16]}..., "
+                f"expected {self.sha256[:16]}...; delete or replace it"
+            )
+        return data
+
+    def lines(self):
+        """Lines of UTF-8 text without their line breaks, unpacked (.xz, .gz) as they are read."""
+        opener = {".xz": lzma.open, ".gz": gzip.open}.get(self.path.suffix, lambda file: file)
+        try:
+            with opener(io.BytesIO(self.read())) as unpacked:
+                limited = io.BufferedReader(_Limited(unpacked, self), 1 << 20)
+                for line in io.TextIOWrapper(limited, encoding="utf-8-sig", newline="\n"):
+                    yield line.rstrip("\r\n")
+        except (*BROKEN, UnicodeDecodeError) as error:
+            raise ValueError(f"{self.path} cannot be read as text: {error}") from error
+
+    def members(self):
+        """(name, bytes) of each file in a .zip or .tar archive (compressed or not).
+
+        Raises ValueError for a name that points outside the archive, a link or a device, and for
+        more than ``limit`` bytes in all.
+        """
+        data = io.BytesIO(self.read())
+        walk = _zip if self.path.suffix == ".zip" else _tar
+        left = self.limit
+        try:
+            for name, size, unpack in walk(data, self.path):
+                path = PurePosixPath(name.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts or ":" in name:
+                    raise ValueError(f"{self.path} holds {name!r}, which points outside of it")
+                left -= size
+                if left < 0:
+                    raise self.too_large()
+                yield str(path), unpack()
+        except (*BROKEN, tarfile.TarError) as error:
+            raise ValueError(f"{self.path} cannot be unpacked: {error}") from error
+
+    def too_large(self):
+        return ValueError(
+            f"{self.path} unpacks to more than {self.limit:,} bytes, which no data set here does"
+        )
+
+
+@dataclass(frozen=True)
+class Member:
+    """One text file, called ``name`` in whichever folder, of an archive."""
+
+    archive: Source
+    name: str
+
+    @property
+    def path(self):
+        return self.archive.path / self.name
+
+    def lines(self):
+        """Its lines, without their line breaks."""
+        for name, data in self.archive.members():
+            if PurePosixPath(name).name == self.name:
+                yield from data.decode("utf-8").removesuffix("\n").split("\n")
+                return
+        raise ValueError(f"{self.archive.path} holds no {self.name}")
+
+
+class _Limited(io.RawIOBase):
+    """Reads on from ``file`` until the source's limit is passed."""
+
+    def __init__(self, file, source):
+        self.file, self.source, self.left = file, source, source.limit
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self.file.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
+            raise self.source.too_large()
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _zip(data, path):
+    with zipfile.ZipFile(data) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield info.filename, info.file_size, lambda info=info: archive.read(info)
+
+
+def _tar(data, path):
+    with tarfile.open(fileobj=data) as archive:
+        for info in archive:
+            if info.isdir():
+                continue
+            if not info.isfile():
+                raise ValueError(f"{path} holds {info.name!r}, which is no plain file but a link")
+            yield info.name, info.size, lambda info=info: archive.extractfile(info).read()
