@@ -27,6 +27,7 @@ _MODULES = (
     "weights",
     "show",
     "course",
+    "peers",
 )
 
 __all__ = sorted(_HOME) + sorted(_MODULES)

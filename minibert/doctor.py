@@ -175,10 +175,9 @@ def check_data():
     files = [path for path in folder.rglob("*") if path.is_file()]
     if not files:
         return note(f"MINIBERT_DATA is {named}, which is empty: put data there or unset it")
-    size = sum(path.stat().st_size for path in files)
-    return ok(
-        f"generated, and {len(files)} file{'s' * (len(files) != 1)} ({size / GB:.2f} GB) in MINIBERT_DATA={named}"
-    )
+    size = sum(path.stat().st_size for path in files) / GB
+    count = f"{len(files)} file{'s' * (len(files) != 1)}"
+    return ok(f"generated, and {count} ({size:.2f} GB) in MINIBERT_DATA={named}")
 
 
 def check_folder():
