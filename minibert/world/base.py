@@ -6,13 +6,13 @@ from random import Random
 from minibert.world import lexicon as lexicon_module
 from minibert.world.people import Stranger, draw_people, draw_teams
 from minibert.world.places import draw_places
-from minibert.world.works import draw_works
 from minibert.world.words import Choice
+from minibert.world.works import draw_works
 from minibert.world.writer import Group
 
 
 class Draw:
-    """Draws for the fixed world, from uniform floats alone, so that they are the same everywhere."""
+    """Draws for the fixed world, from uniform floats alone: the same on every platform."""
 
     def __init__(self, seed):
         self.random = Random(f"world {seed}").random

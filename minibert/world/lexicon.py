@@ -169,7 +169,7 @@ def _entry(line, cls, entry, where):
     pos, extra = entry["pos"], tuple(entry.get("forms", ()))
     rules = [form for form in morphology.FORMS.get(pos, {}) if form not in entry.get("without", ())]
     known = ("sense", "weight", "lemma", *rules, *extra, *entry.get("tags", ()))
-    irregular = {form: "+" for form in entry.get("regular", ())}
+    irregular = dict.fromkeys(entry.get("regular", ()), "+")
     tags = {}
     for key, value in pairs.items():
         value = value.replace("_", " ")

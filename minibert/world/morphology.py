@@ -41,7 +41,7 @@ def ing(verb):
 
 
 def _syllables(word):
-    """Vowel groups, a silent final e not counted; good enough to tell ``big`` from ``beautiful``."""
+    """Vowel groups but for a silent final e: enough to tell ``big`` from ``beautiful``."""
     groups = sum(
         c in VOWELS + "y" and p not in VOWELS for p, c in zip("b" + word, word, strict=False)
     )

@@ -69,6 +69,10 @@ class Person(Filler):
         self.food = self.hobby = self.team = None
         self.parents = self.children = self.siblings = ()
 
+    @property
+    def marks(self):
+        return self.forms["first"].text.lower(), self.last.lower()
+
     def marry(self, other):
         """Pair two people; ``other`` None leaves one single. Sets the title of the form ``mr``."""
         self.spouse = other
@@ -98,9 +102,13 @@ class Stranger(Filler):
         super().__init__(f"{trade.name}:{gender}", {**trade.forms, **gendered(lexicon, gender)})
         self.trade, self.gender = trade, gender
 
+    @property
+    def marks(self):
+        return self.trade.marks
+
 
 def draw_people(lexicon, draw, towns):
-    """Families until the first names are used up; a Choice of Persons, ranked by how often drawn."""
+    """Families until the first names are used up: a Choice of Persons, the best known first."""
     women = [name.name for name in draw.shuffled(lexicon["woman_name"].items)]
     men = [name.name for name in draw.shuffled(lexicon["man_name"].items)]
     people = []

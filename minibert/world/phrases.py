@@ -84,8 +84,8 @@ def plural(lines):
 
 
 def _groups():
-    """``agree key is``, ``agree key are``: predicates. ``agree key 0`` ... ``agree key 4``: head and
-    rings; with ``+`` there is more of the chain behind them (``{rest}``)."""
+    """``agree key is``, ``agree key are``: predicates. ``agree key 0`` ... ``agree key 4``: head
+    and rings; with ``+`` there is more of the chain behind them (``{rest}``)."""
     groups = {}
     for family, (head, *rings) in CHAINS.items():
         groups[f"agree {family} is"] = SINGULAR[family]

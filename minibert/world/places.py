@@ -41,7 +41,7 @@ class Town(Place):
 
 
 class Team(Place):
-    """A football team: base ``Alder Rovers``, short ``Rovers`` (plural verbs), ``.town .players``."""
+    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .coach .colour``."""
 
     def __init__(self, town, nickname):
         super().__init__(

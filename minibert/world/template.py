@@ -238,7 +238,7 @@ class _Parser:
         if len(content) != 1:
             words = [getattr(leaves[i], "text", getattr(leaves[i], "name", "a")) for i in direct]
             raise ValueError(
-                f"the phrase [{relation or 'root'} needs one head, mark it with *: {' '.join(words)}"
+                f"mark the head of the phrase [{relation or 'root'} with *: {' '.join(words)}"
             )
         return content[0]
 

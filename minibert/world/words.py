@@ -1,6 +1,7 @@
 """Words with their gold annotation: forms, lexemes and the choices among them."""
 
 from bisect import bisect
+from functools import cached_property
 from itertools import accumulate
 from math import log
 
@@ -60,6 +61,11 @@ class Filler:
             return self.__dict__["tags"][tag]
         except KeyError:
             raise AttributeError(f"{self!r} has no attribute {tag!r}") from None
+
+    @cached_property
+    def marks(self):
+        """Texts in small letters, one of which stands in any document that speaks of this."""
+        return tuple(form.text.lower() for form in self.forms.values())
 
     def __repr__(self):
         return f"{type(self).__name__}({self.name!r})"
@@ -133,7 +139,7 @@ class Choice:
             raise ValueError("a choice needs at least one item, got none")
         if len(self.weights) != len(self.items) or any(w < 1 or w != int(w) for w in self.weights):
             raise ValueError(
-                f"a choice needs one positive whole weight for each of its {len(self.items)} items, "
+                f"a choice needs a positive whole weight for each of its {len(self.items)} items, "
                 f"got {self.weights[:8]}"
             )
         self.bounds = tuple(accumulate(self.weights))

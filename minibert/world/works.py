@@ -6,7 +6,7 @@ from minibert.world.words import Choice, zipf
 
 
 class Work(Place):
-    """A film or a book: ``.maker`` (director or author), ``.star`` (films), ``.kind .about .year``."""
+    """A film or a book: ``.maker`` (director, author), ``.star`` (of a film), ``.kind .about .year``."""
 
     def __init__(self, lexeme, lexicon):
         super().__init__(lexeme.name, "WORK")

@@ -11,7 +11,7 @@ from minibert.world.words import Choice, Filler, Form
 
 
 class Group:
-    """Templates to choose among; written one a line, with an optional weight in front: ``3| ...``."""
+    """Templates to choose among; written one a line, a weight in front if not 1: ``3| ...``."""
 
     def __init__(self, lexicon, text):
         templates, weights, errors = [], [], []
