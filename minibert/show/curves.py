@@ -1,0 +1,268 @@
+"""Numbers as figures: loss curves, spreads over seeds, bars, and the frequency of words by rank.
+
+Every function returns a matplotlib figure with its alt text attached; `show.figure` shows it.
+"""
+
+import math
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from minibert.show.figures import GREY, PALETTE, SIZE, described, new
+
+COLOURS = list(PALETTE.values())
+DASHES = ("-", "--", "-.", ":")
+MOST_POINTS = 200
+T_975 = (  # the 97.5 % point of Student's t for 1 to 30 degrees of freedom
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+def loss_curve(
+    history,
+    floor=None,
+    title="Loss while training",
+    xlabel="step",
+    ylabel="loss (nats a token)",
+    floor_label="floor",
+    perplexity=False,
+    size=SIZE,
+):
+    """Loss by step, for one run or for several named ones (a dict of histories).
+
+    A history is what `mb.fit` returns (also as a dict), a list of ``(step, loss)`` pairs, or a list
+    of losses. Long runs are drawn as the means of 200 stretches. ``floor`` is a loss that no model
+    can beat (a dashed line); ``perplexity=True`` adds its scale, exp(loss), on the right.
+    """
+    several = isinstance(history, Mapping) and "loss" not in history
+    runs = history if several else {"": history}
+    fig, ax = new(title, xlabel, ylabel, size)
+    sentences = []
+    for number, (name, run) in enumerate(runs.items()):
+        for part, points in series(run).items():
+            label = ", ".join(word for word in (str(name), part) if word) or "loss"
+            dash, marks = DASHES[number % len(DASHES)], {}
+            if part == "valid":
+                marks = {"marker": "o", "markersize": 5, "markerfacecolor": "white"}
+            colour = COLOURS[number % len(COLOURS)]
+            ax.plot(*_thinned(*points), dash, color=colour, label=label, **marks)
+            sentences.append(_course(label, *points))
+    if floor is not None:
+        _mark_floor(ax, floor, f"{floor_label} {floor:.2f}")
+        sentences.append(f"a dashed line marks the {floor_label} at {floor:.2f}")
+    if len(ax.lines) > 1 + (floor is not None):
+        ax.legend(frameon=False)
+    if perplexity:
+        _perplexity_axis(ax)
+    return described(fig, f"Line chart, {title}: " + "; ".join(sentences) + ".")
+
+
+def series(history):
+    """A history as named series ``{"": (steps, losses)}``, with ``"valid"`` where it has one."""
+    if isinstance(history, Mapping):  # what History.to_dict gives, and a file of findings keeps
+        history = SimpleNamespace(**history)
+    if hasattr(history, "loss"):
+        losses = list(history.loss)
+        named = {"": (list(getattr(history, "step", range(1, len(losses) + 1))), losses)}
+        if getattr(history, "valid_loss", None):
+            named["valid"] = (list(history.valid_step), list(history.valid_loss))
+    else:
+        pairs = [
+            (step, item) if isinstance(item, (int, float)) else tuple(item)
+            for step, item in enumerate(history, 1)
+        ]
+        named = {"": tuple(zip(*pairs, strict=True)) or ((), ())}
+    if not named[""][1]:
+        raise ValueError("There is no loss to draw: the history is empty. Train for a step first.")
+    return named
+
+
+def _thinned(steps, losses, most=MOST_POINTS):
+    """At most ``most`` points: the means of that many stretches of the run."""
+    stretches = min(most, len(steps))
+    x = [part.mean() for part in np.array_split(np.asarray(steps, float), stretches)]
+    y = [part.mean() for part in np.array_split(np.asarray(losses, float), stretches)]
+    return x, y
+
+
+def _course(label, steps, losses):
+    return (
+        f"{label} goes from {losses[0]:.2f} at step {steps[0]:,} "
+        f"to {losses[-1]:.2f} at step {steps[-1]:,}"
+    )
+
+
+def _mark_floor(ax, floor, label):
+    ax.axhline(floor, color=GREY, linestyle=(0, (6, 3)), linewidth=1.4)
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, floor - 0.09 * (high - floor)), high)  # room for the words below the line
+    ax.annotate(
+        label,
+        (1, floor),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(0, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=GREY,
+    )
+
+
+def _perplexity_axis(ax):
+    low, high = ax.get_ylim()
+    ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if low <= math.log(m * 10**e) <= high]
+    right = ax.secondary_yaxis("right")
+    right.set_yticks([math.log(tick) for tick in ticks], [f"{tick:,}" for tick in ticks])
+    right.set_ylabel("perplexity")
+    right.spines["right"].set_color("#8c8c8c")
+
+
+def interval(values):
+    """Mean and half-width of its 95 % interval over seeds (Student's t); NaN for a single value."""
+    values = np.asarray(values, float)
+    if not values.size:
+        raise ValueError("An interval needs at least one value, and there is none.")
+    freedom = len(values) - 1
+    if not freedom:
+        return float(values[0]), math.nan
+    z = 1.95996  # the first term of Cornish and Fisher's expansion is exact to 0.001 from here on
+    t = T_975[freedom - 1] if freedom <= len(T_975) else z + (z**3 + z) / (4 * freedom)
+    return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def spread(
+    values,
+    paper=None,
+    title="",
+    xlabel="score",
+    paper_label="in the paper",
+    reference=None,
+    size=None,
+):
+    """One row a condition: a dot for every seed, their mean, and its 95 % interval.
+
+    ``values`` maps a condition to its results, one a seed; ``paper`` maps some of the same
+    conditions to the paper's own figure, drawn as a diamond. ``reference`` draws a vertical line
+    (chance, or no difference).
+    """
+    paper = {} if paper is None else paper
+    unknown = sorted(set(paper) - set(values))
+    if unknown:
+        raise ValueError(f"The paper's figures name conditions that were not measured: {unknown}.")
+    fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.5 + 0.55 * len(values)))
+    sentences = []
+    for row, (name, results) in enumerate(values.items()):
+        mean, half = interval(results)
+        colour = COLOURS[0]
+        offsets = np.linspace(-0.12, 0.12, len(results)) if len(results) > 1 else [0.0]
+        ax.plot(results, row + np.asarray(offsets), "o", color=colour, alpha=0.45, markersize=6)
+        if math.isfinite(half):
+            ax.plot([mean - half, mean + half], [row, row], color=colour, linewidth=2.2)
+        ax.plot(mean, row, "|", color=colour, markersize=20, markeredgewidth=3)
+        sentences.append(_measured(name, results, mean, half, paper.get(name), paper_label))
+    rows = {name: row for row, name in enumerate(values)}
+    ax.plot(list(paper.values()), [rows[name] for name in paper], "D", **PAPER_MARK)
+    _spread_axes(ax, list(values), reference)
+    _spread_legend(fig, ax, bool(paper), paper_label)
+    return described(fig, f"Dots by condition, {title}: " + "; ".join(sentences) + ".")
+
+
+PAPER_MARK = {
+    "color": PALETTE["vermillion"],
+    "markerfacecolor": "white",
+    "markeredgewidth": 2,
+    "markersize": 9,
+}
+
+
+def _measured(name, results, mean, half, published, paper_label):
+    text = f"{name} {mean:.4g}"
+    if math.isfinite(half):
+        text += f" plus or minus {half:.2g} over {len(results)} seeds"
+    return text if published is None else f"{text} ({published:.4g} {paper_label})"
+
+
+def _spread_axes(ax, names, reference):
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    if reference is not None:
+        ax.axvline(reference, color=GREY, linestyle=(0, (6, 3)), linewidth=1.4, zorder=1)
+
+
+def _spread_legend(fig, ax, has_paper, paper_label):
+    colour = COLOURS[0]
+    ax.plot([], [], "o", color=colour, alpha=0.45, label="one seed")
+    ax.plot([], [], "-", color=colour, marker="|", markersize=12, label="mean, 95 % interval")
+    if has_paper:
+        ax.plot([], [], "D", label=paper_label, **PAPER_MARK)
+    fig.legend(loc="outside lower center", ncols=3, frameon=False)
+
+
+def bars(values, title="", xlabel="", errors=None, size=None, digits=3):
+    """Horizontal bars, one a name, with the number written at the end of each.
+
+    ``values`` maps a name to a number; ``errors`` maps some of the names to a half-width.
+    """
+    names, numbers = list(values), [float(number) for number in values.values()]
+    fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.3 + 0.36 * len(names)))
+    half = [(errors or {}).get(name, 0.0) for name in names]
+    drawn = ax.barh(range(len(names)), numbers, xerr=half if errors else None, height=0.66)
+    texts = [f"{number:,.{digits}g}" for number in numbers]
+    ax.bar_label(drawn, texts, padding=4, fontsize=10.5)
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.grid(False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    pairs = ", ".join(f"{name} {text}" for name, text in zip(names, texts, strict=True))
+    return described(fig, f"Bar chart, {title}: {pairs}.")
+
+
+def zipf(counts, title="Word frequency by rank", label_ranks=(1, 10, 100, 1000), size=SIZE):
+    """Frequency against rank on logarithmic axes, beside a line that falls as 1 / rank.
+
+    ``counts`` maps a word to its count, or a name to such a mapping (several corpora). In a single
+    corpus the words at ``label_ranks`` are written beside the curve.
+    """
+    several = all(isinstance(value, Mapping) for value in counts.values())
+    corpora = counts if several else {"": counts}
+    fig, ax = new(title, "rank of the word", "times in the corpus", size)
+    ax.set(xscale="log", yscale="log")
+    sentences = []
+    for number, (name, corpus) in enumerate(corpora.items()):
+        ranked = sorted(corpus.items(), key=lambda item: (-item[1], item[0]))
+        heights = [count for _, count in ranked]
+        ranks = np.arange(1, len(ranked) + 1)
+        ax.plot(ranks, heights, DASHES[number % 4], label=name or "this corpus")
+        sentences.append(
+            f"{name + ': ' if name else ''}from {heights[0]:,} times at rank 1 ({ranked[0][0]}) "
+            f"to {heights[-1]:,} at rank {len(ranked):,}"
+        )
+        if number == 0:
+            ax.plot(ranks, heights[0] / ranks, ":", color=GREY, label="1 / rank", zorder=1)
+        if not several:
+            _name_ranks(ax, ranked, label_ranks)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
+    ax.legend(frameon=False)
+    return described(fig, f"Line chart, both axes logarithmic, {title}: {'; '.join(sentences)}.")
+
+
+def _name_ranks(ax, ranked, label_ranks):
+    for rank in label_ranks:
+        if rank <= len(ranked):
+            word, count = ranked[rank - 1]
+            ax.plot(rank, count, "o", color=COLOURS[0], markersize=6)
+            ax.annotate(
+                word,
+                (rank, count),
+                xytext=(6, 6),
+                textcoords="offset points",
+                parse_math=False,
+            )

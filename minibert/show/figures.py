@@ -1,0 +1,250 @@
+"""One house style for every figure, and one way to show it: a small PNG with alt text.
+
+Figures are drawn off screen (matplotlib's Agg canvas), without ``pyplot`` and its global state, so
+that they look the same in a notebook, in a terminal and in a test, and need no display.
+"""
+
+import base64
+import html
+import io
+import sys
+import warnings
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from minibert.progress import in_notebook
+
+DPI = 100  # 7.6 inches wide: 760 pixels, what a notebook cell shows at 100 %
+MAX_WIDTH = 800
+SIZE = (7.6, 4.2)
+
+# Okabe & Ito (2008), "Color universal design": told apart under every common colour blindness.
+# Yellow comes last, since it is pale on white.
+PALETTE = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "yellow": "#F0E442",
+}
+GREY = "#5f5f5f"  # text and reference lines; 6.4 : 1 on white
+
+STYLE = {
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.prop_cycle": matplotlib.cycler(color=list(PALETTE.values())),
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#8c8c8c",
+    "axes.grid": True,
+    "axes.labelsize": 11,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "figure.titlesize": 13,
+    "figure.titleweight": "bold",
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every system
+    "font.size": 11,
+    "grid.color": "#e2e2e2",
+    "grid.linewidth": 0.7,
+    "image.cmap": "cividis",
+    "legend.fontsize": 10.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.9,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "xtick.color": "#8c8c8c",
+    "ytick.color": "#8c8c8c",
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+}
+
+
+def style():
+    """The house style as a context: ``with show.style(): ...`` around your own matplotlib code."""
+    return matplotlib.rc_context(STYLE)
+
+
+def new(
+    title="", xlabel="", ylabel="", size=SIZE, rows=1, columns=1, layout="constrained", **subplots
+):
+    """A figure in the house style with one set of axes, or a grid of them.
+
+    ``size`` is in inches at 100 dots an inch. Labels are given to every set of axes; ``title``
+    stands above the axes, or above the whole grid. ``layout`` is matplotlib's layout engine (None:
+    you place the axes yourself). Further keywords go to ``Figure.subplots``.
+    Returns ``(figure, axes)``; ``axes`` is an array where ``rows * columns > 1``.
+    """
+    with style():
+        fig = Figure(figsize=size, layout=layout)
+        FigureCanvasAgg(fig)
+        axes = fig.subplots(rows, columns, **subplots)
+        for ax in np.atleast_1d(axes).flat:
+            ax.set(xlabel=xlabel, ylabel=ylabel)
+        if rows * columns > 1:
+            fig.suptitle(title, x=0.01, ha="left")
+        else:
+            axes.set_title(title)
+    return fig, axes
+
+
+def described(fig, alt):
+    """Attach the text that stands for the figure where it cannot be seen; returns the figure."""
+    fig.alt = alt
+    return fig
+
+
+def figure(fig, alt=None, caption=None):
+    """Show a matplotlib figure as a PNG with alt text, and close it.
+
+    ``alt`` says in words what the figure shows; the figures that `minibert.show` draws describe
+    themselves where none is given. ``caption`` is printed below the picture.
+
+    Raises ``ValueError`` where the alt text is empty, where visible axes lack a label (an axis
+    whose tick labels are words names itself; axes that are turned off need none), and where there
+    is neither title nor caption.
+    """
+    alt = getattr(fig, "alt", "") if alt is None else alt
+    check_alt(alt)
+    refuse_unlabelled(fig, caption)
+    data, metadata = bundle(png(fig), alt, caption)
+    close(fig)
+    publish(data, metadata)
+
+
+def check_alt(alt):
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(
+            "A figure needs alt text: say in a sentence what it shows, as in "
+            'show.figure(fig, alt="Loss falls from 7.6 to 4.1 nats in 2,000 steps").'
+        )
+
+
+def refuse_unlabelled(fig, caption=None):
+    """Raise ``ValueError`` for axes without labels, or a figure with neither title nor caption."""
+    titles = [fig.get_suptitle(), caption or ""]
+    for number, ax in enumerate(fig.axes, 1):
+        titles += [ax.get_title(loc) for loc in ("left", "center", "right")]
+        if not (ax.get_visible() and ax.axison):
+            continue
+        for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+            shared = getattr(fig, f"get_sup{name}label")()
+            if not (shared or _labelled(ax, axis)):
+                raise ValueError(
+                    f"The {name} axis of axes {number} has no label: say what it measures and in "
+                    f'which unit, as in ax.set_{name}label("loss (nats a token)").'
+                )
+    if not any(title.strip() for title in titles):
+        raise ValueError(
+            "The figure has neither title nor caption: give one, as in "
+            'ax.set_title("Loss while training") or show.figure(fig, alt=..., caption=...).'
+        )
+
+
+def _labelled(ax, axis):
+    """Does this axis say what it measures, or need it not?"""
+    if axis.get_label_text().strip() or not axis.get_visible():
+        return True
+    ticks = [label.get_text().strip() for label in axis.get_ticklabels() if label.get_visible()]
+    ticks = [text for text in ticks if text]
+    if ax.get_label() == "<colorbar>" or axis in _inner_axes(ax):
+        return not ticks  # a colour bar is measured along one side; a shared axis is labelled once
+    return bool(ticks) and not all(_is_number(text) for text in ticks)
+
+
+def _inner_axes(ax):
+    """The axes of ``ax`` that share their scale with a labelled neighbour in a grid."""
+    inner = []
+    for group, name in ((ax.get_shared_x_axes(), "xaxis"), (ax.get_shared_y_axes(), "yaxis")):
+        siblings = [getattr(other, name) for other in group.get_siblings(ax) if other is not ax]
+        if any(axis.get_label_text().strip() for axis in siblings):
+            inner.append(getattr(ax, name))
+    return inner
+
+
+def _is_number(text):
+    text = text.replace("\N{MINUS SIGN}", "-").replace("$", "").strip("%")
+    try:
+        float(text)
+    except ValueError:
+        return "mathdefault" in text  # a power of ten on a logarithmic axis
+    return True
+
+
+def png(fig, small=True):
+    """The figure as PNG bytes, at most 800 pixels wide; no date or version is written into it.
+
+    ``small=True`` keeps 256 colours, which makes the file a third of the size and takes longer.
+    """
+    fig.set_dpi(min(DPI, MAX_WIDTH / fig.get_figwidth()))
+    canvas = FigureCanvasAgg(fig)
+    with warnings.catch_warnings():  # a letter that no font has is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    if small:
+        image = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    data = io.BytesIO()
+    image.save(data, format="PNG", optimize=small, compress_level=9 if small else 1)
+    return data.getvalue()
+
+
+def close(fig):
+    """Take a figure that was made with ``pyplot`` off its list, so that it is not shown twice."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(fig)
+
+
+def text_html(text):
+    """Any text as HTML that shows exactly this text: nothing in it is read as markup.
+
+    The one place where text becomes HTML in this package. Its direction (Arabic, Hebrew) does not
+    reach beyond it, and line breaks are kept.
+    """
+    whole = text.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair: "?"
+    return f'<bdi style="overflow-wrap: anywhere">{html.escape(whole)}</bdi>'.replace("\n", "<br>")
+
+
+def image_html(data, alt):
+    """An ``<img>`` that holds the PNG bytes themselves and the alt text."""
+    width, height = Image.open(io.BytesIO(data)).size
+    alt = html.escape(alt.encode("utf-8", "replace").decode("utf-8"))
+    source = base64.b64encode(data).decode("ascii")
+    return (
+        f'<img src="data:image/png;base64,{source}" alt="{alt}" width="{width}" height="{height}" '
+        'style="max-width: 100%; height: auto">'
+    )
+
+
+def bundle(data, alt, caption=None):
+    """A picture as a display bundle: ``(data, metadata)`` for Jupyter's display protocol.
+
+    JupyterLab 4 ignores alt text in the metadata of ``image/png`` and reads ``text/html``;
+    nbconvert and others read the metadata. So the bundle has both.
+    """
+    rich = image_html(data, alt)
+    if caption:
+        rich = f"<figure>{rich}<figcaption>{text_html(caption)}</figcaption></figure>"
+    plain = f"[Figure: {alt}]" + (f"\n{caption}" if caption else "")
+    picture = base64.b64encode(data).decode("ascii")
+    formats = {"text/plain": plain, "text/html": rich, "image/png": picture}
+    return formats, {"image/png": {"alt": alt}}
+
+
+def publish(data, metadata=None, **display_id):
+    """Send a display bundle to the notebook; print its plain text anywhere else."""
+    if in_notebook():
+        sys.modules["IPython"].display.display(data, metadata=metadata, raw=True, **display_id)
+    else:
+        print(data["text/plain"])

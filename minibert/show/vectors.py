@@ -1,0 +1,182 @@
+"""The vector explorer: a map of words, a search box, analogies, and a slider over training."""
+
+import difflib
+
+import ipywidgets
+import numpy as np
+
+from minibert.show.maps import as_array, principal_axes
+from minibert.show.widget import Frame, Interactive
+from minibert.show.wordmap import scatter_words
+
+NEIGHBOURS = 8  # listed; the first five are linked in the map
+ANSWERS = 5
+BACKGROUND = 250  # words outside every group that are drawn as grey dots
+SUGGESTED = 2000  # words that the boxes suggest while one types
+ALL = "all groups"
+
+
+class VectorExplorer(Interactive):
+    """Explore word vectors as training shaped them.
+
+    ``snapshots`` is a list of ``(step, matrix)``, in order; each matrix is ``(words, dimensions)``,
+    a NumPy array or a tensor. ``groups`` maps names to lists of words to colour. The plane is fixed
+    by the principal components of the grouped words (of all, where there are no groups) in the last
+    snapshot, on vectors of length one; so the words move over training and the axes do not.
+    ``search`` and ``analogy`` (``(a, b, c)`` for a - b + c) fill the boxes of the first frame.
+
+    Raises ``ValueError`` where shapes and words do not fit, or a word of a group is unknown.
+    """
+
+    def __init__(self, snapshots, words, groups=None, search="", analogy=("", "", "")):
+        self.words = list(words)
+        self.index = {word: number for number, word in enumerate(self.words)}
+        self.groups = {name: list(members) for name, members in (groups or {}).items()}
+        self.steps = [step for step, _ in snapshots]
+        self.matrices = [self._checked(step, matrix) for step, matrix in snapshots]
+        self._check_groups()
+        self._planes = {}
+        super().__init__(self._frame, self._controls(search, analogy), rows=self._rows())
+
+    def _checked(self, step, matrix):
+        matrix = as_array(matrix).astype(np.float32)
+        if matrix.ndim != 2 or len(matrix) != len(self.words) or not np.isfinite(matrix).all():
+            raise ValueError(
+                f"The vectors of step {step} must be a matrix of finite numbers, one row for each "
+                f"of the {len(self.words)} words; got the shape {matrix.shape}."
+            )
+        return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
+
+    def _check_groups(self):
+        if not self.matrices:
+            raise ValueError("The explorer needs at least one snapshot (step, matrix); got none.")
+        if len(self.index) != len(self.words):
+            raise ValueError("Every word must be there once; the list of words repeats some.")
+        for name, members in self.groups.items():
+            for word in members:
+                if word not in self.index:
+                    raise ValueError(f"The group {name!r} has {word!r}, which has no vector.")
+
+    def _controls(self, search, analogy):
+        wide = {"description_width": "initial"}
+        steps = [(f"{step:,}", number) for number, step in enumerate(self.steps)]
+        controls = {
+            "snapshot": ipywidgets.SelectionSlider(
+                options=steps,
+                value=len(steps) - 1,
+                description="training step",
+                style=wide,
+                layout=ipywidgets.Layout(width="420px"),
+            ),
+            "show": ipywidgets.Dropdown(options=[ALL, *self.groups], description="show"),
+            "search": self._word_box(search, "260px", description="find a word", style=wide),
+        }
+        return controls | {
+            name: self._word_box(word, "150px") for name, word in zip("abc", analogy, strict=True)
+        }
+
+    def _word_box(self, word, width, **options):
+        return ipywidgets.Combobox(
+            value=word,
+            options=self.words[:SUGGESTED],
+            placeholder="a word, then Enter",
+            continuous_update=False,
+            layout=ipywidgets.Layout(width=width),
+            **options,
+        )
+
+    def _rows(self):
+        first = ["snapshot"] if len(self.steps) > 1 else []
+        first += ["show"] if self.groups else []
+        return [first, ["search"], ["analogy: ", "a", "−", "b", "+", "c", "= ?"]]
+
+    def neighbours(self, word, snapshot=-1, most=NEIGHBOURS):
+        """The nearest words by cosine in one snapshot: a list of ``(word, cosine)``."""
+        unit = self.matrices[snapshot]
+        return self._ranked(unit @ unit[self._known(word)], [word], most)
+
+    def analogy(self, a, b, c, snapshot=-1, most=ANSWERS):
+        """The words nearest to ``a - b + c``, without these three: ``(word, cosine)`` pairs."""
+        unit = self.matrices[snapshot]
+        target = unit[self._known(a)] - unit[self._known(b)] + unit[self._known(c)]
+        cosines = unit @ target / max(float(np.linalg.norm(target)), 1e-9)
+        return self._ranked(cosines, [a, b, c], most)
+
+    def _ranked(self, cosines, without, most):
+        cosines[[self.index[word] for word in without]] = -np.inf
+        best = np.argsort(-cosines, kind="stable")[:most]
+        found = [(self.words[number], float(cosines[number])) for number in best]
+        return [pair for pair in found if np.isfinite(pair[1])]
+
+    def _known(self, word):
+        if word in self.index:
+            return self.index[word]
+        asked = word if len(word) <= 40 else f"{word[:40]}… ({len(word):,} characters)"
+        near = [known for known in self.words if known.startswith(word)][:5]
+        if not near and len(word) <= 40:
+            near = difflib.get_close_matches(word, self.words[:5000], n=5)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise ValueError(f"There is no vector for “{asked}”: it was not in the vocabulary.{hint}")
+
+    def _typed(self, text):
+        """What was typed as a word of the vocabulary: as it stands, or in lower case."""
+        word = text.strip()
+        return word if word in self.index or word.lower() not in self.index else word.lower()
+
+    def _frame(self, snapshot, show, search, a, b, c):
+        word = self._typed(search)
+        a, b, c = (self._typed(text) for text in (a, b, c))
+        lines, highlight, links, arrows = [], [], [], []
+        if word:
+            near = self.neighbours(word, snapshot)
+            lines.append(f"Nearest to {word}: " + _listed(near))
+            highlight.append(word)
+            links += [(word, other) for other, _ in near[:5]]
+        if a and b and c:
+            answers = self.analogy(a, b, c, snapshot)
+            lines.append(f"{a} − {b} + {c}: " + _listed(answers))
+            highlight += [a, b, c, answers[0][0]]
+            arrows += [(b, a), (c, answers[0][0])]
+        elif a or b or c:
+            lines.append("An analogy needs a word in each of its three boxes.")
+        figure = self._map(snapshot, show, highlight, links, arrows)
+        return Frame(figure, f"{figure.alt} {' '.join(lines)}".strip(), "\n".join(lines))
+
+    def _map(self, snapshot, show, highlight, links, arrows):
+        groups = {
+            name: members if show in (ALL, name) else [] for name, members in self.groups.items()
+        }
+        marked = list(dict.fromkeys([*highlight, *(word for pair in links for word in pair)]))
+        shown = [word for members in groups.values() for word in members] + marked
+        shown = list(dict.fromkeys(shown + (self.words[:BACKGROUND] if show == ALL else [])))
+        rows = [self.index[word] for word in shown]
+        mean, axes, low, high = self._plane(show)
+        points = (self.matrices[snapshot][rows] - mean) @ axes
+        for word in marked:  # a word that was asked for is never out of the picture
+            point = points[shown.index(word)]
+            low, high = np.minimum(low, point), np.maximum(high, point)
+        return scatter_words(
+            points,
+            shown,
+            groups,
+            highlight=list(dict.fromkeys(highlight)),
+            arrows=arrows,
+            links=links,
+            title=f"Word vectors after {self.steps[snapshot]:,} steps",
+            limits=(low[0], high[0], low[1], high[1]),
+        )
+
+    def _plane(self, show):
+        """Mean, principal axes and corners of one view, from the last snapshot; made once."""
+        if show not in self._planes:
+            names = list(self.groups) if show == ALL else [show]
+            members = [word for name in names for word in self.groups[name]] or self.words
+            vectors = self.matrices[-1][[self.index[word] for word in members]]
+            mean, axes = principal_axes(vectors)
+            points = (vectors - mean) @ axes
+            self._planes[show] = mean, axes, points.min(axis=0), points.max(axis=0)
+        return self._planes[show]
+
+
+def _listed(pairs):
+    return ", ".join(f"{word} {cosine:.2f}" for word, cosine in pairs)

@@ -1,0 +1,165 @@
+"""A figure that controls redraw: the base of every widget of the chapters.
+
+`Interactive` shows two outputs, so that nobody ever sees an empty place. First a still picture, the
+first frame: it is what GitHub, the book and a reopened notebook show. Then the live widget, which
+hides the still picture while a kernel answers it (a style sheet does that, no script).
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import ipywidgets
+
+from minibert.progress import in_notebook
+from minibert.show import figures
+
+LIVE, STILL = "mb-live", "mb-still"
+CELL = ".jp-OutputArea-child"
+DEAD = f"{CELL}:has(.{STILL}) + {CELL} .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
+STYLE_SHEET = f"""<style>
+{CELL}:has(.{STILL}):has(+ {CELL} .{LIVE}) {{ display: none }}
+{DEAD} {{ font-size: 0 }}
+{DEAD}::after {{
+  content: "Run this cell to use the controls."; font-size: 13px; font-style: italic }}
+</style>"""
+
+
+@dataclass
+class Frame:
+    """What a widget shows for one setting of its controls.
+
+    ``figure`` is a matplotlib figure (or None) and ``alt`` the words that stand for it; ``text`` is
+    plain text below it, and ``table`` rows of cells, the first of them the heading. Text and cells
+    are shown as they are: nothing in them is read as HTML.
+    """
+
+    figure: object = None
+    alt: str = ""
+    text: str = ""
+    table: list = field(default_factory=list)
+
+
+class Interactive:
+    """Controls above a figure that ``draw`` redraws whenever one of them changes.
+
+    ``draw(**values)`` gets the value of every control by name and returns a `Frame`, or a figure
+    and its alt text. ``controls`` maps names to ipywidgets. ``rows`` arranges them: a list of rows
+    of names; any other text in a row is written between the controls. Show it by ending a cell with
+    it. What goes wrong in the first frame is raised; what goes wrong later is said in the widget,
+    under the last good picture.
+    """
+
+    def __init__(self, draw, controls, rows=None):
+        self.draw, self.controls = draw, dict(controls)
+        self.rows = [[name] for name in self.controls] if rows is None else rows
+        self.message, self.seconds = "", 0.0
+        self._picture = ipywidgets.HTML()
+        self._words = ipywidgets.HTML()
+        self._held = False
+        self._show(self._draw(first=True))
+        self._still = self._bundle()
+        for control in self.controls.values():
+            control.observe(self._changed, names="value")
+
+    @property
+    def values(self):
+        """The value of every control, by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, **values):
+        """Set controls by name, as a hand would, and redraw once."""
+        unknown = sorted(set(values) - set(self.controls))
+        if unknown:
+            raise ValueError(
+                f"No control is named {unknown[0]!r}; there are {list(self.controls)}."
+            )
+        self._held = True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
+        self.redraw()
+
+    def redraw(self):
+        """Draw the frame for the present values; an error becomes a sentence in the widget."""
+        try:
+            frame = self._draw()
+        except ValueError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"This could not be drawn. {type(error).__name__}: {error}")
+        else:
+            self._show(frame)
+
+    def _changed(self, change):
+        if not self._held:
+            self.redraw()
+
+    def _draw(self, first=False):
+        start = time.perf_counter()
+        frame = self.draw(**self.values)
+        frame = frame if isinstance(frame, Frame) else Frame(*frame)
+        if frame.figure is not None:
+            figures.check_alt(frame.alt)
+            if first:  # a small file for the page; after that, speed
+                figures.refuse_unlabelled(frame.figure)
+            self.png = figures.png(frame.figure, small=first)
+        self.seconds = time.perf_counter() - start
+        return frame
+
+    def _show(self, frame):
+        self.frame, self.message = frame, ""
+        if frame.figure is not None:
+            self._picture.value = figures.image_html(self.png, frame.alt)
+        self._words.value = words_html(frame.text, frame.table)
+
+    def _fail(self, message):
+        self.message = message
+        self._words.value = f'<div role="alert"><b>{figures.text_html(message)}</b></div>'
+
+    @property
+    def widget(self):
+        """The live widget: rows of controls, the picture, the words."""
+        rows = [
+            ipywidgets.HBox(
+                [self.controls.get(name) or ipywidgets.Label(name) for name in row],
+                layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"),
+            )
+            for row in self.rows
+        ]
+        box = ipywidgets.VBox([*rows, self._picture, self._words])
+        return box.add_class(LIVE)
+
+    def _bundle(self):
+        """The first frame as a display bundle for where there is no kernel."""
+        words = "\n".join(
+            [self.frame.text, *("  ".join(map(str, row)) for row in self.frame.table)]
+        )
+        if self.frame.figure is None:
+            data, metadata = {"text/plain": words, "text/html": ""}, {}
+        else:
+            data, metadata = figures.bundle(self.png, self.frame.alt)
+            data["text/plain"] = f"{data['text/plain']}\n{words}".strip()
+        below = words_html(self.frame.text, self.frame.table)
+        data["text/html"] = f'{STYLE_SHEET}<div class="{STILL}">{data["text/html"]}{below}</div>'
+        return data, metadata
+
+    def _ipython_display_(self):
+        figures.publish(*self._still)
+        if in_notebook():
+            live = self.widget._repr_mimebundle_()
+            live["text/plain"] = "Run this cell to use the controls."
+            figures.publish(live)
+
+
+def words_html(text, table=()):
+    """Plain text and the rows of a table as HTML, every character of theirs escaped."""
+    rich = f"<div>{figures.text_html(text)}</div>" if text else ""
+    if table:
+        head, *body = [[figures.text_html(str(cell)) for cell in row] for row in table]
+        rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
+        rows += [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
+        rich += f"<table>{''.join(rows)}</table>"
+    style = "max-width: 760px; max-height: 15em; overflow: auto; line-height: 1.6"
+    return f'<div style="{style}" aria-live="polite">{rich}</div>' if rich else ""

@@ -1,0 +1,163 @@
+"""Words as points of a plane: groups by colour and shape, labels that keep out of each other's way.
+
+`scatter_words` draws any set of points; `minibert.show.vectors` redraws it as a widget.
+"""
+
+from itertools import zip_longest
+
+import numpy as np
+
+from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.maps import as_array
+
+SIZE = (7.6, 5.4)
+COLOURS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "sky", "black")]
+MARKS = ("o", "s", "^", "D", "v", "P")  # the shape tells groups apart where colour does not
+HIGHLIGHT = PALETTE["vermillion"]
+MOST_LABELS = 50
+FONT = 10
+ARROW = {"arrowstyle": "-|>", "color": HIGHLIGHT, "linewidth": 2, "shrinkA": 6, "shrinkB": 6}
+COMPASS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+
+
+def scatter_words(
+    points,
+    words,
+    groups=None,
+    highlight=(),
+    arrows=(),
+    links=(),
+    labels=None,
+    title="Words as points",
+    xlabel="first principal component",
+    ylabel="second principal component",
+    limits=None,
+    size=SIZE,
+):
+    """Draw words at ``points`` ``(n, 2)``; both axes have the same scale.
+
+    ``groups`` maps the name of a group to its words; words outside every group are small and grey.
+    ``highlight`` lists words to stand out; ``arrows`` and ``links`` (thin lines) are pairs ``(from,
+    to)`` of words. ``labels`` lists the words to write out: by default the highlighted ones, and
+    those of the groups (or the first words) up to 50. A label that finds no free place is left out,
+    unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``.
+
+    Raises ``ValueError`` for points that do not fit the words, and for an unknown word.
+    """
+    points, groups = as_array(points), {} if groups is None else groups
+    if points.shape != (len(words), 2):
+        raise ValueError(
+            f"{len(words)} words need points of shape ({len(words)}, 2); got {points.shape}."
+        )
+    grouped = [word for members in groups.values() for word in members]
+    ends = [word for pair in [*arrows, *links] for word in pair]
+    if labels is None:
+        turns = zip_longest(*groups.values())  # every group has its share of the labels
+        taken_in_turn = [word for turn in turns for word in turn if word is not None]
+        labels = (taken_in_turn or list(words))[:MOST_LABELS]
+    at = _places_of(points, words, [*grouped, *highlight, *ends, *labels])
+    fig, ax = _plane(title, xlabel, ylabel, size, points, limits, bool(groups))
+    _dots(fig, ax, at, groups)
+    for start, end in links:
+        ax.plot(*zip(at[start], at[end], strict=True), color=HIGHLIGHT, linewidth=0.9, zorder=3)
+    for start, end in arrows:
+        ax.annotate("", xy=at[end], xytext=at[start], arrowprops=ARROW, zorder=4)
+    if highlight:
+        x, y = zip(*(at[word] for word in highlight), strict=True)
+        ax.scatter(x, y, s=90, facecolors="none", edgecolors=HIGHLIGHT, linewidths=2, zorder=4)
+    _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels)
+    return described(fig, _alt(title, len(words), groups, highlight, arrows))
+
+
+def _places_of(points, words, asked):
+    at = dict(zip(words, points, strict=True))
+    for word in asked:
+        if word not in at:
+            raise ValueError(f"The map has no word {word!r} among its {len(words)} words.")
+    return at
+
+
+def _plane(title, xlabel, ylabel, size, points, limits, legend):
+    """Axes of one scale around the points; the layout is fixed, so that frames do not jump."""
+    fig, ax = new(title, xlabel, ylabel, size, layout=None)
+    fig.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.13 if legend else 0.06)
+    if limits is None:
+        low, high = points.min(axis=0), points.max(axis=0)
+    else:
+        low, high = np.array(limits[::2], float), np.array(limits[1::2], float)
+    middle, half = (low + high) / 2, 0.53 * np.maximum(high - low, 1e-9)
+    box = ax.get_window_extent()
+    half = max(half[0] / box.width, half[1] / box.height) * np.array([box.width, box.height])
+    ax.set(xticks=[], yticks=[])
+    ax.set(
+        xlim=middle[0] + half[0] * np.array([-1, 1]), ylim=middle[1] + half[1] * np.array([-1, 1])
+    )
+    return fig, ax
+
+
+def _dots(fig, ax, at, groups):
+    grouped = {word for members in groups.values() for word in members}
+    rest = np.array([point for word, point in at.items() if word not in grouped]).reshape(-1, 2)
+    ax.scatter(*rest.T, s=9, color="#b5b5b5", linewidths=0, zorder=1)
+    for number, (name, members) in enumerate(groups.items()):
+        style = {"color": COLOURS[number % 6], "marker": MARKS[(number + number // 6) % 6]}
+        own = np.array([at[word] for word in members]).reshape(-1, 2)
+        ax.scatter(*own.T, s=34, linewidths=0, label=name, zorder=2, **style)
+    if groups:
+        fig.legend(loc="lower center", ncols=min(len(groups), 5), frameon=False, handletextpad=0.2)
+
+
+def _labels(ax, at, important, others):
+    """Write the labels one after another, each at the free place nearest to its point."""
+    wanted = list(dict.fromkeys([*important, *others]))
+    if not wanted:
+        return
+    frame, inverse = ax.get_window_extent(), ax.transData.inverted()
+    dots = ax.transData.transform([at[word] for word in wanted])
+    taken = np.hstack([dots - 4, dots + 4])
+    for number, (word, dot) in enumerate(zip(wanted, dots, strict=True)):
+        stands_out = number < len(important)
+        places = _places(dot, word, ax.figure.dpi / 72, gap=9 if stands_out else 5)
+        clashes = _clash(places, taken, frame)
+        best = int(np.argmin(clashes))
+        if clashes[best] > 0 and not stands_out:
+            continue
+        taken = np.vstack([taken, places[best]])
+        side, box = COMPASS[best][0], places[best]
+        x = {1: box[0], -1: box[2], 0: (box[0] + box[2]) / 2}[side]
+        style = {"color": "black", "weight": "bold"} if stands_out else {"color": GREY}
+        style |= {"va": "center", "fontsize": FONT, "parse_math": False, "zorder": 5 + stands_out}
+        spot = inverse.transform((x, (box[1] + box[3]) / 2))
+        ax.text(*spot, word, ha={1: "left", -1: "right", 0: "center"}[side], **style)
+
+
+def _places(dot, word, scale, gap):
+    """Boxes ``(left, bottom, right, top)`` in pixels around a dot, the preferred one first."""
+    half = np.array([0.33 * FONT * len(word) + 1, 0.62 * FONT]) * scale
+    centres = dot + np.array(COMPASS) * (half + gap)
+    return np.hstack([centres - half, centres + half])
+
+
+def _clash(boxes, taken, frame):
+    """For every box, the area that it shares with those taken or has outside the axes (pixels)."""
+    boxes = boxes[:, None]
+    size = np.minimum(boxes[..., 2:], taken[:, 2:]) - np.maximum(boxes[..., :2], taken[:, :2])
+    shared = np.clip(size, 0, None).prod(axis=-1).sum(axis=-1)
+    low, high = [frame.x0, frame.y0], [frame.x1, frame.y1]
+    inside = np.clip(boxes[:, 0], low * 2, high * 2)
+    return shared + _area(boxes[:, 0]) - _area(inside)
+
+
+def _area(boxes):
+    return (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
+
+
+def _alt(title, count, groups, highlight, arrows):
+    text = f"Map of {count:,} words, {title}"
+    if groups:
+        text += "; groups: " + ", ".join(groups)
+    if highlight:
+        text += "; marked: " + ", ".join(highlight)
+    if arrows:
+        text += "; arrows: " + ", ".join(f"{start} to {end}" for start, end in arrows)
+    return text + "."
