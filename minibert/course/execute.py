@@ -9,9 +9,12 @@ import ipykernel.kernelspec
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
 
 LIMIT = 1_000_000  # bytes of a notebook file, outputs included
 WIDGET = "application/vnd.jupyter.widget-view+json"
+CONTROLS = "Run this cell to use its controls."
+PROGRESS = re.compile(r"\d%\|")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -52,8 +55,10 @@ def execute(notebook, folder, name, timeout=600):
         environment = {**os.environ, "MINIBERT_HOME": home, "PYTHONHASHSEED": "0"}
         try:
             client.execute(env=environment)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise ExecutionError(f"{name}: {failure(notebook, error)}") from error
+        except CellExecutionError as error:
+            raise ExecutionError(f"{name}: {failure(notebook)}") from error
+        except (CellTimeoutError, DeadKernelError) as error:
+            raise ExecutionError(f"{name}: {ANSI.sub('', str(error)).strip()}") from error
     notebook.metadata = metadata  # the kernel adds its versions, which would change every build
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -61,42 +66,48 @@ def execute(notebook, folder, name, timeout=600):
     return notebook
 
 
-def failure(notebook, error):
+def failure(notebook):
     """Which cell failed, and how: the code, then the last lines of the traceback."""
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 trace = ANSI.sub("", "\n".join(output.traceback)).splitlines()
                 return f"cell {number + 1} ({cell.id}) failed:\n" + "\n".join(trace[-25:])
-    return ANSI.sub("", str(error))
+    return "a cell failed"
 
 
 def cleaned(outputs):
-    """Outputs as they are stored: no stderr (progress bars, warnings) and no live widgets.
+    """Outputs as they are stored: no stderr (progress bars, warnings), no live widgets.
 
-    A widget's still first frame, where it has one, stays; random model ids go. A picture that an
-    output holds twice, as PNG and inside HTML, is stored once.
+    A widget leaves a line that says how to get it back, below its still first frame; its random
+    ids go. A picture that comes twice, as PNG and inside HTML, is stored once.
     """
     kept = []
     for output in outputs:
-        if output.output_type == "stream" and output.name == "stderr":
-            continue
-        if WIDGET in output.get("data", {}):
-            del output.data[WIDGET]
-            if set(output.data) <= {"text/plain"}:
-                continue
-        if "image/png" in output.get("data", {}) and _repeats_picture(output.data):
-            del output.data["text/html"]
+        data = output.get("data", {})
         if output.output_type == "stream":
             output.text = without_overwritten(output.text)
-        kept.append(output)
+            kept += [output] if output.name == "stdout" else []
+        elif WIDGET in data and PROGRESS.search(data.get("text/plain", "")):
+            continue
+        elif WIDGET in data and not set(data) & {"image/png", "text/html"}:
+            kept.append(new_output("display_data", data={"text/plain": CONTROLS}))
+        else:
+            data.pop(WIDGET, None)
+            kept += without_repeated_picture(output)
     return kept
 
 
-def _repeats_picture(data):
-    """True when the HTML of an output only wraps its PNG: its alt text is in the metadata too."""
-    html = data.get("text/html", "")
-    return "<figcaption" not in html and data["image/png"].strip() in html
+def without_repeated_picture(output):
+    """One output, or two: its PNG alone, then what its HTML says besides (a caption, a table)."""
+    data = output.get("data", {})
+    html, picture = data.get("text/html", ""), data.get("image/png", "").strip()
+    if not picture or picture not in html:
+        return [output]
+    rest = re.sub(r"<img\b[^>]*>", "", html)
+    del data["text/html"]
+    words = re.sub(r"<style.*?</style>|<[^>]*>", "", rest, flags=re.DOTALL).strip()
+    return [output, new_output("display_data", data={"text/html": rest})] if words else [output]
 
 
 def without_overwritten(text):

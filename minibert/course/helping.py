@@ -3,7 +3,7 @@
 from collections import Counter
 
 from minibert.course.exercise import Exercise, Quiz, find, solution_text
-from minibert.course.present import marked_up, say
+from minibert.course.present import marked_up, say, show
 
 _GIVEN = Counter()  # exercise id -> hints given so far in this kernel
 
@@ -43,12 +43,10 @@ def quiz(quiz_id):
     if item is None:
         return
     try:
-        from IPython.display import display
-
-        display(_buttons(item))
+        buttons = _buttons(item)
     except ImportError:
-        lines = [f"{letter}. {choice.text}" for letter, choice in lettered(item)]
-        say("note", item.question, "\n".join(lines))
+        buttons = None
+    show(_plain(item), buttons and {**buttons._repr_mimebundle_(), "text/html": _still(item)})
 
 
 def lettered(item):
@@ -59,6 +57,16 @@ def lettered(item):
 def verdict(choice):
     """The word before an explanation."""
     return "✓ Right." if choice.right else "✗ No."
+
+
+def _plain(item):
+    return "\n".join([item.question, *(f"{x}. {choice.text}" for x, choice in lettered(item))])
+
+
+def _still(item):
+    """The quiz without its buttons, for a page without a kernel."""
+    rows = "".join(f"<br><b>{x}.</b> {marked_up(choice.text)}" for x, choice in lettered(item))
+    return f"<p><b>{marked_up(item.question)}</b>{rows}</p>"
 
 
 def _buttons(item):

@@ -22,4 +22,5 @@ def source(thing):
     name = module.__name__.replace(".", "/") + ".py" if module else "this notebook"
     where = f"{name}, lines {max(first, 1)} to {max(first, 1) + len(lines) - 1}"
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
-    show(f"# {where}\n{text}", f"{fence}python\n# {where}\n{text}\n{fence}", "text/markdown")
+    markdown = f"{fence}python\n# {where}\n{text}\n{fence}"
+    show(f"# {where}\n{text}", {"text/markdown": markdown})

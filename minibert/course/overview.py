@@ -39,7 +39,7 @@ def progress(chapter=None):
     if left:
         done += f", about {minutes} minutes left; next: {left[0].title} ({left[0].id})"
     rows = [_row(item, entries.get(item.id, {})) for item in exercises]
-    show(_as_text(done, rows), _as_html(done, rows))
+    show(_as_text(done, rows), {"text/html": _as_html(done, rows)})
 
 
 def _row(exercise, entry):

@@ -33,7 +33,7 @@ def say(state, title, message="", code=None):
     if code:
         body += f"<pre>{html.escape(code)}</pre>"
     style = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0"
-    show(text, f'<div style="{style}">{body}</div>')
+    show(text, {"text/html": f'<div style="{style}">{body}</div>'})
 
 
 def marked_up(message):
@@ -42,10 +42,10 @@ def marked_up(message):
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped).replace("\n", "<br>")
 
 
-def show(text, rich=None, kind="text/html"):
-    """Display ``text`` with its rich form in a notebook; print it anywhere else."""
+def show(text, rich=None):
+    """Display ``text`` in a notebook with its rich forms (MIME type -> data); else print it."""
     ipython = sys.modules.get("IPython")
     if rich is None or ipython is None or ipython.get_ipython() is None:
         print(text)
         return
-    ipython.display.display({"text/plain": text, kind: rich}, raw=True)
+    ipython.display.display({**rich, "text/plain": text}, raw=True)

@@ -110,17 +110,20 @@ def test_outputs_are_cleaned():
         "text/html": '<img src="data:;base64,iVBOR">',
         "text/plain": "f",
     }
+    words = "<figcaption>Words.</figcaption>"
     widget = {execute.WIDGET: {"model_id": "1"}, "text/plain": "VBox()"}
     outputs = [
         new("stream", name="stderr", text="warning"),
         new("stream", name="stdout", text="10%\r20%\rdone\nnext\r\n"),
         new("display_data", data=dict(widget)),
+        new("display_data", data={**widget, "text/plain": " 50%|##   | 5/10"}),
         new("display_data", data={**widget, "image/png": "iVBOR"}),
         new("display_data", data=dict(picture)),
-        new("display_data", data={**picture, "text/html": picture["text/html"] + "<figcaption>"}),
+        new("display_data", data={**picture, "text/html": picture["text/html"] + words}),
     ]
-    stream, still, once, captioned = execute.cleaned(outputs)
+    stream, controls, still, once, captioned, caption = execute.cleaned(outputs)
     assert stream.text == "done\nnext\n"
-    assert set(still.data) == {"text/plain", "image/png"}
-    assert set(once.data) == {"text/plain", "image/png"}
-    assert set(captioned.data) == set(picture)
+    assert controls.data == {"text/plain": execute.CONTROLS}
+    for picture in (still, once, captioned):
+        assert set(picture.data) == {"text/plain", "image/png"}
+    assert caption.data == {"text/html": "<figcaption>Words.</figcaption>"}

@@ -126,7 +126,9 @@ def test_the_log_has_one_line_a_check(demo_course, monkeypatch, tmp_path):
 
 def test_a_message_is_escaped_in_its_html(demo_course, monkeypatch):
     shown = []
-    monkeypatch.setattr("minibert.course.present.show", lambda text, rich: shown.append(rich))
+    monkeypatch.setattr(
+        "minibert.course.present.show", lambda text, rich: shown.extend(rich.values())
+    )
 
     def hostile(values):
         raise ValueError('<script>alert(`1`)</script> & "quotes"')

@@ -77,8 +77,8 @@ def test_source_of_what_has_none_is_a_clear_error():
 
 def test_a_listing_outlives_backticks_in_the_code(monkeypatch):
     shown = []
-    monkeypatch.setattr(listing, "show", lambda *parts: shown.append(parts))
+    monkeypatch.setattr(listing, "show", lambda text, rich: shown.extend([text, *rich.values()]))
     listing.source(test_a_listing_outlives_backticks_in_the_code)  # ````
-    fence = shown[0][1].partition("python")[0]
-    assert set(fence) == {"`"} and shown[0][1].endswith(f"\n{fence}")
-    assert fence not in shown[0][0]
+    fence = shown[1].partition("python")[0]
+    assert set(fence) == {"`"} and shown[1].endswith(f"\n{fence}")
+    assert fence not in shown[0]
