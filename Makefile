@@ -12,10 +12,6 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 # Tests keep their progress file and caches here, never in the learner's own folder.
 TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
-SANITIZER := $(wildcard tests/notebooks/nbval_sanitize.cfg)
-NBVAL := $(PY) -m pytest --nbval-lax --nbval-current-env $(if $(SANITIZER),--nbval-sanitize-with $(SANITIZER))
-SOLVED := $(wildcard chapters/solutions/*.ipynb)
-UNSOLVED := $(wildcard chapters/*.ipynb)
 DEVICE := cpu
 
 .PHONY: help lab test quick test-full chapters notebooks findings bench constraints clean
@@ -29,8 +25,6 @@ lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests
-	$(if $(SOLVED),$(TESTING) $(NBVAL) $(SOLVED))
-	$(if $(UNSOLVED),$(TESTING) MINIBERT_SMOKE=1 $(NBVAL) $(UNSOLVED))
 
 quick: .venv/.test tidy  ## style and unit tests, under a minute
 	$(TESTING) $(PY) -m pytest -q tests/unit
@@ -42,7 +36,8 @@ chapters: .venv/.lab  ## build the notebooks from chapters/source and execute th
 	$(PY) -m minibert course build --execute $(ARGS)
 
 notebooks: .venv/.test tidy  ## run every notebook at full size (DEVICE=cpu or cuda)
-	$(TESTING) MINIBERT_DEVICE=$(DEVICE) $(NBVAL) $(SOLVED) $(UNSOLVED)
+	$(TESTING) MINIBERT_DEVICE=$(DEVICE) MINIBERT_NOTEBOOKS=full \
+	    $(PY) -m pytest tests/notebooks/test_chapters.py $(ARGS)
 
 findings: .venv/.lab  ## run one chapter's full experiment (CH=01) and write its findings
 	@test -n "$(CH)" || { echo "Say which chapter: make findings CH=01" >&2; exit 2; }
