@@ -67,6 +67,7 @@ class Readings:
         for mark in marks:
             column = "sense" if "." in mark else "pos" if mark.isupper() else "lemma"
             found = [form for form in found if getattr(form, column)[0] == mark]
+        found = _without_sense(found) or found
         if len(found) == 1:
             form = found[0]
             return form if form.text == word else Form(word, form.pos[0], *form.lemma, *form.sense)
@@ -82,6 +83,12 @@ class Readings:
         raise ValueError(
             f"the word {word!r} is in no class of the lexicon: write {word}/POS, or add it"
         )
+
+
+def _without_sense(found):
+    """Of readings that differ in their sense alone, the one that names none."""
+    same = len({(form.pos[0], form.lemma[0]) for form in found}) == 1
+    return [form for form in found if not form.sense[0]] if same else None
 
 
 def _spell(word, form):
