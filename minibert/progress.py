@@ -41,7 +41,7 @@ def in_notebook():
     """True inside a Jupyter kernel."""
     if "IPython" not in sys.modules:
         return False
-    return type(sys.modules["IPython"].get_ipython()).__name__ == "ZMQInteractiveShell"
+    return hasattr(sys.modules["IPython"].get_ipython(), "kernel")
 
 
 def facts(run):
