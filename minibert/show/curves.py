@@ -14,7 +14,7 @@ from minibert.show.figures import GREY, PALETTE, SIZE, described, new
 
 COLOURS = list(PALETTE.values())
 DASHES = ("-", "--", "-.", ":")
-MOST_POINTS = 200
+MOST_POINTS = 100
 T_975 = (  # the 97.5 % point of Student's t for 1 to 30 degrees of freedom
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
@@ -35,7 +35,7 @@ def loss_curve(
     """Loss by step, for one run or for several named ones (a dict of histories).
 
     A history is what `mb.fit` returns (also as a dict), a list of ``(step, loss)`` pairs, or a list
-    of losses. Long runs are drawn as the means of 200 stretches. ``floor`` is a loss that no model
+    of losses. Long runs are drawn as the means of 100 stretches. ``floor`` is a loss that no model
     can beat (a dashed line); ``perplexity=True`` adds its scale, exp(loss), on the right.
     """
     several = isinstance(history, Mapping) and "loss" not in history
@@ -43,14 +43,7 @@ def loss_curve(
     fig, ax = new(title, xlabel, ylabel, size)
     sentences = []
     for number, (name, run) in enumerate(runs.items()):
-        for part, points in series(run).items():
-            label = ", ".join(word for word in (str(name), part) if word) or "loss"
-            dash, marks = DASHES[number % len(DASHES)], {}
-            if part == "valid":
-                marks = {"marker": "o", "markersize": 5, "markerfacecolor": "white"}
-            colour = COLOURS[number % len(COLOURS)]
-            ax.plot(*_thinned(*points), dash, color=colour, label=label, **marks)
-            sentences.append(_course(label, *points))
+        sentences += _draw_run(ax, run, str(name), number, several)
     if floor is not None:
         _mark_floor(ax, floor, f"{floor_label} {floor:.2f}")
         sentences.append(f"a dashed line marks the {floor_label} at {floor:.2f}")
@@ -59,6 +52,24 @@ def loss_curve(
     if perplexity:
         _perplexity_axis(ax)
     return described(fig, f"Line chart, {title}: " + "; ".join(sentences) + ".")
+
+
+def _draw_run(ax, run, name, number, several):
+    """Draw the losses of one run; returns a sentence for each line."""
+    sentences, parts = [], series(run)
+    for part, points in parts.items():
+        label = ", ".join(word for word in (name, part) if word) or "train"
+        look = {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)]}
+        if part == "valid":
+            look |= {"marker": "o", "markerfacecolor": "white", "zorder": 3}
+            look["color"] = look["color"] if several else PALETTE["vermillion"]
+        elif "valid" in parts:
+            look |= {"alpha": 0.6, "linewidth": 1.3}
+        x, y = _thinned(*points)
+        ax.plot(x, y, label=label, **look)
+        steps = f"step {round(x[0]):,} to {y[-1]:.2f} at step {round(x[-1]):,}"
+        sentences.append(f"{label} goes from {y[0]:.2f} at {steps}")
+    return sentences
 
 
 def series(history):
@@ -87,13 +98,6 @@ def _thinned(steps, losses, most=MOST_POINTS):
     x = [part.mean() for part in np.array_split(np.asarray(steps, float), stretches)]
     y = [part.mean() for part in np.array_split(np.asarray(losses, float), stretches)]
     return x, y
-
-
-def _course(label, steps, losses):
-    return (
-        f"{label} goes from {losses[0]:.2f} at step {steps[0]:,} "
-        f"to {losses[-1]:.2f} at step {steps[-1]:,}"
-    )
 
 
 def _mark_floor(ax, floor, label):

@@ -173,7 +173,7 @@ def _inner_axes(ax):
 
 
 def _is_number(text):
-    text = text.replace("\N{MINUS SIGN}", "-").replace("$", "").strip("%")
+    text = text.replace("\N{MINUS SIGN}", "-").replace(",", "").strip(" %$")
     try:
         float(text)
     except ValueError:
