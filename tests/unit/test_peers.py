@@ -55,7 +55,9 @@ def test_it_imports_without_torchvision_and_leaves_no_trace(fresh):
 
 
 def test_using_torchvision_says_what_is_missing(fresh):
-    with pytest.raises(ImportError, match=r"torchvision\.transforms\.Compose.* install the torchvision"):
+    with pytest.raises(
+        ImportError, match=r"torchvision\.transforms\.Compose.* install the torchvision"
+    ):
         fresh().FashionMNIST(resize=(8, 8))
 
 
