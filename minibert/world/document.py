@@ -42,19 +42,20 @@ class Sentence:
 
 
 class Document:
-    """One text: ``.kind .topic .facts .log_prob .sentences``.
+    """One text: ``.kind .topic .facts .notes .log_prob .sentences``.
 
-    ``facts`` are (subject, relation, value) triples that the text states; ``log_prob`` is the exact
+    ``facts`` are (subject, relation, value) triples that the text states; ``notes`` is what its
+    kind leaves for tasks, such as a label (see the kind's module); ``log_prob`` is the exact
     natural logarithm of the probability of this text in its world; ``n`` counts tokens, one
     end-of-sentence for each sentence and the end of the document included.
     """
 
-    __slots__ = ("kind", "topic", "facts", "log_prob", "n", "_written", "__dict__")
+    __slots__ = ("kind", "topic", "facts", "notes", "log_prob", "n", "_written", "__dict__")
 
     def __init__(self, writer, kind=""):
         self.kind, self.topic = kind, writer.topic
         self.facts, self.log_prob = tuple(writer.facts), writer.log_prob
-        self.n = writer.tokens + 1
+        self.notes, self.n = writer.notes, writer.tokens + 1
         self._written = writer.sentences
 
     @cached_property

@@ -81,6 +81,7 @@ class Writer:
         self.log_prob, self.tokens = 0.0, 0
         self.sentences, self.facts, self.topic, self.kind = [], [], "", ""
         self.groups = {}  # the kind's own, by name
+        self.notes = {}  # what a kind leaves on its document for tasks, such as a label
 
     # Choices. Each adds its log-probability; each must show in the text.
 
@@ -118,6 +119,15 @@ class Writer:
         i, logp = choice.find_without(self.random(), places)
         self.log_prob += logp
         return i
+
+    def each(self, items, least=1, stop=25):
+        """Items in random order, none twice; after ``least`` it stops in ``stop`` % of cases."""
+        left = list(items)
+        while left:
+            if least <= 0 and self.chance(stop):
+                return
+            least -= 1
+            yield left.pop(self.choose(_even(len(left))))
 
     # Sentences.
 
@@ -175,6 +185,12 @@ def _percent(percent):
     if percent not in _cache:
         _cache[percent] = Choice([True, False], [percent, 100 - percent])
     return _cache[percent]
+
+
+def _even(count):
+    if ("even", count) not in _cache:
+        _cache["even", count] = Choice(range(count))
+    return _cache["even", count]
 
 
 def _numbers(low, high):
