@@ -11,6 +11,7 @@ _HOME = {  # public name -> module that defines it
     "PaddedBatches": "batches",
     "BPTTBatches": "batches",
     "ListBatches": "batches",
+    "WindowBatches": "windows",
     "RowBatches": "batches",
     "TextCorpus": "corpora",
     "load": "catalogue",

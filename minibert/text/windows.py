@@ -1,0 +1,108 @@
+"""Windows over sentences: the guesses that word2vec learns from."""
+
+import numpy as np
+import torch
+
+from minibert.text.batches import Batches
+
+
+def keep_probability(counts, subsample):
+    """How likely an occurrence of each word is kept: min(1, sqrt(t / f)), float64 (V,).
+
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all (Mikolov et al. 2013b,
+    equation 5, which gives the probability of discarding, one minus this).
+    """
+    counts = np.asarray(counts, float)
+    if not subsample:
+        return np.ones_like(counts)
+    share = np.maximum(counts, 1e-9) / counts.sum()
+    return np.minimum(1.0, np.sqrt(subsample / share))
+
+
+def pairs(ids, sentence, reach):
+    """Places (centre, context) of all pairs: two int64 arrays.
+
+    ``ids``: (n,), only its length matters. ``sentence``: (n,), which sentence each token is in;
+    a pair never crosses from one into the next. ``reach``: (n,), each centre's own window.
+    """
+    places = np.arange(len(ids))
+    centres, contexts = [], []
+    for distance in range(1, int(reach.max(initial=0)) + 1):
+        left, right = places[:-distance], places[distance:]
+        inside = sentence[left] == sentence[right]
+        for centre, context in ((left, right), (right, left)):
+            taken = inside & (reach[centre] >= distance)
+            centres.append(centre[taken])
+            contexts.append(context[taken])
+    if not centres:
+        return places[:0], places[:0]
+    return np.concatenate(centres), np.concatenate(contexts)
+
+
+class WindowBatches(Batches):
+    """Batches for `minibert.Word2Vec`: who guesses (``input_ids``), and what (``targets``).
+
+    vocab: gives the ids, and the counts for subsampling. sentences: strings or lists of tokens;
+    windows stay within one. Each epoch thins out frequent words, draws a reach from 1 to
+    ``window`` for every centre and shuffles, all from ``seed`` and the epoch's number.
+
+    Skip-gram: ``input_ids`` (batch, 1) is the centre, ``targets`` (batch,) one context word. CBOW:
+    ``input_ids`` (batch, 2 * window) is the context, padded, ``targets`` the centre.
+    ``attention_mask`` is 1 at real inputs.
+    """
+
+    def __init__(
+        self, vocab, sentences, mode="skipgram", window=5, subsample=1e-3, batch_size=1024, seed=0
+    ):
+        super().__init__(seed)
+        self.mode, self.window, self.batch_size = mode, window, batch_size
+        self.ids, offsets = vocab.encode_corpus(sentences)
+        self.sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))  # (tokens,)
+        self.keep = keep_probability(vocab.counts, subsample)
+        self._made = None
+
+    @classmethod
+    def of(cls, model, sentences, batch_size=1024, seed=0):
+        """The batches that fit a model's configuration."""
+        c = model.config
+        return cls(model.vocab, sentences, c.mode, c.window, c.subsample, batch_size, seed)
+
+    def plan(self, epoch):
+        if self._made is None or self._made[0] != epoch:
+            self._made = (epoch, *self._guesses(epoch))
+        count = len(self._made[2])
+        if not count:
+            raise ValueError("the sentences hold no pair: expected some of two words or more")
+        return [slice(i, i + self.batch_size) for i in range(0, count, self.batch_size)]
+
+    def _guesses(self, epoch):
+        """inputs (guesses, width), -1 where there is none, and targets (guesses,), shuffled."""
+        rng = self.rng(epoch)
+        kept = rng.random(len(self.ids)) < self.keep[self.ids]
+        ids, sentence = self.ids[kept].astype(np.int64), self.sentence[kept]
+        reach = rng.integers(1, self.window + 1, len(ids))
+        centre, context = pairs(ids, sentence, reach)
+        if self.mode == "skipgram":
+            inputs, targets = ids[centre][:, None], ids[context]
+        else:
+            inputs = np.full((len(ids), 2 * self.window), -1)
+            away = context - centre
+            inputs[centre, away + self.window - (away > 0)] = ids[context]
+            used = (inputs >= 0).any(1)
+            inputs, targets = inputs[used], ids[used]
+        order = rng.permutation(len(targets))
+        return inputs[order], targets[order]
+
+    def collate(self, entry, rng):
+        _, inputs, targets = self._made
+        rows = torch.from_numpy(inputs[entry])
+        return {
+            "input_ids": rows.clamp(min=0),
+            "attention_mask": (rows >= 0).long(),
+            "targets": torch.from_numpy(targets[entry]),
+        }
+
+    def identity(self):
+        names = ("mode", "window", "batch_size")
+        settings = {name: getattr(self, name) for name in names}
+        return {**super().identity(), "tokens": len(self.ids), **settings}
