@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import shutil
 import tempfile
 import warnings
@@ -17,6 +18,7 @@ import torch
 from minibert.files import atomic, explained
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
+SUMS = "SHA256SUMS"  # in the format of the sha256sum command
 CONFIG = "config.json"
 PART = ".part-"  # a checkpoint that is being written; one left by a crash goes with the next save
 SHOWN = 8  # names that an error message lists before it only counts
@@ -26,8 +28,8 @@ class Checkpoints:
     """The last ``keep`` checkpoints of a training run, in a folder, one subfolder a step.
 
     A subfolder holds the weights (safetensors), what else resuming needs (a torch file that is
-    read with ``weights_only=True``), and a readable ``record.json`` with the SHA-256 of both. It
-    is written under another name and renamed when it is complete.
+    read with ``weights_only=True``), a readable ``record.json``, and the SHA-256 of each. It is
+    written under another name and renamed when it is complete.
     """
 
     def __init__(self, folder, keep=2):
@@ -48,10 +50,12 @@ class Checkpoints:
         _check_plain(training, "training")
         buffer = io.BytesIO()
         torch.save(training, buffer)
-        files = {WEIGHTS: pack(tensors), TRAINING: buffer.getvalue()}
-        sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        record = {"step": step, "sha256": sums, **record}
-        files[RECORD] = json.dumps(record, indent=1).encode()
+        files = {
+            WEIGHTS: pack(tensors),
+            TRAINING: buffer.getvalue(),
+            RECORD: json.dumps({"step": step, **record}, indent=1).encode(),
+        }
+        files[SUMS] = _sums(files)
         path = self.folder / f"step-{step:08d}"
         with explained(path):
             _write_folder(path, files)
@@ -68,7 +72,7 @@ class Checkpoints:
         for path in sorted(self.folder.glob("step-*"), reverse=True):
             try:
                 found = _read(path)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError) as error:
                 warnings.warn(
                     f"the checkpoint {path} is damaged ({error}); trying the one before it",
                     stacklevel=2,
@@ -189,13 +193,19 @@ def _write_folder(path, files):
 
 
 def _read(path):
-    record = json.loads((path / RECORD).read_text("utf-8"))
-    files = {name: (path / name).read_bytes() for name in (WEIGHTS, TRAINING)}
-    for name, data in files.items():
-        if hashlib.sha256(data).hexdigest() != record["sha256"][name]:
-            raise ValueError(f"{name} is not what was written")
-    training = torch.load(io.BytesIO(files[TRAINING]), map_location="cpu", weights_only=True)
-    return unpack(files[WEIGHTS]), training, record
+    files = {name: (path / name).read_bytes() for name in (WEIGHTS, TRAINING, RECORD)}
+    if (path / SUMS).read_bytes() != _sums(files):
+        raise ValueError("its files are not what was written")
+    try:
+        training = torch.load(io.BytesIO(files[TRAINING]), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{TRAINING} holds more than tensors, numbers and strings") from error
+    return unpack(files[WEIGHTS]), training, json.loads(files[RECORD])
+
+
+def _sums(files):
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
+    return "".join(lines).encode()
 
 
 def _check_plain(value, where):

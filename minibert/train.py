@@ -270,13 +270,14 @@ def _tokens(batch):
 
 
 def _check_finite(run, what, value):
-    if not math.isfinite(value):
-        before = f"the last good loss was {run.history.loss[-1]:.4f}" if run.step else "the first"
-        raise FloatingPointError(
-            f"the {what} is {float(value)} at step {run.step + 1} ({before}); the weights were not "
-            f"updated with it. Try a lower learning rate, warm-up or clipping, and look at this "
-            f"step's batch"
-        )
+    if math.isfinite(value):
+        return
+    step, losses = run.step, run.history.loss
+    before = f"the last good loss was {losses[-1]:.4f} at step {step}" if losses else "the first"
+    raise FloatingPointError(
+        f"the {what} is {float(value)} at step {step + 1} ({before}); the weights were not updated "
+        f"with it. Try a lower learning rate, warm-up or clipping, and look at this step's batch"
+    )
 
 
 def _checked(batches, steps, epochs, accumulate, precision, checkpoint):

@@ -106,7 +106,7 @@ def _fetch(entry):
 
 def _offline(entry, faults):
     folder = data_folder()
-    looked = f"in {folder} (MINIBERT_DATA)" if folder else "in MINIBERT_DATA, which is not set"
+    looked = f"in {folder} (MINIBERT_DATA)" if folder else "in MINIBERT_DATA (not set)"
     wanted = " or ".join(" + ".join(f.path for f in e.files) for e in entry.editions)
     tried = (
         f"no mirror gave it ({'; '.join(faults)})" if faults else "no mirror has it in this form"
