@@ -1,0 +1,147 @@
+"""What a task is, and the register of all of them."""
+
+import difflib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from random import Random
+
+from minibert.world.base import world
+from minibert.world.document import Document
+from minibert.world.generator import Mixture
+from minibert.world.writer import Writer
+
+SPLITS = ("train", "valid", "test")
+MODULES = ("documents", "tagging", "lexical", "pairs", "reading", "behaviour")
+TASKS = {}  # name -> Maker
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example; what a task does not need stays None.
+
+    ``text`` (and ``text_b`` in pair tasks), ``tokens`` where words are tagged or pointed at,
+    ``label`` (one for the example) or ``labels`` (one a token), ``choices`` (texts to choose from;
+    ``label`` is the index of the right one), ``span`` (first and last character, end exclusive, of
+    an answer in ``text``; None where there is no answer), ``info`` (anything else, by name).
+    """
+
+    text: str | None = None
+    text_b: str | None = None
+    tokens: tuple | None = None
+    label: str | int | float | None = None
+    labels: tuple | None = None
+    choices: tuple | None = None
+    span: tuple | None = None
+    info: dict = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set: ``name about metric labels train valid test seed``.
+
+    ``metric`` names how it is scored ("accuracy", "span f1", "exact match and f1", ...);
+    ``labels`` are all values that a label can take, in a fixed order, empty where that is open.
+    """
+
+    name: str
+    about: str
+    metric: str
+    labels: tuple
+    train: list
+    valid: list
+    test: list
+    seed: int = 0
+    world_seed: int = 0
+
+    def __repr__(self):
+        sizes = ", ".join(f"{split} {len(getattr(self, split)):,}" for split in SPLITS)
+        return f"Task({self.name}: {self.about}; {self.metric}; {sizes})"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How one task is made; see `maker`."""
+
+    name: str
+    about: str
+    metric: str
+    labels: object  # a tuple, or a function of the world
+    sizes: tuple  # train, valid, test
+    make: object
+
+
+def maker(name, about, metric, labels=(), sizes=(2000, 500, 1000)):
+    """Register ``make(source, split, size)``, which gives up to ``size`` Examples of a split.
+
+    ``source`` is a Source; ``labels`` a tuple, or a function of the world.
+    """
+
+    def register(make):
+        TASKS[name] = Maker(name, about, metric, labels, sizes, make)
+        return make
+
+    return register
+
+
+class Source:
+    """The documents and draws of one split of one task: ``documents(kinds)`` and ``random``."""
+
+    def __init__(self, name, split, seed, world_seed):
+        self.stream = f"{name} {split} {seed}"
+        self.world, self.random = world(world_seed), Random(f"task {self.stream}").random
+        self.world_seed = world_seed
+
+    def documents(self, kinds=None):
+        """Documents of some kinds, without end, drawn for this split alone."""
+        mixed, random = Mixture(kinds), Random(f"documents {self.stream}").random
+        while True:
+            writer = Writer(self.world, random)
+            mixed(writer)
+            yield Document(writer, writer.kind)
+
+    def one(self, items):
+        """One of a sequence, all equally likely."""
+        return items[int(self.random() * len(items))]
+
+    def chance(self, percent):
+        return self.random() * 100 < percent
+
+    def shuffled(self, items):
+        """A new list in random order."""
+        items = list(items)
+        for i in range(len(items) - 1, 0, -1):
+            j = int(self.random() * (i + 1))
+            items[i], items[j] = items[j], items[i]
+        return items
+
+
+def _register():
+    for module in MODULES:
+        import_module(f"minibert.world.tasksets.{module}")
+
+
+def tasks():
+    """The names of all tasks, in a fixed order."""
+    _register()
+    return list(TASKS)
+
+
+@lru_cache(maxsize=32)
+def task(name, seed=0, world_seed=0):
+    """The Task of that name. Raises ValueError, with the nearest name, for an unknown one."""
+    _register()
+    if name not in TASKS:
+        close = difflib.get_close_matches(name, TASKS, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(TASKS)}"
+        raise ValueError(f"there is no task {name!r}; {hint}")
+    made = TASKS[name]
+    split = {}
+    for part, size in zip(SPLITS, made.sizes, strict=True):
+        split[part] = made.make(Source(name, part, seed, world_seed), part, size)
+    labels = made.labels
+    if callable(labels):
+        labels = labels(Source(name, "labels", seed, world_seed).world)
+    return Task(
+        name, made.about, made.metric, tuple(labels), **split, seed=seed, world_seed=world_seed
+    )

@@ -1,0 +1,46 @@
+"""Whole documents: what a review thinks, what a text is about."""
+
+from minibert.world.kinds import KINDS
+from minibert.world.tasksets.base import Example, maker
+
+
+def without(document, places):
+    """The document's text without the sentences at these places."""
+    return " ".join(line for i, line in enumerate(document.lines()) if i not in places)
+
+
+@maker(
+    "sentiment",
+    "does the reviewer like it? The sentences that say the verdict are left out",
+    "accuracy",
+    ("negative", "positive"),
+)
+def sentiment(source, split, size):
+    examples = []
+    for review in source.documents("review"):
+        label = review.notes["label"]
+        if label == "mixed":
+            continue
+        text = without(review, review.notes["verdict"])
+        info = {"stars": review.notes["stars"], "topic": review.topic}
+        examples.append(Example(text=text, label=label, info=info))
+        if len(examples) == size:
+            return examples
+
+
+@maker(
+    "topic",
+    "which kind of text do these three sentences come from?",
+    "accuracy",
+    lambda world: sorted(KINDS),
+)
+def topic(source, split, size):
+    examples = []
+    for document in source.documents():
+        lines = document.lines()
+        if len(lines) < 4:
+            continue
+        start = 1 + int(source.random() * (len(lines) - 3))
+        examples.append(Example(text=" ".join(lines[start : start + 3]), label=document.kind))
+        if len(examples) == size:
+            return examples

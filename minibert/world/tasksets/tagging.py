@@ -1,0 +1,38 @@
+"""A label for every word: part of speech, named entities."""
+
+from minibert.world.lexicon import POS
+from minibert.world.tasksets.base import Example, maker
+
+IOB = (
+    "O",
+    *(f"{place}-{kind}" for kind in ("LOC", "MISC", "ORG", "PER", "WORK") for place in "BI"),
+)
+
+
+def tagged(source, size, column, wanted):
+    """Sentences with one column of their gold annotation as labels, no sentence twice."""
+    examples, seen = [], set()
+    for document in source.documents():
+        for sentence in document.sentences:
+            if sentence.text in seen or not wanted(sentence):
+                continue
+            seen.add(sentence.text)
+            labels = tuple(getattr(sentence, column))
+            examples.append(
+                Example(text=sentence.text, tokens=tuple(sentence.tokens), labels=labels)
+            )
+            if len(examples) == size:
+                return examples
+
+
+@maker("pos", "the universal part of speech of every word", "accuracy a token", tuple(POS))
+def pos(source, split, size):
+    return tagged(source, size, "pos", lambda sentence: len(sentence.tokens) > 4)
+
+
+@maker("ner", "people, places, organisations, works and other names, in IOB2", "span f1", IOB)
+def ner(source, split, size):
+    def wanted(sentence):
+        return any(tag != "O" for tag in sentence.entity) or source.chance(20)
+
+    return tagged(source, size, "entity", wanted)
