@@ -15,11 +15,6 @@ from minibert.show.figures import GREY, PALETTE, SIZE, described, new
 COLOURS = list(PALETTE.values())
 DASHES = ("-", "--", "-.", ":")
 MOST_POINTS = 100
-T_975 = (  # the 97.5 % point of Student's t for 1 to 30 degrees of freedom
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
 
 
 def loss_curve(
@@ -127,15 +122,15 @@ def _perplexity_axis(ax):
 
 def interval(values):
     """Mean and half-width of its 95 % interval over seeds (Student's t); NaN for a single value."""
+    from scipy.stats import t
+
     values = np.asarray(values, float)
     if not values.size:
         raise ValueError("An interval needs at least one value, and there is none.")
-    freedom = len(values) - 1
-    if not freedom:
+    if len(values) == 1:
         return float(values[0]), math.nan
-    z = 1.95996  # the first term of Cornish and Fisher's expansion is exact to 0.001 from here on
-    t = T_975[freedom - 1] if freedom <= len(T_975) else z + (z**3 + z) / (4 * freedom)
-    return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(len(values)))
+    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return float(values.mean()), float(half)
 
 
 def spread(

@@ -13,6 +13,7 @@ import ipywidgets
 from minibert.progress import in_notebook
 from minibert.show import figures
 
+CONTROLS = "Run this cell to use its controls."
 LIVE, STILL = "mb-live", "mb-still"
 CELL = ".jp-OutputArea-child"
 DEAD = f"{CELL}:has(.{STILL}) + {CELL} .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
@@ -20,7 +21,7 @@ STYLE_SHEET = f"""<style>
 {CELL}:has(.{STILL}):has(+ {CELL} .{LIVE}) {{ display: none }}
 {DEAD} {{ font-size: 0 }}
 {DEAD}::after {{
-  content: "Run this cell to use the controls."; font-size: 13px; font-style: italic }}
+  content: "{CONTROLS}"; font-size: 13px; font-style: italic }}
 </style>"""
 
 
@@ -149,7 +150,7 @@ class Interactive:
         figures.publish(*self._still)
         if in_notebook():
             live = self.widget._repr_mimebundle_()
-            live["text/plain"] = "Run this cell to use the controls."
+            live["text/plain"] = CONTROLS
             figures.publish(live)
 
 
