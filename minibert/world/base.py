@@ -58,8 +58,10 @@ class World:
         self.countries, self.rivers, self.teams = Choice(countries), Choice(rivers), Choice(teams)
         self.adults = self.part(lambda p: p.trade is not None)
         self.children = self.part(lambda p: p.trade is None)
-        self.films = draw_works(self.lexicon, draw, self.adults, "film_title", "director", "actor")
-        self.books = draw_works(self.lexicon, draw, self.adults, "book_title", "writer")
+        self.films = draw_works(
+            self.lexicon, draw, self.adults, self.towns, "film_title", "director", "actor"
+        )
+        self.books = draw_works(self.lexicon, draw, self.adults, self.towns, "book_title", "writer")
         self.couples = self.part(lambda p: p.spouse is not None and p.gender == "f")
         self.parents = self.part(lambda p: p.children)
         self.owners = self.part(lambda p: p.pet is not None)
@@ -67,6 +69,7 @@ class World:
         for town in self.towns:
             people = [p for p in self.people if p.town is town]
             town.people = Choice(people) if people else None
+            town.natives = tuple(p for p in self.adults if p.born is town)
             town.mayor = draw.one([p for p in people if p.age > 30] or self.adults.items)
         pairs = [
             (trade, gender, share)

@@ -42,9 +42,8 @@ def ing(verb):
 
 def _syllables(word):
     """Vowel groups but for a silent final e: enough to tell ``big`` from ``beautiful``."""
-    groups = sum(
-        c in VOWELS + "y" and p not in VOWELS for p, c in zip("b" + word, word, strict=False)
-    )
+    sounds = VOWELS + "y"
+    groups = sum(c in sounds and p not in sounds for p, c in zip("b" + word, word, strict=False))
     return groups - (word.endswith("e") and not word.endswith("le") and groups > 1)
 
 
@@ -104,6 +103,7 @@ def article(word):
 # Which forms a word of each part of speech has, and the rule for each (no rule: None).
 FORMS = {
     "NOUN": {"plural": plural},
+    "PROPN": {"plural": plural},
     "VERB": {"third": third, "past": past, "participle": lambda verb: None, "ing": ing}
     | {"agent": agent},
     "ADJ": {

@@ -5,6 +5,7 @@ from minibert.world.words import Choice, Filler, Form, zipf
 
 NOW = 1962  # the year in which the world's documents are written
 PEOPLE_ZIPF = 1.15
+YOUNGEST = 6  # the age of the youngest children
 ARTISTS = {"director": 5, "actor": 8, "writer": 6}
 HE = {
     "m": ("he", "him", "his", "his", "himself"),
@@ -49,7 +50,8 @@ class Person(Filler):
     himself`` and the nouns of PAIRS by the person's gender (``son`` gives ``daughter`` for a girl).
     Attributes: ``gender`` ("m" or "f"), ``age birth``, ``town`` and ``born`` (Towns), ``trade`` (a
     Lexeme; None for a child), ``spouse`` (None if single), ``parents children siblings`` (tuples),
-    ``pet`` (a Pet or None), ``food`` and ``hobby`` (favourites), ``team`` (a Team or None).
+    ``pet`` (a Pet or None), ``food`` and ``hobby`` (favourites), ``team coached`` (a Team or None),
+    ``works`` (films directed or books written), ``roles`` (films acted in).
     """
 
     def __init__(self, lexicon, first, last, gender, birth):
@@ -66,7 +68,8 @@ class Person(Filler):
         )
         self.gender, self.birth, self.last = gender, birth, last
         self.town = self.born = self.trade = self.spouse = self.pet = None
-        self.food = self.hobby = self.team = None
+        self.food = self.hobby = self.team = self.coached = None
+        self.works = self.roles = ()
         self.parents = self.children = self.siblings = ()
 
     @property
@@ -142,7 +145,10 @@ def _family(lexicon, draw, last, home, women, men, towns):
     her.marry(him)
     children = []
     for i in range(draw.weighted(Choice([0, 1, 2, 3], [1, 3, 4, 2]))):
-        child = person(draw.one("mf"), her.birth + 20 + 4 * i + draw.number(1, 3), (her, him))
+        year = her.birth + 20 + 4 * i + draw.number(1, 3)
+        if year > NOW - YOUNGEST:
+            break
+        child = person(draw.one("mf"), year, (her, him))
         child.born = home
         if child.age >= 20 and draw.number(1, 100) <= 40:
             child.town = draw.weighted(towns)
@@ -204,6 +210,7 @@ def draw_teams(draw, people, teams, size=5):
         free = [player for player in free if player not in picked]
         old.sort(key=lambda p: p.town is not home)
         team.coach = old.pop(0)
+        team.coach.coached = team
         team.players = Choice(picked, zipf(size, 0.5, 100))
         for player in picked:
             player.team = team

@@ -1,5 +1,7 @@
 """Places of the world: countries with capitals, rivers, towns, and the teams that play for them."""
 
+from math import sqrt
+
 from minibert.world.words import Choice, Filler, Form, zipf
 
 
@@ -23,25 +25,35 @@ class River(Place):
 
     def __init__(self, name):
         super().__init__(name, "LOC", long=Form(f"River {name}", "PROPN", entity="LOC"))
-        self.towns, self.length = None, 0
+        self.towns, self.fish, self.length = None, None, 0
 
 
 class Town(Place):
-    """``.country .river .size .people_count .product .landmark .team .mayor``, ``.people`` in it.
+    """``.country .river .size .count .product .landmark .team .mayor``, ``.people .natives .near``.
 
     ``product`` is what the town is known for; ``size`` (village, town or city) and ``landmark`` are
-    lexemes; river and team may be None.
+    lexemes; river and team may be None. ``count`` is the number of people, ``x y`` are kilometres
+    east and north, ``near`` lists the other towns of the country.
     """
 
     def __init__(self, name):
         super().__init__(name, "LOC")
         self.country = self.river = self.size = self.product = self.landmark = None
-        self.team = self.mayor = self.people = self.neighbours = None
-        self.count = 0
+        self.team = self.mayor = self.people = self.natives = self.near = None
+        self.count = self.x = self.y = 0
+
+    def way_to(self, other):
+        """(kilometres, direction) of another town as seen from here."""
+        east, north = other.x - self.x, other.y - self.y
+        if abs(east) > abs(north):
+            direction = "east" if east > 0 else "west"
+        else:
+            direction = "north" if north > 0 else "south"
+        return max(1, int(sqrt(east * east + north * north))), direction
 
 
 class Team(Place):
-    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .coach .colour``."""
+    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .coach``."""
 
     def __init__(self, town, nickname):
         super().__init__(
@@ -80,18 +92,21 @@ def draw_places(lexicon, draw):
         low, high = {"city": (60, 300), "town": (6, 40), "village": (4, 19)}[size]
         town.count = draw.number(low, high) * (100 if size == "village" else 1000)
         town.size = lexicon.find(size)
+        town.x = i // COUNTRY_SIZE % 4 * 150 + draw.number(0, 100)
+        town.y = i // COUNTRY_SIZE // 4 * 150 + draw.number(0, 100)
         town.product = things(products[i % len(products)])
         town.landmark = landmarks[i % len(landmarks)]
-        town.river = draw.one(rivers) if draw.number(1, 100) <= 75 else None
+        at = i // COUNTRY_SIZE
+        if i % COUNTRY_SIZE < 2:
+            town.river = rivers[at % len(rivers)]
+        elif draw.number(1, 100) <= 50:
+            town.river = rivers[(at + 1) % len(rivers)]
     for river in rivers:
-        along = [town for town in towns if town.river is river]
-        while len(along) < 2:
-            town = draw.one([t for t in towns if t.river is None])
-            town.river = river
-            along.append(town)
-        river.towns, river.length = Choice(along), draw.number(6, 60) * 10
+        river.towns = Choice([town for town in towns if town.river is river])
+        river.length = draw.number(6, 60) * 10
+        river.fish = draw.one(lexicon["river_fish"].items)
     for town in towns:
-        town.neighbours = Choice([t for t in town.country.towns if t is not town])
+        town.near = tuple(t for t in town.country.towns if t is not town)
     ranked = Choice(towns, [20 * w for w in zipf(len(towns), TOWN_ZIPF)])
     homes = sorted(draw.some(towns, len(lexicon["team_name"])), key=towns.index)
     teams = [Team(t, n.name) for t, n in zip(homes, lexicon["team_name"], strict=True)]

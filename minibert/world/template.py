@@ -33,6 +33,7 @@ RELATION = {
     "INTJ": "discourse",
 }
 PARTICLE = {"to": "mark", "'s": "case", "'": "case", "not": "advmod", "n't": "advmod"}
+OWN = {"my", "your", "his", "her", "its", "our", "their"}
 CONTENT = {"NOUN", "PROPN", "VERB", "PRON"}
 
 
@@ -205,7 +206,7 @@ class _Parser:
                 if starred is not None:
                     raise ValueError(f"two heads are marked * in the phrase [{relation}")
                 starred = index
-        head = starred if starred is not None else self.only_content(direct, relation)
+        head = starred if starred is not None else self.head_of(direct, relation)
         for i in direct:
             if i != head:
                 template.parents[i] = head
@@ -228,11 +229,15 @@ class _Parser:
         rest = [w for w in self.words[self.at :] if not w.startswith("[")]
         return bool(rest) and rest[0].lstrip("*").startswith("{")
 
-    def only_content(self, direct, relation):
+    def head_of(self, direct, relation):
         leaves = self.template.leaves
         content = [i for i in direct if _is(leaves[i], CONTENT)]
-        if not content:  # a predicate such as "is old"
-            content = [i for i in direct if _is(leaves[i], ("ADJ",))]
+        if not content:  # a predicate such as "is old", a number such as "of nine"
+            content = [i for i in direct if isinstance(leaves[i], Slot) or _is(leaves[i], ("ADJ",))]
+        if not content:  # have, do or be as a full verb
+            content = [i for i in direct if _is(leaves[i], ("AUX",))]
+            for i in content:
+                leaves[i] = Form(leaves[i].text, "VERB", *leaves[i].lemma)
         if len(content) != 1 and len(direct) == 1:
             return direct[0]
         if len(content) != 1:
@@ -244,8 +249,10 @@ class _Parser:
 
 
 def _is(leaf, parts_of_speech):
-    """Whether a leaf is a word of these parts of speech; a slot may be anything."""
-    return isinstance(leaf, Slot) or isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech
+    """Whether a leaf is a word of these parts of speech; a slot may be any of them."""
+    if isinstance(leaf, Slot):
+        return leaf.form not in ("his", "word")
+    return isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech and leaf.text not in OWN
 
 
 def _spaced(leaves):

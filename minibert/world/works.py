@@ -6,16 +6,16 @@ from minibert.world.words import Choice, zipf
 
 
 class Work(Place):
-    """A film or a book: ``.maker`` (director, author), ``.star`` (of a film), ``.kind .about .year``."""
+    """A film or a book: ``.maker`` (director or author), ``.star``, ``.kind .about .year .place``."""
 
     def __init__(self, lexeme, lexicon):
         super().__init__(lexeme.name, "WORK")
         self.kind, self.about = lexicon.find(lexeme.kind), lexicon.find(lexeme.about)
-        self.maker = self.star = None
+        self.maker = self.star = self.place = None
         self.year = 0
 
 
-def draw_works(lexicon, draw, people, cls, maker, star=None):
+def draw_works(lexicon, draw, people, towns, cls, maker, star=None):
     """A Choice of the works in a class of titles; ``maker`` and ``star`` are trades."""
 
     def those(trade):
@@ -26,7 +26,11 @@ def draw_works(lexicon, draw, people, cls, maker, star=None):
         work = Work(lexeme, lexicon)
         work.maker = draw.one(those(maker))
         work.star = draw.one(those(star)) if star else None
+        work.place = draw.weighted(towns)
         youngest = max(person.birth for person in (work.maker, work.star) if person)
         work.year = draw.number(min(youngest + 24, NOW - 3), NOW - 1)
         works.append(work)
+        work.maker.works += (work,)
+        if work.star:
+            work.star.roles += (work,)
     return Choice(works, zipf(len(works), 0.8))

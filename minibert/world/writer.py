@@ -58,9 +58,12 @@ class Phrase:
 
 
 class Number(Filler):
-    """A number, written in digits (``base``) and, to twelve, in words (``word``)."""
+    """A number, written in digits (``base``) and, to twenty, in words (``word``)."""
 
-    WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+    WORDS = (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen twenty"
+    ).split()
 
     def __init__(self, value, text=None):
         text = text or str(value)
@@ -195,11 +198,12 @@ def _even(count):
 
 def _numbers(low, high):
     if (low, high) not in _cache:
-        _cache[low, high] = Choice([_number(value) for value in range(low, high + 1)])
+        _cache[low, high] = Choice([number(value) for value in range(low, high + 1)])
     return _cache[low, high]
 
 
-def _number(value):
+def number(value):
+    """The Number of a whole number, always the same object."""
     if value not in _cache:
         _cache[value] = Number(value)
     return _cache[value]

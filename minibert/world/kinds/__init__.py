@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 
-from minibert.world import phrases
+from minibert.world import phrases, trades
 
 NAMES = (
     "encyclopedia",
@@ -40,7 +40,7 @@ class Kind:
 
     @cached_property
     def templates(self):
-        return phrases.TEMPLATES | getattr(self.module, "TEMPLATES", {})
+        return phrases.TEMPLATES | trades.TEMPLATES | getattr(self.module, "TEMPLATES", {})
 
     def __call__(self, w):
         w.groups = w.world.groups(self.name, self.templates)
