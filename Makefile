@@ -32,14 +32,14 @@ quick: .venv/.test tidy  ## style and unit tests, under a minute
 test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
 	$(TESTING) $(PY) -m pytest -m slow --hypothesis-profile=full tests
 
-chapters: .venv/.lab  ## build the notebooks from chapters/source and execute them
+chapters: .venv/.test  ## build the notebooks from chapters/source and execute them
 	$(PY) -m minibert course build --execute $(ARGS)
 
 notebooks: .venv/.test tidy  ## run every notebook at full size (DEVICE=cpu or cuda)
 	$(TESTING) MINIBERT_DEVICE=$(DEVICE) MINIBERT_NOTEBOOKS=full \
 	    $(PY) -m pytest tests/notebooks/test_chapters.py $(ARGS)
 
-findings: .venv/.lab  ## run one chapter's full experiment (CH=01) and write its findings
+findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write its findings
 	@test -n "$(CH)" || { echo "Say which chapter: make findings CH=01" >&2; exit 2; }
 	$(PY) -m minibert course findings $(CH) $(ARGS)
 
@@ -81,10 +81,11 @@ FAILED = { echo; echo "$(1)" >&2; exit 1; }
 	Ubuntu the package python3-venv may be missing.)
 
 # A stamp is older than pyproject.toml or constraints.txt when there is something to install.
-.venv/.lab: EXTRAS := lab,course
+.venv/.lab: EXTRAS := lab
 .venv/.test: EXTRAS := test
 .venv/.lab .venv/.test: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing into .venv; the first time this takes some minutes."
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip  # uv makes a .venv without pip
 	@{ $(if $(filter cpu,$(TORCH)),$(PIP) --no-deps --index-url $(CPU_WHEELS) torch &&) \
 	    $(PIP) -e ".[$(EXTRAS)]" && $(PIP) --no-deps $(D2L); } || \
 	    $(call FAILED,The installation failed; the lines above say why. It takes a network \
