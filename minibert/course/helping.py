@@ -72,12 +72,12 @@ def _still(item):
 def _buttons(item):
     import ipywidgets as widgets
 
-    answer = widgets.HTML()
-    rows = [widgets.HTML(f"<b>{marked_up(item.question)}</b>")]
+    answer = widgets.HTMLMath()
+    rows = [widgets.HTMLMath(f"<b>{marked_up(item.question)}</b>")]
     for letter, choice in lettered(item):
         button = widgets.Button(description=letter, layout=widgets.Layout(width="3em"))
         button.on_click(lambda _, letter=letter, choice=choice: _explain(answer, letter, choice))
-        rows.append(widgets.HBox([button, widgets.HTML(marked_up(choice.text))]))
+        rows.append(widgets.HBox([button, widgets.HTMLMath(marked_up(choice.text))]))
     return widgets.VBox([*rows, answer])
 
 

@@ -39,15 +39,18 @@ def expand(markdown, head, chapters):
 
 
 def head_lines(head):
-    """Question, budget, what comes before and the papers, as a short table."""
+    """Question, budget, what comes before and the papers, as a short list."""
     rows = [
         ("The question", head["question"]),
         ("Your time", f"about {head['minutes']} minutes"),
-        ("The computer's", f"at most {head['seconds']} s and {head['memory_mb']} MB, offline"),
+        (
+            "Computing",
+            f"at most {head['seconds']} s and {head['memory_mb']} MB on two cores, offline",
+        ),
         ("You need first", "; ".join(_listed(head["needs"]))),
         ("Papers", "; ".join(_listed(head["papers"]))),
     ]
-    return "\n".join(["| | |", "|:--|:--|", *(f"| **{name}** | {text} |" for name, text in rows)])
+    return "\n".join(f"- **{name}:** {text}" for name, text in rows)
 
 
 def _listed(value):
@@ -87,4 +90,5 @@ def quiz_lines(quiz):
 
 def folded(summary, text):
     """A part that opens with a click, also on a page without a kernel."""
-    return f"<details><summary>{summary}</summary>\n\n{text.strip()}\n\n</details>"
+    opening = f'<details style="margin-bottom: 0.8em"><summary>{summary}</summary>'
+    return f"{opening}\n\n{text.strip()}\n\n</details>"

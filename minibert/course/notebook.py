@@ -83,7 +83,10 @@ def _prepare(cell, head, chapters):
         raise ValueError(f"unknown cell metadata {sorted(unknown)}; known are tags and written")
     kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
     cell.metadata = nbformat.from_dict(kept)
-    if cell.cell_type == "markdown":
+    if cell.cell_type == "code":  # a formatted file has more blank lines than a cell needs
+        cell.source = re.sub(r"\n{2,}(?=.*END SOLUTION)", "\n", cell.source)
+        cell.source = re.sub(r"\n{3,}", "\n\n", cell.source)
+    else:
         cell.source = macros.expand(cell.source, head, chapters)
     if written:
         question = find(written, Written)

@@ -55,7 +55,9 @@ def test_an_endless_cell_and_a_dead_kernel_are_told(notebook, tmp_path):
     with pytest.raises(ExecutionError, match="Kernel died"):
         execute(notebook, tmp_path, "x")
     notebook.cells[1].source = "while True:\n    pass"
-    with pytest.raises(ExecutionError, match="x: A cell timed out while it was being executed, after 2 seconds"):
+    with pytest.raises(
+        ExecutionError, match="x: A cell timed out while it was being executed, after 2 seconds"
+    ):
         execute(notebook, tmp_path, "x", timeout=2)
 
 

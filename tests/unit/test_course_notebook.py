@@ -75,7 +75,7 @@ def _graded(cell):
 def test_macros_are_expanded(built):
     text = "\n".join(c.source for c in built[0].cells if c.cell_type == "markdown")
     assert "{{" not in text
-    assert "| **Your time** | about 10 minutes |" in text
+    assert "- **Your time:** about 10 minutes" in text
     assert "difficulty ●○○○○ · importance ●●●○○ · 4 points" in text
     assert "<summary>Hint 2</summary>\n\nThen divide by `len(values)`." in text
     assert "<summary>I choose B</summary>\n\n**✗ No.** Only the order counts" in text
