@@ -16,7 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from minibert.optim import linear
 from minibert.outputs import ModelOutput
+from minibert.text.windows import WindowBatches
 
 MODES, LOSSES = ("skipgram", "cbow"), ("negative", "hierarchical", "full")
 
@@ -196,3 +198,38 @@ def _padded(paths):
     """Two lists of paths as (V, longest) tensors; -1 where a path has ended."""
     longest = max(len(path) for path in paths[0])
     return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
+
+
+def learn(model, sentences, epochs=5, rate=None, seed=0, snapshots=None, progress=True):
+    """Train on sentences (strings or lists of tokens); returns a `History`.
+
+    ``snapshots``: a list that receives about 24 pairs (step, copy of the vectors) on the way.
+    """
+    batches = WindowBatches.of(model, sentences, batch_size=4096, seed=seed)
+    steps = epochs * len(batches)
+    from minibert.train import fit  # not needed to read or use vectors
+
+    return fit(
+        model,
+        batches,
+        epochs=epochs,
+        optimizer=torch.optim.Adam(model.parameters(), lr=rate or 3e-3),
+        schedule=linear(steps, floor=1e-4),
+        callbacks=[Snapshots(snapshots)] if snapshots is not None else [],
+        clip=None,
+        progress=progress,
+    )
+
+
+class Snapshots:
+    """A callback that copies the vectors about ``count`` times during training."""
+
+    def __init__(self, kept, count=24):
+        self.kept, self.count = kept, count
+
+    def on_start(self, run):
+        self.kept.append((0, run.model.vectors.cpu().clone()))
+
+    def on_step(self, run):
+        if run.step % max(1, run.steps // self.count) == 0:
+            self.kept.append((run.step, run.model.vectors.cpu().clone()))
