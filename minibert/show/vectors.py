@@ -31,6 +31,7 @@ class VectorExplorer(Interactive):
     def __init__(self, snapshots, words, groups=None, search="", analogy=("", "", "")):
         self.words = list(words)
         self.index = {word: number for number, word in enumerate(self.words)}
+        self._any_case = {word.casefold(): word for word in reversed(self.words)}
         self.groups = {name: list(members) for name, members in (groups or {}).items()}
         self.steps = [step for step, _ in snapshots]
         self.matrices = [self._checked(step, matrix) for step, matrix in snapshots]
@@ -112,16 +113,18 @@ class VectorExplorer(Interactive):
         if word in self.index:
             return self.index[word]
         asked = word if len(word) <= 40 else f"{word[:40]}… ({len(word):,} characters)"
-        near = [known for known in self.words if known.startswith(word)][:5]
-        if not near and len(word) <= 40:
-            near = difflib.get_close_matches(word, self.words[:5000], n=5)
+        near, folded = [], word.casefold()
+        if len(word) <= 40:
+            near = [known for known in self._any_case if known.startswith(folded)][:5]
+            near = near or difflib.get_close_matches(folded, self._any_case, n=5)
+            near = [self._any_case[known] for known in near]
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise ValueError(f"There is no vector for “{asked}”: it was not in the vocabulary.{hint}")
 
     def _typed(self, text):
-        """What was typed as a word of the vocabulary: as it stands, or in lower case."""
+        """What was typed as a word of the vocabulary: as it stands, or but for capitals."""
         word = text.strip()
-        return word if word in self.index or word.lower() not in self.index else word.lower()
+        return word if word in self.index else self._any_case.get(word.casefold(), word)
 
     def _frame(self, snapshot, show, search, a, b, c):
         word = self._typed(search)
