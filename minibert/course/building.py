@@ -8,6 +8,8 @@ import nbformat
 
 from minibert.course.execute import execute, too_big
 from minibert.course.exercise import solution_file
+from minibert.course.lint import problems
+from minibert.course.meter import Meter
 from minibert.course.notebook import SourceError, build, solutions
 from minibert.course.paths import write_text
 
@@ -48,7 +50,9 @@ def sources(root, numbers=None):
 
 
 def make(chapter, run=True, timeout=600):
-    """Build both notebooks and the solution texts of one chapter; yields the written paths.
+    """Build both notebooks and the solution texts of one chapter; yields (path, remarks).
+
+    The remarks say a notebook's size, what running it took, and every problem that `lint` finds.
 
     With ``run`` they are executed first; without, stored outputs are kept where no code changed.
     Raises SourceError, or ExecutionError from a failing cell; a file is written only when whole.
@@ -57,20 +61,22 @@ def make(chapter, run=True, timeout=600):
     store = solution_file(chapter.source.name[:2])
     texts = json.dumps(solutions(pair["solved"]), indent=1, sort_keys=True, ensure_ascii=False)
     write_text(store, texts + "\n")
-    yield store
+    yield store, []
     for kind, notebook in pair.items():
         path = getattr(chapter, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if run:
-            execute(notebook, path.parent, f"{path.name} ({kind})", timeout)
-        else:
-            keep_outputs(notebook, path)
+        with Meter() as meter:
+            if run:
+                execute(notebook, path.parent, f"{path.name} ({kind})", timeout)
+            else:
+                keep_outputs(notebook, path)
         text = nbformat.writes(notebook) + "\n"
         problem = too_big(notebook, len(text.encode()))
         if problem:
             raise SourceError(f"{path.name} ({kind}): {problem}.")
         write_text(path, text)
-        yield path
+        took = f", {meter.seconds:.0f} s, {meter.megabytes:.0f} MB" if run else ""
+        yield path, [f"{len(text) / 1000:.0f} kB{took}", *(problems(notebook) if run else ())]
 
 
 def keep_outputs(notebook, path):

@@ -123,15 +123,14 @@ def random_streams_kept():
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     python_state = random.getstate()
     numpy_state = numpy.random.get_state() if numpy else None
-    torch_state = torch.get_rng_state() if torch else None
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        if numpy:
-            numpy.random.set_state(numpy_state)
-        if torch:
-            torch.set_rng_state(torch_state)
+    devices = range(torch.cuda.device_count()) if torch and torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices) if torch else contextlib.nullcontext():
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            if numpy:
+                numpy.random.set_state(numpy_state)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def run(args):
 
 
 def build(args):
-    """Make the notebooks, or only compare them; 1 when they differ or a cell fails."""
+    """Make the notebooks, or only compare them; 1 when they differ, or something is wrong."""
     from minibert.course.building import differences, make, sources
     from minibert.course.execute import ExecutionError
 
@@ -39,15 +39,16 @@ def build(args):
         found = [line for chapter in chapters for line in differences(chapter)]
         print("\n".join(found) or f"{len(chapters)} chapters: source and notebooks agree.")
         return 1 if found else 0
+    status = 0
     try:
         for chapter in chapters:
-            for path in make(chapter, args.execute, args.timeout):
-                size = path.stat().st_size / 1000
-                print(f"{path.parent.name}/{path.name}  {size:.0f} kB", flush=True)
+            for path, remarks in make(chapter, args.execute, args.timeout):
+                print("\n  ".join([f"{path.parent.name}/{path.name}", *remarks]), flush=True)
+                status = max(status, len(remarks) > 1)
     except ExecutionError as error:  # several lines: the cell's own traceback
         print(f"minibert course: {error}", file=sys.stderr)
         return 1
-    return 0
+    return int(status)
 
 
 def findings(args):

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from minibert.course.exercise import Exercise, Quiz, find, solution_text
-from minibert.course.present import marked_up, say, show
+from minibert.course.exercise import Exercise, Quiz, Written, find, solution_text
+from minibert.course.present import fenced, say, say_markdown, show
 
 _GIVEN = Counter()  # exercise id -> hints given so far in this kernel
 
@@ -15,12 +15,12 @@ def hint(exercise_id, number=None):
         return
     asked = number or _GIVEN[exercise_id] + 1
     if not 1 <= asked <= len(exercise.hints):
-        last = f'There are {len(exercise.hints)} hints; `mb.course.solution("{exercise_id}")` '
-        say("hint", exercise.title, last + "shows the whole answer.")
+        end = f"There are {len(exercise.hints)} hints; "
+        say("note", exercise.title, f'{end}`mb.course.solution("{exercise_id}")` shows an answer.')
         return
     _GIVEN[exercise_id] = max(_GIVEN[exercise_id], asked)
-    title = f"{exercise.title} ({asked} of {len(exercise.hints)})"
-    say("hint", title, exercise.hints[asked - 1])
+    heading = f"Hint {asked} of {len(exercise.hints)} · {exercise.title}"
+    say_markdown(heading, exercise.hints[asked - 1])
 
 
 def solution(exercise_id):
@@ -29,9 +29,12 @@ def solution(exercise_id):
     if exercise is None:
         return
     try:
-        say("solution", exercise.title, code=solution_text(exercise_id))
+        text = solution_text(exercise_id)
     except FileNotFoundError as error:
         say("note", exercise.title, str(error))
+        return
+    written = isinstance(exercise, Written)
+    say_markdown(f"Solution · {exercise.title}", text if written else fenced(text))
 
 
 def quiz(quiz_id):
@@ -65,24 +68,32 @@ def _plain(item):
 
 def _still(item):
     """The quiz without its buttons, for a page without a kernel."""
-    rows = "".join(f"<br><b>{x}.</b> {marked_up(choice.text)}" for x, choice in lettered(item))
-    return f"<p><b>{marked_up(item.question)}</b>{rows}</p>"
+    rows = "".join(f"<br><b>{x}.</b> {_html(choice.text)}" for x, choice in lettered(item))
+    return f"<p><b>{_html(item.question)}</b>{rows}</p>"
+
+
+def _html(markdown):
+    """One paragraph of an author's Markdown as HTML."""
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    html = markdown2html_mistune(markdown).strip()
+    return html.removeprefix("<p>").removesuffix("</p>")
 
 
 def _buttons(item):
     import ipywidgets as widgets
 
     answer = widgets.HTMLMath()
-    rows = [widgets.HTMLMath(f"<b>{marked_up(item.question)}</b>")]
+    rows = [widgets.HTMLMath(f"<b>{_html(item.question)}</b>")]
     for letter, choice in lettered(item):
         button = widgets.Button(description=letter, layout=widgets.Layout(width="3em"))
         button.on_click(lambda _, letter=letter, choice=choice: _explain(answer, letter, choice))
-        rows.append(widgets.HBox([button, widgets.HTMLMath(marked_up(choice.text))]))
+        rows.append(widgets.HBox([button, widgets.HTMLMath(_html(choice.text))]))
     return widgets.VBox([*rows, answer])
 
 
 def _explain(answer, letter, choice):
-    answer.value = f"<b>{letter}. {verdict(choice)}</b> {marked_up(choice.why)}"
+    answer.value = f"<b>{letter}. {verdict(choice)}</b> {_html(choice.why)}"
 
 
 def _look_up(item_id, kind):

@@ -1,9 +1,8 @@
 """``mb.course.source``: a library class or function, read in place."""
 
 import inspect
-import re
 
-from minibert.course.present import show
+from minibert.course.present import fenced, show
 
 
 def source(thing):
@@ -21,6 +20,4 @@ def source(thing):
     module = inspect.getmodule(thing)
     name = module.__name__.replace(".", "/") + ".py" if module else "this notebook"
     where = f"{name}, lines {max(first, 1)} to {max(first, 1) + len(lines) - 1}"
-    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
-    markdown = f"{fence}python\n# {where}\n{text}\n{fence}"
-    show(f"# {where}\n{text}", {"text/markdown": markdown})
+    show(f"# {where}\n{text}", {"text/markdown": fenced(f"# {where}\n{text}")})

@@ -13,27 +13,34 @@ STYLES = {  # state -> (mark, the word that tells it apart without colour, colou
     "wrong": ("✗", "Wrong", "#b2182b"),
     "crashed": ("!", "It stopped with an error", "#b2182b"),
     "not yet": ("…", "Not yet", "#5e5e5e"),
-    "hint": ("?", "Hint", "#2166ac"),
-    "solution": ("=", "Solution", "#2166ac"),
     "note": ("i", "Note", "#5e5e5e"),
 }
 
 
-def say(state, title, message="", code=None):
-    """Show one message: ``title`` after the state's word, ``message`` below, ``code`` as a listing.
+def say(state, title, message=""):
+    """Show one message in a box: ``title`` after the state's word, ``message`` below.
 
     Backticks in ``message`` mark code.
     """
     mark, word, colour = STYLES[state]
     heading = " · ".join(part for part in (word, title) if part)
-    text = "\n".join(part for part in (f"{mark} {heading}", message, code) if part)
+    text = "\n".join(part for part in (f"{mark} {heading}", message) if part)
     body = f"<b>{html.escape(mark)} {html.escape(heading)}</b>"
     if message:
         body += "<br>" + marked_up(message)
-    if code:
-        body += f"<pre>{html.escape(code)}</pre>"
     style = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0"
     show(text, {"text/html": f'<div style="{style}">{body}</div>'})
+
+
+def say_markdown(heading, text):
+    """Show an author's Markdown under a heading. Not for what a learner or an error says."""
+    show(f"{heading}\n{text}", {"text/markdown": f"**{heading}**\n\n{text}"})
+
+
+def fenced(code):
+    """Python code as a Markdown listing; the fence is longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", code)), default=0))
+    return f"{fence}python\n{code}\n{fence}"
 
 
 def marked_up(message):

@@ -9,15 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from minibert.course import building
+from minibert.course.meter import Meter
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[2]
@@ -102,36 +100,11 @@ def run(version, tmp_path_factory):
 
 
 def measured(command, environment, log):
-    """Run nbval, watching the memory of what it starts: the kernel and the kernel's workers."""
-    start, peak = time.perf_counter(), [0]
+    """Run nbval, metering what it starts: the kernel and the kernel's workers."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=environment, **pipes) as process:
-        watcher = threading.Thread(target=watch, args=(process, peak))
-        watcher.start()
-        report, _ = process.communicate()
-        watcher.join()
-    seconds = time.perf_counter() - start
+        with Meter(process.pid) as meter:
+            report, _ = process.communicate()
     lines = log.read_text("utf-8").splitlines() if log.exists() else []
     checks = [json.loads(line) for line in lines]
-    return Run(process.returncode == 0, report, checks, seconds, peak[0] / 1e6)
-
-
-def watch(process, peak):
-    """Note the highest resident memory of all descendants, shared pages counted once."""
-    while process.poll() is None:
-        total = 0
-        for child in descendants(process.pid):
-            try:
-                memory = child.memory_full_info()
-                total += getattr(memory, "pss", memory.rss)
-            except psutil.Error:  # it has just ended
-                continue
-        peak[0] = max(peak[0], total)
-        time.sleep(0.1)
-
-
-def descendants(pid):
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
+    return Run(process.returncode == 0, report, checks, meter.seconds, meter.megabytes)

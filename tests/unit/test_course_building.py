@@ -90,6 +90,25 @@ def test_a_notebook_over_the_limit_names_its_biggest_outputs(chapter, monkeypatc
         list(building.make(chapter, run=False))
 
 
+def test_prose_that_has_drifted_from_the_findings_is_told(chapter):
+    """The chapter quotes a number; when the findings' file says another, the notebooks differ."""
+    text = chapter.source.read_text()
+    quote = "A picture of {{finding 90 toss.a mean .2f}}, and"
+    chapter.source.write_text(text.replace("A picture, and", quote))
+    with pytest.raises(ValueError, match="90_demo.py, cell 3: .*make findings CH=90"):
+        building.differences(chapter)
+    measured = {"experiments": {"toss": {"config": {}, "seeds": {"0": {"values": {"a": 0.5}}}}}}
+    file = chapter.root / "findings" / "90.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(measured))
+    list(building.make(chapter, run=False))
+    assert building.differences(chapter) == []
+    assert "A picture of 0.50, and" in chapter.unsolved.read_text()
+    file.write_text(json.dumps(measured).replace("0.5", "0.6"))
+    told = building.differences(chapter)
+    assert len(told) == 2 and all("90-figures-1 differs in source" in text for text in told)
+
+
 def run(*words):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)

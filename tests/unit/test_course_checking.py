@@ -75,9 +75,10 @@ def test_an_unknown_exercise_is_reported_and_not_remembered(demo_course, capsys)
     assert record.read() == {}
 
 
+@pytest.mark.parametrize("execution", ["autograde", "validate"])
 @pytest.mark.parametrize("status", ANSWERS)
-def test_under_nbgrader_the_points_come_back_as_plain_numbers(demo_course, monkeypatch, status):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+def test_under_nbgrader_the_points_are_plain_numbers(demo_course, monkeypatch, execution, status):
+    monkeypatch.setenv("NBGRADER_EXECUTION", execution)
     points = mb.course.check("90.mean", ANSWERS[status])
     assert type(points) in (int, float)
     assert points == POINTS[status]

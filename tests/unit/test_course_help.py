@@ -21,14 +21,20 @@ def test_hints_come_one_at_a_time_then_end(capsys):
         mb.course.hint("90.mean")
         assert expected in capsys.readouterr().out
     mb.course.hint("90.mean", 1)
-    assert "(1 of 2)\nAdd the values" in capsys.readouterr().out
+    assert "Hint 1 of 2 · The mean of a list\nAdd the values" in capsys.readouterr().out
 
 
 def test_the_solution_is_the_sources_own(capsys):
     mb.course.solution("90.mean")
     out = capsys.readouterr().out
-    assert "result = sum(values) / len(values)" in out and "SOLUTION ###" not in out
-    assert "BEGIN" not in out
+    assert "result = sum(values) / len(values)" in out and "SOLUTION" not in out
+    assert out.startswith("Solution · The mean of a list\n```python\n")
+
+
+def test_the_solution_of_a_written_question_is_its_text(capsys):
+    mb.course.solution("90.why")
+    out = capsys.readouterr().out
+    assert "A single billionaire" in out and "```" not in out
 
 
 def test_help_on_an_unknown_exercise_is_a_sentence(capsys):
