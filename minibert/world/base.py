@@ -4,11 +4,12 @@ from functools import lru_cache
 from random import Random
 
 from minibert.world import lexicon as lexicon_module
+from minibert.world.lexicon import OF_WORLD
 from minibert.world.people import Stranger, draw_people, draw_teams
 from minibert.world.places import draw_places
-from minibert.world.words import Choice
+from minibert.world.words import Choice, zipf
 from minibert.world.works import draw_works
-from minibert.world.writer import Group
+from minibert.world.writer import Group, number
 
 
 class Draw:
@@ -45,7 +46,8 @@ class World:
     law, so that facts are mentioned between once and a thousand times in a million tokens);
     ``adults children couples owners players`` are parts of ``people`` with the same weights;
     ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
-    planted share of women in the trade. ``facts`` lists (subject, relation, object) as strings.
+    planted share of women in the trade; ``numbers`` are two to twenty; ``owners_of`` gives the
+    owners of each pet animal. ``facts`` lists (subject, relation, object) as strings.
     """
 
     def __init__(self, world_seed=0, lexicon=None):
@@ -65,12 +67,19 @@ class World:
         self.couples = self.part(lambda p: p.spouse is not None and p.gender == "f")
         self.parents = self.part(lambda p: p.children)
         self.owners = self.part(lambda p: p.pet is not None)
+        animals = dict.fromkeys(p.pet.animal for p in self.owners)
+        self.owners_of = {
+            animal: self.part(lambda p, animal=animal: p.pet.animal is animal, self.owners)
+            for animal in animals
+        }
         self.players = self.part(lambda p: p.team is not None)
         for town in self.towns:
-            people = [p for p in self.people if p.town is town]
-            town.people = Choice(people) if people else None
-            town.natives = tuple(p for p in self.adults if p.born is town)
-            town.mayor = draw.one([p for p in people if p.age > 30] or self.adults.items)
+            town.people = self.part(lambda p, town=town: p.town is town)
+            town.adults = self.part(lambda p, town=town: p.trade is not None, town.people)
+            town.natives = tuple(
+                p for p in self.adults if p.born is town and p.town is not town
+            )
+            town.mayor = draw.one([p for p in town.adults if p.age > 30] or town.adults.items)
         pairs = [
             (trade, gender, share)
             for trade in self.lexicon["trade"]
@@ -80,6 +89,8 @@ class World:
             [Stranger(self.lexicon, trade, gender) for trade, gender, _ in pairs],
             [share for *_, share in pairs],
         )
+        self.numbers = Choice([number(n) for n in range(2, 21)], zipf(19, 0.5, 100))
+        self.drawn = self.lexicon.classes | {name: getattr(self, name) for name in OF_WORLD}
         self.facts = tuple(facts(self))
         self._groups = {}
 
@@ -96,7 +107,7 @@ class World:
             groups, errors = {}, []
             for name, text in templates.items():
                 try:
-                    groups[name] = Group(self.lexicon, text)
+                    groups[name] = Group(self.lexicon.scoped(owner), text)
                 except ValueError as error:
                     errors.append(f"{owner}, {name!r}: {error}")
             if errors:

@@ -34,6 +34,8 @@ class Sentence:
         if column not in ("tokens", "pos", "lemma", "head", "relation", "sense", "entity"):
             raise AttributeError(f"a sentence has no {column!r}")
         if self._gold is None:
+            if column == "tokens":
+                return self._template.tokens(self._forms)
             self._gold = self._template.gold(self._forms)
         return self._gold[column]
 

@@ -87,7 +87,7 @@ class _Replay(Writer):
         return choice.items[i]
 
     def pick_slot(self, slot, slots):
-        choice = self.lexicon[slot.cls]
+        choice = self.world.drawn[slot.cls]
         if self.left is None or self.sentence is None or len(choice.items) == 1:
             return super().pick_slot(slot, slots)
         without = {id(slots[name]) for name in slot.unlike}
@@ -95,12 +95,18 @@ class _Replay(Writer):
         options = [
             i
             for i, item in enumerate(choice.items)
-            if i not in places and item.forms[slot.form].text.lower() in self.sentence
+            if i not in places and slot.form_of(item).text.lower() in self.sentence
         ]
         i = self.next(options)
         rest = choice.total - sum(choice.weights[place] for place in places)
         self.log_prob += log(choice.weights[i]) - log(rest) if places else choice.logs[i]
         return choice.items[i]
+
+    def phrase(self, templates, **slots):
+        phrase = super().phrase(templates, **slots)
+        if self.left is not None and phrase.text.lower() not in self.rest():
+            raise _Mismatch
+        return phrase
 
     sentence = None  # while a sentence is being said: its wanted text in small letters
 

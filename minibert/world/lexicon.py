@@ -17,6 +17,7 @@
 
 import difflib
 import tomllib
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +28,11 @@ from minibert.world.words import Choice, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
 CLASS_KEYS = ("pos entity forms tags regular without synonyms zipf hypernym words").split()
+OF_WORLD = (  # what a template may draw from besides classes: the Choices of a World
+    "people adults children couples parents owners players strangers "
+    "towns countries rivers teams films books numbers"
+).split()
+KINDS_OF_TEXT = "encyclopedia story news match review letter dialogue questions".split()
 POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ".split()
 
 
@@ -42,6 +48,7 @@ class Lexicon:
 
     def __init__(self, folders=(FOLDER,)):
         self.classes, self.hypernyms, self.readings = {}, {}, Readings()
+        self._own, self._scopes = {}, {}  # kind of text -> forms of its own file; -> Lexicon
         entries = {}
         for folder in folders:
             paths = sorted(Path(folder).glob("*.toml"))
@@ -71,14 +78,30 @@ class Lexicon:
         raise LexiconError(f"the class {cls!r} has no word {word!r}{_hint(word, names)}")
 
     def find(self, word, pos="NOUN"):
-        """The first lexeme of any class with this base form and part of speech."""
+        """The first lexeme of any class with this base form and part of speech.
+
+        A noun that is counted goes before the same noun as stuff.
+        """
         if not self._found:
-            for choice in self.classes.values():
-                for lexeme in choice:
-                    self._found.setdefault((lexeme.name, lexeme.pos), lexeme)
+            lexemes = [lexeme for choice in self.classes.values() for lexeme in choice]
+            for lexeme in sorted(lexemes, key=lambda lexeme: -len(lexeme.forms)):
+                self._found.setdefault((lexeme.name, lexeme.pos), lexeme)
         if (word, pos) not in self._found:
             raise LexiconError(f"no class of the lexicon has the word {word!r} as {pos}")
         return self._found[word, pos]
+
+    def scoped(self, kind):
+        """This lexicon as the templates of one kind of text read it.
+
+        Words of ``story.toml`` are literals of stories alone, so that they make no word of
+        another kind ambiguous. Their classes can be drawn from everywhere.
+        """
+        if kind not in self._scopes:
+            scope = self._scopes[kind] = copy(self)
+            scope.readings, scope._templates = Readings(self.readings), {}
+            for form in self._own.get(kind, ()):
+                scope.readings.add(form)
+        return self._scopes[kind]
 
     def literal(self, word, relation=None, alone=False, head=False):
         """The Form of a word that stands in a template as itself."""
@@ -93,6 +116,8 @@ class Lexicon:
         if source not in self._templates:
             template = Template(source, self.literal)
             for slot in template.draws:
+                if slot.cls in OF_WORLD:
+                    continue
                 for lexeme in self[slot.cls]:
                     if slot.form not in lexeme.forms:
                         raise LexiconError(
@@ -136,10 +161,12 @@ class Lexicon:
         self.classes[cls] = Choice(lexemes, weights)
         if "hypernym" in entry:
             self.hypernyms[cls] = entry["hypernym"]
+        kind = lines[0][0].partition(".toml")[0]
+        own = self._own.setdefault(kind, []) if kind in KINDS_OF_TEXT else None
         for lexeme in lexemes:
             for form in lexeme.forms.values():
                 if form.n == 1:
-                    self.readings.add(form)
+                    self.readings.add(form) if own is None else own.append(form)
 
 
 def _hint(word, words):

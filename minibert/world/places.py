@@ -29,17 +29,19 @@ class River(Place):
 
 
 class Town(Place):
-    """``.country .river .size .count .product .landmark .team .mayor``, ``.people .natives .near``.
+    """``.country .river .size .count .product .landmark .team .mayor .people .adults .near``.
 
     ``product`` is what the town is known for; ``size`` (village, town or city) and ``landmark`` are
     lexemes; river and team may be None. ``count`` is the number of people, ``x y`` are kilometres
-    east and north, ``near`` lists the other towns of the country.
+    east and north, ``near`` lists the other towns of the country,
+    ``natives`` those who were born here and moved away.
     """
 
     def __init__(self, name):
         super().__init__(name, "LOC")
         self.country = self.river = self.size = self.product = self.landmark = None
-        self.team = self.mayor = self.people = self.natives = self.near = None
+        self.team = self.mayor = self.people = self.adults = self.near = None
+        self.natives = ()
         self.count = self.x = self.y = 0
 
     def way_to(self, other):

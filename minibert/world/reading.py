@@ -50,8 +50,8 @@ def by_place(word, relation, alone, head):
 class Readings:
     """All readings of each word form that the lexicon has."""
 
-    def __init__(self):
-        self.of = {}
+    def __init__(self, others=None):
+        self.of = {word: list(forms) for word, forms in others.of.items()} if others else {}
 
     def add(self, form):
         known = self.of.setdefault(form.text, [])

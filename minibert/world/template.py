@@ -7,6 +7,7 @@
 - ``{slot.form}`` is filled when the sentence is written. ``{slot:class}`` draws from a class of the
   lexicon unless the writer is given the slot; ``{b:animal!a}`` draws one that differs from slot a;
   ``{b.plural:animal}`` draws and inflects. ``{slot.form^}`` starts with a capital.
+  ``{p:people}`` draws from a Choice of the world; ``{p.town}``, ``{p.spouse.first}`` follow facts.
 - ``[relation ...]`` is a phrase that hangs on the head of the phrase around it.
 - In each phrase one word is the head: the one marked ``*``, or the only content word (noun, verb,
   pronoun or slot; an adjective if there is none of these). Function
@@ -19,7 +20,7 @@ import re
 
 from minibert.world.words import Form
 
-SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(\^)?(?::(\w+))?(?:!(\w+(?:,\w+)*))?\}$")
+SLOT = re.compile(r"\{(\w+)((?:\.\w+)*)(\^)?(?::(\w+))?(?:!(\w+(?:,\w+)*))?\}$")
 GLUED = {".", ",", "?", "!", ":", ";", "'s", "'", "n't", "'m", "'re", "'ll", "'ve", "'d", ")"}
 RELATION = {
     "DET": "det",
@@ -40,16 +41,24 @@ CONTENT = {"NOUN", "PROPN", "VERB", "PRON"}
 class Slot:
     """A place to fill: which slot, which form, and where to draw from if it is not given."""
 
-    __slots__ = ("name", "form", "capital", "cls", "unlike")
+    __slots__ = ("name", "path", "form", "capital", "cls", "unlike")
 
     def __init__(self, text):
         match = SLOT.match(text)
         if not match:
             raise ValueError(f"cannot read the slot {text!r}; expected {{name.form:class!other}}")
-        self.name, form, capital, self.cls, unlike = match.groups()
-        self.form = form or "base"
+        self.name, dotted, capital, self.cls, unlike = match.groups()
+        *path, self.form = dotted.split(".")[1:] or ["base"]
+        self.path = tuple(path)
         self.capital = bool(capital)
         self.unlike = tuple(unlike.split(",")) if unlike else ()
+
+    def form_of(self, filler):
+        """The Form with which a filler stands here; AttributeError where it has none."""
+        for attribute in self.path:
+            filler = getattr(filler, attribute)
+        form = filler.forms.get(self.form)
+        return form if form is not None else getattr(filler, self.form).forms["base"]
 
 
 class Template:
@@ -103,6 +112,26 @@ class Template:
             return text
         first = 1 if text[0] == '"' else 0
         return text[:first] + text[first].upper() + text[first + 1 :]
+
+    def tokens(self, forms, capital=True):
+        """The tokens alone: what `gold` gives under that name, several times faster."""
+        out, waiting, article = [], iter(forms), None
+        for leaf in self.leaves:
+            if leaf is ARTICLE:
+                article = len(out)
+                out.append("a")
+                continue
+            form = next(waiting) if isinstance(leaf, Slot) else leaf
+            if article is not None:
+                out[article], article = form.an, None
+            at = len(out)
+            out += form.tokens
+            if isinstance(leaf, Slot) and leaf.capital:
+                out[at] = out[at][0].upper() + out[at][1:]
+        if capital:
+            first = 1 if out[0] == '"' else 0
+            out[first] = out[first][0].upper() + out[first][1:]
+        return out
 
     def gold(self, forms, capital=True):
         """Columns over tokens: tokens, pos, lemma, head (-1: root), relation, sense, entity."""
@@ -238,6 +267,8 @@ class _Parser:
             content = [i for i in direct if _is(leaves[i], ("AUX",))]
             for i in content:
                 leaves[i] = Form(leaves[i].text, "VERB", *leaves[i].lemma)
+        if not content:
+            content = [i for i in direct if _is(leaves[i], ("ADV",))]
         if len(content) != 1 and len(direct) == 1:
             return direct[0]
         if len(content) != 1:
@@ -252,7 +283,7 @@ def _is(leaf, parts_of_speech):
     """Whether a leaf is a word of these parts of speech; a slot may be any of them."""
     if isinstance(leaf, Slot):
         return leaf.form not in ("his", "word")
-    return isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech and leaf.text not in OWN
+    return isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech and leaf.text.lower() not in OWN
 
 
 def _spaced(leaves):

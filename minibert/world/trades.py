@@ -42,7 +42,7 @@ _DOES = {
     """,
     "fisherman": """
         3| catches [obj herring [conj and cod]]
-        2| sails [obl before sunrise]
+        2| sails/VERB [obl before sunrise]
         1| mends [obj nets] [obl by the harbour]
         1| sells [obj fish] [obl on the beach]
     """,
@@ -172,7 +172,7 @@ _DOES = {
     """,
     "sailor": """
         3| works/VERB [obl on a ship]
-        2| sails [obl across the sea]
+        2| sails/VERB [obl across the sea]
         1| ties/VERB [obj knots/NOUN]
         1| tells [obj stories [nmod about whales]]
     """,

@@ -6,6 +6,7 @@ of its choices. ``minibert.world.exact`` holds the kinds of text to that rule.
 """
 
 from difflib import get_close_matches
+from functools import cache
 
 from minibert.world.words import Choice, Filler, Form
 
@@ -46,6 +47,8 @@ class Phrase:
             return Form(self.text.split()[0], "DET").an
         if name not in ("tokens", "pos", "lemma", "heads", "relation", "sense", "entity"):
             raise AttributeError(name)
+        if name == "tokens" and self._gold is None:
+            return tuple(self.template.tokens(self.filled, capital=False))
         if self._gold is None:
             gold = self.template.gold(self.filled, capital=False)
             gold["heads"] = gold.pop("head")
@@ -166,8 +169,8 @@ class Writer:
             if slot.name not in slots:
                 slots[slot.name] = self.pick_slot(slot, slots)
         try:
-            forms = [slots[slot.name].forms[slot.form] for slot in template.slots]
-        except KeyError as error:
+            forms = [slot.form_of(slots[slot.name]) for slot in template.slots]
+        except (KeyError, AttributeError) as error:
             raise ValueError(
                 f"template {template.source!r} cannot be filled: {error} is missing "
                 f"from { ({name: getattr(f, 'forms', f) for name, f in slots.items()}) }"
@@ -178,32 +181,31 @@ class Writer:
         return choice.items[self.choose(choice)]
 
     def pick_slot(self, slot, slots):
-        return self.pick(self.lexicon[slot.cls], [slots[name] for name in slot.unlike])
+        return self.pick(self.world.drawn[slot.cls], [slots[name] for name in slot.unlike])
 
 
-_cache = {}
-
-
+@cache
 def _percent(percent):
-    if percent not in _cache:
-        _cache[percent] = Choice([True, False], [percent, 100 - percent])
-    return _cache[percent]
+    return Choice([True, False], [percent, 100 - percent])
 
 
+@cache
 def _even(count):
-    if ("even", count) not in _cache:
-        _cache["even", count] = Choice(range(count))
-    return _cache["even", count]
+    return Choice(range(count))
 
 
+@cache
 def _numbers(low, high):
-    if (low, high) not in _cache:
-        _cache[low, high] = Choice([number(value) for value in range(low, high + 1)])
-    return _cache[low, high]
+    return Choice([number(value) for value in range(low, high + 1)])
 
 
+@cache
 def number(value):
     """The Number of a whole number, always the same object."""
-    if value not in _cache:
-        _cache[value] = Number(value)
-    return _cache[value]
+    return Number(value)
+
+
+@cache
+def thousands(value):
+    """The Number of a large whole number, written with commas (``17,000``)."""
+    return Number(value, f"{value:,}")

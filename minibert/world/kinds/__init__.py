@@ -23,6 +23,17 @@ NAMES = (
 )
 
 
+def merged(*parts):
+    """One dict of templates from several; ValueError where two use one name."""
+    templates = {}
+    for part in parts:
+        for name, lines in part.items():
+            if name in templates:
+                raise ValueError(f"two groups of templates are called {name!r}; rename one")
+            templates[name] = lines
+    return templates
+
+
 class Kind:
     """One kind of text; call it with a Writer to write a document."""
 
@@ -40,7 +51,9 @@ class Kind:
 
     @cached_property
     def templates(self):
-        return phrases.TEMPLATES | trades.TEMPLATES | getattr(self.module, "TEMPLATES", {})
+        return merged(
+            phrases.TEMPLATES, trades.TEMPLATES, getattr(self.module, "TEMPLATES", {})
+        )
 
     def __call__(self, w):
         w.groups = w.world.groups(self.name, self.templates)

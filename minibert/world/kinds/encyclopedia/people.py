@@ -39,7 +39,7 @@ TEMPLATES = {
         2| [obl At work/NOUN] [nsubj {p.he}] *{does} .
         1| [nsubj {p.he}] says [ccomp that [nsubj a *{trade} [acl:relcl [nsubj who] *{does}]] *sleeps [advmod well/ADV]] .
         """,
-    "mayor": """
+    "person mayor": """
         3| [nsubj {p.he}] is also the *mayor [nmod of {town}] .
         2| [nsubj {p.first}] has [obj another job/NOUN] : [parataxis [nsubj {p.he}] is *mayor [nmod of {town}]] .
         """,
@@ -103,12 +103,12 @@ TEMPLATES = {
         2| [nsubj {p.he}] *loves/VERB [obj {hobby}] [advmod more/ADV [obl than anything]] .
         1| [obl On {d:weekday} *evenings] [nsubj {p.first}] *has [obj time [nmod for {hobby}]] .
         """,
-    "team": """
+    "plays for": """
         3| [nsubj {p.he}] *plays/VERB [obj football] [obl for {team}] .
         2| [obl On Saturdays] [nsubj {p.he}] *plays/VERB [obl for {team}] .
         2| [nsubj {p.first}] is a *player [nmod for the {team.short}] , [appos a football *team [nmod in {home}]] .
         """,
-    "coach": """
+    "coaches": """
         2| [nsubj {p.he}] is the *coach/coach.trainer [nmod of {team}] .
         1| [nsubj The [amod best/ADJ/good] *players [nmod in {home}]] *listen [obl to {p.him}] : [parataxis [nsubj {p.he}] is the *coach/coach.trainer [nmod of {team}]] .
         """,
@@ -205,7 +205,7 @@ def _work(w, p):
 
 
 def _mayor(w, p):
-    w.say("mayor", p=p, town=p.town)
+    w.say("person mayor", p=p, town=p.town)
     w.fact(p.town, "mayor", p)
 
 
@@ -254,12 +254,12 @@ def _hobby(w, p):
 
 
 def _team(w, p):
-    w.say("team", p=p, team=p.team, home=p.team.town)
+    w.say("plays for", p=p, team=p.team, home=p.team.town)
     w.fact(p, "team", p.team)
 
 
 def _coach(w, p):
-    w.say("coach", p=p, team=p.coached, home=p.coached.town)
+    w.say("coaches", p=p, team=p.coached, home=p.coached.town)
     w.fact(p.coached, "coach", p)
 
 
