@@ -9,8 +9,10 @@ A plot is a TOML file. ``flow`` lists its steps, one a line:
     joy.{cause}?               the same, where the plot has such a group
 
 and ``[text]`` holds the groups: templates, one a line (see ``minibert.world.template``). What a
-template draws into a slot stays there for the rest of the text: ``a {d:dog_look} *dog`` is drawn
-once and ``the {d} *dog`` takes it up. Each value of a branch must show in the text.
+template draws into a slot stays there for the rest of the text: ``a {d:dog_look} *dog`` draws once
+and ``the {d} *dog`` takes it up. Each value of a branch must show in the text. ``given`` names
+branches whose value the cast decides, with all values it may take; ``needs`` says what the cast
+must have, ``weight`` how often the plot is told.
 """
 
 import itertools
@@ -22,74 +24,21 @@ from minibert.world.lexicon import LexiconError
 from minibert.world.words import Choice
 from minibert.world.writer import Group
 
+KEYS = ("flow", "text", "weight", "needs", "given")
 SAY = re.compile(r"([\w.{}]+)(\?)?(?:\s+(\d+)%)?$")
 BRANCH = re.compile(r"(\w+)\s*=\s*(.+)$")
 VALUE = re.compile(r"(\w+)(?:\s+(\d+))?$")
 
 
-class Plot:
-    """One plot, compiled: ``write(w, cast)`` says its sentences; ``endings`` are its last groups."""
-
-    def __init__(self, path, lexicon):
-        self.name = path.stem
-        data = _read(path)
-        self.weight = data.get("weight", 1)
-        self.needs = tuple(data.get("needs", ()))
-        self.steps = [_step(line, path) for line in data["flow"].split("\n") if line.strip()]
-        self.groups = {}
-        for name, text in data["text"].items():
-            try:
-                self.groups[name] = Group(lexicon, text)
-            except ValueError as error:
-                raise LexiconError(f"{path.name} [{name}]: {error}") from None
-        self._check(path)
-
-    def branches(self):
-        """Every combination of branch values, as dictionaries."""
-        branches = [step for step in self.steps if isinstance(step, Branch)]
-        for values in itertools.product(*(step.values for step in branches)):
-            yield dict(zip((step.key for step in branches), values, strict=True))
-
-    def endings(self):
-        """The groups that can end the text, by name."""
-        last = self.steps[-1]
-        return {last.group(branch): self.groups[last.group(branch)] for branch in self.branches()}
-
-    def write(self, w, cast):
-        """Say the whole text; returns (branch values, filled slots)."""
-        branch, cast = {}, dict(cast)
-        for step in self.steps:
-            if isinstance(step, Branch):
-                branch[step.key] = w.pick(step.values)
-                continue
-            group = self.groups.get(step.group(branch))
-            if group is not None and (step.percent is None or w.chance(step.percent)):
-                cast = w.say(group, **cast)
-        return branch, cast
-
-    def _check(self, path):
-        says = [step for step in self.steps if isinstance(step, Say)]
-        used = {}
-        for branch in self.branches():
-            for step in says:
-                name = step.group(branch)
-                used[name] = True
-                if name not in self.groups and not step.optional:
-                    raise LexiconError(f"{path.name}: the flow needs a group {name!r} in [text]")
-        for name in self.groups:
-            if name not in used:
-                raise LexiconError(f"{path.name}: the flow never comes to the group {name!r}")
-
-
 class Say:
     """A step that says a sentence of the group that it names."""
 
-    def __init__(self, name, optional, percent):
+    def __init__(self, name, optional=False, percent=None):
         self.name, self.optional, self.percent = name, optional, percent
-        self.fixed = "{" not in name
 
     def group(self, branch):
-        return self.name if self.fixed else self.name.format_map(branch)
+        """The name of the group, given the values of the branches."""
+        return self.name.format_map(branch) if "{" in self.name else self.name
 
 
 class Branch:
@@ -99,11 +48,74 @@ class Branch:
         self.key, self.values = key, values
 
 
+class Plot:
+    """One plot, compiled; ``write(w, cast)`` says its sentences."""
+
+    def __init__(self, path, lexicon):
+        data = _read(path)
+        self.name, self.weight = path.stem, data.get("weight", 1)
+        self.needs = tuple(data.get("needs", ()))
+        self.given = {key: tuple(values) for key, values in data.get("given", {}).items()}
+        self.steps = [_step(line, path) for line in data["flow"].splitlines() if line.strip()]
+        self.groups = {}
+        for name, text in data["text"].items():
+            try:
+                self.groups[name] = Group(lexicon, text)
+            except ValueError as error:
+                raise LexiconError(f"{path.name} [{name}]: {error}") from None
+        self._check(path)
+
+    def branches(self):
+        """Every combination of branch values, as dicts."""
+        keys = dict(self.given)
+        keys |= {step.key: step.values for step in self.steps if isinstance(step, Branch)}
+        for values in itertools.product(*keys.values()):
+            yield dict(zip(keys, values, strict=True))
+
+    def endings(self, branch):
+        """The group that ends the text in this branch, and those that end it in others."""
+        last = self.steps[-1]
+        names = dict.fromkeys(last.group(other) for other in self.branches())
+        right = last.group(branch)
+        return self.groups[right], [self.groups[name] for name in names if name != right]
+
+    def write(self, w, cast, given=()):
+        """Say the whole text; returns the values of the branches.
+
+        ``cast`` maps slots to fillers, ``given`` the branches that it decides to their values.
+        """
+        branch, slots = dict(given), dict(cast)
+        for step in self.steps:
+            if isinstance(step, Branch):
+                branch[step.key] = w.pick(step.values)
+                continue
+            group = self.groups.get(step.group(branch))
+            if group is not None and (step.percent is None or w.chance(step.percent)):
+                slots = w.say(group, **slots)
+        return branch
+
+    def _check(self, path):
+        used = {}
+        for branch in self.branches():
+            for step in self.steps:
+                if isinstance(step, Say):
+                    name = step.group(branch)
+                    used[name] = True
+                    if name not in self.groups and not step.optional:
+                        raise LexiconError(f"{path.name}: the flow needs the group {name!r}")
+        for name in self.groups:
+            if name not in used:
+                raise LexiconError(f"{path.name}: the flow never comes to the group {name!r}")
+
+
 def _read(path):
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LexiconError(f"{path.name} is not valid TOML: {error}") from None
+    for key in data:
+        if key not in KEYS:
+            raise LexiconError(f"{path.name}: unknown key {key!r}; expected {', '.join(KEYS)}")
     if "flow" not in data or "text" not in data:
         raise LexiconError(f'{path.name}: a plot needs flow = """...""" and a table [text]')
     return data
@@ -122,6 +134,5 @@ def _step(line, path):
 
 
 def load_plots(folder, lexicon):
-    """All plots of a folder, as a Choice by their weights."""
-    plots = [Plot(path, lexicon) for path in sorted(Path(folder).glob("*.toml"))]
-    return Choice(plots, [plot.weight for plot in plots])
+    """All plots of a folder, in the order of their names."""
+    return [Plot(path, lexicon) for path in sorted(Path(folder).glob("*.toml"))]
