@@ -1,0 +1,107 @@
+"""Who and what a review is about: the works, inns, makers and tools of a world."""
+
+from functools import lru_cache
+
+from minibert.world.people import gendered
+from minibert.world.words import Choice, Filler
+from minibert.world.writer import number
+
+COMPANIONS = {
+    "f": "wife sister mother daughter aunt cousin".split(),
+    "m": "husband brother father son uncle grandfather".split(),
+}
+
+
+class Cast:
+    """The parts of a world that reviews draw from; ``draw`` maps an item to its draw."""
+
+    def __init__(self, world):
+        self.world, lexicon = world, world.lexicon
+        self.companions = Choice(
+            Filler(name, {"base": lexicon.word("kin", name).forms["base"]} | gendered(lexicon, g))
+            for g in "fm"
+            for name in COMPANIONS[g]
+        )
+        self.people = {
+            alone: {key: lexicon.word("pronoun", word) for key, word in pairs.items()}
+            for alone, pairs in (
+                (True, {"we": "I", "us": "me", "our": "my"}),
+                (False, {"we": "we", "us": "us", "our": "our"}),
+            )
+        }
+        self.was = {word: lexicon.word("auxiliary", word) for word in ("was", "is")}
+        self.houses = {}
+        for cls in ("review_inn", "review_restaurant"):
+            names = lexicon[cls].items
+            self.houses[cls] = {t: names[i % len(names)] for i, t in enumerate(world.towns)}
+        self.things = {}
+        for thing in lexicon["review_thing"]:
+            self.things.setdefault(thing.made, []).append(thing)
+        self.things = {trade: Choice(things) for trade, things in self.things.items()}
+        self.owners = {
+            "bakery": self._working("baker"),
+            "shop": self._working(*self.things),
+        }
+        self.draws = {
+            "film": lambda w: self._work(w, world.films),
+            "book": lambda w: self._work(w, world.books),
+            "inn": lambda w: self._house(w, "review_inn"),
+            "restaurant": lambda w: self._house(w, "review_restaurant"),
+            "bakery": self._bakery,
+            "shop": self._shop,
+            "tool": self._tool,
+        }
+
+    def can(self, item):
+        """False for a bakery in a world without bakers."""
+        return self.owners.get(item.name, True) is not None
+
+    def draw(self, w, item):
+        """(flavour, slots) of one review; every draw must show in the item's openings."""
+        return self.draws[item.name](w)
+
+    def again(self, person, known):
+        """The slots ``by`` and ``whom`` for a maker: by pronoun if the name has just been said."""
+        by, whom = ("he", "him") if known else ("full", "full")
+        return {
+            slot: Filler(person.name, {"base": person.forms[form]})
+            for slot, form in (("by", by), ("whom", whom))
+        }
+
+    def _working(self, *trades):
+        people = self.world.adults
+        kept = [
+            (p, weight)
+            for p, weight in zip(people.items, people.weights, strict=True)
+            if p.trade.name in trades
+        ]
+        return Choice(*zip(*kept, strict=True)) if kept else None
+
+    def _work(self, w, works):
+        work = w.pick(works)
+        slots = {"name": work, "maker": work.maker, "genre": work.kind, "year": number(work.year)}
+        return work.kind.name, slots | {"star": work.star}
+
+    def _house(self, w, cls):
+        town = w.pick(self.world.towns)
+        return "", {"name": self.houses[cls][town], "town": town}
+
+    def _bakery(self, w):
+        owner = w.pick(self.owners["bakery"])
+        return "", {"owner": owner, "town": owner.town}
+
+    def _shop(self, w):
+        owner = w.pick(self.owners["shop"])
+        thing = w.pick(self.things[owner.trade.name])
+        slots = {"owner": owner, "town": owner.town, "trade": owner.trade, "thing": thing}
+        return owner.trade.name, slots
+
+    def _tool(self, w):
+        tool = w.word("review_tool")
+        return tool.name, {"tool": tool, "kind": tool}
+
+
+@lru_cache(maxsize=8)
+def cast(world):
+    """The Cast of a world, made once."""
+    return Cast(world)
