@@ -47,11 +47,17 @@ def _of_code(cell, count):
             yield f"a stored error: {output.ename}: {output.evalue}"
         if output.get("name") == "stderr":
             yield "stored stderr"
-        if "image/png" in data and not output.metadata.get("image/png", {}).get("alt", "").strip():
-            yield "a figure without alt text: show it with mb.show.figure(fig, alt=...)"
+        if "image/png" in data and not _shown_by_us(output):
+            yield "a figure shown past mb.show.figure, which sees to labels, title and alt text"
         if data.get("text/plain") == CONTROLS and not pictured:
             yield "a widget without a still first frame"
         pictured = pictured or bool({"image/png", "text/html"} & set(data))
+
+
+def _shown_by_us(output):
+    """True for a picture that `mb.show` checked: it has alt text, and words in its place."""
+    alt = output.metadata.get("image/png", {}).get("alt", "").strip()
+    return bool(alt) and output.data.get("text/plain", "").startswith("[Figure: ")
 
 
 def _texts(outputs):

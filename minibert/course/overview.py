@@ -9,6 +9,8 @@ from minibert.course.exercise import Written, chapters_with_exercises, of_chapte
 from minibert.course.paths import chapters_folder
 from minibert.course.present import STYLES, show
 
+LEFT = 'style="text-align: left"'
+
 
 def chapters(folder=None):
     """The chapters that exist, in order: the head of each notebook as a dict.
@@ -54,7 +56,7 @@ def _as_text(summary, rows):
 
 
 def _as_html(summary, rows):
-    head = "".join(f"<th>{name}</th>" for name in ("", "", "exercise", "state", "points", "time"))
-    lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+    table = [("", "", "exercise", "state", "points", "time"), *rows]
+    lines = ["".join(f"<td {LEFT}>{html.escape(cell)}</td>" for cell in row) for row in table]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<p><b>{html.escape(summary)}</b></p><table><tr>{head}</tr>{body}</table>"
+    return f"<p><b>{html.escape(summary)}</b></p><table>{body}</table>"

@@ -145,7 +145,16 @@ def run_all(opened, seconds=600):
 
 
 def wait_idle(opened, seconds):
-    opened.wait_for_function(f"() => ({STATUS})() === 'idle'", timeout=seconds * 1000)
+    """Wait for an idle kernel; RuntimeError says what the page shows instead."""
+    from playwright.sync_api import TimeoutError as TooLong
+
+    try:
+        opened.wait_for_function(f"() => ({STATUS})() === 'idle'", timeout=seconds * 1000)
+    except TooLong as error:
+        asked = " ".join(opened.locator(".jp-Dialog").all_inner_texts()) or "no dialog is open"
+        status = opened.evaluate(f"() => ({STATUS})()")
+        message = f"The kernel is {status}, not idle, after {seconds} s ({asked})."
+        raise RuntimeError(message) from error
 
 
 def errors(opened):

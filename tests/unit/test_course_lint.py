@@ -8,7 +8,8 @@ from minibert.course import lint
 from minibert.course.execute import CONTROLS
 
 ALT = {"image/png": {"alt": "A line that falls."}}
-PICTURE = {"image/png": "iVBOR", "text/plain": "<Figure>"}
+PICTURE = {"image/png": "iVBOR", "text/plain": "[Figure: A line that falls.]"}
+FOREIGN = {"image/png": "iVBOR", "text/plain": "<Figure size 400x300 with 1 Axes>"}
 
 
 def code(source="1", outputs=(), count=1, **metadata):
@@ -40,10 +41,11 @@ CHECKED = {"tags": [lint.CHECKED]}
             "a stored error",
         ),
         (code(outputs=[new_output("stream", name="stderr", text="w")]), "stored stderr"),
-        (code(outputs=[display(PICTURE)]), "a figure without alt text"),
+        (code(outputs=[display(PICTURE)]), "a figure shown past mb.show.figure"),
+        (code(outputs=[display(FOREIGN, ALT)]), "a figure shown past mb.show.figure"),
         (
             code(outputs=[display(PICTURE, {"image/png": {"alt": " "}})]),
-            "a figure without alt text",
+            "a figure shown past",
         ),
         (code(outputs=[display({"text/plain": CONTROLS})]), "a widget without a still"),
         (code(outputs=[text("saved to /home/ana/x.txt")]), "/home/ana/x.txt"),
