@@ -9,8 +9,8 @@ class History:
     """Lists with one entry an update, and two with one entry a validation.
 
     ``step``: 1, 2, ...; ``loss``: nats a count (token or example) of that update's batches;
-    ``rate``: learning rate of the first parameter group; ``speed``: tokens a second (counts a
-    second where a batch does not say its tokens). ``valid_step``, ``valid_loss``: validations.
+    ``rate``: learning rate of the first parameter group; ``speed``: tokens a second (targets a
+    second where batches do not say their tokens). ``valid_step``, ``valid_loss``: validations.
     """
 
     step: list = field(default_factory=list)

@@ -50,7 +50,7 @@ def facts(run):
     speed = run.history.speed[-20:]
     return (
         f"loss {run.history.recent():.3f}{valid}, rate {run.rate:.2g}, "
-        f"{sum(speed) / len(speed):,.0f} tokens/s"
+        f"{sum(speed) / len(speed):,.0f} {run.unit}/s"
     )
 
 

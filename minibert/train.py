@@ -102,7 +102,8 @@ class Run:
     ``model optimizer batches device history``; ``step``: updates done; ``steps``: updates to do
     (estimated where epochs differ in length); ``epoch``: passes completed; ``loss``: of the last
     update, nats a count; ``valid_loss``; ``rate``: learning rate of the first group;
-    ``batch``: the list of batches of the current update. A callback may call ``stop()``.
+    ``batch``: the list of batches of the current update; ``unit``: what the speed counts, "tokens"
+    or, where batches do not say theirs, "targets". A callback may call ``stop()``.
     """
 
     def __init__(self, model, batches, optimizer, callbacks, device, precision):
@@ -111,6 +112,7 @@ class Run:
         self.history = History()
         self.step, self.epoch, self.stopped = 0, 0, False
         self.loss = self.valid_loss = self.rate = self.batch = None
+        self.unit = "tokens"  # of the speed
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
 
@@ -180,7 +182,7 @@ def _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint
 
 
 def train_step(run, clip=None):
-    """One update from the batches in ``run.batch``; returns (loss, tokens).
+    """One update from the batches in ``run.batch``; returns (loss, tokens or else targets seen).
 
     The gradient is that of (sum of all losses) / (sum of all counts), whichever way the targets
     fall into batches. Each sum is divided by the first count before its backward pass, so that
@@ -207,6 +209,7 @@ def train_step(run, clip=None):
         _check_finite(run, "gradient's norm", torch.nn.utils.clip_grad_norm_(parameters, clip))
     run.optimizer.step()
     run.optimizer.zero_grad()
+    run.unit = "tokens" if tokens else "targets"
     return total / count, tokens or count
 
 

@@ -45,6 +45,14 @@ class Mirror(BaseHTTPRequestHandler):
             self._send(BODY * 2, 2 * len(BODY), start)
         elif case == "short":
             self._send(BODY[:5000], 5000, 0)
+        elif case == "endless":
+            self.send_response(200)
+            self.end_headers()
+            try:
+                for self.server.megabytes in range(1, 65):
+                    self.wfile.write(bytes(1 << 20))
+            except OSError:  # hung up on
+                pass
         elif case == "breaks":  # half at first, the rest when asked to go on
             self._send(BODY, len(BODY), start, sent=None if start else len(BODY) // 2)
         elif case == "breaks-no-range":
@@ -128,6 +136,12 @@ def test_nothing_bad_reaches_the_cache(mirror, case, words, tmp_path):
     with pytest.raises(ConnectionError, match=words):
         get(mirror, case)
     assert leftovers(tmp_path) == []
+
+
+def test_a_mirror_that_never_stops_is_hung_up_on(mirror, tmp_path):
+    assert get(mirror, "endless", "good").read_bytes() == BODY
+    mirror.shutdown()
+    assert mirror.megabytes < 32
 
 
 def test_redirects_are_followed(mirror):

@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_names_the_step(bad):
         FloatingPointError, match=rf"loss is {bad} at step 3 .*was \d\.\d+ at step 2"
     ):
         fit(model, batches, steps=3, optimizer=sgd(model, 0.01))
-    assert math.isfinite(model.weight.item())
+    assert math.isfinite(model.weight.item()) and model.weight.grad is None
 
 
 def test_a_gradient_that_is_not_finite_names_the_step():
@@ -416,6 +416,29 @@ def test_a_bar_in_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     fit(Line(), rows(), steps=30, progress=True)
     assert "30/30" in capsys.readouterr().err
+
+
+NOTEBOOK = """
+import torch
+import minibert as mb
+
+class Line(torch.nn.Linear):
+    def loss(self, batch):
+        return self(batch).square().sum(), len(batch)
+
+history = mb.fit(Line(1, 1), [torch.ones(2, 1)], steps=30)
+"""
+
+
+@pytest.mark.slow
+def test_a_line_in_a_notebook_that_stays_readable():
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.output_type == "display_data"
+    assert "30/30" in output.data["text/plain"] and "loss" in output.data["text/plain"]
 
 
 # History and schedules
