@@ -22,6 +22,7 @@ HEAD = ("title", "question", "minutes", "seconds", "memory_mb", "needs", "papers
 CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
 SOLUTION = re.compile(r"^.*\b(?:BEGIN|END) SOLUTION\b.*\n?", re.MULTILINE)
 HEADING = re.compile(r"^```.*?^```|^#+ ([^\n]+)$", re.MULTILINE | re.DOTALL)  # none in a listing
+LAYOUT = {"cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}  # jupytext's own
 WIDTH = 25  # lines in a cell
 
 
@@ -78,7 +79,7 @@ def build(path, chapters):
 def _prepare(cell, head, chapters):
     """Plain metadata and, in Markdown, the macros expanded."""
     written = cell.metadata.get("written")
-    unknown = set(cell.metadata) - {"tags", "written", "cell_marker"}
+    unknown = set(cell.metadata) - {"tags", "written"} - LAYOUT
     if unknown:
         raise ValueError(f"unknown cell metadata {sorted(unknown)}; known are tags and written")
     kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}

@@ -154,6 +154,13 @@ def test_a_declared_exercise_must_be_used(root):
         notebook.build(path, root)
 
 
+def test_blank_lines_in_the_source_do_not_matter(root):
+    path = root / "source" / "90_demo.py"
+    before = notebook.build(path, root)
+    path.write_text(path.read_text().replace("\n# %%", "\n\n\n\n# %%"))
+    assert notebook.build(path, root) == before
+
+
 def test_the_solution_texts(built):
     texts = notebook.solutions(built[1])
     assert texts["90.shift"] == "number = None\nnumber = 12"
