@@ -77,18 +77,16 @@ class Lexicon:
         names = [lexeme.name for lexeme in self[cls]]
         raise LexiconError(f"the class {cls!r} has no word {word!r}{_hint(word, names)}")
 
-    def find(self, word, pos="NOUN"):
-        """The first lexeme of any class with this base form and part of speech.
-
-        A noun that is counted goes before the same noun as stuff.
-        """
+    def find(self, word, pos="NOUN", form="base"):
+        """The first lexeme of any class with this base form and part of speech, and with a form."""
         if not self._found:
-            lexemes = [lexeme for choice in self.classes.values() for lexeme in choice]
-            for lexeme in sorted(lexemes, key=lambda lexeme: -len(lexeme.forms)):
-                self._found.setdefault((lexeme.name, lexeme.pos), lexeme)
-        if (word, pos) not in self._found:
-            raise LexiconError(f"no class of the lexicon has the word {word!r} as {pos}")
-        return self._found[word, pos]
+            for choice in self.classes.values():
+                for lexeme in choice:
+                    self._found.setdefault((lexeme.name, lexeme.pos), []).append(lexeme)
+        for lexeme in self._found.get((word, pos), ()):
+            if form in lexeme.forms:
+                return lexeme
+        raise LexiconError(f"no class of the lexicon has the word {word!r} as {pos} with its {form}")
 
     def scoped(self, kind):
         """This lexicon as the templates of one kind of text read it.

@@ -5,9 +5,11 @@ A kind is a module of its name with ``WEIGHT`` (its share of documents, a whole 
 writes one document with a Writer: ``w.say("opening", p=w.pick(w.world.people))``.
 """
 
+import tomllib
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from minibert.world import phrases, trades
 
@@ -21,6 +23,15 @@ NAMES = (
     "dialogue",
     "questions",
 )
+
+
+def read_templates(module_file):
+    """The templates in the TOML file of a module's own name: ``name = \"\"\" lines \"\"\"``."""
+    path = Path(module_file).with_suffix(".toml")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is not valid TOML: {error}") from None
 
 
 def merged(*parts):
