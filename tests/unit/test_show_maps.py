@@ -8,7 +8,6 @@ import torch
 from matplotlib.colors import to_hex
 
 from minibert import show
-from minibert.show import wordmap
 from minibert.show.figures import refuse_unlabelled
 
 WORDS = [f"word{number}" for number in range(30)]
@@ -75,12 +74,13 @@ def test_diverging_colours_are_white_at_zero():
     assert to_hex(image.to_rgba(0.0)) > "#f5f5f5"
 
 
-def test_labels_of_a_map_do_not_overlap(points):
-    fig = show.scatter_words(points, WORDS)
+def test_labels_of_a_crowded_map_do_not_overlap():
+    words = [f"word{number}" for number in range(200)]
+    fig = show.scatter_words(np.random.default_rng(0).normal(size=(200, 2)), words, labels=words)
     refuse_unlabelled(fig)
     show.png(fig)
     boxes = [text.get_window_extent() for text in labels(fig).values()]
-    assert len(boxes) > 15
+    assert 20 < len(boxes) < 200
     frame = fig.axes[0].get_window_extent()
     for first, second in combinations(boxes, 2):
         assert not first.overlaps(second)
@@ -102,12 +102,13 @@ def test_both_axes_have_one_scale(points):
 
 
 def test_groups_differ_in_colour_and_shape(points):
-    groups = {f"group {number}": WORDS[number::7] for number in range(7)}
-    show.scatter_words(points, WORDS, groups)
-    pairs = {
-        (wordmap.COLOURS[n % 6], wordmap.MARKS[(n + n // 6) % 6]) for n in range(36)
-    }  # fmt: skip
-    assert len(pairs) == 36
+    groups = {f"group {number}": WORDS[number::12] for number in range(12)}
+    _, *drawn = show.scatter_words(points, WORDS, groups).axes[0].collections
+    looks = {
+        (to_hex(dots.get_facecolor()[0]), dots.get_paths()[0].vertices.tobytes()) for dots in drawn
+    }
+    assert len(drawn) == len(looks) == 12
+    assert len({shape for _, shape in looks}) == len({colour for colour, _ in looks}) == 6
 
 
 def test_a_word_is_drawn_letter_by_letter(points):

@@ -81,6 +81,7 @@ def test_a_search_lists_and_links_the_neighbours(explorer):
     assert explorer.frame.text.count(", ") == len(near) - 1 == 7
     labels = {text.get_text() for text in explorer.frame.figure.axes[0].texts}
     assert {"king", *near[:5]} <= labels
+    assert len(explorer.frame.figure.axes[0].lines) == 5
 
 
 def test_a_half_filled_analogy_asks_for_the_rest(explorer):
@@ -116,6 +117,12 @@ def test_the_plane_does_not_move_over_training(explorer):
         ax = explorer.frame.figure.axes[0]
         frames.append((ax.get_xlim(), ax.get_ylim()))
     assert frames[0] == frames[1] == frames[2]
+
+
+def test_the_map_is_the_pca_of_the_grouped_words_at_the_end(explorer, snapshots):
+    _, kin, towns = explorer.frame.figure.axes[0].collections[:3]
+    unit = snapshots[-1][1][:10] / np.linalg.norm(snapshots[-1][1][:10], axis=1, keepdims=True)
+    assert np.allclose([*kin.get_offsets(), *towns.get_offsets()], show.pca(unit), atol=1e-4)
 
 
 def test_a_word_outside_the_view_is_brought_into_it(explorer):

@@ -41,6 +41,7 @@ def test_a_control_moved_by_hand_redraws(powers):
     after = powers.png, pictures(powers)
     assert before[0] != after[0] and before[1][0] != after[1][0]
     assert 'alt="x to the power 3"' in after[1][0]
+    assert f"<td>{figures.text_html('3')}</td>" in after[1][1]
     powers.controls["power"].value = 1
     assert 'alt="x to the power 1"' in powers._picture.value
 
