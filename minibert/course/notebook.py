@@ -39,6 +39,7 @@ def read_source(path):
     if not re.fullmatch(r"\d\d_[a-z0-9_]+\.py", path.name):
         raise SourceError(f"{path.name}: a chapter's source is named like 01_word2vec.py.")
     notebook = jupytext.read(path, fmt="py:percent")
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     head = dict(notebook.metadata.get("minibert", {}))
     missing = [key for key in HEAD if head.get(key) in (None, "")]
     if missing:
