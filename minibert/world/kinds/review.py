@@ -10,7 +10,7 @@ three stars), ``stars``, ``verdict`` (which sentences state it, to be left out o
 from minibert.world.kinds.reviews.cast import cast
 from minibert.world.kinds.reviews.items import load, words
 from minibert.world.words import Choice
-from minibert.world.writer import number
+from minibert.world.writer import Phrase, number
 
 WEIGHT = 12
 
@@ -38,6 +38,16 @@ SIDES = Choice(["good", "bad"])
 
 def write(w):
     Review(w).write()
+
+
+def slots_said(sentences):
+    """The names of all slots of sentences and of the phrases in them, once each."""
+    said, waiting = {}, [(template, forms) for template, forms, _ in sentences]
+    while waiting:
+        template, forms = waiting.pop()
+        said |= {slot.name: True for slot in template.slots}
+        waiting += [(form.template, form.filled) for form in forms if isinstance(form, Phrase)]
+    return said
 
 
 class Review:
@@ -70,6 +80,10 @@ class Review:
         w.topic = f"review.{self.item.name}"
         w.notes = {"label": self.label, "stars": self.stars}
         w.notes |= {"verdict": tuple(self.verdicts), "aspects": tuple(self.aspects)}
+        said = slots_said(w.sentences)
+        for slot, fact in self.cast.facts(self.item, self.slots).items():
+            if slot in said:
+                w.fact(*fact)
 
     @property
     def need(self):

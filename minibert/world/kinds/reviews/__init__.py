@@ -1,1 +1,1 @@
-"""What reviews are made of: one TOML file for each thing reviewed, and the words of praise and blame."""
+"""What reviews are made of: a TOML file for each thing reviewed, and how to read them."""

@@ -60,6 +60,21 @@ class Cast:
         """(flavour, slots) of one review; every draw must show in the item's openings."""
         return self.draws[item.name](w)
 
+    def facts(self, item, slots):
+        """The facts that a review states if it uses a slot: slot -> (subject, relation, object)."""
+        if "maker" in slots:
+            work, relation = slots["name"], "director" if item.name == "film" else "author"
+            made = work, relation, slots["maker"]
+            known = {"maker": made, "by": made, "star": (work, "star", slots["star"])}
+            return known | {"year": (work, "year", work.year), "genre": (work, "kind", work.kind)}
+        if "owner" in slots:
+            owner = slots["owner"]
+            return {
+                "owner": (owner, "trade", owner.trade),
+                "town": (owner, "lives in", owner.town),
+            }
+        return {}
+
     def again(self, person, known):
         """The slots ``by`` and ``whom`` for a maker: by pronoun if the name has just been said."""
         by, whom = ("he", "him") if known else ("full", "full")
