@@ -37,7 +37,7 @@ class Paired:
         return self.low > 0
 
     def says(self, claim):
-        """``claim`` with its figures, or "Not shown at this scale" with them.
+        """``claim`` with its figures, or that it is not shown at this scale, or is reversed.
 
         ``claim`` must be the sentence for a positive difference, such as "a beats b".
         """
@@ -47,6 +47,8 @@ class Paired:
         )
         if self.shown:
             return f"{claim[:1].upper()}{claim[1:]} ({figures})."
+        if self.high < 0:
+            return f"The reverse is shown at this scale, not that {claim} ({figures})."
         return f"Not shown at this scale: {claim} ({figures})."
 
 
@@ -166,7 +168,7 @@ def quote_finding(argument, chapters):
 
 
 def quote_claim(argument, chapters):
-    """``{{claim 01 exp.a exp.b | a beats b}}`` -> the claim, or that it is not shown."""
+    """``{{claim 01 exp.a exp.b | a beats b}}`` -> the claim, not shown, or reversed."""
     names, bar, claim = argument.partition("|")
     if not bar or len(names.split()) != 3:
         raise ValueError("a claim is written as {{claim 01 exp.a exp.b | a beats b}}")

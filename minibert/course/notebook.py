@@ -87,7 +87,7 @@ def _prepare(cell, head, chapters):
     cell.metadata = nbformat.from_dict(kept)
     if cell.cell_type == "code":  # a formatted file has more blank lines than a cell needs
         cell.source = re.sub(r"\n{2,}(?=.*END SOLUTION)", "\n", cell.source)
-        cell.source = re.sub(r"\n{3,}", "\n\n", cell.source)
+        cell.source = re.sub(r"\n{3,}", "\n\n", cell.source).strip("\n")
     else:
         cell.source = macros.expand(cell.source, head, chapters)
     if written:

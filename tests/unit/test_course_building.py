@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minibert.course import building, command, execute
+from minibert.course import building, command, execute, overview
 
 DEMO = Path(__file__).parents[1] / "notebooks" / "fixtures"
 
@@ -79,6 +79,12 @@ def test_changed_or_missing_solution_texts_are_told(chapter):
     assert found == "the solution texts in exercises/ch90.json are not the source's"
     chapter.solved.unlink()
     assert "solved 90_demo.ipynb: it has not been built" in building.differences(chapter)
+
+
+def test_the_chapters_are_listed_with_their_heads(chapter):
+    (head,) = overview.chapters(chapter.root)
+    assert (head["chapter"], head["file"], head["minutes"]) == ("90", "90_demo.ipynb", 10)
+    assert (head["seconds"], head["memory_mb"], head["needs"]) == (20, 120, ["nothing"])
 
 
 def test_a_notebook_over_the_limit_names_its_biggest_outputs(chapter, monkeypatch):
