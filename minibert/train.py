@@ -83,8 +83,8 @@ def fit(
     run = Run(model, batches, optimizer, callbacks, device, precision)
     run.set_length(steps, epochs, accumulate)
     saver = Resume(checkpoint, run, resume) if checkpoint else None
+    run.tell("on_start")
     try:
-        run.tell("on_start")
         _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint_every)
     except KeyboardInterrupt:
         print(f"Interrupted: training stopped after step {run.step}; the model is usable as it is.")

@@ -1,5 +1,6 @@
 import pytest
 
+from minibert import world
 from minibert.text import detokenise, tokenise
 from minibert.text.tokens import spans
 
@@ -59,3 +60,12 @@ def test_empty():
 def test_spans_point_at_the_tokens():
     text = 'Mr. Bell didn\'t  say\n"no".'
     assert [text[start:end] for start, end in spans(text)] == tokenise(text)
+
+
+def test_the_world_keeps_the_same_conventions():
+    corpus = world.generate(tokens=20_000, seed=11)
+    sentences = [sentence for document in corpus.documents for sentence in document.sentences]
+    assert len(sentences) > 500
+    for sentence in sentences:
+        assert tokenise(sentence.text) == sentence.tokens
+        assert detokenise(sentence.tokens) == sentence.text
