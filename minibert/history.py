@@ -1,6 +1,7 @@
 """What a training run leaves behind: its losses, step by step."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 
 
@@ -35,7 +36,7 @@ class History:
     def recent(self, last=20):
         """The mean loss of the ``last`` updates; None before the first."""
         losses = self.loss[-last:]
-        return sum(losses) / len(losses) if losses else None
+        return math.fsum(losses) / len(losses) if losses else None
 
     def to_dict(self):
         """The lists by name; ``History(**d)`` gives the history back."""

@@ -245,7 +245,8 @@ def to_device(batch, device):
     if isinstance(batch, dict):
         return {name: to_device(value, device) for name, value in batch.items()}
     if isinstance(batch, list | tuple):
-        return type(batch)(to_device(value, device) for value in batch)
+        moved = [to_device(value, device) for value in batch]
+        return tuple(moved) if isinstance(batch, tuple) else moved
     return batch
 
 
