@@ -46,8 +46,9 @@ class World:
     law, so that facts are mentioned between once and a thousand times in a million tokens);
     ``adults children couples owners players`` are parts of ``people`` with the same weights;
     ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
-    planted share of women in the trade; ``numbers`` are two to twenty; ``owners_of`` gives the
-    owners of each pet animal. ``facts`` lists (subject, relation, object) as strings.
+    planted share of women in the trade; ``numbers`` are two to twenty; ``owners_of`` gives
+    the owners of each pet animal, ``by_trade`` those in a trade, ``fans`` the adults who like a food best
+    (by its name). ``facts`` lists (subject, relation, object) as strings.
     """
 
     def __init__(self, world_seed=0, lexicon=None):
@@ -67,18 +68,14 @@ class World:
         self.couples = self.part(lambda p: p.spouse is not None and p.gender == "f")
         self.parents = self.part(lambda p: p.children)
         self.owners = self.part(lambda p: p.pet is not None)
-        animals = dict.fromkeys(p.pet.animal for p in self.owners)
-        self.owners_of = {
-            animal: self.part(lambda p, animal=animal: p.pet.animal is animal, self.owners)
-            for animal in animals
-        }
+        self.owners_of = self.split(self.owners, lambda p: p.pet.animal)
+        self.by_trade = self.split(self.adults, lambda p: p.trade)
+        self.fans = self.split(self.adults, lambda p: str(p.food))
         self.players = self.part(lambda p: p.team is not None)
         for town in self.towns:
             town.people = self.part(lambda p, town=town: p.town is town)
             town.adults = self.part(lambda p, town=town: p.trade is not None, town.people)
-            town.natives = tuple(
-                p for p in self.adults if p.born is town and p.town is not town
-            )
+            town.natives = tuple(p for p in self.adults if p.born is town and p.town is not town)
             town.mayor = draw.one([p for p in town.adults if p.age > 30] or town.adults.items)
         pairs = [
             (trade, gender, share)
@@ -100,6 +97,11 @@ class World:
         pairs = zip(choice.items, choice.weights, strict=True)
         kept = [(item, weight) for item, weight in pairs if wanted(item)]
         return Choice([item for item, _ in kept], [weight for _, weight in kept])
+
+    def split(self, choice, key):
+        """A dict from each key to the Choice of the people who have it."""
+        keys = dict.fromkeys(key(item) for item in choice)
+        return {k: self.part(lambda item, k=k: key(item) == k, choice) for k in keys}
 
     def groups(self, owner, templates):
         """The compiled groups of a dict of templates, by name; compiled once an ``owner``."""

@@ -22,9 +22,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from minibert.world import morphology
-from minibert.world.reading import Readings, by_place
+from minibert.world.reading import BY_RELATION, Readings, by_place
 from minibert.world.template import Template
-from minibert.world.words import Choice, Lexeme, zipf
+from minibert.world.words import Choice, Filler, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
 CLASS_KEYS = ("pos entity forms tags regular without synonyms zipf hypernym words").split()
@@ -59,7 +59,7 @@ class Lexicon:
                 self._read(path, entries, seen)
         for cls, (entry, lines) in entries.items():
             self._build(cls, entry, lines)
-        self._templates, self._found = {}, {}
+        self._templates, self._found, self._nouns = {}, {}, {}
 
     def __getitem__(self, name):
         try:
@@ -86,7 +86,9 @@ class Lexicon:
         for lexeme in self._found.get((word, pos), ()):
             if form in lexeme.forms:
                 return lexeme
-        raise LexiconError(f"no class of the lexicon has the word {word!r} as {pos} with its {form}")
+        raise LexiconError(
+            f"no class of the lexicon has the word {word!r} as {pos} with its {form}"
+        )
 
     def scoped(self, kind):
         """This lexicon as the templates of one kind of text read it.
@@ -101,9 +103,18 @@ class Lexicon:
                 scope.readings.add(form)
         return self._scopes[kind]
 
+    def noun(self, text):
+        """A noun as a tag names it, something to fill a slot: ``worms``, ``letters/letter.mail``."""
+        if text not in self._nouns:
+            form = self.literal(text if "/" in text else f"{text}/NOUN")
+            self._nouns[text] = Filler(form.text, {"base": form})
+        return self._nouns[text]
+
     def literal(self, word, relation=None, alone=False, head=False):
         """The Form of a word that stands in a template as itself."""
         form = by_place(word, relation, alone, head)
+        if alone and "/" not in word and len(self.readings.of.get(word, ())) > 1:
+            word += BY_RELATION.get(relation, "")  # [advmod well]
         try:
             return form or self.readings.read(word)
         except ValueError as error:

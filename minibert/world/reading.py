@@ -8,6 +8,7 @@ Dependencies reads them: ``to``, ``that``, ``for``, ``as``, ``her``, ``have`` ..
 from minibert.world.words import Form
 
 CLAUSES = ("ccomp", "xcomp", "advcl", "acl", "acl:relcl", "csubj", "parataxis", "root")
+BY_RELATION = {"amod": "/ADJ", "advmod": "/ADV", "nummod": "/NUM", "discourse": "/INTJ"}
 TWO_FACED = set("before after since until till as than like for".split())
 DETERMINERS = set(
     "this that these those some any all both each another what which many few several most".split()

@@ -283,7 +283,9 @@ def _is(leaf, parts_of_speech):
     """Whether a leaf is a word of these parts of speech; a slot may be any of them."""
     if isinstance(leaf, Slot):
         return leaf.form not in ("his", "word")
-    return isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech and leaf.text.lower() not in OWN
+    return (
+        isinstance(leaf, Form) and leaf.pos[-1] in parts_of_speech and leaf.text.lower() not in OWN
+    )
 
 
 def _spaced(leaves):

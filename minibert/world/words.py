@@ -90,7 +90,7 @@ class Lexeme(Filler):
         extra=(),
         **tags,
     ):
-        """``rules`` names the inflections to make; ``irregular`` gives a text or "+" (by rule)."""
+        """``rules`` names the inflections to make; ``irregular`` gives a text, "+" (by rule) or "-" (none)."""
         irregular = dict(irregular)
         forms = {"base": Form(word, pos, lemma or word, sense, entity)}
         for name in rules:
@@ -99,7 +99,7 @@ class Lexeme(Filler):
                 text = _inflect(word, morphology.FORMS[pos][name], pos)
             if text is None and name == "participle":  # the participle is the past unless listed
                 text = forms["past"].text
-            if text is None:
+            if text is None or text == "-":
                 continue
             form_pos = morphology.FORM_POS.get(name, pos)
             same = form_pos == pos and name != "un"

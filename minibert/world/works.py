@@ -6,11 +6,15 @@ from minibert.world.words import Choice, zipf
 
 
 class Work(Place):
-    """A film or a book: ``.maker`` (director or author), ``.star``, ``.kind .about .year .place``."""
+    """A film or a book: ``.maker`` (director or author), ``.star``, ``.kind .about .year .place``.
+
+    ``hero`` (a trade) and ``thing`` (a treasure) are in its story.
+    """
 
     def __init__(self, lexeme, lexicon):
         super().__init__(lexeme.name, "WORK")
-        self.kind, self.about = lexicon.find(lexeme.kind), lexicon.find(lexeme.about)
+        self.kind, self.about = lexicon.find(lexeme.kind), lexicon.noun(lexeme.about)
+        self.hero = self.thing = None
         self.maker = self.star = self.place = None
         self.year = 0
 
@@ -27,6 +31,8 @@ def draw_works(lexicon, draw, people, towns, cls, maker, star=None):
         work.maker = draw.one(those(maker))
         work.star = draw.one(those(star)) if star else None
         work.place = draw.weighted(towns)
+        work.hero = draw.one(lexicon["trade"].items)
+        work.thing = draw.one(lexicon["treasure"].items)
         youngest = max(person.birth for person in (work.maker, work.star) if person)
         work.year = draw.number(min(youngest + 24, NOW - 3), NOW - 1)
         works.append(work)

@@ -144,9 +144,12 @@ class Writer:
         self.tokens += template.n + sum([form.n for form in forms]) + 1
         return fillers
 
-    def phrase(self, templates, **slots):
-        """A phrase from a Group, to fill a slot of a sentence or of another phrase."""
-        return Phrase(*self._fill(templates, slots))
+    def phrase(self, templates, but=None, **slots):
+        """A phrase from a Group, to fill a slot of a sentence or of another phrase.
+
+        ``but`` is an earlier phrase whose template is left out.
+        """
+        return Phrase(*self._fill(templates, slots, but))
 
     def fact(self, subject, relation, value):
         """Note that the document states this fact."""
@@ -161,10 +164,13 @@ class Writer:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"the kind {self.kind!r} has no templates {name!r}{hint}") from None
 
-    def _fill(self, templates, slots):
+    def _fill(self, templates, slots, but=None):
         if templates.__class__ is str:
             templates = self.group(templates)
-        template = self.pick_template(templates.choice)
+        if but is None:
+            template = self.pick_template(templates.choice)
+        else:
+            template = self.pick(templates.choice, [but.template])
         for slot in template.draws:
             if slot.name not in slots:
                 slots[slot.name] = self.pick_slot(slot, slots)
@@ -172,8 +178,7 @@ class Writer:
             forms = [slot.form_of(slots[slot.name]) for slot in template.slots]
         except (KeyError, AttributeError) as error:
             raise ValueError(
-                f"template {template.source!r} cannot be filled: {error} is missing "
-                f"from { ({name: getattr(f, 'forms', f) for name, f in slots.items()}) }"
+                f"template {template.source!r} cannot be filled from the slots {sorted(slots)}: {error}"
             ) from None
         return template, forms, slots
 

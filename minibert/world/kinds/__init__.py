@@ -62,9 +62,7 @@ class Kind:
 
     @cached_property
     def templates(self):
-        return merged(
-            phrases.TEMPLATES, trades.TEMPLATES, getattr(self.module, "TEMPLATES", {})
-        )
+        return merged(phrases.TEMPLATES, trades.TEMPLATES, getattr(self.module, "TEMPLATES", {}))
 
     def __call__(self, w):
         w.groups = w.world.groups(self.name, self.templates)

@@ -1,11 +1,12 @@
 """Encyclopedia entries: people, places, nature, works and things, and words with two meanings."""
 
 from minibert.world.kinds import merged
-from minibert.world.kinds.encyclopedia import animals, people, places, plants
+from minibert.world.kinds.encyclopedia import animals, people, places, plants, things, words, works
 from minibert.world.words import Choice
 
 WEIGHT = 18
-TEMPLATES = merged(people.TEMPLATES, places.TEMPLATES, animals.TEMPLATES, plants.TEMPLATES)
+PARTS = (people, places, animals, plants, works, things, words)
+TEMPLATES = merged(*(part.TEMPLATES for part in PARTS))
 TOPICS = {
     people.person: 26,
     people.child: 6,
@@ -16,6 +17,13 @@ TOPICS = {
     animals.animal: 16,
     plants.plant: 8,
     plants.species: 3,
+    works.film: 7,
+    works.book: 5,
+    things.trade: 8,
+    things.tool: 4,
+    things.instrument: 3,
+    things.food: 6,
+    words.word: 6,
 }
 _TOPIC = Choice(list(TOPICS), list(TOPICS.values()))
 

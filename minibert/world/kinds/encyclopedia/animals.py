@@ -3,7 +3,7 @@
 from functools import cache
 
 from minibert.world.kinds import read_templates
-from minibert.world.kinds.encyclopedia.tags import home, noun
+from minibert.world.kinds.encyclopedia.tags import home
 from minibert.world.words import Choice
 
 TEMPLATES = read_templates(__file__)
@@ -31,7 +31,7 @@ def animal(w):
     x = w.word(cls)
     w.topic = "nature"
     facts = {"x": x, "kind": w.lexicon.find(w.lexicon.hypernyms[cls])}
-    facts |= {"home": home(w.lexicon, x), "food": noun(w.lexicon, x.eats)}
+    facts |= {"home": home(w.lexicon, x), "food": w.lexicon.noun(x.eats)}
     facts["trait"] = w.lexicon.find(x.trait, "ADJ")
     first = w.pick(_FIRST)
     w.say(first, **facts)

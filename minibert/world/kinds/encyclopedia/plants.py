@@ -1,7 +1,7 @@
 """Entries on trees, flowers, fruit and vegetables, and on the classes of living things."""
 
 from minibert.world.kinds import read_templates
-from minibert.world.kinds.encyclopedia.tags import home, noun
+from minibert.world.kinds.encyclopedia.tags import home, openings, without_told
 from minibert.world.words import Choice
 
 TEMPLATES = read_templates(__file__)
@@ -19,9 +19,7 @@ _BIG = {
     "tree": ("plant", "trunk", "branch"),
     "flower": ("plant", "petal", "stem"),
 }
-_OPENINGS = {
-    cls: Choice([name for name in TEMPLATES if name.split(",")[0] == cls]) for cls in _ASPECTS
-}
+_OPENINGS = {cls: openings(TEMPLATES, cls) for cls in _ASPECTS}
 _KINDS = Choice(tuple(_BIG))
 _PLANTS = Choice(("tree", "flower", "fruit", "vegetable"))
 
@@ -40,13 +38,13 @@ def plant(w):
     if "season" in x.tags:
         facts["s"] = w.lexicon.word("season", x.season)
     if "use" in x.tags:
-        facts["use"] = noun(w.lexicon, x.use)
+        facts["use"] = w.lexicon.noun(x.use)
     first = w.pick(_OPENINGS[cls])
     w.say(first, **facts)
     w.fact(x, "is a", cls)
-    left = [aspect for aspect in _ASPECTS[cls] if not first.endswith(", " + aspect)]
-    for aspect in w.each(left, least=3, stop=40):
-        w.say(f"{cls} {aspect}", **facts)
+    names = [f"{cls} {aspect}" for aspect in _ASPECTS[cls]]
+    for name in w.each(without_told(names, first), least=3, stop=40):
+        w.say(name, **facts)
     if w.chance(50):
         w.say("plant remark", **facts)
 

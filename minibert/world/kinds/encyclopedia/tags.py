@@ -1,8 +1,8 @@
-"""How the encyclopedia speaks of the tags of the lexicon: homes, food and uses."""
+"""What the entries share: openings that tell one aspect, and how one speaks of homes."""
 
 from functools import cache
 
-from minibert.world.words import Filler
+from minibert.world.words import Choice
 from minibert.world.writer import Phrase
 
 # How one speaks of living there; elsewhere it is "in" with a plural (in forests).
@@ -19,7 +19,11 @@ def home(lexicon, x):
     return Phrase(lexicon.template(way + " {h}"), [noun.forms[form]], {"h": noun})
 
 
-@cache
-def noun(lexicon, text):
-    """A noun of a tag, in the number in which it stands there: *grass*, *worms*."""
-    return Filler(text, {"base": lexicon.literal(f"{text}/NOUN")})
+def openings(templates, cls):
+    """A Choice of the opening groups of a class of entries: ``fruit``, ``fruit, colour`` ..."""
+    return Choice([name for name in templates if name.split(",")[0] == cls])
+
+
+def without_told(names, opening):
+    """The aspects left after an opening: ``fruit, colour`` tells ``fruit colour``."""
+    return [name for name in names if name != opening.replace(", ", " ")]
