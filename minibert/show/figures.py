@@ -181,22 +181,48 @@ def _is_number(text):
     return True
 
 
-def png(fig, small=True):
+def png(fig, fast=False):
     """The figure as PNG bytes, at most 800 pixels wide; no date or version is written into it.
 
-    ``small=True`` keeps 256 colours, which makes the file a third of the size and takes longer.
+    It has at most 256 colours, the best ones or (``fast=True``, for what is redrawn again and
+    again) those that are found quickly.
     """
-    fig.set_dpi(min(DPI, MAX_WIDTH / fig.get_figwidth()))
-    canvas = FigureCanvasAgg(fig)
+    dpi = min(DPI, MAX_WIDTH / fig.get_figwidth())
+    if fig.dpi != dpi:
+        fig.set_dpi(dpi)
+    canvas = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
     with warnings.catch_warnings():  # a letter that no font has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        canvas.draw()
+        _draw(fig, canvas)
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    if small:
-        image = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    method = Image.Quantize.FASTOCTREE if fast else Image.Quantize.MAXCOVERAGE
     data = io.BytesIO()
-    image.save(data, format="PNG", optimize=small, compress_level=9 if small else 1)
+    image.quantize(256, method=method, dither=Image.Dither.NONE).save(
+        data, format="PNG", optimize=not fast, compress_level=1 if fast else 9
+    )
     return data.getvalue()
+
+
+def move_over_backdrop(fig, artists):
+    """Draw everything else of the figure once, and ``artists`` over it every time.
+
+    For a figure that is drawn again and again with other artists and the same axes.
+    """
+    fig.movable = artists
+    for artist in artists:
+        artist.set_animated(True)
+
+
+def _draw(fig, canvas):
+    if not hasattr(fig, "movable"):
+        canvas.draw()
+        return
+    if not hasattr(fig, "backdrop"):
+        canvas.draw()
+        fig.backdrop = canvas.copy_from_bbox(fig.bbox)
+    canvas.restore_region(fig.backdrop)
+    for artist in sorted(fig.movable, key=lambda artist: artist.get_zorder()):
+        artist.draw(canvas.get_renderer())
 
 
 def close(fig):

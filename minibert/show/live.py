@@ -50,9 +50,9 @@ class LossPlot:
         from minibert.show.curves import loss_curve
 
         fig = loss_curve(history, **self.options)
-        if not final:  # a fixed layout and no palette: a picture in a third of the time
+        if not final:  # a fixed layout and fewer exact colours: drawn in half the time
             fig.set_layout_engine(None)
             fig.subplots_adjust(left=0.1, right=0.9, top=0.9, bottom=0.14)
-        data, metadata = figures.bundle(figures.png(fig, small=final), fig.alt)
+        data, metadata = figures.bundle(figures.png(fig, fast=not final), fig.alt)
         figures.publish(data, metadata, **self.place)
         self.place["update"] = True

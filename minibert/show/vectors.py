@@ -167,6 +167,7 @@ class VectorExplorer(Interactive):
             links=links,
             title=f"Word vectors after {self.steps[snapshot]:,} steps",
             limits=(low[0], high[0], low[1], high[1]),
+            into=self.frame.figure if hasattr(self, "frame") else None,
         )
 
     def _plane(self, show):

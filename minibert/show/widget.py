@@ -105,7 +105,7 @@ class Interactive:
             figures.check_alt(frame.alt)
             if first:  # a small file for the page; after that, speed
                 figures.refuse_unlabelled(frame.figure)
-            self.png = figures.png(frame.figure, small=first)
+            self.png = figures.png(frame.figure, fast=not first)
         self.seconds = time.perf_counter() - start
         return frame
 

@@ -7,7 +7,14 @@ from itertools import zip_longest
 
 import numpy as np
 
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import (
+    GREY,
+    PALETTE,
+    STYLE,
+    described,
+    move_over_backdrop,
+    new,
+)
 from minibert.show.maps import as_array
 
 SIZE = (7.6, 5.4)
@@ -16,6 +23,7 @@ MARKS = ("o", "s", "^", "D", "v", "P")  # the shape tells groups apart where col
 HIGHLIGHT = PALETTE["vermillion"]
 MOST_LABELS = 50
 FONT = 10
+HEADING = {"size": STYLE["axes.titlesize"], "weight": STYLE["axes.titleweight"]}
 ARROW = {"arrowstyle": "-|>", "color": HIGHLIGHT, "linewidth": 2, "shrinkA": 6, "shrinkB": 6}
 COMPASS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
 
@@ -33,6 +41,7 @@ def scatter_words(
     ylabel="second principal component",
     limits=None,
     size=SIZE,
+    into=None,
 ):
     """Draw words at ``points`` ``(n, 2)``; both axes have the same scale.
 
@@ -40,7 +49,8 @@ def scatter_words(
     ``highlight`` lists words to stand out; ``arrows`` and ``links`` (thin lines) are pairs ``(from,
     to)`` of words. ``labels`` lists the words to write out: by default the highlighted ones, and
     those of the groups (or the first words) up to 50. A label that finds no free place is left out,
-    unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``.
+    unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``. ``into`` is an
+    earlier map with groups of the same names, to be redrawn in place: that is faster.
 
     Raises ``ValueError`` for points that do not fit the words, and for an unknown word.
     """
@@ -56,8 +66,11 @@ def scatter_words(
         taken_in_turn = [word for turn in turns for word in turn if word is not None]
         labels = (taken_in_turn or list(words))[:MOST_LABELS]
     at = _places_of(points, words, [*grouped, *highlight, *ends, *labels])
-    fig, ax = _plane(title, xlabel, ylabel, size, points, limits, bool(groups))
-    _dots(fig, ax, at, groups)
+    fig = _empty_map(list(groups), xlabel, ylabel, size) if into is None else _emptied(into)
+    (ax,) = fig.axes
+    heading = ax.set_title(title, loc="left", **HEADING)
+    _set_limits(ax, points, limits)
+    _dots(ax, at, groups)
     for start, end in links:
         ax.plot(*zip(at[start], at[end], strict=True), color=HIGHLIGHT, linewidth=0.9, zorder=3)
     for start, end in arrows:
@@ -66,6 +79,7 @@ def scatter_words(
         x, y = zip(*(at[word] for word in highlight), strict=True)
         ax.scatter(x, y, s=90, facecolors="none", edgecolors=HIGHLIGHT, linewidths=2, zorder=4)
     _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels)
+    move_over_backdrop(fig, [*ax.collections, *ax.lines, *ax.texts, heading])
     return described(fig, _alt(title, len(words), groups, highlight, arrows))
 
 
@@ -77,10 +91,33 @@ def _places_of(points, words, asked):
     return at
 
 
-def _plane(title, xlabel, ylabel, size, points, limits, legend):
-    """Axes of one scale around the points; the layout is fixed, so that frames do not jump."""
-    fig, ax = new(title, xlabel, ylabel, size, layout=None)
-    fig.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.13 if legend else 0.06)
+def _empty_map(groups, xlabel, ylabel, size):
+    """Axes and the legend of the groups; the layout is fixed, so that frames do not jump."""
+    fig, ax = new("", xlabel, ylabel, size, layout=None)
+    fig.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.13 if groups else 0.06)
+    ax.set(xticks=[], yticks=[])
+    marks = [
+        ax.scatter([], [], s=34, linewidths=0, **_look(number)) for number in range(len(groups))
+    ]
+    if groups:
+        fig.legend(
+            marks, groups, loc="lower center", ncols=min(len(groups), 5), frameon=False,
+            handletextpad=0.2,
+        )  # fmt: skip
+    for mark in marks:
+        mark.remove()
+    return fig
+
+
+def _emptied(fig):
+    (ax,) = fig.axes
+    for artist in [*ax.collections, *ax.lines, *ax.texts]:
+        artist.remove()
+    return fig
+
+
+def _set_limits(ax, points, limits):
+    """Show all points, or the limits, with one scale for both axes."""
     if limits is None:
         low, high = points.min(axis=0), points.max(axis=0)
     else:
@@ -88,23 +125,21 @@ def _plane(title, xlabel, ylabel, size, points, limits, legend):
     middle, half = (low + high) / 2, 0.53 * np.maximum(high - low, 1e-9)
     box = ax.get_window_extent()
     half = max(half[0] / box.width, half[1] / box.height) * np.array([box.width, box.height])
-    ax.set(xticks=[], yticks=[])
-    ax.set(
-        xlim=middle[0] + half[0] * np.array([-1, 1]), ylim=middle[1] + half[1] * np.array([-1, 1])
-    )
-    return fig, ax
+    (left, bottom), (right, top) = middle - half, middle + half
+    ax.set(xlim=(left, right), ylim=(bottom, top))
 
 
-def _dots(fig, ax, at, groups):
+def _look(number):
+    return {"color": COLOURS[number % 6], "marker": MARKS[(number + number // 6) % 6]}
+
+
+def _dots(ax, at, groups):
     grouped = {word for members in groups.values() for word in members}
     rest = np.array([point for word, point in at.items() if word not in grouped]).reshape(-1, 2)
     ax.scatter(*rest.T, s=9, color="#b5b5b5", linewidths=0, zorder=1)
-    for number, (name, members) in enumerate(groups.items()):
-        style = {"color": COLOURS[number % 6], "marker": MARKS[(number + number // 6) % 6]}
+    for number, members in enumerate(groups.values()):
         own = np.array([at[word] for word in members]).reshape(-1, 2)
-        ax.scatter(*own.T, s=34, linewidths=0, label=name, zorder=2, **style)
-    if groups:
-        fig.legend(loc="lower center", ncols=min(len(groups), 5), frameon=False, handletextpad=0.2)
+        ax.scatter(*own.T, s=34, linewidths=0, zorder=2, **_look(number))
 
 
 def _labels(ax, at, important, others):
