@@ -69,7 +69,9 @@ class VectorExplorer(Interactive):
                 style=wide,
                 layout=ipywidgets.Layout(width="420px"),
             ),
-            "show": ipywidgets.Dropdown(options=[ALL, *self.groups], description="show"),
+            "show": ipywidgets.Dropdown(
+                options=[ALL, *self.groups], description="show", style=wide
+            ),
             "search": self._word_box(search, "260px", description="find a word", style=wide),
         }
         return controls | {

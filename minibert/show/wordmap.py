@@ -61,26 +61,24 @@ def scatter_words(
         )
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
-    if labels is None:
-        turns = zip_longest(*groups.values())  # every group has its share of the labels
-        taken_in_turn = [word for turn in turns for word in turn if word is not None]
-        labels = (taken_in_turn or list(words))[:MOST_LABELS]
+    labels = _first_of_each(groups, words) if labels is None else labels
     at = _places_of(points, words, [*grouped, *highlight, *ends, *labels])
     fig = _empty_map(list(groups), xlabel, ylabel, size) if into is None else _emptied(into)
     (ax,) = fig.axes
     heading = ax.set_title(title, loc="left", **HEADING)
     _set_limits(ax, points, limits)
     _dots(ax, at, groups)
-    for start, end in links:
-        ax.plot(*zip(at[start], at[end], strict=True), color=HIGHLIGHT, linewidth=0.9, zorder=3)
-    for start, end in arrows:
-        ax.annotate("", xy=at[end], xytext=at[start], arrowprops=ARROW, zorder=4)
-    if highlight:
-        x, y = zip(*(at[word] for word in highlight), strict=True)
-        ax.scatter(x, y, s=90, facecolors="none", edgecolors=HIGHLIGHT, linewidths=2, zorder=4)
+    _marks(ax, at, highlight, arrows, links)
     _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels)
     move_over_backdrop(fig, [*ax.collections, *ax.lines, *ax.texts, heading])
     return described(fig, _alt(title, len(words), groups, highlight, arrows))
+
+
+def _first_of_each(groups, words):
+    """The words to write out: every group has its share."""
+    turns = zip_longest(*groups.values())
+    in_turn = [word for turn in turns for word in turn if word is not None]
+    return (in_turn or list(words))[:MOST_LABELS]
 
 
 def _places_of(points, words, asked):
@@ -140,6 +138,16 @@ def _dots(ax, at, groups):
     for number, members in enumerate(groups.values()):
         own = np.array([at[word] for word in members]).reshape(-1, 2)
         ax.scatter(*own.T, s=34, linewidths=0, zorder=2, **_look(number))
+
+
+def _marks(ax, at, highlight, arrows, links):
+    for start, end in links:
+        ax.plot(*zip(at[start], at[end], strict=True), color=HIGHLIGHT, linewidth=0.9, zorder=3)
+    for start, end in arrows:
+        ax.annotate("", xy=at[end], xytext=at[start], arrowprops=ARROW, zorder=4)
+    if highlight:
+        x, y = zip(*(at[word] for word in highlight), strict=True)
+        ax.scatter(x, y, s=90, facecolors="none", edgecolors=HIGHLIGHT, linewidths=2, zorder=4)
 
 
 def _labels(ax, at, important, others):
