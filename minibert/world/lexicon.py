@@ -32,7 +32,7 @@ OF_WORLD = (  # what a template may draw from besides classes: the Choices of a 
     "people adults children couples parents owners players strangers "
     "towns countries rivers teams films books numbers"
 ).split()
-KINDS_OF_TEXT = "encyclopedia story news match review letter dialogue questions".split()
+KINDS_OF_TEXT = "encyclopedia story news match review letter dialogue questions lesson".split()
 POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ".split()
 
 
@@ -104,7 +104,7 @@ class Lexicon:
         return self._scopes[kind]
 
     def noun(self, text):
-        """A noun as a tag names it, something to fill a slot: ``worms``, ``letters/letter.mail``."""
+        """A noun as a tag names it, to fill a slot: ``worms``, ``letters/letter.mail``."""
         if text not in self._nouns:
             form = self.literal(text if "/" in text else f"{text}/NOUN")
             self._nouns[text] = Filler(form.text, {"base": form})

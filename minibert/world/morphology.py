@@ -16,6 +16,8 @@ def plural(noun):
         return noun + "es"
     if noun.endswith("y") and noun[-2] not in VOWELS:
         return noun[:-1] + "ies"
+    if noun.endswith("lf"):  # calf, shelf, wolf
+        return noun[:-1] + "ves"
     return noun + "s"
 
 

@@ -22,6 +22,7 @@ NAMES = (
     "letter",
     "dialogue",
     "questions",
+    "lesson",
 )
 
 
