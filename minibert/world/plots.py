@@ -12,7 +12,8 @@ and ``[text]`` holds the groups: templates, one a line (see ``minibert.world.tem
 template draws into a slot stays there for the rest of the text: ``a {d:dog_look} *dog`` draws once
 and ``the {d} *dog`` takes it up. Each value of a branch must show in the text. ``given`` names
 branches whose value the cast decides, with all values it may take; ``needs`` says what the cast
-must have, ``weight`` how often the plot is told.
+must have, ``weight`` how often the plot is told. A file ``shared.toml`` with ``[text]`` alone holds
+groups for all the plots of its folder; what these draw is forgotten again.
 """
 
 import itertools
@@ -24,6 +25,7 @@ from minibert.world.lexicon import LexiconError
 from minibert.world.words import Choice
 from minibert.world.writer import Group
 
+SHARED = "shared.toml"
 KEYS = ("flow", "text", "weight", "needs", "given")
 SAY = re.compile(r"([\w.{}]+)(\?)?(?:\s+(\d+)%)?$")
 BRANCH = re.compile(r"(\w+)\s*=\s*(.+)$")
@@ -51,18 +53,14 @@ class Branch:
 class Plot:
     """One plot, compiled; ``write(w, cast)`` says its sentences."""
 
-    def __init__(self, path, lexicon):
+    def __init__(self, path, lexicon, shared=None):
         data = _read(path)
         self.name, self.weight = path.stem, data.get("weight", 1)
         self.needs = tuple(data.get("needs", ()))
         self.given = {key: tuple(values) for key, values in data.get("given", {}).items()}
         self.steps = [_step(line, path) for line in data["flow"].splitlines() if line.strip()]
-        self.groups = {}
-        for name, text in data["text"].items():
-            try:
-                self.groups[name] = Group(lexicon, text)
-            except ValueError as error:
-                raise LexiconError(f"{path.name} [{name}]: {error}") from None
+        self.own = _groups(path, data, lexicon)
+        self.groups = {**(shared or {}), **self.own}
         self._check(path)
 
     def branches(self):
@@ -89,9 +87,11 @@ class Plot:
             if isinstance(step, Branch):
                 branch[step.key] = w.pick(step.values)
                 continue
-            group = self.groups.get(step.group(branch))
-            if group is not None and (step.percent is None or w.chance(step.percent)):
-                slots = w.say(group, **slots)
+            name = step.group(branch)
+            if name in self.groups and (step.percent is None or w.chance(step.percent)):
+                filled = w.say(self.groups[name], **slots)
+                if name in self.own:
+                    slots = filled
         return branch
 
     def _check(self, path):
@@ -103,7 +103,7 @@ class Plot:
                     used[name] = True
                     if name not in self.groups and not step.optional:
                         raise LexiconError(f"{path.name}: the flow needs the group {name!r}")
-        for name in self.groups:
+        for name in self.own:
             if name not in used:
                 raise LexiconError(f"{path.name}: the flow never comes to the group {name!r}")
 
@@ -116,9 +116,19 @@ def _read(path):
     for key in data:
         if key not in KEYS:
             raise LexiconError(f"{path.name}: unknown key {key!r}; expected {', '.join(KEYS)}")
-    if "flow" not in data or "text" not in data:
+    if "text" not in data or ("flow" not in data and path.name != SHARED):
         raise LexiconError(f'{path.name}: a plot needs flow = """...""" and a table [text]')
     return data
+
+
+def _groups(path, data, lexicon):
+    groups = {}
+    for name, text in data["text"].items():
+        try:
+            groups[name] = Group(lexicon, text)
+        except ValueError as error:
+            raise LexiconError(f"{path.name} [{name}]: {error}") from None
+    return groups
 
 
 def _step(line, path):
@@ -134,5 +144,10 @@ def _step(line, path):
 
 
 def load_plots(folder, lexicon):
-    """All plots of a folder, in the order of their names."""
-    return [Plot(path, lexicon) for path in sorted(Path(folder).glob("*.toml"))]
+    """All plots of a folder, in the order of their names; ``shared.toml`` serves them all."""
+    paths = sorted(Path(folder).glob("*.toml"))
+    shared = {}
+    for path in paths:
+        if path.name == SHARED:
+            shared = _groups(path, _read(path), lexicon)
+    return [Plot(path, lexicon, shared) for path in paths if path.name != SHARED]

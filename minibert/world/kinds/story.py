@@ -33,7 +33,7 @@ def write(w):
         cast["f"] = w.pick(stage.friends_away(hero))
         cast["u"] = cast["f"].town
     else:
-        friend = cast["f"] = w.pick(stage.friends(hero, "apart" in plot.needs))
+        friend = cast["f"] = w.pick(stage.friends(hero, plot.needs))
         cast["intro"] = w.phrase(f"intro {stage.kin(hero, friend) or 'neighbour'}", **cast)
     if "craft" in plot.needs:
         given["craft"] = hero.trade.name
@@ -84,10 +84,11 @@ class Stage:
             "craft": lambda: person.trade is not None and person.trade.name in plot.given["craft"],
             "away": lambda: True,
             "apart": lambda: True,
+            "elder": lambda: True,
         }
         if "child" not in plot.needs and person.age < GROWN:
             return False
-        if "away" not in plot.needs and not self.friends(person, "apart" in plot.needs):
+        if "away" not in plot.needs and not self.friends(person, plot.needs):
             return False
         return all(tests[need]() for need in plot.needs)
 
@@ -96,12 +97,14 @@ class Stage:
         families = ((hero.spouse,), hero.siblings, hero.parents, hero.children)
         return next((k for k, who in zip(KIN, families, strict=True) if friend in who), None)
 
-    def friends(self, hero, apart=False):
+    def friends(self, hero, needs=()):
         """Grown-up relatives and neighbours of the other gender, a Choice; None if there are none.
 
-        ``apart`` leaves out those who live in the hero's house.
+        The need ``apart`` leaves out those who live in the hero's house, ``elder`` those who came
+        into the family after the hero's youth.
         """
-        key = id(hero), apart
+        apart, elder = "apart" in needs, "elder" in needs
+        key = id(hero), apart, elder
         if key not in self._friends:
             near = [
                 p
@@ -112,6 +115,9 @@ class Stage:
             near = [p for p in near if p not in family and p.last != hero.last]
             if apart:
                 family = [p for p in family if not self._share_house(hero, p)]
+            if elder:
+                family = [p for p in family if p in hero.siblings + hero.parents]
+                near = [p for p in near if p.age >= hero.age]
             weights = [1] * len(near)
             if family:
                 kin, other = KIN_SHARE
