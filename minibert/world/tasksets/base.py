@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from random import Random
+from zlib import crc32
 
 from minibert.world.base import world
 from minibert.world.document import Document
@@ -12,7 +13,8 @@ from minibert.world.generator import Mixture
 from minibert.world.writer import Writer
 
 SPLITS = ("train", "valid", "test")
-MODULES = ("documents", "tagging", "lexical", "pairs", "reading", "behaviour")
+SHARES = {"train": 4, "valid": 1, "test": 2}  # sevenths of all texts that a split may use
+MODULES = ("documents", "tagging", "lexical", "pairs", "reading", "behaviour", "probes")
 TASKS = {}  # name -> Maker
 
 
@@ -85,12 +87,27 @@ def maker(name, about, metric, labels=(), sizes=(2000, 500, 1000)):
 
 
 class Source:
-    """The documents and draws of one split of one task: ``documents(kinds)`` and ``random``."""
+    """What one split of one task is made from: ``documents(kinds)``, ``random`` and ``new``."""
 
     def __init__(self, name, split, seed, world_seed):
         self.stream = f"{name} {split} {seed}"
         self.world, self.random = world(world_seed), Random(f"task {self.stream}").random
-        self.world_seed = world_seed
+        self.world_seed, self.split, self.seen = world_seed, split, {}
+
+    def new(self, *texts):
+        """Whether these texts are this split's own and come for the first time.
+
+        A checksum gives every text to one split, so that no two splits share an example.
+        """
+        key = "\n".join(texts)
+        place, first = crc32(key.encode()) % sum(SHARES.values()), 0
+        for split, share in SHARES.items():
+            if first <= place < first + share:
+                fresh = split == self.split and key not in self.seen
+            first += share
+        if fresh:
+            self.seen[key] = True
+        return fresh
 
     def documents(self, kinds=None):
         """Documents of some kinds, without end, drawn for this split alone."""

@@ -22,6 +22,8 @@ def sentiment(source, split, size):
         if label == "mixed":
             continue
         text = without(review, review.notes["verdict"])
+        if not source.new(text):
+            continue
         info = {"stars": review.notes["stars"], "topic": review.topic}
         examples.append(Example(text=text, label=label, info=info))
         if len(examples) == size:
@@ -41,6 +43,8 @@ def topic(source, split, size):
         if len(lines) < 4:
             continue
         start = 1 + int(source.random() * (len(lines) - 3))
-        examples.append(Example(text=" ".join(lines[start : start + 3]), label=document.kind))
+        text = " ".join(lines[start : start + 3])
+        if source.new(text):
+            examples.append(Example(text=text, label=document.kind))
         if len(examples) == size:
             return examples

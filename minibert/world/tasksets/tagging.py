@@ -11,12 +11,11 @@ IOB = (
 
 def tagged(source, size, column, wanted):
     """Sentences with one column of their gold annotation as labels, no sentence twice."""
-    examples, seen = [], set()
+    examples = []
     for document in source.documents():
         for sentence in document.sentences:
-            if sentence.text in seen or not wanted(sentence):
+            if not wanted(sentence) or not source.new(sentence.text):
                 continue
-            seen.add(sentence.text)
             labels = tuple(getattr(sentence, column))
             examples.append(
                 Example(text=sentence.text, tokens=tuple(sentence.tokens), labels=labels)
