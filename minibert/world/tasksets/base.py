@@ -94,19 +94,19 @@ class Source:
         self.world, self.random = world(world_seed), Random(f"task {self.stream}").random
         self.world_seed, self.split, self.seen = world_seed, split, {}
 
-    def new(self, *texts):
-        """Whether these texts are this split's own and come for the first time.
-
-        A checksum gives every text to one split, so that no two splits share an example.
-        """
-        key = "\n".join(texts)
-        place, first = crc32(key.encode()) % sum(SHARES.values()), 0
+    def owns(self, *texts):
+        """Whether these texts are this split's own: a checksum gives every text to one split."""
+        place = crc32("\n".join(texts).encode()) % sum(SHARES.values())
         for split, share in SHARES.items():
-            if first <= place < first + share:
-                fresh = split == self.split and key not in self.seen
-            first += share
+            if place < share:
+                return split == self.split
+            place -= share
+
+    def new(self, *texts):
+        """Whether these texts are this split's own and come for the first time."""
+        fresh = texts not in self.seen and self.owns(*texts)
         if fresh:
-            self.seen[key] = True
+            self.seen[texts] = True
         return fresh
 
     def documents(self, kinds=None):

@@ -1,9 +1,10 @@
 """Words: analogies from the lexicon and the facts."""
 
+from minibert.world.kinds import lesson
 from minibert.world.people import PAIRS
 from minibert.world.tasksets.base import Example, maker
 
-FORMS = {"plural": "NOUN", "past": "VERB", "comparative": "ADJ", "young": "NOUN"}
+FORMS = {"plural": "animals", "past": "verbs", "comparative": "comparison", "young": "animals"}
 SECTIONS = ("capital", "gender", *FORMS)
 
 
@@ -11,20 +12,20 @@ def word_pairs(world):
     """section -> list of (a, b), single words in lower case, each first word once, in fixed order.
 
     ``capital``: country and its capital; ``gender``: a man's word and a woman's; ``plural``,
-    ``past`` and ``comparative``: a word and its form; ``young``: an animal and its young.
+    ``past`` and ``comparative``: a word and its form; ``young``: an animal and its young. The words
+    are those that pages of the school reader teach, so a text that has such pages has them all.
     """
     pairs = {section: {} for section in SECTIONS}
     for country in world.countries:
         pairs["capital"][str(country)] = str(country.capital)
     for his, her in [("he", "she"), *PAIRS.values()]:
         pairs["gender"][his] = her
-    for cls in sorted(world.lexicon.classes):
-        for word in world.lexicon[cls]:
-            for form, pos in FORMS.items():
-                if word.pos == pos and form in word.forms:
-                    base, other = word.forms["base"].text, word.forms[form].text
-                    if " " not in base + other and base != other:
-                        pairs[form].setdefault(base, other)
+    taught = lesson.words(world.lexicon)
+    for form, kind in FORMS.items():
+        for word in taught[kind]:
+            base, other = word.forms["base"].text, word.forms[form].text
+            if base != other:
+                pairs[form].setdefault(base, other)
     return {
         section: [(a.lower(), b.lower()) for a, b in found.items()]
         for section, found in pairs.items()
