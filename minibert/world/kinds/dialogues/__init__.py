@@ -1,0 +1,1 @@
+"""Conversations between two personas: what they say, and who takes which turn."""

@@ -1,0 +1,132 @@
+"""People who know each other: two neighbours, and two friends with a plan."""
+
+from minibert.world.kinds.dialogues.cast import ROAMERS
+from minibert.world.kinds.dialogues.talk import Talk, age, things
+
+# Planted strengths, in percent.
+WEATHER, MERCY, ASK_FOOD, BRING_SPOUSE = 50, 50, 70, 60
+SEEN, KIND, STAR, BUSY, FOOD = 50, 60, 60, 55, 50
+LEAST, STOP = 1, 50  # matters between neighbours: at least; then the chance to part
+
+
+def neighbours(w, cast):
+    """Two neighbours speak of an animal, a child, a supper, a tool; what was agreed comes again."""
+    a = w.pick(cast.friends)
+    b = w.pick(cast.near[a])
+    talk = Talk(w, "neighbours", a, b)
+    talk.say(a, "common.hello")
+    talk.say(b, "common.hello_back")
+    if w.chance(WEATHER):
+        talk.say(b, ".weather.say")
+        talk.say(a, ".weather.back")
+    else:
+        talk.say(b, "common.how")
+        talk.say(a, "common.fine")
+    matters = ["supper", "borrow"]
+    matters += ["trouble"] * (b.pet is not None and b.pet.animal.name in ROAMERS)
+    matters += ["child"] * bool(b.children)
+    done = []
+    for matter in w.each(matters, LEAST, STOP):
+        MATTERS[matter](talk, cast, a, b)
+        done.append(matter)
+    if "supper" in done:
+        talk.say(a, ".supper.until")
+    elif "borrow" in done:
+        talk.say(a, ".borrow.end")
+    talk.say(b, "common.bye")
+    talk.finish()
+
+
+def trouble(talk, cast, a, b):
+    talk.say(a, ".trouble.say", o=b)
+    talk.say(b, ".trouble.oh", o=b)
+    talk.say(a, ".trouble.did", o=b)
+    talk.say(b, ".trouble.sorry")
+    talk.say(b, ".trouble.amends")
+    if talk.w.chance(MERCY):
+        talk.say(a, ".trouble.mercy", o=b)
+    talk.w.fact(b, "pet", b.pet)
+
+
+def child(talk, cast, a, b):
+    someone = talk.w.pick(b.children)
+    talk.say(a, ".child.ask", child=someone)
+    grown = someone.trade is not None
+    talk.say(b, f".child.{'grown' if grown else 'young'}", child=someone, age=age(someone))
+    talk.say(a, ".child.back", child=someone)
+    talk.w.fact(b, "child", someone)
+
+
+def supper(talk, cast, a, b):
+    w = talk.w
+    talk.say(a, ".supper.ask")
+    talk.say(b, ".supper.yes")
+    if w.chance(ASK_FOOD):
+        talk.say(b, ".supper.what")
+        talk.say(a, ".supper.food")
+        talk.say(b, ".supper.know")
+        w.fact(b, "food", b.food)
+    talk.say(b, ".supper.when")
+    talk.slots["hour"] = w.number(5, 8)
+    talk.say(a, ".supper.time")
+    if b.spouse is not None and w.chance(BRING_SPOUSE):
+        talk.say(a, ".supper.spouse")
+        w.fact(b, "spouse", b.spouse)
+    talk.say(b, "common.thanks")
+
+
+def borrow(talk, cast, a, b):
+    tool = talk.slots["tool"] = talk.w.pick(cast.tools)
+    talk.say(a, ".borrow.ask")
+    talk.say(b, ".borrow.why")
+    talk.say(a, f".borrow.{tool}")
+    talk.say(b, ".borrow.until")
+    talk.say(a, ".borrow.back")
+    talk.say(b, ".borrow.take")
+
+
+MATTERS = {"trouble": trouble, "child": child, "supper": supper, "borrow": borrow}
+
+
+def plans(w, cast):
+    """Two friends choose a film, a day, an hour and a place, and say them once more."""
+    a = w.pick(cast.friends)
+    b = w.pick(cast.near[a])
+    film = w.pick(w.world.films)
+    talk = Talk(w, "plans", a, b, film=film)
+    start = ".seen" if w.chance(SEEN) else ".show"
+    talk.say(a, start)
+    talk.say(b, start + "_back")
+    if w.chance(KIND):
+        talk.say(b, ".kind")
+        talk.say(a, ".kind_back")
+        w.fact(film, "director", film.maker)
+        w.fact(film, "kind", film.kind)
+    star = w.chance(STAR)
+    if star:
+        talk.say(b, ".star")
+        talk.say(a, ".star_back")
+        w.fact(film, "star", film.star)
+    talk.say(b, ".keen_star" if star else ".keen")
+    agree_on_time(talk, a, b)
+    talk.say(b, ".where")
+    talk.say(a, ".place")
+    if w.chance(FOOD):
+        talk.say(b, ".bring", food=things(w.pick(cast.snacks)))
+        talk.say(a, ".bring_back")
+    talk.say(a, ".recap")
+    talk.say(b, ".recap_back")
+    talk.finish()
+
+
+def agree_on_time(talk, a, b):
+    talk.say(a, ".day")
+    if talk.w.chance(BUSY):
+        talk.say(b, ".busy")
+        talk.say(a, ".other")
+    else:
+        talk.slots["day"] = talk.slots["no"]
+    talk.say(b, ".agree")
+    talk.slots["hour"] = talk.w.number(5, 9)
+    talk.say(a, ".hour")
+    talk.say(b, ".hour_back")

@@ -1,0 +1,146 @@
+"""A parent asks about the world, a child answers, right or wrong; every correction is true."""
+
+from minibert.world.kinds.dialogues.talk import Talk, letter, spelled
+from minibert.world.words import Filler
+
+# Planted strengths, in percent.
+KNOWS, WRONG, HINT = 60, 60, 60
+LEAST, STOP = 2, 40  # questions at least; then the chance to stop
+ENDS = ("food", "bed")
+
+
+def homework(w, cast):
+    """Questions and answers, then a score; at the end food, an animal or bed."""
+    b = w.pick(cast.pupils)
+    a = w.pick(b.parents)
+    talk = Talk(w, "home", a, b)
+    talk.say(a, ".begin")
+    talk.say(b, ".begin_back")
+    total = score = 0
+    for topic in w.each(QUESTIONS, LEAST, STOP):
+        total += 1
+        score += ask(talk, topic, *QUESTIONS[topic](w, cast))
+    group = "all" if score == total else ("none", "one", "some")[min(score, 2)]
+    talk.say(a, f".end.{group}", score=spelled(score), total=spelled(total))
+    close(talk, a, b)
+    talk.finish()
+
+
+def ask(talk, topic, slots, answer, mistake):
+    """One question until the answer is found; True if the first answer was right.
+
+    ``mistake()`` draws (a wrong answer, what it would be right for); it may be None.
+    """
+    w, a, b = talk.w, talk.a, talk.b
+    reply = REPLIES.get(topic, ".answer.name")
+    talk.say(a, f".ask.{topic}", **slots)
+    if w.chance(KNOWS):
+        talk.say(b, reply, ans=answer)
+        talk.say(a, ".right")
+        return True
+    if mistake is not None and w.chance(WRONG):
+        wrong, of = mistake()
+        talk.say(b, reply, ans=wrong)
+        talk.say(a, f".wrong.{topic}", wrong=wrong, of=of)
+        talk.say(a, ".try")
+    else:
+        talk.say(b, ".unknown")
+        if topic == "sum" or not w.chance(HINT):
+            talk.say(a, reply.replace("answer", "tell"), ans=answer)
+            return False
+        talk.say(a, ".letter", first=letter(answer))
+    talk.say(b, reply, ans=answer)
+    talk.say(a, ".right")
+    return False
+
+
+def close(talk, a, b):
+    pet = a.pet or b.pet or (a.spouse and a.spouse.pet)
+    end = talk.w.pick([*ENDS, "pet"] if pet else ENDS)
+    if end == "food":
+        talk.say(b, ".end.food")
+        talk.say(a, ".end.food_back")
+        talk.w.fact(b, "food", b.food)
+    else:
+        talk.say(a, f".end.{end}", pet=pet)
+        talk.say(b, f".end.{end}_back", pet=pet)
+
+
+# The questions. Each gives its slots, the right answer, and a draw of a mistake.
+
+
+def capital(w, cast):
+    q = w.pick(w.world.countries)
+    w.fact(q, "capital", q.capital)
+
+    def mistake():
+        other = w.pick(w.world.countries, [q])
+        w.fact(other, "capital", other.capital)
+        return other.capital, other
+
+    return {"q": q}, q.capital, mistake
+
+
+def river(w, cast):
+    q = w.pick(cast.river_towns)
+    w.fact(q, "river", q.river)
+
+    def mistake():
+        other = w.pick(w.world.rivers, [q.river])
+        town = other.towns.items[0]
+        w.fact(town, "river", other)
+        return other, town
+
+    return {"q": q}, q.river, mistake
+
+
+def _maker(w, works, relation):
+    q = w.pick(works)
+    w.fact(q, relation, q.maker)
+
+    def mistake():
+        other = w.pick(works, [work for work in works if work.maker is q.maker])
+        w.fact(other, relation, other.maker)
+        return other.maker, other
+
+    return {"q": q}, q.maker, mistake
+
+
+def author(w, cast):
+    return _maker(w, w.world.books, "author")
+
+
+def director(w, cast):
+    return _maker(w, w.world.films, "director")
+
+
+def young(w, cast):
+    q = w.pick(cast.parents)
+
+    def mistake():
+        other = w.pick(cast.parents, [q])
+        return cast.young[other], other
+
+    return {"q": q}, cast.young[q], mistake
+
+
+def plural(w, cast):
+    q = w.pick(cast.irregular)
+    return {"q": q}, Filler(q.forms["plural"].text, {"base": q.forms["plural"]}), None
+
+
+def sum_(w, cast):
+    q, r = w.number(2, 9), w.number(2, 9)
+    return {"q": q, "r": r}, spelled(q.value * r.value), None
+
+
+QUESTIONS = {
+    "capital": capital,
+    "river": river,
+    "author": author,
+    "director": director,
+    "young": young,
+    "plural": plural,
+    "sum": sum_,
+}
+REPLIES = {"river": ".answer.river", "young": ".answer.young", "plural": ".answer.plural"}
