@@ -4,8 +4,8 @@
 ``personas``, from speaker to the sentences that this person would say about themselves.
 """
 
-from minibert.world.kinds.dialogues.cast import cast
 from minibert.world.kinds.dialogues.acquaintances import neighbours, plans
+from minibert.world.kinds.dialogues.cast import cast
 from minibert.world.kinds.dialogues.counter import doctor, library, shop, station, vet
 from minibert.world.kinds.dialogues.homework import homework
 from minibert.world.kinds.dialogues.strangers import meeting

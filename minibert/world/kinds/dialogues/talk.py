@@ -88,7 +88,7 @@ class Talk:
 
 
 def persona(person):
-    """What somebody would say about themselves, a sentence each; () for a speaker without a name."""
+    """What somebody would say about themselves, a sentence each; () for one without a name."""
     if "mr" not in person.forms:
         return ()
     lines = [f"My name is {person}.", f"I live in {person.town}."]
