@@ -11,8 +11,8 @@ from minibert.world.kinds import read_templates
 from minibert.world.people import gendered
 from minibert.world.words import Choice, Filler
 
-WEIGHT = 8
-TOPICS = {"animals": 5, "verbs": 5, "comparison": 4, "countries": 2, "family": 4}
+WEIGHT = 14
+TOPICS = {"animals": 6, "verbs": 8, "comparison": 6, "countries": 2, "family": 3}
 SENTENCES, STOP = 4, 20  # sentences at least; then the percentage of pages that end
 
 VERBS = """
@@ -62,6 +62,15 @@ def _animals(lexicon):
 @cache
 def _genders(lexicon):
     return Choice([Filler(gender, gendered(lexicon, gender)) for gender in "mf"])
+
+
+def words(lexicon):
+    """What the pages teach, by topic: animals, verbs and adjectives, as Lexemes."""
+    return {
+        "animals": [x for x in _animals(lexicon) if x.forms["base"].n == x.forms["plural"].n == 1],
+        "verbs": [verb for verb, _ in _pairs(lexicon)],
+        "comparison": [adjective for adjective, *_ in _triples(lexicon)],
+    }
 
 
 TOPIC = Choice(list(TOPICS), list(TOPICS.values()))
