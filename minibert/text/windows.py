@@ -7,16 +7,37 @@ from minibert.text.batches import Batches
 
 
 def keep_probability(counts, subsample):
-    """How likely an occurrence of each word is kept: min(1, sqrt(t / f)), float64 (V,).
+    """How likely an occurrence of each word is kept: min(1, sqrt(t / f) + t / f), float64 (V,).
 
-    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all (Mikolov et al. 2013b,
-    equation 5, which gives the probability of discarding, one minus this).
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. This is what the
+    authors' program does, and gensim and fastText after it; equation 5 of Mikolov et al. 2013b
+    (the probability of discarding) has no second summand, and keeps fewer words.
     """
     counts = np.asarray(counts, float)
     if not subsample:
         return np.ones_like(counts)
-    share = np.maximum(counts, 1e-9) / counts.sum()
-    return np.minimum(1.0, np.sqrt(subsample / share))
+    ratio = subsample * counts.sum() / np.maximum(counts, 1e-9)  # t / f
+    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+
+
+def word_counts(vocab):
+    """The counts of a vocabulary with 0 for its specials, which are no words: int64 (V,)."""
+    counts = vocab.counts.copy()
+    counts[[vocab[token] for token in vocab.specials]] = 0
+    return counts
+
+
+def known_words(vocab, sentences):
+    """The words of a text that a vocabulary knows: ids, and the sentence of each, int (words,).
+
+    ``sentences``: strings or lists of tokens. Unknown words are left out before windows are formed,
+    as in the authors' program, so that a window reaches over them.
+    """
+    ids, offsets = vocab.encode_corpus(sentences)
+    sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    known = np.ones(len(vocab), bool)
+    known[[vocab[token] for token in vocab.specials]] = False
+    return ids[known[ids]], sentence[known[ids]]
 
 
 def pairs(ids, sentence, reach):
@@ -56,9 +77,8 @@ class WindowBatches(Batches):
     ):
         super().__init__(seed)
         self.mode, self.window, self.batch_size = mode, window, batch_size
-        self.ids, offsets = vocab.encode_corpus(sentences)
-        self.sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))  # (tokens,)
-        self.keep = keep_probability(vocab.counts, subsample)
+        self.ids, self.sentence = known_words(vocab, sentences)  # (words,) each
+        self.keep = keep_probability(word_counts(vocab), subsample)
         self._made = None
 
     @classmethod
