@@ -16,7 +16,7 @@ WEIGHT = 12
 
 # Planted strengths, in percent unless said otherwise.
 STARS = {5: 26, 4: 20, 3: 10, 2: 20, 1: 24}
-AGAINST = {5: 9, 4: 22, 3: 50, 2: 22, 1: 9}  # sentences on the other side; 15 over all labels
+AGAINST = {5: 17, 4: 42, 2: 42, 1: 17}  # a sentence on the other side, where one may stand
 NEGATED = 20  # polarity words that are denied: "not warm", "never dull"
 EXTREME = {5: 55, 4: 12, 3: 10, 2: 12, 1: 55}  # "superb", not "good"; never against the label
 CONTRAST, PAIR = 22, 12  # a sentence joins two clauses: one on either side, or both on one
@@ -107,7 +107,7 @@ class Review:
         company = "with" if self.company else "alone"
         slots |= self.cast.people[not self.company]
         slots["was"] = self.cast.was[item.was]
-        slots.setdefault("kind", w.lexicon.find(item.kind))
+        slots.setdefault("kind", w.lexicon.find(item.kind, form="plural"))
         slots = w.say(f"{item.name}.opening.{company}", **slots)
         if "maker" in slots:
             known = any(slot.name == "maker" for slot in w.sentences[-1][0].slots)

@@ -43,7 +43,7 @@ class Cast:
         self.pupils = Choice(pupils) if pupils else None
         self.river_towns = world.part(lambda town: town.river is not None, world.towns)
         self.tools = Choice([lexicon.find(name) for name in TOOLS])
-        self.snacks = Choice([lexicon.find(name) for name in SNACKS])
+        self.snacks = Choice([lexicon.find(name, form="plural") for name in SNACKS])
         self.irregular = Choice([lexicon.find(name, form="plural") for name in IRREGULAR])
         self.traits = {animal: lexicon.find(animal.trait, "ADJ") for animal in lexicon["pet"]}
         self.wares = {}
