@@ -16,9 +16,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from minibert import fast
 from minibert.optim import linear
 from minibert.outputs import ModelOutput
-from minibert.text.windows import WindowBatches
+from minibert.progress import Progress, quiet
+from minibert.text.windows import WindowBatches, known_words, word_counts
 
 MODES, LOSSES = ("skipgram", "cbow"), ("negative", "hierarchical", "full")
 
@@ -63,7 +65,8 @@ class Word2Vec(nn.Module):
                 f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
             )
         self.config, self.vocab = config, vocab
-        counts = np.ones(config.vocab_size) if vocab is None else vocab.counts
+        counts = np.zeros(config.vocab_size) if vocab is None else word_counts(vocab)
+        counts = counts if counts.any() else counts + 1  # nothing is known: all alike
         self.input = nn.Embedding(config.vocab_size, config.dim)
         self.output = nn.Embedding(config.vocab_size, config.dim)
         nn.init.uniform_(self.input.weight, -0.5 / config.dim, 0.5 / config.dim)
@@ -168,6 +171,22 @@ class Word2Vec(nn.Module):
         return [self.vocab[token] for token in self.vocab.specials]
 
 
+@torch.no_grad()
+def solve_analogies(model, questions, batch=512):
+    """The best word for each of many questions (a, b, c), as `Word2Vec.analogy` finds it."""
+    unit = F.normalize(model.vectors, dim=1)  # (V, dim)
+    found = []
+    for start in range(0, len(questions), batch):
+        rows = [[model.vocab[word] for word in q] for q in questions[start : start + batch]]
+        rows = torch.tensor(rows, device=unit.device)  # (batch, 3)
+        a, b, c = unit[rows].unbind(1)  # (batch, dim) each
+        scores = (b - a + c) @ unit.T  # (batch, V)
+        scores.scatter_(1, rows, -torch.inf)
+        scores[:, model._specials()] = -torch.inf
+        found += [model.vocab.tokens[i] for i in scores.argmax(1).tolist()]
+    return found
+
+
 def huffman(counts):
     """A Huffman tree: frequent words get short paths from the root.
 
@@ -200,26 +219,27 @@ def _padded(paths):
     return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
 
 
-def learn(model, sentences, epochs=5, rate=None, workers=2, seed=0, snapshots=None, progress=True):
-    """Train on sentences (strings or lists of tokens); returns a `History`.
+def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=None, progress=True):
+    """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
-    Skip-gram with negative sampling goes the fast way, `minibert.fast.train`, on ``workers``
-    threads (with one, a run is a function of the seed); everything else goes through
-    `minibert.fit`. ``rate``: the first learning rate, which falls in a straight line to almost
-    zero; 0.05 the fast way, 0.003 (Adam) the other. ``snapshots``: a list that receives about 24
-    pairs (step, copy of the vectors) on the way.
+    Skip-gram with negative sampling over a plain input table goes the fast way, `minibert.fast`,
+    which says in what it differs; everything else goes through `minibert.fit` with Adam. ``rate``:
+    the first learning rate, 0.05 for the fast way and 0.003 for the other; it falls in a straight
+    line to almost nothing. ``workers``: threads of the fast way; with one, the same seed gives the
+    same vectors. The seed rules the order and the noise; the initial vectors are drawn when the
+    model is made. ``snapshots``: a list that receives about 24 pairs (step, copy of the vectors).
+
+    The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
+    sentences is in the model's vocabulary.
     """
-    from minibert import fast  # training is not needed to read or use vectors
-    from minibert.progress import Progress, quiet
-    from minibert.train import fit
-
     callbacks = [Snapshots(snapshots)] if snapshots is not None else []
-    batches = WindowBatches.of(model, sentences, batch_size=4096, seed=seed)
     if fast.suits(model):
-        if progress and not quiet():
-            callbacks.append(Progress())
-        text = batches.ids, batches.sentence
-        return fast.train(model, *text, epochs, rate or 0.05, workers, seed, callbacks)
+        callbacks += [Progress()] if progress and not quiet() else []
+        ids, sentence = known_words(model.vocab, sentences)
+        return fast.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
+    from minibert.train import fit  # slow to import, and not needed to read or use vectors
+
+    batches = WindowBatches.of(model, sentences, batch_size=4096, seed=seed)
     return fit(
         model,
         batches,
@@ -233,21 +253,21 @@ def learn(model, sentences, epochs=5, rate=None, workers=2, seed=0, snapshots=No
 
 
 class Snapshots:
-    """A callback that copies the vectors about ``count`` times during training."""
+    """A callback that puts (step, copy of the vectors) into a list, about ``count`` times."""
 
     def __init__(self, kept, count=24):
-        self.kept, self.count, self.due = kept, count, 0
+        self.kept, self.count = kept, count
 
     def on_start(self, run):
         self._keep(run)
 
     def on_step(self, run):
-        if run.step >= self.due:
+        if run.step * self.count >= len(self.kept) * run.steps:
             self._keep(run)
 
     def on_end(self, run):
-        self._keep(run)
+        if run.step > self.kept[-1][0]:
+            self._keep(run)
 
     def _keep(self, run):
         self.kept.append((run.step, run.model.vectors.cpu().clone()))
-        self.due = run.step + max(1, run.steps // self.count)

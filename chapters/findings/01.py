@@ -58,11 +58,13 @@ def analogies(model):
     """Share of analogies answered correctly: the mean over the kinds of question."""
     sections = {}
     for example in mb.world.task("analogies", seed=0).test:
-        a, b, c, d = (*example.tokens, example.label)
-        if all(word in model.vocab for word in (a, b, c, d)):
-            right = model.analogy(a, b, c, k=1)[0][0] == d
-            sections.setdefault(example.info["section"], []).append(right)
-    shares = [sum(answers) / len(answers) for answers in sections.values()]
+        if all(word in model.vocab for word in (*example.tokens, example.label)):
+            sections.setdefault(example.info["section"], []).append(example)
+    shares = []
+    for examples in sections.values():
+        answers = mb.word2vec.solve_analogies(model, [example.tokens for example in examples])
+        right = [answer == e.label for answer, e in zip(answers, examples, strict=True)]
+        shares.append(sum(right) / len(right))
     return sum(shares) / len(shares)
 
 

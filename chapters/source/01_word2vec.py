@@ -112,15 +112,17 @@ and the three must agree.
 """
 
 # %%
+from minibert.text.windows import pairs as pairs_of_places
+
 d2l = mb.peers.d2l()
 sentence = [vocab[word] for word in "the old cat sat near the river".split()]
 theirs = d2l.get_centers_and_contexts([sentence], max_window_size=1)
 theirs = [(c, o) for c, around in zip(*theirs, strict=True) for o in around]
 
-ours = mb.text.windows.pairs
-places = ours(torch.tensor(sentence).numpy(), *torch.tensor([[0] * 7, [1] * 7]).numpy())
-library = [(sentence[i], sentence[j]) for i, j in zip(*places, strict=True)]
-print("D2L and the library agree:", sorted(theirs) == sorted(library), len(library), "pairs")
+ids, _ = vocab.encode_corpus([["the", "old", "cat", "sat", "near", "the", "river"]])
+places = pairs_of_places(ids, sentence=ids * 0, reach=ids * 0 + 1)
+ours = [(ids[i], ids[j]) for i, j in zip(*places, strict=True)]
+print("D2L and the library agree:", sorted(theirs) == sorted(ours), len(ours), "pairs")
 
 # %% [markdown]
 r"""
@@ -404,10 +406,12 @@ for section, asked in questions.items():
 # %%
 def accuracy_by_section(model):
     """Share of analogies answered correctly, by kind of question."""
-    return {
-        section: sum(model.analogy(a, b, c, k=1)[0][0] == d for a, b, c, d in asked) / len(asked)
-        for section, asked in questions.items()
-    }
+    scores = {}
+    for section, asked in questions.items():
+        answers = mb.word2vec.solve_analogies(model, [question[:3] for question in asked])
+        right = [got == d for got, (*_, d) in zip(answers, asked, strict=True)]
+        scores[section] = sum(right) / len(right)
+    return scores
 
 
 scores = accuracy_by_section(model)

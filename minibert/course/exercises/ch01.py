@@ -185,7 +185,7 @@ class Analogy(Exercise):
         "The question's own words often score highest: set their scores to `-inf` before `argmax`.",
     )
     default = 0
-    example = (torch.eye(4), 1, 2, 3)
+    example = (torch.eye(5), 0, 1, 2)
 
     def check(self, analogy):
         for seed in range(20):
