@@ -3,20 +3,21 @@
 `minibert.word2vec` is the version to read. This one minimises the same loss (Mikolov et al. 2013b,
 equation 4) over the same windows, subsampling and noise distribution, and differs in this:
 
-1. **Blocks.** ``BLOCK`` neighbouring centres meet their surroundings in one matrix product; of all
-   products only the band is used where centre and context are within reach of each other.
+1. **Blocks.** ``BLOCK`` neighbouring centres meet their surroundings in one matrix product; of the
+   scores only the band is used where centre and context are within reach of each other.
 2. **Shared noise.** The centres of a block share ``NOISE`` noise words. A centre with p pairs
-   weighs each of them p * negatives / NOISE, which leaves the expected gradient as it is. A noise word
-   that happens to be the right answer counts like any other: equation 4 as it stands.
+   weighs each of them p * negatives / NOISE, which leaves the expected gradient as it is. A noise
+   word that happens to be the right answer counts like any other: equation 4 as it stands.
 3. **Many pairs a step**, gradients by hand, no autograd. What a word's vector would move in many
-   small steps, it moves in one, and too far if it is frequent; so its rate is damped (`descend`).
-4. **Threads without locks** (Niu et al. 2011, "Hogwild!"): each reads its own part of the text and
-   updates the same two tables. Updates are lost now and then, and nobody minds.
+   small steps, it moves in one, and too far if it is frequent: so its rate is damped (`descend`).
+4. **Threads without locks** (Niu et al. 2011, "Hogwild!"): each reads its own part of the text, and
+   all update the same two tables. An update is lost now and then, which does no harm.
 
 Tests hold 1 and 2 equal to a plain loop over pairs. With one worker, a run is a function of the
-seed; with more, of the threads' timing as well.
+seed; with more, also of the threads' timing.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -33,7 +34,7 @@ from minibert.text.windows import keep_probability
 BLOCK = 32  # centres that meet their surroundings in one product
 NOISE = 32  # noise words that the centres of a block share
 STEP = 1024  # centres a step, at most; a multiple of BLOCK
-CHUNK = 1 << 17  # tokens of text that a worker prepares at once
+CHUNK = 1 << 17  # words of text that a worker prepares at once
 DAMPING = 0.03
 SAMPLE = 256  # rows that tell how long vectors are
 REPORTS = 200  # losses that the history gets
@@ -42,21 +43,21 @@ FLOOR = 1e-4  # the last rate, as a share of the first
 
 def suits(model):
     """True for what this module trains: skip-gram, negative sampling, a plain input table."""
-    config = model.config
     plain = type(model.input) is nn.Embedding
-    return plain and (config.mode, config.loss) == ("skipgram", "negative")
+    return plain and (model.config.mode, model.config.loss) == ("skipgram", "negative")
 
 
 def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callbacks=()):
     """Train both tables of ``model`` in place; returns a `History`.
 
-    model: a `minibert.Word2Vec` that `suits`, with its vocabulary. ids: int (tokens,), the text;
-    sentence: int (tokens,), rising, which sentence each is in. rate: the first learning rate; it
-    falls in a straight line to ``FLOOR`` of that. workers: threads. callbacks: as for
-    `minibert.fit`, called about ``REPORTS`` times; each time the history gets one step's loss, in
-    nats a pair.
+    model: a `minibert.Word2Vec` that `suits`. ids: int (words,), the text; sentence: int (words,),
+    never falling, the number of the sentence that each word is in (`minibert.text.windows`). rate:
+    the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers: threads.
+    callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history gets one
+    step's loss, in nats a pair.
 
-    Raises FloatingPointError when training diverges. Ctrl-C ends it early, the model is usable.
+    Ctrl-C ends training early: the model stays usable and the history so far is returned.
+    Raises ValueError for an empty text, FloatingPointError when training diverges.
     """
     run = FastRun(model, ids, sentence, epochs, rate, workers, seed, callbacks)
     threads = torch.get_num_threads()
@@ -68,6 +69,7 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
             try:
                 for worker in running:
                     worker.result()
+                run.step = run.steps
             finally:
                 run.stop()
     except KeyboardInterrupt:
@@ -82,17 +84,21 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
 class FastRun:
     """One run, as its workers share it and its callbacks see it (compare `minibert.train.Run`)."""
 
+    unit = "words"  # of the history's speed
+
     def __init__(self, model, ids, sentence, epochs, rate, workers, seed, callbacks):
+        if not len(ids):
+            raise ValueError("the text has no word of the model's vocabulary to train on")
         self.model, self.callbacks, self.history = model, list(callbacks), History()
         self.epochs, self.workers, self.seed, self.first_rate = epochs, workers, seed, rate
         self.text = Text(model, ids, sentence)
-        self.total, self.words = epochs * len(ids), [0] * workers
+        self.total, self.words = epochs * len(ids), [0] * workers  # words to read; read by each
         self.size = min(STEP, max(1, self.total // 1000 // BLOCK) * BLOCK)
         self.steps = max(1, round(self.text.kept_share * self.total / self.size))
-        self.schedule = linear(max(1, self.total), floor=FLOOR)
+        self.schedule = linear(self.total, floor=FLOOR)
         self.tables = Tables(model, self.text, self.size, workers)
         self.step, self.rate, self.loss, self.valid_loss, self.stopped = 0, rate, None, None, False
-        self.made, self.time = 0, perf_counter()
+        self.reported = 0, perf_counter()
 
     def tell(self, event):
         """Call the method ``event`` of each callback that has it."""
@@ -104,7 +110,7 @@ class FastRun:
         self.stopped = True
 
     def work(self, number):
-        """What one worker does: its share of the sentences, ``epochs`` times."""
+        """What one worker does: its share of the text, ``epochs`` times."""
         torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, number])
         start, stop = self.text.share(number, self.workers)
@@ -122,14 +128,15 @@ class FastRun:
     def report(self, step, rate, done):
         """Note the loss of a step that is about to be made, and tell the callbacks."""
         loss = self.tables.loss(step)
-        if not np.isfinite(loss):
+        if not math.isfinite(loss):
             raise FloatingPointError(
-                f"the loss is {loss} after {done:,} words; try a lower rate than {self.first_rate}"
+                f"the loss is {loss} after {done:,.0f} words; try a rate below {self.first_rate}"
             )
-        now = perf_counter()
-        speed, self.made, self.time = (done - self.made) / (now - self.time), done, now
-        self.step, self.rate, self.loss = round(done / self.total * self.steps), rate, loss
-        self.history.add(self.step, loss, rate, speed)
+        before, then = self.reported
+        self.reported = done, perf_counter()
+        self.rate, self.loss = rate, loss
+        self.step = min(self.steps, 1 + int(done / self.total * self.steps))
+        self.history.add(self.step, loss, rate, (done - before) / (self.reported[1] - then))
         self.tell("on_step")
 
 
@@ -149,26 +156,22 @@ class Step:
 
 
 class Text:
-    """The ids of a text, and how steps are drawn from it."""
+    """The words of a text, and how steps are drawn from it."""
 
     def __init__(self, model, ids, sentence):
         self.ids, self.sentence, self.window = ids, sentence, model.config.window
         counts = np.bincount(ids, minlength=model.config.vocab_size)
         self.keep = keep_probability(counts, model.config.subsample)  # (V,)
-        self.noise = model.noise.double().cpu().numpy()  # (V,)
-        self.noise /= self.noise.sum()
         kept = counts * self.keep
-        self.kept_share = kept.sum() / max(1, counts.sum())
-        self.frequency = kept / max(1, kept.sum())  # (V,), of what subsampling leaves
+        self.kept_share = kept.sum() / counts.sum()
+        self.frequency = kept / kept.sum()  # (V,), of what subsampling leaves
+        noise = model.noise.double().cpu().numpy()
+        self.noise = noise / noise.sum()  # (V,)
         self.device = model.output.weight.device
 
     def share(self, number, workers):
-        """Where the sentences of one worker start and stop."""
-        cuts = [len(self.ids) * i // workers for i in (number, number + 1)]
-        return [
-            int(np.searchsorted(self.sentence, self.sentence[cut])) if cut < len(self.ids) else cut
-            for cut in cuts
-        ]
+        """Where one worker's part of the text starts and stops."""
+        return [len(self.ids) * i // workers for i in (number, number + 1)]
 
     def steps(self, start, stop, size, rng):
         """The `Step`s of a stretch of text, of ``size`` centres; the last of a chunk is padded."""
@@ -176,7 +179,7 @@ class Text:
             part = slice(at, min(stop, at + CHUNK))
             kept = rng.random(part.stop - at) < self.keep[self.ids[part]]
             ids, sentence = self.ids[part][kept], self.sentence[part][kept]
-            count = -(-len(ids) // size)
+            count = max(1, -(-len(ids) // size))
             arrays = self.prepare(ids, sentence, count * size, rng)
             rows = [torch.from_numpy(array).to(self.device).view(count, -1) for array in arrays]
             for columns in zip(*rows, strict=True):
@@ -207,10 +210,10 @@ class Tables:
 
     def __init__(self, model, text, size, workers):
         self.input, self.output = model.input.weight.detach(), model.output.weight.detach()
-        self.weights = reach_weights(model.config.window, model.config.negatives)
-        self.weights = self.weights.to(self.input.device)
+        weights = reach_weights(model.config.window, model.config.negatives)
         terms = expected_terms(text, size * workers, model.config.negatives)
-        self.terms = [torch.from_numpy(t).float().to(self.input.device) for t in terms]
+        self.weights = weights.to(self.input)  # same device and type
+        self.terms = [torch.from_numpy(t).to(self.input) for t in terms]
 
     def gather(self, step):
         """What `gradients` takes: the centres' vectors, the answers', and the weights."""
@@ -252,18 +255,6 @@ def reach_weights(window, negatives):
     return torch.cat([near, noise], dim=-1).flatten(0, 2)
 
 
-def gradients(v, u, weight):
-    """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
-
-    The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
-    """
-    v, u, weight = _in_blocks(v, u, weight)
-    error = _products(v, u).sigmoid_()  # (blocks, BLOCK, width)
-    error[..., :-NOISE] -= 1
-    error *= weight
-    return torch.bmm(error, u).flatten(0, 1), torch.bmm(error.transpose(1, 2), v).flatten(0, 1)
-
-
 def step_loss(v, u, weight):
     """The negative-sampling loss of one step: a sum over its pairs, in nats.
 
@@ -274,6 +265,18 @@ def step_loss(v, u, weight):
     scores = _products(v, u)  # (blocks, BLOCK, width)
     real, noise = F.logsigmoid(scores[..., :-NOISE]), F.logsigmoid(-scores[..., -NOISE:])
     return -(torch.cat([real, noise], dim=-1) * weight).sum()
+
+
+def gradients(v, u, weight):
+    """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
+
+    The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
+    """
+    v, u, weight = _in_blocks(v, u, weight)
+    error = _products(v, u).sigmoid_()  # (blocks, BLOCK, width)
+    error[..., :-NOISE] -= 1
+    error *= weight
+    return torch.bmm(error, u).flatten(0, 1), torch.bmm(error.transpose(1, 2), v).flatten(0, 1)
 
 
 def _in_blocks(v, u, weight):
