@@ -35,6 +35,7 @@ RELATION = {
 }
 PARTICLE = {"to": "mark", "'s": "case", "'": "case", "not": "advmod", "n't": "advmod"}
 OWN = {"my", "your", "his", "her", "its", "our", "their"}
+HELPERS = set("be can could will would shall should may might must".split())
 CONTENT = {"NOUN", "PROPN", "VERB", "PRON"}
 
 
@@ -183,6 +184,10 @@ class Template:
             return PARTICLE.get(form.tokens[0].lower(), "advmod")
         if pos == "PRON":
             return "nmod:poss"
+        if pos in ("NOUN", "PROPN"):  # a garden gate; three miles away, Friday night
+            head = filled[self.parents[i]]
+            nominal = head.pos[head.heads.index(-1)] in ("NOUN", "PROPN")
+            return "compound" if nominal else "obl:npmod"
         if pos not in RELATION:
             raise ValueError(
                 f"template {self.source!r}: {form.text!r} ({pos}) needs a bracket with its relation"
@@ -235,7 +240,8 @@ class _Parser:
                 if starred is not None:
                     raise ValueError(f"two heads are marked * in the phrase [{relation}")
                 starred = index
-        head = starred if starred is not None else self.head_of(direct, relation)
+        head = self.head_of(direct, relation) if starred is None else starred
+        head = self.full_verb(head, direct)
         for i in direct:
             if i != head:
                 template.parents[i] = head
@@ -257,6 +263,17 @@ class _Parser:
     def next_is_slot(self):
         rest = [w for w in self.words[self.at :] if not w.startswith("[")]
         return bool(rest) and rest[0].lstrip("*").startswith("{")
+
+    def full_verb(self, head, direct):
+        """The head, or what a modal verb or a form of ``be`` marked as head stands beside."""
+        leaves = self.template.leaves
+        if not isinstance(leaves[head], Form) or leaves[head].lemma[0] not in HELPERS:
+            return head
+        content = [i for i in direct if i > head and _is(leaves[i], CONTENT)]
+        if len(content) != 1:
+            return head
+        leaves[head] = Form(leaves[head].text, "AUX", *leaves[head].lemma)
+        return content[0]
 
     def head_of(self, direct, relation):
         leaves = self.template.leaves
