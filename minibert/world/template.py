@@ -188,6 +188,8 @@ class Template:
             head = filled[self.parents[i]]
             nominal = head.pos[head.heads.index(-1)] in ("NOUN", "PROPN")
             return "compound" if nominal else "obl:npmod"
+        if pos == "VERB":  # let go, come and see
+            return "xcomp"
         if pos not in RELATION:
             raise ValueError(
                 f"template {self.source!r}: {form.text!r} ({pos}) needs a bracket with its relation"
