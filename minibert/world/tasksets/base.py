@@ -14,7 +14,16 @@ from minibert.world.writer import Writer
 
 SPLITS = ("train", "valid", "test")
 SHARES = {"train": 4, "valid": 1, "test": 2}  # sevenths of all texts that a split may use
-MODULES = ("documents", "tagging", "lexical", "pairs", "reading", "behaviour", "probes")
+MODULES = (
+    "documents",
+    "tagging",
+    "lexical",
+    "pairs",
+    "reading",
+    "meaning",
+    "behaviour",
+    "probes",
+)
 TASKS = {}  # name -> Maker
 
 

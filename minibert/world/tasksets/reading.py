@@ -32,7 +32,7 @@ def qa(source, split, size):
 
 @maker(
     "qa_no_answer",
-    "where in the passage is the answer, if it is there? One question in three has none",
+    "where in the passage is the answer, if it is there? Of ten questions, three have none",
     "exact match and f1",
     ("answer", "no answer"),
     sizes=(2000, 400, 800),
@@ -52,9 +52,10 @@ def answered(source, size, unanswerable):
     for document in source.documents(KINDS):
         passage = document.text
         asked = told(source, document, passage)
-        if unanswerable:
-            asked += untold(source, document, passage)
+        if unanswerable and document.kind == "story":
             asked += undone(source, document, deeds)
+        elif unanswerable:
+            asked += untold(source, document, passage)
         for relation, question, span in asked:
             if span is None and owed[relation] < ANSWERED or not source.new(passage, question):
                 continue
@@ -145,8 +146,6 @@ def undone(source, document, deeds):
 
     ``deeds`` collects them: plot -> {question: step}.
     """
-    if document.kind != "story":
-        return []
     steps = steps_of(source.world, document.topic)
     taken = {steps[sentence.template] for sentence in document.sentences}
     known = deeds.setdefault(document.topic, {})
