@@ -19,6 +19,7 @@ _MODULES = (
     "world",
     "text",
     "word2vec",
+    "word_scores",
     "heads",
     "train",
     "optim",

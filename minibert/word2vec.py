@@ -77,6 +77,23 @@ class Word2Vec(nn.Module):
             for name, table in zip(("nodes", "turns"), _padded(huffman(counts)), strict=True):
                 self.register_buffer(name, table, persistent=False)  # (V, longest path) each
 
+    @classmethod
+    def from_pretrained(cls, source):
+        """Read a model: a folder, a file of word vectors, or the name of a bundled checkpoint.
+
+        Files: word2vec's text and binary formats, GloVe's, fastText's ``.vec``, also ``.gz`` and
+        ``.xz``; see `minibert.weights.word2vec.read`. Raises FileNotFoundError or ValueError.
+        """
+        from minibert.weights import word2vec
+
+        return word2vec.load(source)
+
+    def save_pretrained(self, folder):
+        """Write a folder that `from_pretrained` reads; raises ValueError without a vocabulary."""
+        from minibert.weights import word2vec
+
+        word2vec.save(self, folder)
+
     def forward(self, input_ids, attention_mask=None):
         """Look words up: (batch, length) -> `ModelOutput` with (batch, length, dim).
 
