@@ -7,10 +7,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
-# Before torch is imported, and inherited by the notebooks' kernels: the same sums on any machine.
+# The notebooks' kernels inherit two threads, for which the chapters declare their seconds. The tests
+# themselves use one: their tensors are tiny, and threads that wait for each other cost a lot.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+torch.set_num_threads(1)
 
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("full", deadline=None, max_examples=1000)
@@ -41,11 +44,7 @@ def connect_locally(self, address):
 def pytest_collection_modifyitems(items):
     """Skip the tests marked ``gpu`` where there is none."""
     marked = [item for item in items if item.get_closest_marker("gpu")]
-    if not marked:
-        return
-    import torch
-
-    if not torch.cuda.is_available():
+    if marked and not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
