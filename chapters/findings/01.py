@@ -14,17 +14,17 @@ from minibert.fasttext import Pieces
 from minibert.glove import GloVe, cells, cooccurrences
 
 CONFIG = {
-    "methods": {"tokens": 1_000_000, "dim": 64, "epochs": 5},
+    "methods": {"tokens": 400_000, "dim": 64, "epochs": 5},
     "negatives": {"tokens": 300_000, "dim": 64, "epochs": 5, "k": [1, 2, 5, 10, 20]},
     "frequencies": {"tokens": 300_000, "dim": 64, "epochs": 5},
-    "homographs": {"tokens": 1_000_000, "dim": 64, "epochs": 5},
-    "subwords": {"tokens": 300_000, "dim": 64, "epochs": 5, "hidden": 150},
+    "homographs": {"tokens": 600_000, "dim": 64, "epochs": 5},
+    "subwords": {"tokens": 300_000, "dim": 64, "epochs": 3, "hidden": 150},
     "first_layer": {
-        "tokens": 1_000_000,
+        "tokens": 600_000,
         "dim": 64,
         "epochs": 5,
-        "labels": [20, 50, 200, 1000],
-        "steps": 300,
+        "labels": [20, 100, 500],
+        "steps": 200,
     },
 }
 SMOKE = {
