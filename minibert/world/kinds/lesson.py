@@ -40,7 +40,7 @@ TEMPLATES = read_templates(__file__)
 def _pairs(lexicon):
     """(verb, object) as Fillers that templates can fill from: one item a pair."""
     pairs = [pair.split() for pair in VERBS.replace("\n", " ").split(",")]
-    return [(lexicon.find(verb, "VERB"), lexicon.find(noun)) for verb, noun in pairs]
+    return [(lexicon.find(verb, "VERB", "ing"), lexicon.find(noun)) for verb, noun in pairs]
 
 
 @cache
@@ -49,7 +49,7 @@ def _triples(lexicon):
     out = []
     for entry in COMPARED.replace("\n", " ").split(","):
         adjective, nouns = entry.split(":")
-        out.append((lexicon.find(adjective.strip(), "ADJ"), *map(lexicon.find, nouns.split())))
+        out.append((lexicon.find(adjective.strip(), "ADJ", "superlative"), *map(lexicon.find, nouns.split())))
     return out
 
 
