@@ -11,6 +11,8 @@ that what is drawn is named sooner or later. Where a kind breaks that, the true 
 left out as well, and its document has no derivation: a test that asks for exactly one fails.
 """
 
+import re
+from functools import cache
 from math import log
 
 from minibert.world.document import Document
@@ -18,27 +20,40 @@ from minibert.world.words import Filler
 from minibert.world.writer import Writer
 
 
+WORD = re.compile(r"[\w-]+")
+
+
 class _Mismatch(Exception):
     """The text written so far is not how the wanted document begins."""
+
+
+class _Wanted:
+    """The sentences of a document, and what is left of them after each, in small letters."""
+
+    def __init__(self, lines, prune):
+        self.lines, self.prune = lines, prune
+        self.small = [line.lower() for line in lines]
+        self.rest = ["\n".join(self.small[k:]) for k in range(len(lines) + 1)]
+        self.words = [set(WORD.findall(rest)) for rest in self.rest]
 
 
 class _Replay(Writer):
     """Follows a script of indices instead of drawing, then takes the first option at each choice.
 
-    The other options are left on ``stack`` as scripts of their own. With ``wanted`` (the sentences
-    of a document) it stops where the text departs from it.
+    The other options are left on ``stack`` as scripts of their own. With ``wanted`` (a _Wanted) it
+    stops where the text departs from it.
     """
 
-    def __init__(self, world, script, stack, wanted=None, prune=True):
+    def __init__(self, world, script, stack, wanted=None):
         super().__init__(world, random=None)
         self.script, self.at, self.stack = list(script), 0, stack
-        self.wanted = wanted
-        self.left = None  # the sentences still to come, in small letters, for pruning
-        if wanted is not None and prune:
-            self.left = [line.lower() for line in wanted]
+        self.wanted, self.prune = wanted, wanted is not None and wanted.prune
+        self.sentence = None  # while one is said: its wanted text in small letters
 
-    def next(self, options):
+    def next(self, find_options, *given):
+        """The next index of the script; past its end, the first of the options found."""
         if self.at == len(self.script):
+            options = find_options(*given)
             if not options:
                 raise _Mismatch
             self.stack.extend(self.script + [i] for i in reversed(options[1:]))
@@ -49,7 +64,7 @@ class _Replay(Writer):
     def choose(self, choice):
         if len(choice.items) == 1:
             return 0
-        i = self.next(self.possible(choice, range(len(choice.items))))
+        i = self.next(self.possible, choice, range(len(choice.items)))
         self.log_prob += choice.logs[i]
         return i
 
@@ -57,101 +72,106 @@ class _Replay(Writer):
         left = [i for i in range(len(choice.items)) if i not in places]
         if not left:
             raise ValueError(f"nothing is left to choose among {len(choice.items)} items")
-        i = self.next(self.possible(choice, left))
+        i = self.next(self.possible, choice, left)
         rest = choice.total - sum(choice.weights[place] for place in places)
         self.log_prob += log(choice.weights[i]) - log(rest)
         return i
 
     def possible(self, choice, options):
         """The options that are named in the rest of the text; anything without a name is."""
-        if self.left is None:
+        if not self.prune or not isinstance(choice.items[0], Filler):
             return list(options)
-        rest = self.rest()
+        words = self.wanted.words[self.done()]
         return [
             i
             for i in options
-            if not isinstance(choice.items[i], Filler)
-            or any(mark in rest for mark in choice.items[i].marks)
+            if any(words.issuperset(WORD.findall(mark)) for mark in choice.items[i].marks)
         ]
 
-    def rest(self):
-        return "\n".join(self.left[len(self.sentences) :])
+    def done(self):
+        return min(len(self.sentences), len(self.wanted.lines))
 
     def pick_template(self, choice):
-        if self.left is None or len(choice.items) == 1:
+        if not self.prune or len(choice.items) == 1:
             return super().pick_template(choice)
-        rest = self.sentence if self.sentence is not None else self.rest()
-        options = [i for i, t in enumerate(choice.items) if _fits(t, rest)]
-        i = self.next(options)
+        i = self.next(self.fitting, choice.items)
         self.log_prob += choice.logs[i]
         return choice.items[i]
 
+    def fitting(self, templates):
+        """The templates that can be the wanted sentence, or a phrase in the text that is left."""
+        if self.sentence is not None:
+            fits = [_pattern(t).fullmatch(self.sentence) for t in templates]
+        else:
+            rest = self.wanted.rest[self.done()]
+            fits = [_pattern(t).search(rest) for t in templates]
+        return [i for i, found in enumerate(fits) if found]
+
     def pick_slot(self, slot, slots):
         choice = self.world.drawn[slot.cls]
-        if self.left is None or self.sentence is None or len(choice.items) == 1:
+        if not self.prune or self.sentence is None or len(choice.items) == 1:
             return super().pick_slot(slot, slots)
         without = {id(slots[name]) for name in slot.unlike}
         places = [i for i, item in enumerate(choice.items) if id(item) in without]
-        options = [
-            i
-            for i, item in enumerate(choice.items)
-            if i not in places and slot.form_of(item).text.lower() in self.sentence
-        ]
-        i = self.next(options)
+        i = self.next(self.named, choice.items, slot, places)
         rest = choice.total - sum(choice.weights[place] for place in places)
         self.log_prob += log(choice.weights[i]) - log(rest) if places else choice.logs[i]
         return choice.items[i]
 
+    def named(self, items, slot, places):
+        """The items whose form for this slot stands in the wanted sentence."""
+        return [
+            i
+            for i, item in enumerate(items)
+            if i not in places and slot.form_of(item).text.lower() in self.sentence
+        ]
+
     def phrase(self, templates, **slots):
         phrase = super().phrase(templates, **slots)
-        if self.left is not None and phrase.text.lower() not in self.rest():
+        if self.prune and phrase.text.lower() not in self.wanted.rest[self.done()]:
             raise _Mismatch
         return phrase
-
-    sentence = None  # while a sentence is being said: its wanted text in small letters
 
     def say(self, templates, **slots):
         k = len(self.sentences)
         if self.wanted is None:
             return super().say(templates, **slots)
-        if k >= len(self.wanted):
+        if k >= len(self.wanted.lines):
             raise _Mismatch
-        self.sentence = self.left and self.left[k]
+        self.sentence = self.wanted.small[k]
         try:
             filled = super().say(templates, **slots)
         finally:
             self.sentence = None
         template, forms, _ = self.sentences[-1]
-        if template.text(forms) != self.wanted[k]:
+        if template.text(forms) != self.wanted.lines[k]:
             raise _Mismatch
         return filled
 
 
-def _fits(template, text):
-    """Whether the fixed words of a template stand in the text in this order."""
-    at = 0
-    for _, part in template.parts:
-        if isinstance(part, str):
-            at = text.find(part.lower(), at)
-            if at < 0:
-                return False
-            at += len(part)
-    return True
+@cache
+def _pattern(template):
+    """A template as a regular expression over small letters; a slot may be anything."""
+    pieces = []
+    for before, part in template.parts:
+        text = re.escape(part.lower()) if isinstance(part, str) else ".+"
+        pieces.append(re.escape(before) + text)
+    return re.compile("".join(pieces))
 
 
-def _walk(write, world, wanted, limit, prune=True):
+def _walk(write, world, wanted, limit):
     """All finished replays, depth first."""
     stack, runs = [[]], 0
     while stack:
         runs += 1
         if runs > limit:
             raise ValueError(f"more than {limit} replays; take a smaller grammar or a shorter text")
-        writer = _Replay(world, stack.pop(), stack, wanted, prune)
+        writer = _Replay(world, stack.pop(), stack, wanted)
         try:
             write(writer)
         except _Mismatch:
             continue
-        if wanted is None or len(writer.sentences) == len(wanted):
+        if wanted is None or len(writer.sentences) == len(wanted.lines):
             yield writer
 
 
@@ -163,4 +183,5 @@ def enumerate_texts(write, world, limit=1_000_000):
 
 def derivations(write, world, lines, limit=1_000_000, prune=True):
     """The log-probability of every choice sequence with which ``write`` gives these sentences."""
-    return [writer.log_prob for writer in _walk(write, world, list(lines), limit, prune)]
+    wanted = _Wanted(list(lines), prune)
+    return [writer.log_prob for writer in _walk(write, world, wanted, limit)]

@@ -197,7 +197,7 @@ def _likings(lexicon, draw, people):
 
 
 def draw_teams(draw, people, teams, size=5):
-    """Give each team its players and a coach; its own town's people first."""
+    """Give each team its players, a keeper and a coach; its own town's people first."""
     free = [p for p in draw.shuffled(people.items) if 15 <= p.age <= 48]
     old = [p for p in draw.shuffled(people.items) if p.age > 48]
     for team in teams:
@@ -205,12 +205,13 @@ def draw_teams(draw, people, teams, size=5):
         free.sort(key=lambda p: (p.town is not home, p.town.country is not home.country))
         picked = []
         for player in free:
-            if len(picked) < size and player.last not in [other.last for other in picked]:
+            if len(picked) <= size and player.last not in [other.last for other in picked]:
                 picked.append(player)
         free = [player for player in free if player not in picked]
         old.sort(key=lambda p: p.town is not home)
         team.coach = old.pop(0)
         team.coach.coached = team
-        team.players = Choice(picked, zipf(size, 0.5, 100))
+        team.keeper = picked[-1]
+        team.players = Choice(picked[:-1], zipf(len(picked) - 1, 0.5, 100))
         for player in picked:
             player.team = team

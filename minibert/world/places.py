@@ -55,13 +55,14 @@ class Town(Place):
 
 
 class Team(Place):
-    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .coach``."""
+    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .keeper .coach``."""
 
     def __init__(self, town, nickname):
         super().__init__(
             f"{town.name} {nickname}", "ORG", short=Form(nickname, "PROPN", entity="ORG")
         )
-        self.town, self.players, self.coach, self.colour = town, None, None, None
+        self.town, self.players, self.keeper = town, None, None
+        self.coach = self.colour = None
 
 
 def things(lexeme):

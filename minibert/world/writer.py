@@ -178,7 +178,7 @@ class Writer:
             forms = [slot.form_of(slots[slot.name]) for slot in template.slots]
         except (KeyError, AttributeError) as error:
             raise ValueError(
-                f"template {template.source!r} cannot be filled from the slots {sorted(slots)}: {error}"
+                f"template {template.source!r} lacks something among {sorted(slots)}: {error}"
             ) from None
         return template, forms, slots
 

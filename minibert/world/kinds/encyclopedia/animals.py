@@ -41,7 +41,7 @@ def animal(w):
     aspects += [_young] if "young" in x.tags else []
     aspects += [_voice] if "voice" in x.tags else []
     aspects += [_owner] if x in w.world.owners_of else []
-    for aspect in w.each(aspects, least=3):
+    for aspect in w.each(aspects, least=4, stop=20):
         aspect(w, x, facts)
 
 

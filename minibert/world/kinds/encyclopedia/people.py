@@ -17,7 +17,7 @@ def person(w):
     w.fact(p, "lives in", p.town)
     if not dated and w.chance(60):
         _birth(w, p)
-    for aspect in w.each(_aspects(w, p), least=4):
+    for aspect in w.each(_aspects(w, p), least=5, stop=20):
         aspect(w, p)
     if w.chance(50):
         w.say("remark", p=p, town=p.town)
@@ -31,7 +31,7 @@ def child(w):
     w.fact(p, "lives in", p.town)
     if w.chance(60):
         _birth(w, p)
-    for aspect in w.each(_aspects(w, p), least=2):
+    for aspect in w.each(_aspects(w, p), least=3, stop=20):
         aspect(w, p)
 
 

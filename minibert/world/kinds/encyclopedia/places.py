@@ -27,7 +27,7 @@ def town(w):
     aspects += [_town_team] if t.team else []
     aspects += [_town_native] if t.natives else []
     aspects += [_town_person] if t.people else []
-    for aspect in w.each(aspects, least=4):
+    for aspect in w.each(aspects, least=5, stop=20):
         aspect(w, t)
 
 
