@@ -46,9 +46,9 @@ class World:
     law, so that facts are mentioned between once and a thousand times in a million tokens);
     ``adults children couples owners players`` are parts of ``people`` with the same weights;
     ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
-    planted share of women in the trade; ``numbers`` are two to twenty; ``owners_of`` gives
-    the owners of each pet animal, ``by_trade`` those in a trade, ``fans`` the adults who like a food best
-    (by its name). ``facts`` lists (subject, relation, object) as strings.
+    planted share of women in the trade; ``numbers`` are two to twenty. ``owners_of`` gives the
+    owners of each pet animal, ``by_trade`` those in a trade, ``fans`` the adults who like a food
+    best (by its name). ``facts`` lists (subject, relation, object) as strings.
     """
 
     def __init__(self, world_seed=0, lexicon=None):

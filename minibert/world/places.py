@@ -55,7 +55,10 @@ class Town(Place):
 
 
 class Team(Place):
-    """A football team: base ``Alder Rovers``, short ``Rovers``; ``.town .players .keeper .coach``."""
+    """A football team: base ``Alder Rovers``, short ``Rovers``.
+
+    ``.town .players .keeper .coach .colour``
+    """
 
     def __init__(self, town, nickname):
         super().__init__(

@@ -90,7 +90,7 @@ class Lexeme(Filler):
         extra=(),
         **tags,
     ):
-        """``rules`` names the inflections to make; ``irregular`` a text, + (by rule) or - (none)."""
+        """``rules`` names the inflections; ``irregular`` has a text, + (by rule) or - (none)."""
         irregular = dict(irregular)
         forms = {"base": Form(word, pos, lemma or word, sense, entity)}
         for name in rules:

@@ -1,8 +1,8 @@
 """Football: goals that add up to the score, in the order of their minutes.
 
 The result stands in the first sentence. Then each goal says who scored and when; what stands
-between them (saves, misses, animals) changes nothing. ``now`` is the score so far, home side first; ``ours``
-is the same with the scoring side first.
+between them (saves, misses, animals) changes nothing. ``now`` is the score so far, home side
+first; ``ours`` is the same with the scoring side first.
 """
 
 from minibert.world.kinds import read_templates
