@@ -27,7 +27,7 @@ test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every n
 	$(TESTING) $(PY) -m pytest tests
 
 quick: .venv/.test tidy  ## style and unit tests, under a minute
-	$(TESTING) $(PY) -m pytest -q tests/unit
+	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile tests/unit
 
 test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
 	$(TESTING) $(PY) -m pytest -m slow --hypothesis-profile=full tests

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-# The notebooks' kernels inherit two threads, for which the chapters declare their seconds. The tests
+# The notebooks' kernels inherit two threads: for these the chapters declare their seconds. Tests
 # themselves use one: their tensors are tiny, and threads that wait for each other cost a lot.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 torch.set_num_threads(1)
