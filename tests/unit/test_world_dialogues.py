@@ -145,17 +145,40 @@ def test_the_change_is_right(corpus):
     assert len(sums) > 10
 
 
+CORRECTIONS = {  # and which group is the subject of the fact, which its object
+    r"No, (.+) is the capital of (.+)\.": ("capital", 2, 1),
+    r"No, the (\w+) flows through (.+)\.": ("river", 2, 1),
+    r"No, (.+) is in (.+)\.": ("country", 1, 2),
+    r"No, (.+) wrote (.+)\.": ("author", 2, 1),
+    r"No, (.+) made (.+)\.": ("director", 2, 1),
+}
+
+
 def test_corrections_are_true(corpus, fixed):
-    known, checked = set(fixed.facts), 0
+    known, checked = set(fixed.facts), Counter()
     for document in scene(corpus, "home"):
         for _, line in spoken(document):
-            if found := re.fullmatch(r"No, (.+) is the capital of (.+)\.", line):
-                assert (found[2], "capital", found[1]) in known
+            for pattern, (relation, subject, value) in CORRECTIONS.items():
+                if found := re.fullmatch(pattern, line):
+                    assert (found[subject], relation, found[value]) in known, line
+                    checked[relation] += 1
+    assert len(checked) >= 4 and checked.total() > 15, checked
+
+
+def test_the_sums_of_the_homework_are_right(corpus):
+    question = re.compile(r"How much is (\w+) (times|less) (\w+)\?")
+    number = re.compile(rf"(?:[Ii]s it |It is )?(\d+|{'|'.join(WORDS)})(?:, I think)?[.?]", re.I)
+    checked = 0
+    for document in scene(corpus, "home"):
+        lines = [line for _, line in spoken(document)]
+        for at, line in enumerate(lines):
+            if asked := question.fullmatch(line):
+                one, other = value(asked[1]), value(asked[3])
+                right = one * other if asked[2] == "times" else one - other
+                said = next(filter(None, map(number.fullmatch, lines[at + 1 : at + 3])))
+                assert value(said[1]) == right, document.text
                 checked += 1
-            if found := re.fullmatch(r"No, the (\w+) flows through (.+)\.", line):
-                assert (found[2], "river", found[1]) in known
-                checked += 1
-    assert checked > 10
+    assert checked > 20
 
 
 def test_what_was_agreed_comes_up_again(corpus):

@@ -2,9 +2,10 @@
 
 from minibert.world.kinds.dialogues.cast import ROAMERS
 from minibert.world.kinds.dialogues.talk import Talk, age, things
+from minibert.world.words import Choice
 
 # Planted strengths, in percent.
-WEATHER, MERCY, ASK_FOOD, BRING_SPOUSE = 50, 50, 70, 60
+WEATHER, MERCY, ASK_FOOD, BRING_SPOUSE, WHO, LOOK = 50, 50, 70, 60, 50, 60
 SEEN, KIND, STAR, BUSY, FOOD = 50, 60, 60, 55, 50
 LEAST, STOP = 1, 50  # matters between neighbours: at least; then the chance to part
 
@@ -22,7 +23,8 @@ def neighbours(w, cast):
     else:
         talk.say(b, "common.how")
         talk.say(a, "common.fine")
-    matters = ["supper", "borrow"]
+    matters = ["supper", "borrow", "lost"]
+    matters += ["news"] * any(p.last != b.last for p in cast.near[a])
     matters += ["trouble"] * (b.pet is not None and b.pet.animal.name in ROAMERS)
     matters += ["child"] * bool(b.children)
     done = []
@@ -85,7 +87,40 @@ def borrow(talk, cast, a, b):
     talk.say(b, ".borrow.take")
 
 
-MATTERS = {"trouble": trouble, "child": child, "supper": supper, "borrow": borrow}
+def news(talk, cast, a, b):
+    w = talk.w
+    p = w.pick(cast.near[a], cast.family[b.last])
+    talk.say(a, ".news.ask", p=p)
+    talk.say(b, ".news.what", p=p)
+    talk.say(a, ".news.tell", p=p)
+    if w.chance(WHO):
+        talk.say(b, ".news.who", p=p)
+        talk.say(a, ".news.gossip", p=p)
+    talk.say(b, ".news.back", p=p)
+
+
+def lost(talk, cast, a, b):
+    talk.say(a, ".lost.say")
+    talk.say(b, ".lost.when")
+    talk.say(a, ".lost.last")
+    if talk.w.chance(LOOK):
+        idea = talk.w.pick(IDEAS)
+        talk.say(b, f".lost.{idea}")
+        talk.say(a, f".lost.{idea}_back")
+    part = cast.worn.get(talk.slots["lost"].name)
+    talk.say(b, ".lost.inside" if part is None else ".lost.on", part=part)
+    talk.say(a, ".lost.found")
+
+
+IDEAS = Choice(["look", "ask", "thief"])  # where a lost thing may be
+MATTERS = {
+    "trouble": trouble,
+    "child": child,
+    "supper": supper,
+    "borrow": borrow,
+    "news": news,
+    "lost": lost,
+}
 
 
 def plans(w, cast):

@@ -8,7 +8,17 @@ SELLERS = ("baker", "butcher", "shopkeeper")
 ANIMALS = ("pet", "farm_animal", "wild_animal", "bird")
 ROAMERS = ("dog", "cat", "rabbit", "pony", "tortoise", "parrot")  # pets that visit gardens
 TOOLS = ("spade", "ladder", "hammer", "saw", "wheelbarrow", "rake")
+WORN = {"hat": "head", "scarf": "neck", "watch": "arm", "glove": "hand", "umbrella": "arm"}
 SNACKS = ("nut", "apple", "biscuit", "cherry")
+VERBS = (
+    "go eat see write sing fall drink break bring catch swim fly ride wear steal throw draw know "
+    "grow blow drive speak wake rise buy think feel keep sleep sell tell win find lose"
+)
+COMPARED = "big small tall long short high low deep thick thin old young good bad cold warm"
+OPPOSITES = (
+    "big-small long-short old-new wet-dry hot-cold clean-dirty full-empty rich-poor early-late "
+    "high-low strong-weak happy-sad soft-hard wide-narrow thick-thin quick-slow easy-difficult"
+)
 IRREGULAR = (
     "mouse",
     "goose",
@@ -46,6 +56,7 @@ class Cast:
         self.snacks = Choice([lexicon.find(name, form="plural") for name in SNACKS])
         self.irregular = Choice([lexicon.find(name, form="plural") for name in IRREGULAR])
         self.traits = {animal: lexicon.find(animal.trait, "ADJ") for animal in lexicon["pet"]}
+        self.worn = {thing: lexicon.find(part) for thing, part in WORN.items()}
         self.wares = {}
         for ware in lexicon["dialogue_ware"]:
             self.wares.setdefault(ware.of, []).append(ware)
@@ -57,6 +68,17 @@ class Cast:
             if names.count(form.text) == 1:
                 self.young[animal] = Filler(form.text, {"base": form})
         self.parents = Choice(self.young)
+        self.verbs = Choice([lexicon.find(name, "VERB", "past") for name in VERBS.split()])
+        self.compared = Choice(
+            [lexicon.find(name, "ADJ", "superlative") for name in COMPARED.split()]
+        )
+        self.opposite = {}
+        for pair in OPPOSITES.split():
+            one, other = (lexicon.find(name, "ADJ") for name in pair.split("-"))
+            self.opposite |= {one: other, other: one}
+        self.opposites = Choice(self.opposite)
+        self.eaten = {a: lexicon.noun(a.eats) for cls in ANIMALS for a in lexicon[cls]}
+        self.eaters = Choice(self.eaten)
 
     def adults(self, wanted):
         """The adults that are ``wanted``, with their weights, or None."""

@@ -5,11 +5,11 @@ from minibert.world.words import Choice
 from minibert.world.writer import number
 
 # Planted strengths, in percent.
-FRESH, GONE, SMALL_TALK = 35, 35, 55
-LONG, CHANGE, RETURN, WHY, RECAP = 55, 45, 60, 55, 65
-LOOK, BAN, FOOD, FORBIDDEN, GREET = 50, 60, 50, 40, 50
-WORRY, BARK = 60, 50
-AUTHOR, YEAR, LENT, RULE, ABOUT, KEEP = 60, 55, 45, 40, 60, 50
+FRESH, GONE, SMALL_TALK, PRICE, WISH = 35, 35, 55, 45, 35
+CHANGE, RETURN, WHY, RECAP, WARN = 45, 60, 55, 65, 40
+LOOK, TASTE, BAN, FOOD, FORBIDDEN, TIP, GREET = 50, 40, 60, 50, 40, 60, 40
+WORRY, SMALL, BARK = 60, 55, 50
+AUTHOR, YEAR, LENT, RULE, ABOUT, KEEP, WHOM = 60, 55, 45, 50, 60, 50, 45
 SHILLING = 12  # pence
 FARE = 2  # shillings for an hour; one less for a return than for two singles
 
@@ -24,6 +24,11 @@ def shop(w, cast):
     wares = cast.wares[b.trade.name]
     one = w.pick(wares)
     many = w.number(2, 6)
+    if w.chance(PRICE):
+        talk.say(a, ".price", item=one)
+        talk.say(
+            b, ".price_one" if one.price == "1" else ".price_back", price=spelled(int(one.price))
+        )
     talk.say(a, ".first", item1=one, n1=many)
     if w.chance(FRESH):
         talk.say(a, ".fresh", item1=one)
@@ -36,6 +41,9 @@ def shop(w, cast):
         three = w.pick(wares, [one, two])
         talk.say(a, ".gone", item3=three)
         talk.say(b, ".gone_back", item3=three)
+    if more.value >= 4 and w.chance(WISH):
+        talk.say(b, ".wish", item=two)
+        talk.say(a, ".wish_back")
     if (a.pet or a.spouse) and w.chance(SMALL_TALK):
         ask_after(talk, b, a)
     settle(talk, a, b, many.value * int(one.price) + more.value * int(two.price))
@@ -95,6 +103,8 @@ def station(w, cast):
     if w.chance(RECAP):
         talk.say(a, ".recap")
         talk.say(b, ".yes")
+        if w.chance(WARN):
+            talk.say(b, ".warn")
     else:
         talk.say(a, "common.thanks")
     talk.say(b, ".nice")
@@ -143,12 +153,17 @@ def doctor(w, cast):
     talk.say(b, ".firm")
     talk.slots |= {"spoons": w.number(2, 4), "times": w.number(2, 5)}
     talk.say(b, ".take")
+    if w.chance(TASTE):
+        talk.say(a, ".taste")
+        talk.say(b, ".taste_back")
     if w.chance(FOOD):
         talk.say(a, ".food")
         talk.say(b, ".food_no" if w.chance(FORBIDDEN) else ".food_yes")
         w.fact(a, "food", a.food)
     talk.say(a, ".recap")
     talk.say(b, ".recap_yes")
+    if w.chance(TIP):
+        talk.say(b, ".tip")
     if a.spouse is not None and w.chance(GREET):
         talk.say(b, ".greet")
         w.fact(a, "spouse", a.spouse)
@@ -176,6 +191,8 @@ def vet(w, cast):
     talk.say(a, ".recap")
     talk.say(b, ".recap_back")
     talk.say(b, ".no_more")
+    if w.chance(SMALL):
+        talk.say(b, ".small")
     talk.say(a, "common.thanks")
     if w.chance(BARK):
         talk.say(a, ".come")
@@ -204,6 +221,9 @@ def library(w, cast):
     talk.say(b, ".lent" if lent else ".have")
     if lent:
         offer_another(talk, a, b, book)
+    if w.chance(WHOM):
+        talk.say(b, ".for")
+        talk.say(a, ".for_back")
     keep = w.chance(KEEP)
     talk.say(a, ".keep" if keep else ".back")
     talk.say(b, ".keep_weeks" if keep else ".weeks", weeks=w.number(2, 6))

@@ -45,7 +45,7 @@ def ask(talk, topic, slots, answer, mistake):
         talk.say(a, ".try")
     else:
         talk.say(b, ".unknown")
-        if topic == "sum" or not w.chance(HINT):
+        if topic in SUMS or not w.chance(HINT):
             talk.say(a, reply.replace("answer", "tell"), ans=answer)
             return False
         talk.say(a, ".letter", first=letter(answer))
@@ -124,23 +124,89 @@ def young(w, cast):
     return {"q": q}, cast.young[q], mistake
 
 
+def form(lexeme, name):
+    """One form of a word as a Filler."""
+    return Filler(lexeme.forms[name].text, {"base": lexeme.forms[name]})
+
+
 def plural(w, cast):
     q = w.pick(cast.irregular)
-    return {"q": q}, Filler(q.forms["plural"].text, {"base": q.forms["plural"]}), None
+    return {"q": q}, form(q, "plural"), None
 
 
-def sum_(w, cast):
-    q, r = w.number(2, 9), w.number(2, 9)
+def past(w, cast):
+    q = w.pick(cast.verbs)
+    return {"q": q}, form(q, "past"), None
+
+
+def top(w, cast):
+    q = w.pick(cast.compared)
+    return {"q": q}, form(q, "superlative"), None
+
+
+def opposite(w, cast):
+    q = w.pick(cast.opposites)
+
+    def mistake():
+        other = w.pick(cast.opposites, [q])
+        return cast.opposite[other], other
+
+    return {"q": q}, cast.opposite[q], mistake
+
+
+def eats(w, cast):
+    q = w.pick(cast.eaters)
+
+    def mistake():
+        other = w.pick(cast.eaters, [x for x in cast.eaters if x.eats == q.eats])
+        return cast.eaten[other], other
+
+    return {"q": q}, cast.eaten[q], mistake
+
+
+def country(w, cast):
+    q = w.pick(w.world.towns)
+    w.fact(q, "country", q.country)
+
+    def mistake():
+        other = w.pick(w.world.countries, [q.country])
+        w.fact(other.capital, "country", other)
+        return other, other.capital
+
+    return {"q": q}, q.country, mistake
+
+
+def product(w, cast):
+    q = w.pick(w.world.towns)
+    w.fact(q, "product", q.product)
+    return {"q": q}, q.product, None
+
+
+def times(w, cast):
+    q, r = w.number(2, 12), w.number(2, 9)
     return {"q": q, "r": r}, spelled(q.value * r.value), None
+
+
+def minus(w, cast):
+    q, r = w.number(11, 20), w.number(2, 9)
+    return {"q": q, "r": r}, spelled(q.value - r.value), None
 
 
 QUESTIONS = {
     "capital": capital,
     "river": river,
+    "country": country,
+    "product": product,
     "author": author,
     "director": director,
     "young": young,
+    "eats": eats,
     "plural": plural,
-    "sum": sum_,
+    "past": past,
+    "top": top,
+    "opposite": opposite,
+    "sum": times,
+    "minus": minus,
 }
-REPLIES = {"river": ".answer.river", "young": ".answer.young", "plural": ".answer.plural"}
+SUMS = ("sum", "minus")
+REPLIES = {topic: f".answer.{topic}" for topic in ("river", "young", "plural", "past", "country")}

@@ -6,7 +6,7 @@ from minibert.world.words import Choice
 # Planted strengths, in percent.
 DAY = 35  # they speak of the weather first
 GUESS, PLACE, RIVER, BORN = 25, 50, 40, 30
-LINE, LIKE = 55, 35
+TRAVEL, LIKE, DID, DETAIL, TALE = 55, 35, 60, 40, 65
 MORE_FAMILY, TRAIT, NEVER, REACT = 45, 40, 40, 30
 LEAST, STOP = 2, 40  # topics at least; then the chance to part
 
@@ -15,14 +15,16 @@ def meeting(w, cast):
     """They sit in one train; who is asked first asks next."""
     a = w.pick(w.world.adults)
     b = w.pick(w.world.adults, cast.family[a.last])
-    talk = Talk(w, "meeting", a, b)
+    travel = w.chance(TRAVEL)
+    talk = Talk(w, "meeting", a, b, opening="scene_travel" if travel else "scene_place")
     greeting = ".day" if w.chance(DAY) else ".start"
     talk.say(a, greeting)
     talk.say(b, greeting + "_back")
     talk.say(a, ".name")
     talk.say(b, ".name_back")
     asks, known = b, []
-    for topic in w.each(TOPICS, LEAST, STOP):
+    topics = [topic for topic in TOPICS if travel or topic != "trip"]
+    for topic in w.each(topics, LEAST, STOP):
         if known and known[-1] in TALKABLE and w.chance(REACT):
             talk.say(asks, ".react")
         TOPICS[topic](talk, cast, asks)
@@ -55,25 +57,30 @@ def home(talk, cast, x):
 def tell_place(talk, y):
     if talk.w.chance(PLACE):
         river = y.town.river is not None and talk.w.chance(RIVER)
-        talk.say(y, ".home.river" if river else ".home.place")
+        talk.say(y, ".home.river" if river else ".home.land")
 
 
 def trade(talk, cast, x):
     w, y = talk.w, talk.other(x)
     talk.say(x, ".trade.ask")
     talk.say(y, ".trade.tell")
-    if w.chance(LINE):
-        talk.say(y, f"trades.{y.trade}")
+    tell_work(talk, y)
     if w.chance(LIKE):
         manner = w.pick(MANNERS)
         talk.say(x, f".trade.{manner}_ask")
         talk.say(y, f".trade.{manner}")
     talk.say(y, ".and_you")
     talk.say(x, ".trade.same" if x.trade is y.trade else ".trade.tell")
-    if x.trade is not y.trade and w.chance(LINE):
-        talk.say(x, f"trades.{x.trade}")
+    if x.trade is not y.trade:
+        tell_work(talk, x)
     for person in (y, x):
         w.fact(person, "trade", person.trade)
+
+
+def tell_work(talk, y):
+    line = talk.w.pick(LINES)
+    if line:
+        talk.say(y, f"trades.{y.trade if line == 'own' else 'any'}")
 
 
 def family(talk, cast, x):
@@ -109,9 +116,12 @@ def pet(talk, cast, x):
     w, y = talk.w, talk.other(x)
     talk.say(x, ".pet.ask")
     tell_pet(talk, y)
-    if y.pet is not None and w.chance(TRAIT):
-        talk.say(x, ".pet.trait", trait=cast.traits[y.pet.animal])
-        talk.say(y, ".pet.trait_back")
+    if y.pet is not None:
+        if w.chance(TALE):
+            talk.say(y, f".tale.{y.pet.animal}")
+        if w.chance(TRAIT):
+            talk.say(x, ".pet.trait", trait=cast.traits[y.pet.animal])
+            talk.say(y, ".pet.trait_back")
     talk.say(y, ".and_you")
     tell_pet(talk, x)
 
@@ -123,10 +133,24 @@ def tell_pet(talk, y):
         talk.w.fact(y, "pet", y.pet)
 
 
+def trip(talk, cast, x):
+    """Where the other is going, and why; the reason comes up again when they part."""
+    y = talk.other(x)
+    talk.say(x, ".trip.ask")
+    talk.say(y, ".trip.tell")
+    why = talk.w.pick(REASONS)
+    talk.say(y, f".trip.{why}")
+    talk.reason = why, y
+    talk.say(y, ".and_you")
+    talk.say(x, ".trip.home_bound")
+
+
 def hobby(talk, cast, x):
     w, y = talk.w, talk.other(x)
     talk.say(x, ".hobby.ask")
     talk.say(y, ".hobby.tell")
+    if w.chance(DID):
+        talk.say(y, f".did.{y.hobby}")
     talk.say(y, ".and_you")
     if x.hobby is y.hobby:
         talk.say(x, ".hobby.same")
@@ -134,6 +158,8 @@ def hobby(talk, cast, x):
         if w.chance(NEVER):
             talk.say(x, ".hobby.never")
         talk.say(x, ".hobby.tell")
+        if w.chance(DID):
+            talk.say(x, f".did.{x.hobby}")
     for person in (y, x):
         w.fact(person, "hobby", person.hobby)
 
@@ -145,15 +171,29 @@ def food(talk, cast, x):
     if w.chance(REACT):
         cooked = y.food.lexeme.cls in ("dish", "sweet") and w.chance(40)
         talk.say(x, ".food.made" if cooked else ".food.react")
+    elif w.chance(DETAIL):
+        talk.say(y, ".food.detail")
     talk.say(y, ".and_you")
     talk.say(x, ".food.same" if str(x.food) == str(y.food) else ".food.tell")
+    if w.chance(DETAIL):
+        talk.say(x, ".food.detail")
     for person in (y, x):
         w.fact(person, "food", person.food)
 
 
 MANNERS = Choice(["like", "hard"])
 TALKABLE = ("home", "trade", "hobby")  # what one may find nice
-TOPICS = {"home": home, "trade": trade, "family": family, "pet": pet, "hobby": hobby, "food": food}
+LINES = Choice(["own", "any", ""], [40, 30, 30])  # about one's work
+REASONS = Choice(["kin", "thing", "event"])  # for a journey
+TOPICS = {
+    "trip": trip,
+    "home": home,
+    "trade": trade,
+    "family": family,
+    "pet": pet,
+    "hobby": hobby,
+    "food": food,
+}
 
 
 def part(talk, x, known):
@@ -165,6 +205,8 @@ def part(talk, x, known):
     wishes += ["town"] * ("home" in known and x.town is not y.town)
     wishes += ["pet"] * ("pet" in known and x.pet is not None)
     wishes += ["spouse"] * ("family" in known and x.spouse is not None)
+    if talk.reason and talk.reason[1] is x:
+        wishes.append(f"trip_{talk.reason[0]}")
     if wishes:
         talk.say(y, f".end.{w.pick(wishes)}")
     talk.say(x, "common.bye")

@@ -1,8 +1,9 @@
 """Turns: sentences with their speaker's name in front, and what a conversation remembers.
 
 Templates stand in the TOML files beside this module, one file a scene, as they are said: with a
-capital and a full stop. In them ``{me}`` speaks and ``{you}`` listens; a slot that has been drawn
-keeps its filler, so that ``{day:weekday}`` is drawn once and taken up by every later ``{day}``.
+capital and a full stop. In them ``{me}`` speaks and ``{you}`` listens. A slot that has been drawn
+keeps its filler, so that ``{day:weekday}`` is drawn once and taken up by every later ``{day}``;
+only slots whose names begin with x are drawn anew each time.
 """
 
 import tomllib
@@ -24,7 +25,7 @@ def load():
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         for name, text in _flat(path.stem, data):
             templates[name] = text
-            if not name.endswith(".scene"):
+            if ".scene" not in name:
                 templates[name + ":"] = "\n".join(_labelled(line) for line in text.splitlines())
     return templates
 
@@ -53,10 +54,11 @@ def unnamed(name):
 class Talk:
     """A conversation of ``a`` and ``b`` while it is written."""
 
-    def __init__(self, w, scene, a, b, **slots):
+    def __init__(self, w, scene, a, b, opening="scene", **slots):
         self.w, self.scene, self.a, self.b = w, scene, a, b
         self.turns = []  # (speaker, first sentence, one after the last)
-        self.slots = w.say(f"{scene}.scene", a=a, b=b, **slots)
+        self.slots, self.reason = {}, None  # reason: (why, who) of a journey
+        self.remember(w.say(f"{scene}.{opening}", a=a, b=b, **slots))
 
     def say(self, me, group, **slots):
         """A sentence of one speaker; ``group`` is one of the scene, or has its scene's name."""
@@ -67,9 +69,12 @@ class Talk:
         said = self.w.say(
             group if goes_on else group + ":", **(self.slots | slots | {"me": me, "you": you})
         )
-        self.slots |= {name: filler for name, filler in said.items() if name not in slots}
+        self.remember({name: filler for name, filler in said.items() if name not in slots})
         start = self.turns.pop()[1] if goes_on else at
         self.turns.append((me, start, at + 1))
+
+    def remember(self, slots):
+        self.slots |= {name: filler for name, filler in slots.items() if name[0] != "x"}
 
     def other(self, me):
         return self.b if me is self.a else self.a
