@@ -7,13 +7,15 @@ A plot is a TOML file. ``flow`` lists its steps, one a line:
     cause = gate 3, storm 1    a branch: one value is drawn, with these weights; {cause} is its name
     run.{cause}                the group of that branch
     joy.{cause}?               the same, where the plot has such a group
+    agree key 30%              a sentence of agreement over attractors (``phrases``), of this family
 
 and ``[text]`` holds the groups: templates, one a line (see ``minibert.world.template``). What a
 template draws into a slot stays there for the rest of the text: ``a {d:dog_look} *dog`` draws once
 and ``the {d} *dog`` takes it up. Each value of a branch must show in the text. ``given`` names
 branches whose value the cast decides, with all values it may take; ``needs`` says what the cast
 must have, ``weight`` how often the plot is told. A file ``shared.toml`` with ``[text]`` alone holds
-groups for all the plots of its folder; what these draw is forgotten again.
+groups for all the plots of its folder; they know the cast alone, and
+what they draw is forgotten again.
 """
 
 import itertools
@@ -21,12 +23,14 @@ import re
 import tomllib
 from pathlib import Path
 
+from minibert.world import phrases
 from minibert.world.lexicon import LexiconError
 from minibert.world.words import Choice
 from minibert.world.writer import Group
 
 SHARED = "shared.toml"
 KEYS = ("flow", "text", "weight", "needs", "given")
+AGREE = re.compile(r"agree (\w+)\s+(\d+)%$")
 SAY = re.compile(r"([\w.{}]+)(\?)?(?:\s+(\d+)%)?$")
 BRANCH = re.compile(r"(\w+)\s*=\s*(.+)$")
 VALUE = re.compile(r"(\w+)(?:\s+(\d+))?$")
@@ -41,6 +45,13 @@ class Say:
     def group(self, branch):
         """The name of the group, given the values of the branches."""
         return self.name.format_map(branch) if "{" in self.name else self.name
+
+
+class Agree:
+    """A step that says a sentence whose verb agrees with its subject over some attractors."""
+
+    def __init__(self, family, percent):
+        self.family, self.percent = family, percent
 
 
 class Branch:
@@ -87,11 +98,16 @@ class Plot:
             if isinstance(step, Branch):
                 branch[step.key] = w.pick(step.values)
                 continue
+            if isinstance(step, Agree):
+                if w.chance(step.percent):
+                    phrases.say_agreeing(w, step.family)
+                continue
             name = step.group(branch)
             if name in self.groups and (step.percent is None or w.chance(step.percent)):
-                filled = w.say(self.groups[name], **slots)
                 if name in self.own:
-                    slots = filled
+                    slots = w.say(self.groups[name], **slots)
+                else:
+                    w.say(self.groups[name], **cast)
         return branch
 
     def _check(self, path):
@@ -138,6 +154,8 @@ def _step(line, path):
         if all(values):
             weights = [int(value[2] or 1) for value in values]
             return Branch(found[1], Choice([value[1] for value in values], weights))
+    elif found := AGREE.match(line):
+        return Agree(found[1], int(found[2]))
     elif found := SAY.match(line):
         return Say(found[1], bool(found[2]), int(found[3]) if found[3] else None)
     raise LexiconError(f"{path.name}: cannot read the step {line!r} of the flow")
