@@ -46,9 +46,9 @@ class World:
     law, so that facts are mentioned between once and a thousand times in a million tokens);
     ``adults children couples owners players`` are parts of ``people`` with the same weights;
     ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
-    planted share of women in the trade; ``numbers`` are two to twenty. ``owners_of`` gives the
-    owners of each pet animal, ``by_trade`` those in a trade, ``fans`` the adults who like a food
-    best (by its name). ``facts`` lists (subject, relation, object) as strings.
+    planted share of women in the trade; ``strangers_of`` has those of one trade.
+    ``numbers`` are two to twenty. ``owners_of`` gives the owners of each pet animal, ``by_trade``
+    those in a trade, ``fans`` the adults who like a food best (by its name). ``facts`` lists (subject, relation, object) as strings.
     """
 
     def __init__(self, world_seed=0, lexicon=None):
@@ -86,6 +86,11 @@ class World:
             [Stranger(self.lexicon, trade, gender) for trade, gender, _ in pairs],
             [share for *_, share in pairs],
         )
+        self.strangers_of = {
+            trade: Choice([s for s in self.strangers if s.trade is trade], weights)
+            for trade in self.lexicon["trade"]
+            for weights in [(int(trade.woman), 100 - int(trade.woman))]
+        }
         self.numbers = Choice([number(n) for n in range(2, 21)], zipf(19, 0.5, 100))
         self.drawn = self.lexicon.classes | {name: getattr(self, name) for name in OF_WORLD}
         self.facts = tuple(facts(self))

@@ -19,7 +19,6 @@ from minibert.world.document import Document
 from minibert.world.words import Filler
 from minibert.world.writer import Writer
 
-
 WORD = re.compile(r"[\w-]+")
 
 

@@ -19,11 +19,13 @@ def trade(w):
     w.say("trade", x=x, does=does)
     place = "trade place on" if x.works in ("farm", "hill") else "trade place"
     facts = {"place": w.lexicon.find(x.works, form="plural")}
-    names = ["trade more", place, "trade virtue", "trade pay"]
+    names = ["trade more", place, "trade virtue", "trade pay", "trade tale"]
     names += ["trade person"] if x in w.world.by_trade else []
     for name in w.each(names, least=3):
         if name == "trade more":
             w.say(name, x=x, does=w.phrase(f"does {x.name}", but=does))
+        elif name == "trade tale":  # a woman as often as the lexicon plants it
+            w.say(name, s=w.pick(w.world.strangers_of[x]))
         elif name == "trade person":
             p = w.pick(w.world.by_trade[x])
             w.say(name, x=x, p=p)
