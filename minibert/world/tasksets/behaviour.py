@@ -115,7 +115,7 @@ OF_TRADES = (
     "which line does this speaker say next? One that fits who they are; the others fit others",
     "accuracy",
     (0, 1, 2, 3),
-    sizes=(1500, 300, 700),
+    sizes=(1000, 200, 500),
 )
 def persona(source, split, size):
     """``text`` the talk so far, ``text_b`` what the speaker would say of themselves.
@@ -150,12 +150,15 @@ def persona(source, split, size):
                 )
             if own:
                 others[line] = True
+                if len(others) > RECENT:
+                    del others[next(iter(others))]
             said.append(f"{speaker}: {line}")
         if len(examples) >= size:
             return examples[:size]
 
 
-WRONG, POOL = 3, 12  # wrong lines in an example; lines that there must be to take them from
+WRONG, POOL = 3, 8  # wrong lines in an example; lines that there must be to take them from
+RECENT = 30  # lines of a sort of talk that are kept for that
 
 
 def touched(line, about):

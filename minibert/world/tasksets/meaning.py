@@ -10,9 +10,9 @@ from minibert.world.tasksets.entailment import sentence, somebody
 
 SCHEMAS = Path(__file__).with_name("schemas.toml")
 KINDS = ("encyclopedia", "review", "story")
-PRONOUN = re.compile(r"\{([hf])\.(?:he|him|his|hers|himself)\}")
-NAMED = re.compile(r"\{(?:[hf]\.(?:full|first|last)|intro)\}")
-ENOUGH = 3  # sentences that a sense must have to be asked for
+DOCUMENTS = 800  # that a split takes its sentences from
+SHORTEST = 5  # tokens of a sentence
+ENOUGH = 2  # sentences that a sense must have to be asked for
 
 
 @maker(
@@ -20,21 +20,22 @@ ENOUGH = 3  # sentences that a sense must have to be asked for
     "does the word mean the same in both sentences? No two splits share a sentence",
     "accuracy",
     ("different", "same"),
-    sizes=(1500, 300, 600),
+    sizes=(1500, 150, 400),
 )
 def word_in_context(source, split, size):
     """``info``: ``word``, ``senses``, and ``places``, the word's place among the tokens of both.
 
     In both labels the word and the sense of the first sentence are drawn alike.
     """
-    pool, examples, tries = by_sense(source, 2 * size), [], 0
+    pool, examples, taken, tries = by_sense(source), [], {}, 0
     words = list(pool)
     while len(examples) < size and tries < 50 * size:
         tries, same = tries + 1, len(examples) % 2
         senses = source.shuffled(pool[source.one(words)].items())[: 1 if same else 2]
         (sense, one), (sense_b, other) = senses[0], senses[-1]
         first, second = source.one(one), source.one(other)
-        if first[0] != second[0] and source.new(first[0], second[0]):
+        if first[0] != second[0] and (first, second) not in taken:
+            taken[first, second] = True
             info = {"word": sense.split(".")[0], "senses": (sense, sense_b)}
             info |= {"places": (first[1], second[1])}
             label = ("different", "same")[same]
@@ -42,17 +43,19 @@ def word_in_context(source, split, size):
     return source.shuffled(examples)
 
 
-def by_sense(source, documents):
+def by_sense(source):
     """word -> sense -> [(sentence, place of the word)], for words with two senses or more."""
     pool, taken = {}, {}
-    for document, _ in zip(source.documents(KINDS), range(documents), strict=False):
-        for each in document.sentences:
+    for document, _ in zip(source.documents(KINDS), range(DOCUMENTS), strict=False):
+        for line, each in zip(document.lines(), document.sentences, strict=True):
+            if line in taken or not source.owns(line):
+                continue
+            taken[line] = True
             places = [i for i, sense in enumerate(each.sense) if sense]
-            if len(places) == 1 and each.text not in taken and source.owns(each.text):
-                taken[each.text] = True
+            if len(places) == 1 and len(each.tokens) >= SHORTEST:
                 sense = each.sense[places[0]]
                 senses = pool.setdefault(sense.split(".")[0], {})
-                senses.setdefault(sense, []).append((each.text, places[0]))
+                senses.setdefault(sense, []).append((line, places[0]))
     enough = {
         word: {sense: found for sense, found in senses.items() if len(found) >= ENOUGH}
         for word, senses in pool.items()
@@ -62,7 +65,7 @@ def by_sense(source, documents):
 
 @maker(
     "coreference",
-    "whom does the pronoun mean? Half by gender, in stories; half by sense, in single sentences",
+    "whom does the pronoun mean? Half by gender, half by the sense of the sentence",
     "accuracy by kind",
     (0, 1),
     sizes=(2000, 400, 800),
@@ -70,7 +73,7 @@ def by_sense(source, documents):
 def coreference(source, split, size):
     """``text``, ``span`` the pronoun, ``choices`` two names, ``label`` the place of the right one.
 
-    ``info["kind"]``: "gender" (a man and a woman of a story) or "sense" (two people of one gender;
+    ``info["kind"]``: "gender" (a man and a woman) or "sense" (two people of one gender;
     what is known about each tells who is meant: the schemas are the same in every split, the names
     are not). In either kind the one named first is meant as often as the other.
     """
@@ -92,27 +95,26 @@ def coreference(source, split, size):
 
 
 def by_gender(source):
-    """Stories up to a sentence with one *he* or *she*: (text, place, pronoun, who, who not)."""
-    for story in source.documents("story"):
-        before = ""
-        for line, each in zip(story.lines(), story.sentences, strict=True):
-            meant = PRONOUN.findall(each.template)
-            if len(meant) == 1 and not NAMED.search(each.template):
-                who, other = (each.slots[key] for key in (meant[0], "hf".replace(meant[0], "")))
-                pronoun = who.forms["he"].text
-                at = re.search(rf"\b{pronoun}\b", line, re.IGNORECASE)
-                names = [person.forms["first"].text for person in (who, other)]
-                if at and all(re.search(rf"\b{name}\b", before) for name in names):
-                    place = len(before) + at.start()
-                    yield before + line, place, line[slice(*at.span())], *names
-                    break
-            before += line + " "
+    """Two sentences about a man and a woman: (text, place, pronoun, who, who not)."""
+    forms = schemas()["gender"]
+    while True:
+        one = somebody(source)
+        other = somebody(source, one)
+        if one.gender == other.gender:
+            continue
+        act, then = source.one(forms["acts"]), source.one(forms["then"])
+        right, wrong = (one, other) if source.chance(50) else (other, one)
+        act = sentence(act.format(A=one.first, B=other.first))
+        at = len(act) + 1 + re.search(r"\{he\}", then, re.IGNORECASE).start()
+        text = f"{act} {sentence(then.format(he=right.he, He=right.he.capitalize()))}"
+        yield text, at, text[at : at + len(right.he)], right.first, wrong.first
 
 
 def by_schema(source):
     """Sentences from schemas.toml: (text, place, pronoun, who, who not)."""
+    senses = [schema for schema in schemas().values() if "first" in schema]
     while True:
-        schema = source.one(schemas())
+        schema = source.one(senses)
         one = somebody(source)
         other = somebody(source, one)
         if one.gender != other.gender:
@@ -128,4 +130,4 @@ def by_schema(source):
 
 @cache
 def schemas():
-    return list(tomllib.loads(SCHEMAS.read_text(encoding="utf-8")).values())
+    return tomllib.loads(SCHEMAS.read_text(encoding="utf-8"))
