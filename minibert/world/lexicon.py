@@ -27,7 +27,7 @@ from minibert.world.template import Template
 from minibert.world.words import Choice, Filler, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
-CLASS_KEYS = ("pos entity forms tags regular without synonyms zipf hypernym words").split()
+CLASS_KEYS = ("pos entity forms tags required regular without synonyms zipf hypernym words").split()
 OF_WORLD = (  # what a template may draw from besides classes: the Choices of a World
     "people adults children couples parents owners players strangers "
     "towns countries rivers teams films books numbers"
@@ -205,6 +205,9 @@ def _entry(line, cls, entry, where):
     pos, extra = entry["pos"], tuple(entry.get("forms", ()))
     rules = [form for form in morphology.FORMS.get(pos, {}) if form not in entry.get("without", ())]
     known = ("sense", "weight", "lemma", *rules, *extra, *entry.get("tags", ()))
+    for key in entry.get("required", ()):
+        if key not in pairs:
+            raise LexiconError(f"{where}: {word!r} needs {key}=..., as every word of this class")
     irregular = dict.fromkeys(entry.get("regular", ()), "+")
     tags = {}
     for key, value in pairs.items():

@@ -80,8 +80,9 @@ COUNTRY_SIZE, TOWN_ZIPF = 3, 0.9
 
 def draw_places(lexicon, draw):
     """Countries, rivers, towns and teams, each drawn once; ``draw`` is a Draw of the world."""
-    countries = [Country(name.name) for name in lexicon["country_name"]]
-    rivers = [River(name.name) for name in lexicon["river_name"]]
+    count = len(lexicon["town_name"]) // COUNTRY_SIZE
+    countries = [Country(name.name) for name in lexicon["country_name"].items[:count]]
+    rivers = [River(name.name) for name in lexicon["river_name"].items[: len(countries)]]
     towns = [Town(name.name) for name in draw.shuffled(lexicon["town_name"].items)]
     products = []
     for cls in PRODUCTS:

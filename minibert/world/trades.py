@@ -234,4 +234,15 @@ _DOES = {
     """,
 }
 
-TEMPLATES = {f"does {trade}": lines for trade, lines in _DOES.items()}
+_OTHER = """
+    2| works/VERB [obl from morning [nmod to/ADP night]]
+    1| knows [obj the work/NOUN] [advmod well]
+    1| learns [obj something] [obl:tmod every day]
+"""
+TEMPLATES = {f"does {trade}": lines for trade, lines in _DOES.items()} | {"does other": _OTHER}
+
+
+def does(w, trade, but=None):
+    """The phrase for what people of a trade do; a trade of somebody's own has a few general ones."""
+    name = f"does {trade.name}"
+    return w.phrase(name if name in TEMPLATES else "does other", but=but)

@@ -1,6 +1,7 @@
 """Entries on people: who they are, what they do, whom and what they love."""
 
 from minibert.world.kinds import read_templates
+from minibert.world.trades import does
 from minibert.world.writer import number
 
 TEMPLATES = read_templates(__file__)
@@ -67,7 +68,7 @@ def _birth(w, p):
 
 
 def _work(w, p):
-    w.say("work", p=p, trade=p.trade, does=w.phrase(f"does {p.trade.name}"))
+    w.say("work", p=p, trade=p.trade, does=does(w, p.trade))
     w.fact(p, "trade", p.trade)
 
 

@@ -3,6 +3,7 @@
 from minibert.world.kinds import read_templates
 from minibert.world.kinds.encyclopedia.tags import openings, without_told
 from minibert.world.places import things
+from minibert.world.trades import does
 from minibert.world.words import Choice
 
 TEMPLATES = read_templates(__file__)
@@ -15,15 +16,15 @@ def trade(w):
     """An entry on a trade."""
     x = w.word("trade")
     w.topic = "trades"
-    does = w.phrase(f"does {x.name}")
-    w.say("trade", x=x, does=does)
+    first = does(w, x)
+    w.say("trade", x=x, does=first)
     place = "trade place on" if x.works in ("farm", "hill") else "trade place"
     facts = {"place": w.lexicon.find(x.works, form="plural")}
     names = ["trade more", place, "trade virtue", "trade pay", "trade tale"]
     names += ["trade person"] if x in w.world.by_trade else []
     for name in w.each(names, least=3):
         if name == "trade more":
-            w.say(name, x=x, does=w.phrase(f"does {x.name}", but=does))
+            w.say(name, x=x, does=does(w, x, but=first))
         elif name == "trade tale":  # a woman as often as the lexicon plants it
             w.say(name, s=w.pick(w.world.strangers_of[x]))
         elif name == "trade person":
