@@ -117,6 +117,10 @@ def test_chapters_are_listed_with_their_minutes():
 
 
 def test_python_examples_run():
-    for block in python_blocks(read("README.md")):
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    blocks = python_blocks(read("README.md"))
+    assert blocks
+    for block in blocks:
+        command = [sys.executable, "-W", "error", "-c", block]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr
+        assert done.stdout
