@@ -14,17 +14,17 @@ from minibert.fasttext import Pieces
 from minibert.glove import GloVe, cells, cooccurrences
 
 CONFIG = {
-    "methods": {"tokens": 400_000, "dim": 64, "epochs": 5},
-    "negatives": {"tokens": 300_000, "dim": 64, "epochs": 5, "k": [1, 2, 5, 10, 20]},
-    "frequencies": {"tokens": 300_000, "dim": 64, "epochs": 5},
-    "homographs": {"tokens": 600_000, "dim": 64, "epochs": 5},
-    "subwords": {"tokens": 300_000, "dim": 64, "epochs": 3, "hidden": 150},
+    "methods": {"tokens": 300_000, "dim": 64, "epochs": 3},
+    "negatives": {"tokens": 300_000, "dim": 64, "epochs": 3, "k": [1, 2, 5, 10, 20]},
+    "frequencies": {"tokens": 300_000, "dim": 64, "epochs": 3},
+    "homographs": {"tokens": 400_000, "dim": 64, "epochs": 5},
+    "subwords": {"tokens": 200_000, "dim": 64, "epochs": 2, "hidden": 100},
     "first_layer": {
-        "tokens": 600_000,
+        "tokens": 400_000,
         "dim": 64,
         "epochs": 5,
         "labels": [20, 100, 500],
-        "steps": 200,
+        "steps": 100,
     },
 }
 SMOKE = {
@@ -138,7 +138,7 @@ def homographs(seed, config):
     model = trained(vocab, sentences, config, seed)
     unit = F.normalize(model.vectors, dim=1)
     to_senses, between, places, shares = [], [], [], []
-    for word, (n1, first), (n2, second) in marked(vocab, least=5 if config["epochs"] == 1 else 20):
+    for word, (n1, first), (n2, second) in marked(vocab, least=10 if config["epochs"] > 1 else 1):
         v, one, two = unit[[vocab[word], vocab[first], vocab[second]]]
         to_senses.append(min(float(v @ one), float(v @ two)))
         between.append(float(one @ two))

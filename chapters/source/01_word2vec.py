@@ -493,7 +493,7 @@ for path, bits in zip(nodes, turns, strict=True):
 print(f"{total:.4f}")
 
 # %%
-some = sentences[: 300 if SMOKE else 4000]
+some = sentences[: 200 if SMOKE else 1000]
 for mode in ("skipgram", "cbow"):
     for loss in ("negative", "hierarchical", "full"):
         other = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=32, mode=mode, loss=loss), vocab)
@@ -620,12 +620,13 @@ the loop stay as they were. To have something unseen, we hide a few words from i
 # %%
 hidden = {"mornings", "kindness", "unkind", "bakery", "slowly", "walked", "colder", "horses"}
 seen = [[token for token in sentence if token not in hidden] for sentence in sentences]
-seen = seen[: 300 if SMOKE else 15_000]
+seen = seen[: 300 if SMOKE else 5000]
 small_vocab = mb.text.Vocab.train(seen, min_count=2)
 fasttext = mb.Word2Vec(mb.Word2VecConfig(len(small_vocab), dim=48), small_vocab)
 fasttext.input = Pieces(small_vocab.tokens, dim=48)
 batches = mb.text.WindowBatches.of(fasttext, seen, batch_size=4096)
-mb.fit(fasttext, batches, epochs=2, optimizer=torch.optim.Adam(fasttext.parameters(), lr=0.01))
+optimizer = torch.optim.Adam(fasttext.parameters(), lr=0.01)
+mb.fit(fasttext, batches, epochs=2, optimizer=optimizer, progress=False)
 
 # %%
 for word in sorted(hidden):
@@ -659,7 +660,7 @@ mb.course.source(GloVe.loss)
 # %%
 glove = GloVe(len(vocab), 64)
 optimizer = torch.optim.Adam(glove.parameters(), lr=0.02)
-mb.fit(glove, cells(X), epochs=1 if SMOKE else 15, optimizer=optimizer, progress=False)
+mb.fit(glove, cells(X), epochs=1 if SMOKE else 10, optimizer=optimizer, progress=False)
 
 counted = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=64), vocab)
 counted.input.weight.data = glove.vectors.cpu()
@@ -706,7 +707,7 @@ def accuracy(vectors, freeze, labelled, seed=0):
     mb.seed_everything(seed)
     classifier = mb.heads.CNNClassifier(vectors, labels=2, freeze=freeze)
     batches = mb.text.PaddedBatches(train[:labelled], batch_size=20, seed=seed)
-    mb.fit(classifier, batches, steps=5 if SMOKE else 150, progress=False)
+    mb.fit(classifier, batches, steps=5 if SMOKE else 100, progress=False)
     return (mb.heads.predict(classifier, test_batches) == truth).float().mean().item()
 
 
@@ -858,7 +859,7 @@ except FileNotFoundError as missing:
     books = None
     print(missing)
 else:
-    novels = [line.lower() for line, _ in zip(books.paragraphs(), range(500 if SMOKE else 8000), strict=False)]
+    novels = [line.lower() for line, _ in zip(books.paragraphs(), range(300 if SMOKE else 3000), strict=False)]
     book_vocab = mb.text.Vocab.train(novels, min_count=5)
     real = mb.Word2Vec(mb.Word2VecConfig(len(book_vocab), dim=64), book_vocab)
     mb.word2vec.learn(real, novels, epochs=EPOCHS, seed=0, progress=False)
