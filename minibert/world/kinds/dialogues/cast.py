@@ -80,6 +80,10 @@ class Cast:
         self.eaten = {a: lexicon.noun(a.eats) for cls in ANIMALS for a in lexicon[cls]}
         self.eaters = Choice(self.eaten)
 
+    def genre(self, work):
+        """What a work is called: its kind, but a book for a book of poems."""
+        return self.world.lexicon.find("book") if work.kind.name == "poem" else work.kind
+
     def adults(self, wanted):
         """The adults that are ``wanted``, with their weights, or None."""
         people = self.world.adults

@@ -211,7 +211,7 @@ def library(w, cast):
     talk.say(a, "common.hello")
     talk.say(a, ".ask")
     if w.chance(AUTHOR):
-        talk.say(b, ".author")
+        talk.say(b, ".author", genre=cast.genre(book))
         talk.say(a, ".author_yes")
         w.fact(book, "author", book.maker)
         if w.chance(YEAR):
@@ -220,7 +220,7 @@ def library(w, cast):
     lent = w.chance(LENT)
     talk.say(b, ".lent" if lent else ".have")
     if lent:
-        offer_another(talk, a, b, book)
+        offer_another(talk, cast, a, b, book)
     if w.chance(WHOM):
         talk.say(b, ".for")
         talk.say(a, ".for_back")
@@ -238,7 +238,7 @@ def library(w, cast):
     talk.finish()
 
 
-def offer_another(talk, a, b, book):
+def offer_another(talk, cast, a, b, book):
     w = talk.w
     other = w.pick(w.world.books, [book])
     talk.say(a, ".pity")
@@ -246,7 +246,6 @@ def offer_another(talk, a, b, book):
     w.fact(other, "author", other.maker)
     if w.chance(ABOUT):
         talk.say(a, ".what")
-        talk.say(b, ".kind", other=other, year2=number(other.year))
-        w.fact(other, "kind", other.kind)
+        talk.say(b, ".kind", genre2=cast.genre(other), year2=number(other.year))
         w.fact(other, "year", other.year)
     talk.say(a, ".take")

@@ -60,13 +60,19 @@ class Cast:
         """(flavour, slots) of one review; every draw must show in the item's openings."""
         return self.draws[item.name](w)
 
+    def genre(self, work):
+        """What a work is called: its kind, but a book for a book of poems."""
+        return self.world.lexicon.find("book") if work.kind.name == "poem" else work.kind
+
     def facts(self, item, slots):
         """The facts that a review states if it uses a slot: slot -> (subject, relation, object)."""
         if "maker" in slots:
             work, relation = slots["name"], "director" if item.name == "film" else "author"
             made = work, relation, slots["maker"]
             known = {"maker": made, "by": made, "star": (work, "star", slots["star"])}
-            return known | {"year": (work, "year", work.year), "genre": (work, "kind", work.kind)}
+            if slots["genre"] is work.kind:
+                known["genre"] = work, "kind", work.kind
+            return known | {"year": (work, "year", work.year)}
         if "owner" in slots:
             owner = slots["owner"]
             return {
@@ -94,7 +100,12 @@ class Cast:
 
     def _work(self, w, works):
         work = w.pick(works)
-        slots = {"name": work, "maker": work.maker, "genre": work.kind, "year": number(work.year)}
+        slots = {
+            "name": work,
+            "maker": work.maker,
+            "genre": self.genre(work),
+            "year": number(work.year),
+        }
         return work.kind.name, slots | {"star": work.star}
 
     def _house(self, w, cls):
