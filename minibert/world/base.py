@@ -48,7 +48,8 @@ class World:
     ``countries rivers teams`` are even. ``strangers`` are (trade, gender) pairs weighted by the
     planted share of women in the trade; ``strangers_of`` has those of one trade.
     ``numbers`` are two to twenty. ``owners_of`` gives the owners of each pet animal, ``by_trade``
-    those in a trade, ``fans`` the adults who like a food best (by its name). ``facts`` lists (subject, relation, object) as strings.
+    those in a trade, ``fans`` the adults who like a food best (by its name). ``facts`` lists
+    (subject, relation, object) as strings.
     """
 
     def __init__(self, world_seed=0, lexicon=None):

@@ -4,7 +4,7 @@ from minibert.world.places import Place, things
 from minibert.world.words import Choice, Filler, Form, zipf
 
 NOW = 1962  # the year in which the world's documents are written
-PEOPLE_ZIPF = 1.15
+PEOPLE_ZIPF = 1.35
 YOUNGEST = 6  # the age of the youngest children
 ARTISTS = {"director": 5, "actor": 8, "writer": 6}
 HE = {

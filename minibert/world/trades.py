@@ -243,6 +243,6 @@ TEMPLATES = {f"does {trade}": lines for trade, lines in _DOES.items()} | {"does 
 
 
 def does(w, trade, but=None):
-    """The phrase for what people of a trade do; a trade of somebody's own has a few general ones."""
+    """A phrase for what people of a trade do; general where the trade has none of its own."""
     name = f"does {trade.name}"
     return w.phrase(name if name in TEMPLATES else "does other", but=but)
