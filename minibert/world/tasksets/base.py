@@ -150,7 +150,11 @@ def _register():
 def tasks():
     """The names of all tasks, in a fixed order."""
     _register()
-    return list(TASKS)
+
+    def module(name):
+        return MODULES.index(TASKS[name].make.__module__.rpartition(".")[2])
+
+    return sorted(TASKS, key=module)
 
 
 @lru_cache(maxsize=32)

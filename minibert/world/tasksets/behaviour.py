@@ -4,6 +4,7 @@ from minibert.world import phrases
 from minibert.world.kinds import KINDS
 from minibert.world.morphology import article
 from minibert.world.tasksets.base import Example, maker
+from minibert.world.words import Form
 from minibert.world.writer import Writer
 
 AGREEMENT = "agreement"  # owner of the groups that its sentences come from
@@ -20,7 +21,8 @@ def agreement(source, split, size):
     """``text`` with ``[MASK]``, ``choices`` the verb for one and for several, ``label`` its place.
 
     ``info``: ``good`` and ``bad`` (the whole sentences), ``prefix`` (what stands before the verb),
-    ``attractors`` and how many of them are ``misleading``, being of the other number.
+    ``attractors`` and how many of them are ``misleading``, being of the other number; ``alike``:
+    whether all the nouns are of one class, so that only their order tells which is the head.
     """
     examples, writer = [], Writer(source.world, source.random)
     writer.groups = source.world.groups(AGREEMENT, phrases.TEMPLATES)
@@ -35,33 +37,60 @@ def agreement(source, split, size):
 
 def agreeing(source, writer, length, label):
     """One example; None where the number of a noun does not show (*sheep*), and for *doesn't*."""
-    family, verbs = source.one(list(phrases.CHAINS)), ("is", "are")
-    subject = None
-    for ring in range(length, -1, -1):
-        name = f"agree {family} {ring}" + ("+" if ring < length else "")
-        more = {"rest": subject} if subject else {}
-        subject = writer.phrase(name if ring else f"{name} {verbs[label]}", **more)
-    groups = [writer.group(f"agree {family} {verb}").choice.items for verb in verbs]
+    alike = source.chance(50)
+    family = source.one(ALIKE if alike else list(phrases.CHAINS))
+    subject, plural = (_alike if alike else _chain)(source, writer, family, length, label)
+    groups = [writer.group(f"agree {family} {verb}").choice.items for verb in VERBS]
     at = int(source.random() * len(groups[0]))
-    forms = [subject if slot.name == "np" else None for slot in groups[0][at].slots]
+    forms = [subject for _ in groups[0][at].slots]
     tokens = [group[at].tokens(forms) for group in groups]
-    place = next(i for i, (one, many) in enumerate(zip(*tokens, strict=True)) if one != many)
-    choices = tuple(words[place] for words in tokens)
-    plural = numbers_of(subject)
-    text = [group[at].text(forms) for group in groups]
-    prefix = text[0][: len(subject.text)]
     if None in plural or "n't" in tokens[0]:
         return None
+    place = next(i for i, (one, many) in enumerate(zip(*tokens, strict=True)) if one != many)
+    choices = tuple(words[place] for words in tokens)
+    text = [group[at].text(forms) for group in groups]
+    prefix = text[0][: len(subject.text)]
     masked = f"{prefix} [MASK]{text[0][len(prefix) + 1 + len(choices[0]) :]}"
     info = {
         "attractors": length,
         "misleading": sum(number != plural[0] for number in plural[1:]),
-        "family": family,
+        "alike": alike,
         "good": text[label],
         "bad": text[1 - label],
         "prefix": prefix,
     }
     return Example(text=masked, label=label, choices=choices, info=info)
+
+
+VERBS = ("is", "are")
+ALIKE = ("animal", "person")  # families whose heads can stand behind one another
+BESIDE = ("behind", "beside", "near", "in front of")
+
+
+def _alike(source, writer, family, length, label):
+    """A subject whose nouns are all of one class: no noun gives itself away as the head."""
+    nouns = source.shuffled(source.world.lexicon[phrases.CHAINS[family][0]].items)[: length + 1]
+    plural = [bool(label)] + [source.chance(50) for _ in range(length)]
+    words = [
+        noun.forms["plural" if many else "base"].text
+        for noun, many in zip(nouns, plural, strict=True)
+    ]
+    places = source.shuffled(BESIDE)
+    text = f"the {words[0]}" + "".join(
+        f" {place} the {word}" for place, word in zip(places, words[1:], strict=False)
+    )
+    shows = [noun.forms["plural"].text != noun.forms["base"].text for noun in nouns]
+    return Form(text, "NOUN"), [many if s else None for many, s in zip(plural, shows, strict=True)]
+
+
+def _chain(source, writer, family, length, label):
+    """A subject as the documents have it (see ``minibert.world.phrases``)."""
+    subject = None
+    for ring in range(length, -1, -1):
+        name = f"agree {family} {ring}" + ("+" if ring < length else "")
+        more = {"rest": subject} if subject else {}
+        subject = writer.phrase(name if ring else f"{name} {VERBS[label]}", **more)
+    return subject, numbers_of(subject)
 
 
 def numbers_of(phrase):

@@ -190,11 +190,11 @@ def story_cloze(source, split, size):
         if not others or story.notes["ending"] != len(story.sentences) - 1:
             continue
         wrong = min(source.shuffled(others), key=lambda o: faced[right, o] - faced[o, right])
-        faced[right, wrong] += 1
         *before, end = story.lines()
         other_end = ending(source, plot, wrong, story.sentences[-1].slots)
         label = int(source.chance(50))
         if source.new(" ".join(before), end):
+            faced[right, wrong] += 1
             choices = (other_end, end) if label else (end, other_end)
             info = {"plot": plot.name, "right": right, "wrong": wrong}
             examples.append(Example(text=" ".join(before), label=label, choices=choices, info=info))
