@@ -1,7 +1,9 @@
 """The world and its generator: facts, lexicon, gold annotation, digests, planted phenomena."""
 
+import json
 from collections import Counter, defaultdict
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +16,10 @@ from minibert.world.kinds import KINDS
 from minibert.world.lexicon import Lexicon, LexiconError
 from minibert.world.template import COLUMNS
 
-# The text of ``generate(tokens=20_000, seed=0)``, of all kinds and of each. They change whenever a
-# template, a word or a weight does: if that was meant, put in what the failing test prints.
-DIGESTS = {
-    "all": "",
-}
+# Of the text of ``generate(tokens=20_000, seed=0)``, of all kinds together and of each. They change
+# whenever a template, a word or a weight does; if that was meant, run this file to write them anew:
+# ``python tests/unit/test_world_core.py``.
+DIGESTS = Path(__file__).with_name("world_digests.json")
 RELATIONS = set(
     "root nsubj nsubj:pass obj iobj obl obl:agent obl:tmod obl:npmod nmod nmod:poss nmod:tmod amod "
     "advmod advcl acl acl:relcl ccomp xcomp csubj conj cc cop aux aux:pass mark case det nummod "
@@ -52,11 +53,14 @@ def test_same_seed_same_text_another_seed_another():
     assert world.generate(tokens=5_000, seed=3, world_seed=1).text() != one.text()
 
 
+def digest(kind):
+    text = world.generate(tokens=20_000, seed=0, kinds=None if kind == "all" else [kind]).text()
+    return sha256(text.encode()).hexdigest()[:16]
+
+
 @pytest.mark.parametrize("kind", ["all", *KINDS])
 def test_the_text_is_the_same_everywhere(kind):
-    corpus = world.generate(tokens=20_000, seed=0, kinds=None if kind == "all" else [kind])
-    digest = sha256(corpus.text().encode()).hexdigest()[:16]
-    assert digest == DIGESTS.get(kind), f'"{kind}": "{digest}",'
+    assert digest(kind) == json.loads(DIGESTS.read_text())[kind]
 
 
 def test_length_counts_the_ends_of_sentences_and_documents(corpus):
@@ -143,11 +147,11 @@ def test_entities_are_iob(sentences):
     assert set(labels) >= {"PER", "LOC", "ORG", "WORK", "O"}
 
 
-def test_sentences_start_with_a_capital_and_end_with_a_mark(sentences):
-    for sentence in sentences:
-        text = sentence.text
-        assert text.lstrip('"')[0].isupper() or text[0].isdigit(), text
-        assert text[-1] in '.?!":,' or text.startswith("Your"), text
+def test_sentences_start_with_a_capital_and_end_with_a_mark(corpus):
+    for document in corpus.documents:
+        for text in document.lines():
+            assert not text.lstrip('"')[0].islower(), text
+            assert text[-1] in '.?!":' or document.kind == "letter", text
 
 
 # What is planted
@@ -378,3 +382,8 @@ def test_inflection(fixed, word, form, text):
 
 def test_long_adjectives_have_no_suffix(fixed):
     assert "comparative" not in fixed.lexicon.find("beautiful", "ADJ").forms
+
+
+if __name__ == "__main__":
+    found = {kind: digest(kind) for kind in ("all", *KINDS)}
+    DIGESTS.write_text(json.dumps(found, indent=1) + "\n")
