@@ -331,7 +331,9 @@ settings = mb.Word2VecConfig(vocab_size=len(vocab), dim=64, window=5, negatives=
 model = mb.Word2Vec(settings, vocab)
 snapshots = []
 start = time.time()
-history = mb.word2vec.learn(model, sentences, epochs=EPOCHS, seed=0, snapshots=snapshots)
+history = mb.word2vec.learn(
+    model, sentences, epochs=EPOCHS, rate=0.1, seed=0, snapshots=snapshots, progress=False
+)
 print(f"{EPOCHS * len(corpus) / (time.time() - start):,.0f} words a second")
 
 # %%
@@ -406,12 +408,8 @@ for section, asked in questions.items():
 # %%
 def accuracy_by_section(model):
     """Share of analogies answered correctly, by kind of question."""
-    scores = {}
-    for section, asked in questions.items():
-        answers = mb.word2vec.solve_analogies(model, [question[:3] for question in asked])
-        right = [got == d for got, (*_, d) in zip(answers, asked, strict=True)]
-        scores[section] = sum(right) / len(right)
-    return scores
+    answered = mb.word_scores.analogies(model, questions)
+    return {section: answered.right[section] / answered.known[section] for section in questions}
 
 
 scores = accuracy_by_section(model)
@@ -537,7 +535,7 @@ print(sorted(token for token in tagged_vocab.tokens if "#" in token)[:12])
 # %%
 settings = mb.Word2VecConfig(vocab_size=len(tagged_vocab), dim=64)
 senses = mb.Word2Vec(settings, tagged_vocab)
-mb.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, seed=0, progress=False)
+mb.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, rate=0.1, seed=0, progress=False);
 
 # %%
 def place(model, word, first, second):
