@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from minibert.world import base
-from minibert.world.tasksets import behaviour, task, tasks
+from minibert.world.tasksets import behaviour, entailment, task, tasks
 from minibert.world.tasksets.base import SPLITS, Source
 from minibert.world.tasksets.entailment import LABELS
 
@@ -104,6 +104,57 @@ def test_a_hypothesis_alone_tells_nothing():
     assert score(made, lambda e: e.text) < 0.55
     both = score(made, lambda e: f"{e.text} | " + " ".join(f"b_{w}" for w in e.text_b.split()))
     assert both < 0.60
+
+
+def judged(kinds, one, other):
+    """The label of two sentences (whether it is so, of what): the monotone rule, written anew."""
+    (so, thing), (so_b, thing_b) = one, other
+    if so == so_b:
+        inner, outer = (thing, thing_b) if so else (thing_b, thing)
+        return "entailment" if inner in kinds[outer] else "neutral"
+    inner, outer = (thing, thing_b) if so else (thing_b, thing)
+    return "contradiction" if inner in kinds[outer] else "neutral"
+
+
+def test_labels_of_events_follow_from_what_is_a_kind_of_what():
+    lexicon, kinds, names = base.world(0).lexicon, {}, {}
+    for general, (cls, _, _) in entailment.THINGS.items():
+        for lexeme in lexicon[cls]:
+            names |= {lexeme.forms[f].text: lexeme.name for f in ("base", "plural")}
+            kinds.setdefault(general, {general}).add(lexeme.name)
+            kinds[lexeme.name] = {lexeme.name}
+        names[general] = general
+
+    def read(text):
+        words = text.rstrip(".").replace(",", " ,").split()
+        if words[2] == ",":
+            words = words[:2] + words[words.index(",", 3) + 1 :]
+        thing = [names[w] for w in words[3:] if w in names][0]
+        return "not" not in words, thing
+
+    events = [e for e in task("nli").train if e.info["family"] == "event"]
+    assert len(events) > 300
+    for e in events:
+        assert e.label == judged(kinds, read(e.text), read(e.text_b)), (e.text, e.text_b)
+
+
+def test_labels_of_attempts_and_comparisons_follow_from_their_words():
+    done = ("managed", "remembered", "succeeded", "In the end")
+    undone = ("failed", "forgot", "never", "refused")
+    opposite = dict(pair for a, b in entailment.GRADES for pair in ((a, b), (b, a)))
+    for e in task("nli").train:
+        if e.info["family"] == "attempt":
+            so = any(w in e.text for w in done) - any(w in e.text for w in undone)
+            said = -1 if "did not" in e.text_b else 1
+            assert e.label == {1: "entailment", 0: "neutral", -1: "contradiction"}[so * said]
+        elif e.info["family"] == "comparison":
+            rows = [part.split(",")[0].strip(".").split() for part in e.text.split(". ")]
+            x, _, more, _, y = e.text_b.strip(".").split()
+            above = {(r[0], r[4]) for r in rows if r[2] == more}
+            above |= {(r[4], r[0]) for r in rows if r[2] == opposite[more]}
+            above |= {(p, s) for p, q in above for r, s in above if q == r}
+            label = "contradiction" if (y, x) in above else "neutral"
+            assert e.label == ("entailment" if (x, y) in above else label), (e.text, e.text_b)
 
 
 def test_no_premise_is_its_hypothesis_and_every_family_has_every_label():

@@ -5,52 +5,9 @@ hypothesis alone tells nothing about its label. Everybody in them is invented (a
 another family's name), so the facts of the world tell nothing either.
 """
 
-from dataclasses import dataclass
-
-from minibert.world.morphology import article
+from minibert.world.tasksets.wording import a, sentence, somebody, two
 
 LABELS = ("entailment", "neutral", "contradiction")
-
-
-@dataclass(frozen=True)
-class Somebody:
-    """An invented person: ``full first he him his`` and ``gender``."""
-
-    full: str
-    first: str
-    he: str
-    him: str
-    his: str
-    gender: str
-
-    def __str__(self):
-        return self.full
-
-
-def somebody(source, *others):
-    """Somebody who does not live in the world, with another first name than the others."""
-    people = source.world.people.items
-    while True:
-        first, last = source.one(people), source.one(people)
-        if first.last != last.last and all(first.forms["first"].text != o.first for o in others):
-            forms = {name: first.forms[name].text for name in ("first", "he", "him", "his")}
-            return Somebody(f"{forms['first']} {last.last}", gender=first.gender, **forms)
-
-
-def a(word):
-    """The word behind its indefinite article."""
-    return f"{article(word)} {word}"
-
-
-def sentence(text):
-    """The text with a capital letter and a full stop."""
-    return text[0].upper() + text[1:] + "."
-
-
-def two(source, items):
-    """Two different items, in random order."""
-    first = source.one(items)
-    return first, source.one([item for item in items if item is not first])
 
 
 # Events with a kind of thing: what holds of herons holds of birds, unless it is denied.

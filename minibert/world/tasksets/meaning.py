@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from minibert.world.tasksets.base import Example, maker
-from minibert.world.tasksets.entailment import sentence, somebody
+from minibert.world.tasksets.wording import sentence, somebody
 
 SCHEMAS = Path(__file__).with_name("schemas.toml")
 KINDS = ("encyclopedia", "review", "story")

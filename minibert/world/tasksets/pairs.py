@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from minibert.world.tasksets.base import Example, maker
-from minibert.world.tasksets.entailment import FAMILIES, LABELS, a, sentence, somebody, two
+from minibert.world.tasksets.entailment import FAMILIES, LABELS
+from minibert.world.tasksets.wording import a, sentence, somebody, two
 
 FRAMES = Path(__file__).with_name("paraphrases.toml")
 SYNONYMS = (("big", "large"), ("small", "little"))
