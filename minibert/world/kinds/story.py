@@ -47,10 +47,14 @@ def wrong_endings(document, world):
     """The sentences with which the same story could end, had its events gone another way."""
     stage = stage_of(world)
     plot = next(plot for plot in stage.plots if plot.name == document.topic)
-    slots = document.sentences[document.notes["ending"]].slots
+    told = document.sentences[document.notes["ending"]].slots
     texts = []
     for group in plot.endings(document.notes["branch"])[1]:
         for template in group.choice:
+            slots = dict(told)
+            for slot in template.draws:  # what no sentence of this story has drawn
+                items = world.drawn[slot.cls].items
+                slots.setdefault(slot.name, items[document.n % len(items)])
             if all(slot.name in slots for slot in template.slots):
                 texts.append(template.text([s.form_of(slots[s.name]) for s in template.slots]))
     return texts
