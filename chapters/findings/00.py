@@ -12,10 +12,10 @@ from minibert import baselines
 
 CONFIG = {
     "models": {
-        "tokens": [100_000, 300_000, 1_000_000],
-        "test": 100_000,
+        "tokens": [30_000, 100_000],
+        "test": 30_000,
         "dim": 128,
-        "read": 600_000,  # tokens that the LSTM reads in all, unless one epoch is more
+        "read": 300_000,  # tokens that the LSTM reads in all, unless one epoch is more
     }
 }
 SMOKE = {"models": {"tokens": [5_000, 10_000], "test": 5_000, "dim": 32, "read": 10_000}}

@@ -133,7 +133,7 @@ what a model has understood. `generate` needs no network, and gives the same tex
 """
 
 # %%
-train = mb.world.generate(tokens=20_000 if SMOKE else 120_000, seed=0)
+train = mb.world.generate(tokens=20_000 if SMOKE else 100_000, seed=0)
 test = mb.world.generate(tokens=5_000 if SMOKE else 30_000, seed=1)  # the same world, other documents
 print(train)
 
@@ -523,7 +523,7 @@ mb.course.source(baselines.LSTMLanguageModel.loss)
 
 # %%
 start = time.time()
-lstm_model, history = baselines.train_lstm(ids, V, dim=32 if SMOKE else 128, epochs=1 if SMOKE else 3)
+lstm_model, history = baselines.train_lstm(ids, V, dim=32 if SMOKE else 128, epochs=1 if SMOKE else 2)
 print(f"{len(history) * 8 * 16 / (time.time() - start):,.0f} tokens a second")
 
 # %%
@@ -670,7 +670,7 @@ all. And if the test text is a page long, it may just have been lucky: look at t
 r"""
 ## 10. How much of this is luck?
 
-The full experiment trains all three on three amounts of text, over {{finding 00 models.floor seeds}} seeds
+The full experiment trains all three on two amounts of text, over {{finding 00 models.floor seeds}} seeds
 (`make findings CH=00`, settings in `chapters/findings/00.py`); each seed draws other texts. The dots are those
 runs.
 """

@@ -535,7 +535,7 @@ print(sorted(token for token in tagged_vocab.tokens if "#" in token)[:12])
 # %%
 settings = mb.Word2VecConfig(vocab_size=len(tagged_vocab), dim=64)
 senses = mb.Word2Vec(settings, tagged_vocab)
-mb.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, rate=0.1, seed=0, progress=False);
+mb.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, rate=0.1, seed=0, progress=False)
 
 # %%
 def place(model, word, first, second):
@@ -840,8 +840,13 @@ mb.show.figure(fig, alt="Accuracy by number of labels for random, frozen and tun
 
 # %% [markdown]
 r"""
-- {{claim 01 first_layer.frozen_fewest first_layer.random_fewest | with the fewest labels, pre-trained vectors beat random ones}}
+- {{claim 01 first_layer.frozen_fewest first_layer.random_fewest | with the fewest labels, frozen vectors beat random ones}}
+- {{claim 01 first_layer.frozen_most first_layer.random_most | with the most labels, frozen vectors beat random ones}}
 - {{claim 01 first_layer.tuned_most first_layer.frozen_most | with the most labels, tuned vectors beat frozen ones}}
+
+Kim (2014) found tuned vectors from Google News 100 billion words a little better than frozen ones, and
+both far better than random ones (SST-2: 87.2, 86.8 and 82.7 % right). Compare with what was measured
+here, and ask what our vectors cannot know: sentiment is just what *good* and *bad* do not share.
 
 ## 15. The real thing
 
@@ -875,7 +880,8 @@ Vectors that others have trained on billions of words load into the same class: 
   guessing game, and the vectors are what it learns in order to win.
 - Negative sampling makes the game cheap; the 3/4 power and subsampling deal with Zipf's law.
 - Differences between vectors can carry relations, so that analogies become sums.
-- Vectors from plain text are a good first layer where labels are few.
+- Vectors from plain text can be the first layer of a classifier. Whether they help depends on the task:
+  they know which words are *used alike*, and *good* is used like *bad*.
 - A word has one vector: homographs lie between their senses. Chapter 02 gives each *occurrence* its own.
 
 {{quiz 01.q1}}
