@@ -66,6 +66,24 @@ class World:
             self.lexicon, draw, self.adults, self.towns, "film_title", "director", "actor"
         )
         self.books = draw_works(self.lexicon, draw, self.adults, self.towns, "book_title", "writer")
+        self._sort_people(draw)
+        trades = self.lexicon["trade"]
+        shares = {trade: (int(trade.woman), 100 - int(trade.woman)) for trade in trades}
+        self.strangers_of = {
+            trade: Choice([Stranger(self.lexicon, trade, gender) for gender in "fm"], share)
+            for trade, share in shares.items()
+        }
+        self.strangers = Choice(
+            [stranger for trade in trades for stranger in self.strangers_of[trade]],
+            [share for trade in trades for share in shares[trade]],
+        )
+        self.numbers = Choice([number(n) for n in range(2, 21)], zipf(19, 0.5, 100))
+        self.drawn = self.lexicon.classes | {name: getattr(self, name) for name in OF_WORLD}
+        self.facts = tuple(facts(self))
+        self._groups = {}
+
+    def _sort_people(self, draw):
+        """Choices of the people with something in common; a mayor for every town."""
         self.couples = self.part(lambda p: p.spouse is not None and p.gender == "f")
         self.parents = self.part(lambda p: p.children)
         self.owners = self.part(lambda p: p.pet is not None)
@@ -78,24 +96,6 @@ class World:
             town.adults = self.part(lambda p, town=town: p.trade is not None, town.people)
             town.natives = tuple(p for p in self.adults if p.born is town and p.town is not town)
             town.mayor = draw.one([p for p in town.adults if p.age > 30] or town.adults.items)
-        pairs = [
-            (trade, gender, share)
-            for trade in self.lexicon["trade"]
-            for gender, share in (("f", int(trade.woman)), ("m", 100 - int(trade.woman)))
-        ]
-        self.strangers = Choice(
-            [Stranger(self.lexicon, trade, gender) for trade, gender, _ in pairs],
-            [share for *_, share in pairs],
-        )
-        self.strangers_of = {
-            trade: Choice([s for s in self.strangers if s.trade is trade], weights)
-            for trade in self.lexicon["trade"]
-            for weights in [(int(trade.woman), 100 - int(trade.woman))]
-        }
-        self.numbers = Choice([number(n) for n in range(2, 21)], zipf(19, 0.5, 100))
-        self.drawn = self.lexicon.classes | {name: getattr(self, name) for name in OF_WORLD}
-        self.facts = tuple(facts(self))
-        self._groups = {}
 
     def part(self, wanted, choice=None):
         """The items of a Choice (of the people) that are ``wanted``, with their weights."""

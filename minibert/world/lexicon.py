@@ -27,7 +27,7 @@ from minibert.world.template import Template
 from minibert.world.words import Choice, Filler, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
-CLASS_KEYS = ("pos entity forms tags required regular without synonyms zipf hypernym words").split()
+CLASS_KEYS = ("pos entity forms tags required regular without zipf hypernym words").split()
 OF_WORLD = (  # what a template may draw from besides classes: the Choices of a World
     "people adults children couples parents owners players strangers "
     "towns countries rivers teams films books numbers"

@@ -115,10 +115,15 @@ def draw_places(lexicon, draw):
     for town in towns:
         town.near = tuple(t for t in town.country.towns if t is not town)
     ranked = Choice(towns, [20 * w for w in zipf(len(towns), TOWN_ZIPF)])
+    return countries, rivers, ranked, _draw_teams(lexicon, draw, towns)
+
+
+def _draw_teams(lexicon, draw, towns):
+    """A football team in some of the towns, each in a colour."""
     homes = sorted(draw.some(towns, len(lexicon["team_name"])), key=towns.index)
     teams = [Team(t, n.name) for t, n in zip(homes, lexicon["team_name"], strict=True)]
     colours = draw.shuffled(lexicon["colour"].items)
     for i, team in enumerate(teams):
         team.town.team = team
         team.colour = colours[i % len(colours)]
-    return countries, rivers, ranked, teams
+    return teams
