@@ -23,7 +23,7 @@ class Match:
 
     def __init__(self, w, home, away, goals):
         self.w, self.teams, self.left = w, (home, away), list(goals)
-        self.score, self.minute, self.scored = [0, 0], 0, []
+        self.score, self.minute, self.scored = [0, 0], 1, []
         self.half_told, self.incidents = False, w.each(_INCIDENTS, least=6)
         self.facts = {"home": home, "away": away}
 
