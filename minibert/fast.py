@@ -137,7 +137,8 @@ class FastRun:
         self.rate, self.loss = rate, loss
         self.step = min(self.steps, 1 + int(done / self.total * self.steps))
         self.history.add(self.step, loss, rate, (done - before) / (self.reported[1] - then))
-        self.tell("on_step")
+        if done:
+            self.tell("on_step")
 
 
 @dataclass

@@ -88,4 +88,6 @@ class _Display:
 
 
 def _lines(run, first, seconds):
-    print(f"step {run.step:,} of {run.steps:,}: {facts(run)}, {seconds:.0f} s", flush=True)
+    left = seconds / (run.step - first) * (run.steps - run.step)
+    times = f"{seconds:.0f} s, {left:.0f} s left"
+    print(f"step {run.step:,} of {run.steps:,}: {facts(run)}, {times}", flush=True)

@@ -48,6 +48,11 @@ class Word2VecConfig:
             if getattr(self, name) not in known:
                 expected = " or ".join(map(repr, known))
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
+        for name in ("vocab_size", "dim", "window", "negatives"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.subsample < 0:
+            raise ValueError(f"subsample must not be negative, got {self.subsample}")
 
 
 class Word2Vec(nn.Module):
@@ -71,7 +76,7 @@ class Word2Vec(nn.Module):
         self.output = nn.Embedding(config.vocab_size, config.dim)
         nn.init.uniform_(self.input.weight, -0.5 / config.dim, 0.5 / config.dim)
         nn.init.zeros_(self.output.weight)
-        noise = torch.as_tensor(counts, dtype=torch.float) ** config.power  # (V,)
+        noise = torch.as_tensor(counts**config.power * (counts > 0)).float()  # (V,)
         self.register_buffer("noise", noise / noise.sum().clamp(min=1e-9), persistent=False)
         if config.loss == "hierarchical":
             for name, table in zip(("nodes", "turns"), _padded(huffman(counts)), strict=True):
@@ -161,11 +166,12 @@ class Word2Vec(nn.Module):
         if isinstance(query, str):
             query, exclude = self.vector(query), (query, *exclude)
         scores = F.normalize(self.vectors, dim=1) @ F.normalize(query, dim=0)  # (V,)
-        left_out = [self.vocab[word] for word in exclude] + self._specials()
+        vocab = self._named()
+        left_out = [self._id(word) for word in (*exclude, *vocab.specials)]
         scores[left_out] = -torch.inf
         best = scores.topk(min(k, len(scores) - len(set(left_out))))
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        return [(self.vocab.tokens[i], score) for i, score in pairs]
+        return [(vocab.tokens[i], score) for i, score in pairs]
 
     def analogy(self, a, b, c, k=5):
         """``a`` is to ``b`` as ``c`` is to ...: the ``k`` best words, (word, cosine).
@@ -175,33 +181,19 @@ class Word2Vec(nn.Module):
         a_, b_, c_ = (F.normalize(self.vector(word), dim=0) for word in (a, b, c))
         return self.neighbours(b_ - a_ + c_, k, exclude=(a, b, c))
 
-    def _id(self, word):
+    def _named(self):
+        """The vocabulary; raises ValueError without one."""
         if self.vocab is None:
             raise ValueError("this model has no vocabulary: give one, Word2Vec(config, vocab)")
-        if word not in self.vocab:
-            close = difflib.get_close_matches(str(word), self.vocab.tokens, 3)
+        return self.vocab
+
+    def _id(self, word):
+        vocab = self._named()
+        if word not in vocab:
+            close = difflib.get_close_matches(str(word), vocab.tokens, 3)
             hint = f"; close spellings: {', '.join(close)}" if close else ""
-            raise ValueError(f"{word!r} is not among the {len(self.vocab)} words{hint}")
-        return self.vocab[word]
-
-    def _specials(self):
-        return [self.vocab[token] for token in self.vocab.specials]
-
-
-@torch.no_grad()
-def solve_analogies(model, questions, batch=512):
-    """The best word for each of many questions (a, b, c), as `Word2Vec.analogy` finds it."""
-    unit = F.normalize(model.vectors, dim=1)  # (V, dim)
-    found = []
-    for start in range(0, len(questions), batch):
-        rows = [[model.vocab[word] for word in q] for q in questions[start : start + batch]]
-        rows = torch.tensor(rows, device=unit.device)  # (batch, 3)
-        a, b, c = unit[rows].unbind(1)  # (batch, dim) each
-        scores = (b - a + c) @ unit.T  # (batch, V)
-        scores.scatter_(1, rows, -torch.inf)
-        scores[:, model._specials()] = -torch.inf
-        found += [model.vocab.tokens[i] for i in scores.argmax(1).tolist()]
-    return found
+            raise ValueError(f"{word!r} is not among the {len(vocab)} words{hint}")
+        return vocab[word]
 
 
 def huffman(counts):
@@ -252,11 +244,13 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
     callbacks = [Snapshots(snapshots)] if snapshots is not None else []
     if fast.suits(model):
         callbacks += [Progress()] if progress and not quiet() else []
-        ids, sentence = known_words(model.vocab, sentences)
+        ids, sentence = known_words(model._named(), sentences)
         return fast.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
     from minibert.train import fit  # slow to import, and not needed to read or use vectors
 
-    batches = WindowBatches.of(model, sentences, batch_size=4096, seed=seed)
+    batches = WindowBatches.of(model, sentences, seed=seed)
+    guesses = epochs * len(batches.ids) * (model.config.window if batches.mode != "cbow" else 1)
+    batches.batch_size = min(4096, max(64, guesses // 1000))  # at least a thousand steps or so
     return fit(
         model,
         batches,

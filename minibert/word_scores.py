@@ -88,7 +88,8 @@ def analogies(model, questions, most=None, any_case=True):
     right, known = {}, {}
     for name, asked in sections.items():
         rows = [[find(word) for word in question] for question in asked]
-        rows = torch.tensor([row for row in rows if None not in row]).view(-1, 4)
+        rows = [row for row in rows if None not in row]
+        rows = torch.tensor(rows, dtype=torch.long).view(-1, 4)
         known[name] = len(rows)
         right[name] = sum(_right(unit, part, specials, same) for part in rows.split(BATCH))
     return Answered(right, known, {name: len(asked) for name, asked in sections.items()})

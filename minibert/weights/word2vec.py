@@ -124,10 +124,13 @@ def write(path, words, vectors, form="text"):
             file.write(b"%d %d\n" % vectors.shape)
         numbers = " ".join(["%.9g"] * vectors.shape[1])
         for word, vector in zip(words, vectors, strict=True):
-            if not word or word.split() != [word]:
+            name = word.encode()
+            if name.split() != [name]:  # in ASCII: a no-break space is a letter like another
                 raise ValueError(f"cannot write {word!r}: a word must hold no white space")
-            data = vector.tobytes() if form == "binary" else (numbers % tuple(vector)).encode()
-            file.write(word.encode() + b" " + data + (b"" if form == "binary" else b"\n"))
+            if form == "binary":
+                file.write(name + b" " + vector.tobytes())
+            else:
+                file.write(name + b" " + (numbers % tuple(vector)).encode() + b"\n")
         if file is not whole:
             file.close()
 
@@ -227,7 +230,8 @@ def _text_rows(stream, path, dim):
             continue
         word, *fields = line.rsplit(None, dim)
         try:
-            vector = np.array([float(field) for field in fields], np.float32)
+            with np.errstate(over="ignore"):  # `_check` finds what is too large
+                vector = np.array([float(field) for field in fields], np.float32)
         except ValueError:
             vector = ()
         if len(vector) != dim:

@@ -1,0 +1,127 @@
+"""`minibert pretrain word2vec`: from a file to a folder that can be read, or one clear line."""
+
+import lzma
+
+import numpy as np
+import pytest
+
+import minibert as mb
+from minibert import cli, pretrain
+
+ANIMALS, TOOLS = ["cat", "dog", "cow", "pig"], ["saw", "axe", "file", "drill"]
+
+
+@pytest.fixture
+def no_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIBERT_DATA", str(tmp_path))
+    monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A text file in which animals stand in the same places, and so do tools."""
+    rng = np.random.default_rng(0)
+    lines = ["= The title ="]
+    for kind in rng.integers(0, 2, 600):
+        nouns, verbs = [(ANIMALS, ["eats", "runs"]), (TOOLS, ["cuts", "lies"])][kind]
+        first, then = rng.choice(verbs, 2)
+        lines.append(f"The {rng.choice(nouns)}, Anna said, {first} and {then}.")
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join([*lines, "Once only."]), "utf-8")
+    return path
+
+
+def command(corpus, out, *options):
+    options = [*options, *"--dim 16 --epochs 20 --subsample 0 --workers 1".split()]
+    return cli.main(["pretrain", "word2vec", "--corpus", str(corpus), "--out", str(out), *options])
+
+
+def test_a_text_becomes_a_folder_that_can_be_read_and_asked(corpus, tmp_path, capsys, no_data):
+    out = tmp_path / "new" / "model"
+    assert command(corpus, out, "--seed", "3") == 0
+    printed = capsys.readouterr()
+    model = mb.Word2Vec.from_pretrained(out)
+    assert model.config.dim == 16
+    near = {word for word, _ in model.neighbours("cat", k=3)}
+    assert near == {"dog", "cow", "pig"}
+    assert "anna" in model.vocab and "once" not in model.vocab  # five times or more
+    assert "," not in model.vocab and "." not in model.vocab
+    assert "words a second" in printed.out and f"saved in {out}" in printed.out
+    assert "step" in printed.out and "words/s" in printed.out
+
+
+def test_scores_that_need_data_say_so_without_it(corpus, tmp_path, capsys, no_data):
+    command(corpus, tmp_path / "out")
+    printed = capsys.readouterr().out
+    for title in ("WordSim-353", "MEN", "Google analogies"):
+        assert f"{title}: not scored, it is not here (`minibert data get" in printed
+
+
+def test_the_card_tells_how_the_model_was_made(corpus, tmp_path, capsys, no_data):
+    out = tmp_path / "out"
+    command(corpus, out, "--seed", "7", "--rate", "0.125")
+    card = (out / "README.md").read_text("utf-8")
+    for fact in ("text.txt", "| 7 ", "dim 16", "epochs 20", "rate 0.125", "nats a pair", "torch"):
+        assert fact in card
+    assert mb.__version__ in card and "words a second" in card
+    assert str(tmp_path) not in card.replace(f"word2vec on {corpus}", "")
+
+
+def test_the_same_seed_gives_the_same_vectors_and_another_does_not(corpus, tmp_path, no_data):
+    found = []
+    for number, seed in enumerate("001"):
+        command(corpus, tmp_path / str(number), "--seed", seed)
+        found.append(mb.Word2Vec.from_pretrained(tmp_path / str(number)).vectors)
+    assert (found[0] == found[1]).all()
+    assert (found[0] != found[2]).any()
+
+
+def test_packed_and_cased_text_and_other_modes_work(corpus, tmp_path, no_data):
+    packed = tmp_path / "text.txt.xz"
+    packed.write_bytes(lzma.compress(corpus.read_bytes()))
+    out = tmp_path / "out"
+    options = ["--cased", "--mode", "cbow", "--loss", "hierarchical", "--epochs", "1"]
+    arguments = ["pretrain", "word2vec", "--corpus", str(packed), "--out", str(out), *options]
+    assert cli.main(arguments) == 0
+    model = mb.Word2Vec.from_pretrained(out)
+    assert "Anna" in model.vocab and "anna" not in model.vocab
+    assert (model.config.mode, model.config.loss) == ("cbow", "hierarchical")
+
+
+def test_an_output_folder_with_something_in_it_is_refused_before_training(
+    corpus, tmp_path, capsys, no_data, monkeypatch
+):
+    monkeypatch.setattr(pretrain, "read_corpus", lambda args: pytest.fail("it has begun"))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "precious.txt").write_text("mine")
+    assert command(corpus, out) == 1
+    assert "is not empty: give --out a new folder" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_text.txt", "no data set or file called"),
+        ("wordsim353", "is not here"),
+    ],
+)
+def test_a_text_that_is_not_there_is_one_clear_line(name, message, tmp_path, capsys, no_data):
+    assert command(name, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_a_text_too_short_for_the_least_count_is_one_clear_line(tmp_path, capsys, no_data):
+    short = tmp_path / "short.txt"
+    short.write_text("Only these few words.")
+    assert command(short, tmp_path / "out") == 1
+    assert "no word occurs 5 times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--dim", "--epochs", "--workers", "--min-count"])
+def test_numbers_must_be_above_zero(option, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        command("text.txt", tmp_path / "out", option, "0")
+    assert "expected a number above 0, got 0" in capsys.readouterr().err
