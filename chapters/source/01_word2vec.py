@@ -850,7 +850,7 @@ here, and ask what our vectors cannot know: sentiment is just what *good* and *b
 
 ## 15. The real thing
 
-The same class, on real English: a third of a million words of British novels, when they are at hand
+The same class, on real English: some pages of British novels, when they are at hand
 (`minibert data list` says where to put them). It takes a few seconds; the whole collection, with the
 scores of the standard benchmarks, is one command: `minibert pretrain word2vec --corpus books_train`.
 """
