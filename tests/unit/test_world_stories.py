@@ -68,7 +68,7 @@ def values_seen(documents):
 def test_every_plot_and_branch_is_reached(kind, request):
     documents = request.getfixturevalue("stories" if kind == "story" else "letters")
     plots = (stage_of if kind == "story" else post_of)(world(0)).plots
-    files = [path for path in KINDS[kind].module.FOLDER.glob("*.toml")]
+    files = list(KINDS[kind].module.FOLDER.glob("*.toml"))
     assert len(plots) == len(files) - 1  # all but shared.toml
     seen = values_seen(documents)
     for plot in plots:
