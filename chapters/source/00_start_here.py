@@ -4,8 +4,8 @@
 #     title: Start here
 #     question: How much of a text can be foreseen, and what is that good for?
 #     minutes: 75
-#     seconds: 60
-#     memory_mb: 800
+#     seconds: 90
+#     memory_mb: 1200
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
 #     papers:
 #       - "Shannon (1951), Prediction and Entropy of Printed English"

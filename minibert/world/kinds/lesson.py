@@ -49,7 +49,8 @@ def _triples(lexicon):
     out = []
     for entry in COMPARED.replace("\n", " ").split(","):
         adjective, nouns = entry.split(":")
-        out.append((lexicon.find(adjective.strip(), "ADJ", "superlative"), *map(lexicon.find, nouns.split())))
+        word = lexicon.find(adjective.strip(), "ADJ", "superlative")
+        out.append((word, *map(lexicon.find, nouns.split())))
     return out
 
 
