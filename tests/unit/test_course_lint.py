@@ -54,7 +54,7 @@ CHECKED = {"tags": [lint.CHECKED]}
         (code(outputs=[text("C:\\Users\\ana")]), r"C:\Users\ana"),
         (code(outputs=[text("<object at 0x7f46aa1f0d50>")]), "0x7f46aa1f0d50"),
         (code(outputs=[display({"text/html": "<p>/Users/ana/x</p>"})]), "/Users/ana/x"),
-        (new_notebook(cells=[new_markdown_cell("see /work/main")]), "/work/main"),
+        (new_notebook(cells=[new_markdown_cell("see /home/ada/notes")]), "/home/ada/notes"),
         (new_notebook(cells=[new_markdown_cell("![](a.png)")]), "a picture without alt text"),
         (new_notebook(cells=[new_markdown_cell('<img src="a">')]), "a picture without alt text"),
     ],
