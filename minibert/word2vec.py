@@ -281,4 +281,4 @@ class Snapshots:
             self._keep(run)
 
     def _keep(self, run):
-        self.kept.append((run.step, run.model.vectors.cpu().clone()))
+        self.kept.append((run.step, run.model.vectors.cpu()))

@@ -71,6 +71,15 @@ def test_a_filter_gives_the_most_that_it_finds_anywhere():
     torch.testing.assert_close(model(**batch_of(text))[0], expected)
 
 
+@torch.no_grad()
+def test_the_lstm_is_read_at_the_end_of_each_direction():
+    torch.manual_seed(0)
+    model = mb.heads.RNNClassifier(vectors(), labels=2, hidden=4).eval()
+    outputs, _ = model.lstm(vectors()[[3, 4, 5]][None])  # (1, 3, 2 * hidden), both directions
+    ends = torch.cat([outputs[0, -1, :4], outputs[0, 0, 4:]])
+    torch.testing.assert_close(model(**batch_of([3, 4, 5], [6]))[0], model.output(ends))
+
+
 def negation(seed=0, count=240):
     """Texts of words 2 to 9; class 1 where word 10 stands right before word 11, else they swap."""
     rng = np.random.default_rng(seed)

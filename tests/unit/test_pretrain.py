@@ -76,6 +76,21 @@ def test_the_same_seed_gives_the_same_vectors_and_another_does_not(corpus, tmp_p
     assert (found[0] != found[2]).any()
 
 
+def test_the_options_reach_the_training(corpus, tmp_path, no_data, monkeypatch):
+    learn, seen = pretrain.word2vec.learn, {}
+
+    def noted(model, sentences, **options):
+        seen.update(options, config=model.config)
+        return learn(model, sentences, **options)
+
+    monkeypatch.setattr(pretrain.word2vec, "learn", noted)
+    options = "--seed 5 --rate 0.5 --window 3 --negatives 7 --min-count 2"
+    command(corpus, tmp_path / "out", *options.split())
+    config = seen.pop("config")
+    assert seen == {"seed": 5, "rate": 0.5, "epochs": 20, "workers": 1}
+    assert (config.window, config.negatives, config.subsample) == (3, 7, 0)
+
+
 def test_packed_and_cased_text_and_other_modes_work(corpus, tmp_path, no_data):
     packed = tmp_path / "text.txt.xz"
     packed.write_bytes(lzma.compress(corpus.read_bytes()))
