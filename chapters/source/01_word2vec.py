@@ -867,7 +867,8 @@ else:
     real = mb.Word2Vec(mb.Word2VecConfig(len(book_vocab), dim=64), book_vocab)
     mb.word2vec.learn(real, novels, epochs=EPOCHS, seed=0, progress=False)
     for word in ["brother", "london", "horse", "happy"]:
-        print(f"{word:>8}:", ", ".join(other for other, _ in real.neighbours(word, k=6)))
+        if word in book_vocab:
+            print(f"{word:>8}:", ", ".join(other for other, _ in real.neighbours(word, k=6)))
 
 # %% [markdown]
 r"""
