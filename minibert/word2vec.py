@@ -4,7 +4,7 @@ Mikolov et al. (2013a), "Efficient Estimation of Word Representations in Vector 
 arXiv:1301.3781, has the two models and the hierarchical softmax; Mikolov et al. (2013b),
 "Distributed Representations of Words and Phrases and their Compositionality", arXiv:1310.4546, has
 negative sampling and the subsampling of frequent words. This is the readable version; `learn`
-trains with the quick one in `minibert.fast` where it can.
+trains with the quick one in `minibert.fast.sgns` where it can.
 """
 
 import difflib
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert import fast
+from minibert.fast import sgns
 from minibert.optim import linear
 from minibert.outputs import ModelOutput
 from minibert.progress import Progress, quiet
@@ -231,9 +231,9 @@ def _padded(paths):
 def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=None, progress=True):
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
-    Skip-gram with negative sampling over a plain input table goes the fast way, `minibert.fast`,
-    which says in what it differs; everything else goes through `minibert.fit` with Adam. ``rate``:
-    the first learning rate, 0.05 for the fast way and 0.003 for the other; it falls in a straight
+    Skip-gram with negative sampling over a plain input table goes the fast way,
+    `minibert.fast.sgns`, which says in what it differs; everything else goes through `minibert.fit`
+    with Adam. ``rate``: the first learning rate, 0.05 for the fast way and 0.003 for the other; it falls in a straight
     line to almost nothing. ``workers``: threads of the fast way; with one, the same seed gives the
     same vectors. The seed rules the order and the noise; the initial vectors are drawn when the
     model is made. ``snapshots``: a list that receives about 24 pairs (step, copy of the vectors).
@@ -242,10 +242,10 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
     sentences is in the model's vocabulary.
     """
     callbacks = [Snapshots(snapshots)] if snapshots is not None else []
-    if fast.suits(model):
+    if sgns.suits(model):
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
-        return fast.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
+        return sgns.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
     from minibert.train import fit  # slow to import, and not needed to read or use vectors
 
     batches = WindowBatches.of(model, sentences, seed=seed)

@@ -320,7 +320,7 @@ r"""
 ## 6. Train it
 
 The library does what you have just written, in blocks: it looks at many centres at once, and lets
-neighbouring pairs share their noise words. `minibert/fast.py` holds these tricks, and a test holds
+neighbouring pairs share their noise words. `minibert/fast/sgns.py` holds these tricks, and a test holds
 them equal to the textbook. The rate falls in a straight line to zero, as in the original program.
 
 *Predict before you run:* which words will be nearest to *puppy*? To *monday*? To *was*?

@@ -1,4 +1,4 @@
-"""Heads: what is put on top of a representation to solve a task."""
+"""Classifiers over word vectors, or over any model that gives hidden states."""
 
 import torch
 from torch import nn

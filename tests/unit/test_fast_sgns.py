@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import fast
+from minibert.fast import sgns
 from minibert.text import windows
 
 WORDS = 40
@@ -27,18 +27,18 @@ def make_text(words=500, sentences=25, vocab_size=WORDS, seed=0):
 
 
 def drawn_steps(model, ids, sentence, size=64, seed=0):
-    text = fast.Text(model, ids, sentence)
+    text = sgns.Text(model, ids, sentence)
     return list(text.steps(0, len(ids), size, np.random.default_rng(seed)))
 
 
 def pairs_of(step, window):
     """(place in the step, id of the context word) of every pair of a step, from its own arrays."""
-    answers = step.answer.view(-1, fast.BLOCK + 2 * window + fast.NOISE)
+    answers = step.answer.view(-1, sgns.BLOCK + 2 * window + sgns.NOISE)
     for place, row in enumerate(step.reach.tolist()):
-        reach, t = divmod(row, fast.BLOCK)
-        assert t == place % fast.BLOCK
+        reach, t = divmod(row, sgns.BLOCK)
+        assert t == place % sgns.BLOCK
         left, right = divmod(reach, window + 1)
-        block = answers[place // fast.BLOCK]
+        block = answers[place // sgns.BLOCK]
         for distance in [*range(-left, 0), *range(1, right + 1)]:
             yield place, int(block[t + window + distance])
 
@@ -70,16 +70,16 @@ def textbook(v, u, pairs, negatives):
 
 def with_textbook(step, model, window):
     """The step's pairs with their centres and noise as `textbook` wants them."""
-    answers = step.answer.view(-1, fast.BLOCK + 2 * window + fast.NOISE)
+    answers = step.answer.view(-1, sgns.BLOCK + 2 * window + sgns.NOISE)
     return [
-        (int(step.centre[place]), context, answers[place // fast.BLOCK, -fast.NOISE :].tolist())
+        (int(step.centre[place]), context, answers[place // sgns.BLOCK, -sgns.NOISE :].tolist())
         for place, context in pairs_of(step, window)
     ]
 
 
 @pytest.mark.parametrize("window", [1, 3, 5])
 def test_a_step_moves_the_tables_as_a_loop_over_pairs_does(window, monkeypatch):
-    monkeypatch.setattr(fast, "DAMPING", 0.0)
+    monkeypatch.setattr(sgns, "DAMPING", 0.0)
     model = make_model(window=window, subsample=0, negatives=4).double()
     torch.nn.init.normal_(model.output.weight)
     torch.nn.init.normal_(model.input.weight)
@@ -89,7 +89,7 @@ def test_a_step_moves_the_tables_as_a_loop_over_pairs_does(window, monkeypatch):
     pairs = with_textbook(step, model, window)
     loss, for_v, for_u = textbook(v, u, pairs, negatives=4)
 
-    tables = fast.Tables(model, fast.Text(model, ids, sentence), size=64, workers=1)
+    tables = sgns.Tables(model, sgns.Text(model, ids, sentence), size=64, workers=1)
     assert tables.loss(step) * len(pairs) == pytest.approx(loss, rel=1e-9)
     tables.update(step, rate=0.1)
     assert len(pairs) > 64
@@ -99,20 +99,20 @@ def test_a_step_moves_the_tables_as_a_loop_over_pairs_does(window, monkeypatch):
 
 def test_the_gradients_by_hand_are_those_of_the_loss():
     window, blocks, d = 2, 3, 5
-    width = fast.BLOCK + 2 * window + fast.NOISE
+    width = sgns.BLOCK + 2 * window + sgns.NOISE
     torch.manual_seed(0)
-    v = torch.randn(blocks * fast.BLOCK, d, dtype=torch.double, requires_grad=True)
+    v = torch.randn(blocks * sgns.BLOCK, d, dtype=torch.double, requires_grad=True)
     u = torch.randn(blocks * width, d, dtype=torch.double, requires_grad=True)
-    weights = fast.reach_weights(window, negatives=3).double()
-    weight = weights[torch.randint(len(weights), (blocks * fast.BLOCK,))]
-    fast.step_loss(v, u, weight).backward()
-    for_v, for_u = fast.gradients(v.detach(), u.detach(), weight)
+    weights = sgns.reach_weights(window, negatives=3).double()
+    weight = weights[torch.randint(len(weights), (blocks * sgns.BLOCK,))]
+    sgns.step_loss(v, u, weight).backward()
+    for_v, for_u = sgns.gradients(v.detach(), u.detach(), weight)
     torch.testing.assert_close(for_v, v.grad)
     torch.testing.assert_close(for_u, u.grad)
 
 
 def test_an_epoch_has_every_pair_within_reach_once_and_none_across_sentences(monkeypatch):
-    monkeypatch.setattr(fast, "CHUNK", 10_000)
+    monkeypatch.setattr(sgns, "CHUNK", 10_000)
     window = 4
     model = make_model(window=window, subsample=0, vocab_size=500)
     ids, sentence = np.arange(500), make_text()[1]  # every word once: an id is a place
@@ -134,7 +134,7 @@ def test_words_are_thinned_out_as_often_as_they_should_be():
     ids = np.random.default_rng(1).permutation(np.repeat(np.arange(4), counts))
     model = make_model(4, counts=counts, subsample=1e-3)
     steps = drawn_steps(model, ids, np.zeros(len(ids), int))
-    weight = fast.reach_weights(5, 5)
+    weight = sgns.reach_weights(5, 5)
     kept = np.zeros(4)
     for step in steps:
         real = weight[step.reach].sum(1) > 0  # the padding of a chunk has no pair
@@ -147,8 +147,8 @@ def test_noise_words_come_as_often_as_the_noise_distribution_says():
     model = make_model(window=2, subsample=0)
     ids, sentence = make_text(words=20_000)
     steps = drawn_steps(model, ids, sentence, size=1024)
-    width = fast.BLOCK + 4 + fast.NOISE
-    noise = torch.cat([s.answer.view(-1, width)[:, -fast.NOISE :].flatten() for s in steps])
+    width = sgns.BLOCK + 4 + sgns.NOISE
+    noise = torch.cat([s.answer.view(-1, width)[:, -sgns.NOISE :].flatten() for s in steps])
     expected = len(noise) * model.noise.numpy()
     drawn = np.bincount(noise, minlength=WORDS)
     assert np.all(np.abs(drawn - expected) <= 5 * np.sqrt(expected))
@@ -160,7 +160,7 @@ def test_sharing_noise_words_leaves_the_expected_loss_as_it_is():
     torch.nn.init.normal_(model.output.weight)
     torch.nn.init.normal_(model.input.weight)
     ids, sentence = make_text()
-    tables = fast.Tables(model, fast.Text(model, ids, sentence), 64, 1)
+    tables = sgns.Tables(model, sgns.Text(model, ids, sentence), 64, 1)
     shared, exact, noise = [], [], model.noise.double()
     u = model.output.weight.detach().double()
     for seed in range(40):
@@ -178,7 +178,7 @@ def test_sharing_noise_words_leaves_the_expected_loss_as_it_is():
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_the_parts_of_the_workers_make_up_the_text(workers):
-    text = fast.Text(make_model(), *make_text(words=101))
+    text = sgns.Text(make_model(), *make_text(words=101))
     parts = [text.share(number, workers) for number in range(workers)]
     assert [i for start, stop in parts for i in range(start, stop)] == list(range(101))
 
@@ -187,7 +187,7 @@ def trained(seed=0, workers=1, ids=None, **options):
     ids, sentence = make_text(words=20_000, sentences=900)
     ids = ids // 10 * 10 + ids % 3  # some words never occur
     model = make_model(seed=5, window=3, subsample=1e-2)
-    history = fast.train(model, ids, sentence, epochs=2, seed=seed, workers=workers, **options)
+    history = sgns.train(model, ids, sentence, epochs=2, seed=seed, workers=workers, **options)
     return model.input.weight.detach().clone(), history
 
 
@@ -203,7 +203,7 @@ def test_the_loss_falls_whatever_the_number_of_workers(workers):
     if workers == 1:  # all answers' vectors are zero; with two, the other may have begun
         assert history.loss[0] == pytest.approx(6 * math.log(2), rel=1e-6)
     assert history.recent() < 0.8 * history.loss[0]
-    assert history.step == sorted(history.step) and 50 < len(history) <= fast.REPORTS + 1
+    assert history.step == sorted(history.step) and 50 < len(history) <= sgns.REPORTS + 1
 
 
 def test_frequent_words_diverge_in_long_steps_without_damping_and_not_with_it(monkeypatch):
@@ -212,18 +212,18 @@ def test_frequent_words_diverge_in_long_steps_without_damping_and_not_with_it(mo
 
     def longest():
         model = make_model(3, counts=np.bincount(ids), subsample=0)
-        fast.train(model, ids, sentence, epochs=1, rate=0.3)
+        sgns.train(model, ids, sentence, epochs=1, rate=0.3)
         return float(model.vectors.norm(dim=1).max())
 
     assert longest() < 10
-    monkeypatch.setattr(fast, "DAMPING", 0.0)
+    monkeypatch.setattr(sgns, "DAMPING", 0.0)
     with pytest.raises(FloatingPointError, match="try a rate below 0.3"):
         longest()
 
 
 def test_a_text_without_known_words_is_refused():
     with pytest.raises(ValueError, match="no word of the model's vocabulary"):
-        fast.train(make_model(), np.zeros(0, int), np.zeros(0, int))
+        sgns.train(make_model(), np.zeros(0, int), np.zeros(0, int))
 
 
 class Stopper:
@@ -257,18 +257,18 @@ def test_an_error_in_a_callback_ends_all_workers_and_is_raised():
 
 
 def test_what_it_cannot_train_is_left_to_the_readable_version():
-    assert fast.suits(make_model())
-    assert not fast.suits(make_model(mode="cbow"))
-    assert not fast.suits(make_model(loss="full"))
+    assert sgns.suits(make_model())
+    assert not sgns.suits(make_model(mode="cbow"))
+    assert not sgns.suits(make_model(loss="full"))
     model = make_model()
     model.input = torch.nn.EmbeddingBag(WORDS, 6)
-    assert not fast.suits(model)
+    assert not sgns.suits(model)
 
 
 def test_a_step_is_damped_by_the_terms_that_pull_and_the_length_of_what_they_pull_to():
     table, terms = torch.zeros(3, 2), torch.tensor([0.0, 1000.0, 1.0])
     gradient = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])
-    fast.descend(table, torch.tensor([0, 1, 1]), gradient, rate=0.5, terms=terms, size=4.0)
-    frequent = 0.5 / (1 + fast.DAMPING * 0.5 * 4 * 1000)  # and this row is there twice
+    sgns.descend(table, torch.tensor([0, 1, 1]), gradient, rate=0.5, terms=terms, size=4.0)
+    frequent = 0.5 / (1 + sgns.DAMPING * 0.5 * 4 * 1000)  # and this row is there twice
     expected = torch.tensor([[-0.5, -1.0], [-2 * frequent, -4 * frequent], [0.0, 0.0]])
     torch.testing.assert_close(table, expected)

@@ -1,0 +1,51 @@
+"""Dropout with eight draws from one random number.
+
+On a CPU, `torch.nn.functional.dropout` spends most of its time on one random number an element. A
+64-bit integer holds eight bytes, and a byte is enough to decide with: dropped where it is below
+``p * 256``. So ``p`` is rounded to a multiple of 1/256, which no result depends on. Elsewhere than
+on a CPU torch's own is used.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+LEVELS = 256  # values of a byte
+
+
+def dropout(x, p, training=True):
+    """Zero each element with probability ``p`` and divide the others by 1 - p (Srivastava 2014).
+
+    x: any shape. Returns ``x`` itself where nothing is to be done. Raises ValueError unless
+    0 <= p < 1.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"expected a probability 0 <= p < 1 for dropout, got {p}")
+    if not training or p == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, p, training)
+    return x * kept(x.shape, p, x.dtype)
+
+
+def kept(shape, p, dtype=torch.float32):
+    """What dropout multiplies by: 0, or 1 / (1 - p) with ``p`` a multiple of 1/256; on the CPU."""
+    below = min(round(p * LEVELS), LEVELS - 1)
+    count = torch.Size(shape).numel()
+    words = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None)
+    drawn = words.view(torch.uint8)[:count]  # eight bytes a word
+    return (drawn >= below).to(dtype).mul_(LEVELS / (LEVELS - below)).view(shape)
+
+
+class Dropout(nn.Module):
+    """`dropout` as a module, in place of `torch.nn.Dropout`."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        return dropout(x, self.p, self.training)
+
+    def extra_repr(self):
+        return f"p={self.p}"

@@ -1,0 +1,23 @@
+"""Heads: what is put on top of a representation to solve a task."""
+
+from importlib import import_module
+
+_HOME = {  # public name -> module that defines it
+    "CNNClassifier": "words",
+    "RNNClassifier": "words",
+    "Table": "words",
+    "predict": "words",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'minibert.heads' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))
