@@ -21,7 +21,7 @@ import minibert as mb
 from benchmarks import _record
 from minibert import word_scores
 from minibert.fast import sgns
-from minibert.pretrain import words_only
+from minibert.pretrain.word2vec import words_only
 from minibert.text import windows
 
 try:

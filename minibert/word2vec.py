@@ -233,10 +233,11 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
     `minibert.fast.sgns`, which says in what it differs; everything else goes through `minibert.fit`
-    with Adam. ``rate``: the first learning rate, 0.05 for the fast way and 0.003 for the other; it falls in a straight
-    line to almost nothing. ``workers``: threads of the fast way; with one, the same seed gives the
-    same vectors. The seed rules the order and the noise; the initial vectors are drawn when the
-    model is made. ``snapshots``: a list that receives about 24 pairs (step, copy of the vectors).
+    with Adam. ``rate``: the first learning rate, 0.05 for the fast way and 0.003 for the other; it
+    falls in a straight line to almost nothing. ``workers``: threads of the fast way; with one, the
+    same seed gives the same vectors. The seed rules the order and the noise; the initial vectors
+    are drawn when the model is made. ``snapshots``: a list that receives about 24 pairs (step, copy
+    of the vectors).
 
     The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
     sentences is in the model's vocabulary.

@@ -1,0 +1,138 @@
+"""What every `minibert pretrain` command shares: options, corpora, the model card."""
+
+import argparse
+import copy
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minibert import __version__, text, world
+from minibert.files import atomic
+
+CARD = """\
+# {title}
+
+Trained with `minibert pretrain`. Read it with `mb.{model}.from_pretrained({source!r})`.
+
+| | |
+|---|---|
+{rows}
+"""
+
+
+class Options:
+    """Adds options to an argparse parser, and keeps their defaults aside: a recipe may have others.
+
+    Used like ``parser.add_argument``; ``defaults`` maps each option's name to its default. The
+    parser's result then holds only what was given on the command line.
+    """
+
+    def __init__(self, parser):
+        self.parser, self.defaults = parser, {}
+
+    def __call__(self, *names, default=None, **rest):
+        action = self.parser.add_argument(*names, default=argparse.SUPPRESS, **rest)
+        self.defaults[action.dest] = default
+
+
+def common_arguments(option):
+    """The options that every model has."""
+    option(
+        "--recipe", metavar="NAME", help="the options of a recipe (see minibert/pretrain/recipes)"
+    )
+    option(
+        "--corpus",
+        metavar="FILE_OR_NAME",
+        help="a text file (also .xz, .gz), a name that `minibert data list` shows, or `world`",
+    )
+    option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the model")
+    option(
+        "--tokens", type=positive(int), default=2_000_000, help="of the world (default 2,000,000)"
+    )
+    option(
+        "--cased", action="store_true", default=False, help="keep capitals (default: lower case)"
+    )
+    option("--half", action="store_true", default=False, help="save in half precision")
+    option("--seed", type=int, default=0)
+
+
+def positive(kind):
+    """An argparse type: a number above zero."""
+
+    def parse(given):
+        number = kind(given)
+        if not number > 0:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, got {given}")
+        return number
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+def check_out(folder):
+    """Refuse, before hours of training, a folder that holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} exists and is not empty: give --out a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def read_corpus(args):
+    """The text as a list of paragraphs or of sentences (lists of tokens), and what it is."""
+    if args.corpus == "world":
+        corpus = world.generate(tokens=args.tokens, seed=args.seed)
+        sentences = [list(sentence) for sentence in corpus.sentences()]
+        if not args.cased:
+            sentences = [[token.lower() for token in sentence] for sentence in sentences]
+        return sentences, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+    paragraphs = list(running_text(args.corpus).paragraphs())
+    if not args.cased:
+        paragraphs = [paragraph.lower() for paragraph in paragraphs]
+    return paragraphs, Path(args.corpus).name
+
+
+def running_text(name):
+    """The `TextCorpus` of a data set or file. Raises ValueError for labelled texts and the like."""
+    corpus = text.load(name)
+    corpus = getattr(corpus, "train", corpus)
+    if not isinstance(corpus, text.TextCorpus):
+        raise ValueError(f"{name!r} is no running text; `minibert data list` shows what is")
+    return corpus
+
+
+def save(model, args):
+    """Write a model into the folder ``args.out``, with ``args.half`` in half precision.
+
+    `from_pretrained` gives single precision back.
+    """
+    stored = copy.deepcopy(model).half() if args.half else model
+    stored.save_pretrained(args.out)
+
+
+def write_card(model, args, facts):
+    """Write README.md beside a saved model: how it was made and how good it is.
+
+    ``facts``: dict of strings, what there is to say besides machine, versions and date.
+    """
+    made = f"`--recipe {args.recipe}`" if args.recipe else "options as below"
+    versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
+    facts = {
+        "recipe": made,
+        **facts,
+        "numbers": "half precision" if args.half else "single precision",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": f"{versions}, Python {platform.python_version()}",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    card = CARD.format(
+        title=args.recipe or f"{args.model} on {Path(args.corpus).name}",
+        model=type(model).__name__,
+        source=args.recipe or "folder",
+        rows="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
+    )
+    with atomic(args.out / "README.md") as file:
+        file.write(card.encode())
+    print(f"saved in {args.out}")
