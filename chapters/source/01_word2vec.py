@@ -810,7 +810,7 @@ The paper advises 5 to 20 noise words on small data, 2 to 5 on large.
 # %%
 figure = mb.show.spread(
     values("homographs", {"plain to each sense": "to_senses", "sense to sense": "between_senses"}),
-    title="Homographs: nearer to both senses than these are to each other",
+    title="Homographs: how near to their two senses?",
     xlabel="cosine, mean over the homographs",
 )
 mb.show.figure(figure)
