@@ -3,6 +3,22 @@
 import math
 
 
+class RateByLength:
+    """Scale the rate of an update by its window's length over ``bptt``.
+
+    Windows of `BPTTBatches` with ``vary=True`` differ in length; the loss is a mean, so a token of
+    a short window would count for more (Merity et al. 2018, section 4.1).
+    """
+
+    def __init__(self, bptt):
+        self.bptt = bptt
+
+    def before_step(self, run):
+        lengths = [batch["input_ids"].shape[1] for batch in run.batch]
+        for group in run.optimizer.param_groups:
+            group["lr"] *= sum(lengths) / len(lengths) / self.bptt
+
+
 class EarlyStopping:
     """Stop after ``patience`` validations without a new best loss; keep the best weights.
 

@@ -5,6 +5,7 @@ multiplies each parameter group's own rate by it.
 """
 
 import math
+from contextlib import contextmanager
 
 import torch
 
@@ -77,6 +78,116 @@ def inverse_square_root(warmup):
     """
     _check(math.inf, warmup)
     return lambda step: min(_rise(step, warmup), math.sqrt((warmup + 1) / (step + 1)))
+
+
+def slanted_triangular(steps, cut=0.1, ratio=32):
+    """A short straight rise and a long straight fall (Howard & Ruder 2018, section 3.2).
+
+    It starts at 1 / ``ratio``, is 1 after a share ``cut`` of the ``steps``, and comes back to
+    1 / ``ratio`` at the end. Raises ValueError unless 0 < cut < 1 and ratio >= 1.
+    """
+    if not (0 < cut < 1 and ratio >= 1 and steps >= 1):
+        raise ValueError(
+            f"expected steps >= 1, 0 < cut < 1 and ratio >= 1, got {steps}, {cut} and {ratio}"
+        )
+    top = max(1, math.floor(steps * cut))
+
+    def factor(step):
+        if step < top:
+            p = step / top
+        else:  # the paper's 1 - (t - top) / (top (1 / cut - 1)), with an end that is exact
+            p = max(0.0, 1 - (step - top) / max(1, steps - top))
+        return (1 + p * (ratio - 1)) / ratio
+
+    return factor
+
+
+class NTASGD(torch.optim.Optimizer):
+    """SGD that keeps running averages of its weights, once it is told to.
+
+    Merity et al. 2018, algorithm 1; `NonMonotone` is the callback that tells it when. The averages
+    are not what training goes on with: `averaged` puts them into the model for as long as they are
+    looked at. Averages and validation losses are part of ``state_dict()``.
+    """
+
+    def __init__(self, model, rate=30.0, weight_decay=1.2e-6):
+        groups = model.parameters() if hasattr(model, "parameters") else model
+        super().__init__(groups, {"lr": rate, "weight_decay": weight_decay})
+        self.param_groups[0]["valid_losses"], self.param_groups[0]["averaging"] = [], False
+
+    @property
+    def averaging(self):
+        """Whether averaging has begun."""
+        return self.param_groups[0]["averaging"]
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """One update of the weights, and of their averages once these are kept."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                    p.add_(p.grad, alpha=-group["lr"])
+                if self.averaging:
+                    state = self.state[p]
+                    state["count"] = state.get("count", 0) + 1
+                    average = state.setdefault("average", p.clone())
+                    average.lerp_(p, 1 / state["count"])
+        return loss
+
+    def record(self, valid_loss, patience=5):
+        """Note a validation loss; averaging begins if it is worse than it was some time ago.
+
+        That is, worse than the best of all but the last ``patience`` (the paper's n).
+        """
+        losses = self.param_groups[0]["valid_losses"]
+        if len(losses) > patience and valid_loss > min(losses[:-patience]):
+            self.param_groups[0]["averaging"] = True
+        losses.append(valid_loss)
+
+    @torch.no_grad()
+    def swap(self):
+        """Exchange the weights of the model for their averages, where there are any."""
+        for p, state in self.state.items():
+            if "average" in state:
+                weights = p.clone()
+                p.copy_(state["average"])
+                state["average"].copy_(weights)
+
+    @contextmanager
+    def averaged(self):
+        """Within it the model holds the averaged weights."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
+
+
+class NonMonotone:
+    """The callback of `NTASGD`: validates on the averages, and leaves them in the model at the end.
+
+    ``fit(model, batches, optimizer=optimizer, callbacks=[NonMonotone()], valid=...)``.
+    """
+
+    def __init__(self, patience=5):
+        self.patience = patience
+
+    def before_valid(self, run):
+        run.optimizer.swap()
+
+    def on_valid(self, run):
+        run.optimizer.record(run.valid_loss, self.patience)
+
+    def after_valid(self, run):
+        run.optimizer.swap()
+
+    def on_end(self, run):
+        run.optimizer.swap()
 
 
 def _rise(step, warmup):

@@ -51,8 +51,8 @@ def fit(
     optimizer: any torch optimiser; AdamW at 0.001 by default. ``schedule`` (see `minibert.optim`)
         multiplies each parameter group's own rate.
     callbacks: objects with any of ``on_start(run)``, ``before_step(run)``, ``on_step(run)``,
-        ``on_valid(run)``, ``on_end(run)``, called with the `Run`; one with ``state_dict`` and
-        ``load_state_dict`` is saved and restored.
+        ``before_valid(run)``, ``on_valid(run)``, ``after_valid(run)``, ``on_end(run)``, called with
+        the `Run`; one with ``state_dict`` and ``load_state_dict`` is saved and restored.
     device: where to train, `minibert.device()` by default; the model stays there.
     clip: the largest norm of the gradient, None for no limit.
     accumulate: batches an update; losses and counts are added up over all of them.
@@ -258,9 +258,11 @@ def autocast(device, precision):
 
 
 def _validate(run, valid):
+    run.tell("before_valid")
     run.valid_loss = evaluate(run.model, valid, run.device, run.precision)
     run.history.add_valid(run.step, run.valid_loss)
     run.tell("on_valid")
+    run.tell("after_valid")
 
 
 def _tokens(batch):

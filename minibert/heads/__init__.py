@@ -4,6 +4,8 @@ from importlib import import_module
 
 _HOME = {  # public name -> module that defines it
     "CNNClassifier": "words",
+    "Ensemble": "pooling",
+    "PoolingClassifier": "pooling",
     "RNNClassifier": "words",
     "Table": "words",
     "predict": "words",

@@ -1,0 +1,157 @@
+"""ULMFiT's classifier: concat pooling over documents of any length (BPT3C).
+
+Howard & Ruder (2018), "Universal Language Model Fine-tuning for Text Classification",
+arXiv:1801.06146, section 3.3.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.awd_lstm import turned
+
+
+class PoolingClassifier(nn.Module):
+    """The last state, and the maximum and the mean of all states, through two linear blocks.
+
+    encoder: a model that gives hidden states; its last layer's are pooled. labels: number of
+    classes. hidden: width between the blocks. dropout: of the two blocks; each is batch norm,
+    dropout, linear, and there is a ReLU between them. The second block gives the logits.
+
+    An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length: all but
+    the last tokens are read in windows of ``bptt`` tokens without gradient, only their maximum, sum
+    and state being kept; through the last ``max_len`` (up to ``bptt`` fewer) goes the gradient. So
+    the memory does not grow with the document. Any other encoder gets the text at once.
+
+    In training, batch norm needs two examples a batch at least: ValueError for one.
+    """
+
+    def __init__(
+        self, encoder, labels, hidden=50, dropout=(0.4, 0.1), bptt=70, max_len=1400, width=None
+    ):
+        super().__init__()
+        if bptt < 1 or max_len < bptt:
+            raise ValueError(f"expected 1 <= bptt <= max_len, got {bptt} and {max_len}")
+        self.encoder, self.bptt, self.max_len = encoder, bptt, max_len
+        width = 3 * (width or _width(encoder))
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(width),
+            nn.Dropout(dropout[0]),
+            nn.Linear(width, hidden),
+            nn.ReLU(),
+            nn.BatchNorm1d(hidden),
+            nn.Dropout(dropout[1]),
+            nn.Linear(hidden, labels),
+        )
+
+    def layer_groups(self):
+        """The encoder's groups (without a language model's output layer), and the head on top."""
+        own = getattr(self.encoder, "layer_groups", lambda: [[self.encoder]])()
+        output = getattr(self.encoder, "decoder", None)
+        return [*(group for group in own if group != [output]), [self.head]]
+
+    def forward(self, input_ids, attention_mask=None):
+        """(batch, length) ids and mask, padding at the end -> logits (batch, labels)."""
+        if self.training and len(input_ids) < 2:
+            raise ValueError(
+                "batch norm needs at least two examples in a training batch, got one: choose "
+                "another batch_size, or drop_last=True"
+            )
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return self.head(self.pooled(input_ids, mask))
+
+    def pooled(self, input_ids, mask):
+        """(batch, 3 * width): last state, maximum, mean, over the tokens of each row."""
+        if not hasattr(self.encoder, "read"):
+            hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+            return pool(hidden, mask.sum(1))
+        if getattr(self.encoder, "backward_reader", False):
+            input_ids = input_ids.gather(1, turned(input_ids, mask))
+        lengths = mask.sum(1)  # (batch,)
+        # of each row, the tokens that are read without gradient: whole windows, perhaps none
+        windows = (lengths - self.max_len + self.bptt - 1).clamp(min=0) // self.bptt
+        earlier, state = self.skim(input_ids, windows)
+        start = windows * self.bptt
+        rest = lengths - start  # at least 1, at most max_len
+        places = start[:, None] + torch.arange(int(rest.max()), device=start.device)
+        tail = input_ids.gather(1, places.clamp(max=input_ids.shape[1] - 1))  # (batch, max rest)
+        hidden, _ = self.encoder.read(tail, state)
+        return pool(hidden[-1], rest, *earlier, start)
+
+    @torch.no_grad()
+    def skim(self, input_ids, windows):
+        """Read the first ``windows`` (batch,) windows of each row, keeping no more than a state.
+
+        Returns (maximum, sum) of the last layer's states, each (batch, width), and the encoder's
+        state after them; (None, None), None where there are none. A row that is done drops out, so
+        that no row ever reads padding.
+        """
+        if not windows.any():
+            return (None, None), None
+        highest = total = state = None
+        for window in range(int(windows.max())):
+            rows = (windows > window).nonzero()[:, 0]  # rows that have such a window
+            part = slice(window * self.bptt, (window + 1) * self.bptt)
+            before = _rows(state, rows)
+            hidden, after = self.encoder.read(input_ids[rows, part], before)
+            last = hidden[-1]  # (rows, bptt, width)
+            if state is None:
+                size = (len(input_ids), last.shape[-1])
+                highest, total = last.new_full(size, -torch.inf), last.new_zeros(size)
+                state = [[t.new_zeros(1, len(input_ids), t.shape[-1]) for t in s] for s in after]
+            highest[rows] = torch.maximum(highest[rows], last.amax(1))
+            total[rows] += last.sum(1)
+            for kept, new in zip(state, after, strict=True):
+                for k, n in zip(kept, new, strict=True):
+                    k[:, rows] = n
+        return (highest, total), [tuple(pair) for pair in state]
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
+        logits = self(batch["input_ids"], batch.get("attention_mask"))
+        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+
+
+class Ensemble(nn.Module):
+    """The mean of several classifiers' probabilities, such as of a forward and a backward one."""
+
+    def __init__(self, classifiers):
+        super().__init__()
+        self.classifiers = nn.ModuleList(classifiers)
+
+    def forward(self, input_ids, attention_mask=None):
+        """(batch, length) ids and mask -> log probabilities (batch, labels)."""
+        found = [model(input_ids, attention_mask).softmax(-1) for model in self.classifiers]
+        return torch.stack(found).mean(0).log()
+
+
+def pool(hidden, lengths, highest=None, total=None, before=0):
+    """Concat pooling: [last, maximum, mean] of (batch, length, width) -> (batch, 3 * width).
+
+    lengths: (batch,) tokens of each row. ``highest``, ``total`` (batch, width) and ``before``
+    (batch,): maximum, sum and number of the states of earlier windows.
+    """
+    places = torch.arange(hidden.shape[1], device=hidden.device)
+    padding = (places >= lengths[:, None])[..., None]  # (batch, length, 1)
+    last = hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]  # (batch, width)
+    most = hidden.masked_fill(padding, -torch.inf).amax(1)
+    summed = hidden.masked_fill(padding, 0).sum(1)
+    if highest is not None:
+        most, summed = torch.maximum(most, highest), summed + total
+    return torch.cat([last, most, summed / (lengths + before)[:, None]], -1)
+
+
+def _rows(state, rows):
+    """The state of some rows; parts are (1, batch, width)."""
+    return None if state is None else [tuple(t[:, rows] for t in pair) for pair in state]
+
+
+@torch.no_grad()
+def _width(encoder):
+    """The width of an encoder's last hidden state."""
+    training, device = encoder.training, next(encoder.parameters()).device
+    encoder.eval()
+    one = torch.zeros(1, 1, dtype=torch.long, device=device)
+    width = encoder(one, attention_mask=one + 1).last_hidden_state.shape[-1]
+    encoder.train(training)
+    return width

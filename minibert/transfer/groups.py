@@ -1,0 +1,70 @@
+"""The layers of a model from bottom to top, and a learning rate for each of them.
+
+One convention serves every model. A model may have a method ``layer_groups()``, a list of lists of
+modules, the lowest layer first::
+
+    def layer_groups(self):
+        return [[self.embedding], *([block] for block in self.blocks), [self.output]]
+
+Without one, its children are its groups, in the order in which they were made, and a child called
+``encoder`` stands for its own groups. A parameter that two groups share (tied vectors) belongs to
+the lower one; what no group names belongs to the highest.
+"""
+
+
+def layer_groups(model):
+    """The parameters of a model as lists, the lowest layer first; each is in exactly one.
+
+    A layer without parameters makes no group. Raises ValueError for a model without any parameter.
+    """
+    groups, seen = [], set()
+    for modules in _modules(model):
+        own = []
+        for parameter in (p for module in modules for p in module.parameters()):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                own.append(parameter)
+        if own:
+            groups.append(own)
+    rest = [p for p in model.parameters() if id(p) not in seen]
+    if rest and groups:
+        groups[-1] += rest
+    elif rest:
+        groups = [rest]
+    if not groups:
+        raise ValueError(f"{type(model).__name__} has no parameters: there is nothing to group")
+    return groups
+
+
+def discriminative_groups(model, rate, factor=2.6, weight_decay=0.01):
+    """Parameter groups for an optimiser: the top layer at ``rate``, each one below / ``factor``.
+
+    Howard & Ruder 2018, section 3.2. As in `minibert.optim.parameter_groups`, biases and norms do
+    not decay, so a layer may make two groups; frozen parameters make none. Give the list to
+    `minibert.optim.adamw`, or to any torch optimiser. The highest layer comes first, so that the
+    rate in a run's history is ``rate``.
+
+    Raises ValueError unless rate > 0 and factor > 0, and for a model that is frozen as a whole.
+    """
+    if not (rate > 0 and factor > 0):
+        raise ValueError(f"expected a rate and a factor above 0, got {rate} and {factor}")
+    layers, found = layer_groups(model), []
+    for depth, parameters in enumerate(reversed(layers)):
+        own_rate = rate / factor**depth
+        for matrices, decay in ((True, weight_decay), (False, 0.0)):
+            some = [p for p in parameters if p.requires_grad and (p.ndim >= 2) == matrices]
+            if some:
+                found.append({"params": some, "lr": own_rate, "weight_decay": decay})
+    if not found:
+        raise ValueError("expected parameters to train, got none: are they all frozen?")
+    return found
+
+
+def _modules(model):
+    """The groups as lists of modules: the model's own, or its children's."""
+    if hasattr(model, "layer_groups"):
+        return model.layer_groups()
+    found = []
+    for name, child in model.named_children():
+        found += _modules(child) if name == "encoder" else [[child]]
+    return found

@@ -1,0 +1,193 @@
+"""The three stages of ULMFiT in one function.
+
+Howard & Ruder (2018), "Universal Language Model Fine-tuning for Text Classification",
+arXiv:1801.06146, section 3.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from minibert.callbacks import RateByLength
+from minibert.heads.pooling import PoolingClassifier
+from minibert.heads.words import predict
+from minibert.optim import adamw, slanted_triangular
+from minibert.text.batches import PaddedBatches
+from minibert.train import evaluate, fit
+from minibert.transfer.groups import discriminative_groups
+from minibert.transfer.unfreezing import GradualUnfreezing
+
+UNFREEZING = ("gradual", "all", "top")
+
+
+@dataclass
+class ULMFiTConfig:
+    """How each stage trains; the epochs of a stage that has no data are not used.
+
+    ``*_epochs``, ``*_rate``: of the general language model, of the same on the target's text, and
+    of the classifier. ``streams``, ``bptt``: parallel texts and window of the language model;
+    ``batch_size``: documents a batch of the classifier. ``factor``: each layer's rate is that of
+    the layer above, divided by this (1: all alike). ``cut``, ``ratio``: the slanted triangle;
+    ``slanted=False`` keeps the rate constant. ``unfreezing``: "gradual", "all" layers from the
+    start, or the "top" alone. ``unfreeze_share``: the share of the classifier's updates after which
+    all layers are awake. ``max_len``, ``dropout``: see `PoolingClassifier`.
+    """
+
+    general_epochs: int = 10
+    general_rate: float = 3e-3
+    target_epochs: int = 5
+    target_rate: float = 2e-3
+    classifier_epochs: int = 10
+    classifier_rate: float = 1e-2
+    streams: int = 32
+    bptt: int = 70
+    batch_size: int = 32
+    factor: float = 2.6
+    cut: float = 0.1
+    ratio: float = 32
+    slanted: bool = True
+    unfreezing: str = "gradual"
+    unfreeze_share: float = 0.5
+    max_len: int = 1400
+    dropout: tuple = (0.4, 0.1)
+    weight_decay: float = 0.01
+
+    def __post_init__(self):
+        if self.unfreezing not in UNFREEZING:
+            expected = ", ".join(map(repr, UNFREEZING))
+            raise ValueError(f"unfreezing must be one of {expected}, got {self.unfreezing!r}")
+
+
+@dataclass
+class Adapted:
+    """What `ulmfit` gives: the ``classifier``, and of every stage that ran its `History`.
+
+    ``histories`` has some of "general", "target" and "classifier"; ``error`` is the share of
+    ``valid`` that is classified wrongly, None without ``valid``.
+    """
+
+    classifier: torch.nn.Module
+    histories: dict = field(default_factory=dict)
+    error: float | None = None
+
+
+def ulmfit(
+    model,
+    train,
+    labels,
+    general=None,
+    target=None,
+    valid=None,
+    config=None,
+    seed=0,
+    callbacks=(),
+    progress=True,
+):
+    """From a language model to a classifier in three stages; returns an `Adapted`.
+
+    model: an `AWDLSTM`; it is trained in place, and becomes the classifier's encoder.
+    train: labelled examples, dicts of ``input_ids`` (ids in reading order) and ``labels`` (0 to
+        ``labels`` - 1); see `document` for where a text begins. ``labels``: number of classes.
+    general: ids of any text, one long stream, for stage 1; None where the model has learned a
+        language already. target: ids of text like that of the task, no labels needed, for stage 2;
+        None leaves the stage out. A pair is (ids to learn from, ids to validate on).
+    valid: labelled examples for ``error``. callbacks: of the classifier's training.
+    """
+    config, histories = config or ULMFiTConfig(), {}
+    options = {"seed": seed, "progress": progress}
+
+    # 1. A language model learns the language from any text.
+    if general is not None:
+        optimizer = adamw(model, config.general_rate, config.weight_decay, betas=(0.8, 0.99))
+        histories["general"] = learn_text(
+            model, general, config.general_epochs, optimizer, config, **options
+        )
+
+    # 2. It learns how the texts of the task are written: lower layers slowly, higher ones faster.
+    if target is not None:
+        groups = discriminative_groups(model, config.target_rate, config.factor)
+        histories["target"] = learn_text(
+            model, target, config.target_epochs, adamw(groups, betas=(0.8, 0.99)), config, **options
+        )
+
+    # 3. A classifier on top learns from the labels; the layers below it wake one after another.
+    classifier = PoolingClassifier(
+        model, labels, dropout=config.dropout, bptt=config.bptt, max_len=config.max_len
+    )
+    histories["classifier"] = learn_labels(classifier, train, config, callbacks, **options)
+    wrong = None if valid is None else error(classifier, valid, config.batch_size)
+    return Adapted(classifier, histories, wrong)
+
+
+def learn_text(model, ids, epochs, optimizer, config, seed=0, progress=True, **options):
+    """Train a language model on a stream of ids, or on a pair (stream, stream to validate on)."""
+    ids, held_out = ids if isinstance(ids, tuple) else (ids, None)
+    if held_out is not None:
+        options["valid"] = model.batches(held_out, config.streams, config.bptt)
+    batches = model.batches(ids, config.streams, config.bptt, vary=True, seed=seed)
+    steps = epochs * len(batches)
+    return fit(
+        model,
+        batches,
+        steps=steps,
+        optimizer=optimizer,
+        schedule=_schedule(steps, config),
+        callbacks=[RateByLength(config.bptt), *options.pop("callbacks", ())],
+        progress=progress,
+        **options,
+    )
+
+
+def learn_labels(classifier, examples, config, callbacks=(), seed=0, progress=True, **options):
+    """Train a classifier on labelled examples by discriminative rates and gradual unfreezing."""
+    batches = PaddedBatches(
+        examples, config.batch_size, drop_last=len(examples) % config.batch_size == 1, seed=seed
+    )
+    steps = config.classifier_epochs * len(batches)
+    groups = discriminative_groups(
+        classifier, config.classifier_rate, config.factor, config.weight_decay
+    )
+    return fit(
+        classifier,
+        batches,
+        steps=steps,
+        optimizer=adamw(groups, betas=(0.8, 0.99)),
+        schedule=_schedule(steps, config),
+        callbacks=[*_unfreezing(classifier, steps, config), *callbacks],
+        progress=progress,
+        **options,
+    )
+
+
+def document(ids, model):
+    """A text's ids with the model's start token where the model begins to read."""
+    ids, start = list(ids), [model.config.start_id]
+    return ids + start if model.backward_reader else start + ids
+
+
+def error(classifier, examples, batch_size=32):
+    """The share of labelled examples that are classified wrongly."""
+    batches = PaddedBatches(examples, batch_size, shuffle=False, by_length=False)
+    truth = torch.tensor([example["labels"] for example in examples])
+    return (predict(classifier, batches) != truth).float().mean().item()
+
+
+def nats_a_token(model, ids, config=None):
+    """The mean loss of a language model on a stream of ids; its exponential is the perplexity."""
+    config = config or ULMFiTConfig()
+    return evaluate(model, model.batches(ids, config.streams, config.bptt))
+
+
+def _schedule(steps, config):
+    return slanted_triangular(steps, config.cut, config.ratio) if config.slanted else None
+
+
+def _unfreezing(classifier, steps, config):
+    """The callbacks that put layers to sleep and wake them."""
+    if config.unfreezing == "all":
+        return []
+    if config.unfreezing == "top":
+        return [GradualUnfreezing(layers=1)]
+    others = len(classifier.layer_groups()) - 1
+    every = max(1, int(steps * config.unfreeze_share) // others)
+    return [GradualUnfreezing(every=every)]

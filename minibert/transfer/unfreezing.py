@@ -1,0 +1,78 @@
+"""Which layers learn, and from when on."""
+
+from minibert.transfer.groups import layer_groups
+
+
+def freeze(model, below):
+    """Let the lowest ``below`` groups of a model rest, and all others learn.
+
+    The groups are those of `layer_groups`; a negative number counts from the top: -1 leaves only
+    the highest to learn. Raises ValueError for a number that leaves none.
+    """
+    groups = layer_groups(model)
+    resting = below if below >= 0 else len(groups) + below
+    if not 0 <= resting < len(groups):
+        raise ValueError(f"expected 0 to {len(groups) - 1} resting groups, got {below}")
+    for height, group in enumerate(groups):
+        for parameter in group:
+            parameter.requires_grad_(height >= resting)
+
+
+class GradualUnfreezing:
+    """A callback that wakes one layer after another, the highest first.
+
+    Howard & Ruder 2018, section 3.3: at first the top group learns alone, and after every epoch the
+    next one below joins it. ``every``: updates between two of them, an epoch by default. ``start``:
+    groups that learn from the beginning. ``layers``: groups to wake in all, every one by default.
+
+    Make the optimiser before training begins, over all parameters: those that sleep get no gradient
+    and are not touched. At the end every parameter is as it was found, frozen or not. How many
+    groups are awake follows from the step, so a run that is resumed goes on with the same ones.
+    """
+
+    def __init__(self, every=None, start=1, layers=None):
+        if (every is not None and every < 1) or start < 1 or (layers is not None and layers < 1):
+            raise ValueError(
+                f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
+            )
+        self.every, self.start, self.layers = every, start, layers
+        self.awake, self.woken_at = 0, []
+
+    def on_start(self, run):
+        self.groups = layer_groups(run.model)
+        self.before = [[p.requires_grad for p in group] for group in self.groups]
+        self.interval = self.every or len(run.batches)
+        self.most = min(len(self.groups), self.layers or len(self.groups))
+
+    def before_step(self, run):
+        awake = min(self.most, self.start + run.step // self.interval)
+        if awake > self.awake:
+            self.woken_at += [run.step] * (awake - self.awake)
+        self.awake = awake
+        self._wake()
+
+    def on_end(self, run):
+        for group, before in zip(self.groups, self.before, strict=True):
+            for parameter, learns in zip(group, before, strict=True):
+                parameter.requires_grad_(learns)
+
+    def _wake(self):
+        asleep = len(self.groups) - self.awake
+        for height, group in enumerate(self.groups):
+            for parameter, learns in zip(group, self.before[height], strict=True):
+                parameter.requires_grad_(learns and height >= asleep)
+
+    def state_dict(self):
+        """What a resumed run must agree on: when each group was woken (updates)."""
+        return {"every": self.every, "start": self.start, "woken_at": list(self.woken_at)}
+
+    def load_state_dict(self, state):
+        """Raises ValueError for a run that woke its layers at another pace."""
+        for name in ("every", "start"):
+            if state[name] != getattr(self, name):
+                raise ValueError(
+                    f"the run was saved with {name}={state[name]}, this one has "
+                    f"{name}={getattr(self, name)}: give the same, or start afresh"
+                )
+        self.woken_at = list(state["woken_at"])
+        self.awake = len(self.woken_at)

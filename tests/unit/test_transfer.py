@@ -1,0 +1,292 @@
+"""Layer groups, rates by layer, unfreezing, and the three stages of ULMFiT."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import minibert as mb
+from minibert.text import PaddedBatches
+from minibert.transfer import (
+    GradualUnfreezing,
+    discriminative_groups,
+    freeze,
+    layer_groups,
+    ulmfit,
+)
+from minibert.transfer.ulmfit import ULMFiTConfig, document, error, nats_a_token
+
+
+def language_model(seed=0, vocab_size=20, **options):
+    torch.manual_seed(seed)
+    return mb.AWDLSTM(mb.AWDLSTMConfig(vocab_size, 8, 12, 2, **options))
+
+
+def classifier(**options):
+    return mb.heads.PoolingClassifier(language_model(**options), labels=2, bptt=5, max_len=10)
+
+
+class Plain(nn.Module):
+    """A model that says nothing about its layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.act, self.gain = nn.ReLU(), nn.Parameter(torch.ones(1))
+
+    def loss(self, batch):
+        return self.gain * self.second(self.act(self.first(batch["x"]))).square().sum(), 1
+
+
+MODELS = {
+    "plain": Plain,
+    "word vectors in a classifier": lambda: mb.heads.CNNClassifier(torch.randn(9, 4), 2),
+    "word2vec": lambda: mb.Word2Vec(mb.Word2VecConfig(9, 4)),
+    "awd-lstm": language_model,
+    "untied": lambda: language_model(tied=False),
+    "pooling": classifier,
+}
+HEIGHTS = {
+    "plain": 2,
+    "word vectors in a classifier": 3,  # the encoder's one, filters, output
+    "word2vec": 2,
+    "awd-lstm": 4,
+    "untied": 4,
+    "pooling": 4,
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_parameter_is_in_exactly_one_group(kind):
+    model = MODELS[kind]()
+    groups = layer_groups(model)
+    found = [id(p) for group in groups for p in group]
+    assert sorted(found) == sorted(id(p) for p in model.parameters())
+    assert len(groups) == HEIGHTS[kind]
+
+
+def test_the_word_vectors_are_lowest_and_what_nobody_names_is_highest():
+    model = classifier()
+    groups = layer_groups(model)
+    assert groups[0][0] is model.encoder.embedding.weight  # tied: it belongs below
+    assert any(p is model.encoder.decoder.bias for p in groups[-1])
+    plain = Plain()
+    assert layer_groups(plain)[-1][-1] is plain.gain
+    with pytest.raises(ValueError, match="no parameters"):
+        layer_groups(nn.ReLU())
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_each_layer_learns_more_slowly_than_the_one_above(kind):
+    model = MODELS[kind]()
+    found = discriminative_groups(model, 0.1, factor=2.0, weight_decay=0.3)
+    rate = {id(p): (g["lr"], g["weight_decay"]) for g in found for p in g["params"]}
+    layers = layer_groups(model)
+    for height, parameters in enumerate(layers):
+        for p in parameters:
+            expected = 0.1 / 2.0 ** (len(layers) - 1 - height)
+            assert rate[id(p)] == (pytest.approx(expected), 0.3 if p.ndim >= 2 else 0.0)
+    assert found[0]["lr"] == 0.1
+    optimizer = mb.optim.adamw(found)
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(rate)
+
+
+def test_frozen_parameters_make_no_group():
+    model = language_model()
+    freeze(model, below=-1)
+    found = discriminative_groups(model, 0.1)
+    assert [p is model.decoder.bias for g in found for p in g["params"]] == [True]
+    model.requires_grad_(False)
+    with pytest.raises(ValueError, match="frozen"):
+        discriminative_groups(model, 0.1)
+    with pytest.raises(ValueError, match="above 0"):
+        discriminative_groups(model, 0.0)
+
+
+def test_freezing_counts_from_either_end():
+    model = language_model()
+    for below, learning in ((0, 4), (1, 3), (-1, 1), (-2, 2)):
+        freeze(model, below)
+        groups = layer_groups(model)
+        assert [all(p.requires_grad for p in g) for g in groups] == [False] * (4 - learning) + [
+            True
+        ] * learning
+    with pytest.raises(ValueError, match="0 to 3 resting groups, got 4"):
+        freeze(model, 4)
+
+
+def rows(n=24, seed=0):
+    rng = np.random.default_rng(seed)
+    return [{"input_ids": rng.integers(0, 20, 8).tolist(), "labels": i % 2} for i in range(n)]
+
+
+class Watch:
+    """Which groups changed at each update."""
+
+    def __init__(self):
+        self.changed = []
+
+    def on_start(self, run):
+        self.keep(run)
+
+    def keep(self, run):
+        self.kept = [[p.detach().clone() for p in g] for g in layer_groups(run.model)]
+
+    def on_step(self, run):
+        self.changed.append(
+            [
+                any(not torch.equal(a, b) for a, b in zip(old, new, strict=True))
+                for old, new in zip(self.kept, layer_groups(run.model), strict=True)
+            ]
+        )
+        self.keep(run)
+
+
+def tuned(unfreezing, steps=8, folder=None, model=None, **options):
+    mb.seed_everything(0)
+    model = model or classifier()
+    watch = Watch()
+    optimizer = mb.optim.adamw(discriminative_groups(model, 0.01))
+    mb.fit(
+        model,
+        PaddedBatches(rows(), 12),
+        steps=steps,
+        optimizer=optimizer,
+        callbacks=[unfreezing, watch],
+        checkpoint=folder,
+        device="cpu",
+        progress=False,
+    )
+    return model, watch.changed
+
+
+def test_groups_wake_from_the_top_one_every_few_updates():
+    _, changed = tuned(GradualUnfreezing(every=2))
+    assert [sum(step) for step in changed] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert all(step == sorted(step) for step in changed)  # sleeping below, awake above
+
+
+def test_by_default_a_group_wakes_each_epoch():
+    unfreezing = GradualUnfreezing()
+    tuned(unfreezing)
+    assert unfreezing.woken_at == [0, 2, 4, 6]  # an epoch is two batches
+
+
+def test_a_start_and_a_limit():
+    _, changed = tuned(GradualUnfreezing(every=1, start=2, layers=3), steps=4)
+    assert [sum(step) for step in changed] == [2, 3, 3, 3]
+    for wrong in ({"every": 0}, {"start": 0}, {"layers": 0}):
+        with pytest.raises(ValueError, match="at least 1"):
+            GradualUnfreezing(**wrong)
+
+
+def test_afterwards_every_parameter_is_as_it_was():
+    model = classifier()
+    model.encoder.layers[1].weight_ih.requires_grad_(False)
+    before = [p.requires_grad for p in model.parameters()]
+    tuned(GradualUnfreezing(every=4), steps=5, model=model)
+    assert [p.requires_grad for p in model.parameters()] == before
+
+
+def test_an_unfreezing_run_that_is_resumed_goes_on_bit_for_bit(tmp_path):
+    whole, _ = tuned(GradualUnfreezing(every=2), 7, tmp_path / "a")
+    tuned(GradualUnfreezing(every=2), 3, tmp_path / "b")
+    again = GradualUnfreezing(every=2)
+    parts, changed = tuned(again, 7, tmp_path / "b")
+    assert [sum(step) for step in changed] == [2, 3, 3, 4]
+    assert again.woken_at == [0, 2, 4, 6]
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name]), name
+    with pytest.raises(ValueError, match="saved with every=2"):
+        tuned(GradualUnfreezing(every=3), 9, tmp_path / "b")
+
+
+def text(n=600):
+    """A stream in which 5 is followed by 6, and so on."""
+    return np.tile(np.arange(20), n // 20)
+
+
+def labelled(model, n=60, seed=0):
+    """Class 1 counts upwards from a low number, class 0 from a high one."""
+    rng = np.random.default_rng(seed)
+    for i in range(n):
+        start = int(rng.integers(2, 6)) + (0 if i % 2 else 9)
+        ids = list(range(start, start + int(rng.integers(3, 6))))
+        yield {"input_ids": document(ids, model), "labels": i % 2}
+
+
+CONFIG = {
+    "general_epochs": 4,
+    "target_epochs": 2,
+    "classifier_epochs": 12,
+    "streams": 4,
+    "bptt": 10,
+    "batch_size": 20,
+    "max_len": 20,
+}
+
+
+@pytest.mark.parametrize("direction", mb.awd_lstm.DIRECTIONS)
+def test_the_three_stages_end_in_a_classifier(direction):
+    mb.seed_everything(0)
+    model = language_model(direction=direction)
+    before = nats_a_token(model, text(200))
+    adapted = ulmfit(
+        model,
+        list(labelled(model)),
+        labels=2,
+        general=(text(), text(200)),
+        target=text(),
+        valid=list(labelled(model, 40, seed=1)),
+        config=ULMFiTConfig(
+            **{**CONFIG, "general_rate": 0.02, "classifier_epochs": 20, "classifier_rate": 0.1}
+        ),
+        progress=False,
+    )
+    assert list(adapted.histories) == ["general", "target", "classifier"]
+    assert adapted.histories["general"].valid_loss
+    assert adapted.histories["general"].valid_loss[-1] < before - 0.01
+    assert adapted.classifier.encoder is model
+    assert adapted.error < 0.1
+    assert adapted.error == error(adapted.classifier, list(labelled(model, 40, seed=1)))
+
+
+def test_stages_without_data_are_left_out_and_options_are_heard():
+    rates = {}
+    for slanted in (True, False):
+        mb.seed_everything(0)
+        model = language_model()
+        config = ULMFiTConfig(**{**CONFIG, "classifier_epochs": 7, "slanted": slanted})
+        adapted = ulmfit(model, list(labelled(model)), 2, config=config, progress=False)
+        assert list(adapted.histories) == ["classifier"] and adapted.error is None
+        rates[slanted] = adapted.histories["classifier"].rate
+    assert set(rates[False]) == {0.01}
+    assert max(rates[True]) == 0.01 and rates[True][0] < 0.001 and rates[True][-1] < 0.002
+    with pytest.raises(ValueError, match="unfreezing must be one of"):
+        ULMFiTConfig(unfreezing="some")
+
+
+@pytest.mark.parametrize("unfreezing", ["gradual", "all", "top"])
+def test_what_learns_in_the_third_stage(unfreezing):
+    model = language_model()
+    config = ULMFiTConfig(**{**CONFIG, "unfreezing": unfreezing, "unfreeze_share": 0.5})
+    watch = Watch()
+    ulmfit(model, list(labelled(model)), 2, config=config, callbacks=[watch], progress=False)
+    awake = [sum(step) for step in watch.changed]
+    assert len(awake) == 36
+    if unfreezing == "gradual":
+        assert awake == [1] * 6 + [2] * 6 + [3] * 6 + [4] * 18
+    else:
+        assert set(awake) == {4 if unfreezing == "all" else 1}
+
+
+def test_a_document_begins_where_the_model_begins():
+    assert document([5, 6], language_model(start_id=3)) == [3, 5, 6]
+    assert document([5, 6], language_model(start_id=3, direction="backward")) == [5, 6, 3]
+
+
+def test_a_last_batch_of_one_is_left_out():
+    model = language_model()
+    config = ULMFiTConfig(**{**CONFIG, "classifier_epochs": 1})
+    adapted = ulmfit(model, list(labelled(model, 21)), 2, config=config, progress=False)
+    assert len(adapted.histories["classifier"]) == 1
