@@ -13,6 +13,7 @@ _HOME = {  # public name -> module that defines it
     "ListBatches": "batches",
     "WindowBatches": "windows",
     "RowBatches": "batches",
+    "BidirectionalBatches": "bidirectional",
     "TextCorpus": "corpora",
     "load": "catalogue",
     "datasets": "catalogue",

@@ -1,0 +1,101 @@
+"""Words as characters, the way the published ELMo spells them.
+
+A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has
+the 256 bytes and five marks (begin and end of a sentence, begin and end of a word, padding); all
+numbers are one higher than these, and 0 is left for "no word here". That makes 262
+(`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
+"""
+
+import numpy as np
+import torch
+
+BOS, EOS = "<S>", "</S>"  # begin and end of a sentence, as words
+ALPHABET, LENGTH = 262, 50
+BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(257, 262)
+MARKS = {BOS: BEGIN_SENTENCE, EOS: END_SENTENCE}
+
+
+def spell(word, length=LENGTH):
+    """The ``length`` symbols of a word, a list of int from 1 to 261; a longer word is cut.
+
+    >>> spell("cat", length=7)
+    [259, 100, 98, 117, 260, 261, 261]
+    """
+    if length < 3:
+        raise ValueError(f"a word needs at least 3 symbols, two of them marks; got length={length}")
+    if word in MARKS:
+        inner = [MARKS[word]]
+    else:
+        inner = [byte + 1 for byte in word.encode("utf-8", "ignore")[: length - 2]]
+    symbols = [BEGIN_WORD, *inner, END_WORD]
+    return symbols + [PADDING] * (length - len(symbols))
+
+
+def unspell(symbols):
+    """The word of some symbols: the inverse of `spell` for words that were not cut."""
+    for mark, number in MARKS.items():
+        if number in symbols:
+            return mark
+    return bytes(int(s) - 1 for s in symbols if 0 < s <= 256).decode("utf-8", "replace")
+
+
+def spell_all(words, length=LENGTH):
+    """An int64 tensor (len(words), length)."""
+    rows = np.array([spell(word, length) for word in words], np.int64).reshape(-1, length)
+    return torch.from_numpy(rows)
+
+
+def spell_sentences(sentences, length=LENGTH):
+    """Lists of words as (batch, longest, length) symbols, 0 where a sentence has ended, and a mask.
+
+    The mask is (batch, longest), int64, 1 for a word. Raises ValueError without any sentence, for a
+    string in place of a list of words, and for a sentence without words.
+    """
+    check_sentences(sentences)
+    longest = max(map(len, sentences))
+    symbols = torch.zeros(len(sentences), longest, length, dtype=torch.long)
+    mask = torch.zeros(len(sentences), longest, dtype=torch.long)
+    for row, words in enumerate(sentences):
+        symbols[row, : len(words)] = spell_all(words, length)
+        mask[row, : len(words)] = 1
+    return symbols, mask
+
+
+def check_sentences(sentences):
+    """Raise ValueError unless these are lists of words, none of them empty."""
+    if isinstance(sentences, str) or not len(sentences):
+        raise ValueError(f"expected a list of sentences, each a list of words; got {sentences!r}")
+    for number, words in enumerate(sentences):
+        if isinstance(words, str) or not len(words):
+            raise ValueError(f"sentence {number} must be a list of words, got {words!r}")
+
+
+class Spellings:
+    """A growing table of words and their symbols: row 0 is "no word", then each word once.
+
+    So that a batch can name words by small numbers and the network spell each only once.
+    """
+
+    def __init__(self, words=(), length=LENGTH):
+        self.length, self.words, self.index = length, [""], {}
+        self._rows, self._table = [[0] * length], None
+        self.encode(words)
+
+    def __len__(self):
+        return len(self.words)
+
+    def encode(self, words):
+        """The rows of some words, a list of int from 1 up; new words are added."""
+        for word in words:
+            if word not in self.index:
+                self.index[word] = len(self.words)
+                self.words.append(word)
+                self._rows.append(spell(word, self.length))
+        return [self.index[word] for word in words]
+
+    @property
+    def table(self):
+        """All symbols, int64 (rows, length)."""
+        if self._table is None or len(self._table) != len(self._rows):
+            self._table = torch.tensor(self._rows)
+        return self._table
