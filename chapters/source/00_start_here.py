@@ -155,7 +155,7 @@ news. Each document lists the facts that it states.
 # %%
 entry = next(document for document in by_kind["encyclopedia"] if document.topic == "people")
 print(textwrap.fill(entry.text, 100), "\n")
-for fact in entry.facts:
+for fact in dict.fromkeys(entry.facts):
     print(fact)
 
 # %% [markdown]
@@ -264,6 +264,7 @@ believes_fair = torch.full_like(p, math.log(2))
 d2l.plot(p, [entropy_of_coin, believes_fair], "probability of heads", "nats a throw",
          legend=["knows the coin", "believes it is fair"], figsize=(6, 3))
 d2l.plt.title("Mean surprise at a coin")
+d2l.plt.tight_layout()
 mb.show.figure(d2l.plt.gcf(), alt="The entropy of a coin is a hill: zero at both ends, log 2 at one "
                "half, where it touches the straight line of the one who believes that it is fair.")
 
@@ -605,7 +606,7 @@ def look(place):
     for ax, name in zip(axes[0], models, strict=True):
         candidates(ax, name, place)
     with mb.show.style():
-        below = fig.add_subplot(2, 1, 2)
+        below = fig.add_subplot(axes[0, 0].get_gridspec()[1, :])
     for name, marker in zip(models, ("-", "--", "-."), strict=True):
         below.plot(paid[name][: place + 2], marker, label=f"{name} {paid[name][place + 1]:.0f}")
     below.axhline(-document.log_prob, color="grey", ls=":", label=f"floor {-document.log_prob:.0f}")

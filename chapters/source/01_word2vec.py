@@ -835,6 +835,7 @@ for name, marker in (("random", "o-"), ("frozen", "s--"), ("tuned", "^:")):
     ax.errorbar(labelled, runs.mean(0), runs.std(0), fmt=marker, capsize=4, label=name)
 ax.set_xscale("log")
 ax.set_xticks(labelled, [str(n) for n in labelled])
+ax.minorticks_off()
 ax.legend(title="mean and standard deviation")
 mb.show.figure(fig, alt="Accuracy by number of labels for random, frozen and tuned word vectors.")
 
