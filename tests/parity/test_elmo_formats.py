@@ -73,9 +73,9 @@ class Reference:
     def __init__(self, options, path):
         self.lstm, self.cnn = options["lstm"], options["char_cnn"]
         with h5py.File(path) as file:
-            file.visititems(
-                lambda n, x: self.file.update({n: x[...]} if hasattr(x, "shape") else {})
-            )
+            names = []
+            file.visititems(lambda n, x: names.append(n) if hasattr(x, "shape") else None)
+            self.file = {name: file[name][...] for name in names}
 
     def word(self, word):
         marks = {"<S>": [256], "</S>": [257]}
@@ -93,11 +93,9 @@ class Reference:
         y = np.concatenate(found)
         y = np.tanh(y) if self.cnn["activation"] == "tanh" else np.maximum(y, 0)
         for i in range(self.cnn["n_highway"]):
-            part = {n: self.file[f"CNN_high_{i}/{n}"] for n in ("W_carry", "b_carry")}
-            gate = sigmoid(y @ part["W_carry"] + part["b_carry"])
-            new = (
-                y @ self.file[f"CNN_high_{i}/W_transform"] + self.file[f"CNN_high_{i}/b_transform"]
-            )
+            names = ("W_carry", "b_carry", "W_transform", "b_transform")
+            w_gate, b_gate, w_new, b_new = (self.file[f"CNN_high_{i}/{name}"] for name in names)
+            gate, new = sigmoid(y @ w_gate + b_gate), y @ w_new + b_new
             y = gate * np.maximum(new, 0) + (1 - gate) * y
         return y @ self.file["CNN_proj/W_proj"] + self.file["CNN_proj/b_proj"]
 
