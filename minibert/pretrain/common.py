@@ -1,6 +1,5 @@
 """What every `minibert pretrain` command shares: options, corpora, the model card."""
 
-import argparse
 import copy
 import os
 import platform
@@ -12,6 +11,7 @@ import torch
 
 from minibert import __version__, text, world
 from minibert.files import atomic
+from minibert.recipes import positive
 
 CARD = """\
 # {title}
@@ -24,26 +24,8 @@ Trained with `minibert pretrain`. Read it with `mb.{model}.from_pretrained({sour
 """
 
 
-class Options:
-    """Adds options to an argparse parser, and keeps their defaults aside: a recipe may have others.
-
-    Used like ``parser.add_argument``; ``defaults`` maps each option's name to its default. The
-    parser's result then holds only what was given on the command line.
-    """
-
-    def __init__(self, parser):
-        self.parser, self.defaults = parser, {}
-
-    def __call__(self, *names, default=None, **rest):
-        action = self.parser.add_argument(*names, default=argparse.SUPPRESS, **rest)
-        self.defaults[action.dest] = default
-
-
 def common_arguments(option):
     """The options that every model has."""
-    option(
-        "--recipe", metavar="NAME", help="the options of a recipe (see minibert/pretrain/recipes)"
-    )
     option(
         "--corpus",
         metavar="FILE_OR_NAME",
@@ -58,26 +40,6 @@ def common_arguments(option):
     )
     option("--half", action="store_true", default=False, help="save in half precision")
     option("--seed", type=int, default=0)
-
-
-def positive(kind):
-    """An argparse type: a number above zero."""
-
-    def parse(given):
-        number = kind(given)
-        if not number > 0:
-            raise argparse.ArgumentTypeError(f"expected a number above 0, got {given}")
-        return number
-
-    parse.__name__ = kind.__name__
-    return parse
-
-
-def check_out(folder):
-    """Refuse, before hours of training, a folder that holds something."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists and is not empty: give --out a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def read_corpus(args):

@@ -5,7 +5,8 @@ import time
 from dataclasses import asdict
 
 from minibert import text, word2vec, word_scores, world
-from minibert.pretrain.common import common_arguments, positive, read_corpus, save, write_card
+from minibert.pretrain.common import common_arguments, read_corpus, save, write_card
+from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 

@@ -3,16 +3,14 @@
 import argparse
 import lzma
 import tomllib
-from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
 import minibert as mb
-from minibert import cli
-from minibert.pretrain import recipes, word2vec
-from minibert.pretrain.common import Options
+from minibert import cli, pretrain, recipes
+from minibert.pretrain import word2vec
 from minibert.weights import BUNDLED
 
 ANIMALS, TOOLS = ["cat", "dog", "cow", "pig"], ["saw", "axe", "file", "drill"]
@@ -158,10 +156,11 @@ def test_nothing_to_train_on_is_one_clear_line(tmp_path, capsys):
 @pytest.fixture
 def recipe(monkeypatch, tmp_path):
     """A folder of recipes, and a function that writes one and runs it."""
-    monkeypatch.setattr(recipes, "FOLDER", tmp_path)
+    monkeypatch.setattr(recipes, "folder", lambda package: tmp_path / "recipes")
+    (tmp_path / "recipes").mkdir()
 
     def run(content, *options):
-        (tmp_path / "mine.toml").write_text(content, "utf-8")
+        (tmp_path / "recipes" / "mine.toml").write_text(content, "utf-8")
         where = ["--recipe", "mine", "--out", str(tmp_path / "out")]
         return cli.main(["pretrain", "word2vec", *where, *options])
 
@@ -199,12 +198,13 @@ def test_an_unknown_recipe_is_answered_with_the_known_ones(tmp_path, capsys):
     assert "known are minibert-" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", recipes.recipes())
+@pytest.mark.parametrize("name", recipes.recipes("minibert.pretrain"))
 def test_every_recipe_fits_its_model_and_made_what_is_bundled(name):
-    text = (recipes.FOLDER / f"{name}.toml").read_text("utf-8")
+    text = recipes.folder("minibert.pretrain").joinpath(f"{name}.toml").read_text("utf-8")
     model = tomllib.loads(text)["model"]
-    option = Options(argparse.ArgumentParser())
-    import_module(f"minibert.pretrain.{model.replace('-', '_')}").add_arguments(option)
-    assert recipes.read_recipe(name, model, option)["corpus"]
+    parser = argparse.ArgumentParser()
+    pretrain.add_arguments(parser)
+    args = parser.parse_args([model, "--recipe", name, "--out", "x"])
+    assert recipes.settled(args, "minibert.pretrain").corpus
     card = (BUNDLED / name / "README.md").read_text("utf-8")
     assert f"--recipe {name}" in card
