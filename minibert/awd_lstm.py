@@ -188,11 +188,11 @@ class AWDLSTM(nn.Module):
 
         return awd_lstm.load(source)
 
-    def save_pretrained(self, folder, half=False):
-        """Write a folder that `from_pretrained` reads; ``half`` stores 16 bits a number."""
+    def save_pretrained(self, folder):
+        """Write a folder that `from_pretrained` reads."""
         from minibert.weights import awd_lstm
 
-        awd_lstm.save(self, folder, half)
+        awd_lstm.save(self, folder)
 
     def layer_groups(self):
         """From the bottom to the top: the word vectors, each layer, the decoder."""

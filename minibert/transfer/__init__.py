@@ -12,6 +12,7 @@ _HOME = {  # public name -> module that defines it
     "freeze": "unfreezing",
     "GradualUnfreezing": "unfreezing",
     "ulmfit": "ulmfit",
+    "with_vocabulary": "vocabulary",
     "ULMFiTConfig": "ulmfit",
     "Adapted": "ulmfit",
 }

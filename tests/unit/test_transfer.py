@@ -13,6 +13,7 @@ from minibert.transfer import (
     freeze,
     layer_groups,
     ulmfit,
+    with_vocabulary,
 )
 from minibert.transfer.ulmfit import ULMFiTConfig, document, error, nats_a_token
 
@@ -290,3 +291,24 @@ def test_a_last_batch_of_one_is_left_out():
     config = ULMFiTConfig(**{**CONFIG, "classifier_epochs": 1})
     adapted = ulmfit(model, list(labelled(model, 21)), 2, config=config, progress=False)
     assert len(adapted.histories["classifier"]) == 1
+
+
+def test_a_model_takes_over_the_words_that_it_knows():
+    words = ["<unk>", "<eod>", "cat", "dog", "the"]
+    old = mb.text.Vocab(words, specials=("<unk>", "<eod>"))
+    new = mb.text.Vocab(["<unk>", "dog", "film", "<eod>", "cat"], specials=("<unk>", "<eod>"))
+    model = mb.AWDLSTM(mb.AWDLSTMConfig(5, 8, 12, 2, start_id=1), old).eval()
+    nn.init.normal_(model.decoder.bias)
+    other = with_vocabulary(model, new)
+    assert other.vocab is new and other.config.start_id == 3 and not other.training
+    ids, same = torch.tensor([[1, 2, 3]]), torch.tensor([[3, 4, 1]])
+    states = model(ids).last_hidden_state
+    torch.testing.assert_close(other(same).last_hidden_state, states)
+    logits, others = model.decoder(states), other.decoder(states)
+    torch.testing.assert_close(others[..., [0, 3, 4, 1]], logits[..., [0, 1, 2, 3]])
+    torch.testing.assert_close(others[..., 2], logits.mean(-1))  # "film", which is new
+    assert other.layers[0].weight_hh is not model.layers[0].weight_hh
+    with pytest.raises(ValueError, match="lacks '<eod>'"):
+        with_vocabulary(model, mb.text.Vocab(["<unk>", "cat"]))
+    with pytest.raises(ValueError, match="has no vocabulary"):
+        with_vocabulary(language_model(), new)
