@@ -1,4 +1,4 @@
-"""The command line: ``minibert doctor | pretrain | data | course``.
+"""The command line: ``minibert doctor | pretrain | finetune | data | course``.
 
 Each command lives in a module with ``add_arguments(parser)`` and ``run(args) -> int``, imported
 only when it is the one chosen, so that ``minibert --help`` answers at once.
@@ -17,6 +17,7 @@ COMMANDS = {  # name -> (module, what it does)
         "check Python, torch, Jupyter, data and disk, and say what to do",
     ),
     "pretrain": ("minibert.pretrain", "train a model on a corpus, with checkpoints and scores"),
+    "finetune": ("minibert.finetune", "adapt a pre-trained model to a labelled task, with a score"),
     "data": ("minibert.text.data_command", "list the real data sets, or fetch one"),
     "course": ("minibert.course.command", "build, release and grade the notebooks"),
 }

@@ -1,9 +1,9 @@
 """Commands that train a model: their options, and recipes, files that set them.
 
-A command such as ``minibert pretrain`` is a package with one module a model, each with
-``add_arguments(option)`` and a function named like the command, and a folder ``recipes`` of TOML
-files. A recipe holds ``model`` and whatever options differ from the defaults, under their names with
-an underscore for a hyphen. What is given on the command line wins.
+A command such as ``minibert pretrain`` is a package with a folder ``recipes`` of TOML files, and
+one module a model with ``add_arguments(option)`` and a function named like the command. A recipe
+holds ``model`` and whatever options differ from the defaults, under their names with an underscore
+for a hyphen. What is given on the command line wins.
 """
 
 import argparse

@@ -1,10 +1,12 @@
 """``minibert pretrain MODEL --corpus TEXT --out DIR``: from a text to a model in a folder."""
 
+from minibert.pretrain.common import WORLD_TOKENS
 from minibert.recipes import add_models, check_out, module_of, settled
 
 MODELS = {  # name -> what it does
     "word2vec": "train word vectors",
     "awd-lstm": "train ULMFiT's language model, its stage 1",
+    "elmo": "train ELMo's two language models",
 }
 
 
@@ -18,6 +20,8 @@ def run(args):
     args = settled(args, __name__)
     if args.corpus is None:
         raise ValueError("say what to train on: give --corpus FILE_OR_NAME, or a --recipe")
+    if args.corpus == "world" and args.tokens is None:
+        args.tokens = WORLD_TOKENS
     check_out(args.out)
     module_of(__name__, args.model).pretrain(args)
     return 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from minibert import awd_lstm, baselines, optim, text, world
 from minibert.callbacks import RateByLength
-from minibert.pretrain.common import common_arguments, running_text, save, write_card
+from minibert.pretrain.common import common_arguments, limited, running_text, save, write_card
 from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
@@ -97,12 +97,12 @@ def read_documents(args):
             "--leave-out names kinds of the embedded world's texts: give --corpus world"
         )
 
-    def reader(name):
+    def reader(name, tokens=None):
         corpus = running_text(name)
-        return lambda: (lower(document.text) for document in corpus)
+        return lambda: limited((lower(document.text) for document in corpus), tokens)
 
     held_out = reader(args.valid) if args.valid else None
-    return reader(args.corpus), held_out, Path(args.corpus).name
+    return reader(args.corpus, args.tokens), held_out, Path(args.corpus).name
 
 
 def world_texts(args):

@@ -1,6 +1,7 @@
 """What every `minibert pretrain` command shares: options, corpora, the model card."""
 
 import copy
+import math
 import os
 import platform
 import time
@@ -13,6 +14,7 @@ from minibert import __version__, text, world
 from minibert.files import atomic
 from minibert.recipes import positive
 
+WORLD_TOKENS = 2_000_000
 CARD = """\
 # {title}
 
@@ -33,7 +35,9 @@ def common_arguments(option):
     )
     option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the model")
     option(
-        "--tokens", type=positive(int), default=2_000_000, help="of the world (default 2,000,000)"
+        "--tokens",
+        type=positive(int),
+        help=f"of the text, at most ({WORLD_TOKENS:,} of the world, all of another)",
     )
     option(
         "--cased", action="store_true", default=False, help="keep capitals (default: lower case)"
@@ -50,10 +54,20 @@ def read_corpus(args):
         if not args.cased:
             sentences = [[token.lower() for token in sentence] for sentence in sentences]
         return sentences, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-    paragraphs = list(running_text(args.corpus).paragraphs())
+    paragraphs = list(limited(running_text(args.corpus).paragraphs(), args.tokens))
     if not args.cased:
         paragraphs = [paragraph.lower() for paragraph in paragraphs]
     return paragraphs, Path(args.corpus).name
+
+
+def limited(texts, tokens=None):
+    """The first texts, until they have ``tokens`` words between white space; all for None."""
+    left = math.inf if tokens is None else tokens
+    for one in texts:
+        if left <= 0:
+            return
+        left -= len(one.split())
+        yield one
 
 
 def running_text(name):

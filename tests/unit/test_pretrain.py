@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import cli, pretrain, recipes
-from minibert.pretrain import word2vec
+from minibert import cli, finetune, pretrain, recipes
+from minibert.pretrain import common, word2vec
 from minibert.weights import BUNDLED
 
 ANIMALS, TOOLS = ["cat", "dog", "cow", "pig"], ["saw", "axe", "file", "drill"]
@@ -153,6 +153,14 @@ def test_nothing_to_train_on_is_one_clear_line(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_text_is_read_up_to_a_number_of_words(corpus, tmp_path, capsys, no_data):
+    command(corpus, tmp_path / "some", "--tokens", "900")
+    assert "text.txt: 903 words" in capsys.readouterr().out  # seven a line
+    texts = ["a b c", "d e", "f"]
+    assert list(common.limited(texts, 4)) == ["a b c", "d e"]
+    assert list(common.limited(texts)) == texts
+
+
 @pytest.fixture
 def recipe(monkeypatch, tmp_path):
     """A folder of recipes, and a function that writes one and runs it."""
@@ -198,13 +206,21 @@ def test_an_unknown_recipe_is_answered_with_the_known_ones(tmp_path, capsys):
     assert "known are minibert-" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", recipes.recipes("minibert.pretrain"))
-def test_every_recipe_fits_its_model_and_made_what_is_bundled(name):
-    text = recipes.folder("minibert.pretrain").joinpath(f"{name}.toml").read_text("utf-8")
-    model = tomllib.loads(text)["model"]
-    parser = argparse.ArgumentParser()
-    pretrain.add_arguments(parser)
-    args = parser.parse_args([model, "--recipe", name, "--out", "x"])
-    assert recipes.settled(args, "minibert.pretrain").corpus
-    card = (BUNDLED / name / "README.md").read_text("utf-8")
-    assert f"--recipe {name}" in card
+@pytest.mark.parametrize("command", [pretrain, finetune])
+def test_every_recipe_fits_its_model(command):
+    for name in recipes.recipes(command.__name__):
+        text = recipes.folder(command.__name__).joinpath(f"{name}.toml").read_text("utf-8")
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        args = parser.parse_args([tomllib.loads(text)["model"], "--recipe", name, "--out", "x"])
+        settled = recipes.settled(args, command.__name__)
+        assert settled.corpus if command is pretrain else settled.task
+        assert getattr(settled, "pretrain", None) in (None, *recipes.recipes(pretrain.__name__))
+
+
+def test_every_bundled_checkpoint_has_a_recipe_and_a_card_that_says_so():
+    names = [path.name for path in BUNDLED.iterdir() if path.is_dir()]
+    assert names
+    for name in names:
+        assert name in recipes.recipes(pretrain.__name__)
+        assert f"--recipe {name}" in (BUNDLED / name / "README.md").read_text("utf-8")

@@ -1,0 +1,199 @@
+"""``minibert finetune awd-lstm``: ULMFiT's three stages on labelled texts such as IMDb's.
+
+Every tenth text is the test, and nothing is learned from it. Of the others all words may be read,
+but few labels: the classifier that starts from the language model is held against the same
+classifier from random weights, on the same labels, over several seeds.
+"""
+
+import copy
+import json
+import math
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minibert import cli, text
+from minibert.awd_lstm import AWDLSTM
+from minibert.files import atomic
+from minibert.optim import adamw
+from minibert.recipes import positive, recipes
+from minibert.runtime import seed_everything
+from minibert.text.vocab import Vocab
+from minibert.train import evaluate
+from minibert.transfer import ULMFiTConfig, discriminative_groups, ulmfit, with_vocabulary
+from minibert.transfer.ulmfit import document, error, learn_text
+
+TENTH = 10
+PRETRAIN = "minibert.pretrain"
+
+
+def add_arguments(option):
+    """The options of ``minibert finetune awd-lstm``."""
+    size = positive(int)
+    option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
+    option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
+    option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
+    known = ", ".join(recipes(PRETRAIN))
+    option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
+    option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
+    option("--texts", type=size, help="texts of the task to read without labels (all)")
+    option("--test", type=size, help="texts to test on, of the tenth (all)")
+    option("--length", type=size, default=400, help="tokens of a text that are read (400)")
+    option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
+    option("--min-count", type=size, default=2, help="leave out rarer words (2)")
+    option("--seeds", type=size, default=3, help="classifiers from each start (3)")
+    option("--seed", type=int, default=0, help="of the language model's tuning")
+    for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
+        option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
+        option(f"--{stage}-rate", type=positive(float), default=rate, help=f"({rate})")
+    option("--batch-size", type=size, default=32, help="texts a batch of the classifier (32)")
+    option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
+
+
+def finetune(args):
+    """Tune, classify, compare; print the errors and write them to results.json."""
+    start = language_model(args)
+    pool, test, names = read_task(args)
+    vocab = Vocab.train(
+        (tokens for tokens, _ in pool), args.size, args.min_count, start.vocab.specials
+    )
+    tuned, perplexity = tune(with_vocabulary(start, vocab), pool, args)
+    results = {
+        "options": {k: str(v) for k, v in vars(args).items() if k not in ("run", "options", "out")},
+        "texts": {"read": len(pool), "labelled": args.labels, "test": len(test)},
+        "vocabulary": len(vocab),
+        "perplexity on the test's texts": perplexity,
+        "error": {"pre-trained": [], "from scratch": []},
+    }
+    if wikitext := wikitext_perplexity(start):
+        results["perplexity on WikiText-2's validation text"] = wikitext
+    for seed in range(args.seeds):
+        chosen = draw(pool, args.labels, len(names), seed)
+        for condition, errors in results["error"].items():
+            model = copy.deepcopy(tuned) if condition == "pre-trained" else fresh(tuned, seed)
+            errors.append(classify(model, chosen, test, names, condition, args, seed))
+            print(f"seed {seed}, {condition}: error {errors[-1]:.2%}", flush=True)
+    report(results, args)
+
+
+def language_model(args):
+    """The model to start from: a folder's, or one that a recipe makes in ``args.out``."""
+    if (args.start is None) == (args.pretrain is None):
+        raise ValueError("give a language model to start from: either --start or --pretrain")
+    folder = args.start or args.out / "language_model"
+    if args.pretrain and not Path(folder).exists():
+        command = ["pretrain", "awd-lstm", "--recipe", args.pretrain, "--out", str(folder)]
+        if cli.main([*command, "--checkpoint", str(args.out / "checkpoints")]):
+            raise ValueError(f"the language model could not be made by the recipe {args.pretrain}")
+    model = AWDLSTM.from_pretrained(folder)
+    if model.vocab is None:
+        raise ValueError(f"the language model in {folder} has no vocabulary")
+    return model
+
+
+def read_task(args):
+    """(pool, test, names of the labels): lists of (tokens, label), the test every tenth text."""
+    task = text.load(args.task)
+    task = getattr(task, "train", task)
+    if not hasattr(task, "labels"):
+        raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
+    read = [(text.tokenise(one.lower())[: args.length], label) for one, label in task]
+    test, pool = read[::TENTH], [one for i, one in enumerate(read) if i % TENTH]
+    some = np.random.default_rng(0).permutation(len(pool))[: args.texts]
+    if len(some) < args.labels:
+        raise ValueError(f"expected at least {args.labels} texts to learn from, got {len(some)}")
+    return [pool[i] for i in sorted(some)], test[: args.test], task.names
+
+
+def tune(model, pool, args):
+    """Stage 2: the language model reads the task's texts, without their labels.
+
+    Returns it with its perplexity on a twentieth of the texts that it did not read, before and
+    after.
+    """
+    seed_everything(args.seed)
+    at = len(pool) // 20
+    held_out, read = stream(pool[:at], model), stream(pool[at:], model)
+    config = config_of(args)
+    batches = model.batches(held_out, config.streams, config.bptt)
+    before = math.exp(evaluate(model, batches))
+    groups = discriminative_groups(model, config.target_rate, config.factor)
+    optimizer = adamw(groups, betas=(0.8, 0.99))
+    learn_text(model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed)
+    after = math.exp(evaluate(model, batches))
+    print(f"perplexity on the task's texts: {before:.1f} before, {after:.1f} after", flush=True)
+    return model, {"before tuning": before, "after tuning": after}
+
+
+def stream(pairs, model):
+    """Texts as one stream of ids, each ended by the model's start token, int64 (tokens,)."""
+    start = model.config.start_id
+    return np.array([i for tokens, _ in pairs for i in [*model.vocab.encode(tokens), start]])
+
+
+def draw(pool, count, classes, seed):
+    """``count`` examples, as many of each class as there are of the others."""
+    rng = np.random.default_rng([1, seed])
+    by_class = [[one for one in pool if one[1] == label] for label in range(classes)]
+    chosen = []
+    for label, some in enumerate(by_class):
+        share = count // classes + (label < count % classes)
+        if len(some) < share:
+            raise ValueError(
+                f"expected {share} texts of class {label} to learn from, got {len(some)}"
+            )
+        chosen += [some[i] for i in rng.permutation(len(some))[:share]]
+    return chosen
+
+
+def fresh(model, seed):
+    """A model of the same shape with random weights."""
+    torch.manual_seed(seed)
+    return AWDLSTM(model.config, model.vocab)
+
+
+def classify(model, chosen, test, names, condition, args, seed):
+    """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
+    seed_everything(seed)
+    config = config_of(args)
+    if condition == "from scratch":  # no layer is worth sparing, and none knows more than another
+        config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
+    train = [example(*one, model) for one in chosen]
+    adapted = ulmfit(model, train, len(names), config=config, seed=seed)
+    return error(adapted.classifier, [example(*one, model) for one in test], batch_size=100)
+
+
+def example(tokens, label, model):
+    """A labelled text as the classifier reads it."""
+    return {"input_ids": document(model.vocab.encode(tokens), model), "labels": label}
+
+
+def config_of(args):
+    """The stages' settings that the options say."""
+    chosen = ("target_epochs", "target_rate", "classifier_epochs", "classifier_rate", "batch_size")
+    return ULMFiTConfig(**{name: getattr(args, name) for name in chosen})
+
+
+def wikitext_perplexity(model):
+    """Perplexity on WikiText-2's validation text where it is here: over this model's words, unknown
+    ones as one word, so it is not comparable with figures for other vocabularies."""
+    if not any(row.name == "wikitext-2" and row.state == "here" for row in text.datasets()):
+        return None
+    lines = text.load("wikitext-2").valid.token_lines()
+    tokens = [token.lower() for line in lines for token in line]
+    ids = np.array(model.vocab.encode(tokens))
+    found = math.exp(evaluate(model, model.batches(ids)))
+    return {"perplexity": found, "unknown": float((ids == model.vocab.unk_id).mean())}
+
+
+def report(results, args):
+    """Print the errors and write results.json."""
+    for condition, errors in results["error"].items():
+        spread = f" ± {statistics.stdev(errors):.2%}" if len(errors) > 1 else ""
+        print(f"{condition}: error {statistics.mean(errors):.2%}{spread} over {len(errors)} seeds")
+    with atomic(args.out / "results.json") as file:
+        file.write(json.dumps(results, indent=1).encode() + b"\n")
+    print(f"saved in {args.out / 'results.json'}")
