@@ -4,11 +4,21 @@ from importlib import import_module
 
 _HOME = {  # public name -> module that defines it
     "CNNClassifier": "words",
+    "ContextEncoder": "contextual",
     "Ensemble": "pooling",
+    "Live": "contextual",
+    "PairClassifier": "pair",
     "PoolingClassifier": "pooling",
     "RNNClassifier": "words",
+    "Remembered": "contextual",
     "Table": "words",
+    "Tagger": "tagger",
+    "pair_accuracy": "pair",
     "predict": "words",
+    "share_right": "tagger",
+    "span_f1": "tagger",
+    "spans": "tagger",
+    "tagged": "tagger",
 }
 
 __all__ = sorted(_HOME)

@@ -1,0 +1,69 @@
+"""Two sentences, one label: read both, compare each word with what it matches in the other."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.heads.contextual import ContextEncoder, one_epoch
+
+
+class PairClassifier(nn.Module):
+    """A sentence-pair model in the manner of ESIM (Chen et al. 2017), which ELMo was added to.
+
+    One `ContextEncoder` reads both sentences. Each word attends to the other sentence and is
+    compared with what it found there, [a, a', a - a', a * a']; the mean and the maximum over each
+    sentence are classified. labels: how many there are; other arguments as for `ContextEncoder`.
+    """
+
+    def __init__(self, vectors, labels, compared=64, dropout=0.3, **options):
+        super().__init__()
+        self.encoder = ContextEncoder(vectors, dropout=dropout, **options)
+        self.compare = nn.Sequential(nn.Linear(4 * self.encoder.width, compared), nn.ReLU())
+        self.output = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(4 * compared, compared), nn.ReLU(), nn.Dropout(dropout)
+        )
+        self.output.append(nn.Linear(compared, labels))
+
+    def forward(
+        self, input_ids, attention_mask, input_ids_b, contextual_ids=None, contextual_ids_b=None
+    ):
+        """Two sentences, (batch, length) and (batch, length b), 0 at padding -> (batch, labels)."""
+        mask_b = (input_ids_b > 0).long()
+        a = self.encoder(input_ids, attention_mask, contextual_ids)  # (batch, length, width)
+        b = self.encoder(input_ids_b, mask_b, contextual_ids_b)  # (batch, length b, width)
+        scores = a @ b.mT / a.shape[-1] ** 0.5  # (batch, length, length b)
+        of_a = self._compared(a, b, scores, mask_b, attention_mask)
+        of_b = self._compared(b, a, scores.mT, attention_mask, mask_b)
+        return self.output(torch.cat((of_a, of_b), -1))
+
+    def _compared(self, a, b, scores, mask_b, mask_a):
+        """Sentence a word by word against b: mean and maximum, (batch, 2 * compared)."""
+        scores = scores.masked_fill(mask_b[:, None] == 0, -torch.inf)
+        found = scores.softmax(-1) @ b  # (batch, length, width): what each word of a finds in b
+        x = self.compare(torch.cat((a, found, a - found, a * found), -1))
+        x = x * mask_a[..., None]  # (batch, length, compared); not below 0, so 0 never wins wrongly
+        return torch.cat((x.sum(1) / mask_a.sum(1, keepdim=True), x.amax(1)), -1)
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of pairs); ``labels`` (batch,)."""
+        logits = self(*arguments(batch))
+        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+
+
+def arguments(batch):
+    """The arguments of `PairClassifier.forward` in a batch."""
+    first = batch["input_ids"], batch["attention_mask"], batch["input_ids_b"]
+    return *first, batch.get("contextual_ids"), batch.get("contextual_ids_b")
+
+
+@torch.no_grad()
+def pair_accuracy(model, batches):
+    """The share of pairs that get the right label."""
+    training, right = model.training, []
+    device = next(model.parameters()).device
+    model.eval()
+    for batch in one_epoch(batches):
+        batch = {name: tensor.to(device) for name, tensor in batch.items()}
+        right.append((model(*arguments(batch)).argmax(-1) == batch["labels"]).cpu())
+    model.train(training)
+    return torch.cat(right).float().mean().item()
