@@ -1,8 +1,8 @@
 """``minibert finetune awd-lstm``: ULMFiT's three stages on labelled texts such as IMDb's.
 
-Every tenth text is the test, and nothing is learned from it. Of the others all words may be read,
-but few labels: the classifier that starts from the language model is held against the same
-classifier from random weights, on the same labels, over several seeds.
+A tenth of the texts, drawn once for all runs, is the test, and nothing is learned from it. Of the
+others all words may be read, but few labels: the classifier that starts from the language model is
+held against the same classifier from random weights, on the same labels, over several seeds.
 """
 
 import copy
@@ -23,10 +23,10 @@ from minibert.recipes import positive, recipes
 from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 from minibert.train import evaluate
-from minibert.transfer import ULMFiTConfig, discriminative_groups, ulmfit, with_vocabulary
-from minibert.transfer.ulmfit import document, error, learn_text
+from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
+from minibert.transfer.ulmfit import document, error, learn_text, ulmfit
 
-TENTH = 10
+TEST_SHARE = 0.1
 PRETRAIN = "minibert.pretrain"
 
 
@@ -62,10 +62,10 @@ def finetune(args):
     )
     tuned, perplexity = tune(with_vocabulary(start, vocab), pool, args)
     results = {
-        "options": {k: str(v) for k, v in vars(args).items() if k not in ("run", "options", "out")},
+        "options": {k: v for k, v in vars(args).items() if isinstance(v, str | int | float)},
         "texts": {"read": len(pool), "labelled": args.labels, "test": len(test)},
         "vocabulary": len(vocab),
-        "perplexity on the test's texts": perplexity,
+        "perplexity on texts of the task that were held out": perplexity,
         "error": {"pre-trained": [], "from scratch": []},
     }
     if wikitext := wikitext_perplexity(start):
@@ -95,17 +95,16 @@ def language_model(args):
 
 
 def read_task(args):
-    """(pool, test, names of the labels): lists of (tokens, label), the test every tenth text."""
+    """(pool, test, names of the labels): two lists of (tokens, label)."""
     task = text.load(args.task)
     task = getattr(task, "train", task)
     if not hasattr(task, "labels"):
         raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
     read = [(text.tokenise(one.lower())[: args.length], label) for one, label in task]
-    test, pool = read[::TENTH], [one for i, one in enumerate(read) if i % TENTH]
-    some = np.random.default_rng(0).permutation(len(pool))[: args.texts]
-    if len(some) < args.labels:
-        raise ValueError(f"expected at least {args.labels} texts to learn from, got {len(some)}")
-    return [pool[i] for i in sorted(some)], test[: args.test], task.names
+    order = np.random.default_rng(0).permutation(len(read))  # files are often sorted by label
+    cut = int(TEST_SHARE * len(read))
+    test, pool = ([read[i] for i in some] for some in (order[:cut], order[cut:]))
+    return pool[: args.texts], test[: args.test], task.names
 
 
 def tune(model, pool, args):

@@ -1,0 +1,99 @@
+"""`minibert finetune awd-lstm`: the split, the comparison, and what is written down."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minibert import cli
+from minibert.awd_lstm import AWDLSTM, AWDLSTMConfig
+from minibert.finetune import awd_lstm
+from minibert.text.corpora import LabelledTexts
+from minibert.text.vocab import Vocab
+
+WORDS = "<pad> <unk> <eod> the film was good bad long very i it . saw".split()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A folder with a tiny language model."""
+    vocab = Vocab(WORDS, specials=WORDS[:3])
+    config = AWDLSTMConfig(len(vocab), dim=8, hidden=8, layers=2, start_id=2)
+    AWDLSTM(config, vocab).save_pretrained(tmp_path / "start")
+    return tmp_path / "start"
+
+
+@pytest.fixture
+def reviews(monkeypatch):
+    """A data set in which one word tells the label, sorted by label."""
+    rng = np.random.default_rng(0)
+    pairs = [
+        (f"The film was {word} . {' '.join(rng.choice(WORDS[8:], 3))}", label)
+        for label, word in enumerate(("bad", "good"))
+        for _ in range(150)
+    ]
+    task = LabelledTexts(*map(list, zip(*pairs, strict=True)), ("negative", "positive"))
+    monkeypatch.setattr(awd_lstm.text, "load", lambda name: task)
+    monkeypatch.setattr(awd_lstm.text, "datasets", list)
+    return task
+
+
+def finetune(out, *options):
+    return cli.main(["finetune", "awd-lstm", "--out", str(out), *options])
+
+
+def test_a_task_is_learned_and_the_errors_are_written_down(start, reviews, tmp_path, capsys):
+    out = tmp_path / "out"
+    options = "--labels 100 --seeds 2 --target-epochs 1 --classifier-epochs 20 --batch-size 20"
+    options += " --classifier-rate 0.05 --scratch-rate 0.05"
+    assert finetune(out, "--task", "imdb", "--start", str(start), *options.split()) == 0
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    assert results["texts"] == {"read": 270, "labelled": 100, "test": 30}
+    assert results["options"]["labels"] == 100
+    errors = results["error"]
+    assert set(errors) == {"pre-trained", "from scratch"}
+    assert all(len(found) == 2 and max(found) <= 0.1 for found in errors.values()), errors
+    printed = capsys.readouterr().out
+    assert "before" in printed and "over 2 seeds" in printed
+    assert finetune(out, "--task", "imdb", "--start", str(start)) == 1
+    assert "holds results already" in capsys.readouterr().err
+
+
+def test_no_text_of_the_test_is_learned_from_and_all_labels_are_in_it(reviews):
+    args = type("Args", (), {"task": "imdb", "length": 50, "texts": None, "test": None})
+    pool, test, names = awd_lstm.read_task(args)
+    assert (len(pool), len(test), names) == (270, 30, ("negative", "positive"))
+    assert 5 <= sum(label for _, label in test) <= 25
+    everything = sorted((tuple(tokens), label) for tokens, label in pool + test)
+    assert everything == sorted((tuple(text.lower().split()), label) for text, label in reviews)
+    assert awd_lstm.read_task(args)[1] == test
+
+
+def test_labels_are_drawn_evenly_and_by_the_seed():
+    pool = [([str(i)], int(i >= 60)) for i in range(100)]
+    one, again, other = (awd_lstm.draw(pool, 41, 2, seed) for seed in (0, 0, 1))
+    assert one == again != other
+    assert [label for _, label in one].count(0) == 21 and len({t for (t,), _ in one}) == 41
+    with pytest.raises(ValueError, match="expected 50 texts of class 1 to learn from, got 40"):
+        awd_lstm.draw(pool, 100, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --task NAME, or a --recipe"),
+        (["--task", "imdb"], "either --start or --pretrain"),
+        (["--task", "imdb", "--start", "a", "--pretrain", "b"], "either --start or --pretrain"),
+        (["--task", "imdb", "--start", "no-such"], "no file, folder or bundled checkpoint"),
+    ],
+)
+def test_what_is_missing_is_one_clear_line(options, message, tmp_path, capsys):
+    assert finetune(tmp_path / "out", *options) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_running_text_has_no_labels(start, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(awd_lstm.text, "load", lambda name: awd_lstm.text.TextCorpus([]))
+    assert finetune(tmp_path / "out", "--task", "books_train", "--start", str(start)) == 1
+    assert "has no labels" in capsys.readouterr().err
