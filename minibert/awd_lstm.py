@@ -33,14 +33,14 @@ warnings.filterwarnings("ignore", "RNN module weights are not part of single con
 
 @dataclass
 class AWDLSTMConfig:
-    """``dim``: width of the word vectors and, with ``tied``, of the last layer; ``hidden``: of the
-    layers between. ``embedding_dropout`` drops whole words, ``input_dropout``, ``hidden_dropout``
-    and ``output_dropout`` (after the embedding, between layers, after the last) keep one mask for a
-    whole window, ``weight_dropout`` is on the recurrent matrices. ``alpha`` and ``beta`` weigh AR
-    and TAR. ``direction``: which way the model reads. ``start_id``: the token before the first.
+    """``dim``: width of the word vectors and of the last layer; ``hidden``: of the layers between.
+    ``tied``: the softmax shares the word vectors. ``embedding_dropout`` drops whole words;
+    ``input_dropout``, ``hidden_dropout`` and ``output_dropout`` (after the embedding, between
+    layers, after the last) keep one mask for a whole window; ``weight_dropout`` is on the recurrent
+    matrices. ``alpha`` and ``beta`` weigh AR and TAR. ``direction``: which way the model reads.
+    ``start_id``: the token before the first.
 
-    The defaults are those of ULMFiT's models, except that their input dropout of 0.25 and so on are
-    for a corpus of 100 million words: little text wants the same or more, tiny models less.
+    The defaults are those of ULMFiT's published models, in fastai's edition.
     """
 
     vocab_size: int
@@ -71,8 +71,7 @@ class AWDLSTMConfig:
 
     def widths(self):
         """(input, output) of each layer."""
-        last = self.dim if self.tied else self.hidden
-        ends = [self.dim, *[self.hidden] * (self.layers - 1), last]
+        ends = [self.dim, *[self.hidden] * (self.layers - 1), self.dim]
         return list(zip(ends[:-1], ends[1:], strict=True))
 
 
