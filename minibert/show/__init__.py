@@ -25,8 +25,12 @@ _HOME = {  # public name -> module that defines it
     "Frame": "widget",
     "Interactive": "widget",
     "VectorExplorer": "vectors",
+    "LayerExplorer": "layers",
+    "TriangleExplorer": "schedules",
+    "UnfreezingExplorer": "schedules",
+    "rate_map": "schedules",
 }
-_MODULES = ("figures", "curves", "maps", "wordmap", "live", "widget", "vectors")
+_MODULES = ("figures", "curves", "maps", "wordmap", "live", "widget", "vectors", "schedules")
 
 __all__ = sorted(_HOME)
 
