@@ -24,7 +24,7 @@ from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 from minibert.train import evaluate
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
-from minibert.transfer.ulmfit import document, error, learn_text, ulmfit
+from minibert.transfer.stages import document, error, learn_text, ulmfit
 
 TEST_SHARE = 0.1
 PRETRAIN = "minibert.pretrain"

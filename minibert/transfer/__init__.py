@@ -1,7 +1,7 @@
 """Adapting a model that was trained on something else.
 
 ``groups``: the layers of any model from bottom to top, and a rate for each. ``unfreezing``: which
-of them learn, and from when on. ``ulmfit``: the three stages of ULMFiT.
+of them learn, and from when on. ``stages``: the three stages of ULMFiT.
 """
 
 from importlib import import_module
@@ -11,10 +11,10 @@ _HOME = {  # public name -> module that defines it
     "discriminative_groups": "groups",
     "freeze": "unfreezing",
     "GradualUnfreezing": "unfreezing",
-    "ulmfit": "ulmfit",
+    "ulmfit": "stages",
     "with_vocabulary": "vocabulary",
-    "ULMFiTConfig": "ulmfit",
-    "Adapted": "ulmfit",
+    "ULMFiTConfig": "stages",
+    "Adapted": "stages",
 }
 
 __all__ = sorted(_HOME)

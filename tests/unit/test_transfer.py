@@ -15,7 +15,7 @@ from minibert.transfer import (
     ulmfit,
     with_vocabulary,
 )
-from minibert.transfer.ulmfit import ULMFiTConfig, document, error, nats_a_token
+from minibert.transfer.stages import ULMFiTConfig, document, error, nats_a_token
 
 
 def language_model(seed=0, vocab_size=20, **options):
