@@ -1,0 +1,176 @@
+"""The layer explorer: a word in two sentences, its vectors layer by layer, its nearest uses."""
+
+import ipywidgets
+import numpy as np
+
+from minibert.show.figures import described, new
+from minibert.show.maps import as_array
+from minibert.show.widget import Frame, Interactive
+from minibert.text.tokens import tokenise
+
+NEAREST = 4  # uses listed for each of the two words
+AROUND = 6  # words shown to each side of a use
+MOST_WORDS = 30  # of a sentence
+MOST_NUMBERS = 64  # of a vector that are drawn
+MIX = "mix"
+
+
+class LayerExplorer(Interactive):
+    """Choose a word in each of two sentences: how alike are they in every layer, and in a mix?
+
+    ``model`` has ``encode(sentences)`` and gives ``hidden_states`` (ELMo and any other model that
+    reads words); ``sentences``, lists of words, are the corpus that the nearest uses come from.
+    ``first`` and ``second``: pairs (text, word) for the first frame. The sliders weigh the layers
+    of the mix; the nearest uses are those of the mixed vectors, by cosine.
+
+    Raises ``ValueError`` without a corpus, or when a word is not in its text.
+    """
+
+    def __init__(self, model, sentences, first, second):
+        self.model = model
+        self.sentences = [list(words) for words in sentences]
+        if not self.sentences:
+            raise ValueError("The explorer needs sentences to look for uses in; got none.")
+        self.places = [(s, i) for s, words in enumerate(self.sentences) for i in range(len(words))]
+        self.layers = self._read(self.sentences)  # (layers, uses, width)
+        self._seen = {}
+        controls = self._controls(first, second)
+        super().__init__(self._frame, controls, self._rows())
+
+    def _read(self, sentences):
+        """Every layer's vector of every word of some sentences, (layers, words, width), float32."""
+        found = []
+        for start in range(0, len(sentences), 64):
+            part = sentences[start : start + 64]
+            out = self.model.encode(part).hidden_states
+            layers = np.stack([as_array(layer) for layer in out]).astype(np.float32)
+            found += [layers[:, row, : len(words)] for row, words in enumerate(part)]
+        return np.concatenate(found, 1)
+
+    def _controls(self, first, second):
+        wide = ipywidgets.Layout(width="700px")
+        controls = {}
+        for name, (text, word) in (("a", first), ("b", second)):
+            words = tokenise(text)
+            if word not in words:
+                raise ValueError(f"The word {word!r} is not in the sentence {text!r}.")
+            box = ipywidgets.Text(text, continuous_update=False, layout=wide)
+            buttons = ipywidgets.ToggleButtons(
+                options=_numbered(words), value=words.index(word), style={"button_width": "auto"}
+            )
+            box.observe(lambda change, buttons=buttons: self._renew(change, buttons), names="value")
+            controls |= {f"text_{name}": box, f"word_{name}": buttons}
+        style = {"description_width": "initial"}
+        for number in range(len(self.layers)):
+            controls[f"layer_{number}"] = ipywidgets.FloatSlider(
+                1.0, min=0.0, max=1.0, step=0.05, description=layer_name(number), style=style
+            )
+        return controls
+
+    def _rows(self):
+        sliders = [f"layer_{number}" for number in range(len(self.layers))]
+        return [["text_a"], ["word_a"], ["text_b"], ["word_b"], ["shares of the mix: ", *sliders]]
+
+    def _renew(self, change, buttons):
+        """Other words to choose from, after the text has changed; the redraw comes later, once."""
+        words, before = tokenise(change["new"])[:MOST_WORDS], buttons.label
+        held, self._held = self._held, True
+        buttons.options = _numbered(words)
+        if words:
+            buttons.value = words.index(before) if before in words else 0
+        self._held = held
+
+    def _frame(self, text_a, word_a, text_b, word_b, **sliders):
+        shares = np.array([sliders[f"layer_{n}"] for n in range(len(self.layers))], np.float32)
+        if not shares.any():
+            raise ValueError("All shares are zero: give at least one layer some weight.")
+        shares /= shares.sum()
+        chosen = [self._word(text_a, word_a), self._word(text_b, word_b)]
+        names = [words[place] for words, place, _ in chosen]
+        vectors = np.stack([layers for *_, layers in chosen], 1)  # (layers, 2, width)
+        mixed = np.concatenate((vectors, np.tensordot(shares, vectors, 1)[None]))
+        cosines = [_cosine(a, b) for a, b in mixed]
+        figure = strips(mixed, cosines, names)
+        table = [["like", "cosine", "a use in the corpus"]]
+        everything = np.tensordot(shares, self.layers, 1)  # (uses, width)
+        for (words, place, _), vector in zip(chosen, mixed[-1], strict=True):
+            table += self._nearest(words, place, everything, vector)
+        told = ", ".join(
+            f"{name} {cosine:.2f}" for name, cosine in zip(names_of(mixed), cosines, strict=True)
+        )
+        text = f"Cosine of “{names[0]}” in the first and “{names[1]}” in the second: {told}."
+        return Frame(figure, f"{figure.alt} {text}", text, table)
+
+    def _word(self, text, place):
+        """(words, place, layers of the chosen word)."""
+        words = tokenise(text)[:MOST_WORDS]
+        if not words or place is None:
+            raise ValueError("Each of the two boxes needs a sentence.")
+        if (text not in self._seen) or len(self._seen) > 50:
+            self._seen = {text: self._read([words]), **dict(list(self._seen.items())[:10])}
+        place = min(place, len(words) - 1)
+        return words, place, self._seen[text][:, place]
+
+    def _nearest(self, words, place, everything, vector):
+        """Rows of the table: the uses in the corpus that are most like a word, one a sentence."""
+        norms = np.linalg.norm(everything, axis=1) * max(np.linalg.norm(vector), 1e-9)
+        cosines = everything @ vector / np.maximum(norms, 1e-9)
+        rows, taken = [], {tuple(words)}
+        for use in np.argsort(-cosines, kind="stable"):
+            sentence, i = self.places[use]
+            if tuple(self.sentences[sentence]) in taken:
+                continue
+            taken.add(tuple(self.sentences[sentence]))
+            rows.append(
+                [words[place], f"{cosines[use]:.2f}", in_context(self.sentences[sentence], i)]
+            )
+            if len(rows) == NEAREST:
+                break
+        return rows
+
+
+def layer_name(number):
+    """What a layer of ``hidden_states`` is called."""
+    return "word vector" if number == 0 else f"layer {number}"
+
+
+def names_of(mixed):
+    return [*(layer_name(number) for number in range(len(mixed) - 1)), MIX]
+
+
+def in_context(words, place, around=AROUND):
+    """A use of a word as one line of a concordance, the word itself in brackets."""
+    before, after = words[max(0, place - around) : place], words[place + 1 : place + 1 + around]
+    dots = "… " if place > around else "", " …" if place + 1 + around < len(words) else ""
+    return f"{dots[0]}{' '.join([*before, f'[{words[place]}]', *after])}{dots[1]}"
+
+
+def strips(mixed, cosines, names):
+    """Vectors as strips of colour: a pair a layer, one row each, with their cosine."""
+    fig, axes = new(
+        "The two words, layer by layer (each number of a vector is a cell)",
+        size=(7.6, 0.6 + 0.78 * len(mixed)),
+        rows=len(mixed),
+        columns=1,
+    )
+    for ax, pair, name, cosine in zip(axes, mixed, names_of(mixed), cosines, strict=True):
+        step = max(1, pair.shape[1] // MOST_NUMBERS)
+        shown = pair[:, ::step][:, :MOST_NUMBERS]
+        most = max(float(np.abs(shown).max()), 1e-9)
+        ax.imshow(shown, aspect="auto", cmap="PuOr_r", vmin=-most, vmax=most)
+        ax.set_yticks([0, 1], [f"1: {names[0]}", f"2: {names[1]}"], parse_math=False, fontsize=9.5)
+        ax.set_xticks([])
+        ax.grid(False)
+        ax.set_title(f"{name}: cosine {cosine:.2f}", fontsize=10.5)
+    fig.supxlabel(f"numbers of the vector ({shown.shape[1]} of {mixed.shape[-1]} shown)", size=10.5)
+    return described(
+        fig, "Strips of colour: the vectors of two words in two sentences, one pair a layer."
+    )
+
+
+def _numbered(words):
+    return [(word, number) for number, word in enumerate(words)]
+
+
+def _cosine(a, b):
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
