@@ -6,6 +6,7 @@ _HOME = {  # public name -> module that defines it
     "tokenise": "tokens",
     "detokenise": "tokens",
     "Vocab": "vocab",
+    "WordPiece": "wordpiece",
     "Batches": "batches",
     "ArrayBatches": "batches",
     "PaddedBatches": "batches",

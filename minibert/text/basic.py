@@ -1,0 +1,73 @@
+"""Basic tokenisation: text into the words and signs that WordPiece then cuts into pieces.
+
+What BERT does first (`BasicTokenizer` in google-research/bert, `BertNormalizer` and
+`BertPreTokenizer` in Hugging Face's tokenizers; the paper, Devlin et al. 2019, does not say):
+
+1. control characters go, white space separates;
+2. uncased models take accents off and lower the letters: "Élan" becomes "elan";
+3. every punctuation sign and every Chinese character is a word by itself.
+
+The tables of characters are in `minibert.text.unicode8`.
+"""
+
+import re
+import unicodedata
+
+from minibert.text.tokens import detokenise
+from minibert.text.unicode8 import DROPPED, IDEOGRAPHS, MARKS, PUNCTUATION, SPACES, inside
+
+CHUNK = re.compile(f"[^{inside(SPACES)}]+")  # what stands between white space
+_DROPPED = re.compile(f"[{inside(DROPPED)}]+")
+_MARKS = re.compile(f"[{inside(MARKS)}]+")
+_ALONE = inside(PUNCTUATION, IDEOGRAPHS)
+ALONE = re.compile(f"[{_ALONE}]")  # a character that is a word by itself
+WORD = re.compile(f"[{_ALONE}]|[^{_ALONE}{inside(SPACES)}]+")
+
+# How people write what basic tokenisation takes apart: don't, well-known, 3.14, 1,200.
+_CLITIC = re.compile(r"(?<=\w)(?<!\bn) (['’]) (?=(?:s|t|m|d|ll|re|ve)\b)", re.IGNORECASE)
+_HYPHEN = re.compile(r"(?<=\w) - (?=\w)")
+_NUMBER = re.compile(r"(?<=\d) (?:([.:])|(,)) (?=\d(?(2)\d\d\b))")
+
+
+def normalise(text, lowercase=True, strip_accents=True):
+    """``text`` without control characters, and as asked without accents and capitals.
+
+    Each character is treated by itself: no Greek final sigma, which `str.lower` would make.
+    """
+    if text.isascii() and text.isprintable():
+        return text.lower() if lowercase else text
+    text = _DROPPED.sub("", text)
+    if strip_accents:
+        text = _MARKS.sub("", unicodedata.normalize("NFD", text))
+    return text.replace("Σ", "σ").lower() if lowercase else text
+
+
+def words(text, lowercase=True, strip_accents=True):
+    """The words and signs of ``text``, a list of str.
+
+    >>> words("Élan, don't 東京!")
+    ['elan', ',', 'don', "'", 't', '東', '京', '!']
+    """
+    return WORD.findall(normalise(text, lowercase, strip_accents))
+
+
+def align(text, lowercase=True, strip_accents=True):
+    """For each character of `normalise` (text), the place in ``text`` that it comes from."""
+    return [
+        place
+        for place, character in enumerate(text)
+        for _ in normalise(character, lowercase, strip_accents)
+    ]
+
+
+def join(words):
+    """Words and signs as people write them: `words` gives them back from the text made here.
+
+    >>> join(["don", "'", "t", "ask", "(", "well", "-", "known", ")", "3", ".", "14"])
+    "don't ask (well-known) 3.14"
+    """
+    text = " ".join(words)
+    text = _CLITIC.sub(r"\1", text)
+    text = _HYPHEN.sub("-", text)
+    text = _NUMBER.sub(lambda match: match[1] or match[2], text)
+    return detokenise(text.split(" ")) if text else ""

@@ -1,0 +1,66 @@
+"""Merging the most frequent pair of neighbours, again and again: how word pieces are learned.
+
+Sennrich, Haddow & Birch (2016), section 3.2, took this from data compression (Gage 1994).
+"""
+
+from collections import defaultdict
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
+
+
+def learn(words, join, min_count=2):
+    """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
+
+    ``words``: dict from a word, a tuple of symbols (str), to its count. ``join``: (left, right) to
+    the new symbol. A pair's count is over the words as they stand after the merges so far; of
+    pairs with equal counts the first in the order of code points is taken. It ends when no pair
+    occurs ``min_count`` times.
+
+    Counts are kept from one merge to the next: a merge looks only at the words that hold its pair.
+    An entry of the heap may be out of date, but is then never too low, because every rise is
+    entered; what comes off the top is checked against the count and put back where it belongs.
+    """
+    spellings = [list(word) for word in words]
+    times = list(words.values())
+    counts, places = defaultdict(int), defaultdict(set)
+    for i, spelling in enumerate(spellings):
+        for pair in pairwise(spelling):
+            counts[pair] += times[i]
+            places[pair].add(i)
+    heap = [(-count, pair) for pair, count in counts.items()]
+    heapify(heap)
+    while heap:
+        entry, pair = heappop(heap)
+        if counts[pair] != -entry:
+            if counts[pair] >= min_count:
+                heappush(heap, (-counts[pair], pair))
+            continue
+        if -entry < min_count:
+            return
+        joined = join(*pair)
+        yield *pair, joined
+        change = defaultdict(int)
+        for i in places.pop(pair):
+            before, spellings[i] = spellings[i], merge(spellings[i], pair, joined)
+            for old in pairwise(before):
+                change[old] -= times[i]
+            for new in pairwise(spellings[i]):
+                change[new] += times[i]
+                places[new].add(i)
+        for touched, difference in change.items():
+            counts[touched] += difference
+            if difference > 0:
+                heappush(heap, (-counts[touched], touched))
+
+
+def merge(spelling, pair, joined):
+    """``spelling`` (a list of symbols) with ``joined`` for each ``pair``, from left to right."""
+    result, i = [], 0
+    while i < len(spelling):
+        if i + 1 < len(spelling) and spelling[i] == pair[0] and spelling[i + 1] == pair[1]:
+            result.append(joined)
+            i += 2
+        else:
+            result.append(spelling[i])
+            i += 1
+    return result

@@ -1,0 +1,329 @@
+"""WordPiece: BERT's vocabulary of words and pieces of words.
+
+A word that the vocabulary lacks is cut into pieces that it has; ``##`` marks a piece that goes on
+with a word: "unaffable" is ``una ##ffa ##ble``. So some thirty thousand entries spell almost any
+text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
+"""
+
+import re
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from minibert.files import atomic
+from minibert.text import basic, merges
+
+PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+GOES_ON = "##"
+LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
+REMEMBERED = 1 << 16  # words that a cache holds before it starts anew
+SHORT = 64  # characters; longer stretches of text are not remembered
+_SPECIAL = re.compile("|".join(map(re.escape, SPECIALS)))
+
+
+class WordPiece:
+    """Text to ids of pieces and back: ``encode``, ``decode``, ``pair``, ``train``, ``load``.
+
+    ``tokens``: list of str, id to token; ``##`` in front of a piece that continues a word.
+    ``lowercase``: an uncased vocabulary. ``strip_accents``: take accents off; as ``lowercase`` when
+    None. ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special
+    tokens, None where the vocabulary lacks one (it must have ``[UNK]``); ``special_ids`` has all of
+    them. ``continues``: bool array (len,), true for ``##`` pieces.
+
+    Raises ValueError for a vocabulary without ``[UNK]`` and for a token that stands in it twice.
+    """
+
+    def __init__(self, tokens, lowercase=True, strip_accents=None):
+        self.tokens = list(tokens)
+        self.lowercase = bool(lowercase)
+        self.strip_accents = self.lowercase if strip_accents is None else bool(strip_accents)
+        self.ids = {token: i for i, token in enumerate(self.tokens)}
+        if len(self.ids) != len(self.tokens):
+            twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
+            raise ValueError(f"a vocabulary holds each token once, got {twice!r} more than once")
+        if UNK not in self.ids:
+            raise ValueError(f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r}")
+        named = map(self.ids.get, SPECIALS)
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = named
+        self.special_ids = frozenset(self.ids[token] for token in SPECIALS if token in self.ids)
+        self.continues = np.array([token.startswith(GOES_ON) for token in self.tokens], bool)
+        self._longest = max(map(len, self.tokens))
+        self._words, self._chunks = _Cache(self._cut), _Cache(self._encode_chunk)
+        self._places = _Cache(self._place_chunk)
+
+    @classmethod
+    def train(cls, texts, size, lowercase=True, strip_accents=None, min_count=2, alphabet=1000):
+        """Learn a vocabulary of at most ``size`` tokens from ``texts`` (strings; any iterable).
+
+        It starts from single characters and merges the pair of neighbouring pieces that is seen
+        most often (at least ``min_count`` times), again and again, as Hugging Face's trainer does.
+        The recipe of the published vocabularies was never released. Schuster & Nakajima (2012)
+        merge by the gain in likelihood; the score count(ab) / (count(a) count(b)) that stands in
+        many courses prefers the rarest pairs, and every merge changes the scores of other pairs. By
+        counts pieces are frequent ones, and a vocabulary is learned in seconds. Equal counts: the
+        first in code point order, so that one text gives one vocabulary everywhere.
+
+        Only the ``alphabet`` most frequent characters are learned; words with others are left out,
+        as they will be ``[UNK]``. Ids: the specials, then the characters, first those that may
+        begin a word, then those that go on (``##``), both in code point order, then the merges.
+
+        Raises ValueError when ``size`` leaves no room for specials and characters, and for
+        a text that is no string.
+        """
+        counts = _count(texts, lowercase, lowercase if strip_accents is None else strip_accents)
+        letters = Counter()
+        for word, n in counts.items():
+            for letter in word:
+                letters[letter] += n
+        known = sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet]
+        inner = [letter for letter in known if not basic.ALONE.match(letter)]
+        tokens = [*SPECIALS, *sorted(known), *(GOES_ON + letter for letter in sorted(inner))]
+        if size < len(tokens):
+            raise ValueError(
+                f"size must be at least {len(tokens)} for {len(SPECIALS)} specials and the "
+                f"characters of these texts (or set alphabet below {len(known)}), got {size}"
+            )
+        spelled = {
+            (word[0], *(GOES_ON + letter for letter in word[1:])): n
+            for word, n in counts.items()
+            if set(known).issuperset(word)
+        }
+        vocabulary = dict.fromkeys(tokens)
+        for *_, joined in merges.learn(spelled, _joined, min_count):
+            if len(vocabulary) >= size:
+                break
+            vocabulary[joined] = None
+        return cls(vocabulary, lowercase, strip_accents)
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def __contains__(self, token):
+        return token in self.ids
+
+    def __getitem__(self, token):
+        """The id of ``token``; that of ``[UNK]`` for an unknown one."""
+        return self.ids.get(token, self.unk_id)
+
+    def __repr__(self):
+        case = "uncased" if self.lowercase else "cased"
+        return f"WordPiece({len(self):,} tokens, {case}: {', '.join(self.tokens[:8])} ...)"
+
+    def __reduce__(self):
+        return WordPiece, (self.tokens, self.lowercase, self.strip_accents)  # without the caches
+
+    def encode(self, text, offsets=False, specials=False):
+        """Ids of the pieces of ``text``, a list of int; no special tokens are added.
+
+        With ``offsets=True`` also a list of (start, end): the characters of ``text`` that each
+        piece stands for. ``[MASK]`` and its kind in ``text`` are plain text, brackets and all,
+        unless ``specials=True``.
+
+        Raises ValueError for anything but a string.
+        """
+        if not isinstance(text, str):
+            raise ValueError(f"expected a string to encode, got {type(text).__name__}")
+        if specials:
+            return self._encode_specials(text, offsets)
+        if offsets:
+            return self._encode_places(text)
+        return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
+
+    def encode_batch(self, texts):
+        """`encode` for each of ``texts``: a list of lists of int."""
+        return [self.encode(text) for text in texts]
+
+    def encode_words(self, words):
+        """Ids of a list of words, for a task that labels words, and each piece's word (its index).
+
+        A word may give several pieces, or none where it has nothing but control characters.
+        """
+        ids, numbers = [], []
+        for number, word in enumerate(words):
+            pieces = self.encode(word)
+            ids += pieces
+            numbers += [number] * len(pieces)
+        return ids, numbers
+
+    def decode(self, ids, skip_special_tokens=False):
+        """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension).
+
+        Pieces are put together and spaces set as people write. What `basic.normalise` took away
+        stays away; otherwise encoding the text gives the ids again where all were ids of `encode`.
+        """
+        words = []
+        for i in map(int, ids):
+            token = self.tokens[i]
+            if i in self.special_ids:
+                words += [] if skip_special_tokens else [token]
+            elif words and self.continues[i]:
+                words[-1] += token.removeprefix(GOES_ON)
+            else:
+                words.append(token)
+        return basic.join(words)
+
+    def pair(self, a, b=None, max_length=None):
+        """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` as BERT reads it (the paper's figure 2).
+
+        ``a``, ``b``: a text, or a list of ids. Returns a dict of two lists: ``input_ids`` and
+        ``token_type_ids``, 0 up to the first ``[SEP]`` and 1 after it. With more than
+        ``max_length`` ids pieces go from the end of the longer part, at equal length of ``b``
+        (`_truncate_seq_pair` in google-research/bert).
+
+        Raises ValueError where the vocabulary has no ``[CLS]`` or ``[SEP]``, and for a
+        ``max_length`` below the number of special tokens.
+        """
+        if self.cls_id is None or self.sep_id is None:
+            raise ValueError(f"a pair needs {CLS} and {SEP}, which this vocabulary has not: {self}")
+        a = self.encode(a) if isinstance(a, str) else list(a)
+        second = [] if b is None else self.encode(b) if isinstance(b, str) else list(b)
+        frame = 2 if b is None else 3
+        if max_length is not None:
+            if max_length < frame:
+                raise ValueError(f"max_length must be at least {frame}, got {max_length}")
+            a, second = _truncate(a, second, max_length - frame)
+        first = [self.cls_id, *a, self.sep_id]
+        rest = [] if b is None else [*second, self.sep_id]
+        types = [0] * len(first) + [1] * len(rest)
+        return {"input_ids": first + rest, "token_type_ids": types}
+
+    def save(self, path):
+        """Write ``vocab.txt``: one token a line, UTF-8, the line number (from 0) is the id.
+
+        Raises ValueError for a token that such a file cannot hold.
+        """
+        for token in self.tokens:
+            if token == "" or "\n" in token or "\r" in token:
+                raise ValueError(f"cannot save {token!r}: one token stands on one line of the file")
+        with atomic(path) as file:
+            file.write("".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
+
+    @classmethod
+    def load(cls, path, lowercase=True, strip_accents=None):
+        """Read a ``vocab.txt``: a published one, or what `save` wrote.
+
+        ``lowercase`` must be as the vocabulary was trained: the file does not say.
+
+        Raises FileNotFoundError, and ValueError with the fault and the file's name for one that is
+        empty, not UTF-8, has an empty line, a token twice, or no ``[UNK]``.
+        """
+        try:
+            text = Path(path).read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no vocabulary: it is not UTF-8 text ({error})") from None
+        tokens = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        if "" in tokens:
+            where = f"line {tokens.index('') + 1} is empty" if len(tokens) > 1 else "it is empty"
+            raise ValueError(f"{path} is no vocabulary: expected one token a line, {where}")
+        try:
+            return cls(tokens, lowercase, strip_accents)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def _cut(self, word):
+        """The ids of one word: from the left, the longest piece that the vocabulary has.
+
+        One ``[UNK]`` for the whole word if at some place no piece fits.
+        """
+        if len(word) > LONGEST:
+            return [self.unk_id]
+        ids, start = [], 0
+        while start < len(word):
+            mark = GOES_ON if start else ""
+            for end in range(min(len(word), start + self._longest), start, -1):
+                piece = self.ids.get(mark + word[start:end])
+                if piece is not None:
+                    break
+            else:
+                return [self.unk_id]
+            ids.append(piece)
+            start = end
+        return ids
+
+    def _encode_chunk(self, chunk):
+        """The ids of a stretch of text without white space."""
+        words = basic.words(chunk, self.lowercase, self.strip_accents)
+        return [i for word in words for i in self._words[word]]
+
+    def _place_chunk(self, chunk):
+        """The ids of a stretch without white space, and where their characters are in it."""
+        options = self.lowercase, self.strip_accents
+        origin = basic.align(chunk, *options)
+        ids, places = [], []
+        for match in basic.WORD.finditer(basic.normalise(chunk, *options)):
+            pieces = self._words[match[0]]
+            start, end = match.span()
+            for i in pieces:
+                length = len(self.tokens[i].removeprefix(GOES_ON))
+                stop = end if i == self.unk_id else start + length
+                ids.append(i)
+                places.append((origin[start], origin[stop - 1] + 1))
+                start = stop
+        return ids, places
+
+    def _encode_places(self, text):
+        ids, places = [], []
+        for match in basic.CHUNK.finditer(text):
+            pieces, inside = self._places[match[0]]
+            ids += pieces
+            base = match.start()
+            places += [(base + start, base + end) for start, end in inside]
+        return ids, places
+
+    def _encode_specials(self, text, offsets):
+        """`encode` with the special tokens in ``text`` taken as what they are."""
+        ids, places, done = [], [], 0
+        for match in chain(_SPECIAL.finditer(text), [None]):
+            start, end = match.span() if match else (len(text), len(text))
+            inner, spans = self._encode_places(text[done:start])
+            ids += inner
+            places += [(done + a, done + b) for a, b in spans]
+            if match:
+                ids.append(self[match[0]])
+                places.append((start, end))
+            done = end
+        return (ids, places) if offsets else ids
+
+
+class _Cache(dict):
+    """What ``make`` gives for a short string, remembered; it starts anew when it is full."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __missing__(self, key):
+        value = self.make(key)
+        if len(key) <= SHORT:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[key] = value
+        return value
+
+
+def _count(texts, lowercase, strip_accents):
+    """How often each word of ``texts`` occurs, a Counter; too long words are left out."""
+    chunks, counts = Counter(), Counter()
+    for text in [texts] if isinstance(texts, str) else texts:
+        if not isinstance(text, str):
+            raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
+        chunks.update(basic.CHUNK.findall(text))
+    for chunk, n in chunks.items():
+        for word in basic.words(chunk, lowercase, strip_accents):
+            if len(word) <= LONGEST:
+                counts[word] += n
+    return counts
+
+
+def _joined(left, right):
+    """The piece that two neighbours make: ("##a", "##b") gives "##ab"."""
+    return left + right.removeprefix(GOES_ON)
+
+
+def _truncate(a, b, room):
+    """``a`` and ``b`` cut to ``room`` ids together, the longer one first, at equal length ``b``."""
+    if len(a) + len(b) <= room:
+        return a, b
+    a = a[: max(room - len(b), (room + 1) // 2)]
+    return a, b[: room - len(a)]
