@@ -1,0 +1,125 @@
+"""What BERT is pre-trained on: masked words, and whether two texts follow each other.
+
+Devlin et al. (2019), section 3.1 and appendix A.1 and A.2. The batches are made in
+`minibert.text.masking`.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.fast.softmax import linear_cross_entropy
+from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.text.batches import IGNORE
+from minibert.transformer import ACTIVATIONS
+
+
+class VocabularyOutput(nn.Module):
+    """Hidden states to scores of the vocabulary: linear, activation, LayerNorm, linear.
+
+    table: the word vectors (V, dim), a parameter that the last layer shares; or V, for one of its
+    own.
+    """
+
+    def __init__(self, dim, table, activation="gelu", norm_eps=1e-12):
+        super().__init__()
+        tied = torch.is_tensor(table)
+        self.dense, self.norm = nn.Linear(dim, dim), nn.LayerNorm(dim, eps=norm_eps)
+        self.activation = ACTIVATIONS[activation]
+        self.decoder = nn.Linear(dim, len(table) if tied else table)
+        for layer in (self.dense, self.decoder):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        if tied:
+            self.decoder.weight = table
+
+    def transform(self, hidden):
+        """(..., dim) -> (..., dim), what the last layer reads."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+    def forward(self, hidden):
+        """(..., dim) -> logits (..., V)."""
+        return self.decoder(self.transform(hidden))
+
+    def loss(self, hidden, targets):
+        """(sum of cross-entropies, count); (n, dim) and (n,), all logits never held at once."""
+        decoder = self.decoder
+        return linear_cross_entropy(self.transform(hidden), decoder.weight, decoder.bias, targets)
+
+
+class MaskedLM(Head):
+    """Guess the words that were masked, from both sides.
+
+    The softmax shares the encoder's word vectors; with ``tied=False``, or for an encoder that has
+    no ``embeddings.word``, it has its own, of ``vocab_size`` words.
+    """
+
+    def __init__(self, encoder, vocab_size=None, tied=True):
+        super().__init__(encoder)
+        config = getattr(encoder, "config", None)
+        words = getattr(getattr(encoder, "embeddings", None), "word", None)
+        vocab_size = vocab_size or getattr(config, "vocab_size", None)
+        if words is None and vocab_size is None:
+            raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
+        table = words.weight if tied and words is not None else vocab_size
+        kind, eps = getattr(config, "activation", "gelu"), getattr(config, "norm_eps", 1e-12)
+        self.output = VocabularyOutput(width_of(encoder), table, kind, eps)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> logits (batch, length, V)."""
+        return self.output(self.read(input_ids, attention_mask, token_type_ids).last_hidden_state)
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of masked tokens).
+
+        ``labels`` (batch, length): the word that stood there, -100 where none is to be guessed. The
+        head is computed only where there is one.
+        """
+        wanted = batch["labels"] != IGNORE
+        return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
+
+
+class NextSentence(Head):
+    """Whether the second text followed the first one: class 0 if it did, 1 if it was drawn."""
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.next = new_linear(width_of(encoder), 2, encoder)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> logits (batch, 2)."""
+        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        return self.next(self.pool(hidden[:, 0]))
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
+        first = self.states_at(batch, first_places(batch["input_ids"]))
+        labels = batch["next_sentence_label"]
+        return F.cross_entropy(self.next(self.pool(first)), labels, reduction="sum"), len(labels)
+
+
+class Pretraining(MaskedLM):
+    """Both tasks on one pass: the loss is the sum of their means (appendix A.2)."""
+
+    def __init__(self, encoder, vocab_size=None, tied=True):
+        super().__init__(encoder, vocab_size, tied)
+        self.next = new_linear(width_of(encoder), 2, encoder)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> logits (batch, length, V), and of the next sentence (batch, 2)."""
+        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        return self.output(hidden), self.next(self.pool(hidden[:, 0]))
+
+    def losses(self, batch):
+        """Mean loss of masked words, of next sentences, and the number of masked words."""
+        masked, first = batch["labels"] != IGNORE, first_places(batch["input_ids"])
+        hidden = self.states_at(batch, masked | first)  # (n, dim), row by row
+        is_first = first[masked | first]  # `[CLS]`, which is never masked
+        words, count = self.output.loss(hidden[~is_first], batch["labels"][masked])
+        scores = self.next(self.pool(hidden[is_first]))  # (batch, 2)
+        return words / max(count, 1), F.cross_entropy(scores, batch["next_sentence_label"]), count
+
+    def loss(self, batch):
+        """(mean of both losses' sum times the number of masked words, that number)."""
+        words, pairs, count = self.losses(batch)
+        return (words + pairs) * count, count
