@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from minibert import cli, course
+from minibert.weights import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
-MADE_BY_THE_READER = (".venv", "my_text.txt", "vectors")
+MADE_BY_THE_READER = (".venv", "my_text.txt", "vectors", "language_model", "imdb", "my_copy")
 
 
 def read(name):
@@ -124,3 +125,9 @@ def test_python_examples_run():
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr
         assert done.stdout
+
+
+def test_every_bundled_checkpoint_is_in_the_readme_and_no_other():
+    told = set(re.findall(r"^\| (`minibert-[^|]+) \|", read("README.md"), re.MULTILINE))
+    told = {name for cell in told for name in re.findall(r"`([^`]+)`", cell)}
+    assert told == {path.name for path in BUNDLED.iterdir() if path.is_dir()}
