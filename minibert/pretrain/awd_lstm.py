@@ -1,4 +1,8 @@
-"""``minibert pretrain awd-lstm``: stage 1 of ULMFiT, a language model from a text."""
+"""``minibert pretrain awd-lstm``: stage 1 of ULMFiT, a language model from a text.
+
+With ``--start`` it is stage 2: a model that exists reads on in another text, its lower layers more
+slowly than its upper ones, with the words of both texts.
+"""
 
 import math
 import time
@@ -14,6 +18,7 @@ from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.train import evaluate, fit
+from minibert.transfer import discriminative_groups, with_vocabulary
 from minibert.world.document import EOD
 from minibert.world.kinds import KINDS
 
@@ -28,6 +33,11 @@ def add_arguments(option):
     common_arguments(option)
     size = positive(int)
     option("--leave-out", default="", metavar="KINDS", help="kinds of the world's texts, a,b,...")
+    option("--only", default="", metavar="KINDS", help="no kinds of the world's texts but a,b,...")
+    option("--start", metavar="FOLDER_OR_NAME", help="a model that reads on (its size, its words)")
+    option(
+        "--factor", type=positive(float), default=2.6, help="between layers' rates, from --start"
+    )
     option("--valid", metavar="FILE_OR_NAME", help="to validate on (default: the end of the text)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
@@ -50,7 +60,8 @@ def pretrain(args):
     seed_everything(args.seed)
     started = time.perf_counter()
     documents, held_out, about = read_documents(args)
-    vocab = Vocab.train(documents(), args.size, args.min_count, SPECIALS)
+    model = new_model(documents(), args)
+    vocab = model.vocab
     ids, valid = stream(documents(), vocab), stream(held_out(), vocab) if held_out else None
     if valid is None:
         at = len(ids) - max(2, int(SHARE * len(ids)))
@@ -58,7 +69,6 @@ def pretrain(args):
     unknown = float((ids == vocab.unk_id).mean())
     print(f"{about}: {len(ids):,} tokens, {len(vocab):,} different words, {unknown:.2%} unknown")
     print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
-    model = awd_lstm.AWDLSTM(config_of(args, len(vocab), vocab.ids[EOD]), vocab)
     started = time.perf_counter()
     history = train(model, ids, valid, args)
     seconds = time.perf_counter() - started
@@ -83,19 +93,12 @@ def read_documents(args):
     """
     lower = str if args.cased else str.lower
     if args.corpus == "world":
-        left_out = [name for name in args.leave_out.split(",") if name]
-        if unknown := [name for name in left_out if name not in KINDS]:
-            raise ValueError(f"no kind of text is called {unknown[0]!r}; known: {', '.join(KINDS)}")
-        args.kinds = [name for name in KINDS if name not in left_out]
+        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}{kinds_of(args)}"
         corpus, valid = world_texts(args)
-        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-        about += f", without texts of the kinds {', '.join(left_out)}" if left_out else ""
         texts = [lower(d.text) for d in corpus.documents]
         return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about
-    if args.leave_out:
-        raise ValueError(
-            "--leave-out names kinds of the embedded world's texts: give --corpus world"
-        )
+    if args.leave_out or args.only:
+        raise ValueError("--only and --leave-out name kinds of texts of the world: --corpus world")
 
     def reader(name, tokens=None):
         corpus = running_text(name)
@@ -103,6 +106,29 @@ def read_documents(args):
 
     held_out = reader(args.valid) if args.valid else None
     return reader(args.corpus, args.tokens), held_out, Path(args.corpus).name
+
+
+def kinds_of(args):
+    """Put the kinds of the world's texts into ``args.kinds``; returns words that say which."""
+    only, left_out = ([n for n in names.split(",") if n] for names in (args.only, args.leave_out))
+    if unknown := [name for name in only + left_out if name not in KINDS]:
+        raise ValueError(f"no kind of text is called {unknown[0]!r}; known: {', '.join(KINDS)}")
+    args.kinds = [name for name in only or KINDS if name not in left_out]
+    about = f", only texts of the kinds {', '.join(only)}" if only else ""
+    return about + (f", without texts of the kinds {', '.join(left_out)}" if left_out else "")
+
+
+def new_model(texts, args):
+    """A model with fresh weights for the words of the texts; or ``args.start``, with its words too."""
+    words = Vocab.train(texts, args.size, args.min_count, SPECIALS)
+    if not args.start:
+        return awd_lstm.AWDLSTM(config_of(args, len(words), words.ids[EOD]), words)
+    start = awd_lstm.AWDLSTM.from_pretrained(args.start)
+    known = start.vocab
+    if known is None:
+        raise ValueError(f"the model {args.start} has no vocabulary: it cannot read on")
+    added = [word for word in words.tokens if word not in known]
+    return with_vocabulary(start, Vocab([*known.tokens, *added], specials=known.specials))
 
 
 def world_texts(args):
@@ -138,8 +164,12 @@ def train(model, ids, valid, args):
         optimizer, schedule, clip = optim.NTASGD(model, rate_of(args)), None, 0.25
         callbacks.append(optim.NonMonotone())
     else:
-        optimizer = optim.adamw(model, rate_of(args), betas=(0.8, 0.99))
+        rate = rate_of(args)
+        groups = discriminative_groups(model, rate, args.factor) if args.start else model
+        optimizer = optim.adamw(groups, rate, betas=(0.8, 0.99))
         schedule, clip = optim.cosine(steps, warmup=steps // 20), 1.0
+        if args.start:
+            schedule = optim.slanted_triangular(steps)
     return fit(
         model,
         batches,
