@@ -8,19 +8,22 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 
-def learn(words, join, min_count=2):
+def learn(words, alphabet, join, min_count=2):
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
-    ``words``: dict from a word, a tuple of symbols (str), to its count. ``join``: (left, right) to
-    the new symbol. A pair's count is over the words as they stand after the merges so far; of
-    pairs with equal counts the first in the order of code points is taken. It ends when no pair
-    occurs ``min_count`` times.
+    ``words``: dict from a word, a tuple of symbols (str), to its count; ``alphabet``: all these
+    symbols. ``join``: (left, right) to the new symbol. A pair's count is over the words as they
+    stand after the merges so far; of pairs with equal counts that with the older left symbol is
+    taken, then that with the older right one: the alphabet first, in its order, then what was
+    merged. It ends when no pair occurs ``min_count`` times.
 
     Counts are kept from one merge to the next: a merge looks only at the words that hold its pair.
     An entry of the heap may be out of date, but is then never too low, because every rise is
     entered; what comes off the top is checked against the count and put back where it belongs.
     """
-    spellings = [list(word) for word in words]
+    symbols = list(alphabet)
+    number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
+    spellings = [[number[symbol] for symbol in word] for word in words]
     times = list(words.values())
     counts, places = defaultdict(int), defaultdict(set)
     for i, spelling in enumerate(spellings):
@@ -37,20 +40,29 @@ def learn(words, join, min_count=2):
             continue
         if -entry < min_count:
             return
-        joined = join(*pair)
-        yield *pair, joined
-        change = defaultdict(int)
-        for i in places.pop(pair):
-            before, spellings[i] = spellings[i], merge(spellings[i], pair, joined)
-            for old in pairwise(before):
-                change[old] -= times[i]
-            for new in pairwise(spellings[i]):
-                change[new] += times[i]
-                places[new].add(i)
-        for touched, difference in change.items():
-            counts[touched] += difference
-            if difference > 0:
-                heappush(heap, (-counts[touched], touched))
+        left, right = (symbols[i] for i in pair)
+        joined = join(left, right)
+        if joined not in number:
+            number[joined] = len(symbols)
+            symbols.append(joined)
+        yield left, right, joined
+        for touched in _replace(spellings, times, counts, places, pair, number[joined]):
+            heappush(heap, (-counts[touched], touched))
+
+
+def _replace(spellings, times, counts, places, pair, joined):
+    """Merge ``pair`` in all words that hold it; the pairs that occur more often now."""
+    change = defaultdict(int)
+    for i in places.pop(pair):
+        before, spellings[i] = spellings[i], merge(spellings[i], pair, joined)
+        for old in pairwise(before):
+            change[old] -= times[i]
+        for new in pairwise(spellings[i]):
+            change[new] += times[i]
+            places[new].add(i)
+    for touched, difference in change.items():
+        counts[touched] += difference
+    return [touched for touched, difference in change.items() if difference > 0]
 
 
 def merge(spelling, pair, joined):

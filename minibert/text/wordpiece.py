@@ -63,11 +63,11 @@ class WordPiece:
         merge by the gain in likelihood; the score count(ab) / (count(a) count(b)) that stands in
         many courses prefers the rarest pairs, and every merge changes the scores of other pairs. By
         counts pieces are frequent ones, and a vocabulary is learned in seconds. Equal counts: the
-        first in code point order, so that one text gives one vocabulary everywhere.
+        pair of older tokens first, so that one text gives one vocabulary everywhere.
 
         Only the ``alphabet`` most frequent characters are learned; words with others are left out,
-        as they will be ``[UNK]``. Ids: the specials, then the characters, first those that may
-        begin a word, then those that go on (``##``), both in code point order, then the merges.
+        as they will be ``[UNK]``. Ids: the specials, then all these characters, then those that
+        go on with a word (``##``), both in code point order, then the merges.
 
         Raises ValueError when ``size`` leaves no room for specials and characters, and for
         a text that is no string.
@@ -77,21 +77,21 @@ class WordPiece:
         for word, n in counts.items():
             for letter in word:
                 letters[letter] += n
-        known = sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet]
-        inner = [letter for letter in known if not basic.ALONE.match(letter)]
-        tokens = [*SPECIALS, *sorted(known), *(GOES_ON + letter for letter in sorted(inner))]
+        known = set(sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet])
+        spelled = {
+            (word[0], *(GOES_ON + letter for letter in word[1:])): n
+            for word, n in counts.items()
+            if known.issuperset(word)
+        }
+        inner = {piece for word in spelled for piece in word[1:]}
+        tokens = [*SPECIALS, *sorted(known), *sorted(inner)]
         if size < len(tokens):
             raise ValueError(
                 f"size must be at least {len(tokens)} for {len(SPECIALS)} specials and the "
                 f"characters of these texts (or set alphabet below {len(known)}), got {size}"
             )
-        spelled = {
-            (word[0], *(GOES_ON + letter for letter in word[1:])): n
-            for word, n in counts.items()
-            if set(known).issuperset(word)
-        }
         vocabulary = dict.fromkeys(tokens)
-        for *_, joined in merges.learn(spelled, _joined, min_count):
+        for *_, joined in merges.learn(spelled, tokens, _joined, min_count):
             if len(vocabulary) >= size:
                 break
             vocabulary[joined] = None
