@@ -73,16 +73,7 @@ class WordPiece:
         a text that is no string.
         """
         counts = _count(texts, lowercase, lowercase if strip_accents is None else strip_accents)
-        letters = Counter()
-        for word, n in counts.items():
-            for letter in word:
-                letters[letter] += n
-        known = set(sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet])
-        spelled = {
-            (word[0], *(GOES_ON + letter for letter in word[1:])): n
-            for word, n in counts.items()
-            if known.issuperset(word)
-        }
+        spelled, known = _spell(counts, alphabet)
         inner = {piece for word in spelled for piece in word[1:]}
         tokens = [*SPECIALS, *sorted(known), *sorted(inner)]
         if size < len(tokens):
@@ -314,6 +305,18 @@ def _count(texts, lowercase, strip_accents):
             if len(word) <= LONGEST:
                 counts[word] += n
     return counts
+
+
+def _spell(counts, alphabet):
+    """The words as tuples of characters with their counts, and the set of characters learned."""
+    letters = Counter()
+    for word, n in counts.items():
+        for letter in word:
+            letters[letter] += n
+    known = set(sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet])
+    words = {word: n for word, n in counts.items() if known.issuperset(word)}
+    spelled = {(w[0], *(GOES_ON + letter for letter in w[1:])): n for w, n in words.items()}
+    return spelled, known
 
 
 def _joined(left, right):
