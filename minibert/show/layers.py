@@ -21,7 +21,8 @@ class LayerExplorer(Interactive):
     ``model`` has ``encode(sentences)`` and gives ``hidden_states`` (ELMo and any other model that
     reads words); ``sentences``, lists of words, are the corpus that the nearest uses come from.
     ``first`` and ``second``: pairs (text, word) for the first frame. The sliders weigh the layers
-    of the mix; the nearest uses are those of the mixed vectors, by cosine.
+    of the mix, each vector brought to length one before (or the layer with the largest numbers
+    would hide the others); the nearest uses are those of the mixed vectors, by cosine.
 
     Raises ``ValueError`` without a corpus, or when a word is not in its text.
     """
@@ -32,7 +33,7 @@ class LayerExplorer(Interactive):
         if not self.sentences:
             raise ValueError("The explorer needs sentences to look for uses in; got none.")
         self.places = [(s, i) for s, words in enumerate(self.sentences) for i in range(len(words))]
-        self.layers = self._read(self.sentences)  # (layers, uses, width)
+        self.layers = _unit(self._read(self.sentences))  # (layers, uses, width)
         self._seen = {}
         controls = self._controls(first, second)
         super().__init__(self._frame, controls, self._rows())
@@ -88,7 +89,7 @@ class LayerExplorer(Interactive):
         chosen = [self._word(text_a, word_a), self._word(text_b, word_b)]
         names = [words[place] for words, place, _ in chosen]
         vectors = np.stack([layers for *_, layers in chosen], 1)  # (layers, 2, width)
-        mixed = np.concatenate((vectors, np.tensordot(shares, vectors, 1)[None]))
+        mixed = np.concatenate((vectors, np.tensordot(shares, _unit(vectors), 1)[None]))
         cosines = [_cosine(a, b) for a, b in mixed]
         figure = strips(mixed, cosines, names)
         table = [["like", "cosine", "a use in the corpus"]]
@@ -170,6 +171,10 @@ def strips(mixed, cosines, names):
 
 def _numbered(words):
     return [(word, number) for number, word in enumerate(words)]
+
+
+def _unit(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def _cosine(a, b):

@@ -19,7 +19,7 @@ class Convolve(Exercise):
         "Max-pooling keeps the largest of these scores: where in the word it was is forgotten.",
     )
     default = 0.0
-    example = (torch.zeros(5, 2), torch.zeros(3, 2), torch.tensor(0.0))
+    example = (torch.ones(5, 2), torch.ones(3, 2), torch.tensor(0.0))
 
     def check(self, best_match):
         generator = torch.Generator().manual_seed(3)
