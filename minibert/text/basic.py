@@ -53,6 +53,8 @@ def words(text, lowercase=True, strip_accents=True):
 
 def align(text, lowercase=True, strip_accents=True):
     """For each character of `normalise` (text), the place in ``text`` that it comes from."""
+    if text.isascii() and text.isprintable():
+        return range(len(text))
     return [
         place
         for place, character in enumerate(text)
