@@ -154,8 +154,9 @@ def table(results):
         "",
         f"{len(results['shared'])} repetitions, {words:,} words of Wikipedia in all; ids and "
         f"places are the same on both sides; of at most {SIZE:,} trained tokens "
-        f"{min(results['shared']):,} or more are shared. {about['cpu']}, {about['cores']} cores, one thread each; tokenizers "
-        f"{about['tokenizers']}, Python {about['python']}; {about['date']}; load before the runs "
+        f"{min(results['shared']):,} or more are shared. {about['cpu']}, {about['cores']} cores, "
+        f"one thread each; tokenizers {about['tokenizers']}, Python {about['python']}; "
+        f"{about['date']}; load before the runs "
         f"{min(loads)} to {max(loads)}.",
     ]
     return "\n".join(lines)
