@@ -141,11 +141,15 @@ class WordPiece:
     def decode(self, ids, skip_special_tokens=False):
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension).
 
-        Pieces are put together and spaces set as people write. What `basic.normalise` took away
-        stays away; otherwise encoding the text gives the ids again where all were ids of `encode`.
+        Pieces are put together and spaces set as people write; what `basic.normalise` took away
+        stays away. Encoding the text of ids that `encode` gave gives them again, but for ``[UNK]``.
+
+        Raises ValueError for an id that the vocabulary does not have.
         """
         words = []
         for i in map(int, ids):
+            if not 0 <= i < len(self.tokens):
+                raise ValueError(f"expected ids from 0 to {len(self) - 1}, got {i}")
             token = self.tokens[i]
             if i in self.special_ids:
                 words += [] if skip_special_tokens else [token]

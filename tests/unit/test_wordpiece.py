@@ -135,6 +135,9 @@ def test_decode(tok):
     assert tok.decode(ids.numpy(), skip_special_tokens=True) == "lower"
     assert tok.decode([tok["##ing"], tok["##ed"]]) == "##inged"
     assert tok.decode([]) == ""
+    for wrong in (-100, len(tok)):
+        with pytest.raises(ValueError, match=f"expected ids from 0 to 27, got {wrong}"):
+            tok.decode([5, wrong])
 
 
 def test_joining_as_people_write():
