@@ -261,10 +261,10 @@ config = mb.ELMoConfig(len(vocab), dim=96, projection=48, char_dim=8, cell_clip=
                        filters=((1, 8), (2, 16), (3, 24), (4, 24)))
 mb.seed_everything(0)
 model = mb.ELMo(config, vocab)
-batches = mb.text.BidirectionalBatches(train, vocab, batch_size=32, bptt=20)
+batches = mb.text.BidirectionalBatches(train, vocab, batch_size=16, bptt=20)
 valid = mb.text.BidirectionalBatches(held_out, vocab, batch_size=32, bptt=20)
 steps = 5 if SMOKE else 2 * len(batches)
-history = mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.005), valid=valid,
+history = mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.01), valid=valid,
                  schedule=mb.optim.cosine(steps, warmup=steps // 20), progress=False)
 mb.show.figure(mb.show.loss_curve(history, title="A biLM learns (both directions)"))
 
