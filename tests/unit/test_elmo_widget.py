@@ -8,7 +8,13 @@ from minibert.outputs import ModelOutput
 from minibert.show import layers
 from minibert.show.layers import LayerExplorer
 
-CORPUS = [["a", "bat", "flew"], ["a", "bat", "flew"], ["she", "swung", "the", "bat"], ["<b>", "flew"], ["bats", "fly"]]
+CORPUS = [
+    ["a", "bat", "flew"],
+    ["a", "bat", "flew"],
+    ["she", "swung", "the", "bat"],
+    ["<b>", "flew"],
+    ["bats", "fly"],
+]
 
 
 class Toy:
