@@ -17,9 +17,8 @@ def learn(words, alphabet, join, min_count=2):
     taken, then that with the older right one: the alphabet first, in its order, then what was
     merged. It ends when no pair occurs ``min_count`` times.
 
-    Counts are kept from one merge to the next: a merge looks only at the words that hold its pair.
-    An entry of the heap may be out of date, but is then never too low, because every rise is
-    entered; what comes off the top is checked against the count and put back where it belongs.
+    A merge looks only at the words that hold its pair. An entry of the heap may be out of date, but
+    then it is too high, as every rise is entered: the top is checked and put back if need be.
     """
     symbols = list(alphabet)
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
