@@ -6,14 +6,18 @@ import torch
 from torch import nn
 
 from minibert.heads.pooling import _width
+from minibert.text.batches import PaddedBatches
 
 
 class Head(nn.Module):
     """Base of the heads: ``encoder`` is any model that gives a `ModelOutput`, such as `BERT`.
 
     A batch is a dict with ``input_ids``, ``attention_mask`` and, for an encoder that takes them,
-    ``token_type_ids``, all (batch, length).
+    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state a
+    token, or a tuple of that for an output that is a tuple.
     """
+
+    per_token = False
 
     def __init__(self, encoder):
         super().__init__()
@@ -74,6 +78,41 @@ def first_places(input_ids):
 def new_linear(width, outputs, encoder):
     """A linear layer that starts as the encoder's own do: normal, ``init_std`` or 0.02."""
     layer = nn.Linear(width, outputs)
-    nn.init.normal_(layer.weight, std=getattr(getattr(encoder, "config", None), "init_std", 0.02))
+    std = getattr(getattr(encoder, "config", None), "init_std", None) or 0.02
+    nn.init.normal_(layer.weight, std=std)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+@torch.no_grad()
+def run(model, examples, batch_size=32):
+    """What a head says of each example, in their order; batches are sorted by length.
+
+    examples: dicts with ``input_ids`` and, for pairs, ``token_type_ids``; other names are left
+    out. Returns a list: one tensor an example, (labels,) or (length, ...), without padding; or a
+    tuple of such tensors where the head gives several.
+    """
+    training, device = model.training, next(model.parameters()).device
+    tokenizer = getattr(model.encoder, "tokenizer", None)
+    names = [n for n in ("input_ids", "token_type_ids") if n in examples[0]] if examples else []
+    given = [{name: example[name] for name in names} for example in examples]
+    found = [None] * len(examples)
+    model.eval()
+    if given:
+        pad_id = 0 if tokenizer is None else tokenizer.pad_id
+        batches = PaddedBatches(given, batch_size, pad_id, shuffle=False)
+        for rows, batch in zip(batches.plan(0), batches, strict=True):
+            out = model(**{name: tensor.to(device) for name, tensor in batch.items()})
+            for place, row in enumerate(rows):
+                length = len(given[row]["input_ids"])
+                found[row] = _one(out, place, length, model.per_token)
+    model.train(training)
+    return found
+
+
+def _one(out, place, length, per_token):
+    """One example of a batch's output, without padding."""
+    if isinstance(out, tuple):
+        kinds = per_token if isinstance(per_token, tuple) else (per_token,) * len(out)
+        return tuple(_one(part, place, length, k) for part, k in zip(out, kinds, strict=True))
+    return (out[place, :length] if per_token else out[place]).cpu()

@@ -54,6 +54,8 @@ class MaskedLM(Head):
     no ``embeddings.word``, it has its own, of ``vocab_size`` words.
     """
 
+    per_token = True
+
     def __init__(self, encoder, vocab_size=None, tied=True):
         super().__init__(encoder)
         config = getattr(encoder, "config", None)
@@ -100,6 +102,8 @@ class NextSentence(Head):
 
 class Pretraining(MaskedLM):
     """Both tasks on one pass: the loss is the sum of their means (appendix A.2)."""
+
+    per_token = True, False
 
     def __init__(self, encoder, vocab_size=None, tied=True):
         super().__init__(encoder, vocab_size, tied)

@@ -1,0 +1,141 @@
+"""One new layer on a pre-trained model: a label for a text or a pair, or for each word.
+
+Devlin et al. (2019), section 4 and figure 4; regression as for STS-B.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.fast.dropout import Dropout
+from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.text.batches import IGNORE
+
+POOLINGS = ("first", "last", "mean")
+
+
+class SequenceClassifier(Head):
+    """A label, or with ``regression=True`` a number, for a text or a pair of texts.
+
+    labels: how many there are. pooling: what is classified, the "first" token's state (through the
+    encoder's pooler, where it has one), the "last" token's (for a model that reads to the right),
+    or the "mean" of all. dropout: before the new layer.
+    """
+
+    def __init__(self, encoder, labels=2, regression=False, dropout=0.1, pooling="first"):
+        super().__init__(encoder)
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling must be {' or '.join(map(repr, POOLINGS))}, got {pooling!r}")
+        self.labels, self.regression, self.pooling = (
+            1 if regression else labels,
+            regression,
+            pooling,
+        )
+        self.dropout = Dropout(dropout)
+        self.output = new_linear(width_of(encoder), self.labels, encoder)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> logits (batch, labels); for a regression (batch,)."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        batch["token_type_ids"] = token_type_ids
+        if self.pooling == "mean":
+            hidden = self.read(**batch).last_hidden_state  # (batch, length, width)
+            hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
+            pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
+        elif self.pooling == "last":
+            places = torch.arange(mask.shape[1], device=mask.device)
+            last = (places * mask).argmax(1, keepdim=True)  # (batch, 1)
+            pooled = self.states_at(batch, places == last)
+        else:
+            pooled = self.pool(self.states_at(batch, first_places(input_ids)))
+        logits = self.output(self.dropout(pooled))
+        return logits[:, 0] if self.regression else logits
+
+    def loss(self, batch):
+        """(sum of cross-entropies or squared errors, number of examples); ``labels`` (batch,)."""
+        given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
+        logits, labels = self(*given), batch["labels"]
+        if self.regression:
+            return F.mse_loss(logits, labels.to(logits.dtype), reduction="sum"), len(logits)
+        return F.cross_entropy(logits, labels, reduction="sum"), len(logits)
+
+
+class TokenClassifier(Head):
+    """A label for each word, read from its first piece (section 5.3).
+
+    labels: how many there are. dropout: before the new layer. lstm: width of each direction of a
+    two-layer LSTM between, 0 for none: what the paper puts on frozen features (see `LayerMix`).
+    """
+
+    per_token = True
+
+    def __init__(self, encoder, labels, dropout=0.1, lstm=0):
+        super().__init__(encoder)
+        self.labels, self.dropout, self.lstm = labels, Dropout(dropout), None
+        width = width_of(encoder)
+        if lstm:
+            self.lstm = nn.LSTM(width, lstm, 2, bidirectional=True, batch_first=True)
+        self.output = new_linear(2 * lstm if lstm else width, labels, encoder)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> logits (batch, length, labels)."""
+        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        if self.lstm is not None:
+            hidden = self.recurrent(hidden, attention_mask)
+        return self.output(self.dropout(hidden))
+
+    def recurrent(self, hidden, attention_mask):
+        """The LSTM, which does not read padding: (batch, length, width) -> (.., .., 2 * lstm)."""
+        if attention_mask is None:
+            return self.lstm(hidden)[0]
+        length, lengths = hidden.shape[1], attention_mask.sum(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(
+            hidden, lengths, batch_first=True, enforce_sorted=False
+        )
+        out, _ = self.lstm(packed)
+        return nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=length)[0]
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
+        wanted = batch["labels"] != IGNORE
+        if self.lstm is None:
+            logits = self.output(self.dropout(self.states_at(batch, wanted)))
+        else:
+            given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
+            logits = self(*given)[wanted]
+        labels = batch["labels"][wanted]
+        return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+
+
+def word_examples(tokenizer, sentences, labels=None, max_length=512):
+    """Sentences of words as examples for `TokenClassifier`: a list of dicts.
+
+    sentences: lists of words; labels: lists of label numbers, one a word, or None. ``input_ids`` is
+    ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
+    ``words`` (a list) the place of each word's first piece. What is beyond ``max_length`` pieces is
+    cut off, with its words. A word that the tokenizer leaves nothing of becomes ``[UNK]``.
+    """
+    examples = []
+    for number, sentence in enumerate(sentences):
+        ids, places = [tokenizer.cls_id], []
+        for word in sentence:
+            pieces = tokenizer.encode(word) or [tokenizer.unk_id]
+            if len(ids) + len(pieces) + 1 > max_length:
+                break
+            places.append(len(ids))
+            ids += pieces
+        ids.append(tokenizer.sep_id)
+        example = {"input_ids": ids, "words": places}
+        if labels is not None:
+            if len(labels[number]) != len(sentence):
+                raise ValueError(
+                    f"expected a label for each word, got {len(labels[number])} labels for the "
+                    f"{len(sentence)} words of sentence {number}"
+                )
+            marks = [IGNORE] * len(ids)
+            for place, label in zip(places, labels[number], strict=False):
+                marks[place] = label
+            example["labels"] = marks
+        examples.append(example)
+    return examples

@@ -1,0 +1,54 @@
+"""A model as a source of features: some of its layers, mixed, its weights as they are."""
+
+import torch
+from torch import nn
+
+from minibert.elmo import ScalarMix
+from minibert.outputs import ModelOutput
+
+HOWS = ("concat", "sum", "mean", "scalar")
+
+
+class LayerMix(nn.Module):
+    """Any model with its layers mixed; gives a `ModelOutput`, so every head works on it.
+
+    layers: which of ``hidden_states`` (0 is the embeddings, -1 the last layer). how: "concat" one
+    after the other, "sum", "mean", or "scalar", a `minibert.elmo.ScalarMix` that is learned. With
+    ``freeze`` (the default) the model below is not trained and its dropout is off: the
+    feature-based approach (Devlin et al. 2019, section 5.3 and table 7).
+    """
+
+    def __init__(self, model, layers=(-4, -3, -2, -1), how="concat", freeze=True):
+        super().__init__()
+        if how not in HOWS:
+            raise ValueError(f"how must be {' or '.join(map(repr, HOWS))}, got {how!r}")
+        self.model, self.layers, self.how, self.freeze = model, tuple(layers), how, freeze
+        self.mix = ScalarMix(len(self.layers)) if how == "scalar" else None
+        if freeze:
+            model.requires_grad_(False)
+        self.tokenizer = getattr(model, "tokenizer", None)
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.freeze:
+            self.model.eval()
+        return self
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> `ModelOutput`, whose only layer is the mix."""
+        more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+            states = self.model(input_ids, attention_mask=attention_mask, **more).hidden_states
+        try:
+            chosen = [states[layer] for layer in self.layers]  # each (batch, length, dim)
+        except IndexError:
+            raise ValueError(
+                f"expected layers from {-len(states)} to {len(states) - 1}, got {self.layers}"
+            ) from None
+        if self.how == "concat":
+            mixed = torch.cat(chosen, -1)
+        elif self.how == "scalar":
+            mixed = self.mix(chosen)
+        else:
+            mixed = torch.stack(chosen).sum(0) / (len(chosen) if self.how == "mean" else 1)
+        return ModelOutput(mixed, (mixed,))

@@ -1,0 +1,275 @@
+"""Answers as spans of a text: SQuAD 1.1, and 2.0 with questions that have no answer in it.
+
+Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-research/bert. A document
+that is longer than the model's window is read in windows that overlap.
+"""
+
+import re
+import string
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from minibert.heads.head import Head, new_linear, run, width_of
+
+NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
+
+
+class SpanExtractor(Head):
+    """Where an answer starts and where it ends: a score of each for every token.
+
+    "No answer" is the span that starts and ends at `[CLS]`.
+    """
+
+    per_token = True
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.output = new_linear(width_of(encoder), 2, encoder)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        """(batch, length) ids -> scores of starts and of ends, each (batch, length).
+
+        Padding has the score -inf.
+        """
+        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        scores = self.output(hidden)  # (batch, length, 2)
+        if attention_mask is not None:
+            scores = scores.masked_fill(attention_mask[..., None] == 0, -torch.inf)
+        return scores[..., 0], scores[..., 1]
+
+    def loss(self, batch):
+        """(sum of the means of both cross-entropies, number of examples).
+
+        ``start_positions`` and ``end_positions`` (batch,): the first and the last token of the
+        answer, 0 and 0 for none.
+        """
+        given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
+        starts, ends = self(*given)
+        first = F.cross_entropy(starts, batch["start_positions"], reduction="sum")
+        return (first + F.cross_entropy(ends, batch["end_positions"], reduction="sum")) / 2, len(
+            starts
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a context as the model reads it, after the question.
+
+    ``input_ids``, ``token_type_ids``; ``first``: the place of the context's first token in them;
+    ``offsets``: (start, end) in the context, of each of its tokens here; ``central``: of each,
+    whether no other window has it with more context on both sides.
+    """
+
+    input_ids: list
+    token_type_ids: list
+    first: int
+    offsets: list
+    central: list
+
+    def span(self, start, end):
+        """The tokens (first, last) of the characters from ``start`` to ``end``; `NOWHERE` if they
+        are not all here."""
+        over = [i for i, (s, e) in enumerate(self.offsets) if s < end and e > start]
+        if not over or self.offsets[over[0]][0] > start or self.offsets[over[-1]][1] < end:
+            return NOWHERE
+        return self.first + over[0], self.first + over[-1]
+
+
+def windows(tokenizer, question, context, max_length=384, stride=128, max_question=64):
+    """A question on a context as a list of `Window`: ``[CLS] question [SEP] part [SEP]``.
+
+    stride: tokens from the start of a window to that of the next. Raises ValueError where the
+    question leaves no room, where a stride would pass over text, and for an empty context.
+    """
+    asked = tokenizer.encode(question)[:max_question]
+    ids, offsets = tokenizer.encode(context, offsets=True)
+    room = max_length - len(asked) - 3
+    if not ids:
+        raise ValueError("expected a context with at least one token, got none")
+    if room < 1 or not 1 <= stride:
+        raise ValueError(
+            f"expected room for the context beside the question's {len(asked)} tokens and a "
+            f"stride of at least 1, got max_length={max_length} and stride={stride}"
+        )
+    starts = [0]
+    while starts[-1] + room < len(ids):
+        starts.append(starts[-1] + min(stride, room))
+    parts = [(start, min(start + room, len(ids))) for start in starts]
+    best = [_most_central(place, parts) for place in range(len(ids))]
+    found, first = [], len(asked) + 2
+    for number, (start, stop) in enumerate(parts):
+        row = [tokenizer.cls_id, *asked, tokenizer.sep_id, *ids[start:stop], tokenizer.sep_id]
+        types = [0] * first + [1] * (stop - start + 1)
+        central = [best[place] == number for place in range(start, stop)]
+        found.append(Window(row, types, first, list(offsets[start:stop]), central))
+    return found
+
+
+def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=64):
+    """Examples to train a `SpanExtractor` on: a list of dicts, one a window.
+
+    examples: (question, context, span) each; span is (start, end) in characters, or None. A window
+    that does not hold the whole answer is an example without an answer, as in the paper's program.
+    """
+    found = []
+    for question, context, span in examples:
+        for window in windows(tokenizer, question, context, max_length, stride, max_question):
+            start, end = NOWHERE if span is None else window.span(*span)
+            found.append(
+                {
+                    "input_ids": window.input_ids,
+                    "token_type_ids": window.token_type_ids,
+                    "start_positions": start,
+                    "end_positions": end,
+                }
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``text`` is ``context[start:end]``; no answer has ``text == ""`` and no start or end.
+
+    ``score``: the sum of both scores; ``probability``: among the answers that were kept.
+    """
+
+    text: str
+    start: int | None
+    end: int | None
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model answers: ``best``, an `Answer`; ``answers``, the best ones, best first.
+
+    ``starts``, ``ends``: the scores of each token of the context, from the window where it is most
+    central; ``offsets``: (start, end) of these tokens. ``no_answer``: the score of "no answer"
+    minus that of the best answer.
+    """
+
+    best: Answer
+    answers: list
+    starts: list
+    ends: list
+    offsets: list
+    no_answer: float
+
+
+def answer(
+    model,
+    questions,
+    tokenizer=None,
+    n_best=20,
+    longest=30,
+    no_answer=False,
+    threshold=0.0,
+    batch_size=32,
+    **options,
+):
+    """Answer questions: a list of `Reading`, one for each (question, context).
+
+    longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0): it is the
+    answer where its score, the lowest of all windows, exceeds that of the best span by more than
+    ``threshold`` (tune it on held-out questions). options: those of `windows`.
+    """
+    tokenizer = tokenizer or model.encoder.tokenizer
+    cut = [windows(tokenizer, question, context, **options) for question, context in questions]
+    flat = [
+        {"input_ids": window.input_ids, "token_type_ids": window.token_type_ids}
+        for parts in cut
+        for window in parts
+    ]
+    scores = iter(run(model, flat, batch_size))
+    found = []
+    for (_, context), parts in zip(questions, cut, strict=True):
+        scored = [(window, *next(scores)) for window in parts]
+        found.append(_reading(context, scored, n_best, longest, no_answer, threshold))
+    return found
+
+
+def _reading(context, scored, n_best, longest, no_answer, threshold):
+    """The answers of all windows of one context together."""
+    spans, starts_of, ends_of, offsets = {}, [], [], []
+    for window, starts, ends in scored:
+        stop = window.first + len(window.offsets)
+        inner, outer = starts[window.first : stop], ends[window.first : stop]
+        for score, i, j in _best_pairs(inner, outer, window.central, n_best, longest):
+            place = window.offsets[i][0], window.offsets[j][1]
+            spans[place] = max(score, spans.get(place, -torch.inf))
+        own = [i for i, central in enumerate(window.central) if central]
+        starts_of += inner[own].tolist()
+        ends_of += outer[own].tolist()
+        offsets += [window.offsets[i] for i in own]
+    nowhere = min(float(starts[0] + ends[0]) for _, starts, ends in scored)
+    best = sorted(spans.items(), key=lambda item: (-item[1], item[0]))[:n_best]
+    kept = [(context[s:e], s, e, score) for (s, e), score in best]
+    difference = nowhere - kept[0][3]
+    if no_answer:
+        kept.append(("", None, None, nowhere))
+    shares = torch.tensor([score for *_, score in kept], dtype=torch.float64).softmax(0).tolist()
+    answers = [Answer(*found, share) for found, share in zip(kept, shares, strict=True)]
+    chosen = answers[-1] if no_answer and difference > threshold else answers[0]
+    answers.sort(key=lambda one: -one.score)
+    return Reading(chosen, answers, starts_of, ends_of, offsets, difference)
+
+
+def _best_pairs(starts, ends, central, n_best, longest):
+    """The best (score, first token, last token) with first <= last < first + longest.
+
+    The first token must be one that this window sees best.
+    """
+    sums = starts[:, None] + ends[None, :]  # (tokens, tokens)
+    allowed = torch.ones_like(sums, dtype=torch.bool).triu().tril(longest - 1)
+    allowed &= torch.tensor(central)[:, None]
+    sums = sums.masked_fill(~allowed, -torch.inf).flatten()
+    values, places = sums.topk(min(n_best, len(sums)))
+    pairs = zip(values.tolist(), places.tolist(), strict=True)
+    return [(v, p // len(ends), p % len(ends)) for v, p in pairs if v > -torch.inf]
+
+
+def _most_central(place, parts):
+    """The number of the window that has the most context on the poorer side of a token."""
+
+    def context(number):
+        start, stop = parts[number]
+        if not start <= place < stop:
+            return -1.0
+        return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
+
+    return max(range(len(parts)), key=context)
+
+
+def normalise_answer(text):
+    """Lower case, without punctuation, articles and double spaces: SQuAD's official script."""
+    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def answer_f1(said, true):
+    """F1 of the words of two answers; where one is empty, 1 if both are (official script, 2.0)."""
+    said, true = normalise_answer(said).split(), normalise_answer(true).split()
+    if not said or not true:
+        return float(said == true)
+    same = sum((Counter(said) & Counter(true)).values())
+    return 2 * same / (len(said) + len(true))
+
+
+def squad_scores(said, true):
+    """{"exact match": ..., "f1": ...} in percent, as SQuAD's official script counts.
+
+    said: answers, "" for none; true: for each question a list of answers that count as right (the
+    best of them is taken), [] or [""] for none.
+    """
+    if len(said) != len(true) or not said:
+        raise ValueError(f"expected an answer a question, got {len(said)} for {len(true)}")
+    exact = f1 = 0.0
+    for one, right in zip(said, true, strict=True):
+        right = [text for text in right if normalise_answer(text)] or [""]
+        exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
+        f1 += max(answer_f1(one, text) for text in right)
+    return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}
