@@ -246,16 +246,18 @@ mb.course.check("02.find_the_bug", backward_loss)
 r"""
 ## 3. Train it
 
-A small one, from nothing, on a little of the embedded world. The fast parts of the library do
+A small one, from nothing, on a little of the embedded world (`with_ends` gives its sentences, and
+`<eod>` as a sentence of its own at the end of each document). The fast parts of the library do
 what you have just written: each different word of a batch is spelled once, both directions run as one
 batch, the softmax goes in pieces (`minibert/fast/elmo.py`; a test holds them equal to the version that
 you have read).
 """
 
 # %%
-corpus = mb.world.generate(tokens=6_000 if SMOKE else 60_000, seed=0)
-train = [list(sentence) for sentence in corpus.sentences()]
-held_out = [list(s) for s in mb.world.generate(tokens=3_000 if SMOKE else 10_000, seed=1).sentences()]
+from minibert.pretrain.elmo import directions, with_ends
+
+train = list(with_ends(mb.world.generate(tokens=6_000 if SMOKE else 60_000, seed=0)))
+held_out = list(with_ends(mb.world.generate(tokens=3_000 if SMOKE else 10_000, seed=1)))
 vocab = mb.text.Vocab.train(train, min_count=2, specials=("<pad>", "<unk>", "<S>", "</S>"))
 config = mb.ELMoConfig(len(vocab), dim=96, projection=48, char_dim=8, cell_clip=None, proj_clip=None,
                        filters=((1, 8), (2, 16), (3, 24), (4, 24)))
@@ -269,15 +271,13 @@ history = mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.
 mb.show.figure(mb.show.loss_curve(history, title="A biLM learns (both directions)"))
 
 # %%
-from minibert.pretrain.elmo import directions
-
 left, right = directions(model, valid)
 print(f"held out: forward {left:.2f}, backward {right:.2f} nats a word")
 
 # %% [markdown]
 r"""
-The two are close, as they must be: both estimate the same text. Half a minute on a little text is
-not enough to learn what words mean, though. For the rest of the chapter we take a larger one that
+The two are close: both estimate the probability of one text, and a text has only one. Half a minute
+with a little text is not enough to learn what words mean, though. For the rest of the chapter we take a larger one that
 comes with the library, trained for some minutes on more of the same world
 (`minibert pretrain elmo --recipe minibert-elmo` makes it again).
 """
@@ -449,13 +449,14 @@ cosine; below stand the nearest uses in the corpus. The sliders weigh the layers
 vector has been brought to length one first, since layer 0 has larger numbers than the others). Things to
 try: give all weight to the word vector, then to layer 2, and watch the uses change; change the end of a
 sentence, and see that a word at its begin moves (which half of the vector?); ask for a word that no
-text has ever had.
+text has ever had, such as *batlike*.
 """
 
 # %%
-some = [list(s) for s in fresh.sentences() if 4 < len(s) < 25][: 40 if SMOKE else 700]
-mb.show.LayerExplorer(elmo, some, ("The bat flew over the old barn.", "bat"),
-                      ("He hit the ball with his bat.", "bat"))
+some = [list(s) for s in dict.fromkeys(tuple(words) for words, *_ in known) if len(s) < 25]
+mb.show.LayerExplorer(elmo, some[: 40 if SMOKE else 1500], shares=(0.0, 0.5, 1.0),
+                      first=("The bat flew over the old barn.", "bat"),
+                      second=("He hit the ball with his bat.", "bat"))
 
 # %% [markdown]
 r"""
@@ -551,12 +552,12 @@ vocabulary, by the spelled vector (layer 0):
 names = [word for word in elmo.vocab.tokens[4:] if len(word) > 2]
 with torch.no_grad():
     table = F.normalize(elmo.encoder(characters.spell_all(names)), dim=1)  # (words, width)
-for word in ["bakeries", "unsleepy", "Marlowton", "replanted", "swimmingly", "quicklier"]:
-    assert word not in elmo.vocab.ids
+for word in ["Wednesdays", "Marlowton", "replanted", "unhappily", "gardened", "horseless"]:
     with torch.no_grad():
         vector = F.normalize(elmo.encoder(characters.spell_all([word])), dim=1)[0]
     near = (table @ vector).topk(5).indices.tolist()
-    print(f"{word:>11}: {', '.join(names[i] for i in near)}")
+    known_word = "known" if word in elmo.vocab else "never seen"
+    print(f"{word:>11} ({known_word}): {', '.join(names[i] for i in near)}")
 
 # %% [markdown]
 r"""

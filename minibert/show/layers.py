@@ -20,15 +20,16 @@ class LayerExplorer(Interactive):
 
     ``model`` has ``encode(sentences)`` and gives ``hidden_states`` (ELMo and any other model that
     reads words); ``sentences``, lists of words, are the corpus that the nearest uses come from.
-    ``first`` and ``second``: pairs (text, word) for the first frame. The sliders weigh the layers
-    of the mix, each vector brought to length one before (or the layer with the largest numbers
-    would hide the others); the nearest uses are those of the mixed vectors, by cosine.
+    ``first`` and ``second``: pairs (text, word) for the first frame, ``shares`` the weights of the
+    layers there, one a layer (all 1 by default). The sliders weigh the layers of the mix, each
+    vector brought to length one before (or the layer with the largest numbers would hide the
+    others); the nearest uses are those of the mixed vectors, by cosine.
 
     Raises ``ValueError`` without a corpus, or when a word is not in its text.
     """
 
-    def __init__(self, model, sentences, first, second):
-        self.model = model
+    def __init__(self, model, sentences, first, second, shares=None):
+        self.model, self._shares = model, shares
         self.sentences = [list(words) for words in sentences]
         if not self.sentences:
             raise ValueError("The explorer needs sentences to look for uses in; got none.")
@@ -64,7 +65,12 @@ class LayerExplorer(Interactive):
         style = {"description_width": "initial"}
         for number in range(len(self.layers)):
             controls[f"layer_{number}"] = ipywidgets.FloatSlider(
-                1.0, min=0.0, max=1.0, step=0.05, description=layer_name(number), style=style
+                1.0 if self._shares is None else self._shares[number],
+                min=0.0,
+                max=1.0,
+                step=0.05,
+                description=layer_name(number),
+                style=style,
             )
         return controls
 

@@ -93,6 +93,12 @@ def test_what_cannot_be_shown_is_said(explorer):
     assert explorer.message == ""
 
 
+def test_the_first_shares_can_be_chosen():
+    texts = ("a bat flew away", "bat"), ("swung the bat", "bat")
+    explorer = LayerExplorer(Toy(), CORPUS, *texts, shares=(1.0, 0.0))
+    assert "mix 1.00" in explorer.frame.text and explorer.values["layer_1"] == 0.0
+
+
 def test_misuse():
     with pytest.raises(ValueError, match="needs sentences"):
         LayerExplorer(Toy(), [], ("a bat", "bat"), ("a bat", "bat"))
