@@ -286,6 +286,12 @@ class ELMo(nn.Module):
         h = weight.new_zeros(2, batch, self.config.projection)
         return [(h, weight.new_zeros(2, batch, self.config.dim))] * self.config.layers
 
+    def layer_groups(self):
+        """From the bottom to the top: the words, each layer of both directions, the softmax."""
+        pairs = zip(self.forward_layers, self.backward_layers, strict=True)
+        output = [self.output] if isinstance(self.output, nn.Module) else []
+        return [[self.encoder], *map(list, pairs), output]
+
     def stream_state(self):
         """The state carried between batches, or None."""
         return self.state

@@ -32,6 +32,7 @@ def rate_map(matrix, names, title="The rate of each layer"):
         np.arange(matrix.shape[1] + 1),
         np.arange(len(names) + 1),
         np.ma.masked_invalid(matrix),
+        cmap="cividis",
         norm=LogNorm(max(np.nanmin(matrix), np.nanmax(matrix) / 3e3), np.nanmax(matrix)),
     )
     ax.set_facecolor(ASLEEP)

@@ -66,5 +66,5 @@ def _modules(model):
         return model.layer_groups()
     found = []
     for name, child in model.named_children():
-        found += _modules(child) if name == "encoder" else [[child]]
+        found += (_modules(child) if name == "encoder" else []) or [[child]]
     return found

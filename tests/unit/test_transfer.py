@@ -39,7 +39,15 @@ class Plain(nn.Module):
         return self.gain * self.second(self.act(self.first(batch["x"]))).square().sum(), 1
 
 
+def elmo():
+    torch.manual_seed(0)
+    return mb.ELMo(mb.ELMoConfig(vocab_size=20, input="words", dim=8, projection=4))
+
+
 MODELS = {
+    "elmo": elmo,
+    "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2, width=8),
+    "table": lambda: mb.heads.PoolingClassifier(mb.heads.Table(torch.randn(9, 4)), labels=2),
     "plain": Plain,
     "word vectors in a classifier": lambda: mb.heads.CNNClassifier(torch.randn(9, 4), 2),
     "word2vec": lambda: mb.Word2Vec(mb.Word2VecConfig(9, 4)),
@@ -48,6 +56,9 @@ MODELS = {
     "pooling": classifier,
 }
 HEIGHTS = {
+    "elmo": 4,
+    "pooled elmo": 5,
+    "table": 2,
     "plain": 2,
     "word vectors in a classifier": 3,  # the encoder's one, filters, output
     "word2vec": 2,
