@@ -161,6 +161,40 @@ def test_next_sentences_alone(tmp_path):
     gradients("NSP gradients", VARIANTS[0], model, theirs)
 
 
+@pytest.mark.parametrize("name", ["SequenceClassifier", "TokenClassifier", "SpanExtractor"])
+def test_fine_tuning_heads(name, tmp_path):
+    kind = getattr(transformers, weights.HEADS[name][0])
+    theirs, given = peer(kind, num_labels=2 if name == "SpanExtractor" else 5), inputs(batch(4))
+    real = given["attention_mask"].bool()
+    model = ours(getattr(mb.heads, name), theirs, tmp_path)
+    for module in model.modules():  # the head's own dropout, which their configuration lacks
+        if hasattr(module, "p"):
+            module.p = 0.0
+    if name == "SpanExtractor":  # without padding: theirs counts it as a place for an answer
+        # and no id is that of padding: their word vector of padding is never trained
+        given["input_ids"] = given["input_ids"].clamp(min=1)
+        del given["attention_mask"]
+        spans = {"start_positions": torch.tensor([1, 0, 3, 8])}
+        spans["end_positions"] = torch.tensor([4, 0, 3, 9])
+        want, got = (
+            theirs(**given, **spans),
+            model(given["input_ids"], None, given["token_type_ids"]),
+        )
+        close("span scores", VARIANTS[0], torch.stack(got), torch.stack(
+            (want.start_logits, want.end_logits)))  # fmt: skip
+    else:
+        labels = torch.arange(4) if name[0] == "S" else (given["input_ids"] % 5).where(real, -100)
+        spans = {"labels": labels}
+        want, got = theirs(**given, **spans), model(**given)
+        rows = slice(None) if name[0] == "S" else real
+        close(f"{name} logits", VARIANTS[0], got[rows], want.logits[rows])
+    loss, count = model.loss({**given, **spans})
+    close(f"{name} loss", VARIANTS[0], loss / count, want.loss)
+    (loss / count).backward()
+    want.loss.backward()
+    gradients(f"{name} gradients", VARIANTS[0], model, theirs)
+
+
 def test_base_and_large_have_the_published_sizes_and_shapes():
     for config, kind in ((mb.BERTConfig.base(), {}), (mb.BERTConfig.large(), "large")):
         if kind:
