@@ -39,6 +39,9 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
         hidden, targets = hidden[counted], targets[counted]
     if torch.is_autocast_enabled(hidden.device.type):
         return F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum"), count
+    if not torch.is_grad_enabled():  # inside apply it would look as if gradients were wanted
+        hidden, weight = hidden.detach(), weight.detach()
+        bias = None if bias is None else bias.detach()
     return _LinearCrossEntropy.apply(hidden, weight, bias, targets), count
 
 

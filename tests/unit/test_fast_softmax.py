@@ -85,3 +85,18 @@ def test_wrong_shapes_are_named():
     hidden, weight, bias, targets = make()
     with pytest.raises(ValueError, match=r"hidden \(3, 7, 5\) and targets \(7, 3\)"):
         linear_cross_entropy(hidden, weight, bias, targets.T)
+
+
+def test_without_gradients_none_are_computed(monkeypatch):
+    wanted = []
+    piece = softmax._piece
+    monkeypatch.setattr(
+        softmax, "_piece", lambda *a: wanted.append([g is not None for g in a[4]]) or piece(*a)
+    )
+    hidden, weight = torch.randn(3, 4, requires_grad=True), torch.randn(9, 4, requires_grad=True)
+    targets = torch.tensor([1, 2, 3])
+    with torch.no_grad():
+        quick, _ = softmax.linear_cross_entropy(hidden, weight, None, targets)
+    slow, _ = softmax.linear_cross_entropy(hidden, weight, None, targets)
+    assert wanted == [[False] * 3, [True, True, False]]
+    torch.testing.assert_close(quick, slow.detach())
