@@ -1,6 +1,8 @@
 """`minibert pretrain elmo`: from a text to a folder that can be read, and its figures."""
 
 import math
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ import torch
 import minibert as mb
 from minibert import baselines, cli
 from minibert.pretrain import elmo as pretrain
+from minibert.weights import BUNDLED
 
+RECIPES = Path(pretrain.__file__).parent / "recipes"
 SMALL = "--dim 12 --projection 6 --char-dim 4 --filters 1:4,3:6 --batch-size 4 --bptt 8".split()
 
 
@@ -91,3 +95,17 @@ def test_the_two_directions_are_told_apart():
     both = mb.train.evaluate(model, batches)
     assert forward != backward and both == pytest.approx((forward + backward) / 2)
     assert model.state is None  # what was carried before is put back
+
+
+def test_the_bundled_model_is_what_its_recipe_makes():
+    model = mb.ELMo.from_pretrained("minibert-elmo")
+    recipe = tomllib.loads((RECIPES / "minibert-elmo.toml").read_text("utf-8"))
+    for name in ("dim", "projection", "char_dim", "dropout"):
+        assert getattr(model.config, name) == recipe[name]
+    filters = ",".join(f"{width}:{number}" for width, number in model.config.filters)
+    assert filters == recipe["filters"] and model.config.cell_clip is None
+    folder = BUNDLED / "minibert-elmo"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4_000_000
+    corpus = mb.world.generate(tokens=2_000, seed=123)
+    paid = pretrain.nats_a_world_token(model, corpus)
+    assert corpus.floor < paid < 3.0  # untrained, about log(4,000) = 8.3
