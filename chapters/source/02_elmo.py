@@ -205,7 +205,7 @@ config.vocab_size, config.dropout = len(vocab), 0.0
 model = mb.ELMo(config, vocab)
 batch = next(iter(mb.text.BidirectionalBatches(sentences, vocab, batch_size=1, bptt=20)))
 
-words = small.__class__.forward(model.encoder, batch["characters"])  # (different words, width)
+words = model.encoder(batch["characters"])  # (different words, width)
 top = read(model.forward_layers, words[batch["input_ids"]])  # (1, length, width)
 top_back = read(model.backward_layers, words[batch["backward_ids"]])
 nats = F.cross_entropy(model.output(top)[0], batch["targets"][0], reduction="sum")
@@ -358,28 +358,28 @@ def vectors_of(uses):
 
 
 reading = mb.world.generate(tokens=20_000 if SMOKE else 120_000, seed=2)
-bats = list(uses_of(reading, "bat"))
+bats = [use for use in uses_of(reading, "bat") if use[0][use[1]] == "bat"]  # spelled just so
 vectors = vectors_of(bats)  # (3, uses, width)
 senses = sorted({sense for *_, sense in bats})
 print(len(bats), "uses:", {sense: sum(s == sense for *_, s in bats) for sense in senses})
 
 # %%
-fig, axes = mb.show.new("Every use of “bat”", columns=3, size=(7.6, 3.2))
+fig, axes = mb.show.new("Every use of “bat”", columns=3, size=(7.6, 3.4))
 for number, ax in enumerate(axes):
     points = mb.show.pca(vectors[number])  # (uses, 2)
-    points += 0.03 * points.std() * torch.randn(points.shape).numpy()  # or they would hide each other
+    points += 0.1 * torch.randn(points.shape).numpy()  # or they would hide each other
     for sense, marker in zip(senses, "os^v", strict=False):
         at = [i for i, (*_, s) in enumerate(bats) if s == sense]
         ax.plot(*points[at].T, marker, label=sense, alpha=0.6)
-    ax.set(title=f"layer {number}", xlabel="first axis (PCA)", ylabel="second axis (PCA)")
+    ax.set(title=f"layer {number}", xlabel="first axis (PCA)", ylabel="second axis (PCA)",
+           xlim=(-7, 7), ylim=(-7, 7))
 axes[0].legend(fontsize=8)
-mb.show.figure(fig, alt="The uses of bat in three layers: mixed in layer 0, in groups by sense above.")
+mb.show.figure(fig, alt="The uses of bat in three layers: one point in layer 0, groups by sense above.")
 
 # %% [markdown]
 r"""
-In layer 0 the uses fall on a few points, one for each spelling, *bat* and *bats* (a little noise has
-been added to the picture, so that they do not hide each other): the letters are all it knows. Above, the
-sentence has come in.
+In layer 0 all uses are one and the same point (a little noise has been added to the picture, or you
+would see only the last one): the letters are all it knows. Above, the sentence has come in.
 
 If uses of one sense lie together, we can name the sense of a new use: take the mean vector of each
 sense over some text, and look for the nearest. Peters et al. (2018, section 5.3) measured their
@@ -442,6 +442,9 @@ mb.show.figure(mb.show.bars(scores, "Word senses named rightly (one model)", "sh
 
 # %% [markdown]
 r"""
+Layer 0 gives one answer for all uses of one form: it can tell *bats* from *bat*, and nothing else. The
+other layers have read the sentence.
+
 ## 6. Touch it
 
 Two sentences; click a word in each. The strips are the two vectors, layer by layer, with their
