@@ -230,6 +230,20 @@ def test_it_learns_to_turn_a_sequence_round_and_stops():
     assert (written[:, 5:] == 2).float().mean() > 0.98
 
 
+def test_after_the_end_there_is_only_the_end():
+    model = make(dropout=0.3).train()
+    model.output.weight = nn.Parameter(3 * torch.randn(11, 12).double())  # tied, it would repeat
+    read = torch.randint(3, 11, (6, 4), generator=torch.Generator().manual_seed(0))
+    free = model.generate(read, 6, start_id=1)
+    assert model.training and torch.equal(free, model.generate(read, 6, start_id=1))
+    end = int(free[0, 1])
+    stopped = model.generate(read, 6, start_id=1, end_id=end)
+    assert (free[0] != end).any()  # it would have gone on
+    for one, other in zip(free.tolist(), stopped.tolist(), strict=True):
+        stop = one.index(end) if end in one else 6
+        assert other == one[:stop] + [end] * (6 - stop)
+
+
 def test_layers_from_bottom_to_top_and_one_table():
     model = make(norm="pre")
     assert model.output.weight is model.embedding.weight
