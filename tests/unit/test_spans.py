@@ -1,5 +1,7 @@
 """Windows over long documents, spans in characters and tokens, n-best, and SQuAD's scores."""
 
+import json
+import lzma
 import math
 
 import pytest
@@ -236,3 +238,36 @@ def test_squads_scores_are_means():
 def test_windows_that_cannot_be(arguments, said):
     with pytest.raises(ValueError, match=said):
         spans.windows(Letters(), *arguments)
+
+
+@pytest.mark.data
+def test_squads_answers_are_found_again_from_their_tokens(data_dir):
+    """Characters to tokens and back, in windows, on the real questions with the real vocabulary."""
+    vocabulary = lzma.open(data_dir / "tokenizers" / "bert_uncased_vocab.txt.xz", "rt").read()
+    tokenizer = mb.text.WordPiece(vocabulary.split("\n")[:30522])
+    data = json.load(lzma.open(data_dir / "squad11_dev_36articles.json.xz", "rt"))
+    paragraphs = [p for article in data["data"] for p in article["paragraphs"]][::20]
+    said, true, long, windowed = [], [], 0, 0
+    for paragraph in paragraphs:
+        for qa in paragraph["qas"]:
+            answer = qa["answers"][0]
+            start, text = answer["answer_start"], answer["text"]
+            context = paragraph["context"]
+            assert context[start : start + len(text)] == text
+            parts = spans.windows(tokenizer, qa["question"], context, 160, 64)
+            long += len(parts) > 1
+            for window in parts:
+                first, last = window.span(start, start + len(text))
+                if (first, last) != spans.NOWHERE:
+                    begin = window.offsets[first - window.first][0]
+                    end = window.offsets[last - window.first][1]
+                    said.append(context[begin:end])
+                    true.append([text])
+                    windowed += 1
+                    break
+            else:
+                said.append("")
+                true.append([text])
+    assert len(said) > 300 and long > 100
+    scores = mb.heads.squad_scores(said, true)
+    assert scores["exact match"] > 99 and scores["f1"] > 99.5, scores
