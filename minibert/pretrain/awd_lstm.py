@@ -119,7 +119,7 @@ def kinds_of(args):
 
 
 def new_model(texts, args):
-    """A model with fresh weights for the words of the texts; or ``args.start``, with its words too."""
+    """A model with fresh weights, or ``args.start`` with the words of the texts added."""
     words = Vocab.train(texts, args.size, args.min_count, SPECIALS)
     if not args.start:
         return awd_lstm.AWDLSTM(config_of(args, len(words), words.ids[EOD]), words)
