@@ -271,3 +271,17 @@ def test_squads_answers_are_found_again_from_their_tokens(data_dir):
     assert len(said) > 300 and long > 100
     scores = mb.heads.squad_scores(said, true)
     assert scores["exact match"] > 99 and scores["f1"] > 99.5, scores
+
+
+def test_no_answer_must_hold_in_every_window():
+    class Unsure(Scripted):
+        """Sees no answer (9) in a window without "d", and is open (1) in one with it."""
+
+        def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+            starts, ends = super().forward(input_ids, attention_mask, token_type_ids)
+            starts[:, 0] = torch.where((input_ids == ord("d")).any(1), 1.0, 9.0)
+            return starts, ends
+
+    model, options = Unsure({"d": 3.0}, {"d": 3.0}), {"max_length": 8, "stride": 4}
+    (found,) = mb.heads.answer(model, [("?", "abcdefghijkl")], Letters(), no_answer=True, **options)
+    assert found.no_answer == pytest.approx(1.0 - 6.0) and found.best.text == "d"
