@@ -208,22 +208,33 @@ def test_base_and_large_have_the_published_sizes_and_shapes():
         assert config == weights.to_config(theirs.config.to_dict())
 
 
-@pytest.mark.parametrize("cls", ["Pretraining", "MaskedLM", "NextSentence"])
+OURS = {
+    "Pretraining": lambda out: (out.prediction_logits, out.seq_relationship_logits),
+    "MaskedLM": lambda out: out.logits,
+    "NextSentence": lambda out: out.logits,
+    "SequenceClassifier": lambda out: out.logits,
+    "TokenClassifier": lambda out: out.logits,
+    "SpanExtractor": lambda out: (out.start_logits, out.end_logits),
+}
+
+
+@pytest.mark.parametrize("cls", OURS)
 def test_a_folder_of_ours_is_read_by_transformers(cls, tmp_path):
     torch.manual_seed(0)
     config = mb.BERTConfig(41, 24, 3, 4, 40, max_length=20, activation="gelu_tanh")
-    model = getattr(mb.heads, cls)(mb.BERT(config)).eval()
+    labels = {"labels": 4} if cls.endswith("Classifier") else {}
+    model = getattr(mb.heads, cls)(mb.BERT(config), **labels).eval()
     model.save_pretrained(tmp_path)
     kind = getattr(transformers, weights.HEADS[cls][0])
     theirs, info = kind.from_pretrained(tmp_path, output_loading_info=True)
     assert not info["missing_keys"] and not info["mismatched_keys"]
     given = inputs(batch(5))
-    want = theirs.eval()(**given)
-    want = want.prediction_logits if cls == "Pretraining" else want.logits
-    got = model(**given)
-    got = got[0] if cls == "Pretraining" else got
-    real = given["attention_mask"].bool() if got.ndim == 3 else slice(None)
-    close("our files read by them", VARIANTS[0], got[real], want[real])
+    want, got = OURS[cls](theirs.eval()(**given)), model(**given)
+    pairs = zip(got, want, strict=True) if isinstance(got, tuple) else [(got, want)]
+    real = given["attention_mask"].bool()
+    for one, other in pairs:
+        some = real if one.shape[:2] == real.shape else slice(None)
+        close("our files read by them", VARIANTS[0], one[some], other[some])
 
 
 def test_their_pickles_of_2018(tmp_path):

@@ -194,6 +194,12 @@ def test_the_losses_by_hand():
     assert head.output.decoder.weight is head.encoder.embeddings.word.weight
 
 
+def test_mixed_precision_takes_the_readable_way():
+    head = mb.heads.Pretraining(make(dropout=0.1).float())
+    history = mb.fit(head, [batch()], steps=2, precision="bf16", progress=False, device="cpu")
+    assert all(map(math.isfinite, history.loss))
+
+
 def test_a_softmax_of_its_own():
     head = mb.heads.MaskedLM(make(), tied=False).double()
     assert head.output.decoder.weight is not head.encoder.embeddings.word.weight
