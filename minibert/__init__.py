@@ -29,6 +29,7 @@ _MODULES = (
     "word2vec",
     "word_scores",
     "elmo",
+    "attention",
     "transformer",
     "bert",
     "heads",

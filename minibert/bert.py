@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from minibert.attention import padding_mask
 from minibert.fast import transformer as fast
 from minibert.fast.dropout import Dropout
 from minibert.outputs import ModelOutput
@@ -20,7 +21,6 @@ from minibert.transformer import (
     TransformerConfig,
     check_length,
     initialise,
-    padding_mask,
 )
 
 

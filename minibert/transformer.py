@@ -1,11 +1,9 @@
 """The Transformer: attention, the block made of it, and an encoder and a decoder made of blocks.
 
 Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762; section numbers below are
-theirs. BERT (`minibert.bert`) is the encoder alone. This is the version to read;
-`minibert.fast.transformer` computes the same without computing padding.
-
-Masks are boolean, and True means: this place may be looked at. They have, or broadcast to, the
-shape (batch, heads, length, keys).
+theirs. Attention and its masks stand in `minibert.attention`; BERT (`minibert.bert`) is the encoder
+alone. This is the version to read; `minibert.fast.transformer` computes the same without computing
+padding.
 """
 
 import math
@@ -16,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.fast.dropout import Dropout, dropout
+from minibert.attention import MultiHeadAttention, causal_mask, padding_mask
+from minibert.fast.dropout import Dropout
 from minibert.outputs import ModelOutput
 from minibert.text.batches import IGNORE
 
@@ -70,77 +69,6 @@ class TransformerConfig:
                 raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} must be a multiple of heads={self.heads}")
-
-
-def padding_mask(attention_mask):
-    """(batch, length), 1 for a token, 0 for padding -> (batch, 1, 1, length): none of it seen."""
-    return attention_mask.bool()[:, None, None, :]
-
-
-def causal_mask(length, past=0, device=None):
-    """(length, past + length): a place sees the ``past`` ones, those before it and itself.
-
-    ``&`` it with `padding_mask` to have both.
-    """
-    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
-
-
-def attend(query, key, value, mask=None, p=0.0):
-    """Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V (section 3.2.1, equation 1).
-
-    query (..., length, d_k), key (..., keys, d_k), value (..., keys, d_v) -> what was found,
-    (..., length, d_v), and the weights, (..., length, keys), whose rows add up to one. ``p``:
-    dropout on the weights that are used; those returned are whole. A place that may look nowhere
-    finds zeros.
-    """
-    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., length, keys)
-    if mask is None:
-        weights = scores.softmax(-1)
-    else:
-        weights = scores.masked_fill(~mask, -torch.inf).softmax(-1)
-        weights = weights.masked_fill(~mask, 0.0)  # a row that is masked as a whole is NaN before
-    return dropout(weights, p) @ value, weights
-
-
-def attend_fused(query, key, value, mask=None, p=0.0):
-    """What `attend` finds, by PyTorch's fused kernel, which never holds the weights."""
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
-
-
-class MultiHeadAttention(nn.Module):
-    """Several attentions side by side, each on its own projection (section 3.2.2)."""
-
-    def __init__(self, dim, heads, dropout=0.0):
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
-        self.output = nn.Linear(dim, dim)
-
-    def forward(self, x, memory=None, mask=None, past=None, output_attentions=False, fused=None):
-        """x (batch, length, dim) -> (new x, weights or None, (keys, values)).
-
-        memory: (batch, keys, dim), what is looked at; x itself by default. past: the (keys, values)
-        of earlier places, each (batch, heads, past, head), as an earlier call gave them. fused:
-        which kernel; by default the fused one everywhere but on a CPU, where it is the slower one.
-        The weights, (batch, heads, length, keys), come from the plain one.
-        """
-        memory = x if memory is None else memory
-        query = self.split(self.query(x))
-        keys, values = self.split(self.key(memory)), self.split(self.value(memory))
-        if past is not None:
-            keys, values = torch.cat((past[0], keys), 2), torch.cat((past[1], values), 2)
-        p = self.dropout if self.training else 0.0
-        fused = x.device.type != "cpu" if fused is None else fused
-        if fused and not output_attentions:
-            found, weights = attend_fused(query, keys, values, mask, p), None
-        else:
-            found, weights = attend(query, keys, values, mask, p)
-        found = found.transpose(1, 2).flatten(2)  # (batch, length, heads, head) -> (.., .., dim)
-        return self.output(found), weights if output_attentions else None, (keys, values)
-
-    def split(self, x):
-        """(batch, length, dim) -> (batch, heads, length, head)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -247,13 +175,11 @@ class Positions(nn.Module):
 
     def __init__(self, config):
         super().__init__()
+        shape = config.max_length, config.dim
         if config.position == "learned":
-            self.weight = nn.Parameter(torch.randn(config.max_length, config.dim))
-        elif config.position == "sinusoidal":
-            table = sinusoids(config.max_length, config.dim)
-            self.register_buffer("weight", table, persistent=False)
+            self.weight = nn.Parameter(torch.randn(shape))
         else:
-            table = torch.zeros(config.max_length, config.dim)
+            table = sinusoids(*shape) if config.position == "sinusoidal" else torch.zeros(shape)
             self.register_buffer("weight", table, persistent=False)
 
     def forward(self, places):
@@ -345,8 +271,8 @@ def initialise(model, std=None):
     """Start values: matrices normal with deviation ``std`` (None: Glorot's uniform), biases 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding | Positions):
-            for name, parameter in module.named_parameters(recurse=False):
-                if name == "bias":
+            for parameter in module.parameters(recurse=False):
+                if parameter.ndim < 2:
                     nn.init.zeros_(parameter)
                 elif std is None:
                     nn.init.xavier_uniform_(parameter)

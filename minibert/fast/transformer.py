@@ -19,7 +19,8 @@ from minibert.fast.dropout import kept
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
-PLAIN = ("minibert.bert", "minibert.transformer", "minibert.fast.dropout", "torch.nn.modules")
+OURS = ("minibert.bert", "minibert.attention", "minibert.transformer", "minibert.fast.dropout")
+PLAIN = (*OURS, "torch.nn.modules")
 
 
 def suits(model, input_ids):

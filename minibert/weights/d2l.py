@@ -29,21 +29,7 @@ def from_d2l(net):
     call). The weights are copies.
     """
     theirs, blocks = net.state_dict(), net.encoder.blks
-    vocab_size, dim = theirs["encoder.token_embedding.weight"].shape
-    attention, p = blocks[0].attention, blocks[0].addnorm1.dropout.p
-    config = BERTConfig(
-        vocab_size,
-        dim,
-        len(blocks),
-        attention.num_heads,
-        len(blocks[0].ffn.dense1.weight),
-        dropout=p,
-        attention_dropout=attention.attention.dropout.p,
-        activation="relu",
-        max_length=net.encoder.pos_embedding.shape[1],
-        norm_eps=blocks[0].addnorm1.ln.eps,
-    )
-    model = Pretraining(BERT(config), tied=False)
+    model = Pretraining(BERT(config_of(net)), tied=False)
     embeddings = model.encoder.embeddings
     embeddings.norm, embeddings.dropout = nn.Identity(), nn.Identity()
     own = {
@@ -67,3 +53,19 @@ def from_d2l(net):
         own[f"next.{kind}"] = own[f"next.{kind}"].flip(0)
     model.load_state_dict({name: torch.clone(tensor) for name, tensor in own.items()})
     return model.train(net.training)
+
+
+def config_of(net):
+    """The `BERTConfig` with the sizes and rates of a ``d2l.BERTModel``."""
+    first = net.encoder.blks[0]
+    return BERTConfig(
+        *net.encoder.token_embedding.weight.shape,
+        layers=len(net.encoder.blks),
+        heads=first.attention.num_heads,
+        hidden=len(first.ffn.dense1.weight),
+        dropout=first.addnorm1.dropout.p,
+        attention_dropout=first.attention.attention.dropout.p,
+        activation="relu",
+        max_length=net.encoder.pos_embedding.shape[1],
+        norm_eps=first.addnorm1.ln.eps,
+    )

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from minibert.attention import attend, padding_mask
 from minibert.peers import d2l
 from minibert.text.batches import IGNORE
-from minibert.transformer import attend, padding_mask
 from minibert.weights.d2l import from_d2l
 
 LENGTHS = torch.tensor([9, 4, 7])

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import minibert as mb
+from minibert import attention as a
 from minibert import transformer as t
 
 SMALL = {"dim": 12, "layers": 2, "heads": 3, "hidden": 20, "dropout": 0.0, "max_length": 16}
@@ -28,7 +29,7 @@ def make(seed=0, **changes):
 
 def test_attention_by_hand():
     query, key, value = qkv(2, 4, 6)
-    found, weights = t.attend(query, key, value)
+    found, weights = a.attend(query, key, value)
     for b in range(2):
         for i in range(4):
             scores = [float(query[b, i] @ key[b, j]) / math.sqrt(6) for j in range(4)]
@@ -42,23 +43,23 @@ def test_attention_by_hand():
 @pytest.mark.parametrize("kind", [None, "padding", "causal", "both"])
 def test_the_fused_kernel_finds_the_same(kind):
     query, key, value = (x.requires_grad_() for x in qkv(3, 2, 5, 4))
-    padding = t.padding_mask(torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]]))
-    causal = t.causal_mask(5)
+    padding = a.padding_mask(torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]]))
+    causal = a.causal_mask(5)
     mask = {None: None, "padding": padding, "causal": causal, "both": padding & causal}[kind]
-    one, _ = t.attend(query, key, value, mask)
-    other = t.attend_fused(query, key, value, mask)
+    one, _ = a.attend(query, key, value, mask)
+    other = a.attend_fused(query, key, value, mask)
     torch.testing.assert_close(one, other)
     grads = [torch.autograd.grad(x.sin().sum(), (query, key, value)) for x in (one, other)]
-    for a, b in zip(*grads, strict=True):
-        torch.testing.assert_close(a, b)
+    for x, y in zip(*grads, strict=True):
+        torch.testing.assert_close(x, y)
 
 
 def test_what_is_masked_changes_nothing_and_gets_no_weight():
     query, key, value = qkv(1, 4, 6)
     mask = torch.tensor([True, True, False, True])
-    found, weights = t.attend(query, key, value, mask)
+    found, weights = a.attend(query, key, value, mask)
     key[:, 2], value[:, 2] = 1e6, -1e6
-    again, _ = t.attend(query, key, value, mask)
+    again, _ = a.attend(query, key, value, mask)
     assert torch.equal(found, again) and (weights[..., 2] == 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 4).double())
 
@@ -66,24 +67,24 @@ def test_what_is_masked_changes_nothing_and_gets_no_weight():
 def test_a_place_that_may_look_nowhere_finds_zeros_and_finite_gradients():
     query, key, value = (x.requires_grad_() for x in qkv(1, 2, 3))
     mask = torch.tensor([[True, True], [False, False]])
-    found, weights = t.attend(query, key, value, mask)
+    found, weights = a.attend(query, key, value, mask)
     assert (found[0, 1] == 0).all() and (weights[0, 1] == 0).all()
     found.sum().backward()
     for x in (query, key, value):
         assert x.grad.isfinite().all()
-    torch.testing.assert_close(found, t.attend_fused(query, key, value, mask))
+    torch.testing.assert_close(found, a.attend_fused(query, key, value, mask))
 
 
 def test_masks():
-    assert t.causal_mask(3).tolist() == [[True, False, False], [True, True, False], [True] * 3]
-    assert t.causal_mask(2, past=2).tolist() == [[True, True, True, False], [True] * 4]
-    mask = t.padding_mask(torch.tensor([[1, 0], [1, 1]]))
+    assert a.causal_mask(3).tolist() == [[True, False, False], [True, True, False], [True] * 3]
+    assert a.causal_mask(2, past=2).tolist() == [[True, True, True, False], [True] * 4]
+    mask = a.padding_mask(torch.tensor([[1, 0], [1, 1]]))
     assert mask.shape == (2, 1, 1, 2) and mask.flatten().tolist() == [True, False, True, True]
 
 
 def test_dropout_falls_on_the_weights_in_training_alone():
     torch.manual_seed(0)
-    attention = t.MultiHeadAttention(8, 2, dropout=0.5)
+    attention = a.MultiHeadAttention(8, 2, dropout=0.5)
     x = torch.randn(2, 6, 8)
     assert not torch.equal(attention(x)[0], attention(x)[0])
     found, weights, _ = attention(x, output_attentions=True)
@@ -94,7 +95,7 @@ def test_dropout_falls_on_the_weights_in_training_alone():
 
 def test_heads_are_attentions_side_by_side():
     torch.manual_seed(0)
-    attention = t.MultiHeadAttention(12, 3).double()
+    attention = a.MultiHeadAttention(12, 3).double()
     x = torch.randn(2, 5, 12).double()
     parts = []
     for head in range(3):
@@ -103,7 +104,7 @@ def test_heads_are_attentions_side_by_side():
             x @ layer.weight[some].T + layer.bias[some]
             for layer in (attention.query, attention.key, attention.value)
         ]
-        parts.append(t.attend(*projected)[0])
+        parts.append(a.attend(*projected)[0])
     want = attention.output(torch.cat(parts, -1))
     torch.testing.assert_close(attention(x)[0], want)
     torch.testing.assert_close(attention(x, fused=True)[0], want)
@@ -136,7 +137,7 @@ def test_the_encoder_is_torchs_with_the_same_weights(norm, activation):
             theirs.load_state_dict(ours.state_dict())
         want = layer(want, src_key_padding_mask=~real)
     want = stack.norm(want)
-    out, _ = stack(x, t.padding_mask(real), output_attentions=True)
+    out, _ = stack(x, a.padding_mask(real), output_attentions=True)
     torch.testing.assert_close(out.last_hidden_state[real], want[real])
     assert len(out.hidden_states) == 3 and torch.equal(out.hidden_states[0], x)
     assert out.hidden_states[-1] is out.last_hidden_state
@@ -158,8 +159,8 @@ def test_the_decoder_looks_at_both():
         getattr(theirs, name).load_state_dict(mine.state_dict())
     x, memory = torch.randn(2, 4, 12).double(), torch.randn(2, 6, 12).double()
     real = torch.arange(6) < torch.tensor([[6], [3]])
-    want = theirs(x, memory, tgt_mask=~t.causal_mask(4), memory_key_padding_mask=~real)
-    got, _, _ = block(x, t.causal_mask(4), memory, t.padding_mask(real))
+    want = theirs(x, memory, tgt_mask=~a.causal_mask(4), memory_key_padding_mask=~real)
+    got, _, _ = block(x, a.causal_mask(4), memory, a.padding_mask(real))
     torch.testing.assert_close(got, want)
 
 
@@ -185,11 +186,11 @@ def test_without_positions_order_is_lost(position, told):
 def test_a_causal_mask_tells_order_by_itself():
     model = make(position="none").eval()
     x = model.embed(torch.tensor([[3, 4, 5, 6], [6, 5, 4, 3]]))
-    out, _ = model.encoder(x, t.causal_mask(4))
+    out, _ = model.encoder(x, a.causal_mask(4))
     assert not torch.allclose(out.last_hidden_state[0], out.last_hidden_state[1].flip(0))
     changed = x.clone()
     changed[:, -1] += 1.0
-    again, _ = model.encoder(changed, t.causal_mask(4))
+    again, _ = model.encoder(changed, a.causal_mask(4))
     assert torch.equal(out.last_hidden_state[:, :-1], again.last_hidden_state[:, :-1])
 
 
