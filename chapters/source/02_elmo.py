@@ -569,8 +569,8 @@ the vector need not do everything: the LSTMs above it read the sentence, too.
 
 ## 9. How much of this is luck?
 
-The full experiments draw a text, train a spelling and a table-reading model, and ask both, over
-{{finding 02 elmo.forward seeds}} seeds (`make findings CH=02`, settings in `chapters/findings/02.py`).
+The full experiments draw a text, train two models on it, one that spells and one that looks its words up
+in a table, and ask both, over {{finding 02 layers.forward seeds}} seeds (`make findings CH=02`, settings in `chapters/findings/02.py`).
 The diamonds are the paper's figures, from a billion words, 4,096 cells and other test sets: compare
 directions, not heights.
 """
@@ -581,7 +581,7 @@ found = mb.course.findings("02")
 
 def values(names):
     """condition -> one value a seed."""
-    return {label: found.values(f"elmo.{name}") for label, name in names.items()}
+    return {label: found.values(f"layers.{name}") for label, name in names.items()}
 
 
 figure = mb.show.spread(
@@ -594,8 +594,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-- {{claim 02 elmo.senses_1 elmo.senses_0 | layer 1 tells senses apart better than the spelled word}}
-- {{claim 02 elmo.senses_2 elmo.senses_1 | layer 2 is better than layer 1 for word senses}}
+- {{claim 02 layers.senses_1 layers.senses_0 | layer 1 tells senses apart better than the spelled word}}
+- {{claim 02 layers.senses_2 layers.senses_1 | layer 2 is better than layer 1 for word senses}}
 """
 
 # %%
@@ -608,26 +608,26 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-- {{claim 02 elmo.pos_1 elmo.pos_0 | layer 1 is better than the spelled word for the part of speech}}
-- {{claim 02 elmo.pos_1 elmo.pos_2 | layer 1 is better than layer 2 for the part of speech}}
+- {{claim 02 layers.pos_1 layers.pos_0 | layer 1 is better than the spelled word for the part of speech}}
+- {{claim 02 layers.pos_1 layers.pos_2 | layer 1 is better than layer 2 for the part of speech}}
 
 Peters et al. (2018, tables 5 and 6): part of speech 97.3 % from layer 1 and 96.8 % from layer 2, word
 senses 67.4 and 69.0 (F1).
 
-The language models themselves: forward {{finding 02 elmo.forward mean .3f}}, backward
-{{finding 02 elmo.backward mean .3f}} nats a word on held-out text. Counted as in chapter 00, letters of
-unknown words included, the forward model pays {{finding 02 elmo.nats_a_token mean .3f}} nats a token;
-the exact floor is {{finding 02 elmo.floor mean .3f}}.
+The language models themselves: forward {{finding 02 layers.forward mean .3f}}, backward
+{{finding 02 layers.backward mean .3f}} nats a word on held-out text. Counted as in chapter 00, letters of
+unknown words included, the forward model pays {{finding 02 layers.nats_a_token mean .3f}} nats a token;
+the exact floor is {{finding 02 layers.floor mean .3f}}.
 """
 
 # %%
-settings = found.content["experiments"]["elmo"]["config"]
+settings = found.content["experiments"]["tasks"]["config"]
 fig, axes = mb.show.new("Task error by number of labels", "labelled examples", "error", columns=2,
                         size=(7.6, 3.8))
 for ax, (key, title) in zip(axes, (("ner", "names (1 - F1)"), ("nli", "inference")), strict=True):
     for way, label, style in (("plain", "word2vec alone", "o-"), ("input", "ELMo at input", "s--"),
                               ("input_and_output", "ELMo at both", "^:")):
-        runs = torch.tensor(found.values(f"elmo.{key}_curve_{way}"))  # (seeds, budgets)
+        runs = torch.tensor(found.values(f"tasks.{key}_{way}_curve"))  # (seeds, budgets)
         ax.errorbar(settings[key]["labels"], runs.mean(0), runs.std(0), fmt=style, capsize=4, label=label)
     budgets = settings[key]["labels"]
     ax.set(title=title, xscale="log")
@@ -637,14 +637,18 @@ mb.show.figure(fig, alt="Error of two task models by labels, with and without EL
 
 # %% [markdown]
 r"""
-- {{claim 02 elmo.ner_fewest_plain elmo.ner_fewest_input | with the fewest labels, ELMo at the input lowers the error on names}}
-- {{claim 02 elmo.ner_most_plain elmo.ner_most_input | with the most labels, ELMo at the input lowers the error on names}}
-- {{claim 02 elmo.nli_fewest_plain elmo.nli_fewest_input | with the fewest labels, ELMo at the input lowers the error on inference}}
-- {{claim 02 elmo.nli_most_plain elmo.nli_most_input | with the most labels, ELMo at the input lowers the error on inference}}
-- {{claim 02 elmo.ner_most_input elmo.ner_most_input_and_output | on names, input and output together beat the input alone}}
-- {{claim 02 elmo.nli_most_input elmo.nli_most_input_and_output | on inference, input and output together beat the input alone}}
+- {{claim 02 tasks.ner_plain_fewest tasks.ner_input_fewest | with the fewest labels, ELMo at the input lowers the error on names}}
+- {{claim 02 tasks.ner_plain_most tasks.ner_input_most | with the most labels, ELMo at the input lowers the error on names}}
+- {{claim 02 tasks.nli_plain_fewest tasks.nli_input_fewest | with the fewest labels, ELMo at the input lowers the error on inference}}
+- {{claim 02 tasks.nli_plain_most tasks.nli_input_most | with the most labels, ELMo at the input lowers the error on inference}}
+- {{claim 02 tasks.ner_input_most tasks.ner_input_and_output_most | on names, input and output together beat the input alone}}
+- {{claim 02 tasks.nli_input_most tasks.nli_input_and_output_most | on inference, input and output together beat the input alone}}
 
-In the paper ELMo cuts the error by 5.8 to 24.9 % of what it was: SQuAD 81.1 to 85.8 (F1), SNLI 88.0 to
+With the most labels and ELMo at both places, the error falls by {{finding 02 tasks.ner_cut mean .0%}} of
+what it was on names (95 % interval {{finding 02 tasks.ner_cut low .0%}} to
+{{finding 02 tasks.ner_cut high .0%}}), and by {{finding 02 tasks.nli_cut mean .0%}} on inference
+({{finding 02 tasks.nli_cut low .0%}} to {{finding 02 tasks.nli_cut high .0%}}). In the paper ELMo cuts the
+error by 5.8 to 24.9 % of what it was: SQuAD 81.1 to 85.8 (F1), SNLI 88.0 to
 88.7, names in news 90.15 to 92.22, SST-5 51.4 to 54.7.
 
 Words that were in no training text, and the part of speech that each model's layers give them:
@@ -660,8 +664,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-- {{claim 02 elmo.pos_unseen_0 elmo.pos_unseen_0_words | on unseen words, the letters beat the table's one vector for all of them}}
-- {{claim 02 elmo.pos_unseen_1 elmo.pos_unseen_1_words | on unseen words, letters and context beat the table with context}}
+- {{claim 02 layers.pos_unseen_0 layers.pos_unseen_0_words | on unseen words, the letters beat the table's one vector for all of them}}
+- {{claim 02 layers.pos_unseen_1 layers.pos_unseen_1_words | on unseen words, letters and context beat the table with context}}
 
 ## 10. The real thing
 
