@@ -153,8 +153,8 @@ def table(results):
     lines += [
         "",
         f"{len(results['shared'])} repetitions, {words:,} words of Wikipedia in all; ids and "
-        f"places are the same on both sides; of at most {SIZE:,} trained tokens "
-        f"{min(results['shared']):,} or more are shared. {about['cpu']}, {about['cores']} cores, "
+        f"places are the same on both sides; of {SIZE:,} tokens to be "
+        f"trained at least {min(results['shared']):,} are shared. {about['cpu']}, {about['cores']} cores, "
         f"one thread each; tokenizers {about['tokenizers']}, Python {about['python']}; "
         f"{about['date']}; load before the runs "
         f"{min(loads)} to {max(loads)}.",
