@@ -632,6 +632,7 @@ for ax, (key, title) in zip(axes, (("ner", "names (1 - F1)"), ("nli", "inference
     budgets = settings[key]["labels"]
     ax.set(title=title, xscale="log")
     ax.set_xticks(budgets, [str(n) for n in budgets])
+    ax.minorticks_off()
 axes[0].legend(title="mean and deviation", fontsize=9)
 mb.show.figure(fig, alt="Error of two task models by labels, with and without ELMo.")
 
