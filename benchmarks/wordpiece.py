@@ -154,9 +154,9 @@ def table(results):
         "",
         f"{len(results['shared'])} repetitions, {words:,} words of Wikipedia in all; ids and "
         f"places are the same on both sides; of {SIZE:,} tokens to be "
-        f"trained at least {min(results['shared']):,} are shared. {about['cpu']}, {about['cores']} cores, "
-        f"one thread each; tokenizers {about['tokenizers']}, Python {about['python']}; "
-        f"{about['date']}; load before the runs "
+        f"trained at least {min(results['shared']):,} are shared. {about['cpu']}, "
+        f"{about['cores']} cores, one thread each; tokenizers {about['tokenizers']}, "
+        f"Python {about['python']}; {about['date']}; load before the runs "
         f"{min(loads)} to {max(loads)}.",
     ]
     return "\n".join(lines)
