@@ -32,7 +32,7 @@ try:
 except ImportError:
     sys.exit("this benchmark needs transformers, one of the packages for tests (`make test`)")
 
-THREADS, DROPOUT, MASKED, BATCHES = 2, 0.1, 0.15, 4
+THREADS, DROPOUT, MASKED, BATCHES, FEWEST = 2, 0.1, 0.15, 4, 5
 EAGER, SDPA = "transformers, eager", "transformers, sdpa"
 
 
@@ -40,8 +40,8 @@ EAGER, SDPA = "transformers, eager", "transformers, sdpa"
 class Case:
     """A model and its batches; ``shortest``: of the sequences, which are ``length`` at most.
 
-    ``repeats``: turns through all batches. ``d2l_alone``: without transformers, whose logits at
-    every place would not fit into a laptop's memory.
+    ``seconds``: how long the sides take turns, after at least `FEWEST` turns. ``d2l_alone``: without
+    transformers, whose logits at every place would not fit into a laptop's memory.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Case:
     rows: int = 32
     length: int = 128
     shortest: int = 32
-    repeats: int = 6
+    seconds: float = 150
     d2l_alone: bool = False
 
 
 CASES = (
     Case("lengths 32 to 128"),
     Case("every sequence full", shortest=128),
-    Case("d2l's own size, full", 2, 128, 2, 256, 20_256, 512, 64, 64, 3, True),
-    Case("d2l's own size, lengths 16 to 64", 2, 128, 2, 256, 20_256, 512, 64, 16, 3, True),
+    Case("d2l's own size, full", 2, 128, 2, 256, 20_256, 512, 64, 64, 75, True),
+    Case("d2l's own size, lengths 16 to 64", 2, 128, 2, 256, 20_256, 512, 64, 16, 75, True),
 )
 
 
@@ -229,7 +229,7 @@ def step(side, optimizer, batch):
     optimizer.zero_grad()
 
 
-def measure(case, repeats=None):
+def measure(case, seconds=None):
     """Seconds of every step of every side, what it multiplies, and the peak in between."""
     found, made = sides(case), batches(case)
     data = {name: [side.prepare(batch) for batch in made] for name, side in found.items()}
@@ -240,7 +240,9 @@ def measure(case, repeats=None):
             step(side, optimizers[name], data[name][0])
         result["flops"][name] = counter.get_total_flops()
     result["seconds"] = {name: [] for name in found}
-    for i in range(1 + (repeats or case.repeats) * BATCHES):
+    end = perf_counter() + (case.seconds if seconds is None else seconds)
+    while len(result["peak"]) <= FEWEST or perf_counter() < end:
+        i = len(result["peak"])
         result["peak"].append(gemm_peak())
         for name, side in found.items():
             start = perf_counter()
@@ -278,14 +280,15 @@ def table(results):
         lines += [f"| {' | '.join(row)} |" for row in rows(result)]
     about = results["machine"]
     peaks = [statistics.median(result["peak"]) for result in results["cases"].values()]
+    steps = "/".join(str(len(result["peak"])) for result in results["cases"].values())
     most = max(d for result in results["cases"].values() for d in result["differences"].values())
     lines += [
         "",
         f"{about['cpu']}, {about['cores']} cores, {THREADS} threads; GEMM peak {min(peaks):.0f} to "
         f"{max(peaks):.0f} GFLOP/s; losses with equal weights differ by {most:.0e} at most; torch "
         f"{about['torch']}, transformers {about['transformers']}, d2l {about['d2l']}, Python "
-        f"{about['python']}; {about['date']}; load before {about['load']} (the run adds "
-        f"{THREADS}).",
+        f"{about['python']}; {about['date']}; {steps} steps of each side; load before "
+        f"{about['load']} (the run adds {THREADS}).",
     ]
     return "\n".join(lines)
 
@@ -297,9 +300,10 @@ def main(quick=False):
     packages = "torch", "transformers", "d2l", "numpy"
     results = {"machine": _record.machine(*packages), "cases": {}}
     for case in CASES[: 1 if quick else None]:
-        results["cases"][case.name] = measure(case, 1 if quick else None)
+        results["cases"][case.name] = measure(case, 0 if quick else None)
         print(table(results), flush=True)
     if not quick:
+        results["load after"] = _record.load()
         _record.save("bert", results)
         _record.put_into_readme("bert", table(results))
 
