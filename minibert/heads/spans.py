@@ -49,9 +49,8 @@ class SpanExtractor(Head):
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
         starts, ends = self(*given)
         first = F.cross_entropy(starts, batch["start_positions"], reduction="sum")
-        return (first + F.cross_entropy(ends, batch["end_positions"], reduction="sum")) / 2, len(
-            starts
-        )
+        last = F.cross_entropy(ends, batch["end_positions"], reduction="sum")
+        return (first + last) / 2, len(starts)
 
 
 @dataclass(frozen=True)
