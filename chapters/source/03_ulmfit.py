@@ -163,7 +163,7 @@ The mask is the same at all places, so there is a trick: drop first, and then ha
 to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
 """
 
-# %%
+# %% tags=["nbval-check-output"]
 layer = mb.awd_lstm.WeightDropLSTM(inputs=5, outputs=8, weight_dropout=0.5)
 x = torch.randn(2, 6, 5)  # (batch, length, inputs)
 torch.manual_seed(0)
@@ -499,7 +499,7 @@ running sum, and sends gradients through the last tokens alone. So memory does n
 document. The library's head, on a very long "review":
 """
 
-# %%
+# %% tags=["nbval-check-output"]
 classifier = mb.heads.PoolingClassifier(copy.deepcopy(tuned), labels=2, bptt=40, max_len=140).eval()
 long = torch.randint(5, 500, (1, 400 if SMOKE else 4000))
 mask = torch.ones_like(long)
@@ -774,7 +774,7 @@ directions and 5.30 with one, TREC-6 3.6, AG News 5.01, DBpedia 0.80, Yelp-bi 2.
 fastai's weights, trained on WikiText-103, load into the same class: put `lstm_fwd.pth` and its
 `lstm_fwd_itos.pkl` into a folder and call `mb.AWDLSTM.from_pretrained(folder)`. The words are read by
 an unpickler that knows lists and strings and nothing else. All three stages on real film reviews are one
-command: `minibert finetune awd-lstm --task imdb` (its options name the language model to start from).
+command: `minibert finetune awd-lstm --recipe imdb-cpu --out imdb`.
 """
 
 # %%
