@@ -8,7 +8,7 @@ from minibert.show.maps import as_array
 from minibert.show.widget import Frame, Interactive
 from minibert.text.tokens import tokenise
 
-NEAREST = 4  # uses listed for each of the two words
+NEAREST = 3  # uses listed for each of the two words
 AROUND = 6  # words shown to each side of a use
 MOST_WORDS = 30  # of a sentence
 MOST_NUMBERS = 64  # of a vector that are drawn
@@ -100,8 +100,10 @@ class LayerExplorer(Interactive):
         figure = strips(mixed, cosines, names)
         table = [["like", "cosine", "a use in the corpus"]]
         everything = np.tensordot(shares, self.layers, 1)  # (uses, width)
-        for (words, place, _), vector in zip(chosen, mixed[-1], strict=True):
-            table += self._nearest(words, place, everything, vector)
+        for number, vector in enumerate(mixed[-1]):
+            words, place, _ = chosen[number]
+            for row in self._nearest(words, everything, vector):
+                table.append([f"{number + 1}: {words[place]}", *row])
         told = ", ".join(
             f"{name} {cosine:.2f}" for name, cosine in zip(names_of(mixed), cosines, strict=True)
         )
@@ -118,8 +120,11 @@ class LayerExplorer(Interactive):
         place = min(place, len(words) - 1)
         return words, place, self._seen[text][:, place]
 
-    def _nearest(self, words, place, everything, vector):
-        """Rows of the table: the uses in the corpus that are most like a word, one a sentence."""
+    def _nearest(self, words, everything, vector):
+        """(cosine, use) of the uses in the corpus that are most like a vector, one a sentence.
+
+        ``words``: the vector's own sentence, which is left out.
+        """
         norms = np.linalg.norm(everything, axis=1) * max(np.linalg.norm(vector), 1e-9)
         cosines = everything @ vector / np.maximum(norms, 1e-9)
         rows, taken = [], {tuple(words)}
@@ -128,9 +133,7 @@ class LayerExplorer(Interactive):
             if tuple(self.sentences[sentence]) in taken:
                 continue
             taken.add(tuple(self.sentences[sentence]))
-            rows.append(
-                [words[place], f"{cosines[use]:.2f}", in_context(self.sentences[sentence], i)]
-            )
+            rows.append((f"{cosines[use]:.2f}", in_context(self.sentences[sentence], i)))
             if len(rows) == NEAREST:
                 break
         return rows
