@@ -1,5 +1,7 @@
 """BERT's pre-training step beside transformers and d2l: ``python -m benchmarks bert [--quick]``.
 
+``python -m benchmarks.bert 0 1`` measures the first two cases anew and keeps the others.
+
 One step is forward, backward and fused AdamW, on the same batches for all sides, which take turns
 in one process: A B C D, A B C D. Masked words (15 %) and next sentence are both learned, dropout is
 0.1 everywhere. Before anything is timed, each side's loss without dropout is compared with ours on
@@ -8,6 +10,7 @@ padding. The share of the GEMM peak is what a side multiplies in a step (counted
 what a large matrix product reaches here. Results go to results/bert.json and README.md.
 """
 
+import json
 import statistics
 import sys
 import tempfile
@@ -275,38 +278,40 @@ def table(results):
     """One table in Markdown for all cases."""
     head = "| | ms a step: median (fastest) | times minibert's | GFLOP a step | of GEMM peak |"
     lines = [head, "|---|---|---|---|---|"]
-    for name, result in results["cases"].items():
+    for name, result in results.items():
         lines.append(f"| **{name}** | | | | |")
         lines += [f"| {' | '.join(row)} |" for row in rows(result)]
-    about = results["machine"]
-    peaks = [statistics.median(result["peak"]) for result in results["cases"].values()]
-    steps = "/".join(str(len(result["peak"])) for result in results["cases"].values())
-    most = max(d for result in results["cases"].values() for d in result["differences"].values())
+    cases = results.values()
+    about, peaks = next(iter(cases))["machine"], [statistics.median(c["peak"]) for c in cases]
+    most = max(difference for case in cases for difference in case["differences"].values())
     lines += [
         "",
         f"{about['cpu']}, {about['cores']} cores, {THREADS} threads; GEMM peak {min(peaks):.0f} to "
         f"{max(peaks):.0f} GFLOP/s; losses with equal weights differ by {most:.0e} at most; torch "
         f"{about['torch']}, transformers {about['transformers']}, d2l {about['d2l']}, Python "
-        f"{about['python']}; {about['date']}; {steps} steps of each side; load before "
-        f"{about['load']} (the run adds {THREADS}).",
+        f"{about['python']}; {about['date']}; steps of each side "
+        f"{', '.join(str(len(c['peak'])) for c in cases)}; load before "
+        f"{', '.join(str(c['machine']['load']) for c in cases)} (a run adds {THREADS}).",
     ]
     return "\n".join(lines)
 
 
-def main(quick=False):
+def main(quick=False, numbers=()):
+    """All cases, or those with these numbers (0, 1, ...): the others stay as they were measured."""
     torch.set_num_threads(THREADS)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    packages = "torch", "transformers", "d2l", "numpy"
-    results = {"machine": _record.machine(*packages), "cases": {}}
-    for case in CASES[: 1 if quick else None]:
-        results["cases"][case.name] = measure(case, 0 if quick else None)
+    stored = _record.HERE / "results" / "bert.json"
+    results = json.loads(stored.read_text("utf-8")) if numbers and stored.exists() else {}
+    for case in [CASES[number] for number in numbers] or CASES[: 1 if quick else None]:
+        about = _record.machine("torch", "transformers", "d2l", "numpy")
+        results[case.name] = {"machine": about, **measure(case, 0 if quick else None)}
+        results = {c.name: results[c.name] for c in CASES if c.name in results}
         print(table(results), flush=True)
-    if not quick:
-        results["load after"] = _record.load()
-        _record.save("bert", results)
-        _record.put_into_readme("bert", table(results))
+        if not quick:
+            _record.save("bert", results)
+            _record.put_into_readme("bert", table(results))
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv)
+    main("--quick" in sys.argv, [int(argument) for argument in sys.argv[1:] if argument.isdigit()])
