@@ -26,6 +26,7 @@ _HOME = {  # public name -> module that defines it
     "Interactive": "widget",
     "VectorExplorer": "vectors",
     "LayerExplorer": "layers",
+    "AttentionExplorer": "attention",
     "TriangleExplorer": "schedules",
     "UnfreezingExplorer": "schedules",
     "rate_map": "schedules",

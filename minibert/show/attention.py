@@ -1,0 +1,163 @@
+"""The attention explorer: type a sentence, choose a head, touch a token, see where it looks."""
+
+import ipywidgets
+import numpy as np
+
+from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.maps import as_array
+from minibert.show.widget import Frame, Interactive
+
+MOST_TOKENS = 24  # of a sentence
+LISTED = 5  # tokens in the table
+SHORT = 14  # letters of a token on an axis
+
+
+class AttentionExplorer(Interactive):
+    """Where does a token look? For one layer and head of a model, at a temperature.
+
+    ``model``: a model with a tokenizer, such as `minibert.BERT`, or a function: text -> (tokens,
+    weights), a list of strings and (layers, heads, length, length), rows adding up to one.
+    ``sentence``, ``token`` (its number), ``layer`` and ``head`` are those of the first frame.
+
+    The left picture is the whole head, a row for each token that looks; the right one is the row
+    of the token that was touched. The temperature T divides the scores before the softmax of the
+    weights that are shown, not inside the model: softmax(scores / T), which is what weights to the
+    power 1 / T give, brought to the sum one again.
+
+    Raises ``ValueError`` when the first sentence is empty.
+    """
+
+    def __init__(self, model, sentence, token=0, layer=0, head=0):
+        self.look = model if _is_function(model) else reader(model)
+        self._seen = {}
+        tokens, weights = self._read(sentence)
+        layers, heads = weights.shape[:2]
+        style = {"description_width": "initial"}
+        slider = {"min": 1, "continuous_update": True, "style": style}
+        controls = {
+            "sentence": ipywidgets.Text(
+                sentence, continuous_update=False, layout=ipywidgets.Layout(width="700px")
+            ),
+            "layer": ipywidgets.IntSlider(layer + 1, max=layers, description="layer", **slider),
+            "head": ipywidgets.IntSlider(head + 1, max=heads, description="head", **slider),
+            "temperature": ipywidgets.FloatLogSlider(
+                1.0, base=10, min=-1, max=1, step=0.05, description="temperature", style=style
+            ),
+            "token": ipywidgets.ToggleButtons(
+                options=_numbered(tokens),
+                value=min(token, len(tokens) - 1),
+                style={"button_width": "auto"},
+            ),
+        }
+        controls["sentence"].observe(self._renew, names="value")
+        rows = [["sentence"], ["token"], ["layer", "head", "temperature"]]
+        super().__init__(self._frame, controls, rows)
+
+    def _read(self, text):
+        """(tokens, weights (layers, heads, length, length)) of a sentence, remembered."""
+        if not text.strip():
+            raise ValueError("There is nothing to look at: type a sentence.")
+        if text not in self._seen:
+            tokens, weights = self.look(text)
+            if len(self._seen) > 20:
+                self._seen.clear()
+            self._seen[text] = list(tokens), as_array(weights)
+        return self._seen[text]
+
+    def _renew(self, change):
+        """Other tokens to touch, after the text has changed; the redraw comes later, once."""
+        if not change["new"].strip():
+            return
+        try:
+            tokens, _ = self._read(change["new"])
+        except Exception:
+            return  # `_frame` meets the same error, and the widget says it
+        buttons = self.controls["token"]
+        before, held, self._held = buttons.label, self._held, True
+        buttons.options = _numbered(tokens)
+        buttons.value = tokens.index(before) if before in tokens else 0
+        self._held = held
+
+    def _frame(self, sentence, token, layer, head, temperature):
+        tokens, weights = self._read(sentence)
+        token = min(token or 0, len(tokens) - 1)
+        matrix = heated(weights[layer - 1, head - 1], temperature)  # (length, length)
+        row = matrix[token]
+        where = f"layer {layer}, head {head}"
+        figure = pictures(tokens, matrix, token, where)
+        order = np.argsort(-row, kind="stable")[:LISTED]
+        table = [["looks at", "place", "weight"]]
+        table += [[tokens[i], str(i + 1), f"{row[i]:.2f}"] for i in order]
+        spread = float(np.exp(-(row * np.log(np.maximum(row, 1e-12))).sum()))
+        most = f"“{tokens[order[0]]}” ({row[order[0]]:.2f})"
+        text = (
+            f"In {where}, “{tokens[token]}” looks most at {most}; its weights are spread as "
+            f"widely as {spread:.1f} equal ones."
+        )
+        return Frame(figure, f"{figure.alt} {text}", text, table)
+
+
+def reader(model):
+    """A function text -> (tokens, weights) of a model with a tokenizer that marks both ends."""
+    import torch
+
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None:
+        raise ValueError(
+            "The explorer needs a model with a tokenizer, or a function: text -> (tokens, weights)."
+        )
+
+    def look(text):
+        most = min(MOST_TOKENS, model.config.max_length)
+        ids = tokenizer.pair(text, max_length=most)["input_ids"]
+        input_ids = torch.tensor([ids], device=next(model.parameters()).device)
+        training = model.training
+        model.eval()
+        with torch.no_grad():
+            found = model(input_ids, output_attentions=True).attentions
+        model.train(training)
+        tokens = [tokenizer.tokens[i] for i in ids]
+        return tokens, torch.stack(found)[:, 0]  # (layers, heads, length, length)
+
+    return look
+
+
+def heated(weights, temperature):
+    """softmax(scores / temperature) where ``weights`` (..., keys) are softmax(scores)."""
+    with np.errstate(divide="ignore"):  # what is masked has the weight zero, and keeps it
+        scores = np.log(weights) / temperature
+    most = np.maximum(scores.max(-1, keepdims=True), -1e9)
+    hot = np.exp(scores - most)
+    return hot / np.maximum(hot.sum(-1, keepdims=True), 1e-30)
+
+
+def pictures(tokens, matrix, token, where):
+    """The whole head as a map, and one row of it as bars beside."""
+    names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in tokens]
+    size = (7.6, 2.0 + 0.22 * len(names))
+    fig, (left, right) = new(
+        f"Where each token looks: {where}", size=size, columns=2, width_ratios=(3, 2)
+    )
+    left.imshow(matrix, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    places = range(len(names))
+    left.set_xticks(places, names, rotation=90, parse_math=False, fontsize=9)
+    left.set_yticks(places, names, parse_math=False, fontsize=9)
+    left.set(xlabel="looked at", ylabel="looks")
+    left.grid(False)
+    left.axhspan(token - 0.5, token + 0.5, fill=False, edgecolor=PALETTE["vermillion"], lw=2)
+    right.barh(places, matrix[token], color=PALETTE["blue"], height=0.7)
+    right.set_yticks(places, names, parse_math=False, fontsize=9)
+    right.get_yticklabels()[token].set(color=PALETTE["vermillion"], weight="bold")
+    right.set(xlabel=f"weight of “{names[token]}”", xlim=(0, 1.0), ylim=(len(names) - 0.5, -0.5))
+    right.axvline(1 / len(names), color=GREY, ls=":", lw=1.2)
+    right.grid(False, axis="y")
+    alt = f"A map of the attention of {where} over {len(names)} tokens, and one row of it as bars."
+    return described(fig, alt)
+
+
+def _is_function(model):
+    return callable(model) and not hasattr(model, "parameters")
+
+
+def _numbered(tokens):
+    return [(token, number) for number, token in enumerate(tokens)]
