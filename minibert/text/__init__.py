@@ -7,6 +7,7 @@ _HOME = {  # public name -> module that defines it
     "detokenise": "tokens",
     "Vocab": "vocab",
     "WordPiece": "wordpiece",
+    "BPE": "bpe",
     "Batches": "batches",
     "ArrayBatches": "batches",
     "PaddedBatches": "batches",

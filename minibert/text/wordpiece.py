@@ -14,12 +14,11 @@ import numpy as np
 
 from minibert.files import atomic
 from minibert.text import basic, merges
+from minibert.text.cache import Cache
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 GOES_ON = "##"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
-REMEMBERED = 1 << 16  # words that a cache holds before it starts anew
-SHORT = 64  # characters; longer stretches of text are not remembered
 _SPECIAL = re.compile("|".join(map(re.escape, SPECIALS)))
 
 
@@ -50,8 +49,8 @@ class WordPiece:
         self.special_ids = frozenset(self.ids[token] for token in SPECIALS if token in self.ids)
         self.continues = np.array([token.startswith(GOES_ON) for token in self.tokens], bool)
         self._longest = max(map(len, self.tokens))
-        self._words, self._chunks = _Cache(self._cut), _Cache(self._encode_chunk)
-        self._places = _Cache(self._place_chunk)
+        self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
+        self._places = Cache(self._place_chunk)
 
     @classmethod
     def train(cls, texts, size, lowercase=True, strip_accents=None, min_count=2, alphabet=1000):
@@ -280,21 +279,6 @@ class WordPiece:
                 places.append((start, end))
             done = end
         return (ids, places) if offsets else ids
-
-
-class _Cache(dict):
-    """What ``make`` gives for a short string, remembered; it starts anew when it is full."""
-
-    def __init__(self, make):
-        self.make = make
-
-    def __missing__(self, key):
-        value = self.make(key)
-        if len(key) <= SHORT:
-            if len(self) >= REMEMBERED:
-                self.clear()
-            self[key] = value
-        return value
 
 
 def _count(texts, lowercase, strip_accents):

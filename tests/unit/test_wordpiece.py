@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.text import WordPiece, basic, merges, unicode8, wordpiece
+from minibert.text import WordPiece, basic, cache, merges, unicode8
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PIECES = (
@@ -191,13 +191,13 @@ def test_encode_wants_a_string(tok, text):
 
 
 def test_the_cache_is_bounded_and_changes_nothing(tok, monkeypatch):
-    monkeypatch.setattr(wordpiece, "REMEMBERED", 3)
+    monkeypatch.setattr(cache, "REMEMBERED", 3)
     texts = ["low", "lower", "a", "unable", "low", "the", "lower" * 50]
     fresh = [WordPiece(tok.tokens).encode(text) for text in texts]
     for _ in range(3):
         assert [tok.encode(text) for text in texts] == fresh
         assert len(tok._chunks) <= 3 and len(tok._words) <= 3
-        assert max(map(len, tok._chunks)) <= wordpiece.SHORT
+        assert max(map(len, tok._chunks)) <= cache.SHORT
     first = tok.encode("low")
     first.append(99)
     assert tok.encode("low") == first[:-1]  # what comes out is the caller's own

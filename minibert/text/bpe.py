@@ -1,0 +1,230 @@
+"""Byte-pair encoding: the vocabularies of GPT (words of letters) and of GPT-2 (words of bytes).
+
+Sennrich, Haddow & Birch (2016), "Neural Machine Translation of Rare Words with Subword Units",
+arXiv:1508.07909. A word begins as its letters, and pairs of neighbours are merged in the order in
+which they were learned; what is left are the pieces. There are two kinds of words:
+
+- ``"words"`` (Radford et al. 2018): lower case without accents, cut as BERT's basic tokenisation
+  does (Hugging Face's reading of a tokenizer that used spaCy); the last letter of a word carries
+  ``</w>``, so that ``er</w>`` ends a word and ``er`` does not. What is no letter of the vocabulary
+  becomes ``<unk>``.
+- ``"bytes"`` (Radford et al. 2019, section 2.2): a word keeps the space before it and is spelled in
+  the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly.
+"""
+
+import json
+from collections import Counter
+from functools import cache
+from itertools import chain, pairwise
+from pathlib import Path
+
+from minibert.files import atomic
+from minibert.text import basic, merges
+from minibert.text.cache import Cache
+
+KINDS = ("words", "bytes")
+END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
+VOCAB, MERGES = "vocab.json", "merges.txt"
+# GPT-2's words: English clitics, then letters, digits or signs with the space before them.
+GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+
+@cache
+def byte_letters():
+    """A visible letter for each of the 256 bytes, a tuple of str: as in GPT-2's own files.
+
+    Those that print stand for themselves; the others get code points from 256 on ("Ġ" is a space).
+    """
+    printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    spare = iter(range(256, 512))
+    return tuple(chr(byte if byte in printed else next(spare)) for byte in range(256))
+
+
+@cache
+def gpt2_words():
+    """The compiled pattern of GPT-2's words."""
+    import regex  # knows \p{L}, which the standard library's re does not
+
+    return regex.compile(GPT2_WORD)
+
+
+class BPE:
+    """Text to ids of pieces and back: ``encode``, ``decode``, ``train``, ``load``, ``save``.
+
+    ``ids``: dict, piece to id; ``tokens``: list, id to piece; ``merges``: list of (left, right) in
+    the order in which they were learned; ``kind``: "words" or "bytes"; ``special_ids``: the ids of
+    ``specials``, tokens that no text gives. ``unk_id``: the id of ``<unk>``, None without one;
+    ``end_id``: of ``<|endoftext|>``, None without one.
+
+    Raises ValueError for ids that are not 0, 1, 2, ..., for a merge whose parts or result the
+    vocabulary lacks, and for a special token that it lacks.
+    """
+
+    def __init__(self, ids, merges, kind="bytes", specials=(UNK, EOT)):
+        if kind not in KINDS:
+            raise ValueError(f"kind must be 'words' or 'bytes', got {kind!r}")
+        self.ids, self.kind = dict(ids), kind
+        self.merges = [tuple(pair) for pair in merges]
+        self.tokens = sorted(self.ids, key=self.ids.get)
+        if [self.ids[token] for token in self.tokens] != list(range(len(self.tokens))):
+            raise ValueError(f"expected the ids 0 to {len(self.tokens) - 1}, each once")
+        for pair in self.merges:
+            for piece in (*pair, "".join(pair)):
+                if piece not in self.ids:
+                    raise ValueError(f"the merge {pair} needs {piece!r}, which no id stands for")
+        self.unk_id, self.end_id = self.ids.get(UNK), self.ids.get(EOT)
+        self.special_ids = {self.ids[token] for token in specials if token in self.ids}
+        self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
+        self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
+
+    @classmethod
+    def train(cls, texts, size, kind="bytes", min_count=2, specials=()):
+        """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
+
+        Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
+        the text within and at the end of a word, and the merges, the most frequent pair first (see
+        `minibert.text.merges.learn`).
+
+        Raises ValueError where ``size`` leaves no room for the letters.
+        """
+        counts = Counter()
+        for text in texts:
+            counts.update(words(text, kind))
+        spelled = {spell(word, kind): count for word, count in counts.items()}
+        if kind == "bytes":
+            letters = list(byte_letters())
+        else:
+            letters = sorted(set(chain.from_iterable(spelled)))
+            specials = tuple(dict.fromkeys((UNK, *specials)))
+        ids, learned = {piece: i for i, piece in enumerate([*specials, *letters])}, []
+        if size < len(ids):
+            raise ValueError(f"expected a size of at least {len(ids)} for the letters, got {size}")
+        for left, right, joined in merges.learn(spelled, letters, str.__add__, min_count):
+            if len(ids) == size:
+                break
+            learned.append((left, right))
+            ids.setdefault(joined, len(ids))
+        return cls(ids, learned, kind, specials or (UNK, EOT))
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def __contains__(self, piece):
+        return piece in self.ids
+
+    def __repr__(self):
+        return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"
+
+    def __reduce__(self):
+        specials = tuple(self.tokens[i] for i in self.special_ids)
+        return BPE, (self.ids, self.merges, self.kind, specials)  # without the caches
+
+    def pieces(self, word):
+        """The pieces of one word, as `words` gives it: a list of str.
+
+        Of the pairs of neighbours the one that was learned first is merged, wherever it stands,
+        until none is left that was learned.
+        """
+        symbols = list(spell(word, self.kind))
+        while len(symbols) > 1:
+            best = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, len(self._ranks)))
+            if best not in self._ranks:
+                break
+            symbols = merges.merge(symbols, best, "".join(best))
+        return symbols
+
+    def encode(self, text):
+        """The ids of a text's pieces, a list of int. What is unknown becomes ``<unk>``.
+
+        Special tokens in a text are text like any other. Raises ValueError for anything but a
+        string, and for an unknown letter where the vocabulary has no ``<unk>``.
+        """
+        if not isinstance(text, str):
+            raise ValueError(f"expected a string to encode, got {type(text).__name__}")
+        if self.kind == "bytes":
+            return [*chain.from_iterable(map(self._words.__getitem__, words(text, "bytes")))]
+        return [*chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text)))]
+
+    def decode(self, ids, skip_special_tokens=False):
+        """The text of ids (a sequence of int, an array, a tensor of one dimension).
+
+        From bytes it is the text that was encoded; a letter that was cut in two is "\\ufffd".
+        From words it is in lower case, spaces set as people write.
+
+        Raises ValueError for an id that the vocabulary does not have.
+        """
+        pieces = []
+        for i in map(int, ids):
+            if not 0 <= i < len(self.tokens):
+                raise ValueError(f"expected ids from 0 to {len(self) - 1}, got {i}")
+            if not (skip_special_tokens and i in self.special_ids):
+                pieces.append(i)
+        if self.kind == "words":
+            tokens = [self.tokens[i] + (END if i in self.special_ids else "") for i in pieces]
+            return basic.join("".join(tokens).replace(END, " ").split())
+        value = {letter: byte for byte, letter in enumerate(byte_letters())}
+        return b"".join(
+            self.tokens[i].encode()
+            if i in self.special_ids
+            else bytes(map(value.get, self.tokens[i]))
+            for i in pieces
+        ).decode("utf-8", errors="replace")
+
+    def save(self, folder):
+        """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones."""
+        with atomic(Path(folder) / VOCAB) as file:
+            file.write((json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
+        with atomic(Path(folder) / MERGES) as file:
+            file.write("\n".join(lines).encode())
+
+    @classmethod
+    def load(cls, vocab, merges=None, kind=None):
+        """Read ``vocab.json`` and ``merges.txt`` (``encoder.json`` and ``vocab.bpe`` are the same).
+
+        vocab, merges: the two files, or a folder that holds them. kind: found out by whether pieces
+        end with ``</w>``, if None. Raises FileNotFoundError, and ValueError for damaged files.
+        """
+        if merges is None:
+            vocab, merges = Path(vocab) / VOCAB, Path(vocab) / MERGES
+        vocab, merges = Path(vocab), Path(merges)
+        try:
+            ids = json.loads(vocab.read_text("utf-8"))
+            fits = isinstance(ids, dict) and all(isinstance(i, int) for i in ids.values())
+        except ValueError as error:
+            raise ValueError(f"{vocab} is damaged: {error}") from error
+        if not fits:
+            raise ValueError(f"expected an object of pieces and their ids in {vocab}")
+        lines = merges.read_text("utf-8").split("\n")
+        lines = [line.rstrip("\r") for line in lines[lines[0].startswith("#version") :]]
+        pairs = [tuple(line.split(" ")) for line in lines if line]
+        if wrong := next((pair for pair in pairs if len(pair) != 2), None):
+            raise ValueError(
+                f"expected two pieces in each line of {merges}, got {' '.join(wrong)!r}"
+            )
+        if kind is None:
+            kind = "words" if any(token.endswith(END) for token in ids) else "bytes"
+        return cls(ids, pairs, kind)
+
+    def _cut(self, word):
+        """The ids of one word."""
+        found = [self.ids.get(piece, self.unk_id) for piece in self.pieces(word)]
+        if None in found:
+            raise ValueError(f"{word!r} has letters that the vocabulary lacks, and it has no {UNK}")
+        return found
+
+    def _encode_chunk(self, chunk):
+        return [i for word in basic.words(chunk) for i in self._words[word]]
+
+
+def words(text, kind="bytes"):
+    """The words of a text within which pairs are merged, a list of str."""
+    return basic.words(text) if kind == "words" else gpt2_words().findall(text)
+
+
+def spell(word, kind="bytes"):
+    """The symbols that a word is made of before any merge: a tuple of str."""
+    if kind == "bytes":
+        letters = byte_letters()
+        return tuple(letters[byte] for byte in word.encode("utf-8", errors="surrogatepass"))
+    return (*word[:-1], word[-1] + END)
