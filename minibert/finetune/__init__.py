@@ -4,6 +4,7 @@ from minibert.recipes import add_models, module_of, settled
 
 MODELS = {  # name -> what it does
     "awd-lstm": "the three stages of ULMFiT on labelled texts, beside training from scratch",
+    "bert": "one new layer for texts, pairs, names or answers, beside features and from scratch",
 }
 
 

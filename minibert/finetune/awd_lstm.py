@@ -6,9 +6,7 @@ held against the same classifier from random weights, on the same labels, over s
 """
 
 import copy
-import json
 import math
-import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import torch
 
 from minibert import cli, text
 from minibert.awd_lstm import AWDLSTM
-from minibert.files import atomic
+from minibert.finetune.common import options_of, with_spread, write_results
 from minibert.optim import adamw
 from minibert.recipes import positive, recipes
 from minibert.runtime import seed_everything
@@ -62,7 +60,7 @@ def finetune(args):
     )
     tuned, perplexity = tune(with_vocabulary(start, vocab), pool, args)
     results = {
-        "options": {k: v for k, v in vars(args).items() if isinstance(v, str | int | float)},
+        "options": options_of(args),
         "texts": {"read": len(pool), "labelled": args.labels, "test": len(test)},
         "vocabulary": len(vocab),
         "perplexity on texts of the task that were held out": perplexity,
@@ -191,8 +189,5 @@ def wikitext_perplexity(model):
 def report(results, args):
     """Print the errors and write results.json."""
     for condition, errors in results["error"].items():
-        spread = f" ± {statistics.stdev(errors):.2%}" if len(errors) > 1 else ""
-        print(f"{condition}: error {statistics.mean(errors):.2%}{spread} over {len(errors)} seeds")
-    with atomic(args.out / "results.json") as file:
-        file.write(json.dumps(results, indent=1).encode() + b"\n")
-    print(f"saved in {args.out / 'results.json'}")
+        print(f"{condition}: error {with_spread(errors)} over {len(errors)} seeds")
+    write_results(results, args.out)

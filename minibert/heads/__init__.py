@@ -21,6 +21,7 @@ _HOME = {  # public name -> module that defines it
     "Tagger": "tagger",
     "TokenClassifier": "classify",
     "answer": "spans",
+    "best_threshold": "spans",
     "pair_accuracy": "pair",
     "predict": "words",
     "run": "head",

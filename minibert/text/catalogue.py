@@ -18,7 +18,7 @@ def load(name):
     a line ``= Title =`` starts a document and every other line is a paragraph.
 
     Looks in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the mirrors; the
-    SHA-256 is checked whenever a file is read. Returns a `TextCorpus`, `LabelledTexts`,
+    SHA-256 is checked whenever a file is read. Returns a `TextCorpus`, `LabelledTexts`, `Examples`,
     `Similarity`, `Analogies`, or `Splits` of them.
 
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with

@@ -104,6 +104,33 @@ class LabelledTexts:
 
 
 @dataclass(repr=False)
+class Examples:
+    """Labelled examples as the world's tasks have them, `minibert.world.tasksets.Example`.
+
+    ``kind``: "text" (``text`` and perhaps ``text_b``, ``label``), "words" (``tokens``, ``labels``)
+    or "questions" (``text`` the passage, ``text_b`` the question, ``span`` or None,
+    ``info["answers"]`` all texts that count as right). ``labels``: all values of a label.
+    ``groups``: of each example, what must not be torn apart when the data are split: its premise,
+    its article. Indexing and iterating give examples.
+    """
+
+    kind: str
+    examples: list
+    labels: tuple
+    groups: list
+
+    def __len__(self):
+        return len(self.examples)
+
+    def __getitem__(self, i):
+        return self.examples[i]
+
+    def __repr__(self):
+        labels = f": {', '.join(self.labels)}" if self.labels else ""
+        return f"Examples({len(self):,} {self.kind}{labels})"
+
+
+@dataclass(repr=False)
 class Similarity:
     """Word pairs rated by people: ``pairs``, tuples of two words, and ``scores``, float64 (n,)."""
 

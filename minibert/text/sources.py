@@ -51,6 +51,10 @@ class Source:
         except (*BROKEN, UnicodeDecodeError) as error:
             raise ValueError(f"{self.path} cannot be read as text: {error}") from error
 
+    def read_text(self):
+        """The whole file as text, as `lines` reads it."""
+        return "\n".join(self.lines())
+
     def members(self):
         """(name, bytes) of each file in a .zip or .tar archive (compressed or not).
 
