@@ -19,7 +19,13 @@ from minibert.fast.dropout import kept
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
-OURS = ("minibert.bert", "minibert.attention", "minibert.transformer", "minibert.fast.dropout")
+OURS = (
+    "minibert.bert",
+    "minibert.gpt",
+    "minibert.attention",
+    "minibert.transformer",
+    "minibert.fast.dropout",
+)
 PLAIN = (*OURS, "torch.nn.modules")
 
 
@@ -48,17 +54,26 @@ def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
         raise ValueError("expected to be asked for the states of tokens, got a place of padding")
     if not wanted.any():
         return model.embeddings.word.weight.new_empty(0, model.config.dim)
-    segments = None if token_type_ids is None else token_type_ids[real]
-    places = torch.arange(real.shape[1]).expand_as(real)[real]  # (tokens,)
-    x = model.embeddings(input_ids[real], segments, places)  # (tokens, dim)
+    causal = getattr(model, "causal", False)
+    places = real.cumsum(1) - 1 if causal else torch.arange(real.shape[1]).expand_as(real)
+    places = places[real]  # (tokens,)
+    x = _embedded(model, input_ids[real], token_type_ids, real, places)  # (tokens, dim)
     *blocks, last = model.stack.blocks
-    lengths = real.sum(1).tolist()
-    plan = Plan(lengths, lengths, last.attention.heads) if blocks else None
+    lengths, some = real.sum(1).tolist(), wanted[real]  # some: (tokens,)
+    seen = places if causal else None
+    plan = Plan(lengths, lengths, last.attention.heads, seen) if blocks else None
     for block in blocks:
         x = through(block, x, x, plan)
-    some = wanted[real]  # (tokens,)
-    plan = Plan(lengths, wanted.sum(1).tolist(), last.attention.heads)
+    seen = None if seen is None else seen[some]
+    plan = Plan(lengths, wanted.sum(1).tolist(), last.attention.heads, seen)
     return model.stack.norm(through(last, x, x[some], plan))
+
+
+def _embedded(model, ids, token_type_ids, real, places):
+    """Embeddings of the real tokens, (tokens, dim)."""
+    if not hasattr(model.embeddings, "segment"):
+        return model.embeddings(ids, places)
+    return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
 
 
 def through(block, x, asking, plan):
@@ -83,13 +98,14 @@ def through(block, x, asking, plan):
 class Plan:
     """Which packed tokens are attended to together, and where they stand.
 
-    lengths: tokens of each sequence; asking: how many of them look. ``blocks``: of each block the
-    number of (sequence, head) pairs, of queries and of keys, and what masks its padding.
+    lengths: tokens of each sequence; asking: how many of them look; seen: of each of these the last
+    place that it may look at, (n,), None for all. ``blocks``: of each block the number of
+    (sequence, head) pairs, of queries and of keys, and what masks the others.
     ``to_queries``, ``to_keys``: rows of the packed tensors in the blocks' order;
     ``from_queries``, ``from_keys``: the way back.
     """
 
-    def __init__(self, lengths, asking, heads):
+    def __init__(self, lengths, asking, heads, seen=None):
         lengths, asking = torch.tensor(lengths), torch.tensor(asking)
         self.heads, self.blocks, queries, keys = heads, [], _Rows(heads, 1), _Rows(heads, 2)
         first_key, first_query = lengths.cumsum(0) - lengths, asking.cumsum(0) - asking
@@ -99,10 +115,19 @@ class Plan:
                 continue
             here = queries.add(first_query[rows], asking[rows], most_asking)
             there = keys.add(first_key[rows], lengths[rows], most)
+            beyond = None
+            if seen is not None:
+                tokens = (first_query[rows, None] + torch.arange(most_asking)).clamp(
+                    max=len(seen) - 1
+                )
+                beyond = (
+                    torch.arange(most) > seen[tokens][:, None, :, None]
+                )  # (.., 1, queries, keys)
+            elif (lengths[rows] < most).any():
+                beyond = torch.arange(most) >= lengths[rows, None, None, None]  # (.., 1, 1, keys)
             mask = None
-            if (lengths[rows] < most).any():  # (sequences, 1, 1, keys)
-                beyond = torch.arange(most) >= lengths[rows, None]
-                mask = torch.zeros(beyond.shape).masked_fill_(beyond, -torch.inf)[:, None, None]
+            if beyond is not None:
+                mask = torch.zeros(beyond.shape).masked_fill_(beyond, -torch.inf)
             self.blocks.append((len(rows) * heads, most_asking, most, mask, here, there))
         self.to_queries, self.from_queries, self.padded_queries = queries.done(int(asking.sum()))
         self.to_keys, self.from_keys, _ = keys.done(int(lengths.sum()))

@@ -141,6 +141,12 @@ def save(model, folder):
 
 def read(path):
     """(config as a dict, tensors by their newest published names) of a folder."""
+    config, tensors = read_files(path)
+    return config, renamed(tensors)
+
+
+def read_files(path):
+    """(config as a dict, tensors by name) of a folder in Hugging Face's layout."""
     path = Path(path)
     weights = next((path / name for name in (WEIGHTS, PICKLE) if (path / name).is_file()), None)
     missing = [] if (path / CONFIG).is_file() else [CONFIG]
@@ -153,8 +159,9 @@ def read(path):
         raise ValueError(f"{path / CONFIG} is damaged: {error}") from error
     if not isinstance(config, dict):
         raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
-    found = unpack(weights.read_bytes()) if weights.name == WEIGHTS else read_tensors(weights)
-    return config, renamed(found)
+    if weights.name == WEIGHTS:
+        return config, unpack(weights.read_bytes())
+    return config, read_tensors(weights)
 
 
 def renamed(tensors):

@@ -1,0 +1,148 @@
+"""Drawing text from a language model: greedy, or by chance within limits.
+
+Temperature and top-k as in Fan, Lewis & Dauphin (2018); nucleus (top-p) sampling after Holtzman et
+al. (2020), "The Curious Case of Neural Text Degeneration", arXiv:1904.09751; the repetition penalty
+after Keskar et al. (2019), arXiv:1909.05858, section 4.1.
+"""
+
+import math
+
+import torch
+
+
+def distribution(logits, temperature=1.0, top_k=None, top_p=None):
+    """The probabilities to draw from, in the shape of ``logits`` (..., V).
+
+    temperature: logits are divided by it; 0 puts everything on the likeliest token. top_k: only the
+    k likeliest may be drawn (with equals of the k-th). top_p: only the fewest tokens whose
+    probabilities, after the temperature, add up to at least top_p.
+
+    Raises ValueError for settings out of range.
+    """
+    _check(temperature, top_k, top_p)
+    if temperature == 0:
+        best = logits.argmax(-1, keepdim=True)
+        return torch.zeros_like(logits).scatter(-1, best, 1.0)
+    logits = logits / temperature
+    if top_k is not None:
+        least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]  # (..., 1)
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    p = logits.softmax(-1)
+    if top_p is not None:
+        ordered, order = p.sort(dim=-1, descending=True, stable=True)
+        spare = ordered.cumsum(-1) - ordered >= top_p  # enough was there before this one
+        p = p.masked_fill(torch.zeros_like(spare).scatter(-1, order, spare), 0.0)
+        p = p / p.sum(-1, keepdim=True)
+    return p
+
+
+def penalise(logits, ids, penalty):
+    """Tokens that stand in ``ids`` (batch, any) less likely: logits (batch, V) -> the same.
+
+    Positive logits are divided by ``penalty``, negative ones multiplied; -1 in ids is no token.
+    """
+    seen = torch.zeros(logits.shape, dtype=torch.bool, device=logits.device)
+    seen.scatter_(1, ids.clamp(min=0), True)
+    if (ids < 0).any():
+        seen[:, 0] = (ids == 0).any(1)
+    changed = torch.where(logits > 0, logits / penalty, logits * penalty)
+    return torch.where(seen, changed, logits)
+
+
+def _check(temperature, top_k, top_p):
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be 0 or more, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+@torch.no_grad()
+def generate(
+    model,
+    prompt,
+    steps=50,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    repetition_penalty=1.0,
+    stop=None,
+    seed=None,
+    cache=True,
+    stream=None,
+):
+    """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
+
+    prompt: a string, or a list of them, for a model with a tokenizer; or a list of ids, or a list
+        of such lists, of any lengths. Each must have a token.
+    steps: tokens to add, at most; no text gets longer than the model's ``max_length``.
+    temperature, top_k, top_p: see `distribution`; ``repetition_penalty``: see `penalise`.
+    stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
+    seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read;
+        False computes all places anew at each step, and gives the same.
+    stream: called with each new id (a list, one a text, None for a text that has ended).
+
+    Raises ValueError for prompts that are empty or too long, and for settings out of range.
+    """
+    _check(temperature, top_k, top_p)
+    rows, give_back = _read(model, prompt)
+    device, most = model.embeddings.word.weight.device, model.config.max_length
+    longest = max(map(len, rows))
+    if longest >= most:
+        raise ValueError(f"expected prompts of fewer than {most} tokens, got {longest}")
+    generator = None if seed is None else torch.Generator(device).manual_seed(seed)
+    # Prompts end at the same place: padding stands in front.
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
+    mask = torch.tensor(
+        [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
+    )
+    ends = _ends(model, stop)
+    alive, past = torch.ones(len(rows), dtype=torch.bool, device=device), None
+    training = model.training
+    model.eval()
+    for _ in range(min(steps, most - longest)):
+        new = ids if past is None else ids[:, -1:]
+        out = model(new, mask, past=past)
+        past = out.past if cache else None
+        logits = model.logits(out.last_hidden_state[:, -1])  # (batch, V)
+        if repetition_penalty != 1:
+            logits = penalise(logits, ids.masked_fill(mask == 0, -1), repetition_penalty)
+        p = distribution(logits, temperature, top_k, top_p)
+        chosen = torch.multinomial(p, 1, generator=generator)  # (batch, 1)
+        ids = torch.cat((ids, chosen), 1)
+        mask = torch.cat((mask, alive[:, None].long()), 1)
+        if stream is not None:
+            stream([i if a else None for i, a in zip(chosen[:, 0].tolist(), alive, strict=True)])
+        alive = alive & ~torch.isin(chosen[:, 0], ends)
+        if not alive.any():
+            break
+    model.train(training)
+    return give_back([row[m.bool()].tolist() for row, m in zip(ids, mask, strict=True)])
+
+
+def _ends(model, stop):
+    """The ids that end a text, a tensor."""
+    if stop is None:
+        end = getattr(model.tokenizer, "end_id", None)
+        stop = [] if end is None else [end]
+    stop = [stop] if isinstance(stop, int) else list(stop)
+    return torch.tensor(stop, dtype=torch.int64, device=model.embeddings.word.weight.device)
+
+
+def _read(model, prompt):
+    """(lists of ids, what turns such lists into what the prompt was)."""
+    alone = isinstance(prompt, str) or (len(prompt) > 0 and isinstance(prompt[0], int))
+    prompts = [prompt] if alone else list(prompt)
+    texts = bool(prompts) and isinstance(prompts[0], str)
+    if texts and model.tokenizer is None:
+        raise ValueError("expected a prompt of ids: the model has no tokenizer for texts")
+    rows = [model.tokenizer.encode(one) if texts else [int(i) for i in one] for one in prompts]
+    if not rows or not all(rows):
+        raise ValueError("expected prompts of at least one token each, got an empty one")
+
+    def give_back(found):
+        found = [model.tokenizer.decode(row) for row in found] if texts else found
+        return found[0] if alone else found
+
+    return rows, give_back
