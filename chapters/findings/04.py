@@ -1,0 +1,315 @@
+"""The experiments of chapter 04: order, the place of the norm, and questions from statements.
+
+``order``: what a reader without positions loses, on letters and on sentences of the world.
+``warmup``: small language models with the norm after or before each sublayer, by rate, depth and
+warm-up; losses in nats a token of held-out text. ``gradients``: the same models before their first
+step. ``questions``: an encoder and a decoder turn statements into questions; exact matches on
+statements that were not in the training text. The seed draws the text, the weights and the batches.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import minibert as mb
+from minibert.attention import causal_mask, padding_mask
+from minibert.text.batches import IGNORE
+from minibert.transformer import Positions, Stack, TransformerConfig, initialise
+from minibert.world.asking import pairs
+
+MARKS = ("<pad>", "<unk>", "<s>", "</s>")
+CONFIG = {
+    "order": {"examples": 2000, "steps": 200, "sentences": 2000, "sentence_steps": 300, "dim": 32},
+    "warmup": {
+        "tokens": 60_000,
+        "test": 10_000,
+        "dim": 48,
+        "length": 32,
+        "batch": 16,
+        "steps": 200,
+        "rise": 50,
+        "rates": [0.001, 0.003, 0.01],
+        "depths": [2, 8],
+    },
+    "gradients": {"tokens": 20_000, "dim": 48, "length": 32, "depths": [2, 4, 8, 16]},
+    "questions": {"tokens": 400_000, "test": 40_000, "dim": 64, "layers": 2, "steps": 600},
+}
+SMOKE = {
+    "order": {"examples": 100, "steps": 5, "sentences": 100, "sentence_steps": 5},
+    "warmup": {"tokens": 3_000, "test": 1_000, "steps": 5, "rise": 2, "rates": [0.01],
+               "depths": [2]},
+    "gradients": {"tokens": 2_000, "depths": [2, 4]},
+    "questions": {"tokens": 10_000, "test": 5_000, "steps": 5},
+}  # fmt: skip
+
+
+class Reader(nn.Module):
+    """A stack of blocks that reads a text and gives one of two labels from the mean state."""
+
+    def __init__(self, vocab_size, causal=False, dim=32, **settings):
+        super().__init__()
+        self.config = TransformerConfig(
+            vocab_size, dim=dim, layers=2, heads=4, hidden=4 * dim, dropout=0.0, norm="pre",
+            max_length=32, **settings,
+        )  # fmt: skip
+        self.causal = causal
+        self.embedding, self.positions = nn.Embedding(vocab_size, dim), Positions(self.config)
+        self.stack, self.output = Stack(self.config), nn.Linear(dim, 2)
+        initialise(self)
+        nn.init.normal_(self.embedding.weight)
+        if self.config.position == "learned":
+            nn.init.normal_(self.positions.weight, std=0.5)
+
+    def forward(self, input_ids, attention_mask):
+        """(batch, length) -> logits (batch, 2)."""
+        length = input_ids.shape[1]
+        mask = padding_mask(attention_mask)
+        mask = mask & causal_mask(length) if self.causal else mask
+        x = self.embedding(input_ids) + self.positions(torch.arange(length))
+        states = self.stack(x, mask)[0].last_hidden_state  # (batch, length, dim)
+        real = attention_mask[..., None]
+        return self.output((states * real).sum(1) / real.sum(1))
+
+    def loss(self, batch):
+        logits = self(batch["input_ids"], batch["attention_mask"])
+        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+
+
+READERS = {
+    "none": {"position": "none"},
+    "causal": {"position": "none", "causal": True},
+    "sinusoidal": {"position": "sinusoidal"},
+    "learned": {"position": "learned"},
+}
+
+
+def order(seed, config):
+    """Accuracy of four readers on two questions about order; chance is one half."""
+    measured = {}
+    letters = lambda seed: which_first(config["examples"], seed)  # noqa: E731
+    tests = {
+        "letters": (letters(1000 + seed), letters(2000 + seed), config["steps"], 25),
+        "words": (*shuffled(config["sentences"], seed), config["sentence_steps"], None),
+    }
+    for task, (train, test, steps, size) in tests.items():
+        size = size or 1 + max(max(example["input_ids"]) for example in [*train, *test])
+        for name, settings in READERS.items():
+            mb.seed_everything(seed)
+            model = Reader(size, dim=config["dim"], **settings)
+            batches = mb.text.PaddedBatches(train, 32, seed=seed)
+            mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.003),
+                   schedule=mb.optim.linear(steps, steps // 10), device="cpu",
+                   progress=False)  # fmt: skip
+            measured[f"{task}_{name}"] = accuracy(model, test)
+    return measured
+
+
+def accuracy(model, examples):
+    """Share of examples whose label gets the larger logit; a tie counts one half."""
+    right = 0.0
+    with torch.no_grad():
+        for batch in mb.text.PaddedBatches(examples, 200, shuffle=False):
+            logits = model(batch["input_ids"], batch["attention_mask"])
+            gap = logits.diff(dim=1)[:, 0] * (2 * batch["labels"] - 1)
+            right += (gap > 1e-5).sum().item() + 0.5 * (gap.abs() <= 1e-5).sum().item()
+    return right / len(examples)
+
+
+def which_first(count, seed, length=12):
+    """Random letters with one A (1) and one B (2) among them: does A come first?"""
+    generator = torch.Generator().manual_seed(seed)
+    examples = []
+    for _ in range(count // 2):
+        letters = torch.randint(3, 25, (length,), generator=generator)
+        one, two = sorted(torch.randperm(length, generator=generator)[:2].tolist())
+        for label, (a, b) in enumerate(((two, one), (one, two))):
+            ids = letters.clone()
+            ids[a], ids[b] = 1, 2
+            examples.append({"input_ids": ids.tolist(), "labels": label})
+    return examples
+
+
+def shuffled(count, seed):
+    """Sentences of the world as they are (1), and with their words shuffled (0): train, test.
+
+    The first and the last token (a capital, a full stop) stay where they are.
+    """
+    parts = []
+    for draw in (1000 + seed, 2000 + seed):
+        corpus = mb.world.generate(tokens=25 * count, seed=draw)
+        parts.append([s for s in corpus.sentences() if 5 <= len(s) <= 15][:count])
+    vocab = mb.text.Vocab.train(parts[0], min_count=2)
+    generator = torch.Generator().manual_seed(seed)
+    made = []
+    for part in parts:
+        examples = []
+        for sentence in part:
+            first, *middle, last = vocab.encode(sentence)
+            turned = list(middle)
+            while turned == middle and len(set(middle)) > 1:
+                order = torch.randperm(len(middle), generator=generator).tolist()
+                turned = [middle[i] for i in order]
+            if turned != middle:
+                examples += [
+                    {"input_ids": [first, *middle, last], "labels": 1},
+                    {"input_ids": [first, *turned, last], "labels": 0},
+                ]
+        made.append(examples)
+    return made
+
+
+class CausalLM(nn.Module):
+    """A language model: a stack that sees only what came before."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        self.positions, self.stack = Positions(config), Stack(config)
+        self.output = nn.Linear(config.dim, config.vocab_size)
+        initialise(self)
+        nn.init.normal_(self.embedding.weight)
+
+    def forward(self, input_ids):
+        """(batch, length) -> logits (batch, length, V)."""
+        length = input_ids.shape[1]
+        x = self.embedding(input_ids) + self.positions(torch.arange(length))
+        return self.output(self.stack(x, causal_mask(length))[0].last_hidden_state)
+
+    def loss(self, batch):
+        logits = self(batch["input_ids"]).flatten(0, 1)
+        targets = batch["targets"].flatten()
+        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
+        return loss, int((targets != IGNORE).sum())
+
+
+@lru_cache(maxsize=1)
+def text(tokens, test, seed):
+    """Ids of a text and of a held-out one, and the vocabulary."""
+    train = list(mb.world.generate(tokens=tokens, seed=1000 + seed).tokens())
+    held_out = list(mb.world.generate(tokens=test, seed=2000 + seed).tokens())
+    vocab = mb.text.Vocab.train([train], min_count=2)
+    return torch.tensor(vocab.encode(train)), torch.tensor(vocab.encode(held_out)), vocab
+
+
+def language_model(vocab, config, norm, layers, seed):
+    """A model as it is before its first step."""
+    mb.seed_everything(seed)
+    dim = config["dim"]
+    return CausalLM(
+        TransformerConfig(len(vocab), dim=dim, layers=layers, heads=4, hidden=4 * dim, dropout=0.0,
+                          norm=norm, max_length=config["length"])
+    )  # fmt: skip
+
+
+def warmup(seed, config):
+    """Held-out loss by norm, depth, rate and warm-up, and how much warm-up gains."""
+    train, held_out, vocab = text(config["tokens"], config["test"], seed)
+    counts = torch.bincount(train, minlength=len(vocab)) + 1.0
+    measured = {"unigram": float(-(counts / counts.sum()).log()[held_out[1:]].mean())}
+    test = mb.text.BPTTBatches(held_out.numpy(), 32, config["length"])
+    for depth in config["depths"]:
+        for number, rate in enumerate(config["rates"], 1):
+            for norm in ("post", "pre"):
+                losses = []
+                for name, rise in (("none", 0), ("warm", config["rise"])):
+                    model = language_model(vocab, config, norm, depth, seed)
+                    batches = mb.text.BPTTBatches(train.numpy(), config["batch"], config["length"])
+                    schedule = mb.optim.linear(config["steps"], rise)
+                    mb.fit(model, batches, steps=config["steps"], schedule=schedule, device="cpu",
+                           optimizer=mb.optim.adamw(model, rate), progress=False)  # fmt: skip
+                    losses.append(mb.train.evaluate(model, test))
+                    measured[f"{norm}_{name}_d{depth}_r{number}"] = losses[-1]
+                measured[f"{norm}_gain_d{depth}_r{number}"] = losses[0] - losses[1]
+    for norm in ("post", "pre"):
+        for name in ("none", "warm"):
+            found = [v for k, v in measured.items() if k.startswith(f"{norm}_{name}_d{depth}_")]
+            measured[f"{norm}_{name}_best"] = min(found)  # of the deepest, over the rates
+            measured[f"{norm}_{name}_worst"] = max(found)
+    return measured
+
+
+def gradients(seed, config):
+    """Norms of the gradient by layer before the first step (Xiong et al. 2020, figure 3)."""
+    train, _, vocab = text(config["tokens"], 2_000, seed)
+    batch = next(iter(mb.text.BPTTBatches(train.numpy(), 32, config["length"])))
+    measured = {}
+    for norm in ("post", "pre"):
+        top = []
+        for depth in config["depths"]:
+            model = language_model(vocab, config, norm, depth, seed)
+            loss, count = model.loss(batch)
+            (loss / count).backward()
+            norms = [block.ffn.outer.weight.grad.norm().item() for block in model.stack.blocks]
+            top.append(norms[-1])
+        measured |= {f"{norm}_layers": norms, f"{norm}_top": top}
+        measured[f"{norm}_top_shallow"], measured[f"{norm}_top_deep"] = top[0], top[-1]
+        measured[f"{norm}_slope"] = math.log(norms[-1] / norms[0])
+    return measured
+
+
+def questions(seed, config):
+    """Exact matches of whole questions, by what the model is made of."""
+    corpus = mb.world.generate(tokens=config["tokens"], seed=1000 + seed)
+    train = pairs(corpus)
+    known = {tuple(statement) for statement, _ in train}
+    vocab = mb.text.Vocab.train([a + b for a, b in train], specials=MARKS)
+    fresh = pairs(mb.world.generate(tokens=config["test"], seed=2000 + seed))
+    fresh = [
+        (a, b) for a, b in fresh if tuple(a) not in known and all(word in vocab for word in a + b)
+    ]
+    measured = {"statements": len(train), "asked": len(fresh)}
+    ways = {
+        "full": {},
+        "no_positions": {"position": "none"},
+        "one_head": {"heads": 1},
+        "pre": {"norm": "pre"},
+    }
+    for name, settings in ways.items():
+        mb.seed_everything(seed)
+        dim = config["dim"]
+        shape = {"dim": dim, "layers": config["layers"], "heads": 4, "hidden": 4 * dim}
+        model = mb.Transformer(
+            TransformerConfig(len(vocab), **{**shape, "dropout": 0.0, "max_length": 32, **settings})
+        )
+        steps = config["steps"]
+        mb.fit(model, asking_batches(train, vocab, seed), steps=steps, device="cpu", progress=False,
+               optimizer=mb.optim.adamw(model, 0.003, betas=(0.9, 0.98)),
+               schedule=mb.optim.linear(steps, steps // 5))  # fmt: skip
+        measured[name] = exact(model, fresh, vocab)
+    return measured
+
+
+def encoded(pair, vocab):
+    """Ids read, written (after ``<s>``) and to be written (up to ``</s>``)."""
+    statement, asked = pair
+    ids = vocab.encode(asked)
+    return {
+        "input_ids": vocab.encode(statement),
+        "decoder_ids": [vocab["<s>"], *ids],
+        "labels": [*ids, vocab["</s>"]],
+    }
+
+
+def asking_batches(train, vocab, seed):
+    """Batches of statements with their questions."""
+    return mb.text.PaddedBatches([encoded(pair, vocab) for pair in train], 64, seed=seed)
+
+
+def exact(model, fresh, vocab):
+    """Share of statements whose question is written without a mistake."""
+    right, start_id, end_id = 0, vocab["<s>"], vocab["</s>"]
+    for start in range(0, len(fresh), 200):
+        part = fresh[start : start + 200]
+        batch = next(
+            iter(mb.text.PaddedBatches([vocab.encode(a) for a, _ in part], 200, shuffle=False,
+                                       by_length=False))
+        )  # fmt: skip
+        written = model.generate(batch["input_ids"], 15, start_id, end_id, batch["attention_mask"])
+        for row, (_, asked) in zip(written.tolist(), part, strict=True):
+            said = row[: row.index(end_id)] if end_id in row else row
+            right += said == vocab.encode(asked)
+    return right / len(fresh)
