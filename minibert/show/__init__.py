@@ -27,6 +27,8 @@ _HOME = {  # public name -> module that defines it
     "VectorExplorer": "vectors",
     "LayerExplorer": "layers",
     "AttentionExplorer": "attention",
+    "AnswerExplorer": "answer",
+    "ClozePlayground": "cloze",
     "TriangleExplorer": "schedules",
     "UnfreezingExplorer": "schedules",
     "rate_map": "schedules",

@@ -1,0 +1,166 @@
+"""The answer explorer: a question about a paragraph of your own, and the span that is answered."""
+
+import ipywidgets
+import numpy as np
+
+from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.widget import Frame, Interactive
+
+SHOWN = 56  # tokens on the axis
+LISTED = 5  # answers in the table
+SHORT = 12  # letters of a token on the axis
+MOST = 4000  # letters of a paragraph
+
+
+class AnswerExplorer(Interactive):
+    """Ask about a paragraph: the span, and how likely each token is to start and to end it.
+
+    ``model``: a `minibert.heads.SpanExtractor` whose encoder has a tokenizer, or a function:
+    (question, paragraph, longest, no_answer) -> a `minibert.heads.spans.Reading`.
+    ``no_answer``: whether the model may say that there is none, as one does that has learned it; a
+    slider then moves the threshold. ``examples``: (paragraph, question) pairs to choose from.
+
+    A curve is the softmax of the scores over the tokens of the paragraph. The best start and the
+    best end taken one by one may be no span at all; what is marked is the best pair that is one.
+
+    Raises ``ValueError`` when the first paragraph or question is empty.
+    """
+
+    def __init__(self, model, paragraph, question, no_answer=False, threshold=0.0, examples=()):
+        self.ask = model if not hasattr(model, "parameters") else asker(model)
+        self.may_be_none, self._seen = no_answer, {}
+        wide = ipywidgets.Layout(width="720px")
+        style = {"description_width": "initial"}
+        controls = {
+            "paragraph": ipywidgets.Textarea(
+                paragraph,
+                continuous_update=False,
+                rows=5,
+                layout=ipywidgets.Layout(width="720px", height="110px"),
+            ),
+            "question": ipywidgets.Text(question, continuous_update=False, layout=wide),
+            "longest": ipywidgets.IntSlider(
+                12, min=1, max=30, description="longest answer (tokens)", style=style
+            ),
+        }
+        rows = [["paragraph"], ["question"], ["longest"]]
+        if no_answer:
+            controls["threshold"] = ipywidgets.FloatSlider(
+                threshold, min=-10, max=10, step=0.25, description="threshold", style=style
+            )
+            rows[-1].append("threshold")
+        if examples:
+            pairs = [("", None), *((asked, (told, asked)) for told, asked in examples)]
+            self.example = ipywidgets.Dropdown(options=pairs, description="examples", style=style)
+            self.example.observe(self._take, names="value")
+            controls["example"] = self.example
+            rows.insert(0, ["example"])
+        super().__init__(self._frame, controls, rows)
+
+    def _take(self, change):
+        """Put an example into both boxes, and answer once."""
+        if change["new"] is not None:
+            paragraph, question = change["new"]
+            self.set(paragraph=paragraph, question=question)
+
+    def _frame(self, paragraph, question, longest, threshold=0.0, example=None):
+        if not paragraph.strip() or not question.strip():
+            raise ValueError("Type a paragraph and a question about it.")
+        if len(paragraph) > MOST:
+            raise ValueError(
+                f"The paragraph has {len(paragraph):,} letters; this explorer reads {MOST:,}."
+            )
+        key = question, paragraph, longest
+        if key not in self._seen:
+            if len(self._seen) > 50:
+                self._seen.clear()
+            self._seen[key] = self.ask(*key, self.may_be_none)
+        reading = self._seen[key]
+        spans = [one for one in reading.answers if one.start is not None]
+        said = None if self.may_be_none and reading.no_answer > threshold else spans[0]
+        words = [paragraph[start:end] for start, end in reading.offsets]
+        figure = curves(reading, words, said)
+        table = [["answer", "score", "probability"]]
+        table += [[one.text or "(no answer)", f"{one.score:.2f}", f"{one.probability:.2f}"]
+                  for one in reading.answers[:LISTED]]  # fmt: skip
+        text = sentence(paragraph, reading, words, said)
+        if self.may_be_none:
+            sign = "above" if said is None else "not above"
+            text += (
+                f"\n“No answer” scores {reading.no_answer:+.2f} against the best span, which is "
+                f"{sign} the threshold {threshold:.2f}."
+            )
+        return Frame(figure, f"{figure.alt} {text}", text, table)
+
+
+def asker(model):
+    """A function (question, paragraph, longest, no_answer) -> `Reading` of a `SpanExtractor`."""
+    from minibert.heads import answer
+
+    tokenizer = getattr(model.encoder, "tokenizer", None)
+    if tokenizer is None:
+        raise ValueError("The explorer needs a model whose encoder has a tokenizer.")
+    most = model.encoder.config.max_length
+
+    def ask(question, paragraph, longest, no_answer):
+        options = {"max_length": most, "stride": max(1, most // 2), "max_question": most // 2}
+        options |= {"longest": longest, "no_answer": no_answer}
+        return answer(model, [(question, paragraph)], tokenizer, **options)[0]
+
+    return ask
+
+
+def sentence(paragraph, reading, words, said):
+    """What is answered, where it stands, and what the best start and end say one by one."""
+    first, last = int(np.argmax(reading.starts)), int(np.argmax(reading.ends))
+    alone = f"The best start alone is “{words[first]}”, the best end alone “{words[last]}”"
+    if last < first:
+        alone += ", which comes before it: no span"
+    if said is None:
+        return f"Answer: none.\n{alone}."
+    before = paragraph[max(0, said.start - 60) : said.start]
+    after = paragraph[said.end : said.end + 60]
+    dots = "… " if said.start > 60 else "", " …" if said.end + 60 < len(paragraph) else ""
+    return f"Answer: {said.text}\n{dots[0]}{before}[{said.text}]{after}{dots[1]}\n{alone}."
+
+
+def curves(reading, words, said):
+    """The probabilities of start and end over the tokens, those around the answer if many."""
+    starts, ends = (softmax(scores) for scores in (reading.starts, reading.ends))
+    centre = int(np.argmax(starts)) if said is None else place_of(reading, said)[0]
+    first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
+    shown = slice(first, first + SHOWN)
+    names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in words[shown]]
+    fig, axes = new("Where the answer starts, and where it ends", rows=2, columns=1,
+                    size=(7.6, 4.4), sharex=True)  # fmt: skip
+    looks = (("start", starts, PALETTE["blue"]), ("end", ends, PALETTE["vermillion"]))
+    for ax, (name, values, colour) in zip(axes, looks, strict=True):
+        ax.bar(range(len(names)), values[shown], color=colour, width=0.75)
+        ax.set(ylabel=f"p({name})", ylim=(0, 1.05), xlim=(-0.7, len(names) - 0.3))
+        ax.grid(False, axis="x")
+        if said is not None:
+            i, j = place_of(reading, said)
+            ax.axvspan(i - first - 0.5, j - first + 0.5, color=GREY, alpha=0.16, lw=0)
+    size = 9 if len(names) <= 40 else 7.5
+    axes[1].set_xticks(range(len(names)), names, rotation=90, parse_math=False, fontsize=size)
+    part = "" if len(words) <= SHOWN else f", tokens {first + 1} to {first + len(names)}"
+    fig.supxlabel("tokens of the paragraph", size=10.5)
+    return described(
+        fig,
+        f"Two rows of bars over the {len(words)} tokens of the paragraph{part}: the probability of "
+        "each to start and to end the answer; the answer is shaded.",
+    )
+
+
+def place_of(reading, said):
+    """The numbers of the first and the last token of an answer."""
+    i = next(i for i, (start, end) in enumerate(reading.offsets) if end > said.start)
+    last = [j for j, (start, end) in enumerate(reading.offsets) if start < said.end]
+    return i, last[-1]
+
+
+def softmax(scores):
+    """Scores as shares of one, float64 (tokens,)."""
+    scores = np.asarray(scores, float)
+    shares = np.exp(scores - scores.max())
+    return shares / shares.sum()
