@@ -14,6 +14,8 @@ _HOME = {  # public name -> module that defines it
     "BPTTBatches": "batches",
     "ListBatches": "batches",
     "Documents": "masking",
+    "FramedBatches": "framing",
+    "Framing": "framing",
     "PretrainingBatches": "masking",
     "ShortThenLong": "masking",
     "mask_tokens": "masking",

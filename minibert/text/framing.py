@@ -1,0 +1,85 @@
+"""Every task as a text that a language model can read: GPT's input transformations.
+
+Radford et al. (2018), section 3.3 and figure 1. Three tokens that the pre-trained model does not
+know frame the texts: start, delimiter and extract. What stands at the extract token, which has read
+everything, is given to the new layer.
+"""
+
+from minibert.text.batches import PaddedBatches
+
+START, DELIMITER, EXTRACT = SPECIALS = "<start>", "<delimiter>", "<extract>"
+
+
+class Framing:
+    """Texts to sequences of ids, each begun and ended as GPT's fine-tuning wants it.
+
+    tokenizer: encodes texts. first_new: the id of the start token; delimiter and extract follow
+    it (see `minibert.heads.framed`, which makes room for them). max_length: of a sequence; a text
+    that is too long loses its end, of a pair both lose alike.
+
+    All methods return dicts: ``input_ids`` is a list of ids, or a list of such lists where a task
+    has several sequences; ``labels`` is there if a label was given.
+    """
+
+    def __init__(self, tokenizer, first_new, max_length=512):
+        self.tokenizer, self.max_length = tokenizer, max_length
+        self.start, self.delimiter, self.extract = range(first_new, first_new + 3)
+
+    def text(self, text, label=None):
+        """Classification: ``start text extract``."""
+        room = self.max_length - 2
+        return _example([self.start, *self._ids(text)[:room], self.extract], label)
+
+    def pair(self, first, second, label=None):
+        """Entailment: ``start premise delimiter hypothesis extract``."""
+        return _example(self._pair(first, second), label)
+
+    def similar(self, first, second, label=None):
+        """Similarity has no order: both orders, whose states are added."""
+        return _example([self._pair(first, second), self._pair(second, first)], label)
+
+    def choices(self, context, answers, label=None):
+        """Multiple choice: the context with each answer, to be scored apart."""
+        return _example([self._pair(context, answer) for answer in answers], label)
+
+    def _ids(self, text):
+        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+
+    def _pair(self, first, second):
+        a, b = self._ids(first), self._ids(second)
+        room = self.max_length - 3
+        if len(a) + len(b) > room:
+            b = b[: max(room - len(a), room // 2)]
+            a = a[: room - len(b)]
+        return [self.start, *a, self.delimiter, *b, self.extract]
+
+
+def _example(ids, label):
+    return {"input_ids": ids} if label is None else {"input_ids": ids, "labels": label}
+
+
+class FramedBatches(PaddedBatches):
+    """Batches of examples with several sequences each, from `Framing.similar` or `.choices`.
+
+    ``input_ids`` and ``attention_mask`` are (batch * sequences, length), those of an example one
+    after the other; ``labels`` is (batch,). All examples must have equally many sequences.
+    """
+
+    def __init__(self, examples, batch_size, **options):
+        self.sequences = len(examples[0]["input_ids"])
+        if any(len(example["input_ids"]) != self.sequences for example in examples):
+            raise ValueError(
+                f"expected {self.sequences} sequences in each example, as in the first"
+            )
+        longest = [{"input_ids": max(e["input_ids"], key=len)} for e in examples]
+        super().__init__(longest, batch_size, **options)
+        self.framed = examples
+
+    def collate(self, entry, rng):
+        examples = [self.framed[i] for i in entry]
+        rows = [{"input_ids": ids} for example in examples for ids in example["input_ids"]]
+        options = {"pad_id": self.padding["input_ids"], "shuffle": False, "by_length": False}
+        (batch,) = PaddedBatches(rows, len(rows), **options)
+        if "labels" in examples[0]:
+            batch["labels"] = self._stack("labels", [example["labels"] for example in examples])
+        return batch
