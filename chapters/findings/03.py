@@ -24,23 +24,24 @@ from minibert.world.kinds import KINDS
 
 CONFIG = {
     "awd": {
-        "tokens": 15_000,
+        "tokens": 20_000,
         "test": 8_000,
         "dim": 64,
         "hidden": 128,
-        "epochs": 8,
+        "epochs": 20,
+        "patience": 4,
         "streams": 8,
         "bptt": 20,
         "rate": 0.01,
     },
-    "sentiment": {"labels": [100, 500], "test": 500},
-    "topic": {"labels": [100, 300, 1000], "test": 500},
+    "sentiment": {"labels": [100, 500], "test": 500, "scratch": [500, 25]},
+    "topic": {"labels": [100, 300, 1000], "test": 500, "scratch": [500, 25]},
     "parts": {"labels": 100, "test": 500},
 }
 SMOKE = {
     "awd": {"tokens": 2_000, "test": 1_000, "dim": 16, "hidden": 16, "epochs": 1},
-    "sentiment": {"labels": [20, 100], "test": 40},
-    "topic": {"labels": [20, 100], "test": 40},
+    "sentiment": {"labels": [20, 100], "test": 40, "scratch": [2, 1]},
+    "topic": {"labels": [20, 100], "test": 40, "scratch": [2, 1]},
     "parts": {"labels": 20, "test": 40},
 }
 
@@ -71,6 +72,8 @@ def awd(seed, config):
     test = mb.world.generate(tokens=config["test"], seed=2000 + seed)
     vocab = baselines.vocabulary(text)
     ids = np.concatenate([[1], baselines.encode(text, vocab)])
+    valid = list(mb.world.generate(tokens=config["test"], seed=3000 + seed).tokens())
+    valid = np.concatenate([[1], baselines.encode(valid, vocab)])
     measured = {"floor": test.floor}
     for name, taken in WITHOUT.items():
         mb.seed_everything(seed)
@@ -85,16 +88,18 @@ def awd(seed, config):
             optimizer=mb.optim.adamw(model, config["rate"], betas=(0.8, 0.99)),
             schedule=mb.optim.cosine(steps, steps // 10),
             callbacks=[RateByLength(config["bptt"])],
+            valid=model.batches(valid, config["streams"], config["bptt"]),
+            patience=config["patience"],  # each is judged where it was best on other new text
             progress=False,
         )
         measured[name] = float(baselines.costs(model, list(test.tokens()), vocab).mean())
     return measured
 
 
-# The rates are the best of a few on validation reviews of seeds from 100 on.
+# The rates are the best of a few on validation texts of seeds from 100 on.
 SETTINGS = {"batch_size": 20, "max_len": 140, "classifier_rate": 0.02}
-SCRATCH = {"factor": 1.0, "unfreezing": "all", "classifier_rate": 0.01}
-LEAST = {"tuned": (75, 3), "scratch": (200, 10)}  # updates, passes: at least so many of both
+SCRATCH = {"factor": 1.0, "unfreezing": "all", "classifier_rate": 0.005}
+TUNED = (75, 3)  # updates and passes, at least so many of both; ``scratch`` of CONFIG likewise
 
 
 @lru_cache(maxsize=4)
@@ -123,10 +128,10 @@ class Labelled:
             for e in examples
         ]
 
-    def classifier(self, model, labels, **options):
+    def classifier(self, model, labels, least=TUNED, **options):
         """Stage 3 on the first ``labels`` texts; ``model`` is not changed."""
         config = ULMFiTConfig(**{**SETTINGS, **options})
-        updates, epochs = LEAST["scratch" if options == SCRATCH else "tuned"]
+        updates, epochs = least
         config.classifier_epochs = max(epochs, updates // -(-labels // config.batch_size))
         train, start = self.encoded(self.task.train[:labels], model), copy.deepcopy(model)
         mb.seed_everything(self.seed)
@@ -170,7 +175,7 @@ def fresh(seed):
 def sentiment(seed, config):
     """Does the reviewer like it? From scratch, without stage 2, and with all stages."""
     ways = {
-        "scratch": (fresh(seed), SCRATCH),
+        "scratch": (fresh(seed), {**SCRATCH, "least": config["scratch"]}),
         "general": (language_model(1, "forward"), {}),
         "ulmfit": (language_model(2, "forward"), {}),
     }
@@ -179,7 +184,10 @@ def sentiment(seed, config):
 
 def topic(seed, config):
     """Which kind of text do three sentences come from? From scratch, and by stages 1 and 3."""
-    ways = {"scratch": (fresh(seed), SCRATCH), "ulmfit": (language_model(1, "forward"), {})}
+    ways = {
+        "scratch": (fresh(seed), {**SCRATCH, "least": config["scratch"]}),
+        "ulmfit": (language_model(1, "forward"), {}),
+    }
     return Labelled("topic", seed, config["test"]).curves(ways, config["labels"])
 
 
