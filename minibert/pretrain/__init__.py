@@ -7,6 +7,8 @@ MODELS = {  # name -> what it does
     "word2vec": "train word vectors",
     "awd-lstm": "train ULMFiT's language model, its stage 1",
     "elmo": "train ELMo's two language models",
+    "bert": "train BERT on masked words and next sentences",
+    "gpt": "train GPT on the next token",
 }
 
 

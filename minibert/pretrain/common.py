@@ -15,6 +15,7 @@ from minibert.files import atomic
 from minibert.recipes import positive
 
 WORLD_TOKENS = 2_000_000
+HELD_OUT = 50_000  # tokens of the world to validate on
 CARD = """\
 # {title}
 
@@ -58,6 +59,14 @@ def read_corpus(args):
     if not args.cased:
         paragraphs = [paragraph.lower() for paragraph in paragraphs]
     return paragraphs, Path(args.corpus).name
+
+
+def world_texts(args, **options):
+    """Corpora of the world to train and to validate on: other draws of the same kinds."""
+    return [
+        world.generate(tokens=tokens, seed=seed, **options)
+        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
+    ]
 
 
 def limited(texts, tokens=None):

@@ -1,0 +1,212 @@
+"""The cloze playground: hide a word of a sentence, and see what a model would put there."""
+
+import ipywidgets
+import torch
+
+from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.widget import Frame, Interactive
+from minibert.text.tokens import detokenise, tokenise
+from minibert.text.wordpiece import MASK
+
+MOST_WORDS = 40  # of a text
+LISTED = 10  # candidates
+SHOWN = "[\N{HORIZONTAL ELLIPSIS}]"  # what stands for the hidden word in the heading
+
+
+class ClozePlayground(Interactive):
+    """Type a text, click the word to hide: the model's best candidates with their probabilities.
+
+    ``model``: a head that guesses masked words, such as ``mb.heads.MaskedLM`` or
+    ``mb.heads.Pretraining``, its encoder with a tokenizer. ``text`` and ``word`` (one of its words,
+    or its number) are those of the first frame. ``truths``: what may really stand in a gap, a dict
+    from a text with ``[MASK]`` in it to the dict of its right words and their probabilities (see
+    `world_truths`); ``fits``: from such a text to all words that would make sense there.
+
+    A word that the model cuts into pieces is hidden as a whole, behind one ``[MASK]``. Raises
+    ``ValueError`` when the first text is empty or does not have the word.
+    """
+
+    def __init__(self, model, text, word=0, truths=None, fits=None):
+        self.guess = Guesser(model)
+        self.truths, self.fits = truths or {}, fits or {}
+        words = tokenise(text)[:MOST_WORDS]
+        if isinstance(word, str):
+            if word not in words:
+                raise ValueError(f"The word {word!r} is not in the text {text!r}.")
+            word = words.index(word)
+        if not words:
+            raise ValueError("There is nothing to hide: type a text.")
+        controls = {
+            "text": ipywidgets.Text(
+                text, continuous_update=False, layout=ipywidgets.Layout(width="700px")
+            ),
+            "word": ipywidgets.ToggleButtons(
+                options=_numbered(words),
+                value=min(word, len(words) - 1),
+                style={"button_width": "auto"},
+            ),
+        }
+        controls["text"].observe(self._renew, names="value")
+        super().__init__(self._frame, controls, [["text"], ["hide: ", "word"]])
+
+    def _renew(self, change):
+        """Other words to hide, after the text has changed; the redraw comes later, once."""
+        words = tokenise(change["new"])[:MOST_WORDS]
+        buttons = self.controls["word"]
+        before, held, self._held = buttons.label, self._held, True
+        buttons.options = _numbered(words)
+        if words:
+            buttons.value = words.index(before) if before in words else 0
+        self._held = held
+
+    def _frame(self, text, word):
+        words = tokenise(text)[:MOST_WORDS]
+        if not words or word is None:
+            raise ValueError("There is nothing to hide: type a text.")
+        word = min(word, len(words) - 1)
+        gap = gapped(words, word)
+        found, original = self.guess(gap), words[word]
+        truth = self.truths.get(gap, {})
+        figure = candidates(found.best(LISTED), gap, original, truth)
+        told = [found.about(original)]
+        if truth:
+            told.append(self._told(gap, truth, found))
+        return Frame(figure, f"{figure.alt} {' '.join(told)}", " ".join(told))
+
+    def _told(self, gap, truth, found):
+        """A sentence on what is true, and on how much the model gives to what would fit."""
+        right = ", ".join(
+            name if share > 0.995 else f"{name} {share:.0%}" for name, share in truth.items()
+        )
+        given = sum(map(found.share, truth))
+        said = f"In the world the answer is {right}; the model gives that {given:.1%}"
+        if gap in self.fits:
+            fits = self.fits[gap]
+            said += f", and {sum(map(found.share, fits)):.1%} to the {len(fits)} words of this kind"
+        return f"{said}."
+
+
+class Guesser:
+    """What a model puts into the ``[MASK]`` of a text."""
+
+    def __init__(self, model):
+        self.model, self.tokenizer = model.eval(), model.encoder.tokenizer
+        if self.tokenizer is None:
+            raise ValueError("The model has no tokenizer: it cannot read a text.")
+
+    def __call__(self, gap):
+        """The `Guesses` for the first ``[MASK]`` of a text."""
+        ids = self.tokenizer.encode(gap, specials=True)
+        ids = self.tokenizer.pair(ids, max_length=self.model.encoder.config.max_length)
+        ids = torch.tensor([ids["input_ids"]], device=next(self.model.parameters()).device)
+        places = (ids[0] == self.tokenizer.mask_id).nonzero()
+        if not len(places):
+            raise ValueError("The hidden word is too far from the beginning: shorten the text.")
+        with torch.no_grad():
+            hidden = self.model.encoder(ids).last_hidden_state[0, places[0, 0]]  # (dim,)
+            return Guesses(self.model.output(hidden).softmax(-1).cpu(), self.tokenizer)
+
+
+class Guesses:
+    """Probabilities of all pieces, (V,), in a gap."""
+
+    def __init__(self, shares, tokenizer):
+        self.shares, self.tokenizer = shares, tokenizer
+
+    def best(self, count):
+        """(piece, probability) of the most probable ones."""
+        shares, ids = self.shares.topk(min(count, len(self.shares)))
+        names = [self.tokenizer.tokens[i] for i in ids.tolist()]
+        return list(zip(names, shares.tolist(), strict=True))
+
+    def share(self, word):
+        """The probability of a word; 0 for one that the vocabulary cuts into pieces."""
+        ids = self.tokenizer.encode(word)
+        return float(self.shares[ids[0]]) if len(ids) == 1 else 0.0
+
+    def about(self, word):
+        """A sentence on the probability and the rank of the word that was hidden."""
+        ids = self.tokenizer.encode(word)
+        if len(ids) != 1:
+            pieces = " ".join(self.tokenizer.tokens[i] for i in ids)
+            return f"The hidden word “{word}” is cut into {pieces}: no single piece is right."
+        if ids[0] == self.tokenizer.unk_id:
+            return f"The hidden word “{word}” has signs that the vocabulary does not know."
+        rank = int((self.shares > self.shares[ids[0]]).sum()) + 1
+        return f"The hidden word “{word}” has {self.share(word):.1%} and is number {rank:,}."
+
+
+def gapped(words, place):
+    """The words as a text, ``[MASK]`` in place of one of them.
+
+    >>> gapped(["Anna", "'s", "dog", "."], 2)
+    "Anna's [MASK]."
+    """
+    stand_in = "Xxxxx"  # `detokenise` must see a word there
+    return detokenise([*words[:place], stand_in, *words[place + 1 :]]).replace(stand_in, MASK, 1)
+
+
+def candidates(best, gap, original, truth):
+    """Bars: the most probable pieces; the hidden word and the true ones are marked."""
+    fig, ax = new(
+        gap.replace(MASK, SHOWN) if len(gap) < 90 else "What stands in the gap?",
+        xlabel="probability",
+        ylabel="candidate",
+        size=(7.6, 4.0),
+    )
+    names, shares = [name for name, _ in best][::-1], [share for _, share in best][::-1]
+    kinds = {"the hidden word": "blue", "true in the world": "green", "another word": None}
+    drawn = {kind: [kind_of(name, original, truth) == kind for name in names] for kind in kinds}
+    for kind, colour in kinds.items():
+        rows = [row for row, here in enumerate(drawn[kind]) if here]
+        if rows:
+            ax.barh(
+                rows,
+                [shares[row] for row in rows],
+                color=PALETTE[colour] if colour else GREY,
+                hatch="//" if colour == "green" else None,
+                edgecolor="white",
+                label=kind,
+            )
+    for row, share in enumerate(shares):
+        ax.annotate(f"{share:.1%}", (share, row), xytext=(4, -4), textcoords="offset points")
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set_xlim(0, max(1e-3, 1.15 * max(shares)))
+    ax.legend(frameon=False, loc="lower right")
+    listed = ", ".join(f"{name} {share:.1%}" for name, share in best[:5])
+    return described(fig, f"Bars: the most probable words in “{gap}” are {listed}.")
+
+
+def kind_of(name, original, truth):
+    """Which of the three kinds of bars a candidate is."""
+    if name in truth:
+        return "true in the world"
+    return "the hidden word" if name == original else "another word"
+
+
+def world_truths(world_seed=0):
+    """(truths, fits) for `ClozePlayground`: every fact of the world as a sentence with a gap.
+
+    truths: gapped text -> {word: probability}, all answers that the knowledge base has, equally
+    likely; fits: gapped text -> all words that answer the same question about somebody else.
+    """
+    from minibert.world.base import world
+    from minibert.world.tasksets.reading import forms
+
+    truths, fits, of_relation = {}, {}, {}
+    for subject, relation, value in world(world_seed).facts:
+        word, _, last = value.partition(" ")
+        for form in forms().get(relation, {}).get("cloze", ()):
+            if last and "{last}" not in form:
+                continue
+            of_relation.setdefault(relation, {})[word] = True
+            gap = form.format(s=subject, last=last)
+            truths.setdefault(gap, {})[word] = 1.0
+            fits[gap] = of_relation[relation]
+    for words in truths.values():
+        words.update(dict.fromkeys(words, 1 / len(words)))
+    return truths, fits
+
+
+def _numbered(words):
+    return [(word, number) for number, word in enumerate(words)]
