@@ -1,15 +1,16 @@
 """The experiments of chapter 04: order, the place of the norm, and questions from statements.
 
 ``order``: what a reader without positions loses, on letters and on sentences of the world.
-``warmup``: small language models with the norm after or before each sublayer, by rate, depth and
-warm-up; losses in nats a token of held-out text. ``gradients``: the same models before their first
-step. ``questions``: an encoder and a decoder turn statements into questions; exact matches on
+``warmup``: small language models of letters, the norm after or before each sublayer, by rate, depth
+and warm-up; losses in nats a letter of held-out text. ``gradients``: the same models before their
+first step. ``questions``: an encoder and a decoder turn statements into questions; exact matches on
 statements that were not in the training text. The seed draws the text, the weights and the batches.
 """
 
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -22,25 +23,25 @@ from minibert.world.asking import pairs
 
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
 CONFIG = {
-    "order": {"examples": 2000, "steps": 200, "sentences": 2000, "sentence_steps": 300, "dim": 32},
+    "order": {"examples": 2000, "steps": 200, "sentences": 2000, "sentence_steps": 400, "dim": 32},
     "warmup": {
-        "tokens": 60_000,
-        "test": 10_000,
-        "dim": 48,
+        "tokens": 15_000,
+        "test": 2_000,
+        "dim": 32,
         "length": 32,
-        "batch": 16,
-        "steps": 200,
-        "rise": 50,
+        "batch": 8,
+        "steps": 160,
+        "rise": 80,
         "rates": [0.001, 0.003, 0.01],
-        "depths": [2, 8],
+        "depth": 6,
+        "shallow": 2,
     },
-    "gradients": {"tokens": 20_000, "dim": 48, "length": 32, "depths": [2, 4, 8, 16]},
-    "questions": {"tokens": 400_000, "test": 40_000, "dim": 64, "layers": 2, "steps": 600},
+    "gradients": {"tokens": 15_000, "dim": 32, "length": 32, "depths": [2, 4, 8, 16]},
+    "questions": {"tokens": 300_000, "test": 40_000, "dim": 64, "layers": 2, "steps": 300},
 }
 SMOKE = {
     "order": {"examples": 100, "steps": 5, "sentences": 100, "sentence_steps": 5},
-    "warmup": {"tokens": 3_000, "test": 1_000, "steps": 5, "rise": 2, "rates": [0.01],
-               "depths": [2]},
+    "warmup": {"tokens": 3_000, "test": 1_000, "steps": 3, "rise": 2, "depth": 3},
     "gradients": {"tokens": 2_000, "depths": [2, 4]},
     "questions": {"tokens": 10_000, "test": 5_000, "steps": 5},
 }  # fmt: skip
@@ -89,18 +90,16 @@ READERS = {
 def order(seed, config):
     """Accuracy of four readers on two questions about order; chance is one half."""
     measured = {}
-    letters = lambda seed: which_first(config["examples"], seed)  # noqa: E731
-    tests = {
-        "letters": (letters(1000 + seed), letters(2000 + seed), config["steps"], 25),
-        "words": (*shuffled(config["sentences"], seed), config["sentence_steps"], None),
-    }
-    for task, (train, test, steps, size) in tests.items():
-        size = size or 1 + max(max(example["input_ids"]) for example in [*train, *test])
+    letters = [which_first(config["examples"], draw + seed) for draw in (1000, 2000)]
+    words = turned(config["sentences"], seed)
+    tasks = {"letters": (*letters, config["steps"]), "words": (*words, config["sentence_steps"])}
+    for task, (train, test, steps) in tasks.items():
+        size = 1 + max(max(example["input_ids"]) for example in [*train, *test])
         for name, settings in READERS.items():
             mb.seed_everything(seed)
             model = Reader(size, dim=config["dim"], **settings)
             batches = mb.text.PaddedBatches(train, 32, seed=seed)
-            mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.003),
+            mb.fit(model, batches, steps=steps, optimizer=mb.optim.adamw(model, 0.005),
                    schedule=mb.optim.linear(steps, steps // 10), device="cpu",
                    progress=False)  # fmt: skip
             measured[f"{task}_{name}"] = accuracy(model, test)
@@ -132,8 +131,8 @@ def which_first(count, seed, length=12):
     return examples
 
 
-def shuffled(count, seed):
-    """Sentences of the world as they are (1), and with their words shuffled (0): train, test.
+def turned(count, seed):
+    """Sentences of the world as they are (1), and with their words backwards (0): train, test.
 
     The first and the last token (a capital, a full stop) stay where they are.
     """
@@ -142,27 +141,22 @@ def shuffled(count, seed):
         corpus = mb.world.generate(tokens=25 * count, seed=draw)
         parts.append([s for s in corpus.sentences() if 5 <= len(s) <= 15][:count])
     vocab = mb.text.Vocab.train(parts[0], min_count=2)
-    generator = torch.Generator().manual_seed(seed)
     made = []
     for part in parts:
         examples = []
         for sentence in part:
             first, *middle, last = vocab.encode(sentence)
-            turned = list(middle)
-            while turned == middle and len(set(middle)) > 1:
-                order = torch.randperm(len(middle), generator=generator).tolist()
-                turned = [middle[i] for i in order]
-            if turned != middle:
+            if middle != middle[::-1]:
                 examples += [
                     {"input_ids": [first, *middle, last], "labels": 1},
-                    {"input_ids": [first, *turned, last], "labels": 0},
+                    {"input_ids": [first, *middle[::-1], last], "labels": 0},
                 ]
         made.append(examples)
     return made
 
 
 class CausalLM(nn.Module):
-    """A language model: a stack that sees only what came before."""
+    """A language model of letters: a stack that sees only what came before."""
 
     def __init__(self, config):
         super().__init__()
@@ -188,59 +182,59 @@ class CausalLM(nn.Module):
 
 @lru_cache(maxsize=1)
 def text(tokens, test, seed):
-    """Ids of a text and of a held-out one, and the vocabulary."""
-    train = list(mb.world.generate(tokens=tokens, seed=1000 + seed).tokens())
-    held_out = list(mb.world.generate(tokens=test, seed=2000 + seed).tokens())
-    vocab = mb.text.Vocab.train([train], min_count=2)
-    return torch.tensor(vocab.encode(train)), torch.tensor(vocab.encode(held_out)), vocab
+    """Numbers of the letters of a text and of a held-out one, and how many letters there are."""
+    train = mb.world.generate(tokens=tokens, seed=1000 + seed).text()
+    held_out = mb.world.generate(tokens=test, seed=2000 + seed).text()
+    number = {letter: i for i, letter in enumerate(sorted(set(train)), 1)}  # 0: a new one
+    return (*(np.array([number.get(c, 0) for c in part]) for part in (train, held_out)),
+            len(number) + 1)  # fmt: skip
 
 
-def language_model(vocab, config, norm, layers, seed):
+def language_model(letters, config, norm, layers, seed):
     """A model as it is before its first step."""
     mb.seed_everything(seed)
     dim = config["dim"]
     return CausalLM(
-        TransformerConfig(len(vocab), dim=dim, layers=layers, heads=4, hidden=4 * dim, dropout=0.0,
+        TransformerConfig(letters, dim=dim, layers=layers, heads=4, hidden=4 * dim, dropout=0.0,
                           norm=norm, max_length=config["length"])
     )  # fmt: skip
 
 
 def warmup(seed, config):
     """Held-out loss by norm, depth, rate and warm-up, and how much warm-up gains."""
-    train, held_out, vocab = text(config["tokens"], config["test"], seed)
-    counts = torch.bincount(train, minlength=len(vocab)) + 1.0
-    measured = {"unigram": float(-(counts / counts.sum()).log()[held_out[1:]].mean())}
-    test = mb.text.BPTTBatches(held_out.numpy(), 32, config["length"])
-    for depth in config["depths"]:
-        for number, rate in enumerate(config["rates"], 1):
-            for norm in ("post", "pre"):
-                losses = []
-                for name, rise in (("none", 0), ("warm", config["rise"])):
-                    model = language_model(vocab, config, norm, depth, seed)
-                    batches = mb.text.BPTTBatches(train.numpy(), config["batch"], config["length"])
-                    schedule = mb.optim.linear(config["steps"], rise)
-                    mb.fit(model, batches, steps=config["steps"], schedule=schedule, device="cpu",
-                           optimizer=mb.optim.adamw(model, rate), progress=False)  # fmt: skip
-                    losses.append(mb.train.evaluate(model, test))
-                    measured[f"{norm}_{name}_d{depth}_r{number}"] = losses[-1]
-                measured[f"{norm}_gain_d{depth}_r{number}"] = losses[0] - losses[1]
-    for norm in ("post", "pre"):
-        for name in ("none", "warm"):
-            found = [v for k, v in measured.items() if k.startswith(f"{norm}_{name}_d{depth}_")]
-            measured[f"{norm}_{name}_best"] = min(found)  # of the deepest, over the rates
-            measured[f"{norm}_{name}_worst"] = max(found)
+    train, held_out, letters = text(config["tokens"], config["test"], seed)
+    share = np.bincount(train, minlength=letters) + 1.0
+    measured = {"unigram": float(-np.log(share / share.sum())[held_out[1:]].mean())}
+    test = mb.text.BPTTBatches(held_out, 16, config["length"])
+    cases = [(config["depth"], n, rate) for n, rate in enumerate(config["rates"], 1)]
+    for depth, number, rate in [*cases, (config["shallow"], 2, config["rates"][1])]:
+        name = f"d{depth}_r{number}"
+        for norm in ("post", "pre"):
+            losses = []
+            for rise in (0, config["rise"]):
+                model = language_model(letters, config, norm, depth, seed)
+                mb.fit(model, mb.text.BPTTBatches(train, config["batch"], config["length"]),
+                       steps=config["steps"], optimizer=mb.optim.adamw(model, rate), device="cpu",
+                       schedule=mb.optim.linear(config["steps"], rise),
+                       progress=False)  # fmt: skip
+                losses.append(mb.train.evaluate(model, test))
+                measured[f"{norm}_{'warm' if rise else 'none'}_{name}"] = losses[-1]
+            measured[f"{norm}_gain_{name}"] = losses[0] - losses[1]
+    for way in ("post_none", "post_warm", "pre_none", "pre_warm"):
+        found = [measured[f"{way}_d{depth}_r{n}"] for depth, n, _ in cases]
+        measured |= {f"{way}_best": min(found), f"{way}_worst": max(found)}
     return measured
 
 
 def gradients(seed, config):
     """Norms of the gradient by layer before the first step (Xiong et al. 2020, figure 3)."""
-    train, _, vocab = text(config["tokens"], 2_000, seed)
-    batch = next(iter(mb.text.BPTTBatches(train.numpy(), 32, config["length"])))
+    train, _, letters = text(config["tokens"], 2_000, seed)
+    batch = next(iter(mb.text.BPTTBatches(train, 32, config["length"])))
     measured = {}
     for norm in ("post", "pre"):
         top = []
         for depth in config["depths"]:
-            model = language_model(vocab, config, norm, depth, seed)
+            model = language_model(letters, config, norm, depth, seed)
             loss, count = model.loss(batch)
             (loss / count).backward()
             norms = [block.ffn.outer.weight.grad.norm().item() for block in model.stack.blocks]
@@ -265,19 +259,20 @@ def questions(seed, config):
     ways = {
         "full": {},
         "no_positions": {"position": "none"},
-        "one_head": {"heads": 1},
-        "pre": {"norm": "pre"},
+        "post": {"norm": "post"},
     }
     for name, settings in ways.items():
         mb.seed_everything(seed)
         dim = config["dim"]
-        shape = {"dim": dim, "layers": config["layers"], "heads": 4, "hidden": 4 * dim}
+        shape = {"dim": dim, "layers": config["layers"], "heads": 4, "hidden": 2 * dim}
         model = mb.Transformer(
-            TransformerConfig(len(vocab), **{**shape, "dropout": 0.0, "max_length": 32, **settings})
+            TransformerConfig(
+                len(vocab), **{**shape, "dropout": 0.0, "norm": "pre", "max_length": 32, **settings}
+            )
         )
         steps = config["steps"]
         mb.fit(model, asking_batches(train, vocab, seed), steps=steps, device="cpu", progress=False,
-               optimizer=mb.optim.adamw(model, 0.003, betas=(0.9, 0.98)),
+               optimizer=mb.optim.adamw(model, 0.005, betas=(0.9, 0.98)),
                schedule=mb.optim.linear(steps, steps // 5))  # fmt: skip
         measured[name] = exact(model, fresh, vocab)
     return measured
