@@ -687,7 +687,7 @@ else:
 
 # %% [markdown]
 r"""
-Real text is one command away: `minibert pretrain elmo --corpus wiki_train_00 --out my_elmo`.
+Real text is one command away: `minibert pretrain elmo --corpus wiki_train --out my_elmo`.
 
 ## 11. Summary
 

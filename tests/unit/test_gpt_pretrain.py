@@ -1,0 +1,104 @@
+"""`minibert pretrain gpt`: from a text to a folder that goes on with a text, and its figures."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minibert as mb
+from minibert import cli
+from minibert.pretrain import common
+from minibert.pretrain import gpt as pretrain
+from minibert.text.blocks import BlockBatches
+
+SMALL = "--size 300 --dim 16 --layers 1 --heads 2 --length 16 --batch-size 8 --dropout 0".split()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A text in which every line runs through the same few words."""
+    rng = np.random.default_rng(0)
+    lines = [f"The {rng.choice(['cat', 'dog'])} sat on the mat." for _ in range(400)]
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(lines), "utf-8")
+    return path
+
+
+def command(corpus, out, *options):
+    arguments = ["pretrain", "gpt", "--corpus", str(corpus), "--out", str(out)]
+    return cli.main([*arguments, *SMALL, *options])
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_a_text_becomes_a_model_that_goes_on_with_it(corpus, tmp_path, capsys, norm):
+    options = ["--norm", norm, "--steps", "150", "--rate", "0.01"]
+    assert command(corpus, tmp_path / "model", *options) == 0
+    printed = capsys.readouterr().out
+    model = mb.GPT.from_pretrained(tmp_path / "model")
+    assert model.config.norm == norm and model.config.max_length == 16
+    assert "bits a character" in printed and "nats a piece" in printed
+    assert model.generate("the cat", 20, temperature=0).endswith("sat on the mat.<|endoftext|>")
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "mb.GPT.from_pretrained" in card and "150 updates" in card
+
+
+def test_a_stopped_run_goes_on(corpus, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    command(corpus, whole, "--steps", "40")
+    options = ["--steps", "40", "--checkpoint", str(tmp_path / "saved")]
+    monkeypatch.setattr(pretrain, "SAVED", 10)
+    fit = pretrain.fit
+
+    def stopped(*args, **options):
+        class Stop:
+            def on_step(self, run):
+                if run.step == 25:
+                    raise KeyError("power cut")
+
+        return fit(*args, **options, callbacks=[Stop()])
+
+    monkeypatch.setattr(pretrain, "fit", stopped)
+    assert command(corpus, parts, *options) == 1 and not list(parts.iterdir())
+    monkeypatch.setattr(pretrain, "fit", fit)
+    command(corpus, parts, *options)
+    a, b = (mb.GPT.from_pretrained(folder).state_dict() for folder in (whole, parts))
+    assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_the_world_is_scored_against_the_floor(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(common, "HELD_OUT", 1000)
+    options = ["--tokens", "4000", "--cased", "--steps", "5", "--half"]
+    assert command("world", tmp_path / "model", *options) == 0
+    assert "nats a token of the world; exact floor" in capsys.readouterr().out
+
+
+def test_the_price_of_a_text(tmp_path):
+    tokenizer = mb.text.BPE.train(["abc"], 257, specials=("<|endoftext|>",))
+    model = mb.GPT(mb.GPTConfig(257, dim=8, layers=1, heads=1, hidden=8, max_length=8), tokenizer)
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    args = type("Args", (), {"corpus": "text", "cased": True})
+    scores = pretrain.print_scores(model, ["abc", "abcd"], args)
+    bits = 9 * math.log2(257) / 9  # nine pieces, two of them ends of texts; nine characters
+    assert f"{math.log(257):.3f} nats a piece" in scores["loss"]
+    assert f"{bits:.3f} bits a character, on 9 pieces" in scores["loss"]
+
+
+def test_every_token_is_a_target_once():
+    ids = np.arange(100)
+    rows = [row for batch in BlockBatches(ids, 3, 9, shuffle=False) for row in batch["input_ids"]]
+    targets = [i for row in rows for i in row[1:].tolist()]
+    assert targets == list(range(1, 97)) and len(rows) == 12
+    batches = BlockBatches(ids, 3, 9, seed=1)
+    first, second = ([b["input_ids"] for b in batches.of_epoch(e)] for e in (0, 1))
+    assert len(first) == len(second) == len(batches) == 3
+    assert not all((a == b).all() for a, b in zip(first, second, strict=True))
+    targets = [i for rows in first for row in rows for i in row[1:].tolist()]
+    assert len(set(targets)) == len(targets) == 72
+
+
+def test_too_little_text_is_one_clear_line(tmp_path, capsys):
+    short = tmp_path / "short.txt"
+    short.write_text("a\nb\nc\nd\n", "utf-8")
+    assert command(short, tmp_path / "out") == 1
+    assert "expected a text that fills a batch of 8 rows of 16 tokens" in capsys.readouterr().err
