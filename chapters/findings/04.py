@@ -23,15 +23,15 @@ from minibert.world.asking import pairs
 
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
 CONFIG = {
-    "order": {"examples": 2000, "steps": 200, "sentences": 2000, "sentence_steps": 400, "dim": 32},
+    "order": {"examples": 1500, "steps": 150, "sentences": 2000, "sentence_steps": 300, "dim": 32},
     "warmup": {
         "tokens": 15_000,
         "test": 2_000,
         "dim": 32,
         "length": 32,
         "batch": 8,
-        "steps": 160,
-        "rise": 80,
+        "steps": 120,
+        "rise": 60,
         "rates": [0.001, 0.003, 0.01],
         "depth": 6,
         "shallow": 2,
