@@ -26,7 +26,7 @@ lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests
 
-quick: .venv/.test tidy  ## style and unit tests, under a minute
+quick: .venv/.test tidy  ## style and unit tests, about a minute
 	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile tests/unit
 
 test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
