@@ -44,7 +44,23 @@ def elmo():
     return mb.ELMo(mb.ELMoConfig(vocab_size=20, input="words", dim=8, projection=4))
 
 
+TINY = {"vocab_size": 9, "dim": 8, "layers": 2, "heads": 2, "hidden": 8, "max_length": 6}
+
+
+def bert():
+    return mb.BERT(mb.BERTConfig(**TINY))
+
+
+def gpt(norm="post"):
+    return mb.GPT(mb.GPTConfig(**TINY, norm=norm))
+
+
 MODELS = {
+    "bert": bert,
+    "bert in a classifier": lambda: mb.heads.SequenceClassifier(bert()),
+    "gpt": gpt,
+    "gpt-2": lambda: gpt("pre"),
+    "gpt in a classifier": lambda: mb.heads.LastToken(gpt()),
     "elmo": elmo,
     "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2, width=8),
     "table": lambda: mb.heads.PoolingClassifier(mb.heads.Table(torch.randn(9, 4)), labels=2),
@@ -56,6 +72,11 @@ MODELS = {
     "pooling": classifier,
 }
 HEIGHTS = {
+    "bert": 4,  # embeddings, two blocks, the pooler
+    "bert in a classifier": 5,
+    "gpt": 3,
+    "gpt-2": 4,  # and the last norm
+    "gpt in a classifier": 4,
     "elmo": 4,
     "pooled elmo": 5,
     "table": 2,
