@@ -9,6 +9,7 @@ is the same in all, and no premise, article or sentence of it is learned from.
 
 import copy
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from minibert import text, world
@@ -32,6 +33,7 @@ from minibert.world.tasksets import Example, tasks
 
 SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on
+WIDE = 0.6  # random weights have the standard deviation 0.6 / sqrt(width): 0.02 in BERT-base
 WAYS = ("fine-tuned", "features", "from scratch")
 
 
@@ -173,7 +175,8 @@ def learned(way, start, task, parts, args, seed):
 def new_head(way, start, task):
     """The model of one of `WAYS` with its new layer; ``start`` itself is not changed."""
     if way == "from scratch":
-        return task.head(BERT(start.config, start.tokenizer, pooler=start.pooler is not None))
+        config = replace(start.config, init_std=WIDE / start.config.dim**0.5)
+        return task.head(BERT(config, start.tokenizer, pooler=start.pooler is not None))
     start = copy.deepcopy(start)
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
