@@ -90,7 +90,7 @@ class GPT(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a model: a folder in the layout of GPT or GPT-2 at Hugging Face, or a bundled name.
+        """Read a model: a folder in the layout of GPT or GPT-2, a bundled name, or a hub id.
 
         See `minibert.weights.gpt.load`. Raises FileNotFoundError or ValueError.
         """

@@ -27,7 +27,7 @@ class Head(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read encoder and head from a folder in Hugging Face's layout, or a bundled name.
+        """Read encoder and head: a folder in Hugging Face's layout, a bundled name, a hub id.
 
         See `minibert.weights.bert.load_head`. Raises FileNotFoundError or ValueError.
         """

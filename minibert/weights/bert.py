@@ -17,10 +17,11 @@ from pathlib import Path
 
 from minibert.bert import BERT, BERTConfig
 from minibert.checkpoint import CONFIG, WEIGHTS, _some, save_folder, unpack
-from minibert.weights import find
 from minibert.weights.awd_lstm import read_tensors
+from minibert.weights.hub import find_or_fetch
 
 PICKLE, VOCAB, TOKENIZER = "pytorch_model.bin", "vocab.txt", "tokenizer_config.json"
+FILES = VOCAB, TOKENIZER  # beside configuration and weights
 
 FIELDS = {  # of config.json -> of BERTConfig
     "vocab_size": "vocab_size",
@@ -80,14 +81,14 @@ TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the
 
 
 def load(source):
-    """A `minibert.BERT` from a folder or a bundled name; in eval mode.
+    """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
 
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
     unknown or of another shape, each named as in the file, and for a configuration that this class
     cannot follow.
     """
-    path = find(source)
+    path = find_or_fetch(source, FILES)
     config, tensors = read(path)
     model = _encoder(path, config, tensors)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
@@ -100,7 +101,7 @@ def load_head(cls, source):
 
     Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
     """
-    path = find(source)
+    path = find_or_fetch(source, FILES)
     config, tensors = read(path)
     encoder = _encoder(path, config, tensors)
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):

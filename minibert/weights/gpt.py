@@ -21,8 +21,8 @@ import torch
 from minibert.checkpoint import load_tensors, save_folder
 from minibert.gpt import GPT, GPTConfig
 from minibert.text.bpe import MERGES, VOCAB
-from minibert.weights import find
 from minibert.weights.bert import read_files
+from minibert.weights.hub import find_or_fetch
 
 FIELDS = {  # of config.json -> of GPTConfig
     "vocab_size": "vocab_size",
@@ -56,12 +56,12 @@ PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_att
 
 
 def load(source):
-    """A `minibert.GPT` from a folder or a bundled name; in eval mode.
+    """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
     Raises FileNotFoundError for a missing file; ValueError for tensors that are missing, unknown or
     of another shape, and for a configuration that this class cannot follow.
     """
-    path = find(source)
+    path = find_or_fetch(source, (VOCAB, MERGES))
     config, tensors = read_files(path)
     settings = to_config(config, path)
     model = GPT(settings, tokenizer(path))
