@@ -29,6 +29,8 @@ _HOME = {  # public name -> module that defines it
     "AttentionExplorer": "attention",
     "AnswerExplorer": "answer",
     "ClozePlayground": "cloze",
+    "GenerationExplorer": "generation",
+    "MergeExplorer": "merges",
     "TriangleExplorer": "schedules",
     "UnfreezingExplorer": "schedules",
     "rate_map": "schedules",

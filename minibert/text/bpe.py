@@ -119,16 +119,17 @@ class BPE:
         specials = tuple(self.tokens[i] for i in self.special_ids)
         return BPE, (self.ids, self.merges, self.kind, specials)  # without the caches
 
-    def pieces(self, word):
+    def pieces(self, word, merges_used=None):
         """The pieces of one word, as `words` gives it: a list of str.
 
         Of the pairs of neighbours the one that was learned first is merged, wherever it stands,
-        until none is left that was learned.
+        until none is left that was learned. merges_used: how many merges there are; all by default.
         """
+        most = len(self.merges) if merges_used is None else merges_used
         symbols = list(spell(word, self.kind))
         while len(symbols) > 1:
-            best = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, len(self._ranks)))
-            if best not in self._ranks:
+            best = min(pairwise(symbols), key=lambda pair: self._ranks.get(pair, most))
+            if self._ranks.get(best, most) >= most:
                 break
             symbols = merges.merge(symbols, best, "".join(best))
         return symbols

@@ -27,6 +27,13 @@ def test_merges_are_made_in_the_order_in_which_they_were_learned(tok):
     assert tok.pieces("wol") == ["w", "o", "l</w>"]
 
 
+def test_the_first_merges_alone(tok):
+    found = [tok.pieces("lower", n) for n in range(6)]
+    assert found[0] == ["l", "o", "w", "e", "r</w>"] and found[1] == ["l", "o", "w", "er</w>"]
+    assert found[2] == ["lo", "w", "er</w>"] == found[3]
+    assert found[4] == ["low", "er</w>"] and found[5] == tok.pieces("lower")
+
+
 def test_what_is_unknown_is_unk_letter_by_letter(tok):
     assert tok.encode("loz") == [tok.ids["lo"], tok.unk_id]
     assert tok.decode(tok.encode("LOWER, slow")) == "lower <unk> slow"

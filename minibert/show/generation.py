@@ -1,0 +1,109 @@
+"""Drawing text token by token, with what could have been drawn instead."""
+
+import ipywidgets
+import torch
+
+from minibert.generation import distribution
+from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.widget import Frame, Interactive
+
+LISTED = 12  # candidates in the figure
+OTHERS = 3  # not taken, a row of the table
+
+
+class GenerationExplorer(Interactive):
+    """Type how a text begins, move the limits, and look at every choice that was made.
+
+    The figure has the distribution of one token (a slider says which), as the model gives it and as
+    temperature, top-k and top-p leave it; the table has every token that was drawn, its
+    probability, and the likeliest ones that were not taken.
+
+    ``model``: a `minibert.GPT` with a tokenizer; ``prompt`` is that of the first frame; ``steps``:
+    tokens that are drawn. Raises ValueError for a prompt without a token.
+    """
+
+    def __init__(self, model, prompt, steps=24, temperature=1.0, top_k=0, top_p=1.0, seed=0):
+        if model.tokenizer is None:
+            raise ValueError("The model has no tokenizer: it cannot read a text.")
+        self.model, self.steps = model.eval(), steps
+        wide = ipywidgets.Layout(width="700px")
+        slow = {"continuous_update": False}
+        controls = {
+            "prompt": ipywidgets.Text(prompt, layout=wide, **slow),
+            "temperature": ipywidgets.FloatSlider(temperature, min=0, max=2, step=0.1, **slow),
+            "top_k": ipywidgets.IntSlider(top_k, min=0, max=50, **slow),
+            "top_p": ipywidgets.FloatSlider(top_p, min=0.05, max=1, step=0.05, **slow),
+            "seed": ipywidgets.BoundedIntText(
+                seed, min=0, max=10**6, layout=ipywidgets.Layout(width="90px")
+            ),
+            "token": ipywidgets.IntSlider(1, min=1, max=steps, **slow),
+        }
+        rows = [
+            ["prompt"],
+            ["temperature: ", "temperature", "top-k (0: off): ", "top_k"],
+            ["top-p: ", "top_p", "seed: ", "seed"],
+            ["look at token: ", "token"],
+        ]
+        super().__init__(self._frame, controls, rows)
+
+    def _frame(self, prompt, temperature, top_k, top_p, seed, token):
+        options = {"temperature": temperature, "top_k": top_k or None}
+        options["top_p"] = top_p if top_p < 1 else None
+        start = self.model.tokenizer.encode(prompt)
+        if not start:
+            raise ValueError("There is nothing to go on with: type how the text begins.")
+        ids = self.model.generate(start, self.steps, seed=seed, **options)
+        plain, limited = self.distributions(ids, len(start), options)
+        drawn = ids[len(start) :]
+        at = min(token, len(drawn)) - 1
+        figure = bars(self.names(range(plain.shape[1])), plain[at], limited[at], drawn[at], at + 1)
+        text = self.model.tokenizer.decode(ids)
+        table = [["", "drawn", "probability", "left by the limits", "likeliest not taken"]]
+        for number, (chosen, p, q) in enumerate(zip(drawn, plain, limited, strict=True), 1):
+            table.append([number, *self.row(chosen, p, q)])
+        return Frame(figure, f"{figure.alt} The text: {text}", text, table)
+
+    def distributions(self, ids, start, options):
+        """Before and after the limits, for each token that was drawn: (tokens, V) each."""
+        device = self.model.embeddings.word.weight.device
+        with torch.no_grad():
+            text = torch.tensor([ids[:-1]], device=device)
+            hidden = self.model(text).last_hidden_state[0, start - 1 :]  # (tokens, dim)
+            logits = self.model.logits(hidden).cpu()
+        return logits.softmax(-1), distribution(logits, **options)
+
+    def row(self, chosen, p, q):
+        """A drawn token, its probability before and after the limits, and others."""
+        best = [i for i in p.topk(OTHERS + 1).indices.tolist() if i != chosen][:OTHERS]
+        others = ", ".join(
+            f"{name} {p[i]:.0%}" for name, i in zip(self.names(best), best, strict=True)
+        )
+        (name,) = self.names([chosen])
+        return name, f"{p[chosen]:.1%}", f"{q[chosen]:.1%}", others
+
+    def names(self, ids):
+        """Pieces as a person reads them."""
+        decode = self.model.tokenizer.decode
+        return [decode([i]).replace(" ", "␣").replace("\n", "⏎") for i in ids]
+
+
+def bars(names, plain, limited, chosen, number):
+    """The likeliest tokens at one place, before and after the limits; the drawn one is marked."""
+    fig, ax = new(f"Token {number}", "probability", "candidate", size=(7.6, 4.2))
+    plain, limited = plain.tolist(), limited.tolist()
+    best = sorted(range(len(plain)), key=lambda i: -plain[i])[:LISTED]
+    if chosen not in best:
+        best[-1] = chosen
+    best.reverse()
+    rows = range(len(best))
+    ax.barh(rows, [limited[i] for i in best], color=PALETTE["sky"], label="within the limits")
+    ax.barh(rows, [plain[i] for i in best], height=0.35, color=GREY, label="as the model gives it")
+    ax.plot(
+        [limited[chosen]], [best.index(chosen)], "D", color=PALETTE["vermillion"], label="drawn"
+    )
+    ax.set_yticks(rows, [names[i] for i in best], parse_math=False)
+    ax.set_xlim(0, 1.05 * max(*limited, *plain))
+    ax.legend(frameon=False, loc="lower right")
+    listed = ", ".join(f"{names[i]} {plain[i]:.1%}" for i in best[::-1][:5])
+    about = f"Bars: at token {number} the likeliest are {listed}; drawn was {names[chosen]}."
+    return described(fig, about)
