@@ -2,6 +2,7 @@
 
 import ipywidgets
 import numpy as np
+from matplotlib.colors import PowerNorm
 
 from minibert.show.figures import GREY, PALETTE, described, new
 from minibert.show.maps import as_array
@@ -138,7 +139,8 @@ def pictures(tokens, matrix, token, where):
     fig, (left, right) = new(
         f"Where each token looks: {where}", size=size, columns=2, width_ratios=(3, 2)
     )
-    left.imshow(matrix, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    scale = PowerNorm(0.5, 0, 1)  # small weights should be seen, too
+    left.imshow(matrix, norm=scale, cmap="cividis", aspect="auto", interpolation="nearest")
     places = range(len(names))
     left.set_xticks(places, names, rotation=90, parse_math=False, fontsize=9)
     left.set_yticks(places, names, parse_math=False, fontsize=9)
