@@ -131,8 +131,15 @@ def curves(reading, words, said):
     first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
     shown = slice(first, first + SHOWN)
     names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in words[shown]]
-    fig, axes = new("Where the answer starts, and where it ends", rows=2, columns=1,
-                    size=(7.6, 4.4), sharex=True)  # fmt: skip
+    fig, axes = new(
+        "Where the answer starts, and where it ends",
+        rows=2,
+        columns=1,
+        size=(7.6, 4.4),
+        layout=None,  # a fixed place for everything is twice as fast
+        sharex=True,
+        gridspec_kw={"left": 0.08, "right": 0.99, "top": 0.92, "bottom": 0.26, "hspace": 0.14},
+    )
     looks = (("start", starts, PALETTE["blue"]), ("end", ends, PALETTE["vermillion"]))
     for ax, (name, values, colour) in zip(axes, looks, strict=True):
         ax.bar(range(len(names)), values[shown], color=colour, width=0.75)
@@ -144,7 +151,7 @@ def curves(reading, words, said):
     size = 9 if len(names) <= 40 else 7.5
     axes[1].set_xticks(range(len(names)), names, rotation=90, parse_math=False, fontsize=size)
     part = "" if len(words) <= SHOWN else f", tokens {first + 1} to {first + len(names)}"
-    fig.supxlabel("tokens of the paragraph", size=10.5)
+    fig.supxlabel("tokens of the paragraph", size=10.5, y=0.02)
     return described(
         fig,
         f"Two rows of bars over the {len(words)} tokens of the paragraph{part}: the probability of "
