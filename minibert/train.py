@@ -12,7 +12,7 @@ from itertools import islice
 
 import torch
 
-from minibert import runtime
+from minibert import distributed, runtime
 from minibert.callbacks import EarlyStopping
 from minibert.history import History
 from minibert.optim import adamw
@@ -65,6 +65,9 @@ def fit(
         weights back.
     progress: a progress bar in a terminal or notebook, plain lines elsewhere.
 
+    Started by torchrun, each process learns from its share of every batch (`minibert.distributed`);
+    the first one reports and saves.
+
     Ctrl-C (or a notebook's stop button) ends training early: the model stays usable and the history
     so far is returned. The model is left in eval mode.
 
@@ -77,7 +80,7 @@ def fit(
     callbacks = list(callbacks)
     if patience is not None:
         callbacks.append(EarlyStopping(patience))
-    if progress and not quiet():
+    if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
     optimizer = optimizer if optimizer is not None else adamw(model)
     run = Run(model, batches, optimizer, callbacks, device, precision)
@@ -113,6 +116,7 @@ class Run:
         self.step, self.epoch, self.stopped = 0, 0, False
         self.loss = self.valid_loss = self.rate = self.batch = None
         self.unit = "tokens"  # of the speed
+        self.loss_of = distributed.loss_of(model)
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
 
@@ -173,11 +177,11 @@ def _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint
         run.tell("on_step")
         if valid is not None and run.step % valid_every == 0:
             _validate(run, valid)
-        if saver and run.step % checkpoint_every == 0:
+        if saver and run.step % checkpoint_every == 0 and distributed.rank() == 0:
             saver.save(run)
     if valid is not None and run.history.valid_step[-1:] != [run.step]:
         _validate(run, valid)
-    if saver:
+    if saver and distributed.rank() == 0:
         saver.save(run)
 
 
@@ -192,11 +196,12 @@ def train_step(run, clip=None):
     for batch in run.batch:
         tokens += _tokens(batch)
         with autocast(run.device, run.precision):
-            losses, n = run.model.loss(to_device(batch, run.device))
-        scale = scale or float(n)
-        if scale:
-            (losses / scale).backward()
-        total, count = total + losses.item(), count + float(n)
+            losses, n = run.loss_of(to_device(distributed.share(batch), run.device))
+        n = distributed.total(n, run.device)
+        scale = scale or n
+        if scale:  # gradients are the mean over the processes
+            (losses * (distributed.size() / scale)).backward()
+        total, count = total + distributed.total(losses.item(), run.device), count + n
     if not count:
         raise ValueError(f"the loss of step {run.step + 1} counted no target: expected one or more")
     parameters = [p for group in run.optimizer.param_groups for p in group["params"]]

@@ -1,5 +1,9 @@
-"""``minibert pretrain MODEL --corpus TEXT --out DIR``: from a text to a model in a folder."""
+"""``minibert pretrain MODEL --corpus TEXT --out DIR``: from a text to a model in a folder.
 
+In several processes: ``torchrun --nproc-per-node=2 -m minibert pretrain bert ...``.
+"""
+
+from minibert import distributed
 from minibert.pretrain.common import WORLD_TOKENS
 from minibert.recipes import add_models, check_out, module_of, settled
 
@@ -25,5 +29,6 @@ def run(args):
     if args.corpus == "world" and args.tokens is None:
         args.tokens = WORLD_TOKENS
     check_out(args.out)
-    module_of(__name__, args.model).pretrain(args)
+    with distributed.processes():
+        module_of(__name__, args.model).pretrain(args)
     return 0

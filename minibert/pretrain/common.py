@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from minibert import __version__, text, world
+from minibert import __version__, distributed, text, world
 from minibert.files import atomic
 from minibert.recipes import positive
 
@@ -93,6 +93,8 @@ def save(model, args):
 
     `from_pretrained` gives single precision back.
     """
+    if distributed.rank():
+        return
     stored = copy.deepcopy(model).half() if args.half else model
     stored.save_pretrained(args.out)
 
@@ -102,6 +104,8 @@ def write_card(model, args, facts):
 
     ``facts``: dict of strings, what there is to say besides machine, versions and date.
     """
+    if distributed.rank():
+        return
     made = f"`--recipe {args.recipe}`" if args.recipe else "options as below"
     versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
     facts = {
