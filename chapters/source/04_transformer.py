@@ -724,7 +724,7 @@ mb.seed_everything(0)
 model = mb.Transformer(TransformerConfig(len(words), dim=64, layers=2, heads=4, hidden=128,
                                          dropout=0.0, norm="pre", max_length=32))
 batches = mb.text.PaddedBatches([encode(*pair) for pair in train_pairs], 64)
-steps = 5 if SMOKE else 500
+steps = 5 if SMOKE else 400
 history = mb.fit(model, batches, steps=steps, device="cpu", progress=False,
                  optimizer=mb.optim.adamw(model, 0.005, betas=(0.9, 0.98)),
                  schedule=mb.optim.linear(steps, warmup=steps // 5))
@@ -793,11 +793,12 @@ looks everywhere alike.
 
 # %%
 bert = mb.BERT.from_pretrained("minibert-bert")
-mb.show.AttentionExplorer(bert, "The dog of the baker chased the cat because it was hungry.", token=9)
+mb.show.AttentionExplorer(bert, "The windows of the library were empty.", token=6, head=3)
 
 # %% [markdown]
 r"""
-Things to try: is there a head that looks at the place before, or behind? One that looks mostly at `[SEP]`, the
+Things to try: *were* and not *was*, since it is the windows that were empty. Is there a head in which the verb
+looks at its subject? One in which every token looks at the place before, or behind? One that looks mostly at `[SEP]`, the
 place to look when there is nothing to say? Move a word to another place: do the weights follow the word or the
 place? A head with a plain meaning is rare, and whether weights *explain* what a model does is a question for
 chapter 08.
@@ -855,7 +856,8 @@ mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm
 
 # %% [markdown]
 r"""
-A loss is the better the lower it is.
+A loss is the better the lower it is. On the dotted line a model has learned how frequent each letter is and
+nothing more; where both kinds of squares lie on it, this warm-up was too short for the rate.
 
 - {{claim 04 warmup.post_none_d6_r1 warmup.post_warm_d6_r1 | at the lowest rate, post-LN ends higher without warm-up than with it}}
 - {{claim 04 warmup.post_none_d6_r2 warmup.post_warm_d6_r2 | at the middle rate, post-LN ends higher without warm-up than with it}}
