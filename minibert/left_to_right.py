@@ -13,6 +13,8 @@ from minibert.text.batches import IGNORE, Batches
 class LeftToRight(BERT):
     """A `minibert.BERT` under a causal mask; takes the same configurations, weights and heads."""
 
+    causal = True  # for the fast path
+
     def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
         """As `BERT.forward`, each place seeing itself and those before it."""
         self.check(input_ids, attention_mask, token_type_ids)
@@ -24,13 +26,6 @@ class LeftToRight(BERT):
         last = out.last_hidden_state
         pooled = None if self.pooler is None else self.pooler(last[:, 0])
         return BERTOutput(last, out.hidden_states, out.attentions, pooled)
-
-    def states_at(self, input_ids, attention_mask=None, token_type_ids=None, wanted=None):
-        """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
-
-        The fast path of `BERT` knows no causal mask, so this is the readable way.
-        """
-        return self(input_ids, attention_mask, token_type_ids).last_hidden_state[wanted]
 
 
 class NextTokenBatches(Batches):

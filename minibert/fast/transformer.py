@@ -21,6 +21,7 @@ WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
 OURS = (
     "minibert.bert",
+    "minibert.left_to_right",
     "minibert.gpt",
     "minibert.attention",
     "minibert.transformer",
@@ -54,13 +55,11 @@ def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
         raise ValueError("expected to be asked for the states of tokens, got a place of padding")
     if not wanted.any():
         return model.embeddings.word.weight.new_empty(0, model.config.dim)
-    causal = getattr(model, "causal", False)
-    places = real.cumsum(1) - 1 if causal else torch.arange(real.shape[1]).expand_as(real)
-    places = places[real]  # (tokens,)
-    x = _embedded(model, input_ids[real], token_type_ids, real, places)  # (tokens, dim)
+    x = _embedded(model, input_ids, token_type_ids, real)  # (tokens, dim)
     *blocks, last = model.stack.blocks
     lengths, some = real.sum(1).tolist(), wanted[real]  # some: (tokens,)
-    seen = places if causal else None
+    causal = getattr(model, "causal", False)
+    seen = (real.cumsum(1) - 1)[real] if causal else None  # (tokens,)
     plan = Plan(lengths, lengths, last.attention.heads, seen) if blocks else None
     for block in blocks:
         x = through(block, x, x, plan)
@@ -69,10 +68,12 @@ def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
     return model.stack.norm(through(last, x, x[some], plan))
 
 
-def _embedded(model, ids, token_type_ids, real, places):
+def _embedded(model, input_ids, token_type_ids, real):
     """Embeddings of the real tokens, (tokens, dim)."""
-    if not hasattr(model.embeddings, "segment"):
-        return model.embeddings(ids, places)
+    ids = input_ids[real]
+    if not hasattr(model.embeddings, "segment"):  # GPT counts places from its first token
+        return model.embeddings(ids, (real.cumsum(1) - 1)[real])
+    places = torch.arange(real.shape[1]).expand_as(real)[real]
     return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
 
 
