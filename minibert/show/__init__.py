@@ -29,6 +29,7 @@ _HOME = {  # public name -> module that defines it
     "AttentionExplorer": "attention",
     "AnswerExplorer": "answer",
     "ClozePlayground": "cloze",
+    "world_truths": "cloze",
     "GenerationExplorer": "generation",
     "MergeExplorer": "merges",
     "TriangleExplorer": "schedules",
