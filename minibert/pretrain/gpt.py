@@ -1,12 +1,15 @@
 """``minibert pretrain gpt``: the next token, from a text.
 
 Radford et al. (2018), section 3.1. A vocabulary of byte pairs is learned on the same text first;
-the texts follow one another in one stream, each ended by ``<|endoftext|>``.
+the texts follow one another in one stream, each ended by ``<|endoftext|>``. They are gone through
+one by one, and the stream is mapped from a file: a text may be larger than the memory.
 """
 
 import math
+import tempfile
 import time
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +59,9 @@ def pretrain(args):
     seed_everything(args.seed)
     started = time.perf_counter()
     documents, held_out, about = read_documents(args)
-    tokenizer = BPE.train(documents, args.size, specials=(EOT,))
-    ids = stream(documents, tokenizer)
-    words = sum(len(document.split()) for document in documents)
+    tokenizer = BPE.train(documents(), args.size, specials=(EOT,))
+    ids = stream(documents(), tokenizer)
+    words = sum(len(document.split()) for document in documents())
     about = f"{about}: {words:,} words, {len(ids):,} pieces ({len(ids) / words:.2f} a word)"
     print(f"{about}, {len(tokenizer):,} different pieces")
     print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
@@ -67,7 +70,7 @@ def pretrain(args):
     history = train(model, ids, args)
     seconds = time.perf_counter() - started
     save(model, args)
-    scores = print_scores(model, held_out, args)
+    scores = print_scores(model, held_out(), args)
     facts = {
         "data": about,
         "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
@@ -81,36 +84,55 @@ def pretrain(args):
 
 
 def read_documents(args):
-    """Texts to train on, others held out, and what they are."""
+    """What gives the texts to train on, what gives those held out, and words for them.
+
+    Both are functions that begin anew at each call.
+    """
     case = str if args.cased else str.lower
     if args.corpus == "world":
         train, valid = ([case(d.text) for d in corpus.documents] for corpus in world_texts(args))
-        return train, valid, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-    train = documents_of(args.corpus, case, args.tokens)
+        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+        return lambda: train, lambda: valid, about
+    texts, about = documents_of(args.corpus, case, args.tokens), Path(args.corpus).name
     if args.valid:
-        return train, documents_of(args.valid, case), Path(args.corpus).name
-    every = max(2, min(EVERY, len(train) // 4))
-    held_out = train[::every]
-    del train[::every]
-    if not train or not held_out:
+        return texts, documents_of(args.valid, case), about
+    count = sum(1 for _ in texts())
+    every = max(2, min(EVERY, count // 4))
+    if count < every:
         raise ValueError(f"{args.corpus} has too little text to learn from and to hold some out")
-    return train, held_out, Path(args.corpus).name
+
+    def of(held_out):
+        return lambda: (one for n, one in enumerate(texts()) if (n % every == 0) is held_out)
+
+    return of(False), of(True), about
 
 
 def documents_of(name, case, tokens=None):
-    """The documents of a text; one without titles is cut at its lines."""
-    texts = list(limited((document.text for document in running_text(name)), tokens))
-    if len(texts) == 1:
-        texts = [line for line in texts[0].split("\n") if line.strip()]
-    return [case(text) for text in texts]
+    """A function that goes through the documents of a text; one without titles is cut at lines."""
+    corpus = running_text(name)
+
+    def documents():
+        return (case(document.text) for document in corpus)
+
+    def lines():
+        return (line for text in documents() for line in text.split("\n") if line.strip())
+
+    alone = len(list(islice(documents(), 2))) == 1
+    return lambda: limited(lines() if alone else documents(), tokens)
 
 
 def stream(documents, tokenizer):
-    """All texts as one stream of ids, int32 (tokens,), each begun and ended by the end of text."""
-    ids = [tokenizer.end_id]
+    """All texts as one stream of ids, (tokens,), each begun and ended by the end of text.
+
+    It is mapped from a file that is gone when nobody reads it any more.
+    """
+    kind = np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32
+    file = tempfile.TemporaryFile()
+    file.write(kind(tokenizer.end_id).tobytes())
     for text in documents:
-        ids += [*tokenizer.encode(text), tokenizer.end_id]
-    return np.array(ids, np.int32)
+        file.write(np.array([*tokenizer.encode(text), tokenizer.end_id], kind).tobytes())
+    file.flush()
+    return np.memmap(file, kind, "r")
 
 
 def config_of(args, vocab_size):

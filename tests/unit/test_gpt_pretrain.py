@@ -1,6 +1,8 @@
 """`minibert pretrain gpt`: from a text to a folder that goes on with a text, and its figures."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,6 +97,36 @@ def test_every_token_is_a_target_once():
     assert not all((a == b).all() for a, b in zip(first, second, strict=True))
     targets = [i for rows in first for row in rows for i in row[1:].tolist()]
     assert len(set(targets)) == len(targets) == 72
+
+
+def test_a_stream_is_not_held_in_memory():
+    """Ids of two hundred megabytes; a batch touches some of its pages."""
+    script = """
+import resource, sys, tempfile, numpy as np, torch
+from minibert.text.blocks import BlockBatches
+file = tempfile.TemporaryFile()
+file.truncate(400_000_000)
+ids = np.memmap(file, np.uint16, "r")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+batches = BlockBatches(ids, 32, 128, seed=0)
+for batch, _ in zip(batches, range(20)):
+    assert batch["input_ids"].shape == (32, 128)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) // 1024)
+"""
+    pytest.importorskip("resource", reason="this system does not say how much memory is in use")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 150, f"{done.stdout} MB"
+
+
+def test_the_stream_holds_all_texts_and_their_ends():
+    tokenizer = mb.text.BPE.train(["a b"], 257, specials=("<|endoftext|>",))
+    ids = pretrain.stream(iter(["a", "b a"]), tokenizer)
+    end = tokenizer.end_id
+    assert isinstance(ids, np.memmap) and ids.dtype == np.uint16
+    expected = [end, *tokenizer.encode("a"), end, *tokenizer.encode("b a"), end]
+    assert ids.tolist() == expected
 
 
 def test_too_little_text_is_one_clear_line(tmp_path, capsys):
