@@ -80,7 +80,7 @@ class TokenClassifier(Head):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, labels)."""
-        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         if self.lstm is not None:
             hidden = self.recurrent(hidden, attention_mask)
         return self.output(self.dropout(hidden))

@@ -46,6 +46,17 @@ class Head(nn.Module):
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         return self.encoder(input_ids, **{name: given[name] for name in self.taken})
 
+    def last_states(self, input_ids, attention_mask=None, token_type_ids=None):
+        """The last hidden states (batch, length, width); those of padding mean nothing."""
+        given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
+        if attention_mask is None or not hasattr(self.encoder, "states_at"):
+            return self.read(input_ids, **given).last_hidden_state
+        real = attention_mask.bool()
+        states = self.states_at({"input_ids": input_ids, **given}, real)  # (tokens, width)
+        return states.new_zeros(*real.shape, states.shape[-1]).masked_scatter(
+            real[..., None], states
+        )
+
     def states_at(self, batch, wanted):
         """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order.
 

@@ -34,7 +34,7 @@ class SpanExtractor(Head):
 
         Padding has the score -inf.
         """
-        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         scores = self.output(hidden)  # (batch, length, 2)
         if attention_mask is not None:
             scores = scores.masked_fill(attention_mask[..., None] == 0, -torch.inf)
