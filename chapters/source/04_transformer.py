@@ -182,7 +182,7 @@ for ax, column, title in zip(axes, (1, 2), titles, strict=True):
     ax.plot(widths, plain[:, column], "s--", label="without")
     ax.plot(widths, scaled[:, column], "o-", label=r"divided by $\sqrt{d}$")
     ax.set(xscale="log", ylim=(0, None), ylabel=title)
-axes[0].legend()
+axes[0].legend(loc="center right")
 mb.show.figure(fig, alt="Without the division the largest weight nears 1 and the slope nears 0 as d grows.")
 
 # %% [markdown]
@@ -226,7 +226,7 @@ masks = {
     "causal": causal_mask(6),
     "both": (padding_mask(attention_mask) & causal_mask(6))[0, 0],
 }
-fig, axes = mb.show.new("Who may look at whom?", columns=3, size=(7.6, 3.3))
+fig, axes = mb.show.new("Who may look at whom? (light: may, dark: must not)", columns=3, size=(7.6, 3.3))
 for ax, (name, mask) in zip(axes, masks.items(), strict=True):
     ax.imshow(mask, cmap="cividis", vmin=0, vmax=1)
     ax.set(title=name, xlabel="is looked at")
@@ -429,7 +429,8 @@ left.set(xlabel="number of the vector", ylabel="place", title="the marks")
 for place in (10, 25, 40):
     right.plot(marks @ marks[place], label=f"with place {place}")
 right.set(xlabel="place", ylabel="dot product", title="how alike are two places?")
-right.legend()
+right.legend(loc="lower left", fontsize=9)
+right.set(ylim=(0, None))
 for ax in (left, right):
     ax.grid(False)
 mb.show.figure(fig, alt="Stripes that turn slower to the right; dot products peak at the place itself.")
@@ -828,6 +829,7 @@ r"""
 - {{claim 04 order.words_causal order.words_none | on the sentences, a causal mask alone beats no positions}}
 - {{claim 04 order.words_sinusoidal order.words_none | on the sentences, sinusoidal positions beat none}}
 - {{claim 04 order.words_learned order.words_sinusoidal | on the sentences, learned positions beat sinusoidal ones}}
+- {{claim 04 order.words_causal order.words_sinusoidal | on the sentences, a causal mask alone beats sinusoidal positions without a mask}}
 
 Each sentence stands in the test beside its own reversal, and each row of letters beside the same
 with A and B exchanged. Without positions the two are one and the same input, so the dashed line is not where
@@ -840,7 +842,7 @@ Next, the norm: the language models of section 7, at three rates, with and witho
 settings = found.content["experiments"]["warmup"]["config"]
 rates = settings["rates"]
 fig, ax = mb.show.new(f"{settings['depth']} blocks, {settings['steps']} steps", "peak rate",
-                      "held-out loss (nats a letter)")
+                      "held-out loss (nats a letter)", size=(7.6, 4.6))
 ways = {"post_none": ("post-LN, no warm-up", "s--"), "post_warm": ("post-LN, warm-up", "s-"),
         "pre_none": ("pre-LN, no warm-up", "o--"), "pre_warm": ("pre-LN, warm-up", "o-")}
 for way, (label, style) in ways.items():
@@ -851,7 +853,7 @@ ax.axhline(found.mean("warmup.unigram"), color="grey", ls=":", label="letters' f
 ax.set(xscale="log")
 ax.set_xticks(rates, [str(rate) for rate in rates])
 ax.minorticks_off()
-ax.legend(fontsize=9)
+fig.legend(loc="outside lower center", ncols=3, fontsize=9)
 mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm-up.")
 
 # %% [markdown]
@@ -886,6 +888,8 @@ for norm, style in (("post", "s--"), ("pre", "o-")):
 left.set(xlabel="block, from the bottom", ylabel="norm of the gradient of $W_2$",
          title=f"{depths[-1]} blocks", ylim=(0, None))
 right.set(xlabel="number of blocks", ylabel="norm in the last block", title="by depth", ylim=(0, None))
+for ax in (left, right):
+    ax.set_xticks([2, 4, 8, 16])
 left.legend()
 mb.show.figure(fig, alt="Gradient norms by block, and in the last block by depth, for both norms.")
 
@@ -902,11 +906,12 @@ From 2 to 16 blocks the last block's gradient changes from {{finding 04 gradient
 {{finding 04 gradients.post_top_deep mean .3f}} with post-LN, and from
 {{finding 04 gradients.pre_top_shallow mean .3f}} to {{finding 04 gradients.pre_top_deep mean .3f}} with pre-LN.
 
-Last, the questions: whole questions without a mistake, to statements that were not in the training text.
+Last, the questions: whole questions without a mistake, to statements that were not in the training text (after fewer
+steps than in section 8).
 """
 
 # %%
-labels = {"as in section 8": "full", "post-LN": "post", "without positions": "no_positions"}
+labels = {"pre-LN, as in section 8": "full", "post-LN": "post", "without positions": "no_positions"}
 figure = mb.show.spread(
     {label: found.values(f"questions.{name}") for label, name in labels.items()},
     title="Questions without a mistake", xlabel="share of new statements",
@@ -918,7 +923,8 @@ r"""
 - {{claim 04 questions.full questions.no_positions | positions help}}
 - {{claim 04 questions.full questions.post | pre-LN beats post-LN (both with warm-up)}}
 
-The model without positions is not quite blind: its decoder has the causal mask, and knows what it has written.
+The model without positions gets the statement as a bag of words, and yet it is not quite blind: its decoder has the
+causal mask, knows what it has written, and can often guess in which order such words stand.
 
 ## 11. The real thing
 
