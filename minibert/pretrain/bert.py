@@ -74,7 +74,7 @@ def pretrain(args):
     batches = make_batches(documents, tokenizer, args)
     steps = count_steps(model, batches, args)
     started = time.perf_counter()
-    history = train(model, batches.of(steps), steps, args)
+    history = train(model, batches, steps, args)
     seconds = time.perf_counter() - started
     save(model, args)
     scores = print_scores(model, held_out, tokenizer, args)
@@ -227,16 +227,30 @@ def seconds_a_step(model, batches):
 
 
 def train(model, batches, steps, args):
-    """Fit the model: a tenth of the updates to warm up, then down to zero. Returns the history."""
+    """Fit the model to a `Curriculum`; returns the history."""
     return fit(
         model,
-        batches,
+        batches.of(steps),
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
-        schedule=optim.linear(steps, warmup=steps // 10),
+        schedule=schedule(steps, round(batches.share * steps)),
         precision=args.precision,
         checkpoint=args.checkpoint,
         checkpoint_every=SAVED,
+    )
+
+
+def schedule(steps, short=0):
+    """What the rate is multiplied by: a tenth of the updates to warm up, then in a line to zero.
+
+    After ``short`` updates on short sequences the long ones rise and fall anew, half as high: the
+    places that they alone have must still be learned.
+    """
+    long = steps - short
+    before = optim.linear(short, warmup=short // 10) if short else None
+    after = optim.linear(long, warmup=long // 10)
+    return lambda step: (
+        before(step) if step < short else after(step - short) * (0.5 if short else 1)
     )
 
 

@@ -115,6 +115,15 @@ def test_short_sequences_come_first():
     assert "75% of them of up to 8 pieces, then of up to 32" in str(batches)
 
 
+def test_the_long_sequences_have_a_rise_of_their_own():
+    factor = pretrain.schedule(100, 80)
+    rates = [factor(step) for step in range(100)]
+    assert max(rates[:80]) == pytest.approx(1.0) and rates.index(max(rates)) in (7, 8)
+    assert rates[79] < 0.02 and max(rates[80:]) == pytest.approx(0.5) and rates[99] < 0.05
+    plain = [pretrain.schedule(100)(step) for step in range(100)]
+    assert plain == [mb.optim.linear(100, warmup=10)(step) for step in range(100)]
+
+
 def test_the_scores_are_those_of_the_readable_way():
     args = settings(size=400, length=32)
     texts, _, _ = pretrain.read_documents(args)
