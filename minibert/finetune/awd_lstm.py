@@ -22,7 +22,7 @@ from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 from minibert.train import evaluate
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
-from minibert.transfer.stages import document, error, learn_text, ulmfit
+from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ulmfit
 
 TEST_SHARE = 0.1
 PRETRAIN = "minibert.pretrain"
@@ -48,6 +48,13 @@ def add_arguments(option):
         option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
         option(f"--{stage}-rate", type=positive(float), default=rate, help=f"({rate})")
     option("--batch-size", type=size, default=32, help="texts a batch of the classifier (32)")
+    option("--unfreezing", choices=UNFREEZING, default="gradual", help="of the classifier's layers")
+    option(
+        "--classifier-factor",
+        type=positive(float),
+        default=2.6,
+        help="between layers' rates in the classifier; 1 for one rate (2.6)",
+    )
     option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
 
 
@@ -155,7 +162,7 @@ def fresh(model, seed):
 def classify(model, chosen, test, names, condition, args, seed):
     """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
     seed_everything(seed)
-    config = config_of(args)
+    config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
     if condition == "from scratch":  # no layer is worth sparing, and none knows more than another
         config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
     train = [example(*one, model) for one in chosen]
