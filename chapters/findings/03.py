@@ -34,13 +34,13 @@ CONFIG = {
         "bptt": 20,
         "rate": 0.01,
     },
-    "sentiment": {"labels": [100, 500], "test": 500, "scratch": [500, 25]},
+    "sentiment": {"labels": [100, 500], "test": 500, "scratch": [500, 25], "tuned": [400, 16]},
     "topic": {"labels": [100, 300, 1000], "test": 500, "scratch": [500, 25]},
     "parts": {"labels": 100, "test": 500},
 }
 SMOKE = {
     "awd": {"tokens": 2_000, "test": 1_000, "dim": 16, "hidden": 16, "epochs": 1},
-    "sentiment": {"labels": [20, 100], "test": 40, "scratch": [2, 1]},
+    "sentiment": {"labels": [20, 100], "test": 40, "scratch": [2, 1], "tuned": [2, 1]},
     "topic": {"labels": [20, 100], "test": 40, "scratch": [2, 1]},
     "parts": {"labels": 20, "test": 40},
 }
@@ -173,11 +173,16 @@ def fresh(seed):
 
 
 def sentiment(seed, config):
-    """Does the reviewer like it? From scratch, without stage 2, and with all stages."""
+    """Does the reviewer like it? From scratch, without stage 2, and with all stages.
+
+    In stage 3 all layers learn alike from the start, as from scratch: on validation texts of seed
+    100 that was far better here than the paper's gentle schedule (23 against 33 % error).
+    """
+    alike = {**SCRATCH, "least": config["tuned"]}
     ways = {
         "scratch": (fresh(seed), {**SCRATCH, "least": config["scratch"]}),
-        "general": (language_model(1, "forward"), {}),
-        "ulmfit": (language_model(2, "forward"), {}),
+        "general": (language_model(1, "forward"), alike),
+        "ulmfit": (language_model(2, "forward"), alike),
     }
     return Labelled("sentiment", seed, config["test"]).curves(ways, config["labels"])
 

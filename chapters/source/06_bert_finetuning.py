@@ -31,7 +31,6 @@ import math
 from collections import Counter
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
@@ -426,16 +425,16 @@ seen are pieces to it.)
 """
 
 # %%
-story = ("Ada Pell lives in Wold. Her brother Tom is a baker. In 1912 the baker sold his house to "
-         "Miss Carr, the teacher. Ada Pell was angry and moved to the coast.")
-mb.show.AnswerExplorer(finder, story, "Who sold his house?", no_answer=True,
+portrait = ("A well-known face in Highmoor is the baker Ada Pell. She has a brother called Tom. "
+            "She likes nothing better than dumplings, and in her free time she enjoys pottery.")
+mb.show.AnswerExplorer(finder, portrait, "In which town does Ada Pell live?", no_answer=True,
                        threshold=max(-10.0, min(10.0, round(4 * threshold) / 4)),
                        examples=[(e.text, e.text_b) for e in test[:6]])
 
 # %% [markdown]
 r"""
-*Predict before you try:* "Where does Ada Pell live?" and "Where does Tom live?". Which of them should be
-answered, and which will be?
+*Predict before you try:* "In which town does Tom live?" Should that be answered, and will it be? What if
+you say *Ada* in place of *Ada Pell*, or ask for a trade instead of a town?
 
 ## 7. Features or fine-tuning?
 
