@@ -19,6 +19,7 @@ from minibert.transformer import (
     Positions,
     Stack,
     TransformerConfig,
+    check_ids,
     check_length,
     initialise,
 )
@@ -177,10 +178,4 @@ class BERT(nn.Module):
                     f"expected {name} of the shape of input_ids, {tuple(input_ids.shape)}, "
                     f"got {tuple(other.shape)}"
                 )
-        if input_ids.device.type == "cpu" and input_ids.numel():
-            low, high = input_ids.aminmax()
-            if low < 0 or high >= self.config.vocab_size:
-                raise ValueError(
-                    f"expected ids from 0 to below vocab_size={self.config.vocab_size}, "
-                    f"got {int(low)} to {int(high)}: does the tokenizer belong to the model?"
-                )
+        check_ids(input_ids, self.config.vocab_size)

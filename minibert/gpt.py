@@ -19,7 +19,14 @@ from minibert.fast.dropout import Dropout
 from minibert.fast.softmax import linear_cross_entropy
 from minibert.outputs import ModelOutput
 from minibert.text.batches import IGNORE
-from minibert.transformer import Positions, Stack, TransformerConfig, check_length, initialise
+from minibert.transformer import (
+    Positions,
+    Stack,
+    TransformerConfig,
+    check_ids,
+    check_length,
+    initialise,
+)
 
 
 @dataclass
@@ -191,13 +198,7 @@ class GPT(nn.Module):
             raise ValueError(
                 f"expected an attention_mask of shape {expected}, got {tuple(attention_mask.shape)}"
             )
-        if input_ids.device.type == "cpu" and input_ids.numel():
-            low, high = input_ids.aminmax()
-            if low < 0 or high >= self.config.vocab_size:
-                raise ValueError(
-                    f"expected ids from 0 to below vocab_size={self.config.vocab_size}, "
-                    f"got {int(low)} to {int(high)}: does the tokenizer belong to the model?"
-                )
+        check_ids(input_ids, self.config.vocab_size)
 
 
 def next_tokens(batch):

@@ -289,3 +289,14 @@ def check_length(ids, start, max_length):
             f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]}; cut the "
             f"text into windows, or train a model with more positions"
         )
+
+
+def check_ids(ids, vocab_size):
+    """Refuse ids that the vocabulary does not have; on a CPU, elsewhere it would have to wait."""
+    if ids.device.type == "cpu" and ids.numel():
+        low, high = ids.aminmax()
+        if low < 0 or high >= vocab_size:
+            raise ValueError(
+                f"expected ids from 0 to below vocab_size={vocab_size}, got {int(low)} to "
+                f"{int(high)}: does the tokenizer belong to the model?"
+            )

@@ -4,14 +4,9 @@
 draws the tasks, the examples to learn from, the new layer and the order of the batches. ``sizes``
 trains its own models, of three sizes, on a text that the seed draws. Scores are shares (accuracy,
 F1 of names, F1 of answers) on test examples.
-
-``real_*``: `minibert finetune bert` on real data of MINIBERT_DATA, from a model that `minibert
-pretrain bert --recipe wiki-bert-small` has made, in the folder that MINIBERT_WIKI_BERT names.
 """
 
 import copy
-import os
-from argparse import Namespace
 from functools import lru_cache
 from statistics import fmean, stdev
 
@@ -24,8 +19,6 @@ from minibert.text.masking import Documents
 TUNED = {"epochs": 3, "least": 60, "rate": 1e-3}
 SCRATCH = {"epochs": 3, "least": 100, "rate": 1e-3}
 FEATURES = {"epochs": 8, "least": 100, "rate": 5e-3}
-REAL = {"start": "MINIBERT_WIKI_BERT", "valid": 300, "batch_size": 32, "rate": 3e-4}
-REAL |= {"features_rate": 2e-3, "scratch_rate": 5e-4}
 
 CONFIG = {
     "labels": {
@@ -64,12 +57,7 @@ CONFIG = {
         "test": 500,
         "tuned": TUNED,
     },
-    "real_snli": {**REAL, "task": "snli", "labels": 5_000, "max_length": 64, "epochs": 4},
-    "real_wikiann": {**REAL, "task": "wikiann", "labels": 4_000, "max_length": 64, "epochs": 3},
-    "real_squad": {**REAL, "task": "squad", "labels": 3_000, "max_length": None, "epochs": 2},
 }
-for name, tested in (("real_snli", 1_400), ("real_wikiann", 2_000), ("real_squad", 500)):
-    CONFIG[name]["test"] = tested
 FEW = {"epochs": 1, "least": 1, "rate": 1e-3}
 FAST = dict.fromkeys(("tuned", "scratch", "features"), FEW)
 SMOKE = {
@@ -78,9 +66,6 @@ SMOKE = {
     "restarts": {"labels": 20, "restarts": 2, "valid": 20, "test": 20, **FAST},
     "sizes": {"tokens": 8_000, "pieces": 400, "steps": 3, "sizes": [[8, 1], [16, 1]],
               "labels": 20, "test": 20, **FAST},
-    **{name: {"start": "minibert-bert", "task": task, "labels": 20, "test": 20, "valid": 20,
-              "max_length": None, "epochs": 1}
-       for name, task in (("real_snli", "nli"), ("real_wikiann", "ner"), ("real_squad", "qa"))},
 }  # fmt: skip
 
 
@@ -226,39 +211,3 @@ def pretrained(documents, tokenizer, dim, depth, seed, config):
     options = {"optimizer": mb.optim.adamw(head, config["rate"]), "progress": False}
     mb.fit(head, batches, steps=steps, schedule=mb.optim.linear(steps, steps // 10), **options)
     return start
-
-
-def real_snli(seed, config):
-    """SNLI: accuracy."""
-    return real(seed, config)
-
-
-def real_wikiann(seed, config):
-    """WikiANN: F1 of names."""
-    return real(seed, config)
-
-
-def real_squad(seed, config):
-    """SQuAD: F1, and exact match."""
-    return real(seed, config)
-
-
-def real(seed, config):
-    """The three ways of `minibert finetune bert`, and its baseline; see there."""
-    folder = os.environ.get(config["start"], config["start"])
-    if folder == REAL["start"]:
-        raise ValueError(f"set {folder} to the folder of a BERT that has read real English")
-    args = Namespace(**{**config, "start": folder, "save": False, "precision": None})
-    start = bert.language_model(args)
-    data, (train, valid, test) = bert.read_task(args)
-    task = task_for(data, start.tokenizer, bert.max_length(start, args))
-    chosen, found = bert.some(train, args.labels, seed), {}
-    runs = {"baseline": {"test": task.baseline(chosen, test)}}
-    for way in bert.WAYS:
-        runs[way] = bert.learned(way, start, task, (chosen, valid, test), args, seed)
-    names = {"fine-tuned": "tuned", "from scratch": "scratch"}
-    for way, run in runs.items():
-        for place, (measure, value) in enumerate(run["test"].items()):
-            more = f"_{measure.replace(' ', '_')}" if place else ""
-            found[f"{names.get(way, way)}{more}"] = value
-    return found

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert import awd_lstm, baselines, optim, text, world
+from minibert import awd_lstm, baselines, optim, text
 from minibert.callbacks import RateByLength
-from minibert.pretrain.common import common_arguments, limited, running_text, save, write_card
+from minibert.pretrain.common import (
+    common_arguments,
+    limited,
+    running_text,
+    save,
+    world_texts,
+    write_card,
+)
 from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
@@ -24,7 +31,6 @@ from minibert.world.kinds import KINDS
 
 SPECIALS = (PAD, UNK, EOD)
 OPTIMIZERS = ("adamw", "nt-asgd")
-HELD_OUT = 50_000  # tokens of the world to validate on
 SHARE = 0.01  # of another text, at its end
 
 
@@ -94,7 +100,7 @@ def read_documents(args):
     lower = str if args.cased else str.lower
     if args.corpus == "world":
         about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}{kinds_of(args)}"
-        corpus, valid = world_texts(args)
+        corpus, valid = world_texts(args, kinds=args.kinds)
         texts = [lower(d.text) for d in corpus.documents]
         return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about
     if args.leave_out or args.only:
@@ -129,14 +135,6 @@ def new_model(texts, args):
         raise ValueError(f"the model {args.start} has no vocabulary: it cannot read on")
     added = [word for word in words.tokens if word not in known]
     return with_vocabulary(start, Vocab([*known.tokens, *added], specials=known.specials))
-
-
-def world_texts(args):
-    """Corpora of the world to train and to validate on: the same kinds, other draws."""
-    return [
-        world.generate(tokens=tokens, seed=seed, kinds=args.kinds)
-        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
-    ]
 
 
 def stream(texts, vocab):
@@ -193,7 +191,7 @@ def print_scores(model, valid, vocab, args):
         f"{unknown:.2%} of them unknown"
     }
     if args.corpus == "world" and args.cased:
-        corpus = world_texts(args)[1]
+        corpus = world_texts(args, kinds=args.kinds)[1]
         found = nats_a_world_token(model, corpus)
         scores["against the floor"] = (
             f"{found:.3f} nats a token of the world, unknown words spelled; exact floor "

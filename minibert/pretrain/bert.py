@@ -14,10 +14,18 @@ from pathlib import Path
 
 import torch
 
-from minibert import bert, optim, world
+from minibert import bert, optim
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
-from minibert.pretrain.common import common_arguments, limited, running_text, save, write_card
+from minibert.pretrain.common import (
+    HELD_OUT,
+    common_arguments,
+    limited,
+    running_text,
+    save,
+    world_texts,
+    write_card,
+)
 from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.batches import IGNORE
@@ -26,7 +34,6 @@ from minibert.text.sentences import split_sentences
 from minibert.text.wordpiece import WordPiece
 from minibert.train import fit, to_device
 
-HELD_OUT = 50_000  # tokens to validate on
 EVERY = 100  # of another text, each so manieth document is held out
 TRIED = 20  # updates that --minutes times before it says how many there will be
 SAVED = 200  # updates from one checkpoint to the next
@@ -122,14 +129,6 @@ def read_documents(args):
             f"title ('= Title =') before each, or at least {4 * fewest} paragraphs, one a line"
         )
     return train, held_out, Path(args.corpus).name
-
-
-def world_texts(args):
-    """Corpora of the world to train and to validate on."""
-    return [
-        world.generate(tokens=tokens, seed=seed)
-        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
-    ]
 
 
 def documents_of(name, tokens=None):

@@ -5,8 +5,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from minibert import baselines, elmo, optim, world
-from minibert.pretrain.common import common_arguments, limited, running_text, save, write_card
+from minibert import baselines, elmo, optim
+from minibert.pretrain.common import (
+    common_arguments,
+    limited,
+    running_text,
+    save,
+    world_texts,
+    write_card,
+)
 from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.bidirectional import BidirectionalBatches
@@ -17,7 +24,6 @@ from minibert.train import evaluate, fit
 from minibert.world.document import EOD
 
 SPECIALS = (PAD, UNK, BOS, EOS)
-HELD_OUT = 50_000  # tokens of the world to validate on
 EVERY = 100  # of another text, each so manieth line is held out
 
 
@@ -87,14 +93,6 @@ def read_sentences(args):
     held_out = lines[::EVERY]
     del lines[::EVERY]
     return lines, held_out, Path(args.corpus).name
-
-
-def world_texts(args):
-    """Corpora of the world to train and to validate on."""
-    return [
-        world.generate(tokens=tokens, seed=seed)
-        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
-    ]
 
 
 def with_ends(corpus):

@@ -3,6 +3,7 @@
 import json
 import lzma
 import os
+from itertools import islice
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -33,6 +34,16 @@ def strings(value):
     elif isinstance(value, list | dict):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from strings(inner)
+
+
+def agree(differences, some):
+    """How many texts were compared: ``differences`` (texts), those with other ids, found none."""
+    number, wrong = 0, []
+    while block := list(islice(some, 2_000)):
+        number += len(block)
+        wrong += differences(block)
+    assert not wrong, f"{len(wrong)} of {number} texts differ; the first: {wrong[0][:300]!r}"
+    return number
 
 
 SCRIPTS = {  # first and last code points that are commonly assigned and used

@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 from hypothesis import given
-from sample_texts import anything, files, mixed, texts
+from sample_texts import agree, anything, files, mixed, texts
 
 from minibert import world
 from minibert.text import WordPiece, basic, unicode8
@@ -83,27 +83,18 @@ def both(request, data_dir, tmp_path_factory):
     return Both(path, CASES[request.param])
 
 
-def agree(both, some):
-    """(texts compared, pieces): all of them alike."""
-    number, wrong = 0, []
-    while block := list(islice(some, 2_000)):
-        number += len(block)
-        wrong += both.differences(block)
-    assert not wrong, f"{len(wrong)} of {number} texts differ; the first: {wrong[0][:300]!r}"
-    return number
-
-
 @pytest.mark.data
 @pytest.mark.parametrize("name", files())
 def test_the_beginning_of_every_file(both, data_dir, name):
-    assert agree(both, islice(texts(data_dir / name), 150))
+    assert agree(both.differences, islice(texts(data_dir / name), 150))
 
 
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", files())
 def test_every_line_of_every_file(both, data_dir, name):
-    print(f"{name}: {agree(both, texts(data_dir / name)):,} texts, no difference", end=" ")
+    number = agree(both.differences, texts(data_dir / name))
+    print(f"{name}: {number:,} texts, no difference", end=" ")
 
 
 @pytest.mark.data

@@ -50,7 +50,7 @@ CHECKED = {"tags": [lint.CHECKED]}
         (code(outputs=[display({"text/plain": CONTROLS})]), "a widget without a still"),
         (code(outputs=[text("saved to /home/ana/x.txt")]), "/home/ana/x.txt"),
         (code(outputs=[text("in /tmp/abc")]), "/tmp/abc"),
-        (code("open('/root/data')"), "/root/data"),
+        (code("open('/home/ada/data')"), "/home/ada/data"),
         (code(outputs=[text("C:\\Users\\ana")]), r"C:\Users\ana"),
         (code(outputs=[text("<object at 0x7f46aa1f0d50>")]), "0x7f46aa1f0d50"),
         (code(outputs=[display({"text/html": "<p>/Users/ana/x</p>"})]), "/Users/ana/x"),

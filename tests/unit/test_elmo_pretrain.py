@@ -10,6 +10,7 @@ import torch
 
 import minibert as mb
 from minibert import baselines, cli
+from minibert.pretrain import common
 from minibert.pretrain import elmo as pretrain
 from minibert.weights import BUNDLED
 
@@ -47,7 +48,7 @@ def test_a_text_becomes_a_folder_that_can_be_read(corpus, tmp_path, capsys, opti
 def test_the_world_is_read_with_its_documents_ends_and_scored_against_the_floor(
     tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(pretrain, "HELD_OUT", 1000)
+    monkeypatch.setattr(common, "HELD_OUT", 1000)
     out = tmp_path / "model"
     command = ["pretrain", "elmo", "--corpus", "world", "--tokens", "2000", "--out", str(out)]
     assert cli.main([*command, "--cased", *SMALL, "--epochs", "1", "--half"]) == 0

@@ -8,8 +8,7 @@ import torch
 
 from minibert.course.compare import compare, same
 from minibert.course.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
-
-IGNORE = -100
+from minibert.text.batches import IGNORE
 
 
 class Pair(Exercise):
@@ -17,8 +16,8 @@ class Pair(Exercise):
     title = "Two texts in one sequence"
     minutes, difficulty, importance, points = 8, 1, 4, 3
     hints = (
-        "There are three special pieces: one `cls_id` at the very begin, one `sep_id` after each "
-        "of the two texts.",
+        "There are three special pieces: one `cls_id` at the very beginning, one `sep_id` after "
+        "each of the two texts.",
         "The segment of everything up to and including the first `sep_id` is 0, of the rest 1.",
         "Both lists are equally long: `len(first) + 2` zeros, `len(second) + 1` ones.",
     )
@@ -39,7 +38,7 @@ class Pair(Exercise):
         if ids == want[:-1]:
             return Wrong("the last [SEP] is missing: the second text is closed as well.", 1)
         if ids == [cls_id, *first, sep_id, cls_id, *second, sep_id]:
-            return Wrong("there is one [CLS] only, at the very begin.", 1)
+            return Wrong("there is one [CLS] only, at the very beginning.", 1)
         if ids != want:
             return Wrong(f"the ids should be {want}, but are {ids}.")
         zeros = len(first) + 2
@@ -52,10 +51,7 @@ class Pair(Exercise):
             return Wrong("the segments are swapped: 0 is the first text.", 2)
         if segments != right:
             return Wrong(f"the segments should be {right}, but are {segments}.", 1)
-        if [list(part) for part in pair([5], [6, 7], 0, 9)] != [
-            [0, 5, 9, 6, 7, 9],
-            [0] * 3 + [1] * 3,
-        ]:
+        if [list(part) for part in pair([5], [6], 0, 9)] != [[0, 5, 9, 6, 9], [0, 0, 0, 1, 1]]:
             return Wrong("right for these two texts, but not for others.", 2)
         return Right("Every token of one text can look at every token of the other, in all layers.")
 
