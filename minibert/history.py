@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 
 
 @dataclass(repr=False)
@@ -37,6 +38,19 @@ class History:
         """The mean loss of the ``last`` updates; None before the first."""
         losses = self.loss[-last:]
         return math.fsum(losses) / len(losses) if losses else None
+
+    def thinned(self, points=200):
+        """A shorter history: at most ``points`` entries, each the mean of updates in a row.
+
+        ``step`` is the last one of them. Validations stay as they are.
+        """
+        size = max(1, math.ceil(len(self) / points))
+        short = History(valid_step=list(self.valid_step), valid_loss=list(self.valid_loss))
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            means = (float(f"{fmean(one[part]):.5g}") for one in (self.loss, self.rate, self.speed))
+            short.add(self.step[part][-1], *means)
+        return short
 
     def to_dict(self):
         """The lists by name; ``History(**d)`` gives the history back."""

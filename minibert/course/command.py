@@ -21,11 +21,14 @@ def add_arguments(parser):
     findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of them only")
     findings.add_argument("--fresh", action="store_true", help="measure again what is there")
     findings.add_argument("--smoke", action="store_true", help="a quick rehearsal; writes nothing")
+    real = actions.add_parser("real", help="put the results of a run on real data into findings")
+    real.add_argument("name", help="what chapters call the run, such as imdb")
+    real.add_argument("folder", type=Path, help="the --out of `minibert finetune`")
 
 
 def run(args):
     """Carry out one action; gives the exit status. Raises ValueError or FileNotFoundError."""
-    return build(args) if args.action == "build" else findings(args)
+    return {"build": build, "findings": findings, "real": real}[args.action](args)
 
 
 def build(args):
@@ -60,4 +63,13 @@ def findings(args):
     else:
         path = measure(args.chapter, args.seeds, args.only, args.fresh)
         print(f"written: {path.parent.name}/{path.name}")
+    return 0
+
+
+def real(args):
+    """Put a run's results into the findings "real"."""
+    from minibert.course.real import add_run
+
+    path = add_run(args.name, args.folder)
+    print(f"written: {path.parent.name}/{path.name}")
     return 0

@@ -15,7 +15,7 @@ import torch
 
 from minibert import cli, text
 from minibert.awd_lstm import AWDLSTM
-from minibert.finetune.common import options_of, with_spread, write_results
+from minibert.finetune.common import options_of, report, write_results
 from minibert.optim import adamw
 from minibert.recipes import positive, recipes
 from minibert.runtime import seed_everything
@@ -65,23 +65,20 @@ def finetune(args):
     vocab = Vocab.train(
         (tokens for tokens, _ in pool), args.size, args.min_count, start.vocab.specials
     )
-    tuned, perplexity = tune(with_vocabulary(start, vocab), pool, args)
-    results = {
-        "options": options_of(args),
-        "texts": {"read": len(pool), "labelled": args.labels, "test": len(test)},
-        "vocabulary": len(vocab),
-        "perplexity on texts of the task that were held out": perplexity,
-        "error": {"pre-trained": [], "from scratch": []},
-    }
-    if wikitext := wikitext_perplexity(start):
-        results["perplexity on WikiText-2's validation text"] = wikitext
+    once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}
+    once |= wikitext_perplexity(start)
+    tuned, found = tune(with_vocabulary(start, vocab), pool, args)
+    results = {"options": options_of(args), "once": once | found}
+    results["scores"] = {"pre-trained": [], "from scratch": []}
     for seed in range(args.seeds):
         chosen = draw(pool, args.labels, len(names), seed)
-        for condition, errors in results["error"].items():
-            model = copy.deepcopy(tuned) if condition == "pre-trained" else fresh(tuned, seed)
-            errors.append(classify(model, chosen, test, names, condition, args, seed))
-            print(f"seed {seed}, {condition}: error {errors[-1]:.2%}", flush=True)
-    report(results, args)
+        for way, runs in results["scores"].items():
+            model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
+            wrong = classify(model, chosen, test, names, way, args, seed)
+            runs.append({"seed": seed, "test": {"error": wrong}})
+            print(f"seed {seed}, {way}: error {wrong:.2%}", flush=True)
+    report(results)
+    write_results(results, args.out)
 
 
 def language_model(args):
@@ -116,7 +113,7 @@ def tune(model, pool, args):
     """Stage 2: the language model reads the task's texts, without their labels.
 
     Returns it with its perplexity on a twentieth of the texts that it did not read, before and
-    after.
+    after, and the loss on what it read.
     """
     seed_everything(args.seed)
     at = len(pool) // 20
@@ -126,10 +123,14 @@ def tune(model, pool, args):
     before = math.exp(evaluate(model, batches))
     groups = discriminative_groups(model, config.target_rate, config.factor)
     optimizer = adamw(groups, betas=(0.8, 0.99))
-    learn_text(model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed)
+    history = learn_text(
+        model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed
+    )
+    curve = history.thinned(60)
     after = math.exp(evaluate(model, batches))
     print(f"perplexity on the task's texts: {before:.1f} before, {after:.1f} after", flush=True)
-    return model, {"before tuning": before, "after tuning": after}
+    perplexity = {"perplexity before": before, "perplexity after": after}
+    return model, {**perplexity, "curve step": curve.step, "curve loss": curve.loss}
 
 
 def stream(pairs, model):
@@ -159,11 +160,11 @@ def fresh(model, seed):
     return AWDLSTM(model.config, model.vocab)
 
 
-def classify(model, chosen, test, names, condition, args, seed):
+def classify(model, chosen, test, names, way, args, seed):
     """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
     seed_everything(seed)
     config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
-    if condition == "from scratch":  # no layer is worth sparing, and none knows more than another
+    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
         config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
     train = [example(*one, model) for one in chosen]
     adapted = ulmfit(model, train, len(names), config=config, seed=seed)
@@ -182,19 +183,15 @@ def config_of(args):
 
 
 def wikitext_perplexity(model):
-    """Perplexity on WikiText-2's validation text where it is here: over this model's words, unknown
-    ones as one word, so it is not comparable with figures for other vocabularies."""
+    """Perplexity on WikiText-2's validation text where it is here, and its share of unknown words.
+
+    Those count as one word, so it is not comparable with figures for other vocabularies.
+    """
     if not any(row.name == "wikitext-2" and row.state == "here" for row in text.datasets()):
-        return None
+        return {}
     lines = text.load("wikitext-2").valid.token_lines()
     tokens = [token.lower() for line in lines for token in line]
     ids = np.array(model.vocab.encode(tokens))
     found = math.exp(evaluate(model, model.batches(ids)))
-    return {"perplexity": found, "unknown": float((ids == model.vocab.unk_id).mean())}
-
-
-def report(results, args):
-    """Print the errors and write results.json."""
-    for condition, errors in results["error"].items():
-        print(f"{condition}: error {with_spread(errors)} over {len(errors)} seeds")
-    write_results(results, args.out)
+    unknown = float((ids == model.vocab.unk_id).mean())
+    return {"WikiText-2 perplexity": found, "WikiText-2 unknown": unknown}

@@ -16,9 +16,9 @@ from minibert import text, world
 from minibert.bert import BERT
 from minibert.finetune.common import (
     options_of,
+    report,
     some,
     split_groups,
-    with_spread,
     without_groups,
     write_results,
 )
@@ -198,13 +198,3 @@ def fit_head(model, examples, rate, epochs=3, steps=None, batch_size=32, seed=0,
 
 def in_words(scores):
     return ", ".join(f"{name} {score:.1%}" for name, score in scores.items())
-
-
-def report(results):
-    """Print the mean of each way's scores on the test, and their spread."""
-    for way, runs in results["scores"].items():
-        told = [
-            f"{name} {with_spread([run['test'][name] for run in runs], '.1%')}"
-            for name in runs[0]["test"]
-        ]
-        print(f"{way}: {', '.join(told)} over {len(runs)} seed{'s' * (len(runs) > 1)}")

@@ -58,6 +58,16 @@ def with_spread(values, form=".2%"):
     return mean if len(values) < 2 else f"{mean} ± {format(statistics.stdev(values), form)}"
 
 
+def report(results):
+    """Print the mean of each way's scores on the test, and their spread."""
+    for way, runs in results["scores"].items():
+        told = [
+            f"{name} {with_spread([run['test'][name] for run in runs], '.1%')}"
+            for name in runs[0]["test"]
+        ]
+        print(f"{way}: {', '.join(told)} over {len(runs)} seed{'s' * (len(runs) > 1)}")
+
+
 def write_results(results, folder):
     """Write results.json."""
     with atomic(folder / "results.json") as file:

@@ -89,7 +89,7 @@ def pretrain(args):
         **scores,
         "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens a second",
     }
-    write_card(model, args, facts)
+    write_card(model, args, facts, history)
 
 
 def read_documents(args):

@@ -95,7 +95,7 @@ def pretrain(args):
         **scores,
         "time": f"{seconds:.0f} s" + (" since the last start" if args.checkpoint else ""),
     }
-    write_card(model.encoder, args, facts)
+    write_card(model.encoder, args, facts, history)
 
 
 def check(args):

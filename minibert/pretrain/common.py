@@ -16,6 +16,7 @@ from minibert.recipes import positive
 
 WORLD_TOKENS = 2_000_000
 HELD_OUT = 50_000  # tokens of the world to validate on
+HISTORY = "history.json"  # beside a saved model
 CARD = """\
 # {title}
 
@@ -99,10 +100,11 @@ def save(model, args):
     stored.save_pretrained(args.out)
 
 
-def write_card(model, args, facts):
+def write_card(model, args, facts, history):
     """Write README.md beside a saved model: how it was made and how good it is.
 
-    ``facts``: dict of strings, what there is to say besides machine, versions and date.
+    ``facts``: dict of strings, what there is to say besides machine, versions and date. The curve
+    of the training goes into history.json, thinned.
     """
     if distributed.rank():
         return
@@ -124,4 +126,6 @@ def write_card(model, args, facts):
     )
     with atomic(args.out / "README.md") as file:
         file.write(card.encode())
+    with atomic(args.out / HISTORY) as file:
+        file.write(history.thinned().to_json().encode() + b"\n")
     print(f"saved in {args.out}")

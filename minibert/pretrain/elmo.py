@@ -76,7 +76,7 @@ def pretrain(args):
         **scores,
         "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words a second",
     }
-    write_card(model, args, facts)
+    write_card(model, args, facts, history)
 
 
 def read_sentences(args):

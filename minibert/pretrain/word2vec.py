@@ -63,7 +63,7 @@ def pretrain(args):
         "time": f"{seconds:.1f} s, {speed:,.0f} words a second",
         **scores,
     }
-    write_card(model, args, facts)
+    write_card(model, args, facts, history)
 
 
 def print_scores(model, args):

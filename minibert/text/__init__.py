@@ -12,6 +12,7 @@ _HOME = {  # public name -> module that defines it
     "ArrayBatches": "batches",
     "PaddedBatches": "batches",
     "BPTTBatches": "batches",
+    "BlockBatches": "blocks",
     "ListBatches": "batches",
     "Documents": "masking",
     "FramedBatches": "framing",

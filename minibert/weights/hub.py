@@ -30,12 +30,18 @@ def find_or_fetch(source, optional=()):
     except ImportError:
         raise FileNotFoundError(f"{not_here}; {_by_hand(source, optional)}") from not_here
     try:
-        folder = Path(huggingface_hub.hf_hub_download(source, CONFIG)).parent
-        if not _first(huggingface_hub, source, WEIGHTS):
+        options = {"local_files_only": not _answers(huggingface_hub, source)}
+        folder = Path(huggingface_hub.hf_hub_download(source, CONFIG, **options)).parent
+        if not _first(huggingface_hub, source, WEIGHTS, options):
             raise FileNotFoundError(f"it has no {' or '.join(WEIGHTS)}")
         for name in optional:
-            _first(huggingface_hub, source, [name])
-    except Exception as error:  # of the network, of the hub, of the disk
+            _first(huggingface_hub, source, [name], options)
+    except huggingface_hub.errors.LocalEntryNotFoundError as error:
+        raise FileNotFoundError(
+            f"{not_here}; nor could it be fetched from the hub, which does not answer; "
+            f"{_by_hand(source, optional)}"
+        ) from error
+    except Exception as error:  # of the hub, of the disk
         why = str(error).strip().split("\n")[0]
         raise FileNotFoundError(
             f"{not_here}; nor could it be fetched from the hub ({why}); "
@@ -44,11 +50,22 @@ def find_or_fetch(source, optional=()):
     return folder
 
 
-def _first(hub, source, names):
+def _answers(hub, source):
+    """Whether the hub can be reached: asked once, where a download would try for half a minute."""
+    try:
+        hub.get_hf_file_metadata(hub.hf_hub_url(source, CONFIG))
+    except hub.errors.HfHubHTTPError:
+        return True  # it says no; why, the download tells better
+    except Exception:  # whatever the network's library raises, and being told to stay offline
+        return False
+    return True
+
+
+def _first(hub, source, names, options):
     """Fetch the first of these files that there is; its path, or None."""
     for name in names:
         try:
-            return hub.hf_hub_download(source, name)
+            return hub.hf_hub_download(source, name, **options)
         except hub.errors.EntryNotFoundError:
             continue
     return None

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 import minibert as mb
-from minibert.course import finding, macros, measure
+from minibert.course import finding, macros, measure, real
+from minibert.history import History
 
 EXPERIMENTS = """
 import random
@@ -183,3 +184,29 @@ def test_they_are_found_from_any_copy_and_missed_clearly(measured, chapters, mon
     (chapters / "findings" / "90.json").write_text("{}")
     with pytest.raises(ValueError, match="not a findings file"):
         mb.course.findings("90")
+
+
+def test_a_run_on_real_data_is_quoted_like_a_finding(chapters, tmp_path, capsys):
+    scores = {
+        "pre-trained": [{"seed": 0, "test": {"error": 0.2}}, {"seed": 1, "test": {"error": 0.3}}],
+        "from scratch": [{"seed": 0, "test": {"error": 0.5}}, {"seed": 1, "test": {"error": 0.4}}],
+    }
+    results = {"options": {"labels": 500}, "once": {"curve loss": [3.0, 2.5]}, "scores": scores}
+    run = tmp_path / "run"
+    (run / "language_model").mkdir(parents=True)
+    (run / "results.json").write_text(json.dumps(results))
+    history = History([1, 2], [5.0, 4.0], [0.1, 0.1], [9.0, 9.0])
+    (run / "language_model" / "history.json").write_text(history.to_json())
+    for _ in range(2):  # a second time replaces the first
+        real.add_run("imdb", run, chapters)
+    found = finding.findings("real", chapters)
+    assert found.values("imdb.pre_trained_error") == [0.2, 0.3]
+    assert found.paired("imdb.from_scratch_error", "imdb.pre_trained_error").mean == 0.2
+    assert found.values("imdb_once.curve_loss") == [[3.0, 2.5]]
+    assert found.values("imdb_once.language_model_loss") == [[5.0, 4.0]]
+    with pytest.raises(FileNotFoundError, match="no results.json"):
+        real.add_run("imdb", tmp_path, chapters)
+    (run / "results.json").write_text('{"options": {}, "scores": {}}')
+    with pytest.raises(ValueError, match="holds no scores"):
+        real.add_run("imdb", run, chapters)
+    assert found.names() == finding.findings("real", chapters).names()

@@ -48,12 +48,15 @@ def test_a_task_is_learned_and_the_errors_are_written_down(start, reviews, tmp_p
     options += " --classifier-rate 0.05 --scratch-rate 0.05 --unfreezing all --classifier-factor 1"
     assert finetune(out, "--task", "imdb", "--start", str(start), *options.split()) == 0
     results = json.loads((out / "results.json").read_text("utf-8"))
-    assert results["texts"] == {"read": 270, "labelled": 100, "test": 30}
+    once = results["once"]
+    assert (once["texts read"], once["texts to test on"]) == (270, 30)
+    assert len(once["curve step"]) == len(once["curve loss"]) >= 2
+    assert once["perplexity after"] < once["perplexity before"]
     assert results["options"]["labels"] == 100
-    errors = results["error"]
-    assert set(errors) == {"pre-trained", "from scratch"}
-    assert [len(found) for found in errors.values()] == [2, 2]
-    assert max(*errors["from scratch"], *errors["pre-trained"]) <= 0.1
+    assert set(results["scores"]) == {"pre-trained", "from scratch"}
+    for runs in results["scores"].values():
+        assert [run["seed"] for run in runs] == [0, 1]
+        assert max(run["test"]["error"] for run in runs) <= 0.1
     printed = capsys.readouterr().out
     assert "before" in printed and "over 2 seeds" in printed
     assert finetune(out, "--task", "imdb", "--start", str(start)) == 1

@@ -1,8 +1,11 @@
 """`minibert pretrain gpt`: from a text to a folder that goes on with a text, and its figures."""
 
+import json
 import math
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from minibert import cli
 from minibert.pretrain import common
 from minibert.pretrain import gpt as pretrain
 from minibert.text.blocks import BlockBatches
+from minibert.weights import BUNDLED
 
 SMALL = "--size 300 --dim 16 --layers 1 --heads 2 --length 16 --batch-size 8 --dropout 0".split()
 
@@ -134,3 +138,31 @@ def test_too_little_text_is_one_clear_line(tmp_path, capsys):
     short.write_text("a\nb\nc\nd\n", "utf-8")
     assert command(short, tmp_path / "out") == 1
     assert "expected a text that fills a batch of 8 rows of 16 tokens" in capsys.readouterr().err
+
+
+def test_a_narrow_model_starts_from_larger_weights():
+    args = {"dim": 48, "layers": 1, "heads": 2, "norm": "post", "dropout": 0.0, "length": 8}
+    config = pretrain.config_of(type("Args", (), args), 10)
+    assert config.init_std == 0.08  # 0.02 * sqrt(768 / 48)
+
+
+def test_the_bundled_model_is_what_its_recipe_makes():
+    folder = Path(pretrain.__file__).parent / "recipes"
+    recipe = tomllib.loads((folder / "minibert-gpt.toml").read_text("utf-8"))
+    model = mb.GPT.from_pretrained("minibert-gpt")
+    config = model.config
+    assert (config.dim, config.layers, config.heads) == tuple(
+        recipe[name] for name in ("dim", "layers", "heads")
+    )
+    assert config.max_length == recipe["length"] and config.vocab_size <= recipe["size"]
+    assert model.tokenizer.kind == "bytes" and model.tokenizer.end_id == 0
+    saved = json.loads((BUNDLED / "minibert-gpt" / "config.json").read_text("utf-8"))
+    assert saved["architectures"] == ["OpenAIGPTLMHeadModel"]
+    files = (BUNDLED / "minibert-gpt").iterdir()
+    assert sum(path.stat().st_size for path in files) < 3_000_000
+    corpus = mb.world.generate(tokens=3_000, seed=123)
+    ids = [0]
+    for document in corpus.documents:
+        ids += [*model.tokenizer.encode(document.text), 0]
+    paid = -model.log_probs(ids).sum() / len(corpus)
+    assert corpus.floor < paid < 2.6  # untrained: more than 9

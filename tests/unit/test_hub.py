@@ -60,7 +60,7 @@ def server(tmp_path):
     server.folder, server.seen = tmp_path / "hub", []
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
-    server.shutdown()
+    server.shutdown()  # a second time does nothing
     server.server_close()
 
 
@@ -120,6 +120,18 @@ def test_what_cannot_be_fetched_is_one_line_with_the_files(server, tmp_path, off
     assert "nor could it be fetched from the hub" in last
     assert "put config.json, model.safetensors or pytorch_model.bin, vocab.txt" in last
     assert "https://huggingface.co/someone/missing" in last
+
+
+def test_without_a_network_it_is_said_at_once_and_what_is_kept_is_read(server, tmp_path):
+    bert(server.folder / "someone" / "tiny")
+    home = tmp_path / "home"
+    assert "read" in read("BERT", "someone/tiny", server, home).stdout
+    server.shutdown()
+    server.server_close()
+    assert "read" in read("BERT", "someone/tiny", server, home).stdout
+    done = read("BERT", "bert-base-uncased", server, home)
+    assert "nor could it be fetched from the hub, which does not answer; to fetch" in done.stderr
+    assert "Retrying" not in done.stderr
 
 
 def test_without_the_hubs_package_the_line_says_what_to_fetch(monkeypatch):

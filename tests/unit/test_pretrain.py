@@ -1,6 +1,7 @@
 """`minibert pretrain word2vec`: from a file to a folder that can be read, or one clear line."""
 
 import argparse
+import json
 import lzma
 import tomllib
 
@@ -70,6 +71,9 @@ def test_the_card_tells_how_the_model_was_made(corpus, tmp_path, capsys, no_data
         assert fact in card
     assert mb.__version__ in card and "words a second" in card
     assert str(tmp_path) not in card
+    curve = json.loads((out / "history.json").read_text("utf-8"))
+    assert 2 <= len(curve["step"]) == len(curve["loss"]) <= 200
+    assert curve["loss"][-1] < curve["loss"][0]
 
 
 def test_the_same_seed_gives_the_same_vectors_and_another_does_not(corpus, tmp_path, no_data):

@@ -452,6 +452,17 @@ def test_history_goes_to_json_and_back():
     assert "2 steps" in repr(history) and "best valid" in repr(history)
 
 
+def test_a_history_is_thinned_to_means():
+    history = History(
+        [1, 2, 3, 4, 5], [5.0, 4, 3, 2, 1], [0.1] * 5, [10.0, 20, 30, 40, 50], [5], [1.5]
+    )
+    assert history.thinned(5) == history.thinned(9) == history
+    short = history.thinned(3)
+    assert short.step == [2, 4, 5] and short.loss == [4.5, 2.5, 1] and short.speed == [15, 35, 50]
+    assert (short.valid_step, short.valid_loss) == ([5], [1.5])
+    assert len(History().thinned()) == 0
+
+
 @pytest.mark.parametrize(
     "schedule, expected",
     [
