@@ -26,6 +26,7 @@ from minibert.pretrain.common import (
     world_texts,
     write_card,
 )
+from minibert.pretrain.start import know_frequencies, look_beside
 from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.batches import IGNORE
@@ -55,6 +56,12 @@ def add_arguments(option):
     option("--masked", type=share, default=0.15, help="share of the pieces to guess (0.15)")
     option("--whole-words", action="store_true", default=False, help="mask all pieces of a word")
     option("--no-next-sentence", action="store_true", default=False, help="masked words alone")
+    option(
+        "--look-beside",
+        action="store_true",
+        default=False,
+        help="for small budgets: two heads begin by looking at the places beside",
+    )
     option("--epochs", type=size, default=1, help="passes over the text (1)")
     option("--steps", type=size, help="updates, in place of --epochs")
     option("--minutes", type=share, help="about so long, in place of --epochs")
@@ -78,6 +85,7 @@ def pretrain(args):
     print(f"{about}, {len(tokenizer):,} different pieces")
     print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
     model = new_model(tokenizer, args)
+    know_frequencies(model, documents.ids)
     batches = make_batches(documents, tokenizer, args)
     steps = count_steps(model, batches, args)
     started = time.perf_counter()
@@ -90,7 +98,9 @@ def pretrain(args):
         "data": about,
         "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.encoder.config).items()),
         "training": f"AdamW, {len(history):,} updates of {args.batch_size} sequences, {batches}, "
-        f"{args.masked:.0%} of the pieces masked, highest rate {args.rate}",
+        f"{args.masked:.0%} of the pieces masked, highest rate {args.rate}"
+        + ", two heads began by looking beside"
+        * args.look_beside,
         "seed": str(args.seed),
         **scores,
         "time": f"{seconds:.0f} s" + (" since the last start" if args.checkpoint else ""),
@@ -157,6 +167,8 @@ def new_model(tokenizer, args):
     )
     pairs = not args.no_next_sentence
     encoder = bert.BERT(config, tokenizer, pooler=pairs)
+    if args.look_beside:
+        look_beside(encoder)
     return Pretraining(encoder) if pairs else MaskedLM(encoder)
 
 

@@ -33,7 +33,8 @@ def common_arguments(option):
     option(
         "--corpus",
         metavar="FILE_OR_NAME",
-        help="a text file (also .xz, .gz), a name that `minibert data list` shows, or `world`",
+        help="a text file (also .xz, .gz), a name that `minibert data list` shows, several with + "
+        "between, or `world`",
     )
     option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the model")
     option(
@@ -81,12 +82,18 @@ def limited(texts, tokens=None):
 
 
 def running_text(name):
-    """The `TextCorpus` of a data set or file. Raises ValueError for labelled texts and the like."""
-    corpus = text.load(name)
-    corpus = getattr(corpus, "train", corpus)
-    if not isinstance(corpus, text.TextCorpus):
-        raise ValueError(f"{name!r} is no running text; `minibert data list` shows what is")
-    return corpus
+    """The `TextCorpus` of a data set or file, or of several: ``wiki_train+books_train``.
+
+    Raises ValueError for labelled texts and the like.
+    """
+    sources, names = [], [name] if Path(name).exists() else name.split("+")
+    for one in names:
+        corpus = text.load(one)
+        corpus = getattr(corpus, "train", corpus)
+        if not isinstance(corpus, text.TextCorpus):
+            raise ValueError(f"{one!r} is no running text; `minibert data list` shows what is")
+        sources += corpus.sources
+    return text.TextCorpus(sources, corpus.pretokenised)
 
 
 def save(model, args):
