@@ -28,6 +28,7 @@ from minibert.bert import BERT
 from minibert.fast import transformer as fast
 from minibert.optim import adamw
 from minibert.peers import d2l
+from minibert.utilisation import peak_flops
 from minibert.weights.d2l import from_d2l
 
 try:
@@ -217,14 +218,6 @@ def check_equal(found, data):
     return differences
 
 
-def gemm_peak(size=2048):
-    """GFLOP/s of one large product of matrices."""
-    a, b = torch.ones(size, size), torch.ones(size, size)
-    start = perf_counter()
-    a @ b
-    return 2 * size**3 / (perf_counter() - start) / 1e9
-
-
 def step(side, optimizer, batch):
     """One update."""
     side.loss(batch).backward()
@@ -246,7 +239,7 @@ def measure(case, seconds=None):
     end = perf_counter() + (case.seconds if seconds is None else seconds)
     while len(result["peak"]) <= FEWEST or perf_counter() < end:
         i = len(result["peak"])
-        result["peak"].append(gemm_peak())
+        result["peak"].append(peak_flops() / 1e9)
         for name, side in found.items():
             start = perf_counter()
             step(side, optimizers[name], data[name][i % BATCHES])

@@ -48,9 +48,10 @@ def facts(run):
     """Loss, validation loss, rate and speed of a run, in a few words."""
     valid = f", valid {run.valid_loss:.3f}" if run.valid_loss is not None else ""
     speed = run.history.speed[-20:]
+    busy = f", {run.utilisation:.0%} of peak" if run.utilisation is not None else ""
     return (
         f"loss {run.history.recent():.3f}{valid}, rate {run.rate:.2g}, "
-        f"{sum(speed) / len(speed):,.0f} {run.unit}/s"
+        f"{sum(speed) / len(speed):,.0f} {run.unit}/s{busy}"
     )
 
 

@@ -116,6 +116,7 @@ class Run:
         self.step, self.epoch, self.stopped = 0, 0, False
         self.loss = self.valid_loss = self.rate = self.batch = None
         self.unit = "tokens"  # of the speed
+        self.utilisation = None  # see `minibert.utilisation`
         self.loss_of = distributed.loss_of(model)
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -194,7 +195,7 @@ def train_step(run, clip=None):
     """
     total, count, tokens, scale = 0.0, 0.0, 0, None
     for batch in run.batch:
-        tokens += _tokens(batch)
+        tokens += tokens_of(batch)
         with autocast(run.device, run.precision):
             losses, n = run.loss_of(to_device(distributed.share(batch), run.device))
         n = distributed.total(n, run.device)
@@ -270,7 +271,7 @@ def _validate(run, valid):
     run.tell("after_valid")
 
 
-def _tokens(batch):
+def tokens_of(batch):
     """How many tokens a batch holds, padding left out; 0 where it does not say."""
     if isinstance(batch, dict):
         if "attention_mask" in batch:

@@ -33,7 +33,8 @@ PLAIN = (*OURS, "torch.nn.modules")
 def suits(model, input_ids):
     """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
 
-    Where someone has put an adapter in or hung a hook on, the readable version runs.
+    Where someone has put an adapter in, hung a hook on or compiled a block, the readable version
+    runs.
     """
     if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
@@ -41,6 +42,7 @@ def suits(model, input_ids):
         type(module).__module__.startswith(PLAIN)
         and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
         and "forward" not in vars(module)
+        and module._compiled_call_impl is None
         for module in model.modules()
     )
 

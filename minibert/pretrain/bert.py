@@ -23,6 +23,8 @@ from minibert.pretrain.common import (
     limited,
     running_text,
     save,
+    training_arguments,
+    training_options,
     world_texts,
     write_card,
 )
@@ -67,8 +69,7 @@ def add_arguments(option):
     option("--minutes", type=share, help="about so long, in place of --epochs")
     option("--batch-size", type=size, default=32, help="sequences of an update (32)")
     option("--rate", type=share, default=1e-3, help="the highest learning rate (0.001)")
-    option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+    training_arguments(option)
 
 
 def pretrain(args):
@@ -221,7 +222,7 @@ def count_steps(model, batches, args):
         passes = args.epochs * ((1 - batches.share) * len(batches.long))
         if batches.short is not None:
             passes += args.epochs * batches.share * len(batches.short)
-        return args.steps or max(1, round(passes))
+        return args.steps or max(1, round(passes / args.accumulate))
     with torch.random.fork_rng():  # the run itself draws what it would have drawn
         seconds = seconds_a_step(new_model(model.encoder.tokenizer, args), batches)
     steps = max(1, round(60 * args.minutes / seconds))
@@ -245,9 +246,8 @@ def train(model, batches, steps, args):
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=schedule(steps, round(batches.share * steps)),
-        precision=args.precision,
-        checkpoint=args.checkpoint,
         checkpoint_every=SAVED,
+        **training_options(model.encoder.stack, args),
     )
 
 

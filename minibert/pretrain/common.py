@@ -13,6 +13,7 @@ import torch
 from minibert import __version__, distributed, text, world
 from minibert.files import atomic
 from minibert.recipes import positive
+from minibert.utilisation import Utilisation
 
 WORLD_TOKENS = 2_000_000
 HELD_OUT = 50_000  # tokens of the world to validate on
@@ -47,6 +48,23 @@ def common_arguments(option):
     )
     option("--half", action="store_true", default=False, help="save in half precision")
     option("--seed", type=int, default=0)
+
+
+def training_arguments(option):
+    """The options of the models that train on large machines too: how their updates are made."""
+    option("--precision", choices=("bf16",), help="automatic mixed precision")
+    option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
+    option("--compile", action="store_true", default=False, help="torch.compile; needs a compiler")
+    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+
+
+def training_options(stack, args):
+    """What `minibert.fit` is to be given for them; compiles the blocks of a `Stack` if asked to."""
+    if args.compile:
+        for block in stack.blocks:  # all alike: compiled once
+            block.compile(dynamic=True)
+    names = ("precision", "accumulate", "checkpoint")
+    return {name: getattr(args, name) for name in names} | {"callbacks": [Utilisation()]}
 
 
 def read_corpus(args):

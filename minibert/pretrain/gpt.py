@@ -20,6 +20,8 @@ from minibert.pretrain.common import (
     limited,
     running_text,
     save,
+    training_arguments,
+    training_options,
     world_texts,
     write_card,
 )
@@ -50,8 +52,7 @@ def add_arguments(option):
     option("--steps", type=size, help="updates, in place of --epochs")
     option("--batch-size", type=size, default=32, help="sequences of an update (32)")
     option("--rate", type=positive(float), default=1e-3, help="the highest learning rate (0.001)")
-    option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+    training_arguments(option)
 
 
 def pretrain(args):
@@ -150,16 +151,15 @@ def config_of(args, vocab_size):
 def train(model, ids, args):
     """Fit the model: a twentieth of the updates to warm up, then down a cosine (section 4.1)."""
     batches = BlockBatches(ids, args.batch_size, args.length, seed=args.seed)
-    steps = args.steps or args.epochs * len(batches)
+    steps = args.steps or -(-args.epochs * len(batches) // args.accumulate)
     return fit(
         model,
         batches,
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=optim.cosine(steps, warmup=steps // 20),
-        precision=args.precision,
-        checkpoint=args.checkpoint,
         checkpoint_every=SAVED,
+        **training_options(model.stack, args),
     )
 
 
