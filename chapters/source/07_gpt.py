@@ -618,17 +618,24 @@ mb.show.figure(figure)
 r"""
 ## 8. Findings: what it knows before it is taught
 
-When does a model begin to know? The full experiments (`make findings CH=07`, settings in `chapters/findings/07.py`) pre-train a GPT of four
-narrow layers on reviews and stories, over {{finding 07 zero_shot.floor seeds}} seeds, and an LSTM with about as many weights beside it. The
-curves ask the models as above while they learn (the paper's figure 2, right).
+The bundled model once more, over {{finding 07 asked.story_cloze seeds}} draws of the questions:
+
+- {{claim 07 asked.sentiment asked.chance | reviews: asked and not taught, GPT tells better than a coin}}
+- {{claim 07 asked.story_cloze asked.chance | stories: asked and not taught, GPT tells better than a coin}}
+- {{claim 07 asked.agreement asked.chance | agreement: asked and not taught, GPT tells better than a coin}}
+
+(It is one model, so this holds for its like only as far as it is typical.)
+
+When does a model begin to know? The full experiments (`make findings CH=07`, settings in `chapters/findings/07.py`) pre-train a narrow GPT of
+three layers on reviews, over {{finding 07 zero_shot.floor seeds}} seeds, and beside it an LSTM with about as many weights. Both are asked for
+the verdict while they learn (the paper's figure 2, right).
 """
 
 # %%
 found = mb.course.findings("07")
 shares = found.content["experiments"]["zero_shot"]["config"]["pretraining"]["snapshots"]
-titles = {"sentiment": "reviews", "story_cloze": "ends of stories", "nats": "new text"}
-fig, axes = mb.show.new("Asked, not taught, over the pre-training", columns=3, size=(8.0, 3.5))
-for ax, (name, title) in zip(axes, titles.items(), strict=True):
+fig, axes = mb.show.new("Asked, not taught, over the pre-training", columns=2, size=(7.8, 3.5))
+for ax, (name, title) in zip(axes, {"sentiment": "reviews", "nats": "new text"}.items(), strict=True):
     for kind, label, look in (("gpt", "GPT", "o-"), ("lstm", "LSTM", "s--")):
         runs = torch.tensor(found.values(f"zero_shot.{kind}_{name}"))  # (seeds, snapshots)
         ax.errorbar(shares, runs.mean(0), runs.std(0), fmt=look, capsize=4, label=label)
@@ -636,19 +643,16 @@ for ax, (name, title) in zip(axes, titles.items(), strict=True):
     ax.set(title=title, xlabel="share of the training",
            ylabel="nats a token" if name == "nats" else "share right")
 axes[0].legend(fontsize=9)
-mb.show.figure(fig, alt="Three charts over the training, for GPT and LSTM: reviews, stories, loss.")
+mb.show.figure(fig, alt="Two charts over the training, for GPT and LSTM: verdicts on reviews, and loss.")
 
 # %% [markdown]
 r"""
 (Dotted: chance, and the exact floor of {{finding 07 zero_shot.floor mean .2f}} nats. In the end GPT pays
 {{finding 07 zero_shot.gpt_nats_last mean .2f}}, the LSTM {{finding 07 zero_shot.lstm_nats_last mean .2f}}.)
 
-- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.gpt_sentiment_first | reviews: a pre-trained GPT answers better than an untrained one}}
-- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.gpt_sentiment_early | reviews: it goes on getting better after the first tenth of the training}}
-- {{claim 07 zero_shot.gpt_story_cloze_last zero_shot.gpt_story_cloze_first | stories: a pre-trained GPT answers better than an untrained one}}
-- {{claim 07 zero_shot.gpt_story_cloze_last zero_shot.gpt_story_cloze_early | stories: it goes on getting better after the first tenth of the training}}
-- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.lstm_sentiment_last | reviews: GPT answers better than the LSTM}}
-- {{claim 07 zero_shot.gpt_story_cloze_last zero_shot.lstm_story_cloze_last | stories: GPT answers better than the LSTM}}
+- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.gpt_sentiment_first | a pre-trained GPT answers better than an untrained one}}
+- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.gpt_sentiment_early | it goes on getting better after the first tenth of the training}}
+- {{claim 07 zero_shot.gpt_sentiment_last zero_shot.lstm_sentiment_last | GPT answers better than the LSTM}}
 - {{claim 07 zero_shot.lstm_nats_last zero_shot.gpt_nats_last | the LSTM pays more for new text than GPT}}
 
 The authors saw such answers get better steadily over the whole pre-training, on all four of their tasks; those of the LSTM did so less, with
@@ -656,38 +660,39 @@ more ups and downs. Their explanation: to foresee text well, the model has to le
 
 ## 9. Findings: what each layer is worth
 
-Now fine-tune, but keep only a part of what was pre-trained: nothing, the vectors, the vectors and the first block, and so on; the rest
-starts anew at random (the paper's figure 2, left).
+Now fine-tune the same small models, but keep only a part of what was pre-trained: nothing, the vectors, the vectors and the first block, and so
+on; the rest starts anew at random (the paper's figure 2, left). Two questions are asked of a review: does its writer like the thing? And
+what is it about, a film, an inn, a tool ...?
 """
 
 # %%
 layers = range(len(found.values("transfer.sentiment_layers")[0]))
 names = ["nothing", "vectors", *(f"+ {n}" for n in layers[1:-1])]
 fig, axes = mb.show.new("Kept of the pre-trained model", columns=2, size=(7.8, 3.5), sharey=True)
-for ax, (name, title) in zip(axes, list(titles.items())[:2], strict=True):
+for ax, (name, title) in zip(axes, {"sentiment": "liked?", "subject": "about what?"}.items(), strict=True):
     runs = torch.tensor(found.values(f"transfer.{name}_layers"))  # (seeds, parts)
     ax.plot(layers, runs.T, "o", color="grey", alpha=0.35, markersize=4)
     ax.errorbar(layers, runs.mean(0), runs.std(0), fmt="o-", capsize=4)
     ax.set(title=title, xlabel="what is kept (+ n: n blocks)")
     ax.set_xticks(layers, names)
 axes[0].set_ylabel("share right")
-mb.show.figure(fig, alt="Accuracy on reviews and stories by how much of the pre-trained model is kept.")
+mb.show.figure(fig, alt="Accuracy on two questions by how much of the pre-trained model is kept.")
 
 # %% [markdown]
 r"""
-- {{claim 07 transfer.sentiment_0 transfer.sentiment_scratch | reviews: pre-trained vectors alone are better than nothing}}
-- {{claim 07 transfer.sentiment_full transfer.sentiment_0 | reviews: all blocks are better than the vectors alone}}
-- {{claim 07 transfer.sentiment_full transfer.sentiment_2 | reviews: all blocks are better than half of them}}
-- {{claim 07 transfer.story_cloze_0 transfer.story_cloze_scratch | stories: pre-trained vectors alone are better than nothing}}
-- {{claim 07 transfer.story_cloze_full transfer.story_cloze_0 | stories: all blocks are better than the vectors alone}}
-- {{claim 07 transfer.story_cloze_full transfer.story_cloze_2 | stories: all blocks are better than half of them}}
+- {{claim 07 transfer.0 transfer.scratch | pre-trained vectors alone are better than nothing}}
+- {{claim 07 transfer.1 transfer.0 | with the first block it is better than with the vectors alone}}
+- {{claim 07 transfer.full transfer.1 | with all blocks it is better than with the first}}
+- {{claim 07 transfer.sentiment_full transfer.sentiment_0 | liked: all blocks are better than the vectors alone}}
+- {{claim 07 transfer.subject_full transfer.subject_0 | about what: all blocks are better than the vectors alone}}
 
-In the paper each of the twelve layers adds something, on MultiNLI up to nine points for all of them.
+(The first three: the mean of both questions.) In the paper each of the twelve layers adds something, on MultiNLI up to nine points for all of
+them.
 
 ## 10. Findings: what matters
 
 Table 5 of the paper takes parts away: the auxiliary loss, the Transformer (an LSTM of 2,048 cells in its place), the pre-training. Here the
-score is the mean of both tasks.
+score is the mean of both questions.
 """
 
 # %%
