@@ -18,11 +18,9 @@ from minibert import bert, optim
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.pretrain.common import (
-    HELD_OUT,
     common_arguments,
-    limited,
-    running_text,
     save,
+    texts_of,
     training_arguments,
     training_options,
     world_texts,
@@ -37,7 +35,6 @@ from minibert.text.sentences import split_sentences
 from minibert.text.wordpiece import WordPiece
 from minibert.train import fit, to_device
 
-EVERY = 100  # of another text, each so manieth document is held out
 TRIED = 20  # updates that --minutes times before it says how many there will be
 SAVED = 200  # updates from one checkpoint to the next
 
@@ -78,10 +75,10 @@ def pretrain(args):
     seed_everything(args.seed)
     started = time.perf_counter()
     texts, held_out, about = read_documents(args)
-    lines = (sentence for document in texts for sentence in document)
+    lines = (sentence for document in texts() for sentence in document)
     tokenizer = WordPiece.train(lines, args.size, lowercase=not args.cased)
-    documents, held_out = Documents(texts, tokenizer), Documents(held_out, tokenizer)
-    tokens, words = len(documents.ids), sum(len(s.split()) for d in texts for s in d)
+    documents, held_out = Documents(texts(), tokenizer), Documents(held_out(), tokenizer)
+    tokens, words = len(documents.ids), sum(len(s.split()) for d in texts() for s in d)
     about = f"{about}: {words:,} words, {tokens:,} pieces ({tokens / words:.2f} a word)"
     print(f"{about}, {len(tokenizer):,} different pieces")
     print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
@@ -123,31 +120,22 @@ def check(args):
 
 
 def read_documents(args):
-    """Documents to train on, others held out (lists of lists of sentences), and what they are."""
+    """What gives the documents to train on, what gives those held out, and words for them.
+
+    Both are functions that begin anew at each call; a document is a list of sentences.
+    """
     if args.corpus == "world":
         train, valid = ([d.lines() for d in corpus.documents] for corpus in world_texts(args))
-        return train, valid, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-    train = documents_of(args.corpus, args.tokens)
-    if args.valid:
-        return train, documents_of(args.valid, HELD_OUT), Path(args.corpus).name
-    every = max(2, min(EVERY, len(train) // 4))
-    held_out = train[::every]
-    del train[::every]
-    fewest = 1 if args.no_next_sentence else 2
-    if min(len(train), len(held_out)) < fewest:
-        raise ValueError(
-            f"{args.corpus} has too few documents to learn from and to hold some out: expected a "
-            f"title ('= Title =') before each, or at least {4 * fewest} paragraphs, one a line"
-        )
-    return train, held_out, Path(args.corpus).name
+        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+        return lambda: train, lambda: valid, about
+    parts = texts_of(args, fewest=1 if args.no_next_sentence else 2)
+    train, valid = (lambda part=part: map(sentences, part()) for part in parts)
+    return train, valid, Path(args.corpus).name
 
 
-def documents_of(name, tokens=None):
-    """The documents of a text as lists of sentences; without titles, each paragraph is one."""
-    texts = list(limited((document.text for document in running_text(name)), tokens))
-    if len(texts) == 1:
-        texts = texts[0].split("\n")
-    return [[s for line in text.split("\n") for s in split_sentences(line)] for text in texts]
+def sentences(text):
+    """The sentences of a text, line by line."""
+    return [s for line in text.split("\n") for s in split_sentences(line)]
 
 
 def new_model(tokenizer, args):

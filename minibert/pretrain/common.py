@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from minibert.recipes import positive
 from minibert.utilisation import Utilisation
 
 WORLD_TOKENS = 2_000_000
-HELD_OUT = 50_000  # tokens of the world to validate on
+HELD_OUT = 50_000  # tokens to validate on
+EVERY = 100  # of another text, each so manieth document is held out
 HISTORY = "history.json"  # beside a saved model
 CARD = """\
 # {title}
@@ -87,6 +89,46 @@ def world_texts(args, **options):
         world.generate(tokens=tokens, seed=seed, **options)
         for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
     ]
+
+
+def texts_of(args, fewest=1):
+    """Two functions: texts to train on and texts held out, strings, begun anew at each call.
+
+    A text is a document; where there is only one, its paragraphs. ``args.valid`` names what is held
+    out (its first `HELD_OUT` words), else some of the documents are.
+
+    Raises ValueError where either part has less than ``fewest`` texts.
+    """
+    texts = documents_of(args.corpus, args.tokens)
+    if args.valid:
+        return texts, documents_of(args.valid, HELD_OUT)
+    count = sum(1 for _ in texts())
+    every = max(2, min(EVERY, count // 4))
+    held_out = len(range(0, count, every))
+    if min(held_out, count - held_out) < fewest:
+        raise ValueError(
+            f"{args.corpus} has too few documents to learn from and to hold some out: expected a "
+            f"title ('= Title =') before each, or at least {4 * fewest} paragraphs, one a line"
+        )
+
+    def of(part):
+        return lambda: (one for n, one in enumerate(texts()) if (n % every == 0) is part)
+
+    return of(False), of(True)
+
+
+def documents_of(name, tokens=None):
+    """A function that goes through the documents of a text; one without titles is cut at lines."""
+    corpus = running_text(name)
+
+    def documents():
+        return (document.text for document in corpus)
+
+    def lines():
+        return (line for text in documents() for line in text.split("\n") if line.strip())
+
+    alone = len(list(islice(documents(), 2))) == 1
+    return lambda: limited(lines() if alone else documents(), tokens)
 
 
 def limited(texts, tokens=None):

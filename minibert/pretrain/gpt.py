@@ -6,20 +6,16 @@ one by one, and the stream is mapped from a file: a text may be larger than the 
 """
 
 import math
-import tempfile
 import time
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from minibert import gpt, optim
 from minibert.pretrain.common import (
     common_arguments,
-    limited,
-    running_text,
     save,
+    texts_of,
     training_arguments,
     training_options,
     world_texts,
@@ -29,9 +25,9 @@ from minibert.recipes import positive
 from minibert.runtime import seed_everything
 from minibert.text.blocks import BlockBatches
 from minibert.text.bpe import BPE, EOT
+from minibert.text.mapped import kind_for, mapped
 from minibert.train import fit
 
-EVERY = 100  # of a text without --valid, each so manieth document is held out
 SAVED = 200  # updates from one checkpoint to the next
 SCORED = 50_000  # tokens that are held out and scored, at most
 
@@ -94,46 +90,18 @@ def read_documents(args):
         train, valid = ([case(d.text) for d in corpus.documents] for corpus in world_texts(args))
         about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
         return lambda: train, lambda: valid, about
-    texts, about = documents_of(args.corpus, case, args.tokens), Path(args.corpus).name
-    if args.valid:
-        return texts, documents_of(args.valid, case), about
-    count = sum(1 for _ in texts())
-    every = max(2, min(EVERY, count // 4))
-    if count < every:
-        raise ValueError(f"{args.corpus} has too little text to learn from and to hold some out")
-
-    def of(held_out):
-        return lambda: (one for n, one in enumerate(texts()) if (n % every == 0) is held_out)
-
-    return of(False), of(True), about
-
-
-def documents_of(name, case, tokens=None):
-    """A function that goes through the documents of a text; one without titles is cut at lines."""
-    corpus = running_text(name)
-
-    def documents():
-        return (case(document.text) for document in corpus)
-
-    def lines():
-        return (line for text in documents() for line in text.split("\n") if line.strip())
-
-    alone = len(list(islice(documents(), 2))) == 1
-    return lambda: limited(lines() if alone else documents(), tokens)
+    train, valid = (lambda part=part: map(case, part()) for part in texts_of(args))
+    return train, valid, Path(args.corpus).name
 
 
 def stream(documents, tokenizer):
     """All texts as one stream of ids, (tokens,), each begun and ended by the end of text.
 
-    It is mapped from a file that is gone when nobody reads it any more.
+    See `minibert.text.mapped`.
     """
-    kind = np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32
-    file = tempfile.TemporaryFile()
-    file.write(kind(tokenizer.end_id).tobytes())
-    for text in documents:
-        file.write(np.array([*tokenizer.encode(text), tokenizer.end_id], kind).tobytes())
-    file.flush()
-    return np.memmap(file, kind, "r")
+    end = [tokenizer.end_id]
+    texts = ([*tokenizer.encode(text), *end] for text in documents)
+    return mapped(chain([end], texts), kind_for(len(tokenizer)))
 
 
 def config_of(args, vocab_size):

@@ -15,7 +15,9 @@ import torch
 @torch.no_grad()
 def know_frequencies(model, ids):
     """Let the softmax of a `MaskedLM` begin at how frequent each piece is in the text ``ids``."""
-    counts = np.bincount(ids, minlength=model.encoder.config.vocab_size) + 0.5
+    size, piece = model.encoder.config.vocab_size, 1 << 20
+    pieces = (ids[start : start + piece] for start in range(0, len(ids), piece))
+    counts = sum(np.bincount(some, minlength=size) for some in pieces) + 0.5
     model.output.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 

@@ -5,10 +5,13 @@ Devlin et al. (2019), section 3.1 and appendix A.1 and A.2; where the paper is s
 all (ten copies of it); here the draws are new at each epoch (dynamic masking, Liu et al. 2019).
 """
 
+from array import array
+
 import numpy as np
 import torch
 
 from minibert.text.batches import IGNORE, Batches
+from minibert.text.mapped import mapped
 
 MASKED, SPLIT = 0.15, (0.8, 0.1, 0.1)  # [MASK], a random word, the word itself
 SHORT = 0.1  # how many pairs are made shorter than they could be
@@ -16,7 +19,7 @@ PAIR, SINGLE = 3, 2  # special tokens of [CLS] a [SEP] b [SEP] and of [CLS] a [S
 
 
 class Documents:
-    """Documents of sentences of token ids, flat.
+    """Documents of sentences of token ids, flat, mapped from a file: they need not fit into memory.
 
     ``ids``: int32 array of all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d
     has the sentences from ``first[d]`` to before ``first[d + 1]``.
@@ -28,19 +31,22 @@ class Documents:
     """
 
     def __init__(self, documents, tokenizer=None):
-        ids, lengths, first = [], [], [0]
-        for document in documents:
-            for sentence in document:
-                if isinstance(sentence, str):
-                    sentence = tokenizer.encode(sentence)
-                if len(sentence):
-                    ids.append(np.asarray(sentence, np.int32))
-                    lengths.append(len(sentence))
-            if len(lengths) > first[-1]:
-                first.append(len(lengths))
-        if not ids:
+        lengths, first = array("q"), array("q", [0])
+
+        def sentences():
+            for document in documents:
+                for sentence in document:
+                    if isinstance(sentence, str):
+                        sentence = tokenizer.encode(sentence)
+                    if len(sentence):
+                        lengths.append(len(sentence))
+                        yield sentence
+                if len(lengths) > first[-1]:
+                    first.append(len(lengths))
+
+        self.ids, self.first = mapped(sentences()), np.array(first)
+        if not len(self.ids):
             raise ValueError("expected at least one document with a token, got none")
-        self.ids, self.first = np.concatenate(ids), np.array(first)
         self.starts = np.concatenate([[0], np.cumsum(lengths)])
 
     def __len__(self):

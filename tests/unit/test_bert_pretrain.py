@@ -138,8 +138,8 @@ def pretrain_options(parser):
 def test_short_sequences_come_first():
     args = settings(size=400, length=32, short_share=0.75, batch_size=4)
     texts, _, _ = pretrain.read_documents(args)
-    tokenizer = mb.text.WordPiece.train((s for d in texts for s in d), args.size)
-    batches = pretrain.make_batches(mb.text.Documents(texts, tokenizer), tokenizer, args)
+    tokenizer = mb.text.WordPiece.train((s for d in texts() for s in d), args.size)
+    batches = pretrain.make_batches(mb.text.Documents(texts(), tokenizer), tokenizer, args)
     lengths = [batch["input_ids"].shape[1] for batch in batches.of(20)]
     assert len(lengths) == 20
     assert max(lengths[:15]) == 8 and max(lengths[15:]) == 32
@@ -158,10 +158,10 @@ def test_the_long_sequences_have_a_rise_of_their_own():
 def test_the_scores_are_those_of_the_readable_way():
     args = settings(size=400, length=32)
     texts, _, _ = pretrain.read_documents(args)
-    tokenizer = mb.text.WordPiece.train((s for d in texts for s in d), args.size)
+    tokenizer = mb.text.WordPiece.train((s for d in texts() for s in d), args.size)
     torch.manual_seed(0)
     model = pretrain.new_model(tokenizer, args).eval()
-    batches = pretrain.make_batches(mb.text.Documents(texts, tokenizer), tokenizer, args).long
+    batches = pretrain.make_batches(mb.text.Documents(texts(), tokenizer), tokenizer, args).long
     found = pretrain.measure(model, batches)
     losses, right, told = [], [], []
     for batch in batches.of_epoch(0):
