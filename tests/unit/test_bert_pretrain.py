@@ -243,3 +243,20 @@ def test_the_bundled_model_is_what_its_recipe_makes():
     batches = mb.text.PretrainingBatches(texts, model.encoder.tokenizer, 32, 64)
     found = pretrain.measure(model, batches)
     assert found.loss < 2.2 and found.next_right > 0.8  # untrained: 8.3 and 0.5
+
+
+def test_the_english_model_has_read_english():
+    model = mb.heads.MaskedLM.from_pretrained("minibert-bert-english").eval()
+    tokenizer = model.encoder.tokenizer
+    likely = {
+        "she opened the [MASK] and walked into the room.": "door",
+        "the film was released in the united [MASK].": "states",
+        "he was born in london and died in new [MASK].": "york",
+        "they lived in a house on the other [MASK] of the river.": "side",
+    }
+    for sentence, word in likely.items():
+        ids = tokenizer.encode(sentence, specials=True)
+        place = ids.index(tokenizer.mask_id)
+        with torch.no_grad():
+            found = model(torch.tensor([ids]))[0, place].topk(5).indices.tolist()
+        assert tokenizer.encode(word)[0] in found, sentence
