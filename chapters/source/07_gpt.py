@@ -411,8 +411,9 @@ for way, texts in written.items():
 # %% [markdown]
 r"""
 Compare the first row with the last. Whoever writes says what is not quite foreseen, or it would not be worth saying
-(Holtzman et al. 2020, figure 2). A text that is always as likely as possible is a poor text, and drawing from the
-model's distribution comes closest to the world's own price.
+(Holtzman et al. 2020, figure 2): a text that is always as likely as possible is a poor text. Plain sampling may err to the
+other side, because a model gives too much to the many tokens that it knows little of, and these are what the limits cut
+off. Which row is nearest to the world's own?
 
 ## 6. Any task as a text
 
@@ -519,8 +520,8 @@ mb.course.check("07.find_the_bug", joint_loss)
 
 # %% [markdown]
 r"""
-All four kinds of task, each learned for some seconds from a few hundred examples. The model is small, and so is its world; what
-matters here is that one model takes all four.
+All four kinds of task, each learned for some seconds from a few hundred examples. The model is small, and some seconds are
+few, so hold each bar against its chance; what matters here is that one model takes all four.
 """
 
 # %%
@@ -743,7 +744,8 @@ r"""
 
 Devlin et al. (2019, table 1) give, as the mean over GLUE, 71.0 for ELMo below a BiLSTM with attention, 75.1 for GPT and 79.6 for BERT-base,
 which was given GPT's size on purpose. Ours are less alike: they differ in width, vocabulary, steps and in the text that they read, as their cards
-tell. So take the lines above for what they are, three models and not three ideas.
+tell. And few updates suit a model that is moved as a whole, less an LSTM on top that starts at random. So take the lines above for what they
+are, three models and not three ideas.
 
 {{exercise 07.one_side}}
 
