@@ -1,8 +1,9 @@
 """The experiments of chapter 05: what Devlin et al. (2019) claim of pre-training, measured here.
 
 Each seed draws a text of the world and pre-trains the same small network in several ways on it, for
-the same number of updates. Then every network is asked the same: names (NER) and inference (NLI)
-after fine-tuning, names from its frozen states, and word senses from the frozen last layer.
+the same number of updates, always with two heads that begin by looking beside. Then every network
+is asked the same: names (NER) and inference (NLI) after fine-tuning, names from its frozen states,
+and word senses from the frozen last layer.
 """
 
 import torch
@@ -12,14 +13,15 @@ import minibert as mb
 from minibert.heads.tagger import span_f1
 from minibert.left_to_right import LeftToRight, NextTokenBatches
 from minibert.pretrain.bert import measure
+from minibert.pretrain.start import know_frequencies, look_beside
 from minibert.text.masking import SPLIT
 from minibert.world.tasksets.tagging import IOB
 
 CONFIG = {
     "ways": {
-        "kinds": ["match"],
-        "tokens": 200_000,
-        "pieces": 900,
+        "kinds": ["match", "story", "letter"],
+        "tokens": 300_000,
+        "pieces": 1500,
         "model": {
             "dim": 64,
             "layers": 2,
@@ -30,10 +32,10 @@ CONFIG = {
         },
         "length": 32,
         "batch_size": 48,
-        "steps": 400,
+        "steps": 1000,
         "rate": 0.003,
         "snapshots": [0.25, 0.5, 1.0],
-        "ner": {"labels": 200, "steps": 80, "rate": 0.001},
+        "ner": {"labels": 200, "steps": 160, "rate": 0.001},
         "features": {"labels": 200, "steps": 80, "rate": 0.02},
         "nli": {"labels": 3000, "steps": 100, "rate": 0.001},
         "asked": 600,
@@ -97,8 +99,10 @@ def pretrained(way, task, seed, config):
     kind = LeftToRight if way == "ltr" else mb.BERT
     shape = mb.BERTConfig(len(tokenizer), dropout=0.0, attention_dropout=0.0, **config["model"])
     encoder = kind(shape, tokenizer)
+    look_beside(encoder, (-1, -2) if way == "ltr" else (-1, 1))
     pairs = WAYS[way]["next_sentence"]
     model = mb.heads.Pretraining(encoder) if pairs else mb.heads.MaskedLM(encoder)
+    know_frequencies(model, task.documents.ids)
 
     def batches_of(texts):
         made = mb.text.PretrainingBatches(
