@@ -413,7 +413,7 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The loss falls, then it hardly moves: a **plateau**. To guess a word from its neighbours, some head must look at
+The loss falls, then it only creeps: a **plateau**. To guess a word from its neighbours, some head must look at
 the places beside. At the start every head looks at all places alike, so the neighbour is one word in thirty,
 and what it says drowns in the rest. No head is told to look there because nothing is gained by looking there
 yet, and nothing is gained because no head looks there. A long training finds the way out by itself; Devlin et al.
