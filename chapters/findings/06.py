@@ -13,6 +13,7 @@ from statistics import fmean, stdev
 import minibert as mb
 from minibert.finetune import bert
 from minibert.finetune.tasks import WordTask, last_layers, task_for
+from minibert.pretrain.start import know_frequencies, look_beside
 from minibert.text.masking import Documents
 
 # Set after a few trials on validation examples of seed 100, not searched for.
@@ -200,14 +201,16 @@ def sizes(seed, config):
 def pretrained(documents, tokenizer, dim, depth, seed, config):
     """A BERT of a size after so many updates on masked words."""
     mb.seed_everything(seed)
-    shape = {"dim": dim, "layers": depth, "heads": max(1, dim // 16), "hidden": 4 * dim}
+    shape = {"dim": dim, "layers": depth, "heads": max(2, dim // 16), "hidden": 4 * dim}
     shape["init_std"] = bert.WIDE / dim**0.5
     start = mb.BERT(mb.BERTConfig(len(tokenizer), max_length=64, **shape), tokenizer, pooler=False)
+    look_beside(start)
     size, length = config["batch_size"], config["length"]
     batches = mb.text.PretrainingBatches(
         documents, tokenizer, size, length, next_sentence=False, masked=0.25, seed=seed
     )
     head, steps = mb.heads.MaskedLM(start), config["steps"]
+    know_frequencies(head, documents.ids)
     options = {"optimizer": mb.optim.adamw(head, config["rate"]), "progress": False}
     mb.fit(head, batches, steps=steps, schedule=mb.optim.linear(steps, steps // 10), **options)
     return start
