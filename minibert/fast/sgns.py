@@ -84,7 +84,7 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
 class FastRun:
     """One run, as its workers share it and its callbacks see it (compare `minibert.train.Run`)."""
 
-    unit = "words"  # of the history's speed
+    unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
 
     def __init__(self, model, ids, sentence, epochs, rate, workers, seed, callbacks):
         if not len(ids):
