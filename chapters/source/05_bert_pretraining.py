@@ -694,7 +694,7 @@ else:
 
 # %% [markdown]
 r"""
-On real text the same training is one command, `minibert pretrain bert --recipe wiki-bert-small --out my_bert`; it
+On real text the same training is one command, `minibert pretrain bert --recipe minibert-bert-english --out my_bert`; it
 learns its pieces from Wikipedia first, and says at the end how many hidden words it guesses in text that it has never
 read. The weights that Google published load into the same class: `mb.BERT.from_pretrained("bert-base-uncased")`, given
 the folder. Chapter 06 fine-tunes such models.

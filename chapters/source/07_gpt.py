@@ -767,8 +767,8 @@ finishing those letters, or with no labels at all, the left side.
 r"""
 ## 12. The real thing
 
-OpenAI's published merges on real text, when they are at hand (`minibert data list` says where to put them); ids equal to those of the published
-tokenizers, which a test holds over millions of lines.
+OpenAI's published merges on real text, when they are at hand (`minibert data list` says where to put them); the library's ids are
+those of the published tokenizers, which tests hold.
 """
 
 # %%

@@ -52,18 +52,17 @@ def options_of(args):
     return {k: v for k, v in vars(args).items() if isinstance(v, str | int | float)}
 
 
-def with_spread(values, form=".2%"):
+def with_spread(values):
     """The mean over seeds, and their standard deviation where there are several, in words."""
-    mean = format(statistics.mean(values), form)
-    return mean if len(values) < 2 else f"{mean} ± {format(statistics.stdev(values), form)}"
+    mean = f"{statistics.mean(values):.1%}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1%}"
 
 
 def report(results):
     """Print the mean of each way's scores on the test, and their spread."""
     for way, runs in results["scores"].items():
         told = [
-            f"{name} {with_spread([run['test'][name] for run in runs], '.1%')}"
-            for name in runs[0]["test"]
+            f"{name} {with_spread([run['test'][name] for run in runs])}" for name in runs[0]["test"]
         ]
         print(f"{way}: {', '.join(told)} over {len(runs)} seed{'s' * (len(runs) > 1)}")
 

@@ -1,9 +1,9 @@
 """Where to begin when there is time for millions of words, not for billions.
 
-A fresh BERT spends its first hours on two things that can be given to it. It learns how frequent
-each word is, and until its attention has found the places beside a gap it learns nothing else: this
-is the plateau in the loss of masked words. Nothing here changes the model, only its first weights;
-training is free to change them.
+A fresh BERT spends its first updates on two things that can be given to it. It learns how frequent
+each word is, and until its attention has found the places beside a gap it learns little else: this
+is the plateau in the loss of masked words (chapter 05 measures it). Nothing here changes the model,
+only its first weights; training is free to change them.
 """
 
 import math

@@ -32,7 +32,7 @@ class Encode(Exercise):
 
     def check(self, bpe):
         for word in ("lower", "lowe", "banana", "er", "xyz"):
-            symbols = self.letters(word)
+            symbols = [*word[:-1], word[-1] + "</w>"]
             got, want = bpe(list(symbols), list(MERGES)), self.merged(symbols)
             if not isinstance(got, list | tuple):
                 return Wrong(f"expected a list of pieces, got {type(got).__name__}.")
@@ -53,10 +53,6 @@ class Encode(Exercise):
             "`lower` is `lo` + `wer</w>`, although `low` is a piece: `w` + `er</w>` was learned "
             "before `lo` + `w`."
         )
-
-    @staticmethod
-    def letters(word):
-        return [*word[:-1], word[-1] + "</w>"]
 
     @staticmethod
     def merged(symbols, merges=MERGES):
@@ -159,7 +155,7 @@ class Nucleus(Exercise):
                 (less, "the token that crosses the line is missing: the fewest whose sum is *at "
                  "least* top_p.", 2),
                 (self.p * kept, "it no longer adds up to one: divide by the sum.", 2),
-                (self.in_order(want), "right, but sorted: each token keeps its own place.", 2),
+                (want.sort(descending=True).values, "right, but sorted: keep the places.", 2),
                 (self.above(top_p), "a limit for each token: it is their sum that counts.", 1),
             ]  # fmt: skip
             what = f"the distribution for top_p = {top_p}"
@@ -181,10 +177,6 @@ class Nucleus(Exercise):
         p = cls.p.clone()
         p[order[spare]] = 0.0
         return p / p.sum()
-
-    @staticmethod
-    def in_order(p):
-        return p.sort(descending=True).values
 
     @classmethod
     def above(cls, top_p):
@@ -322,14 +314,8 @@ class WhatIsShifted(Quiz):
     id = "07.q1"
     question = "A text of 10 tokens, no padding: how many targets has GPT's loss, how many BERT's?"
     choices = (
-        Choice(
-            "9 and about 1 or 2.",
-            "Yes: each token but the first is foreseen, while BERT is asked for 15 %.",
-            right=True,
-        ),
-        Choice(
-            "10 and 10.", "Nothing stands before the first token, and BERT asks where it masks."
-        ),
+        Choice("9 and 1 or 2.", "Yes: all but the first; BERT is asked for 15 %.", right=True),
+        Choice("10 and 10.", "Nothing precedes the first token, and BERT asks where it masks."),
         Choice("1 and 1.", "Not only the last token: under the causal mask each place is a task."),
     )
 
@@ -342,15 +328,8 @@ class WhichLimit(Quiz):
     )
     choices = (
         Choice("Top-k", "It lets k words through whatever the distribution looks like."),
-        Choice(
-            "Top-p (nucleus)",
-            "Yes: as few as add up to p, which is one here and hundreds there.",
-            right=True,
-        ),
-        Choice(
-            "A low temperature",
-            "It sharpens both; nothing is cut off, and the tail stays possible.",
-        ),
+        Choice("Top-p (nucleus)", "Yes: as few as add up to p, one or hundreds.", right=True),
+        Choice("A low temperature", "It sharpens both; nothing is cut off: the tail stays."),
     )
 
 
