@@ -36,6 +36,18 @@ def distribution(logits, temperature=1.0, top_k=None, top_p=None):
     return p
 
 
+def draw(p, generator=None):
+    """One token from each distribution: p (batch, V), some of it above 0 -> ids (batch, 1).
+
+    One random number a text; `torch.multinomial` takes one a token of the vocabulary, which costs
+    as much as the model.
+    """
+    reached = p.double().cumsum(-1)  # (batch, V), up to about 1
+    at = torch.rand(len(p), 1, dtype=reached.dtype, device=p.device, generator=generator)
+    chosen = torch.searchsorted(reached, at * reached[:, -1:], right=True)
+    return chosen.clamp(max=p.shape[1] - 1)
+
+
 def penalise(logits, ids, penalty):
     """Tokens that stand in ``ids`` (batch, any) less likely: logits (batch, V) -> the same.
 
@@ -97,19 +109,19 @@ def generate(
     mask = torch.tensor(
         [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
     )
-    ends = _ends(model, stop)
+    padded, ends = not bool(mask.all()), _ends(model, stop)
     alive, past = torch.ones(len(rows), dtype=torch.bool, device=device), None
     training = model.training
     model.eval()
     for _ in range(min(steps, most - longest)):
         new = ids if past is None else ids[:, -1:]
-        out = model(new, mask, past=past)
+        out = model(new, mask if padded else None, past=past)
         past = out.past if cache else None
         logits = model.logits(out.last_hidden_state[:, -1])  # (batch, V)
         if repetition_penalty != 1:
             logits = penalise(logits, ids.masked_fill(mask == 0, -1), repetition_penalty)
         p = distribution(logits, temperature, top_k, top_p)
-        chosen = torch.multinomial(p, 1, generator=generator)  # (batch, 1)
+        chosen = draw(p, generator)
         ids = torch.cat((ids, chosen), 1)
         mask = torch.cat((mask, alive[:, None].long()), 1)
         if stream is not None:

@@ -129,6 +129,7 @@ class GPT(nn.Module):
         length = input_ids.shape[1]
         seen = causal_mask(length, before, input_ids.device)  # (length, before + length)
         if attention_mask is None:
+            seen = None if length == 1 else seen  # the last place sees all
             places = torch.arange(before, before + length, device=input_ids.device)
         else:
             places = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, before:]  # (batch, length)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.generation import distribution
+from minibert.generation import distribution, draw
 from minibert.text import BPE
 
 SMALL = {"vocab_size": 30, "dim": 16, "layers": 2, "heads": 2, "hidden": 64, "max_length": 24}
@@ -166,3 +166,11 @@ def test_what_is_refused(model, tmp_path):
     (tmp_path / "gpt" / "config.json").write_text('{"model_type": "bert"}', "utf-8")
     with pytest.raises(ValueError, match="expected a model of type 'openai-gpt' or 'gpt2'"):
         mb.GPT.from_pretrained(tmp_path / "gpt")
+
+
+def test_tokens_are_drawn_as_often_as_their_probability_says():
+    p = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0]).repeat(40_000, 1)
+    drawn = draw(p, torch.Generator().manual_seed(0))[:, 0]
+    share = drawn.bincount(minlength=6) / len(drawn)
+    assert share.tolist() == pytest.approx(p[0].tolist(), abs=0.01)  # four deviations
+    assert not share[p[0] == 0].any()
