@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from minibert.course import record
+from minibert.course import hidden, record
 from minibert.course.exercise import Exercise, Right, Written, Wrong, find, homes
 from minibert.course.present import say
 
@@ -81,6 +81,8 @@ def _verdict(exercise, answers):
     if exercise.untouched(*answers):
         return "not yet", "Write your own code, then run both cells. " + help_line(exercise), 0
     verdict = exercise.check(*answers)
+    if isinstance(verdict, Right) and hidden.seed():
+        verdict = hidden.verdict(exercise.id, answers, hidden.seed()) or verdict
     if isinstance(verdict, Right):
         return "right", verdict.message, exercise.points
     if not isinstance(verdict, Wrong):

@@ -1,0 +1,106 @@
+"""Hidden tests: every exercise has one, which its solution passes and a list of answers fails."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import minibert as mb
+import minibert.heads.spans  # chapter 06 has it by then
+from minibert.course import hidden
+from minibert.course.checking import judge
+from minibert.course.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
+from minibert.text.merges import merge
+
+CHAPTERS = Path(__file__).parents[2] / "chapters"
+NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
+NAMES |= {"Counter": Counter}
+EXERCISES = [
+    item.id
+    for chapter in chapters_with_exercises()
+    if (HOME / f"ch{chapter}.py").is_file()
+    for item in of_chapter(chapter)
+    if not isinstance(item, Written)
+]
+
+
+def answer(exercise_id, folder):
+    """What the solution cell of a chapter's notebook defines."""
+    (path,) = (CHAPTERS / folder).glob(f"{exercise_id[:2]}_*.ipynb")
+    grade_id = exercise_id.replace(".", "-") + "-solution-1"
+    for cell in nbformat.read(path, 4).cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id:
+            names = dict(NAMES)
+            exec(cell.source, names)
+            return [value for name, value in names.items() if name not in NAMES][-1]
+    raise AssertionError(f"{path.name} has no cell {grade_id}")
+
+
+def key(value):
+    """Something hashable that tells one argument from another."""
+    if torch.is_tensor(value):
+        return tuple(value.shape), tuple(value.flatten().tolist())
+    return getattr(value, "__name__", None) or repr(value)
+
+
+class Listed:
+    """An answer that was written down: right for the arguments seen so far, else the stub."""
+
+    def __init__(self, right, stub):
+        self.right, self.stub, self.seen, self.learning = right, stub, set(), True
+
+    def __call__(self, *arguments):
+        known = tuple(map(key, arguments))
+        if self.learning:
+            self.seen.add(known)
+        return (self.right if known in self.seen else self.stub)(*arguments)
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_the_solution_passes_for_any_seed_and_a_listed_answer_for_none(exercise_id, monkeypatch):
+    exercise, right = find(exercise_id), answer(exercise_id, "solutions")
+    listed = Listed(right, answer(exercise_id, "."))
+    assert judge(exercise, (listed,)).status == "right"
+    listed.learning = False
+    assert judge(exercise, (listed,)).status == "right", "it passes all that a learner can see"
+    for seed in ("1", "another"):
+        monkeypatch.setenv(hidden.SEED, seed)
+        told = judge(exercise, (right,))
+        assert (told.status, told.points) == ("right", exercise.points), told
+        told = judge(exercise, (listed,))
+        assert told.points == 0 and told.status != "right", told
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_the_inputs_come_from_the_seed(exercise_id):
+    """One seed, one set of inputs: all students meet the same; another seed draws others."""
+
+    def inputs(secret):
+        seen = []
+
+        def watching(*arguments):
+            seen.append(tuple(map(key, arguments)))
+            return right(*arguments)
+
+        right = answer(exercise_id, "solutions")
+        assert hidden.verdict(exercise_id, (watching,), secret) is None
+        return seen
+
+    assert inputs("one") == inputs("one") != inputs("two")
+
+
+def test_without_a_seed_nothing_hidden_runs(monkeypatch):
+    monkeypatch.delenv(hidden.SEED, raising=False)
+    monkeypatch.setattr(hidden, "verdict", lambda *_: pytest.fail("a hidden test ran"))
+    assert judge(find("01.noise"), (answer("01.noise", "solutions"),)).status == "right"
+
+
+def test_an_answer_that_is_no_tuple_of_the_right_length_is_not_alike():
+    assert hidden.alike((1, [2.0]), (1, [2.0])) and hidden.alike([1, 2], (1, 2))
+    assert not hidden.alike((1,), (1, 2)) and not hidden.alike(None, (1, 2))
+    assert not hidden.alike((1, 3), (1, 2))
