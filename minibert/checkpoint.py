@@ -15,7 +15,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from minibert.files import atomic, explained
+from minibert.files import atomic, explained, parse_json, read_json
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
@@ -56,13 +56,24 @@ class Checkpoints:
             RECORD: json.dumps({"step": step, **record}, indent=1).encode(),
         }
         files[SUMS] = _sums(files)
-        path = self.folder / f"step-{step:08d}"
+        path = self._free(f"step-{step:08d}")
         with explained(path):
             _write_folder(path, files)
         self.ours = [*(p for p in self.ours if p != path), path][-self.keep :]
         for old in [*self.folder.glob("step-*"), *self.folder.glob(PART + "*")]:
             if old not in self.ours:
                 shutil.rmtree(old, ignore_errors=True)
+
+    def _free(self, name):
+        """A path with this name, or with a number behind it where there is one of this step.
+
+        So the old one is there until the new one is whole.
+        """
+        numbers = [path.name[len(name) + 1 :] for path in self.folder.glob(f"{name}-*")]
+        if not numbers and not (self.folder / name).exists():
+            return self.folder / name
+        last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+        return self.folder / f"{name}-{last + 1:02d}"
 
     def load(self):
         """The newest checkpoint that is whole: (tensors, training, record); None without one.
@@ -72,7 +83,7 @@ class Checkpoints:
         for path in sorted(self.folder.glob("step-*"), reverse=True):
             try:
                 found = _read(path)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 warnings.warn(
                     f"the checkpoint {path} is damaged ({error}); trying the one before it",
                     stacklevel=2,
@@ -107,14 +118,20 @@ def unpack(data):
     Raises ValueError when ``data`` is cut short or is no such file.
     """
     try:
-        tensors = safetensors.torch.load(data)
         size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        metadata = parse_json(data[8 : 8 + size].decode("utf-8")).get("__metadata__") or {}
+        tensors = safetensors.torch.load(data)
+        tied = parse_json(metadata.get("tied", "{}"))
     except (safetensors.SafetensorError, ValueError) as error:
         raise ValueError(f"not a whole safetensors file: {error}") from error
-    for name, other in json.loads(metadata.get("tied", "{}")).items():
-        tensors[name] = tensors[other]
-    return tensors
+    except (KeyError, TypeError, AttributeError) as error:  # a kind of number that torch lacks
+        raise ValueError(f"not a whole safetensors file: {error!r}") from error
+    if not isinstance(tied, dict) or not all(
+        isinstance(other, str) and other in tensors and name not in tensors
+        for name, other in tied.items()
+    ):
+        raise ValueError("not a whole safetensors file: its tied tensors are not in it")
+    return tensors | {name: tensors[other] for name, other in tied.items()}
 
 
 def save_folder(folder, config, tensors):
@@ -142,7 +159,9 @@ def load_folder(folder):
             f"{folder} has no {' and no '.join(missing)}"
         )
     try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        config = read_json(folder / CONFIG)
+        if not isinstance(config, dict):
+            raise ValueError(f"expected an object in {CONFIG}, got {type(config).__name__}")
         return config, unpack((folder / WEIGHTS).read_bytes())
     except ValueError as error:
         raise ValueError(f"{folder} is damaged: {error}") from error
@@ -153,6 +172,12 @@ def load_tensors(model, tensors, source="the file"):
 
     Raises ValueError naming those missing, unexpected, or of another shape; nothing is copied then.
     """
+    check_tensors(model, tensors, source)
+    model.load_state_dict(tensors)
+
+
+def check_tensors(model, tensors, source="the file"):
+    """Whether the names and shapes are those of the model; ValueError as in `load_tensors`."""
     own = model.state_dict()
     wrong = [
         f"{name} is {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
@@ -167,7 +192,6 @@ def load_tensors(model, tensors, source="the file"):
     if any(faults.values()):
         found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)
         raise ValueError(f"the tensors of {source} do not fit {type(model).__name__}: {found}")
-    model.load_state_dict(tensors)
 
 
 def _some(names):
@@ -184,8 +208,6 @@ def _write_folder(path, files):
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        if path.exists():
-            shutil.rmtree(path)
         os.replace(part, path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -200,7 +222,12 @@ def _read(path):
         training = torch.load(io.BytesIO(files[TRAINING]), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{TRAINING} holds more than tensors, numbers and strings") from error
-    return unpack(files[WEIGHTS]), training, json.loads(files[RECORD])
+    except Exception as error:  # of torch's reader, whatever a made-up file leads it to
+        raise ValueError(f"{TRAINING} cannot be read: {str(error).splitlines()[:1]}") from error
+    record = json.loads(files[RECORD])  # a loss in it may be NaN
+    if not isinstance(training, dict) or not isinstance(record, dict):
+        raise ValueError(f"expected objects in {TRAINING} and {RECORD}")
+    return unpack(files[WEIGHTS]), training, record
 
 
 def _sums(files):

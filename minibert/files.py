@@ -1,7 +1,10 @@
 """Where files go, and how they are written: whole or not at all."""
 
 import errno
+import json
+import math
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,12 @@ REASONS = {
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.EACCES: "permission was denied; choose a folder that you may write to",
     errno.EPERM: "permission was denied; choose a folder that you may write to",
+    errno.EFBIG: "the file would be larger than is allowed here; free some space",
+    errno.ENOTDIR: "there is a file where a folder should be; choose another folder",
+    errno.EEXIST: "there is a file where a folder should be; choose another folder",
+    errno.EISDIR: "there is a folder where the file should be; choose another name",
 }
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def home():
@@ -56,6 +64,55 @@ def atomic(path, mode="wb", **options):
         except BaseException:
             os.unlink(name)
             raise
+
+
+def parse_json(text):
+    """What JSON text says, where all readers agree on it.
+
+    Raises ValueError for text that is no JSON, and for what some readers take and others do not: a
+    key that stands twice in one object, NaN and infinite numbers, half of a surrogate pair, and
+    objects within objects without end.
+    """
+    try:
+        found = json.loads(
+            text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("its lists and objects are nested too deeply") from None
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it has half of a surrogate pair, which is no character") from None
+    return found
+
+
+def read_json(path):
+    """What a JSON file says (see `parse_json`); ValueError, naming the file, where it is none."""
+    try:
+        return parse_json(Path(path).read_bytes().decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def _once(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
+    return found
+
+
+def _refuse(name):
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text):
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
 
 
 def _umask():
