@@ -10,6 +10,7 @@ from minibert.course.exercise import Exercise, Quiz, find
 from minibert.course.helping import lettered, verdict
 
 MACRO = re.compile(r"\{\{\s*(\w+)\s*(.*?)\s*\}\}")
+GLOSSARY = "glossary.md"  # beside the notebooks
 
 
 def expand(markdown, head, chapters):
@@ -49,6 +50,7 @@ def head_lines(head):
         ),
         ("You need first", "; ".join(_listed(head["needs"]))),
         ("Papers", "; ".join(_listed(head["papers"]))),
+        ("Words", f"[glossary, English and 中文]({GLOSSARY})"),
     ]
     return "\n".join(f"- **{name}:** {text}" for name, text in rows)
 
