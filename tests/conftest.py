@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -69,3 +71,27 @@ def demo_course(monkeypatch, tmp_path):
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     monkeypatch.delenv("MINIBERT_CHECK_LOG", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def memory_growth():
+    """Runs a script in its own process; gives the MB by which its peak grew since `start()`."""
+    pytest.importorskip("resource", reason="this system does not say how much memory is in use")
+
+    def grown(script):
+        script = f"{MEASURED}\n{script}\nprint((peak() - before) // 1024)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    return grown
+
+
+MEASURED = """
+import resource
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def start():
+    global before
+    before = peak()
+"""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from multiprocessing import get_context
@@ -86,6 +87,27 @@ def test_the_page_shows_what_is_done_what_is_next_and_the_minutes(demo_course, c
     assert lines["90.mean"].startswith("✓") and "4 / 4" in lines["90.mean"]
     assert "wrong" in lines["90.shift"] and "1 / 2" in lines["90.shift"]
     assert "not begun" in lines["90.largest"] and "written" in lines["90.why"]
+
+
+def test_the_overview_has_a_line_for_each_chapter(demo_course, capsys):
+    mb.course.check("90.mean", lambda values: sum(values) / len(values))
+    capsys.readouterr()
+    mb.course.progress()
+    summary, *lines = capsys.readouterr().out.splitlines()
+    chapters = {line.split()[1]: line for line in lines}
+    assert list(chapters) == sorted(chapters) and "01" in chapters
+    assert "1 of 3" in chapters["90"] and "8 min" in chapters["90"] and "4 / 9" in chapters["90"]
+    assert chapters["01"].startswith("·") and " word2vec " in chapters["01"]
+    counts = [re.search(r"(\d+) of (\d+)", line).groups() for line in lines]
+    done, of = (sum(map(int, column)) for column in zip(*counts, strict=True))
+    assert summary.startswith(f"{done} of {of} exercises done")
+
+
+def test_the_page_links_to_the_notebooks(demo_course, monkeypatch):
+    shown = []
+    monkeypatch.setattr("minibert.course.overview.show", lambda text, rich: shown.append(rich))
+    mb.course.progress()
+    assert '<a href="01_word2vec.ipynb">word2vec</a>' in shown[0]["text/html"]
 
 
 def test_the_file_is_plain_json_without_machine_paths(demo_course):

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -103,25 +101,20 @@ def test_every_token_is_a_target_once():
     assert len(set(targets)) == len(targets) == 72
 
 
-def test_a_stream_is_not_held_in_memory():
+def test_a_stream_is_not_held_in_memory(memory_growth):
     """Ids of two hundred megabytes; a batch touches some of its pages."""
     script = """
-import resource, sys, tempfile, numpy as np, torch
+import tempfile, numpy as np
 from minibert.text.blocks import BlockBatches
 file = tempfile.TemporaryFile()
 file.truncate(400_000_000)
 ids = np.memmap(file, np.uint16, "r")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start()
 batches = BlockBatches(ids, 32, 128, seed=0)
 for batch, _ in zip(batches, range(20)):
     assert batch["input_ids"].shape == (32, 128)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) // 1024)
 """
-    pytest.importorskip("resource", reason="this system does not say how much memory is in use")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 150, f"{done.stdout} MB"
+    assert memory_growth(script) < 150
 
 
 def test_the_stream_holds_all_texts_and_their_ends():

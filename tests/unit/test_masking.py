@@ -1,8 +1,5 @@
 """Pre-training batches: what a pair is, what is hidden, and that a run can go on."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -222,10 +219,10 @@ def test_the_world_pre_trains_a_model():
     assert len(history.loss) == 5 and all(np.isfinite(history.loss))
 
 
-def test_documents_are_not_held_in_memory():
+def test_documents_are_not_held_in_memory(memory_growth):
     """Ids of 160 megabytes; a batch touches some of their pages."""
     script = """
-import resource, numpy as np
+import numpy as np
 from minibert.text.masking import Documents, PretrainingBatches
 class Tokenizer:
     pad_id, cls_id, sep_id, mask_id = special_ids = 0, 1, 2, 3
@@ -233,16 +230,11 @@ class Tokenizer:
         return 1100
 sentence = np.arange(100, 1100)
 documents = ([sentence] * 100 for _ in range(400))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start()
 documents = Documents(documents)
 assert len(documents.ids) == 40_000_000 and documents.ids[1000] == 100
 batches = PretrainingBatches(documents, Tokenizer(), 32, 128)
 for batch, _ in zip(batches, range(5)):
     assert batch["input_ids"].shape == (32, 128)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) // 1024)
 """
-    pytest.importorskip("resource", reason="this system does not say how much memory is in use")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 100, f"{done.stdout} MB"
+    assert memory_growth(script) < 100
