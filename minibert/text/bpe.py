@@ -18,7 +18,7 @@ from functools import cache
 from itertools import chain, pairwise
 from pathlib import Path
 
-from minibert.files import atomic
+from minibert.files import atomic, read_json
 from minibert.text import basic, merges
 from minibert.text.cache import Cache
 
@@ -72,6 +72,11 @@ class BPE:
             for piece in (*pair, "".join(pair)):
                 if piece not in self.ids:
                     raise ValueError(f"the merge {pair} needs {piece!r}, which no id stands for")
+        if len(set(self.merges)) != len(self.merges):
+            twice = next(pair for pair, n in Counter(self.merges).items() if n > 1)
+            raise ValueError(f"expected each merge once, got {twice} more than once")
+        if kind == "bytes" and (odd := {*"".join(self.tokens)}.difference(byte_letters())):
+            raise ValueError(f"expected pieces of bytes, got the letter {min(odd)!r}")
         self.unk_id, self.end_id = self.ids.get(UNK), self.ids.get(EOT)
         self.special_ids = {self.ids[token] for token in specials if token in self.ids}
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
@@ -189,14 +194,13 @@ class BPE:
         if merges is None:
             vocab, merges = Path(vocab) / VOCAB, Path(vocab) / MERGES
         vocab, merges = Path(vocab), Path(merges)
-        try:
-            ids = json.loads(vocab.read_text("utf-8"))
-            fits = isinstance(ids, dict) and all(isinstance(i, int) for i in ids.values())
-        except ValueError as error:
-            raise ValueError(f"{vocab} is damaged: {error}") from error
-        if not fits:
+        ids = read_json(vocab)
+        if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
             raise ValueError(f"expected an object of pieces and their ids in {vocab}")
-        lines = merges.read_text("utf-8").split("\n")
+        try:
+            lines = merges.read_bytes().decode("utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{merges} is not UTF-8 text: {error}") from None
         lines = [line.rstrip("\r") for line in lines[lines[0].startswith("#version") :]]
         pairs = [tuple(line.split(" ")) for line in lines if line]
         if wrong := next((pair for pair in pairs if len(pair) != 2), None):
@@ -205,7 +209,10 @@ class BPE:
             )
         if kind is None:
             kind = "words" if any(token.endswith(END) for token in ids) else "bytes"
-        return cls(ids, pairs, kind)
+        try:
+            return cls(ids, pairs, kind)
+        except ValueError as error:
+            raise ValueError(f"{vocab} with {merges.name}: {error}") from None
 
     def _cut(self, word):
         """The ids of one word."""

@@ -14,6 +14,8 @@ from minibert.files import atomic, home
 TIMEOUT = 20.0  # seconds without a byte before a mirror is given up
 TRIES = 2  # of each mirror; a second one goes on where the first broke off
 PAUSE = 1.0  # seconds between them
+SLOWEST = 1000  # bytes a second, and
+PATIENCE = 30.0  # seconds until that is asked for
 CHUNK = 1 << 16
 NETWORK = (URLError, TimeoutError, ConnectionError, HTTPException, ssl.SSLError)
 
@@ -83,13 +85,18 @@ def _receive(url, file, part):
     """Append to ``part`` what the mirror has beyond it, or start again if it sends it all."""
     start = part.seek(0, os.SEEK_END)
     headers = {"User-Agent": "minibert", **({"Range": f"bytes={start}-"} if start else {})}
+    begun, received = time.monotonic(), 0
     with urlopen(Request(url, headers=headers), timeout=TIMEOUT) as answer:
         if start and answer.status != 206:
             _empty(part)
-        while chunk := answer.read(CHUNK):
+        while chunk := answer.read1(CHUNK):  # what is there: `read` waits for all of it
             part.write(chunk)
+            received += len(chunk)
             if part.tell() > file.size:
                 return
+            seconds = time.monotonic() - begun
+            if seconds > PATIENCE and received < SLOWEST * seconds:
+                raise TimeoutError(f"sent {received:,} bytes in {seconds:.0f} s: too slow")
 
 
 def _fault(part, file):

@@ -3,10 +3,12 @@
 ``registry.toml`` names them. Each takes the registered `Entry` and a list of `Source`.
 """
 
-import json
+import math
+import re
 
 import numpy as np
 
+from minibert.files import parse_json
 from minibert.text.corpora import (
     Analogies,
     Examples,
@@ -18,6 +20,7 @@ from minibert.text.corpora import (
 from minibert.text.sources import Member
 from minibert.world.tasksets import Example
 
+_TAG = re.compile("O|[BI]-.+")
 POLARITY = ("negative", "positive")
 INFERENCE = ("entailment", "neutral", "contradiction")
 
@@ -71,40 +74,48 @@ def subjectivity(entry, sources):
 
 def similarity(entry, sources):
     """Word, word, score, with tabs between them."""
-    rows = [line.split("\t") for line in sources[0].lines() if line]
-    return Similarity([(a, b) for a, b, _ in rows], np.array([float(score) for *_, score in rows]))
+    pairs, scores = [], []
+    for number, line in enumerate(sources[0].lines(), 1):
+        row = line.split("\t")
+        if line and not (len(row) == 3 and _is_number(row[2])):
+            _refuse(sources[0], number, "word, tab, word, tab, score", line)
+        if line:
+            pairs.append((row[0], row[1]))
+            scores.append(float(row[2]))
+    return Similarity(pairs, np.array(scores))
 
 
 def analogies(entry, sources):
     """``: section``, then four words a line."""
     sections = {}
-    for line in sources[0].lines():
+    for number, line in enumerate(sources[0].lines(), 1):
         if line.startswith(":"):
             section = sections[line[1:].strip()] = []
         elif line:
+            if not sections or len(line.split()) != 4:
+                _refuse(sources[0], number, "four words below the name of a section", line)
             section.append(tuple(line.split()))
     return Analogies(sections)
 
 
 def inference(entry, sources):
     """A JSON object a line: premise, hypothesis, label in words; one part of the data."""
-    rows = (json.loads(line) for source in sources for line in source.lines())
-    return _pairs((row["premise"], row["hypothesis"], row["label"]) for row in rows)
+    names = ("premise", "hypothesis", "label")
+    return _pairs(row for source in sources for row in _rows(source, names))
 
 
 def snli_archive(entry, sources):
     """The published archive; pairs on whose label the writers did not agree are left out."""
     parts = {}
     for split, name in (("train", "train"), ("valid", "dev"), ("test", "test")):
-        lines = Member(sources[0], f"snli_1.0_{name}.jsonl").lines()
-        rows = (json.loads(line) for line in lines)
-        parts[split] = _pairs((r["sentence1"], r["sentence2"], r["gold_label"]) for r in rows)
+        member = Member(sources[0], f"snli_1.0_{name}.jsonl")
+        parts[split] = _pairs(_rows(member, ("sentence1", "sentence2", "gold_label")))
     return Splits("", **parts)
 
 
 def tagged(entry, sources):
     """A word and its IOB2 tag a line, an empty line after a sentence; a train and a dev file."""
-    train, valid = (list(_sentences(source.lines())) for source in sources)
+    train, valid = (list(_sentences(source)) for source in sources)
     labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels}))
     parts = {
         name: Examples("words", part, labels, [" ".join(sentence.tokens) for sentence in part])
@@ -115,7 +126,7 @@ def tagged(entry, sources):
 
 def squad(entry, sources):
     """SQuAD's JSON: one file, or the published pair of train and dev."""
-    parts = [_questions(json.loads(source.read_text())) for source in sources]
+    parts = [_questions_of(source) for source in sources]
     return parts[0] if len(parts) == 1 else Splits("SQuAD's test is secret", **_two(parts))
 
 
@@ -129,17 +140,27 @@ def _pairs(rows):
     return Examples("text", found, INFERENCE, [example.text for example in found])
 
 
-def _sentences(lines):
+def _sentences(source):
     """Examples of the sentences in a file of words and tags (tab or space between)."""
     words = []
-    for line in [*lines, ""]:
+    for number, line in enumerate([*source.lines(), ""], 1):
         if line.strip():
-            word, *_, tag = line.split()
-            words.append((word, tag))
+            fields = line.split()
+            if len(fields) < 2 or not _TAG.fullmatch(fields[-1]):
+                _refuse(source, number, "a word and its tag (O, B-... or I-...)", line)
+            words.append((fields[0], fields[-1]))
         elif words:
             tokens, tags = zip(*words, strict=True)
             yield Example(text=" ".join(tokens), tokens=tokens, labels=tags)
             words = []
+
+
+def _questions_of(source):
+    """`_questions` of a file; ValueError, naming it, where it is laid out in another way."""
+    try:
+        return _questions(parse_json(source.read_text()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{source.path} is not laid out as SQuAD is: {error!r}") from error
 
 
 def _questions(content):
@@ -158,17 +179,59 @@ def _questions(content):
                 span = (start, start + len(sure[0]["text"])) if sure else None
                 info = {"id": asked["id"], "answers": tuple(a["text"] for a in answers)}
                 text, question = paragraph["context"], asked["question"]
+                _check_asked(text, question, article["title"], span, info)
                 found.append(Example(text=text, text_b=question, span=span, info=info))
                 articles.append(article["title"])
     return Examples("questions", found, (), articles)
 
 
 def _labelled(sources, names):
-    rows = [json.loads(line) for source in sources for line in source.lines()]
-    folds = [row["fold"] for row in rows] if "fold" in rows[0] else None
-    return LabelledTexts(
-        [row["text"] for row in rows], [row["label"] for row in rows], names, folds
-    )
+    rows = [row for s in sources for row in _rows(s, ("text", "label"), "fold", range(len(names)))]
+    if not rows:
+        raise ValueError(f"{sources[0].path} has no texts in it")
+    folds = [fold for *_, fold in rows]
+    if len(set(map(type, folds))) > 1 or type(folds[0]) not in (int, type(None)):
+        raise ValueError(f"expected a fold (a whole number) for all texts of {sources[0].path}")
+    texts, labels = [text for text, *_ in rows], [label for _, label, _ in rows]
+    return LabelledTexts(texts, labels, names, None if folds[0] is None else folds)
+
+
+def _check_asked(text, question, title, span, info):
+    for one in (text, question, title, *info["answers"]):
+        if not isinstance(one, str):
+            raise ValueError(f"expected text, got {one!r:.60}")
+    if span is not None and not (type(span[0]) is int and 0 <= span[0] < span[1] <= len(text)):
+        raise ValueError(f"an answer to {info['id']!r:.60} stands outside of its text")
+
+
+def _rows(source, names, extra=None, labels=None):
+    """Tuples of the fields ``names`` of a file with a JSON object a line, and of ``extra``.
+
+    They are text, but for a last one that must be among ``labels``. Raises ValueError naming the
+    first line that is none.
+    """
+    for number, line in enumerate(source.lines(), 1):
+        try:
+            row = parse_json(line)
+            values = [row[name] for name in names]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{source.path}, line {number}: {error!r}") from error
+        told = values if labels is None else values[:-1]
+        whole = labels is None or (type(values[-1]) is int and values[-1] in labels)
+        if not whole or not all(isinstance(value, str) for value in told):
+            _refuse(source, number, f"an object with {', '.join(names)}", line)
+        yield (*values, row.get(extra)) if extra else tuple(values)
+
+
+def _is_number(text):
+    try:
+        return math.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
+
+
+def _refuse(source, number, expected, line):
+    raise ValueError(f"{source.path}, line {number}: expected {expected}, got {line[:60]!r}")
 
 
 def _whole(entry):

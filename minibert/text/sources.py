@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 LIMIT = 4 << 30  # bytes that one file may unpack to
+SMALL, RATIO = 1 << 24, 200  # nor to more than so many times its size, unless that is so small
 BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+ODD = (tarfile.TarError, RuntimeError, OverflowError, IndexError, KeyError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,10 @@ class Source:
     def lines(self):
         """Lines of UTF-8 text without their line breaks, unpacked (.xz, .gz) as they are read."""
         opener = {".xz": lzma.open, ".gz": gzip.open}.get(self.path.suffix, lambda file: file)
+        data = self.read()
         try:
-            with opener(io.BytesIO(self.read())) as unpacked:
-                limited = io.BufferedReader(_Limited(unpacked, self), 1 << 20)
+            with opener(io.BytesIO(data)) as unpacked:
+                limited = io.BufferedReader(_Limited(unpacked, self, self.most(data)), 1 << 20)
                 for line in io.TextIOWrapper(limited, encoding="utf-8-sig", newline="\n"):
                     yield line.rstrip("\r\n")
         except (*BROKEN, UnicodeDecodeError) as error:
@@ -61,11 +65,11 @@ class Source:
         Raises ValueError for a name that points outside the archive, a link or a device, and for
         more than ``limit`` bytes in all.
         """
-        data = io.BytesIO(self.read())
+        data = self.read()
         walk = _zip if self.path.suffix == ".zip" else _tar
-        left = self.limit
+        left = self.most(data)
         try:
-            for name, size, unpack in walk(data, self.path):
+            for name, size, unpack in walk(io.BytesIO(data), self.path):
                 path = PurePosixPath(name.replace("\\", "/"))
                 if path.is_absolute() or ".." in path.parts or ":" in name:
                     raise ValueError(f"{self.path} holds {name!r}, which points outside of it")
@@ -73,12 +77,17 @@ class Source:
                 if left < 0:
                     raise self.too_large()
                 yield str(path), unpack()
-        except (*BROKEN, tarfile.TarError) as error:
+        except (*BROKEN, *ODD) as error:
             raise ValueError(f"{self.path} cannot be unpacked: {error}") from error
+
+    def most(self, data):
+        """Bytes that the stored ``data`` may unpack to."""
+        return min(self.limit, max(SMALL, RATIO * len(data)))
 
     def too_large(self):
         return ValueError(
-            f"{self.path} unpacks to more than {self.limit:,} bytes, which no data set here does"
+            f"{self.path} unpacks to more than {self.limit:,} bytes or {RATIO} times its size, "
+            "which no data set here does"
         )
 
 
@@ -97,7 +106,11 @@ class Member:
         """Its lines, without their line breaks."""
         for name, data in self.archive.members():
             if PurePosixPath(name).name == self.name:
-                yield from data.decode("utf-8").removesuffix("\n").split("\n")
+                try:
+                    text = data.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise ValueError(f"{self.path} cannot be read as text: {error}") from error
+                yield from text.removesuffix("\n").split("\n")
                 return
         raise ValueError(f"{self.archive.path} holds no {self.name}")
 
@@ -105,8 +118,8 @@ class Member:
 class _Limited(io.RawIOBase):
     """Reads on from ``file`` until the source's limit is passed."""
 
-    def __init__(self, file, source):
-        self.file, self.source, self.left = file, source, source.limit
+    def __init__(self, file, source, left):
+        self.file, self.source, self.left = file, source, left
 
     def readable(self):
         return True
@@ -123,6 +136,8 @@ class _Limited(io.RawIOBase):
 def _zip(data, path):
     with zipfile.ZipFile(data) as archive:
         for info in archive.infolist():
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise ValueError(f"{path} holds {info.filename!r}, which is no file but a link")
             if not info.is_dir():
                 yield info.filename, info.file_size, lambda info=info: archive.read(info)
 

@@ -1,5 +1,6 @@
 """A vocabulary of whole words: counting, encoding, decoding, saving."""
 
+import re
 from array import array
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ from minibert.files import atomic
 from minibert.text.tokens import detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"
+_COUNT = re.compile("[0-9]{1,18}")
 BLOCK = 1 << 20  # chunks of text that encode_corpus holds before it turns them into ids
 
 
@@ -141,10 +143,13 @@ class Vocab:
         Raises FileNotFoundError, and ValueError naming the first line that does not fit.
         """
         tokens, counts, specials = [], [], []
-        text = Path(path).read_bytes().decode("utf-8", "surrogatepass")
+        try:
+            text = Path(path).read_bytes().decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no vocabulary: it is not UTF-8 text ({error})") from None
         for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
             token, *rest = line.split("\t")
-            if not (rest and rest[0].isdecimal() and rest[1:] in ([], ["special"])):
+            if not (token and rest and _COUNT.fullmatch(rest[0]) and rest[1:] in ([], ["special"])):
                 raise ValueError(
                     f"{path}, line {number}: expected token, tab, count, got {line[:60]!r}"
                 )
@@ -152,7 +157,10 @@ class Vocab:
             counts.append(int(rest[0]))
             if rest[1:]:
                 specials.append(token)
-        return cls(tokens, counts, specials)
+        try:
+            return cls(tokens, counts, specials)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 
 def _count(texts):

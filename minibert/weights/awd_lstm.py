@@ -11,11 +11,11 @@ and a pickled list of words, ``itos``. Three generations name the tensors differ
     0.rnns.0.module.bias_ih_l0, 0.rnns.0.module.bias_hh_l0     (4 * width,)
     1.decoder.weight, 1.decoder.bias    (V, dim) tied to the word vectors, (V,); the oldest: no bias
 
-Nothing of a file is executed: tensors are read with ``weights_only=True``, words by an unpickler
-that knows lists and strings and nothing else.
+Nothing of a file is executed: tensors are read with ``weights_only=True``, and of the words' pickle
+only the instructions that make a list and strings are followed.
 """
 
-import pickle
+import pickletools
 import re
 from collections import Counter
 from pathlib import Path
@@ -23,7 +23,8 @@ from pathlib import Path
 import torch
 
 from minibert.awd_lstm import AWDLSTM, AWDLSTMConfig
-from minibert.checkpoint import load_folder, load_tensors, save_folder
+from minibert.built import built, config_from
+from minibert.checkpoint import check_tensors, load_folder, load_tensors, save_folder
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.weights import find
 
@@ -31,6 +32,9 @@ VOCAB = "vocab.tsv"
 TENSORS, WORDS = (".pth", ".h5", ".pt"), ".pkl"
 RENAMED = {"xxunk": UNK, "_unk_": UNK, "xxpad": PAD, "_pad_": PAD}
 STARTS = ("xxbos", "xbos")  # what stands before a text
+STRINGS = """UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING
+SHORT_BINSTRING""".split()
+MOST_TEXT = 20  # times the size of the pickle: all words together
 _LAYER = re.compile(r"0\.rnns\.(\d+)\.(?:module\.)?(weight_ih|weight_hh|bias_ih|bias_hh)_l0(_raw)?")
 _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
 
@@ -75,9 +79,7 @@ def load_fastai(path):
     start = next((vocab.ids[word] for word in STARTS if word in vocab), 0)
     backward = re.search("bwd|backward", weights.stem)
     config = config_of(mapped, "backward" if backward else "forward", start)
-    model = AWDLSTM(config, vocab)
-    load_tensors(model, mapped, weights)
-    return model.eval()
+    return _filled(config, vocab, mapped, weights)
 
 
 def read_tensors(path):
@@ -87,12 +89,19 @@ def read_tensors(path):
     """
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file leads torch's reader to
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path} is no file of tensors alone, it was not read: {reason}") from None
     found = found.get("model", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
         raise ValueError(f"expected a dict of tensors in {path}, got {type(found).__name__}")
+    for name, tensor in found.items():  # a view may say that it is larger than what it views
+        if not isinstance(name, str) or tensor.layout != torch.strided or tensor.is_meta:
+            raise ValueError(f"expected names and dense tensors in {path}, got {name!r:.60}")
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise ValueError(f"{path} has less data for {name[:60]} than its shape says")
     return found
 
 
@@ -126,6 +135,9 @@ def config_of(mapped, direction="forward", start_id=0):
     recurrent = [name for name in mapped if name.endswith(".weight_hh")]
     if not recurrent:
         raise ValueError("expected the recurrent matrix of at least one layer, got none")
+    shapes = [mapped["embedding.weight"].shape, *(mapped[name].shape for name in recurrent)]
+    if any(len(shape) != 2 for shape in shapes):
+        raise ValueError(f"expected matrices of words and of recurrent weights, got {shapes}")
     words, dim = mapped["embedding.weight"].shape
     tied = torch.equal(mapped["embedding.weight"], mapped["decoder.weight"])
     width = mapped.get("layers.0.weight_hh", mapped[recurrent[0]]).shape[1]
@@ -136,34 +148,66 @@ def config_of(mapped, direction="forward", start_id=0):
 
 def read_itos(path):
     """The words of a pickled list of strings; ValueError for a pickle of anything else."""
+    data = Path(path).read_bytes()
     try:
-        with open(path, "rb") as file:
-            words = _Words(file).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
+        words = _list_of_strings(data)
+    except Exception as error:  # whatever a damaged file leads the reader of instructions to
         raise ValueError(f"{path} is no pickled list of words: {error}") from None
-    except (AttributeError, TypeError, MemoryError, OverflowError) as error:  # made to mislead
-        raise ValueError(f"{path} is no pickled list of words: it is damaged ({error})") from None
     if type(words) is not list or not all(type(word) is str for word in words):
         raise ValueError(f"expected a list of strings in {path}, got {type(words).__name__}")
+    if sum(map(len, words)) > MOST_TEXT * len(data):
+        raise ValueError(f"{path} repeats its words to {MOST_TEXT} times its size and more")
     return words
 
 
-class _Words(pickle.Unpickler):
-    """Reads lists and strings; whatever names a class or a function is refused."""
+def _list_of_strings(data):
+    """What a pickle of lists and strings makes, its instructions followed one by one.
 
-    def find_class(self, module, name):
-        raise ValueError(f"it asks for {module}.{name}, which a list of words does not need")
+    Python's own reader would set aside as much memory as a number in the file says.
+    """
+    stack, memo, mark = [], {}, object()
+    for code, value, _ in pickletools.genops(data):
+        name = code.name
+        if name in STRINGS:
+            stack.append(value)
+        elif name in ("EMPTY_LIST", "MARK"):
+            stack.append([] if name == "EMPTY_LIST" else mark)
+        elif name in ("LIST", "APPENDS"):
+            start = len(stack) - 1 - stack[::-1].index(mark)
+            items = stack[start + 1 :]
+            del stack[start:]
+            stack.append(items) if name == "LIST" else stack[-1].extend(items)
+        elif name == "APPEND":
+            item = stack.pop()
+            stack[-1].append(item)
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            memo[len(memo) if name == "MEMOIZE" else value] = stack[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(memo[value])
+        elif name not in ("PROTO", "FRAME", "STOP"):
+            named = value or ".".join(map(str, stack[-2:]))  # a class or a function, as a rule
+            what = f"for {named.replace(' ', '.')[:60]}" if "GLOBAL" in name else f"to {name}"
+            raise ValueError(f"it asks {what}, which a list of words does not need")
+    if len(stack) != 1 or any(type(word) is not str for word in stack[0]):
+        raise ValueError("it makes something else")
+    return stack[0]
 
 
 def _load_folder(path):
     config, tensors = load_folder(path)
-    try:
-        config = AWDLSTMConfig(**config)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} holds no AWDLSTM: {error}") from error
+    config = config_from(AWDLSTMConfig, config, path)
     vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
-    model = AWDLSTM(config, vocab)
-    load_tensors(model, tensors, path)
+    return _filled(config, vocab, tensors, path)
+
+
+def _filled(config, vocab, tensors, source):
+    """The model of a config with these tensors, in eval mode."""
+
+    def check(model):
+        check_tensors(model, tensors, source)
+
+    model = built(lambda: AWDLSTM(config, vocab), check, source, config.layers, tensors)
+    load_tensors(model, tensors, source)
     return model.eval()
 
 

@@ -16,7 +16,9 @@ import json
 from pathlib import Path
 
 from minibert.bert import BERT, BERTConfig
+from minibert.built import built, config_from
 from minibert.checkpoint import CONFIG, WEIGHTS, _some, save_folder, unpack
+from minibert.files import atomic, read_json
 from minibert.weights.awd_lstm import read_tensors
 from minibert.weights.hub import find_or_fetch
 
@@ -90,10 +92,9 @@ def load(source):
     """
     path = find_or_fetch(source, FILES)
     config, tensors = read(path)
-    model = _encoder(path, config, tensors)
+    make = _encoder(path, config, tensors)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
-    fill(model, tensors, path)
-    return model.eval()
+    return _filled(make, tensors, path, config)
 
 
 def load_head(cls, source):
@@ -103,21 +104,18 @@ def load_head(cls, source):
     """
     path = find_or_fetch(source, FILES)
     config, tensors = read(path)
-    encoder = _encoder(path, config, tensors)
+    encoder, extra = _encoder(path, config, tensors), {}
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
         regression = config.get("problem_type") == "regression"
-        extra = {"regression": True} if regression else {"labels": len(tensors["classifier.bias"])}
-        head = cls(encoder, **extra)
+        labels = tensors["classifier.weight"].shape[:1]
+        extra = {"regression": True} if regression else {"labels": sum(labels)}
     elif cls.__name__ in ("MaskedLM", "Pretraining"):
-        head = cls(encoder, tied=config.get("tie_word_embeddings", True))
-    else:
-        head = cls(encoder)
+        extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
     kept = {n: t for n, t in tensors.items() if n.startswith(own) or not n.startswith(TOPS)}
-    fill(head, kept, path)
-    return head.eval()
+    return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
 def save(model, folder):
@@ -137,7 +135,8 @@ def save(model, folder):
     if encoder.tokenizer is not None:
         encoder.tokenizer.save(Path(folder) / VOCAB)
         settings = {"do_lower_case": encoder.tokenizer.lowercase}
-        (Path(folder) / TOKENIZER).write_text(json.dumps(settings) + "\n", "utf-8")
+        with atomic(Path(folder) / TOKENIZER) as file:
+            file.write(json.dumps(settings).encode() + b"\n")
 
 
 def read(path):
@@ -154,14 +153,14 @@ def read_files(path):
     missing += [] if weights else [f"{WEIGHTS} or {PICKLE}"]
     if missing:
         raise FileNotFoundError(f"{path} has no {' and no '.join(missing)}")
-    try:
-        config = json.loads((path / CONFIG).read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path / CONFIG} is damaged: {error}") from error
+    config = read_json(path / CONFIG)
     if not isinstance(config, dict):
         raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
     if weights.name == WEIGHTS:
-        return config, unpack(weights.read_bytes())
+        try:
+            return config, unpack(weights.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{weights} is damaged: {error}") from error
     return config, read_tensors(weights)
 
 
@@ -191,13 +190,10 @@ def to_config(config, source="config.json"):
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
     given |= {name: config[name] for name in ("norm", "position") if name in config}
     name = given.get("activation", "gelu")
-    if name not in ACTIVATIONS:
+    if name not in tuple(ACTIVATIONS):
         expected = ", ".join(ACTIVATIONS)
         raise ValueError(f"expected hidden_act to be one of {expected} in {source}, got {name!r}")
-    try:
-        return BERTConfig(**{**given, "activation": ACTIVATIONS[name]})
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{source} holds no BERT: {error}") from error
+    return config_from(BERTConfig, {**given, "activation": ACTIVATIONS[name]}, source)
 
 
 def to_published(config):
@@ -230,8 +226,11 @@ def published(model, name):
     return f"bert.{name}"  # only models of our own type have others
 
 
-def fill(model, tensors, source):
-    """Copy tensors by their published names into a model, each name and shape checked first."""
+def fill(model, tensors, source, copy=True):
+    """Copy tensors by their published names into a model, each name and shape checked first.
+
+    ``copy=False`` only checks.
+    """
     own = {published(model, name): (name, tensor) for name, tensor in model.state_dict().items()}
     table = "bert.embeddings.word_embeddings.weight"
     if hasattr(model, "output") and hasattr(model.output, "decoder") and table in tensors:
@@ -250,13 +249,27 @@ def fill(model, tensors, source):
     if any(faults.values()):
         found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)
         raise ValueError(f"the tensors of {source} do not fit {type(model).__name__}: {found}")
-    model.load_state_dict({ours: tensors[name] for name, (ours, _) in own.items()})
+    if copy:
+        model.load_state_dict({ours: tensors[name] for name, (ours, _) in own.items()})
 
 
 def _encoder(path, config, tensors):
-    """A new `BERT` of the right size, with the tokenizer that lies beside."""
+    """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    return BERT(to_config(config, path / CONFIG), _tokenizer(path), pooler=pooler)
+    settings, tokenizer = to_config(config, path / CONFIG), _tokenizer(path)
+    return lambda: BERT(settings, tokenizer, pooler=pooler)
+
+
+def _filled(make, tensors, path, config):
+    """The model that ``make`` gives with these tensors, in eval mode."""
+
+    def check(model):
+        fill(model, tensors, path, copy=False)
+
+    layers = config.get("num_hidden_layers", 0)
+    model = built(make, check, path / CONFIG, layers, tensors)
+    fill(model, tensors, path)
+    return model.eval()
 
 
 def _tokenizer(path):
@@ -265,6 +278,8 @@ def _tokenizer(path):
         return None
     from minibert.text import WordPiece
 
-    settings = path / TOKENIZER
-    settings = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
-    return WordPiece.load(path / VOCAB, lowercase=settings.get("do_lower_case", True))
+    settings = read_json(path / TOKENIZER) if (path / TOKENIZER).is_file() else {}
+    lowercase = settings.get("do_lower_case", True) if isinstance(settings, dict) else None
+    if not isinstance(lowercase, bool):
+        raise ValueError(f"expected do_lower_case to be true or false in {path / TOKENIZER}")
+    return WordPiece.load(path / VOCAB, lowercase=lowercase)

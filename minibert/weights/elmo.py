@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minibert.built import built, config_from
 from minibert.checkpoint import pack, unpack
 from minibert.elmo import ELMo, ELMoConfig
-from minibert.files import atomic
+from minibert.files import atomic, read_json
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
 from minibert.weights import find
@@ -32,6 +33,7 @@ EXTRA = (
     "softmax",
     "negatives",
 )  # of the config, under "minibert" in options.json
+MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
 
 def load(source):
@@ -43,17 +45,29 @@ def load(source):
     """
     folder = find(source)
     options, weights = _one(folder, OPTIONS), _one(folder, WEIGHTS)
+    vocab = Vocab.load(folder / VOCAB) if (folder / VOCAB).is_file() else None
     try:
-        told = json.loads(options.read_text("utf-8"))
-        vocab = Vocab.load(folder / VOCAB) if (folder / VOCAB).is_file() else None
-        config = config_of(told, 0 if vocab is None else len(vocab))
-    except (KeyError, TypeError, ValueError) as error:
+        config = config_of(read_json(options), 0 if vocab is None else len(vocab))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{options} does not describe an ELMo: {error!r}") from error
-    model = ELMo(config, vocab)
-    arrays = _read(weights)
+    arrays, ready = _read(weights), {}
     if (folder / SOFTMAX).is_file():
-        arrays |= {name: t.numpy() for name, t in unpack((folder / SOFTMAX).read_bytes()).items()}
-    _fill(model, arrays, folder)
+        try:
+            softmax = unpack((folder / SOFTMAX).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{folder / SOFTMAX} is damaged: {error}") from error
+        arrays |= {name: tensor.float().numpy() for name, tensor in softmax.items()}
+    layers = max(config.layers, config.highway, len(config.filters))
+    model = built(
+        lambda: ELMo(config, vocab),
+        lambda empty: ready.update(_ready(empty, arrays, folder)),
+        options,
+        layers,
+        arrays,
+    )
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(ready[name])
     return model.eval()
 
 
@@ -100,7 +114,8 @@ def config_of(options, vocab_size=0):
         "activation": cnn["activation"],
         "max_characters": cnn.get("max_characters_per_token", LENGTH),
     }
-    return ELMoConfig(vocab_size, **shape, **{name: own[name] for name in EXTRA if name in own})
+    extra = {name: own[name] for name in EXTRA if name in own}
+    return config_from(ELMoConfig, {"vocab_size": vocab_size, **shape, **extra}, OPTIONS)
 
 
 def options_of(config):
@@ -213,26 +228,37 @@ def _one(folder, ending):
 
 
 def _read(path):
-    """Every array of an HDF5 file by its full name."""
+    """Every array of an HDF5 file by its full name.
+
+    Numbers that stand in this file, and no more of them than it can hold.
+    """
     import h5py
 
-    arrays = {}
+    found, left = {}, max(MOST_UNPACKED, RATIO * path.stat().st_size)
 
     def visit(name, item):
         if isinstance(item, h5py.Dataset):
-            arrays[name] = item[...]
+            found[name] = item
 
     try:
         with h5py.File(path, "r") as stored:
             stored.visititems(visit)
-    except OSError as error:
-        raise ValueError(f"{path} is no whole HDF5 file: {error}") from error
-    return arrays
+            for name, item in found.items():
+                if item.dtype.kind != "f" or item.shape is None:
+                    raise ValueError(f"{name} holds no floating-point numbers")
+                if item.external or item.is_virtual:
+                    raise ValueError(f"{name} lies in another file")
+                left -= item.size * item.dtype.itemsize
+                if left < 0:
+                    raise ValueError(f"its arrays are more than {RATIO} times its size")
+            return {name: item[...] for name, item in found.items()}
+    except Exception as error:  # whatever a damaged file leads the library to
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is no whole HDF5 file of ELMo: {reason}") from error
 
 
-@torch.no_grad()
-def _fill(model, arrays, source):
-    """Copy arrays into the model, names and shapes checked before any is copied."""
+def _ready(model, arrays, source):
+    """Tensors by our names from the file's arrays; ValueError where one does not fit the model."""
     own, known = model.state_dict(), names(model)
     faults, ready, width = [], {}, model.config.projection
     for name, (key, _, from_file) in known.items():
@@ -253,5 +279,4 @@ def _fill(model, arrays, source):
     if faults:
         shown = "; ".join(faults[:8]) + (f"; and {len(faults) - 8} more" if len(faults) > 8 else "")
         raise ValueError(f"the weights in {source} do not fit its options: {shown}")
-    for name, tensor in ready.items():
-        own[name].copy_(tensor)
+    return ready

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from minibert.checkpoint import load_tensors, save_folder
+from minibert.built import built, config_from
+from minibert.checkpoint import check_tensors, load_tensors, save_folder
 from minibert.gpt import GPT, GPTConfig
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.weights.bert import read_files
@@ -63,9 +64,14 @@ def load(source):
     """
     path = find_or_fetch(source, (VOCAB, MERGES))
     config, tensors = read_files(path)
-    settings = to_config(config, path)
-    model = GPT(settings, tokenizer(path))
-    load_tensors(model, from_published(tensors, settings), path)
+    settings, words = to_config(config, path), tokenizer(path)
+    if settings.layers > len(tensors):
+        raise ValueError(
+            f"{path} says {settings.layers:,} layers, and has {len(tensors):,} tensors"
+        )
+    ours = from_published(tensors, settings)
+    model = built(lambda: GPT(settings, words), lambda m: check_tensors(m, ours, path), path)
+    load_tensors(model, ours, path)
     return model.eval()
 
 
@@ -80,7 +86,7 @@ def save(model, folder):
 def to_config(config, source="config.json"):
     """A `GPTConfig` from a published one. Raises ValueError for what this class cannot follow."""
     kind = config.get("model_type", "gpt2")
-    if kind not in KINDS:
+    if kind not in tuple(KINDS):
         expected = " or ".join(map(repr, KINDS))
         raise ValueError(f"expected a model of type {expected} in {source}, got {kind!r}")
     norm, *_, field = KINDS[kind]
@@ -88,17 +94,16 @@ def to_config(config, source="config.json"):
     # GPT's own "gelu" is the tanh approximation; only there does the name mean that.
     name = config.get(field, "gelu_new")
     name = "gelu_new" if kind == "openai-gpt" and name == "gelu" else name
-    if name not in ACTIVATIONS:
+    if name not in tuple(ACTIVATIONS):
         expected = ", ".join(ACTIVATIONS)
         raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
     for theirs in ("scale_attn_by_inverse_layer_idx", "add_cross_attention"):
         if config.get(theirs):
             raise ValueError(f"{source} asks for {theirs}, which GPT and GPT-2 have not")
-    hidden = config.get("n_inner") or 4 * given.get("dim", 768)
-    try:
-        return GPTConfig(**given, hidden=hidden, norm=norm, activation=ACTIVATIONS[name])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{source} holds no GPT: {error}") from error
+    given |= {"norm": norm, "activation": ACTIVATIONS[name]}
+    config_from(GPTConfig, given, source)  # before it is reckoned with
+    given["hidden"] = config.get("n_inner") or 4 * given.get("dim", 768)
+    return config_from(GPTConfig, given, source)
 
 
 def to_published(config):
@@ -143,15 +148,20 @@ def from_published(tensors, config):
         take(f"ln_f.{kind}", f"stack.norm.{kind}")
         for i in range(config.layers):
             for ours, theirs in IN_BLOCK.items():
-                turn = torch.t if "ln_" not in theirs else torch.clone  # t of a vector is itself
+                turn = _turned if "ln_" not in theirs else torch.clone
                 take(f"h.{i}.{theirs}.{kind}", f"stack.blocks.{i}.{ours}.{kind}", turn)
             packed = tensors.pop(f"h.{i}.attn.c_attn.{kind}", None)
-            if packed is not None and packed.shape[-1] % 3 == 0:
+            if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
                 for ours, part in zip(PARTS, packed.chunk(3, -1), strict=True):
                     found[f"stack.blocks.{i}.{ours}.{kind}"] = part.t().contiguous()
             elif packed is not None:
                 found[f"h.{i}.attn.c_attn.{kind}"] = packed
     return {**found, **tensors}
+
+
+def _turned(tensor):
+    """A matrix turned; a vector is itself, and what is neither stays to be refused."""
+    return tensor.t() if tensor.dim() <= 2 else tensor
 
 
 def published(model):

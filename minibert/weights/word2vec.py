@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minibert.built import config_from
 from minibert.checkpoint import load_folder, load_tensors, save_folder
 from minibert.files import atomic
 from minibert.text.vocab import Vocab
@@ -29,6 +30,7 @@ READ = 1 << 20  # bytes that are read at once
 LONGEST_WORD = 10_000  # bytes
 LONGEST_LINE = 1 << 22  # bytes
 MOST_DIMENSIONS = 1 << 16
+MOST_UNPACKED, RATIO = 1 << 24, 100  # bytes; how many times its size a packed file may grow
 _HEADER = re.compile(rb"\s*(\d{1,18})\s+(\d{1,18})\s*")
 _UNPACK = {".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
@@ -54,10 +56,15 @@ def _load_folder(path):
     config, tensors = load_folder(path)
     if not (path / VOCAB).is_file():
         raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
-    try:
-        config = Word2VecConfig(**config)
-    except TypeError as error:
-        raise ValueError(f"{path} holds no Word2Vec: {error}") from error
+    config = config_from(Word2VecConfig, config, path)
+    for name, tensor in tensors.items():  # before there is a table of that size
+        if tensor.shape != (config.vocab_size, config.dim):
+            raise ValueError(
+                f"{path} is damaged: {name} is {tuple(tensor.shape)}, "
+                f"expected {(config.vocab_size, config.dim)}"
+            )
+    if not tensors:
+        raise ValueError(f"{path} is damaged: there are no tensors in it")
     model = Word2Vec(config, Vocab.load(path / VOCAB))
     load_tensors(model, tensors, path)
     return model.eval()
@@ -140,6 +147,8 @@ class _Stream:
 
     def __init__(self, file, path):
         self.file, self.path, self.buffer, self.at = file, path, b"", 0
+        size = path.stat().st_size
+        self.left = max(MOST_UNPACKED, RATIO * size) if path.suffix in _UNPACK else float("inf")
 
     def fill(self, size):
         """Try to have ``size`` bytes at hand; how many there are."""
@@ -147,6 +156,9 @@ class _Stream:
             more = self.file.read(READ)
             if not more:
                 break
+            self.left -= len(more)
+            if self.left < 0:
+                raise ValueError(f"{self.path} unpacks to {RATIO} times its size and more")
             self.buffer, self.at = self.buffer[self.at :] + more, 0
         return len(self.buffer) - self.at
 

@@ -32,6 +32,8 @@ OF_WORLD = (  # what a template may draw from besides classes: the Choices of a 
     "people adults children couples parents owners players strangers "
     "towns countries rivers teams films books numbers"
 ).split()
+LISTS = "forms tags required regular without".split()
+STEEPEST = 10  # of zipf
 KINDS_OF_TEXT = "encyclopedia story news match review letter dialogue questions lesson".split()
 POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ".split()
 
@@ -141,6 +143,8 @@ class Lexicon:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LexiconError(f"{path.name} is not valid TOML: {error}") from None
+        except RecursionError:
+            raise LexiconError(f"{path.name} is not valid TOML: it is nested too deeply") from None
         for cls, entry in data.items():
             where = f"{path.name} [{cls}]"
             if cls in seen:
@@ -191,8 +195,20 @@ def _check_keys(entry, where, extends):
             raise LexiconError(f"{where}: unknown key {key!r}{_hint(key, CLASS_KEYS)}")
         if extends and key != "words":
             raise LexiconError(f"{where}: the class exists already; only its words can be added to")
+    for key, value in entry.items():
+        if not _fits(key, value):
+            raise LexiconError(f"{where}: {key} cannot be {repr(value)[:60]}")
     if not extends and entry["pos"] not in POS:
         raise LexiconError(f"{where}: pos {entry['pos']!r} is none of {', '.join(POS)}")
+
+
+def _fits(key, value):
+    """Whether a key of a class has the type that it should have."""
+    if key == "zipf":
+        return type(value) in (int, float) and 0 <= value <= STEEPEST
+    if key in LISTS:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str)
 
 
 def _entry(line, cls, entry, where):
@@ -222,18 +238,21 @@ def _entry(line, cls, entry, where):
             tags[key] = int(value)
         elif key not in ("sense", "lemma"):
             tags[key] = value
-    return Lexeme(
-        word,
-        cls,
-        pos,
-        rules,
-        irregular,
-        lemma=pairs.get("lemma", word),
-        sense=pairs.get("sense", ""),
-        entity=entry.get("entity", ""),
-        extra=extra,
-        **tags,
-    )
+    try:
+        return Lexeme(
+            word,
+            cls,
+            pos,
+            rules,
+            irregular,
+            lemma=pairs.get("lemma", word),
+            sense=pairs.get("sense", ""),
+            entity=entry.get("entity", ""),
+            extra=extra,
+            **tags,
+        )
+    except (IndexError, TypeError) as error:  # too short to be inflected; a tag with its own name
+        raise LexiconError(f"{where}: {word!r} cannot be read: {error}") from None
 
 
 @lru_cache(maxsize=8)

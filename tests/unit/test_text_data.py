@@ -1,10 +1,12 @@
 """Real data: finding, downloading (from a server on this machine), verifying, reading."""
 
+import contextlib
 import gzip
 import hashlib
 import io
 import lzma
 import os
+import random
 import tarfile
 import threading
 import zipfile
@@ -36,6 +38,30 @@ class Mirror(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/good")
             self.end_headers()
+        elif case in ("loop", "elsewhere"):
+            self.send_response(302)
+            self.send_header("Location", "/loop" if case == "loop" else "file:///etc/hostname")
+            self.end_headers()
+        elif case == "wrong-range":  # half at first, then the beginning again as if it went on
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(BODY) // 2))
+            self.end_headers()
+            self.wfile.write(BODY[: len(BODY) // 2])
+        elif case == "changes":  # another file from the half on
+            other = BODY[: len(BODY) // 2] + BODY[len(BODY) // 2 :].swapcase()
+            self._send(other if start else BODY, len(BODY), start, sent=start or len(BODY) // 2)
+        elif case == "drip":  # a few bytes now and then, without end
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not self.server.release.wait(0.02):
+                    self.wfile.write(b"= ")
+                    self.wfile.flush()
+        elif case == "empty":
+            self._send(b"", 0, 0)
+        elif case == "416":
+            self.send_error(416 if start else 500)
         elif case == "stall":
             self._send(BODY, len(BODY), 0, sent=1000)
             self.server.release.wait(5)
@@ -78,6 +104,7 @@ def mirror(monkeypatch, tmp_path):
     monkeypatch.delenv("MINIBERT_DATA", raising=False)
     monkeypatch.setattr(fetch, "PAUSE", 0.01)
     monkeypatch.setattr(fetch, "TIMEOUT", 0.3)
+    monkeypatch.setattr(fetch, "PATIENCE", 0.2)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
@@ -113,7 +140,11 @@ def leftovers(tmp_path):
 # Downloading
 
 
-@pytest.mark.parametrize("first", ["403", "404", "500", "corrupt", "short", "long", "stall"])
+BAD = """403 404 416 500 corrupt short long stall loop elsewhere wrong-range changes drip
+empty""".split()
+
+
+@pytest.mark.parametrize("first", BAD)
 def test_a_bad_mirror_is_passed_over(mirror, first, tmp_path):
     path = get(mirror, first, "good")
     assert path.read_bytes() == BODY
@@ -130,6 +161,11 @@ def test_a_bad_mirror_is_passed_over(mirror, first, tmp_path):
         ("short", "sent 5,000 bytes or more, expected"),
         ("long", "expected"),
         ("stall", "timed out"),
+        ("drip", "too slow"),
+        ("loop", "infinite loop|redirect"),
+        ("elsewhere", "file:///|not allowed"),
+        ("wrong-range", "wrong SHA-256"),
+        ("changes", "wrong SHA-256"),
     ],
 )
 def test_nothing_bad_reaches_the_cache(mirror, case, words, tmp_path):
@@ -161,6 +197,19 @@ def test_no_second_try_where_it_is_refused(mirror):
     with pytest.raises(ConnectionError):
         get(mirror, "404")
     assert len(mirror.seen) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_however_many_bad_mirrors_there_are_one_good_one_is_enough(mirror, seed, tmp_path):
+    """And before it, all the bad ones together leave nothing in the cache."""
+    cases = random.Random(seed).sample(BAD, 4)
+    with pytest.raises(ConnectionError) as caught:
+        get(mirror, *cases)
+    assert all(f"/{case}: " in str(caught.value) for case in cases)
+    assert leftovers(tmp_path) == []
+    path = get(mirror, *cases, "breaks")
+    assert path.read_bytes() == BODY and leftovers(tmp_path) == [path]
 
 
 def test_nobody_answers(monkeypatch, tmp_path, mirror):

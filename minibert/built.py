@@ -1,0 +1,71 @@
+"""Models from files: nothing is built before it is known to fit what the file holds.
+
+A damaged or hostile configuration may ask for a thousand layers or for more memory than there is.
+So its values are checked against the types that the config class declares, and the model is made
+on torch's meta device first, where tensors have shapes and no memory.
+"""
+
+import math
+from dataclasses import fields
+from types import NoneType
+from typing import get_args, get_type_hints
+
+import torch
+
+MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
+TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
+
+
+def config_from(cls, given, source):
+    """The config dataclass ``cls`` with the values of a dict that came from a file.
+
+    Raises ValueError, naming ``source``, for a value of another type than the class declares, one
+    that the class refuses, and a name that it does not have.
+    """
+    if not isinstance(given, dict):
+        raise ValueError(f"expected an object in {source}, got {type(given).__name__}")
+    hints = get_type_hints(cls)
+    try:
+        for field in fields(cls):
+            if field.name in given:
+                _check_type(field.name, given[field.name], hints[field.name])
+        return cls(**given)
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        name = cls.__name__.removesuffix("Config")
+        raise ValueError(f"{source} holds no {name}: {error}") from error
+
+
+def built(make, check, source, layers=0, tensors=()):
+    """What ``make()`` gives, after ``check`` was called with one that takes no memory.
+
+    ``check(model)`` raises ValueError where the tensors of the file do not fit. ``layers``: how
+    many the configuration asks for, no more than there are ``tensors``.
+
+    Raises ValueError, naming ``source``, too where such a model cannot be.
+    """
+    if layers > len(tensors):
+        raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")
+    try:
+        with torch.device("meta"):
+            empty = make()
+    except (RuntimeError, TypeError, OverflowError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{source} asks for a model that cannot be: {reason}") from error
+    check(empty)
+    if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
+        raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
+    return make()
+
+
+def _check_type(name, value, hint):
+    kinds = [kind for kind in get_args(hint) or [hint] if kind is not NoneType]
+    if value is None and NoneType in get_args(hint):
+        return
+    for kind in kinds:
+        if kind not in TOLD:  # a tuple of its own kind: the class checks it
+            return
+        fits = (int, float) if kind is float else (kind,)
+        if type(value) in fits and (kind is not float or math.isfinite(value)):
+            return
+    expected = " or ".join(TOLD[kind] for kind in kinds)
+    raise ValueError(f"{name} must be {expected}, got {repr(value)[:60]}")

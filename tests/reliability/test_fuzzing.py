@@ -1,0 +1,103 @@
+"""Every reader against damaged files: a clear error, or what an independent reading finds too."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import formats
+import pytest
+from guard import apart
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mutations import damaged
+
+FEW, MANY = 12, 500  # examples that Hypothesis draws for each reader
+MEANT = (ValueError, OSError)  # a FileNotFoundError is an OSError
+NAMES = [one.name for one in formats.FORMATS]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and resource limits")
+
+
+@pytest.fixture(scope="session")
+def good_files(tmp_path_factory):
+    """A folder of good files for each format, by its name."""
+    made = {}
+    for one in formats.FORMATS:
+        made[one.name] = tmp_path_factory.mktemp("good")
+        one.make(made[one.name])
+    return made
+
+
+def judge(one, folder, watch, counts):
+    """Read one damaged copy: counts a refusal, or a reading that the independent one confirms."""
+    try:
+        with watch:
+            found = one.read(folder)
+    except MEANT as error:
+        said = str(error)
+        assert 8 < len(said) < 3000 and "\n" not in said, f"not one sentence: {said[:500]!r}"
+        counts["refused"] += 1
+        return
+    plain = one.plain(folder)
+    same = formats.SAME.get(one.name)
+    assert same(found, plain) if same else found == plain, f"accepted: {found}, really {plain}"
+    counts["accepted"] += 1
+
+
+def fuzz(one, good, work, examples, watch):
+    """Damage a file of ``good`` in many ways; counts of what was tried, refused and accepted."""
+    files = {name: (good[one.name] / name).read_bytes() for name in one.damage}
+    others = [p.read_bytes() for f in good.values() for p in sorted(f.rglob("*")) if p.is_file()]
+    counts, seen = {"tried": 0, "refused": 0, "accepted": 0}, set()
+
+    @settings(max_examples=examples, deadline=None, database=None, derandomize=True,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(st.data())
+    def try_one(data):
+        name = data.draw(st.sampled_from(sorted(files)))
+        bad = data.draw(damaged(files[name], others))
+        key = name, hashlib.sha256(bad).digest()
+        if bad == files[name] or key in seen:
+            return
+        seen.add(key)
+        counts["tried"] += 1
+        copy(good[one.name], work, name, bad)
+        judge(one, work, watch, counts)
+
+    try_one()
+    return counts
+
+
+def copy(good, work, name, bad):
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(good, work)
+    (work / name).write_bytes(bad)
+
+
+@pytest.mark.parametrize("one", formats.FORMATS, ids=NAMES)
+def test_the_good_file_is_read_as_the_independent_reading_does(one, good_files):
+    found, plain = one.read(good_files[one.name]), one.plain(good_files[one.name])
+    same = formats.SAME.get(one.name)
+    assert same(found, plain) if same else found == plain
+
+
+@pytest.mark.parametrize("one", formats.FORMATS, ids=NAMES)
+def test_a_few_damaged_files(one, good_files, tmp_path):
+    counts = apart(lambda watch: fuzz(one, good_files, tmp_path / "work", FEW, watch))
+    assert counts["tried"] == counts["refused"] + counts["accepted"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", formats.FORMATS, ids=NAMES)
+def test_many_damaged_files(one, good_files, tmp_path):
+    examples = int(os.environ.get("MINIBERT_FUZZ", MANY))
+    counts = apart(lambda watch: fuzz(one, good_files, tmp_path / "work", examples, watch))
+    assert counts["tried"] == counts["refused"] + counts["accepted"] > examples / 3
+    print(
+        f"\n| {one.name} | {counts['tried']:,} | {counts['refused']:,} | {counts['accepted']:,} |"
+    )
+    if log := os.environ.get("MINIBERT_FUZZ_LOG"):
+        with Path(log).open("a") as file:
+            file.write(json.dumps({"reader": one.name, **counts}) + "\n")
