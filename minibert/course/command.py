@@ -1,8 +1,9 @@
-"""``minibert course``: build the notebooks from their sources, and measure their findings."""
+"""``minibert course``: build the notebooks, measure findings, hand them out and grade them."""
 
 import sys
 from pathlib import Path
 
+from minibert.course import classroom_command
 from minibert.course.paths import chapters_folder
 
 
@@ -24,11 +25,13 @@ def add_arguments(parser):
     real = actions.add_parser("real", help="put the results of a run on real data into findings")
     real.add_argument("name", help="what chapters call the run, such as imdb")
     real.add_argument("folder", type=Path, help="the --out of `minibert finetune`")
+    classroom_command.add_arguments(actions)
 
 
 def run(args):
     """Carry out one action; gives the exit status. Raises ValueError or FileNotFoundError."""
-    return {"build": build, "findings": findings, "real": real}[args.action](args)
+    own = {"build": build, "findings": findings, "real": real}
+    return (own | classroom_command.ACTIONS)[args.action](args)
 
 
 def build(args):

@@ -1,22 +1,27 @@
-"""Grading by nbgrader itself: a release made from the solved notebook, and submissions autograded.
+"""Release and grading by nbgrader itself, through the commands: submissions good and bad.
 
 nbgrader 0.9 gives full marks to a test cell that ends in no number and none to one that wrote to
 stderr, so what counts here is what its own converters and gradebook say.
 """
 
+import contextlib
+import csv
+import io
 import os
 import shutil
-import sys
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade
 
-from minibert.course.notebook import build, nbgrader_config
+from minibert.cli import main
+from minibert.course import classroom, marks
+from minibert.course.grading import Course, Settings, grade_one, merge, submissions
 
 FIXTURES = Path(__file__).parent / "fixtures"
 POINTS = {"90-mean": 4, "90-largest": 3, "90-shift": 2, "90-why": 3}
@@ -45,7 +50,19 @@ SUBMISSIONS = {  # student -> the code or text put into a solution cell, by grad
         "90-shift-solution-1": "number = 'twelve'",
     },
     "broken": {"90-mean-solution-1": "def mean(values:"},
+    "listed": {  # the results of the check that everybody can read, and nothing computed
+        "90-mean-solution-1": "def mean(values):\n    return 3.0",
+        "90-largest-solution-1": "def largest(values):\n    return -1",
+        "90-shift-solution-1": "number = 12",
+    },
+    "endless": {
+        "90-mean-solution-1": "import time\nwhile True:\n    time.sleep(0.1)",
+        "90-shift-solution-1": "number = 12",
+    },
+    "crash": {"90-largest-solution-1": "import os\nos._exit(1)"},
 }
+GRADED = set(SUBMISSIONS) - {"crash"}
+TIMEOUT = 20  # seconds for a cell
 
 
 def submitted(released, answers):
@@ -58,53 +75,73 @@ def submitted(released, answers):
     return notebook
 
 
+def write(notebook, folder, name="90_demo"):
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A course folder, its gradebook's URL, and what `minibert course grade` printed."""
+
+    root: Path
+    url: str
+    printed: str
+    status: int
+
+
+def command(*arguments):
+    """(exit status, what was printed) of ``minibert course ...``."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        status = main(["course", *map(str, arguments)])
+    return status, printed.getvalue()
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """An nbgrader course with every submission autograded: its folder and its gradebook's URL."""
+    """A course made by `release`, with every submission graded by `grade`, two at a time."""
     root = tmp_path_factory.mktemp("course")
-    shutil.copytree(FIXTURES / "source", root / "chapters" / "source")
+    chapters, folder = root / "chapters", root / "teacher"
+    shutil.copytree(FIXTURES / "source", chapters / "source")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIBERT_EXERCISES", str(FIXTURES / "exercises"))
         patch.setenv("PYTHONPATH", str(FIXTURES.parents[2]))
-        # nbgrader calls `alembic` by its bare name, which a plain `.venv/bin/python` does not find
-        patch.setenv(
-            "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        )
-        _, solved = build(root / "chapters" / "source" / "90_demo.py", root / "chapters")
-        config = nbgrader_config()
-        config.CourseDirectory.root = str(root)
-        api = NbGraderAPI(CourseDirectory(config=config), config=config)
-        write(solved, root / "source" / "demo")
-        told = api.generate_assignment("demo")
-        assert told["success"], told["log"]
-        released = nbformat.read(root / "release" / "demo" / "90_demo.ipynb", 4)
+        status, _ = command("release", "--out", folder, "--root", chapters)
+        assert status == 0
+        solved = nbformat.read(folder / "source" / "ch90" / "90_demo.ipynb", 4)
+        released = nbformat.read(folder / "release" / "ch90" / "90_demo.ipynb", 4)
         for student, answers in SUBMISSIONS.items():
             notebook = solved if answers is None else submitted(released, answers)
-            write(notebook, root / "submitted" / student / "demo")
-            told = api.autograde("demo", student)
-            assert told["success"], told["log"]
-    return root, api.coursedir.db_url
+            write(notebook, folder / "submitted" / student / "ch90")
+        hopeless(folder / "submitted", released)
+        status, printed = command("grade", folder, "--timeout", TIMEOUT, "--workers", 2)
+        yield Graded(folder, f"sqlite:///{folder / 'gradebook.db'}", printed, status)
 
 
-def write(notebook, folder):
-    folder.mkdir(parents=True)
-    nbformat.write(notebook, folder / "90_demo.ipynb")
+def hopeless(folder, released):
+    """Submissions that cannot even be run."""
+    for student in ("no-notebook", "no-json"):
+        (folder / student / "ch90").mkdir(parents=True)
+    (folder / "no-json" / "ch90" / "90_demo.ipynb").write_text('{"cells": [')
+    write(released, folder / "misnamed" / "ch90", name="homework")
+    write(released, folder / "elsewhere" / "chapter90")
+    (folder / "loose.ipynb").write_text("")
 
 
 def grades(course, student):
     """Points by grade id; None for what a teacher has still to read."""
-    with Gradebook(course[1]) as gradebook:
-        notebook = gradebook.find_submission_notebook("90_demo", "demo", student)
+    with Gradebook(course.url) as gradebook:
+        notebook = gradebook.find_submission_notebook("90_demo", "ch90", student)
         assert {g.name: g.max_score for g in notebook.grades} == POINTS
         return {g.name: g.auto_score for g in notebook.grades}
 
 
 def graded(course, student):
-    return nbformat.read(course[0] / "autograded" / student / "demo" / "90_demo.ipynb", 4)
+    return nbformat.read(course.root / "autograded" / student / "ch90" / "90_demo.ipynb", 4)
 
 
 def test_the_release_has_no_solution_and_locked_checks(course):
-    released = nbformat.read(course[0] / "release" / "demo" / "90_demo.ipynb", 4)
+    released = nbformat.read(course.root / "release" / "ch90" / "90_demo.ipynb", 4)
     text = "\n".join(cell.source for cell in released.cells)
     assert "sum(values) / len(values)" not in text and "billionaire" not in text
     marks = [c for c in released.cells if c.metadata.get("nbgrader", {}).get("locked")]
@@ -147,7 +184,7 @@ def test_words_wait_for_the_teacher(course):
 
 
 def test_no_graded_cell_wrote_to_stderr(course):
-    for student in set(SUBMISSIONS) - {"broken"}:
+    for student in GRADED - {"broken", "endless"}:
         for cell in graded(course, student).cells:
             if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
                 names = [output.get("name") for output in cell.outputs]
@@ -167,3 +204,131 @@ def test_the_trap_that_points_as_numbers_avoid(course):
 
 def test_grading_keeps_no_progress(course):
     assert not (Path(os.environ["MINIBERT_HOME"]) / "progress.json").exists()
+
+
+def test_a_listed_answer_passes_the_check_that_is_seen_and_fails_the_hidden_one(course):
+    assert grades(course, "listed") == dict.fromkeys(POINTS, 0) | {"90-shift": 2}
+    told = [c.source for c in graded(course, "listed").cells if "a hidden test" in str(c)]
+    assert told == ['mb.course.check("90.mean", mean)', 'mb.course.check("90.largest", largest)']
+    assert "a hidden test" not in str(graded(course, "solved").cells)
+
+
+def test_the_seed_stays_with_the_teacher(course):
+    seed = (course.root / classroom.SEED_FILE).read_text().strip()
+    assert len(seed) == 32 and "MINIBERT_HIDDEN_SEED" not in os.environ
+    for path in (course.root / "release").rglob("*"):
+        assert path.is_dir() or seed not in path.read_text("utf-8")
+
+
+def test_an_endless_loop_is_stopped_and_reported_and_the_rest_counts(course):
+    assert grades(course, "endless") == dict.fromkeys(POINTS, 0) | {"90-shift": 2}
+    assert f"! endless/ch90: 2 of 12 points; cell 8 was stopped after {TIMEOUT} s" in course.printed
+
+
+def test_a_crash_is_reported_with_its_cell_and_gets_no_marks(course):
+    assert "! crash/ch90: not graded: the kernel died in cell 11 (`import os`)" in course.printed
+    assert not (course.root / "autograded" / "crash").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "! no-notebook/ch90: not graded: 90_demo.ipynb is missing; the folder has no notebook",
+        "! no-json/ch90: not graded: 90_demo.ipynb is no readable notebook",
+        "! misnamed/ch90: not graded: 90_demo.ipynb is missing; found homework.ipynb: is it mis",
+        "! elsewhere/chapter90: not graded: no assignment has this name; there are: ch90",
+        "! loose.ipynb/?: not graded: a file; expected submitted/STUDENT/ASSIGNMENT/NOTEBOOK.ipynb",
+    ],
+)
+def test_what_cannot_be_graded_is_one_clear_line(course, line):
+    assert sum(text.startswith(line) for text in course.printed.splitlines()) == 1
+    assert course.status == 1
+
+
+def test_all_others_are_graded(course):
+    with Gradebook(course.url) as gradebook:
+        assert {s.student.id for s in gradebook.assignment_submissions("ch90")} == GRADED
+    assert f"[{len(SUBMISSIONS)}/{len(SUBMISSIONS)}]" in course.printed
+
+
+def rows(course, name):
+    with open(course.root / name, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_adds_up(course):
+    points, of, waiting = (defaultdict(float) for _ in range(3))
+    for row in rows(course, "grades.csv"):
+        points[row["student"]] += float(row["points"] or 0)
+        of[row["student"]] += float(row["of"])
+        waiting[row["student"]] += float(row["of"]) if row["state"] == "waiting" else 0
+    totals = {row["student"]: row for row in rows(course, "totals.csv")}
+    assert set(of) == GRADED and set(of.values()) == {sum(POINTS.values())}
+    assert points["solved"] == 9 and points["untouched"] == 0 and points["half"] == 3
+    assert waiting == dict.fromkeys(of, 0) | {"solved": 3, "noisy": 3}
+    for student in of:
+        told = totals[student]
+        assert float(told["points"]) == points[student] and float(told["of"]) == 12
+        assert float(told["waiting"]) == waiting[student]
+    assert totals["crash"]["points"] == "" and "kernel died" in totals["crash"]["remark"]
+    assert list(rows(course, "grades.csv")[0]) == list(marks.GRADES)
+
+
+def test_what_is_unchanged_is_not_graded_again(course):
+    status, printed = command("grade", course.root, "--students", "solved,half")
+    assert status == 1 and "2 unchanged" in printed and "[1/" not in printed
+
+
+def test_a_grading_that_fails_costs_no_old_mark(course):
+    """Stopped in the middle, as by `--limit`: marks and graded notebook stay as they were."""
+    before = grades(course, "half"), graded(course, "half")
+    folder = Course(course.root)
+    (half,) = (s for s in submissions(folder.root, folder.expected) if s.student == "half")
+    told = grade_one(folder, half, Settings(timeout=9, limit=0.2))
+    assert not told.marks and told.remark.startswith("not graded: stopped after 0.2 s")
+    assert (grades(course, "half"), graded(course, "half")) == before
+
+
+def test_new_automatic_marks_leave_a_teachers_marks_alone(course, tmp_path):
+    folder = Course(course.root)
+    folder.copy_gradebook(tmp_path / "new.db")
+    with sqlite3.connect(tmp_path / "new.db") as new:
+        new.execute("UPDATE grade SET auto_score = 1 WHERE auto_score IS NOT NULL")
+    folder.copy_gradebook(tmp_path / "old.db")
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with Gradebook(url) as gradebook:
+        gradebook.find_grade("90-why", "90_demo", "ch90", "noisy").manual_score = 2
+        gradebook.find_grade("90-why", "90_demo", "ch90", "noisy").needs_manual_grade = False
+        gradebook.db.commit()
+    (noisy,) = (s for s in submissions(folder.root, folder.expected) if s.student == "noisy")
+    merge(f"sqlite:///{tmp_path / 'new.db'}", url, noisy)
+    found = {(m.student, m.exercise): m for m in marks.marks(url)}
+    assert found["noisy", "90.why"].points == 2 and found["noisy", "90.why"].state == "review"
+    assert found["noisy", "90.mean"].points == 1 and found["half", "90.mean"].points == 2
+
+
+def test_released_again_only_by_force(course):
+    chapters = course.root.parent / "chapters"
+    seed = (course.root / classroom.SEED_FILE).read_text()
+    told = list(classroom.release(course.root, chapters, ["90"]))
+    assert told == ["ch90: released before; left as it is (--force makes it anew)"]
+    before = grades(course, "solved")
+    assert list(classroom.release(course.root, chapters, None, force=True)) == [
+        "ch90: A demonstration, 12 points"
+    ]
+    assert grades(course, "solved") == before
+    assert (course.root / classroom.SEED_FILE).read_text() == seed
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="is not empty and has no nbgrader_config.py"):
+        classroom.prepare(tmp_path)
+    with pytest.raises(FileNotFoundError, match="has no gradebook.db"):
+        Course(tmp_path)
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_plain_text(tmp_path):
+    rows = [marks.Total("=HYPERLINK(1)", "ch90", 1.0, 12, 0, "")]
+    marks.write(tmp_path, [], rows)
+    assert "'=HYPERLINK(1),ch90,1,12,0," in (tmp_path / "totals.csv").read_text()

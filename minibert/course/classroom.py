@@ -1,0 +1,125 @@
+"""``minibert course release``: an nbgrader course folder, made by nbgrader itself.
+
+The folder belongs to the teacher alone: it holds the solutions, the gradebook and the seed of the
+hidden tests (`minibert.course.hidden`). Students get what lies in ``release``.
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from minibert.course.building import sources
+from minibert.course.hidden import SEED
+from minibert.course.nbgrading import CONFIG_FILE, convert, course_config
+from minibert.course.notebook import CODE_STUB, TEXT_STUB, build
+from minibert.course.paths import write_text
+from minibert.files import explained
+
+SEED_FILE = "hidden_seed.txt"
+CONFIG = '''"""nbgrader's configuration of this course, made by `minibert course release`.
+
+Keep this folder to yourself: it holds the solutions, the marks and the seed of the hidden tests.
+"""
+
+import os
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.root = str(here)
+c.ClearSolutions.code_stub = {{"python": {code!r}}}
+c.ClearSolutions.text_stub = {text!r}
+c.Execute.timeout = 60  # seconds for one cell; `minibert course grade --timeout` overrides it
+c.Execute.startup_timeout = 120
+os.environ["{variable}"] = (here / "{file}").read_text("utf-8").strip()
+'''
+
+
+def assignment_name(chapter):
+    """How nbgrader calls the assignment of a chapter: ``ch01``."""
+    return f"ch{chapter}"
+
+
+def release(out, chapters_root, numbers, force=False):
+    """Make or complete the course folder ``out`` with the chapters of the given numbers.
+
+    Yields a line for each. A chapter that was released before is left alone without ``force``;
+    with it, it is made anew from today's source, and the marks stay. Raises FileNotFoundError for
+    a chapter without a source, ValueError where ``out`` is a folder of something else.
+    """
+    out = Path(out)
+    chosen = sources(chapters_root, numbers)
+    with explained(out):
+        prepare(out)
+    for chapter in chosen:
+        number = chapter.source.name[:2]
+        name = assignment_name(number)
+        if (out / "release" / name).is_dir() and not force:
+            yield f"{name}: released before; left as it is (--force makes it anew)"
+            continue
+        unsolved, solved = build(chapter.source, chapter.root)
+        _write_source(out / "source" / name, chapter, solved)
+        _generate(out, name)
+        points = check_release(out / "release" / name / f"{chapter.source.stem}.ipynb", unsolved)
+        yield f"{name}: {solved.metadata.minibert.title}, {points:g} points"
+
+
+def prepare(out):
+    """The folder with its configuration and seed; both are kept where they are."""
+    if out.exists() and any(out.iterdir()) and not (out / CONFIG_FILE).is_file():
+        raise ValueError(
+            f"{out} is not empty and has no {CONFIG_FILE}: name a new folder, or a course's."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in ("source", "release", "submitted"):
+        (out / folder).mkdir(exist_ok=True)
+    if not (out / SEED_FILE).is_file():
+        write_text(out / SEED_FILE, secrets.token_hex(16) + "\n")
+        (out / SEED_FILE).chmod(0o600)
+    if not (out / CONFIG_FILE).is_file():
+        text = CONFIG.format(code=CODE_STUB, text=TEXT_STUB, variable=SEED, file=SEED_FILE)
+        write_text(out / CONFIG_FILE, text)
+
+
+def _write_source(folder, chapter, solved):
+    """The solved notebook, and what it reads from the folder ``chapters``."""
+    number = chapter.source.name[:2]
+    findings = folder / "chapters" / "findings"
+    findings.mkdir(parents=True, exist_ok=True)
+    for stem in (number, "real"):
+        if (chapter.root / "findings" / f"{stem}.json").is_file():
+            shutil.copyfile(chapter.root / "findings" / f"{stem}.json", findings / f"{stem}.json")
+    if (chapter.root / "images").is_dir():
+        shutil.copytree(chapter.root / "images", folder / "images", dirs_exist_ok=True)
+    write_text(folder / f"{chapter.source.stem}.ipynb", nbformat.writes(solved) + "\n")
+
+
+def _generate(out, name):
+    from nbgrader.converters import GenerateAssignment
+
+    before = os.environ.pop(SEED, None)
+    try:
+        told = convert(GenerateAssignment, out, course_config(out), name)
+    finally:  # the seed is for grading alone
+        os.environ.pop(SEED, None)
+        os.environ |= {SEED: before} if before else {}
+    if not told["success"]:
+        reason = (told.get("log") or told["error"]).strip().splitlines()[-1]
+        raise RuntimeError(f"nbgrader could not make the assignment {name}: {reason}")
+
+
+def check_release(path, unsolved):
+    """The points of a released notebook; ValueError if anything of the solution is in it."""
+    released, points = nbformat.read(path, 4), 0
+    plain = [cell.source for cell in unsolved.cells]
+    if [cell.source for cell in released.cells] != plain:
+        raise ValueError(f"{path.name}: what nbgrader released is not the unsolved notebook.")
+    for cell in released.cells:
+        points += cell.metadata.get("nbgrader", {}).get("points", 0)
+        if cell.get("outputs"):
+            raise ValueError(f"{path.name}: cell {cell.id} of the release has outputs.")
+    return points

@@ -1,0 +1,169 @@
+"""``minibert course release | grade | bundle``: what a teacher needs."""
+
+import os
+import time
+from pathlib import Path
+
+from minibert.course.paths import chapters_folder
+
+
+def add_arguments(actions):
+    """Add the teacher's actions to those of ``minibert course``."""
+    release = actions.add_parser("release", help="make an nbgrader course folder")
+    release.add_argument("--out", type=Path, required=True, help="the course folder")
+    release.add_argument("--chapters", help="numbers such as 01,05 (default: all)")
+    release.add_argument("--root", type=Path, help="the folder `chapters` (default: found)")
+    release.add_argument("--force", action="store_true", help="make released ones anew")
+    grade = actions.add_parser("grade", help="autograde what lies in DIR/submitted")
+    grade.add_argument("folder", type=Path, metavar="DIR", help="the course folder")
+    grade.add_argument("--chapters", help="numbers such as 01,05 (default: all)")
+    grade.add_argument("--students", help="some of them, with commas (default: all)")
+    grade.add_argument("--again", action="store_true", help="also what was graded before")
+    grade.add_argument("--workers", type=int, help="submissions at a time (default: cores)")
+    grade.add_argument("--timeout", type=float, default=60, help="seconds for a cell (default 60)")
+    grade.add_argument(
+        "--limit", type=float, default=900, help="seconds for a submission (default 900)"
+    )
+    grade.add_argument("--full", action="store_true", help="at full size, not MINIBERT_SMOKE=1")
+    bundle = actions.add_parser("bundle", help="make a folder that installs without a network")
+    bundle.add_argument("--out", type=Path, required=True, help="a new folder")
+    bundle.add_argument("--chapters", help="numbers such as 00,01 (default: all)")
+    bundle.add_argument("--root", type=Path, help="the folder `chapters` (default: found)")
+    bundle.add_argument("--without-solutions", action="store_true", help="for a graded course")
+    bundle.add_argument("--python", metavar="3.12", help="of the classroom (default: this one)")
+    bundle.add_argument(
+        "--platform", action="append", default=[], help="as in pip download (default: this one)"
+    )
+    bundle.add_argument(
+        "--torch-index", metavar="URL", help='of PyTorch (default: its CPU builds; "": pip\'s own)'
+    )
+
+
+def release(args):
+    """Make or complete a course folder."""
+    from minibert.course.classroom import release
+
+    numbers = args.chapters.split(",") if args.chapters else None
+    for line in release(args.out, args.root or chapters_folder(), numbers, args.force):
+        print(line, flush=True)
+    print(
+        f"\nHand out what lies in {args.out}/release. Put what comes back into "
+        f"{args.out}/submitted/STUDENT/chNN/,\nthen: minibert course grade {args.out}. "
+        "Keep everything else to yourself."
+    )
+    return 0
+
+
+def grade(args):
+    """Grade what is new, and write the table; 1 when something could not be graded."""
+    from minibert.course import marks
+    from minibert.course.grading import Course, Settings, submissions
+
+    course = Course(args.folder)
+    settings = Settings(args.timeout, args.limit, *share_cores(args.workers), args.full)
+    chosen = [s for s in submissions(course.root, course.expected) if wanted(s, args)]
+    before = course.state()
+    fresh = [s for s in chosen if args.again or before.get(s.key, {}).get("digest") != s.digest]
+    remarks = run(course, [s for s in fresh if not s.problem], settings)
+    for submission in chosen:
+        if submission.problem:
+            print(f"! {submission.key}: not graded: {submission.problem}")
+            remarks[submission.key] = f"not graded: {submission.problem}"
+    kept = {key: entry["remark"] for key, entry in course.state().items() if entry["remark"]}
+    remarks = {key: text for key, text in (kept | remarks).items() if text}
+    found = marks.marks(course.url)
+    rows = marks.totals(found, remarks)
+    marks.write(course.root, found, rows)
+    print(f"\n{marks.table(rows)}\n" if rows else "\nNothing has been handed in.\n")
+    skipped = len(chosen) - len(fresh)
+    if skipped:
+        print(f"{skipped} unchanged since they were graded (--again grades them, too).")
+    print(f"Written: {args.folder}/grades.csv and totals.csv.")
+    return int(any(row.remark.startswith("not graded") for row in rows))
+
+
+def run(course, todo, settings):
+    """Grade ``todo``, telling of each; gives remarks by key. A copy of the old marks is kept."""
+    from minibert.course.grading import grade_all
+
+    if not todo:
+        return {}
+    course.copy_gradebook(course.history / "gradebook.db")
+    for name in ("grades.csv", "totals.csv"):
+        if (course.root / name).is_file():
+            (course.history / name).write_bytes((course.root / name).read_bytes())
+    start, remarks = time.perf_counter(), {}
+    number = f"{len(todo)} submission{'s' * (len(todo) != 1)}"
+    print(f"{number}, {settings.workers} at a time; the marks until now: {course.history}")
+    for count, graded in enumerate(grade_all(course, todo, settings), 1):
+        remarks[graded.submission.key] = graded.remark
+        seconds = time.perf_counter() - start
+        left = seconds / count * (len(todo) - count)
+        says = told(course, graded)
+        print(f"[{count}/{len(todo)}] {says}; {clock(left)} left", flush=True)
+    print(f"{number} in {clock(time.perf_counter() - start)}")
+    return remarks
+
+
+def told(course, graded):
+    """One line on a graded submission."""
+    from minibert.course import marks
+
+    submission, seconds = graded.submission, f"{graded.seconds:.0f} s"
+    if not graded.marks:
+        return f"! {submission.key}: {graded.remark}; {seconds}"
+    with course.lock:
+        mine = [m for m in marks.marks(course.url) if f"{m.student}/{m.chapter}" == submission.key]
+    (row,) = marks.totals(mine, {})
+    text = f"{submission.key}: {marks.number(row.points)} of {marks.number(row.of)} points"
+    text += f", {marks.number(row.waiting)} wait for you" if row.waiting else ""
+    return f"! {text}; {graded.remark}; {seconds}" if graded.remark else f"{text}; {seconds}"
+
+
+def wanted(submission, args):
+    """Whether the options choose this submission."""
+    chapters = args.chapters and {f"ch{number}" for number in args.chapters.split(",")}
+    students = args.students and set(args.students.split(","))
+    return (not chapters or submission.assignment in chapters) and (
+        not students or submission.student in students
+    )
+
+
+def share_cores(workers):
+    """(submissions at a time, threads for each). Raises ValueError for fewer than one."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    workers = cores if workers is None else workers
+    if workers < 1:
+        raise ValueError(f"--workers should be 1 or more, got {workers}.")
+    return workers, max(1, cores // workers)
+
+
+def clock(seconds):
+    """Seconds as ``35 s`` or ``4 min 05 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def bundle(args):
+    """Make the folder for a classroom without a network."""
+    from minibert.course.bundle import bundle
+
+    start = time.perf_counter()
+    for line in bundle(
+        args.out,
+        args.root or chapters_folder(),
+        args.chapters.split(",") if args.chapters else None,
+        solutions=not args.without_solutions,
+        python=args.python,
+        platforms=args.platform,
+        torch_index=args.torch_index,
+    ):
+        print(line, flush=True)
+    size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
+    print(f"{args.out}: {size / 1e6:.0f} MB in {clock(time.perf_counter() - start)}")
+    print("Copy the folder to each machine and run install.sh (Windows: install.bat) there.")
+    return 0
+
+
+ACTIONS = {"release": release, "grade": grade, "bundle": bundle}

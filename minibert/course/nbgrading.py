@@ -1,0 +1,43 @@
+"""A course folder as nbgrader sees it: its configuration, and nbgrader's own converters."""
+
+import os
+import sys
+from pathlib import Path
+
+from traitlets.config import Config, PyFileConfigLoader
+
+CONFIG_FILE = "nbgrader_config.py"
+
+
+def course_config(root):
+    """The configuration that stands in a course folder, as nbgrader reads it.
+
+    Reading it sets ``MINIBERT_HIDDEN_SEED``. Raises FileNotFoundError where there is none.
+    """
+    root = Path(root).resolve()
+    if not (root / CONFIG_FILE).is_file():
+        raise FileNotFoundError(
+            f"{root} is no course folder, it has no {CONFIG_FILE}: `minibert course release "
+            "--out DIR` makes one."
+        )
+    return PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
+
+
+def convert(kind, root, config, assignment, student="*"):
+    """Run one of nbgrader's converters in ``root``: a dict of ``success``, ``log`` and ``error``.
+
+    ``kind`` is `nbgrader.converters.GenerateAssignment` or `Autograde`; what was there is replaced.
+    """
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.utils import capture_log
+
+    beside = str(Path(sys.executable).parent)  # nbgrader calls `alembic` by its bare name
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
+    config = Config(config)
+    config.CourseDirectory.root = str(Path(root).resolve())
+    folder = CourseDirectory(config=config)
+    folder.assignment_id, folder.student_id = assignment, student
+    converter = kind(coursedir=folder, config=config)
+    converter.force = True
+    return capture_log(converter)
