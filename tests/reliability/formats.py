@@ -351,33 +351,43 @@ def read_vectors(name):
     return read
 
 
-def plain_vectors(name, form):
+def plain_vectors(name):
+    """Lines, or words and little-endian numbers, with a first line of two numbers or without."""
+
     def plain(folder):
         data = (folder / name).read_bytes()
-        data = gzip.decompress(data) if name.endswith(".gz") else data
-        head, _, rest = data.partition(b"\n") if form != "glove" else (b"", b"", data)
-        shape = [int(one) for one in head.split()] if head else None
-        words, rows = [], []
-        if form == "binary":
-            while rest.strip(b"\n"):
-                word, _, rest = rest.partition(b" ")
-                rows.append(np.frombuffer(rest[: 4 * shape[1]], "<f4"))
-                rest = rest[4 * shape[1] :]
-                words.append(word.lstrip(b"\n").decode())
-        else:
-            for line in filter(bytes.strip, rest.split(b"\n")):
-                width = shape[1] if shape else len(rest.split(b"\n")[0].split()) - 1
-                word, *fields = line.rsplit(None, width)
-                assert len(fields) == width and b"_" not in b"".join(fields)
-                words.append(word.decode())
-                with np.errstate(over="ignore"):
-                    rows.append(np.array(fields, np.float64).astype(np.float32))
+        head, _, rest = data.partition(b"\n")
+        shape = [int(one) for one in head.split()] if re.fullmatch(rb"[\d\s]+", head) else None
+        shape, rest = (shape, rest) if shape and len(shape) == 2 else (None, data)
+        width = shape[1] if shape else len(head.split()) - 1
+        lines = [line.rsplit(None, width) for line in rest.split(b"\n") if line.strip()]
+        try:
+            words, rows = plain_lines(lines, width)
+        except (ValueError, AssertionError):
+            words, rows = plain_binary(rest, width)
         vectors = np.array(rows, np.float32)
         assert np.isfinite(vectors).all() and len(set(words)) == len(words) and all(words)
         assert shape is None or list(vectors.shape) == shape
         return [words, vectors.tobytes()]
 
     return plain
+
+
+def plain_lines(lines, width):
+    assert all(len(line) == width + 1 and b"_" not in b"".join(line[1:]) for line in lines)
+    with np.errstate(over="ignore"):
+        rows = [np.array(fields, np.float64).astype(np.float32) for _, *fields in lines]
+    return [word.decode() for word, *_ in lines], rows
+
+
+def plain_binary(rest, width):
+    words, rows = [], []
+    while rest.strip(b"\n"):
+        word, _, rest = rest.partition(b" ")
+        words.append(word.lstrip(b"\n").decode())
+        rows.append(np.frombuffer(rest[: 4 * width], "<f4"))
+        rest = rest[4 * width :]
+    return words, rows
 
 
 # Data sets
@@ -680,11 +690,11 @@ FORMATS = [
     Format("fastai .pth", make_fastai, read_fastai, plain_fastai, ("m.pth",)),
     Format("fastai itos", make_itos, read_itos, plain_itos, tuple(f"{i}.pkl" for i in range(6))),
     Format("word2vec text", make_vectors("text", "v.txt"), read_vectors("v.txt"),
-           plain_vectors("v.txt", "text"), ("v.txt",)),
+           plain_vectors("v.txt"), ("v.txt",)),
     Format("word2vec binary", make_vectors("binary", "v.bin"), read_vectors("v.bin"),
-           plain_vectors("v.bin", "binary"), ("v.bin",)),
+           plain_vectors("v.bin"), ("v.bin",)),
     Format("GloVe", make_vectors("glove", "v.txt"), read_vectors("v.txt"),
-           plain_vectors("v.txt", "glove"), ("v.txt",)),
+           plain_vectors("v.txt"), ("v.txt",)),
     Format("JSONL labels", make_data(JSONL), labelled, plain_labelled, ("d",)),
     Format("JSONL pairs", make_data(PAIRS), inference, plain_inference, ("d",)),
     Format("CoNLL", make_data(CONLL), tagged, plain_tagged, ("d",)),
