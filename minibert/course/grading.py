@@ -238,15 +238,22 @@ def links(folder, names):
 
 
 def environment(scratch, settings):
-    """What a graded notebook runs under: at smoke size, with a learner's folder of its own."""
-    return {
-        **os.environ,
-        "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this very Python
-        "MINIBERT_HOME": str(scratch / "home"),
-        "MINIBERT_SMOKE": "0" if settings.full else "1",
-        "OMP_NUM_THREADS": str(settings.threads),
-        "PYTHONHASHSEED": "0",
-    }
+    """What a graded notebook runs under: smoke size, the processor, no data sets, an empty home.
+
+    With ``settings.full``, at full size with whatever there is.
+    """
+    small = {} if settings.full else {"MINIBERT_SMOKE": "1", "MINIBERT_DEVICE": "cpu"}
+    kept = {k: v for k, v in os.environ.items() if settings.full or k != "MINIBERT_DATA"}
+    return (
+        kept
+        | small
+        | {
+            "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this very Python
+            "MINIBERT_HOME": str(scratch / "home"),
+            "OMP_NUM_THREADS": str(settings.threads),
+            "PYTHONHASHSEED": "0",
+        }
+    )
 
 
 def end(process):
