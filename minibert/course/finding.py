@@ -4,13 +4,13 @@ A chapter claims a direction only where the paired interval over the seeds shows
 are made by `minibert.course.measure`; nothing here computes one that the file does not hold.
 """
 
-import json
 import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 from minibert.course.paths import chapters_folder
+from minibert.files import read_json
 
 LEVEL = 0.95
 SUMMARIES = {
@@ -130,17 +130,25 @@ def findings(chapter, chapters=None):
     """
     path = path_of(chapter, chapters or chapters_folder())
     try:
-        content = json.loads(path.read_text("utf-8"))
-        if not isinstance(content["experiments"], dict):
-            raise ValueError("`experiments` is not a table")
+        content = read_json(path)
+        for experiment in content["experiments"].values():
+            runs = experiment["seeds"]
+            if not runs or any(list(run["values"]) != list(_first(runs)) for run in runs.values()):
+                raise ValueError("its seeds did not measure the same")
+            list(map(int, runs))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"There are no findings for chapter {chapter} (chapters/findings/{chapter}.json); "
             f"`make findings CH={chapter}` measures them."
         ) from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"{path.name} is not a findings file: {error}.") from error
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path.name} is not a findings file: {error!r:.300}") from error
     return Findings(chapter, content)
+
+
+def _first(runs):
+    """The measures of the first seed, name -> value."""
+    return next(iter(runs.values()))["values"]
 
 
 def quote_finding(argument, chapters):

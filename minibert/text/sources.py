@@ -78,7 +78,8 @@ class Source:
                     raise self.too_large()
                 yield str(path), unpack()
         except (*BROKEN, *ODD) as error:
-            raise ValueError(f"{self.path} cannot be unpacked: {error}") from error
+            told = " ".join(str(error).split())  # tarfile tells all that it tried, a line each
+            raise ValueError(f"{self.path} cannot be unpacked: {told}") from error
 
     def most(self, data):
         """Bytes that the stored ``data`` may unpack to."""

@@ -34,12 +34,16 @@ OF_WORLD = (  # what a template may draw from besides classes: the Choices of a 
 ).split()
 LISTS = "forms tags required regular without".split()
 STEEPEST = 10  # of zipf
+LONGEST = 600  # characters of a message, whatever it quotes
 KINDS_OF_TEXT = "encyclopedia story news match review letter dialogue questions lesson".split()
 POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ".split()
 
 
 class LexiconError(ValueError):
     """An entry of the lexicon that cannot be used; the message names the file, class and line."""
+
+    def __init__(self, message):
+        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]}...")
 
 
 class Lexicon:

@@ -30,11 +30,16 @@ class Watch:
 
     def __init__(self):
         self.on, self.seen = False, []
+        self.own = None  # a folder in which files may be put aside
         sys.addaudithook(self)
 
     def __call__(self, event, args):
         if not self.on:
             return
+        if event in ("os.rename", "os.remove") and self.own and str(args[0]).startswith(self.own):
+            return
+        if event == "os.mkdir" and os.path.isdir(args[0]):
+            return  # nothing happens
         writes = event == "open" and _writes(args[1], args[2])
         if writes or event.startswith(FORBIDDEN):
             self.seen.append(f"{event} {args!r:.200}")
