@@ -16,6 +16,7 @@ from minibert.callbacks import RateByLength
 from minibert.pretrain.common import (
     common_arguments,
     limited,
+    of_the_world,
     running_text,
     save,
     world_texts,
@@ -99,7 +100,7 @@ def read_documents(args):
     """
     lower = str if args.cased else str.lower
     if args.corpus == "world":
-        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}{kinds_of(args)}"
+        about = of_the_world(args) + kinds_of(args)
         corpus, valid = world_texts(args, kinds=args.kinds)
         texts = [lower(d.text) for d in corpus.documents]
         return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about

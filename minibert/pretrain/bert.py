@@ -10,7 +10,6 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 
 import torch
 
@@ -20,10 +19,9 @@ from minibert.heads.language import MaskedLM, Pretraining
 from minibert.pretrain.common import (
     common_arguments,
     save,
-    texts_of,
+    train_and_held_out,
     training_arguments,
     training_options,
-    world_texts,
     write_card,
 )
 from minibert.pretrain.start import know_frequencies, look_beside
@@ -120,17 +118,9 @@ def check(args):
 
 
 def read_documents(args):
-    """What gives the documents to train on, what gives those held out, and words for them.
-
-    Both are functions that begin anew at each call; a document is a list of sentences.
-    """
-    if args.corpus == "world":
-        train, valid = ([d.lines() for d in corpus.documents] for corpus in world_texts(args))
-        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-        return lambda: train, lambda: valid, about
-    parts = texts_of(args, fewest=1 if args.no_next_sentence else 2)
-    train, valid = (lambda part=part: map(sentences, part()) for part in parts)
-    return train, valid, Path(args.corpus).name
+    """As `train_and_held_out` gives them; a document is a list of sentences."""
+    fewest = 1 if args.no_next_sentence else 2
+    return train_and_held_out(args, lambda d: d.lines(), sentences, fewest)
 
 
 def sentences(text):

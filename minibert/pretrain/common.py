@@ -76,11 +76,16 @@ def read_corpus(args):
         sentences = [list(sentence) for sentence in corpus.sentences()]
         if not args.cased:
             sentences = [[token.lower() for token in sentence] for sentence in sentences]
-        return sentences, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+        return sentences, of_the_world(args)
     paragraphs = list(limited(running_text(args.corpus).paragraphs(), args.tokens))
     if not args.cased:
         paragraphs = [paragraph.lower() for paragraph in paragraphs]
     return paragraphs, Path(args.corpus).name
+
+
+def of_the_world(args):
+    """What a model has read of the world, for its card."""
+    return f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
 
 
 def world_texts(args, **options):
@@ -89,6 +94,19 @@ def world_texts(args, **options):
         world.generate(tokens=tokens, seed=seed, **options)
         for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
     ]
+
+
+def train_and_held_out(args, of_world, of_text, fewest=1):
+    """What gives the documents to train on, what gives those held out, and words for them.
+
+    Both are functions that begin anew at each call. A document is ``of_world`` of one of the
+    world's, or ``of_text`` of a string; of these there must be ``fewest`` in either part.
+    """
+    if args.corpus == "world":
+        train, valid = ([of_world(d) for d in corpus.documents] for corpus in world_texts(args))
+        return lambda: train, lambda: valid, of_the_world(args)
+    train, valid = (lambda part=part: map(of_text, part()) for part in texts_of(args, fewest))
+    return train, valid, Path(args.corpus).name
 
 
 def texts_of(args, fewest=1):

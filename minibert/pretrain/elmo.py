@@ -9,6 +9,7 @@ from minibert import baselines, elmo, optim
 from minibert.pretrain.common import (
     common_arguments,
     limited,
+    of_the_world,
     running_text,
     save,
     world_texts,
@@ -87,7 +88,7 @@ def read_sentences(args):
             [[lower(word) for word in sentence] for sentence in with_ends(corpus)]
             for corpus in world_texts(args)
         )
-        return train, valid, f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+        return train, valid, of_the_world(args)
     paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
     lines = [line for line in (tokenise(lower(text)) for text in paragraphs) if line]
     held_out = lines[::EVERY]

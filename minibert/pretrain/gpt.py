@@ -9,13 +9,12 @@ import math
 import time
 from dataclasses import asdict
 from itertools import chain
-from pathlib import Path
 
 from minibert import gpt, optim
 from minibert.pretrain.common import (
     common_arguments,
     save,
-    texts_of,
+    train_and_held_out,
     training_arguments,
     training_options,
     world_texts,
@@ -55,7 +54,8 @@ def pretrain(args):
     """Train a `GPT`, save it, and print what it pays for text that was held out."""
     seed_everything(args.seed)
     started = time.perf_counter()
-    documents, held_out, about = read_documents(args)
+    case = str if args.cased else str.lower
+    documents, held_out, about = train_and_held_out(args, lambda d: case(d.text), case)
     tokenizer = BPE.train(documents(), args.size, specials=(EOT,))
     ids = stream(documents(), tokenizer)
     words = sum(len(document.split()) for document in documents())
@@ -78,20 +78,6 @@ def pretrain(args):
         "time": f"{seconds:.0f} s" + (" since the last start" if args.checkpoint else ""),
     }
     write_card(model, args, facts, history)
-
-
-def read_documents(args):
-    """What gives the texts to train on, what gives those held out, and words for them.
-
-    Both are functions that begin anew at each call.
-    """
-    case = str if args.cased else str.lower
-    if args.corpus == "world":
-        train, valid = ([case(d.text) for d in corpus.documents] for corpus in world_texts(args))
-        about = f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
-        return lambda: train, lambda: valid, about
-    train, valid = (lambda part=part: map(case, part()) for part in texts_of(args))
-    return train, valid, Path(args.corpus).name
 
 
 def stream(documents, tokenizer):
