@@ -14,7 +14,7 @@ TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
 DEVICE := cpu
 
-.PHONY: help lab test quick test-full chapters notebooks findings bench constraints clean
+.PHONY: help lab test quick test-full chapters notebooks book findings bench constraints clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,12 @@ chapters: .venv/.test  ## build the notebooks from chapters/source and execute t
 notebooks: .venv/.test tidy  ## run every notebook at full size (DEVICE=cpu or cuda)
 	$(TESTING) MINIBERT_DEVICE=$(DEVICE) MINIBERT_NOTEBOOKS=full \
 	    $(PY) -m pytest tests/notebooks/test_chapters.py $(ARGS)
+
+book: .venv/.book  ## make the static site build/book/html from the chapters; nothing is executed
+	@mkdir -p build/book/source
+	@$(PY) -m sphinx --quiet --fail-on-warning --keep-going -c book -d build/book/doctrees \
+	    build/book/source build/book/html
+	@echo "Open build/book/html/index.html in a browser."
 
 findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write its findings
 	@test -n "$(CH)" || { echo "Say which chapter: make findings CH=01" >&2; exit 2; }
@@ -84,7 +90,8 @@ FAILED = { echo; echo "$(1)" >&2; exit 1; }
 # A stamp is older than pyproject.toml or constraints.txt when there is something to install.
 .venv/.lab: EXTRAS := lab
 .venv/.test: EXTRAS := test
-.venv/.lab .venv/.test: .venv/pyvenv.cfg pyproject.toml constraints.txt
+.venv/.book: EXTRAS := book
+.venv/.lab .venv/.test .venv/.book: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing into .venv; the first time this takes some minutes."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip  # uv makes a .venv without pip
 	@{ $(if $(filter cpu,$(TORCH)),$(PIP) --no-deps --index-url $(CPU_WHEELS) torch &&) \

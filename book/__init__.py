@@ -1,0 +1,1 @@
+"""The static site: `make book` turns chapters, glossary, docs and docstrings into pages."""
