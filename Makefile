@@ -25,7 +25,8 @@ lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests/browser tests/notebooks
-	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity
+	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
+	    tests/reliability
 
 quick: .venv/.test tidy  ## style and unit tests, about a minute
 	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile tests/unit

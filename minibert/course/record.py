@@ -6,7 +6,7 @@ import time
 from filelock import FileLock, Timeout
 
 from minibert.course.paths import write_text
-from minibert.files import home
+from minibert.files import home, read_json
 
 
 def file():
@@ -21,9 +21,14 @@ def read():
     """
     path = file()
     try:
-        entries = json.loads(path.read_text("utf-8"))["exercises"]
+        entries = read_json(path)["exercises"]
         if not all(isinstance(entry, dict) and "status" in entry for entry in entries.values()):
             raise ValueError("an entry has no status")
+        for entry in entries.values():
+            if any(
+                type(entry.get(name, 0)) not in (int, float) for name in ("best", "of", "tries")
+            ):
+                raise ValueError("points and tries must be numbers")
         return entries
     except FileNotFoundError:
         return {}

@@ -17,6 +17,7 @@ only the instructions that make a list and strings are followed.
 
 import pickletools
 import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +35,7 @@ RENAMED = {"xxunk": UNK, "_unk_": UNK, "xxpad": PAD, "_pad_": PAD}
 STARTS = ("xxbos", "xbos")  # what stands before a text
 STRINGS = """UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING
 SHORT_BINSTRING""".split()
+ZIP = b"PK\x03\x04"  # how a .pth of today begins
 MOST_TEXT = 20  # times the size of the pickle: all words together
 _LAYER = re.compile(r"0\.rnns\.(\d+)\.(?:module\.)?(weight_ih|weight_hh|bias_ih|bias_hh)_l0(_raw)?")
 _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
@@ -88,6 +90,12 @@ def read_tensors(path):
     Raises ValueError for a file that holds anything else than tensors and plain containers.
     """
     try:
+        with open(path, "rb") as file:
+            packed = file.read(len(ZIP)) == ZIP
+        if packed:  # torch does not look at the checksums
+            with zipfile.ZipFile(path) as archive:
+                if wrong := archive.testzip():
+                    raise ValueError(f"the checksum of {wrong} is wrong")
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise

@@ -49,6 +49,11 @@ def put(name, data):
     return lambda folder: (folder / name).write_bytes(data)
 
 
+def packed(name, pack):
+    """A case that replaces a file with zeros, packed."""
+    return lambda folder: (folder / name).write_bytes(pack(ZEROS))
+
+
 def change(name, **values):
     """A case that sets values of a JSON file."""
 
@@ -258,7 +263,7 @@ def sparse(folder):
     (folder / "a.tar").write_bytes(bytes(block) + bytes(1024))
 
 
-ZEROS = bytes(64 << 20)
+ZEROS = bytes(32 << 20)
 FULL = torch.zeros(1).expand(10**6, 10**6)  # says that it is large, and has one number
 HALF = torch.zeros(1).half().expand(10**6, 10**6)
 ONE = b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
@@ -493,15 +498,15 @@ CASES = {
     },
     "progress": json_cases("progress.json"),
     "xz": {
-        "64 MB of zeros": put("t.xz", lzma.compress(ZEROS)),
-        "the same as of old": put("t.xz", lzma.compress(ZEROS, lzma.FORMAT_ALONE)),
+        "32 MB of zeros": packed("t.xz", lzma.compress),
+        "the same as of old": packed("t.xz", lambda data: lzma.compress(data, lzma.FORMAT_ALONE)),
         "a dictionary of 4 GB": put("t.xz", b"\x5d" + b"\xff" * 4 + b"\xff" * 8 + bytes(20)),
         "cut": put("t.xz", lzma.compress(b"a" * 999)[:-9]),
         "something else": put("t.xz", gzip.compress(b"a")),
     },
     "gz": {
-        "64 MB of zeros": put("t.gz", gzip.compress(ZEROS)),
-        "64 MB in many parts": put("t.gz", gzip.compress(bytes(1 << 20)) * 64),
+        "32 MB of zeros": packed("t.gz", gzip.compress),
+        "32 MB in many parts": put("t.gz", gzip.compress(bytes(1 << 20)) * 32),
         "rubbish behind it": put("t.gz", gzip.compress(b"a") + b"x" * 99),
         "something else": put("t.gz", lzma.compress(b"a")),
     },
@@ -512,9 +517,9 @@ CASES = {
     "zip": {
         **outside(lambda name: zipped((name, b"x"))),
         "a link": link_in_zip(),
-        "64 MB of zeros": zipped(("a", ZEROS)),
-        "64 MB of zeros, by lzma": zipped(("a", ZEROS), method=zipfile.ZIP_LZMA),
-        "64 MB in many files": zipped(*((f"{i}", bytes(1 << 20)) for i in range(64))),
+        "32 MB of zeros": zipped(("a", ZEROS)),
+        "32 MB of zeros, by lzma": zipped(("a", ZEROS), method=zipfile.ZIP_LZMA),
+        "32 MB in many files": zipped(*((f"{i}", bytes(1 << 20)) for i in range(32))),
         "a password": zipped(("a", b"x" * 99), edit=encrypted),
         "an unknown method": zipped(("a", b"x" * 99), edit=other_method),
         "something else": put("a.zip", b"Rar!" + bytes(99)),

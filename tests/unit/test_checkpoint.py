@@ -44,6 +44,20 @@ def test_the_last_ones_are_kept(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000030", "step-00004000"]
 
 
+def test_a_step_saved_again_does_not_take_the_old_one_away_first(tmp_path, monkeypatch):
+    checkpoints = save(tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full_disk)
+        with pytest.raises(OSError, match="the disk is full"):
+            checkpoints.save(1, weights(5), {}, {})
+    assert Checkpoints(tmp_path).load()[0]["w"][0] == 1
+    checkpoints.save(1, weights(6), {}, {})
+    checkpoints.save(1, weights(7), {}, {})
+    assert Checkpoints(tmp_path).load()[0]["w"][0] == 7
+    checkpoints.save(2, weights(8), {}, {})
+    assert Checkpoints(tmp_path).load()[2]["step"] == 2
+
+
 @pytest.mark.parametrize(
     "name", [checkpoint.WEIGHTS, checkpoint.TRAINING, checkpoint.RECORD, checkpoint.SUMS]
 )
