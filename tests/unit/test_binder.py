@@ -12,12 +12,14 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "binder"
 RENDER = """
 import os, sys
-from repo2docker.buildpacks import CondaBuildPack, PythonBuildPack
+from repo2docker.app import Repo2Docker
 os.chdir(sys.argv[1])
-found = [pack for pack in (CondaBuildPack(), PythonBuildPack()) if pack.detect()]
-print(type(found[0]).__name__, file=sys.stderr)
-found[0].platform = "linux/amd64"
-print(found[0].render({"NB_UID": "1000", "NB_USER": "jovyan"}))
+app = Repo2Docker()
+packs = (pack(base_image=app.base_image) for pack in app.buildpacks)
+found = next(pack for pack in packs if pack.detect())
+found.platform = "linux/amd64"
+print(type(found).__name__, file=sys.stderr)
+print(found.render({"NB_UID": "1000", "NB_USER": "jovyan", "REPO_DIR": "/home/jovyan"}))
 """
 
 
@@ -40,15 +42,17 @@ def test_repo2docker_makes_a_dockerfile_of_it():
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.split()[-1] == "PythonBuildPack"  # not environment.yml, which is for people
-    dockerfile = done.stdout
-    assert "binder/requirements.txt" in dockerfile and "binder/postBuild" in dockerfile
-    assert "environment.yml" not in re.sub(r"#.*", "", dockerfile).split("COPY --chown")[-1]
-    assert 'R2D_ENTRYPOINT="/home/jovyan/binder/start"' in dockerfile.replace("${REPO_DIR}", ROOTED)
-    # `-c ../constraints.txt` is outside of the folder: the whole repository must be there first
-    assert dockerfile.index("COPY --chown") < dockerfile.index('-r "binder/requirements.txt"')
-
-
-ROOTED = "/home/jovyan"
+    dockerfile = re.sub(r"^ *#.*$", "", done.stdout, flags=re.MULTILINE)
+    steps = [
+        "py-2d3-2e12",  # the environment of the Python in runtime.txt
+        "COPY --chown=1000:1000 src/ ${REPO_DIR}/",
+        '/pip install --no-cache-dir -r "binder/requirements.txt"',  # it reads ../constraints.txt
+        "RUN ./binder/postBuild",
+        'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"',
+    ]
+    places = [dockerfile.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), dict(zip(steps, places, strict=True))
+    assert "environment.yml" not in dockerfile
 
 
 @pytest.mark.parametrize("name", ["postBuild", "start"])
