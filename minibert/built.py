@@ -11,6 +11,7 @@ from types import NoneType
 from typing import get_args, get_type_hints
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
 TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
@@ -46,7 +47,7 @@ def built(make, check, source, layers=0, tensors=()):
     if layers > len(tensors):
         raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             empty = make()
     except (RuntimeError, TypeError, OverflowError) as error:
         reason = str(error).split("\n")[0]
@@ -55,6 +56,16 @@ def built(make, check, source, layers=0, tensors=()):
     if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
         raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
     return make()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out random numbers, which on the meta device would load torch's compiler."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(function, "__name__", "")
+        if name.endswith(("normal_", "uniform_", "orthogonal_")):
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if name in ("rand", "randn") else function)(*args, **kwargs)
 
 
 def _check_type(name, value, hint):

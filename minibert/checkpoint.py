@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 
 from minibert.files import atomic, explained, parse_json, read_json
+from minibert.pickled import load_plain
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
@@ -219,7 +220,7 @@ def _read(path):
     if (path / SUMS).read_bytes() != _sums(files):
         raise ValueError("its files are not what was written")
     try:
-        training = torch.load(io.BytesIO(files[TRAINING]), map_location="cpu", weights_only=True)
+        training = load_plain(io.BytesIO(files[TRAINING]))
     except pickle.UnpicklingError as error:
         raise ValueError(f"{TRAINING} holds more than tensors, numbers and strings") from error
     except Exception as error:  # of torch's reader, whatever a made-up file leads it to

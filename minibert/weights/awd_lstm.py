@@ -17,7 +17,6 @@ only the instructions that make a list and strings are followed.
 
 import pickletools
 import re
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import torch
 from minibert.awd_lstm import AWDLSTM, AWDLSTMConfig
 from minibert.built import built, config_from
 from minibert.checkpoint import check_tensors, load_folder, load_tensors, save_folder
+from minibert.pickled import load_plain
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.weights import find
 
@@ -35,7 +35,6 @@ RENAMED = {"xxunk": UNK, "_unk_": UNK, "xxpad": PAD, "_pad_": PAD}
 STARTS = ("xxbos", "xbos")  # what stands before a text
 STRINGS = """UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING
 SHORT_BINSTRING""".split()
-ZIP = b"PK\x03\x04"  # how a .pth of today begins
 MOST_TEXT = 20  # times the size of the pickle: all words together
 _LAYER = re.compile(r"0\.rnns\.(\d+)\.(?:module\.)?(weight_ih|weight_hh|bias_ih|bias_hh)_l0(_raw)?")
 _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
@@ -91,12 +90,7 @@ def read_tensors(path):
     """
     try:
         with open(path, "rb") as file:
-            packed = file.read(len(ZIP)) == ZIP
-        if packed:  # torch does not look at the checksums
-            with zipfile.ZipFile(path) as archive:
-                if wrong := archive.testzip():
-                    raise ValueError(f"the checksum of {wrong} is wrong")
-        found = torch.load(path, map_location="cpu", weights_only=True)
+            found = load_plain(file)
     except OSError:
         raise
     except Exception as error:  # whatever a damaged or hostile file leads torch's reader to
