@@ -187,8 +187,6 @@ def _questions(content):
 
 def _labelled(sources, names):
     rows = [row for s in sources for row in _rows(s, ("text", "label"), "fold", range(len(names)))]
-    if not rows:
-        raise ValueError(f"{sources[0].path} has no texts in it")
     folds = [fold for *_, fold in rows]
     if len(set(map(type, folds))) > 1 or type(folds[0]) not in (int, type(None)):
         raise ValueError(f"expected a fold (a whole number) for all texts of {sources[0].path}")
@@ -210,6 +208,7 @@ def _rows(source, names, extra=None, labels=None):
     They are text, but for a last one that must be among ``labels``. Raises ValueError naming the
     first line that is none.
     """
+    number = 0
     for number, line in enumerate(source.lines(), 1):
         try:
             row = parse_json(line)
@@ -221,6 +220,8 @@ def _rows(source, names, extra=None, labels=None):
         if not whole or not all(isinstance(value, str) for value in told):
             _refuse(source, number, f"an object with {', '.join(names)}", line)
         yield (*values, row.get(extra)) if extra else tuple(values)
+    if not number:
+        raise ValueError(f"{source.path} is empty: expected a JSON object a line")
 
 
 def _is_number(text):

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 LIMIT = 4 << 30  # bytes that one file may unpack to
 SMALL, RATIO = 1 << 24, 200  # nor to more than so many times its size, unless that is so small
-BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
-ODD = (tarfile.TarError, RuntimeError, OverflowError, IndexError, KeyError, MemoryError)
+BROKEN = (EOFError, MemoryError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+ODD = (tarfile.TarError, RuntimeError, OverflowError, IndexError, KeyError)
 
 
 @dataclass(frozen=True)

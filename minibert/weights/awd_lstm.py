@@ -155,7 +155,7 @@ def read_itos(path):
         words = _list_of_strings(data)
     except Exception as error:  # whatever a damaged file leads the reader of instructions to
         raise ValueError(f"{path} is no pickled list of words: {error}") from None
-    if type(words) is not list or not all(type(word) is str for word in words):
+    if type(words) is not list or not words or not all(type(word) is str for word in words):
         raise ValueError(f"expected a list of strings in {path}, got {type(words).__name__}")
     if sum(map(len, words)) > MOST_TEXT * len(data):
         raise ValueError(f"{path} repeats its words to {MOST_TEXT} times its size and more")

@@ -33,6 +33,7 @@ EXTRA = (
     "softmax",
     "negatives",
 )  # of the config, under "minibert" in options.json
+DEEPEST = 20  # groups in each other
 MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
 
@@ -237,6 +238,8 @@ def _read(path):
     found, left = {}, max(MOST_UNPACKED, RATIO * path.stat().st_size)
 
     def visit(name, item):
+        if name.count("/") > DEEPEST:  # each one takes longer to find than the one before
+            raise ValueError(f"{name[:60]}... lies too deep")
         if isinstance(item, h5py.Dataset):
             found[name] = item
 

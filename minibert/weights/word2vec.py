@@ -244,6 +244,8 @@ def _text_rows(stream, path, dim):
         try:
             with np.errstate(over="ignore"):  # `_check` finds what is too large
                 vector = np.array([float(field) for field in fields], np.float32)
+            if b"_" in line[len(word) :]:  # Python alone takes 1_000 for a number
+                raise ValueError
         except ValueError:
             vector = ()
         if len(vector) != dim:

@@ -11,6 +11,7 @@ import traceback
 
 import numpy as np
 import pytest
+import torch._dynamo  # noqa: F401 - torch loads it at some first use, and then looks for places to write
 
 MEMORY = 1 << 30  # bytes of address space beyond what the process has
 RISE = 256 << 20  # bytes that it may become larger

@@ -10,6 +10,7 @@ import json
 import lzma
 import os
 import pickle
+import re
 import struct
 import tarfile
 import zipfile
@@ -96,7 +97,7 @@ def json_cases(name, keep=b'{"a": 1}'):
     return {f"{name}: {kind}": put(name, data) for kind, data in bad.items()}
 
 
-def inside(name, key, old):
+def inside(name, key):
     """Values that a JSON file must not have: a key twice, NaN, half a surrogate pair."""
     bad = {
         "a key twice": f'"{key}": 1, "{key}": 1',
@@ -116,10 +117,9 @@ def inside(name, key, old):
 
     def case(new):
         def write(folder):
-            text = (folder / name).read_text()
-            found = f'"{key}": {old}'
-            assert text.count(found) == 1
-            (folder / name).write_text(text.replace(found, new))
+            text, times = re.subn(rf'"{key}": \d+', lambda _: new, (folder / name).read_text())
+            assert times == 1
+            (folder / name).write_text(text)
 
         return write
 
@@ -190,7 +190,7 @@ def virtual(file, folder):
 
 
 def groups(file, folder):
-    for _ in range(2000):
+    for _ in range(200):
         file = file.create_group("g")
 
 
@@ -293,11 +293,11 @@ CASES = {
     "BERT folder": {
         **json_cases("config.json"),
         **json_cases("tokenizer_config.json"),
-        **inside("config.json", "num_hidden_layers", 1),
-        **inside("config.json", "hidden_size", 8),
-        **inside("config.json", "vocab_size", 22),
-        **inside("config.json", "max_position_embeddings", 16),
-        **inside("config.json", "num_attention_heads", 2),
+        **inside("config.json", "num_hidden_layers"),
+        **inside("config.json", "hidden_size"),
+        **inside("config.json", "vocab_size"),
+        **inside("config.json", "max_position_embeddings"),
+        **inside("config.json", "num_attention_heads"),
         "layers without end": change("config.json", num_hidden_layers=HUGE),
         "ten million layers": change("config.json", num_hidden_layers=10_000_000),
         "a size in text": change("config.json", hidden_size="8" * 1000),
@@ -312,8 +312,8 @@ CASES = {
     },
     "GPT folder": {
         **json_cases("config.json"),
-        **inside("config.json", "n_layer", 1),
-        **inside("config.json", "n_embd", 8),
+        **inside("config.json", "n_layer"),
+        **inside("config.json", "n_embd"),
         "layers without end": change("config.json", n_layer=HUGE),
         "a width in text": change("config.json", n_inner="x"),
         "a width without end": change("config.json", n_embd="8" * 100),
@@ -322,18 +322,18 @@ CASES = {
     },
     "word2vec folder": {
         **json_cases("config.json"),
-        **inside("config.json", "dim", 4),
-        **inside("config.json", "vocab_size", 13),
+        **inside("config.json", "dim"),
+        **inside("config.json", "vocab_size"),
     },
     "AWD-LSTM folder": {
         **json_cases("config.json"),
-        **inside("config.json", "layers", 2),
-        **inside("config.json", "hidden", 6),
+        **inside("config.json", "layers"),
+        **inside("config.json", "hidden"),
     },
     "ELMo": {
         **json_cases("options.json"),
-        **inside("options.json", "n_layers", 2),
-        **inside("options.json", "n_highway", 1),
+        **inside("options.json", "n_layers"),
+        **inside("options.json", "n_highway"),
         "not HDF5": put("weights.hdf5", pickle.dumps(Runs())),
         "empty": put("weights.hdf5", b""),
         "a data set of terabytes": instead(
@@ -358,7 +358,7 @@ CASES = {
             lambda file, _: file.__setitem__("char_embed", h5py.SoftLink("/no"))
         ),
         "one more": stored(lambda file, _: file.create_dataset("more", data=np.ones(3))),
-        "2,000 groups in each other": stored(
+        "200 groups in each other": stored(
             lambda file, _: (groups(file, _), file.__delitem__("char_embed"))
         ),
     },
@@ -544,6 +544,7 @@ def refuse_all(name, folder, watch):
         work.mkdir()
         one.make(work)
         case(work)
+        watch.own = str(work) if name == "progress" else None  # it puts a bad file aside
         before = sorted(os.listdir(work))
         try:
             with watch:
@@ -554,7 +555,7 @@ def refuse_all(name, folder, watch):
                 faults.append(f"{kind}: not one sentence: {str(error)!r:.300}")
         except Exception as error:
             faults.append(f"{kind}: {error!r:.300}")
-        if os.path.exists("executed") or sorted(os.listdir(work)) != before:
+        if os.path.exists("executed") or (not watch.own and sorted(os.listdir(work)) != before):
             faults.append(f"{kind}: something was written")
     return {"faults": faults}
 
