@@ -86,7 +86,7 @@ def prepare(out):
 
 
 def _write_source(folder, chapter, solved):
-    """The solved notebook, and what it reads from the folder ``chapters``."""
+    """The solved notebook, what it reads from the folder ``chapters``, and what it links to."""
     number = chapter.source.name[:2]
     findings = folder / "chapters" / "findings"
     findings.mkdir(parents=True, exist_ok=True)
@@ -95,6 +95,8 @@ def _write_source(folder, chapter, solved):
             shutil.copyfile(chapter.root / "findings" / f"{stem}.json", findings / f"{stem}.json")
     if (chapter.root / "images").is_dir():
         shutil.copytree(chapter.root / "images", folder / "images", dirs_exist_ok=True)
+    for page in chapter.root.glob("*.md"):  # the glossary
+        shutil.copyfile(page, folder / page.name)
     write_text(folder / f"{chapter.source.stem}.ipynb", nbformat.writes(solved) + "\n")
 
 
