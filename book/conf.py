@@ -30,12 +30,14 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
+toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 80
 
 html_theme = "sphinx_book_theme"
 html_title = "minibert"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_copy_source = False  # the download button gives the notebook as it is in the repository
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system says

@@ -88,6 +88,7 @@ def filled(text, notebooks, texts):
     ]
     entries = [f"{h.chapter} · {h.title} <{name[:-6]}>" for name, h in heads.items()]
     docs = [name[:-3] for name in texts if name.startswith("docs/")]
+    docs.sort(key=lambda name: name != "docs/teaching")  # the guide first
     opening = ["```{toctree}", ":hidden:", ":caption: For teachers", ""]
     text = text.replace("%docs%", "\n".join([*opening, *docs, "```"]) if docs else "")
     text = text.replace("%table-of-chapters%", "\n".join(rows))
