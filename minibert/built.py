@@ -33,7 +33,7 @@ def config_from(cls, given, source):
         return cls(**given)
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         name = cls.__name__.removesuffix("Config")
-        raise ValueError(f"{source} holds no {name}: {error}") from error
+        raise ValueError(f"{source} holds no {name}: {str(error)[:300]}") from error
 
 
 def built(make, check, source, layers=0, tensors=()):

@@ -71,10 +71,12 @@ class BPE:
         for pair in self.merges:
             for piece in (*pair, "".join(pair)):
                 if piece not in self.ids:
-                    raise ValueError(f"the merge {pair} needs {piece!r}, which no id stands for")
+                    raise ValueError(
+                        f"the merge {pair!r:.80} needs {piece!r:.80}, which no id stands for"
+                    )
         if len(set(self.merges)) != len(self.merges):
             twice = next(pair for pair, n in Counter(self.merges).items() if n > 1)
-            raise ValueError(f"expected each merge once, got {twice} more than once")
+            raise ValueError(f"expected each merge once, got {twice!r:.80} more than once")
         if kind == "bytes" and (odd := {*"".join(self.tokens)}.difference(byte_letters())):
             raise ValueError(f"expected pieces of bytes, got the letter {min(odd)!r}")
         self.unk_id, self.end_id = self.ids.get(UNK), self.ids.get(EOT)
@@ -205,7 +207,7 @@ class BPE:
         pairs = [tuple(line.split(" ")) for line in lines if line]
         if wrong := next((pair for pair in pairs if len(pair) != 2), None):
             raise ValueError(
-                f"expected two pieces in each line of {merges}, got {' '.join(wrong)!r}"
+                f"expected two pieces in each line of {merges}, got {' '.join(wrong)!r:.80}"
             )
         if kind is None:
             kind = "words" if any(token.endswith(END) for token in ids) else "bytes"

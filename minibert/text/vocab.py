@@ -32,7 +32,9 @@ class Vocab:
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         if len(self.ids) != len(self.tokens):
             twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(f"a vocabulary holds each token once, got {twice!r} more than once")
+            raise ValueError(
+                f"a vocabulary holds each token once, got {twice!r:.60} more than once"
+            )
         self.specials = tuple(token for token in specials if token in self.ids)
         self.pad_id, self.unk_id = self.ids.get(PAD), self.ids.get(UNK)
 

@@ -41,9 +41,13 @@ class WordPiece:
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         if len(self.ids) != len(self.tokens):
             twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(f"a vocabulary holds each token once, got {twice!r} more than once")
+            raise ValueError(
+                f"a vocabulary holds each token once, got {twice!r:.60} more than once"
+            )
         if UNK not in self.ids:
-            raise ValueError(f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r}")
+            raise ValueError(
+                f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r:.200}"
+            )
         named = map(self.ids.get, SPECIALS)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = named
         self.special_ids = frozenset(self.ids[token] for token in SPECIALS if token in self.ids)
