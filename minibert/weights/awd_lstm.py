@@ -168,8 +168,10 @@ def _list_of_strings(data):
     Python's own reader would set aside as much memory as a number in the file says.
     """
     stack, memo, mark = [], {}, object()
-    for code, value, _ in pickletools.genops(data):
+    for code, value, place in pickletools.genops(data):
         name = code.name
+        if (name == "PROTO" and value > 5) or (name == "FRAME" and place + 9 + value > len(data)):
+            raise ValueError(f"it says {name} {value}, which it cannot be")
         if name in STRINGS:
             stack.append(value)
         elif name in ("EMPTY_LIST", "MARK"):
