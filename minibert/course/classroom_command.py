@@ -61,21 +61,23 @@ def grade(args):
 
     course = Course(args.folder)
     settings = Settings(args.timeout, args.limit, *share_cores(args.workers), args.full)
-    chosen = [s for s in submissions(course.root, course.expected) if wanted(s, args)]
-    before = course.state()
-    fresh = [s for s in chosen if args.again or before.get(s.key, {}).get("digest") != s.digest]
-    remarks = run(course, [s for s in fresh if not s.problem], settings)
+    everything = submissions(course.root, course.expected)
+    chosen, before = [s for s in everything if wanted(s, args)], course.state()
+    whole = [s for s in chosen if not s.problem]
+    fresh = [s for s in whole if args.again or before.get(s.key, {}).get("digest") != s.digest]
+    run(course, fresh, settings)
     for submission in chosen:
         if submission.problem:
             print(f"! {submission.key}: not graded: {submission.problem}")
-            remarks[submission.key] = f"not graded: {submission.problem}"
-    kept = {key: entry["remark"] for key, entry in course.state().items() if entry["remark"]}
-    remarks = {key: text for key, text in (kept | remarks).items() if text}
+    remarks = {key: entry["remark"] for key, entry in course.state().items()}
+    remarks |= {s.key: f"not graded: {s.problem}" for s in everything if s.problem}
+    there = {s.key for s in everything}  # what was taken away leaves its marks, but no remark
+    remarks = {key: text for key, text in remarks.items() if text and key in there}
     found = marks.marks(course.url)
     rows = marks.totals(found, remarks)
     marks.write(course.root, found, rows)
     print(f"\n{marks.table(rows)}\n" if rows else "\nNothing has been handed in.\n")
-    skipped = len(chosen) - len(fresh)
+    skipped = len(whole) - len(fresh)
     if skipped:
         print(f"{skipped} unchanged since they were graded (--again grades them, too).")
     print(f"Written: {args.folder}/grades.csv and totals.csv.")
@@ -83,26 +85,24 @@ def grade(args):
 
 
 def run(course, todo, settings):
-    """Grade ``todo``, telling of each; gives remarks by key. A copy of the old marks is kept."""
+    """Grade ``todo``, telling of each. A copy of the old marks is kept."""
     from minibert.course.grading import grade_all
 
     if not todo:
-        return {}
+        return
     course.copy_gradebook(course.history / "gradebook.db")
     for name in ("grades.csv", "totals.csv"):
         if (course.root / name).is_file():
             (course.history / name).write_bytes((course.root / name).read_bytes())
-    start, remarks = time.perf_counter(), {}
+    start = time.perf_counter()
     number = f"{len(todo)} submission{'s' * (len(todo) != 1)}"
     print(f"{number}, {settings.workers} at a time; the marks until now: {course.history}")
     for count, graded in enumerate(grade_all(course, todo, settings), 1):
-        remarks[graded.submission.key] = graded.remark
         seconds = time.perf_counter() - start
         left = seconds / count * (len(todo) - count)
         says = told(course, graded)
         print(f"[{count}/{len(todo)}] {says}; {clock(left)} left", flush=True)
     print(f"{number} in {clock(time.perf_counter() - start)}")
-    return remarks
 
 
 def told(course, graded):

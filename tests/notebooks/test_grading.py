@@ -286,6 +286,8 @@ def test_the_table_adds_up(course):
 def test_what_is_unchanged_is_not_graded_again(course):
     status, printed = command("grade", course.root, "--students", "solved,half")
     assert status == 1 and "2 unchanged" in printed and "[1/" not in printed
+    totals = {row["student"]: row["remark"] for row in rows(course, "totals.csv")}
+    assert "kernel died" in totals["crash"] and "is missing" in totals["misnamed"]
 
 
 def test_a_grading_that_fails_costs_no_old_mark(course):
