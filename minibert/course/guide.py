@@ -11,6 +11,7 @@ import re
 import sys
 import textwrap
 
+from minibert.course import memory
 from minibert.course.exercise import HOME, Written, chapters_with_exercises, declared_in, of_chapter
 from minibert.course.paths import REPOSITORY, write_text
 
@@ -109,8 +110,11 @@ def _sentence(text):
 
 
 def main():
-    """Write both pages."""
+    """Write both pages, and the tables of memory as they were measured."""
     docs = REPOSITORY / "docs"
+    for page in memory.PAGES:
+        text = (docs / page).read_text("utf-8")
+        write_text(docs / page, memory.with_table(text, memory.read()))
     write_text(docs / "teaching.md", with_points((docs / "teaching.md").read_text("utf-8")))
     write_text(docs / "mistakes.md", mistakes_page())
     return 0
