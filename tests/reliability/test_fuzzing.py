@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mutations import damaged
 
-FEW, MANY = 3, 60  # seeds that Hypothesis draws for each reader
+FEW, MANY = 3, 40  # seeds that Hypothesis draws for each reader
 EACH = 10  # damaged files a seed
 MEANT = (ValueError, OSError)  # a FileNotFoundError is an OSError
 NAMES = [one.name for one in formats.FORMATS]

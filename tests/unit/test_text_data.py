@@ -43,10 +43,12 @@ class Mirror(BaseHTTPRequestHandler):
             self.send_header("Location", "/loop" if case == "loop" else "file:///etc/hostname")
             self.end_headers()
         elif case == "wrong-range":  # half at first, then the beginning again as if it went on
+            first = len(BODY) // 2 + 7
+            body = BODY[: len(BODY) - first if start else first]
             self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(BODY) // 2))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(BODY[: len(BODY) // 2])
+            self.wfile.write(body)
         elif case == "changes":  # another file from the half on
             other = BODY[: len(BODY) // 2] + BODY[len(BODY) // 2 :].swapcase()
             self._send(other if start else BODY, len(BODY), start, sent=start or len(BODY) // 2)
