@@ -11,6 +11,7 @@ import lab
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(lab.missing() is not None, reason=str(lab.missing())),
 ]
 TYPED = (
