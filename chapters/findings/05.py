@@ -3,7 +3,8 @@
 Each seed draws a text of the world and pre-trains the same small network in several ways on it, for
 the same number of updates, always with two heads that begin by looking beside. Then every network
 is asked the same: names (NER) and inference (NLI) after fine-tuning, names from its frozen states,
-and word senses from the frozen last layer.
+and word senses from the frozen last layer. Another experiment, `start`, holds the beginnings of
+such a training beside each other.
 """
 
 import torch
@@ -43,6 +44,23 @@ CONFIG = {
         "test_tokens": 30_000,
         "least": 5,
     },
+    "start": {  # as in the chapter's section 6
+        "tokens": 200_000,
+        "test_tokens": 20_000,
+        "pieces": 900,
+        "model": {
+            "dim": 64,
+            "layers": 2,
+            "heads": 4,
+            "hidden": 256,
+            "max_length": 64,
+            "init_std": 0.07,
+        },
+        "length": 32,
+        "batch_size": 48,
+        "steps": 400,
+        "rate": 0.003,
+    },
 }
 SMOKE = {
     "ways": {
@@ -58,6 +76,7 @@ SMOKE = {
         "test_tokens": 8_000,
         "least": 2,
     },
+    "start": {"tokens": 5_000, "test_tokens": 2_000, "pieces": 400, "steps": 4},
 }
 WAYS = {  # name -> options of the batches; what is masked becomes [MASK], random, itself
     "mlm": {"next_sentence": False, "split": SPLIT},
@@ -65,6 +84,42 @@ WAYS = {  # name -> options of the batches; what is masked becomes [MASK], rando
     "all_mask": {"next_sentence": False, "split": (1.0, 0.0, 0.0)},
     "nsp": {"next_sentence": True, "split": SPLIT},
 }
+
+
+def start(seed, config):
+    """The held-out loss of masked pieces, from first weights that know more and more."""
+    train, test = (
+        [
+            d.lines()
+            for d in mb.world.generate(tokens=tokens, seed=number, kinds=["match"]).documents
+        ]
+        for tokens, number in ((config["tokens"], seed), (config["test_tokens"], 10_000 + seed))
+    )
+    tokenizer = mb.text.WordPiece.train(
+        (line for lines in train for line in lines), config["pieces"]
+    )
+    documents = mb.text.Documents(train, tokenizer)
+    found = {}
+    for name in ("random", "frequencies", "beside"):
+        mb.seed_everything(seed)
+        shape = mb.BERTConfig(len(tokenizer), dropout=0.0, attention_dropout=0.0, **config["model"])
+        model = mb.heads.Pretraining(mb.BERT(shape, tokenizer))
+        if name != "random":
+            know_frequencies(model, documents.ids)
+        if name == "beside":
+            look_beside(model.encoder)
+        size, length = config["batch_size"], config["length"]
+        mb.fit(
+            model,
+            mb.text.PretrainingBatches(documents, tokenizer, size, length, seed=seed),
+            steps=config["steps"],
+            optimizer=mb.optim.adamw(model, config["rate"]),
+            schedule=mb.optim.linear(config["steps"], warmup=config["steps"] // 10),
+            progress=False,
+        )
+        batches = mb.text.PretrainingBatches(test, tokenizer, size, length, seed=seed)
+        found[name] = measure(model, batches).loss
+    return found
 
 
 def ways(seed, config):

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1200
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
+#     skip: "section 9 (two traps of counting) and the cells marked optional; come back to section 3 whenever the world puzzles you"
 #     papers:
 #       - "Shannon (1951), Prediction and Entropy of Printed English"
 #       - "Hochreiter & Schmidhuber (1997), Long Short-Term Memory"
@@ -113,6 +114,15 @@ library. What you have solved is remembered on this computer, in the folder `.mi
 (`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/` the same
 ones solved. To begin a chapter anew, copy its notebook afresh from the repository.
 
+**Where you are.** Run this cell whenever you come back: it says what is done, what is next, and how many
+minutes of exercises are left.
+"""
+
+# %%
+mb.course.progress()
+
+# %% [markdown]
+r"""
 Is everything in place? This is what `minibert doctor` prints on the command line, in short.
 """
 

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1000
 #     needs: ["chapter 00 (tensors, cross-entropy, the embedded world)", "a matrix product"]
+#     skip: "sections 9, 11 and 12, which are optional, and 14 (what the papers claim, measured here)"
 #     papers:
 #       - "Mikolov et al. (2013a), Efficient Estimation of Word Representations, arXiv:1301.3781"
 #       - "Mikolov et al. (2013b), Distributed Representations of Words and Phrases, arXiv:1310.4546"

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1400
 #     needs: ["chapter 00 (cross-entropy, an LSTM)", "chapter 01 (word vectors)"]
+#     skip: "the formulas of section 2 (its code says the same), and 9 (what the paper claims, measured here)"
 #     papers:
 #       - "Peters et al. (2018), Deep contextualized word representations, arXiv:1802.05365"
 # ---

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1200
 #     needs: ["chapter 00 (the LSTM, perplexity, the floor)", "chapter 01 (word vectors)"]
+#     skip: "section 4 (smaller parts of AWD-LSTM), and 9 (what the papers claim, measured here)"
 #     papers:
 #       - "Howard & Ruder (2018), Universal Language Model Fine-tuning for Text Classification, arXiv:1801.06146"
 #       - "Merity et al. (2018), Regularizing and Optimizing LSTM Language Models, arXiv:1708.02182"

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 900
 #     needs: ["chapter 00 (cross-entropy, the embedded world)", "a matrix product, a softmax"]
+#     skip: "section 8 (encoder and decoder), which chapters 05 to 07 do not need, and 10 (what the papers claim, measured here)"
 #     papers:
 #       - "Vaswani et al. (2017), Attention Is All You Need, arXiv:1706.03762"
 #       - "Xiong et al. (2020), On Layer Normalization in the Transformer Architecture, arXiv:2002.04745"

@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1200
 #     needs: ["chapter 04 (attention, the Transformer's block)", "chapter 02 (why both sides matter)"]
+#     skip: "sections 9 and 10 (what the paper claims of masks, sentences and size); BERT itself is in 1 to 6"
 #     papers:
 #       - "Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers, arXiv:1810.04805"
 #       - "Wu et al. (2016), Google's Neural Machine Translation System (word pieces), arXiv:1609.08144"
@@ -439,6 +440,16 @@ runs = {"random weights": plain, "two heads look beside": helped}
 figure = mb.show.loss_curve(runs, title="The plateau, and a way around it",
                             ylabel="sum of both losses (nats)")
 mb.show.figure(figure)
+
+# %% [markdown]
+r"""
+Was it luck? Over {{finding 05 start.beside seeds}} seeds, each with its own text and first weights (`make findings CH=05`), a masked
+piece of new text costs {{finding 05 start.random mean .2f}} nats after a start from random weights, {{finding 05 start.frequencies mean .2f}}
+where the softmax began at the frequencies, and {{finding 05 start.beside mean .2f}} with both:
+
+- {{claim 05 start.random start.frequencies | beginning at the frequencies alone is a gain}}
+- {{claim 05 start.frequencies start.beside | looking beside is a gain on top of that}}
+"""
 
 # %%
 mb.course.source(look_beside)

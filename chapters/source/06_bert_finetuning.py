@@ -7,6 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1200
 #     needs: ["chapter 05 (BERT and its pre-training)", "chapter 02 (frozen layers as features)"]
+#     skip: 'section 4 or 5 (names, answers): one task a person is enough to see the idea; and 8 to 11, where the paper is measured'
 #     papers:
 #       - "Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers, arXiv:1810.04805, sections 4 and 5"
 #       - "Dodge et al. (2020), Fine-Tuning Pretrained Language Models: Weight Initializations, Data Orders, and Early Stopping, arXiv:2002.06305"

@@ -24,7 +24,7 @@ def expand(markdown, head, chapters):
     def replaced(match):
         name, argument = match[1], match[2]
         if name == "head":
-            return head_lines(head)
+            return head_lines(head, neighbours(head["chapter"], chapters / "source"))
         if name == "exercise":
             exercise = find(argument, Exercise)
             after.extend(hint_lines(exercise))
@@ -39,7 +39,20 @@ def expand(markdown, head, chapters):
     return "\n\n".join([text.rstrip(), *after])
 
 
-def head_lines(head):
+def neighbours(chapter, sources):
+    """Links to the notebooks before and after a chapter, as their sources are named."""
+    paths = sorted(sources.glob("[0-9][0-9]_*.py"))
+    before = [path for path in paths if path.name[:2] < chapter][-1:]
+    after = [path for path in paths if path.name[:2] > chapter][:1]
+    return [_link(path, "before") for path in before] + [_link(path, "after") for path in after]
+
+
+def _link(path, where):
+    title = re.search(r"^# +title: *(.+)$", path.read_text("utf-8"), re.MULTILINE)[1]
+    return f"{where} it [{path.name[:2]} {title}]({path.stem}.ipynb)"
+
+
+def head_lines(head, around=()):
     """Question, budget, what comes before and the papers, as a short list."""
     rows = [
         ("The question", head["question"]),
@@ -49,10 +62,12 @@ def head_lines(head):
             f"at most {head['seconds']} s and {head['memory_mb']} MB on two cores, offline",
         ),
         ("You need first", "; ".join(_listed(head["needs"]))),
+        ("In a hurry, leave out", head["skip"]),
+        ("The path", "; ".join(around)),
         ("Papers", "; ".join(_listed(head["papers"]))),
         ("Words", f"[glossary, English and 中文]({GLOSSARY})"),
     ]
-    return "\n".join(f"- **{name}:** {text}" for name, text in rows)
+    return "\n".join(f"- **{name}:** {text}" for name, text in rows if text)
 
 
 def _listed(value):

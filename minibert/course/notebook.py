@@ -18,7 +18,7 @@ from minibert.course.exercise import Exercise, Written, find, of_chapter
 
 CODE_STUB = "# YOUR CODE HERE"
 TEXT_STUB = "*Double-click here and write your answer.*"
-HEAD = ("title", "question", "minutes", "seconds", "memory_mb", "needs", "papers")
+HEAD = ("title", "question", "minutes", "seconds", "memory_mb", "needs", "skip", "papers")
 CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
 SOLUTION = re.compile(r"^.*\b(?:BEGIN|END) SOLUTION\b.*\n?", re.MULTILINE)
 HEADING = re.compile(r"^```.*?^```|^#+ ([^\n]+)$", re.MULTILINE | re.DOTALL)  # none in a listing

@@ -44,6 +44,15 @@ def test_both_notebooks_have_the_same_cells_ids_and_metadata(built):
     assert "90-the-mean-of-a-list-2" in ids
 
 
+def test_the_head_links_to_the_chapters_before_and_after(root):
+    for name, title in (("89_first", "The first"), ("91_last", "The last")):
+        (root / "source" / f"{name}.py").write_text(HEAD.replace("title: ", f"title: {title} of "))
+    text = notebook.build(root / "source" / "90_demo.py", root)[0].cells[0].source
+    line = next(line for line in text.splitlines() if "**The path:**" in line)
+    assert "before it [89 The first of " in line and "](89_first.ipynb)" in line
+    assert "after it [91 The last of " in line and "](91_last.ipynb)" in line
+
+
 def test_solutions_are_in_one_and_not_in_the_other(built):
     texts = ["\n".join(cell.source for cell in nb.cells) for nb in built]
     for piece in ("sum(values) / len(values)", "number = 12", "A single billionaire"):
