@@ -200,9 +200,10 @@ def test_with_one_worker_a_seed_gives_the_same_vectors_again():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_loss_falls_whatever_the_number_of_workers(workers):
     _, history = trained(workers=workers)
-    if workers == 1:  # all answers' vectors are zero; with two, the other may have begun
-        assert history.loss[0] == pytest.approx(6 * math.log(2), rel=1e-6)
-    assert history.recent() < 0.8 * history.loss[0]
+    first = 6 * math.log(2)  # all answers' vectors are zero
+    if workers == 1:  # with two, the other may have gone ahead before the first is reported
+        assert history.loss[0] == pytest.approx(first, rel=1e-6)
+    assert history.recent() < 0.8 * first
     assert history.step == sorted(history.step) and 50 < len(history) <= sgns.REPORTS + 1
 
 

@@ -14,7 +14,15 @@ from minibert.weights import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
-MADE_BY_THE_READER = (".venv", "my_text.txt", "vectors", "language_model", "imdb", "my_copy")
+MADE_BY_THE_READER = (
+    ".venv",
+    "build",
+    "my_text.txt",
+    "vectors",
+    "language_model",
+    "imdb",
+    "my_copy",
+)
 
 
 def read(name):

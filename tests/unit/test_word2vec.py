@@ -331,7 +331,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no Word2Vec"):
         mb.Word2Vec.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({**config, "dim": 6}))
-    with pytest.raises(ValueError, match=r"input.weight is \(9, 5\), expected \(9, 6\)"):
+    with pytest.raises(ValueError, match=r"put.weight is \(9, 5\), expected \(9, 6\)"):
         mb.Word2Vec.from_pretrained(tmp_path)
     (tmp_path / "vocab.tsv").unlink()
     with pytest.raises(FileNotFoundError, match="vocab.tsv"):
