@@ -5,7 +5,7 @@
 #     question: How much of a text can be foreseen, and what is that good for?
 #     minutes: 75
 #     seconds: 90
-#     memory_mb: 1200
+#     memory_mb: 1300
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
 #     skip: "section 9 (two traps of counting) and the cells marked optional; come back to section 3 whenever the world puzzles you"
 #     papers:
