@@ -73,21 +73,23 @@ def moved(widget):
     """Control -> seconds of each move."""
     found = {}
     for name, control in widget.controls.items():
-        before = control.value
-        for value in values(control):
-            widget.set(**{name: value})
-            if widget.message:  # refused, in a sentence: no frame was drawn
+        trait = "index" if hasattr(control, "index") else "value"
+        before = getattr(control, trait)
+        for place in places(control):
+            if place == getattr(control, trait):
                 continue
-            found.setdefault(name, []).append(round(widget.seconds, 3))
-        widget.set(**{name: before})
+            setattr(control, trait, place)  # as a hand would
+            if not widget.message:  # else it was refused, in a sentence, and no frame was drawn
+                found.setdefault(name, []).append(round(widget.seconds, 3))
+        setattr(control, trait, before)
     return found
 
 
-def values(control):
+def places(control):
     """Where a control is moved to."""
-    if hasattr(control, "options"):
-        options = [value[1] if isinstance(value, tuple) else value for value in control.options]
-        return dict.fromkeys([options[-1], options[len(options) // 2], options[0]])
+    if hasattr(control, "index"):
+        last = len(control.options) - 1
+        return last, last // 2, 0
     if isinstance(control.value, bool):
         return not control.value, control.value
     if hasattr(control, "max"):
