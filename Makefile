@@ -28,7 +28,7 @@ test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every n
 	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
 	    tests/reliability
 
-quick: .venv/.test tidy  ## style and unit tests, about a minute
+quick: .venv/.test tidy  ## style and unit tests, two to three minutes
 	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile tests/unit
 
 test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
