@@ -13,6 +13,7 @@ class History:
     ``step``: 1, 2, ...; ``loss``: nats a count (token or example) of that update's batches;
     ``rate``: learning rate of the first parameter group; ``speed``: tokens a second (targets a
     second where batches do not say their tokens). ``valid_step``, ``valid_loss``: validations.
+    ``seconds``: that all updates of `minibert.fit` took, those before a run was resumed included.
     """
 
     step: list = field(default_factory=list)
@@ -21,6 +22,7 @@ class History:
     speed: list = field(default_factory=list)
     valid_step: list = field(default_factory=list)
     valid_loss: list = field(default_factory=list)
+    seconds: float = 0.0
 
     def add(self, step, loss, rate, speed):
         """Append one update."""
@@ -45,7 +47,8 @@ class History:
         ``step`` is the last one of them. Validations stay as they are.
         """
         size = max(1, math.ceil(len(self) / points))
-        short = History(valid_step=list(self.valid_step), valid_loss=list(self.valid_loss))
+        valid = {"valid_step": list(self.valid_step), "valid_loss": list(self.valid_loss)}
+        short = History(**valid, seconds=round(self.seconds, 1))
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             means = (float(f"{fmean(one[part]):.5g}") for one in (self.loss, self.rate, self.speed))
@@ -53,7 +56,7 @@ class History:
         return short
 
     def to_dict(self):
-        """The lists by name; ``History(**d)`` gives the history back."""
+        """All of it by name; ``History(**d)`` gives the history back."""
         return asdict(self)
 
     def to_json(self):

@@ -174,7 +174,9 @@ def _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint
         run.rate = run.optimizer.param_groups[0]["lr"]
         run.loss, tokens = train_step(run, clip)
         run.step += 1
-        run.history.add(run.step, run.loss, run.rate, tokens / (time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        run.history.add(run.step, run.loss, run.rate, tokens / seconds)
+        run.history.seconds += seconds
         run.tell("on_step")
         if valid is not None and run.step % valid_every == 0:
             _validate(run, valid)

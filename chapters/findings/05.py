@@ -18,19 +18,13 @@ from minibert.pretrain.start import know_frequencies, look_beside
 from minibert.text.masking import SPLIT
 from minibert.world.tasksets.tagging import IOB
 
+MODEL = {"dim": 64, "layers": 2, "heads": 4, "hidden": 256, "max_length": 64, "init_std": 0.07}
 CONFIG = {
     "ways": {
         "kinds": ["match", "story", "letter"],
         "tokens": 300_000,
         "pieces": 1500,
-        "model": {
-            "dim": 64,
-            "layers": 2,
-            "heads": 4,
-            "hidden": 256,
-            "max_length": 64,
-            "init_std": 0.07,
-        },
+        "model": MODEL,
         "length": 32,
         "batch_size": 48,
         "steps": 1000,
@@ -48,14 +42,7 @@ CONFIG = {
         "tokens": 200_000,
         "test_tokens": 20_000,
         "pieces": 900,
-        "model": {
-            "dim": 64,
-            "layers": 2,
-            "heads": 4,
-            "hidden": 256,
-            "max_length": 64,
-            "init_std": 0.07,
-        },
+        "model": MODEL,
         "length": 32,
         "batch_size": 48,
         "steps": 400,

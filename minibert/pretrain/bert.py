@@ -84,9 +84,7 @@ def pretrain(args):
     know_frequencies(model, documents.ids)
     batches = make_batches(documents, tokenizer, args)
     steps = count_steps(model, batches, args)
-    started = time.perf_counter()
     history = train(model, batches, steps, args)
-    seconds = time.perf_counter() - started
     save(model, args)
     scores = print_scores(model, held_out, tokenizer, args)
     facts = {
@@ -99,7 +97,7 @@ def pretrain(args):
         * args.look_beside,
         "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s" + (" since the last start" if args.checkpoint else ""),
+        "time": f"{history.seconds:.0f} s",
     }
     write_card(model.encoder, args, facts, history)
 

@@ -63,9 +63,7 @@ def pretrain(args):
     print(f"{about}, {len(tokenizer):,} different pieces")
     print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
     model = gpt.GPT(config_of(args, len(tokenizer)), tokenizer)
-    started = time.perf_counter()
     history = train(model, ids, args)
-    seconds = time.perf_counter() - started
     save(model, args)
     scores = print_scores(model, held_out(), args)
     facts = {
@@ -75,7 +73,7 @@ def pretrain(args):
         f"{args.length} pieces, highest rate {args.rate}",
         "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s" + (" since the last start" if args.checkpoint else ""),
+        "time": f"{history.seconds:.0f} s",
     }
     write_card(model, args, facts, history)
 

@@ -22,8 +22,10 @@ class Nursery:
     """Starts training runs that can be killed (see training.py)."""
 
     def __init__(self):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, str(Path(__file__).with_name("training.py"))]
+        here = Path(__file__)
+        tests = {"PYTHONPATH": str(here.parents[1])}  # where recurrent.py is
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **tests}
+        command = [sys.executable, str(here.with_name("training.py"))]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, env=environment, **pipes)
         self.whole = json.loads(self.line())  # of a run that nothing interrupts

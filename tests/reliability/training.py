@@ -13,6 +13,7 @@ import sys
 
 import numpy as np
 import torch
+from recurrent import Recurrent
 from torch import nn
 
 import minibert as mb
@@ -23,28 +24,16 @@ STEPS = 40
 PADDING = 50_000  # numbers beside the model's own, so that writing takes a while
 
 
-class Model(nn.Module):
-    """A recurrent language model with dropout that carries its state from window to window."""
+class Model(Recurrent):
+    """With numbers that do nothing, so that writing a checkpoint takes a while."""
 
-    def __init__(self, vocab=20, width=12):
+    def __init__(self):
         super().__init__()
-        self.embed, self.drop = nn.Embedding(vocab, width), nn.Dropout(0.3)
-        self.lstm, self.out = nn.LSTM(width, width, batch_first=True), nn.Linear(width, vocab)
-        self.padding, self.state = nn.Parameter(torch.randn(PADDING)), None
+        self.padding = nn.Parameter(torch.randn(PADDING))
 
     def loss(self, batch):
-        state = None if batch["reset"] else self.state
-        hidden, state = self.lstm(self.drop(self.embed(batch["input_ids"])), state)
-        self.state = tuple(s.detach() for s in state)
-        logits, targets = self.out(self.drop(hidden)).flatten(0, 1), batch["targets"].flatten()
-        loss = nn.functional.cross_entropy(logits, targets, reduction="sum")
-        return loss + 1e-4 * self.padding.square().sum(), (targets >= 0).sum()
-
-    def stream_state(self):
-        return self.state
-
-    def load_stream_state(self, state):
-        self.state = state
+        loss, count = super().loss(batch)
+        return loss + 1e-4 * self.padding.square().sum(), count
 
 
 def train(folder):

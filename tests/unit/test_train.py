@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from recurrent import Recurrent
 from torch import nn
 
 import minibert as mb
@@ -24,31 +25,6 @@ class Line(nn.Module):
     def loss(self, batch):
         error = batch["x"] * self.weight - batch["y"]
         return (error**2).sum(), len(error)
-
-
-class Recurrent(nn.Module):
-    """A language model with dropout that carries its state from window to window."""
-
-    def __init__(self, vocab=20, width=12):
-        super().__init__()
-        self.embed, self.drop = nn.Embedding(vocab, width), nn.Dropout(0.3)
-        self.lstm, self.out = nn.LSTM(width, width, batch_first=True), nn.Linear(width, vocab)
-        self.out.weight = self.embed.weight
-        self.state = None
-
-    def loss(self, batch):
-        state = None if batch["reset"] else self.state
-        hidden, state = self.lstm(self.drop(self.embed(batch["input_ids"])), state)
-        self.state = tuple(s.detach() for s in state)
-        logits, targets = self.out(self.drop(hidden)).flatten(0, 1), batch["targets"].flatten()
-        loss = nn.functional.cross_entropy(logits, targets, reduction="sum")
-        return loss, (targets >= 0).sum()
-
-    def stream_state(self):
-        return self.state
-
-    def load_stream_state(self, state):
-        self.state = state
 
 
 def sgd(model, rate=0.1):
@@ -352,10 +328,13 @@ def test_the_data_left_is_shuffled_as_it_would_have_been(tmp_path):
     assert_same_run(run(checkpoint=tmp_path), whole)
 
 
-def test_epochs_are_counted_over_resumes(tmp_path):
+def test_epochs_and_seconds_are_counted_over_resumes(tmp_path):
+    seconds = [0.0]
     for stop in (3, 6, 7, None):  # 3 and 6 are ends of epochs
         history = fit(Line(), rows(), epochs=4, checkpoint=tmp_path, callbacks=[StopAfter(stop)])
+        seconds.append(history.seconds)
     assert history.step == list(range(1, 13))
+    assert seconds == sorted(set(seconds))  # more after every start
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
