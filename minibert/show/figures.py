@@ -238,14 +238,19 @@ def text_html(text):
     The one place where text becomes HTML in this package. Its direction (Arabic, Hebrew) does not
     reach beyond it, and line breaks are kept.
     """
-    whole = text.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair: "?"
-    return f'<bdi style="overflow-wrap: anywhere">{html.escape(whole)}</bdi>'.replace("\n", "<br>")
+    text = html.escape(well_formed(text))
+    return f'<bdi style="overflow-wrap: anywhere">{text}</bdi>'.replace("\n", "<br>")
+
+
+def well_formed(text):
+    """The text as it is, but "?" for each half of a surrogate pair, which nothing can draw."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def image_html(data, alt):
     """An ``<img>`` that holds the PNG bytes themselves and the alt text."""
     width, height = Image.open(io.BytesIO(data)).size
-    alt = html.escape(alt.encode("utf-8", "replace").decode("utf-8"))
+    alt = html.escape(well_formed(alt))
     source = base64.b64encode(data).decode("ascii")
     return (
         f'<img src="data:image/png;base64,{source}" alt="{alt}" width="{width}" height="{height}" '

@@ -64,8 +64,10 @@ class Interactive:
 
     @property
     def values(self):
-        """The value of every control, by name."""
-        return {name: control.value for name, control in self.controls.items()}
+        """The value of every control, by name; a text is well formed, whatever was typed."""
+        values = {name: control.value for name, control in self.controls.items()}
+        texts = {n: figures.well_formed(v) for n, v in values.items() if isinstance(v, str)}
+        return values | texts
 
     def set(self, **values):
         """Set controls by name, as a hand would, and redraw once."""

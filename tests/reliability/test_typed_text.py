@@ -32,7 +32,7 @@ TYPED = {
     "very long": "<b>" * 3_000 + " the cat sat",
     "a long word": "x" * 10_000,
 }
-IN_SHORT = ("quotes", "right to left", "very long")
+IN_SHORT = ("quotes", "right to left", "half a pair", "very long")
 ELEMENTS = set("div bdi br table tr th td img b style code p".split())
 ATTRIBUTES = set("style class role aria-live alt width height src".split())
 OWN_STYLES = ("overflow-wrap", "max-width", "border-left", "text-align", "direction")
