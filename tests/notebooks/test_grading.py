@@ -8,6 +8,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 import shutil
 import sqlite3
 from collections import defaultdict
@@ -32,6 +33,7 @@ def mean(values):
     print("adding", file=sys.stderr)
     return sum(values) / len(values)
 """
+LINKS = "This is [chapter 90](90_demo.ipynb); go on with [chapter 91](91_next.ipynb)."
 SUBMISSIONS = {  # student -> the code or text put into a solution cell, by grade id; None: solved
     "solved": None,
     "untouched": {},
@@ -103,6 +105,9 @@ def course(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     chapters, folder = root / "chapters", root / "teacher"
     shutil.copytree(FIXTURES / "source", chapters / "source")
+    source = chapters / "source" / "90_demo.py"
+    source.write_text(source.read_text("utf-8").replace("{{head}}", "{{head}}\n\n" + LINKS), "utf-8")
+    (chapters / "glossary.md").write_text(f"# Words\n\n{LINKS}\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIBERT_EXERCISES", str(FIXTURES / "exercises"))
         patch.setenv("PYTHONPATH", str(FIXTURES.parents[2]))
@@ -147,6 +152,18 @@ def test_the_release_has_no_solution_and_locked_checks(course):
     marks = [c for c in released.cells if c.metadata.get("nbgrader", {}).get("locked")]
     assert len(marks) == 3 and all("checksum" in cell.metadata.nbgrader for cell in marks)
     assert not any(cell.metadata.editable for cell in marks)
+
+
+def test_every_link_of_the_release_leads_to_a_file_of_it(course):
+    """A student has this folder alone: the words of other links stay."""
+    folder = course.root / "release" / "ch90"
+    released = nbformat.read(folder / "90_demo.ipynb", 4)
+    pages = [cell.source for cell in released.cells if cell.cell_type == "markdown"]
+    pages.append((folder / "glossary.md").read_text("utf-8"))
+    links = [link for page in pages for link in re.findall(r"\]\((?!http)([^)]+)\)", page)]
+    assert sorted(links) == ["90_demo.ipynb", "90_demo.ipynb", "glossary.md"]
+    assert all((folder / link).is_file() for link in links)
+    assert sum("go on with chapter 91." in page for page in pages) == 2
 
 
 def test_the_solved_notebook_gets_full_marks(course):

@@ -44,7 +44,7 @@ def printed(path, folder, threads, hash_seed):
 def text_of(cell):
     parts = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in
              cleaned(cell.outputs)]  # fmt: skip
-    return re.sub(r"0x[0-9a-f]+", "0x", "\n".join(parts))
+    return re.sub(r"0x[0-9a-f]+", "0x", re.sub(r"\n+", "\n", "\n".join(parts)))
 
 
 def close(one, other):

@@ -1,6 +1,7 @@
 """The folder for a classroom without a network; a slow test installs it with no network at all."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,9 @@ def test_it_holds_notebooks_what_they_read_and_the_checkpoints(tmp_path, calls):
     assert sorted(p.name for p in (out / "chapters" / "solutions").glob("*.ipynb")) == names
     for name in ("findings/01.json", "findings/real.json", "images/arc.png"):
         assert (out / "chapters" / name).is_file()
+    for path in [*(out / "chapters").glob("**/*.ipynb"), *(out / "chapters").glob("**/*.md")]:
+        links = set(re.findall(r"\]\((\d\d_\w+\.ipynb)", path.read_text("utf-8")))
+        assert links and links <= set(names), path
     _, texts, pretrained, torch, everything, d2l = calls
     assert len(texts) == len(list(CHAPTERS.glob("source/*.py"))) and pretrained
     assert torch[-1].startswith("torch==") and module.CPU_WHEELS in torch
