@@ -11,6 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+
+from minibert.course.links import keep_only, only_to
 from minibert.course.paths import REPOSITORY, write_text
 from minibert.files import explained
 
@@ -105,14 +108,21 @@ def chosen(chapters, numbers):
 
 
 def copy_chapters(folder, chapters, notebooks, solutions):
-    """The notebooks, and what they read: findings, images, pages beside them."""
+    """The notebooks, and what they read: findings, images, pages beside them.
+
+    Links to chapters that are not among them become plain words.
+    """
     folder.mkdir(parents=True)
     kinds = [".", "solutions"] if solutions else ["."]
+    names = [notebook.name for notebook in notebooks]
     for kind in kinds:
         (folder / kind).mkdir(exist_ok=True)
         pages = sorted((chapters / kind).glob("*.md"))
-        for path in [*(chapters / kind / notebook.name for notebook in notebooks), *pages]:
-            shutil.copyfile(path, folder / kind / path.name)
+        for name in names:
+            notebook = nbformat.read(chapters / kind / name, 4)
+            write_text(folder / kind / name, nbformat.writes(keep_only(names, notebook)) + "\n")
+        for page in pages:
+            write_text(folder / kind / page.name, only_to(names, page.read_text("utf-8")))
     (folder / "findings").mkdir()
     for path in sorted((chapters / "findings").glob("*.json")):
         shutil.copyfile(path, folder / "findings" / path.name)

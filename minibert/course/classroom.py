@@ -13,6 +13,7 @@ import nbformat
 
 from minibert.course.building import sources
 from minibert.course.hidden import SEED
+from minibert.course.links import keep_only, only_to
 from minibert.course.nbgrading import CONFIG_FILE, convert, course_config
 from minibert.course.notebook import CODE_STUB, TEXT_STUB, build
 from minibert.course.paths import write_text
@@ -61,10 +62,12 @@ def release(out, chapters_root, numbers, force=False):
         if (out / "release" / name).is_dir() and not force:
             yield f"{name}: released before; left as it is (--force makes it anew)"
             continue
-        unsolved, solved = build(chapter.source, chapter.root)
+        notebook = f"{chapter.source.stem}.ipynb"
+        pair = build(chapter.source, chapter.root)
+        unsolved, solved = (keep_only([notebook], version) for version in pair)
         _write_source(out / "source" / name, chapter, solved)
         _generate(out, name)
-        points = check_release(out / "release" / name / f"{chapter.source.stem}.ipynb", unsolved)
+        points = check_release(out / "release" / name / notebook, unsolved)
         yield f"{name}: {solved.metadata.minibert.title}, {points:g} points"
 
 
@@ -86,8 +89,11 @@ def prepare(out):
 
 
 def _write_source(folder, chapter, solved):
-    """The solved notebook, what it reads from the folder ``chapters``, and what it links to."""
-    number = chapter.source.name[:2]
+    """The solved notebook, what it reads from the folder ``chapters``, and what it links to.
+
+    Other chapters are somewhere else for a student, or nowhere, so no link leads to them.
+    """
+    number, notebook = chapter.source.name[:2], f"{chapter.source.stem}.ipynb"
     findings = folder / "chapters" / "findings"
     findings.mkdir(parents=True, exist_ok=True)
     for stem in (number, "real"):
@@ -96,8 +102,8 @@ def _write_source(folder, chapter, solved):
     if (chapter.root / "images").is_dir():
         shutil.copytree(chapter.root / "images", folder / "images", dirs_exist_ok=True)
     for page in chapter.root.glob("*.md"):  # the glossary
-        shutil.copyfile(page, folder / page.name)
-    write_text(folder / f"{chapter.source.stem}.ipynb", nbformat.writes(solved) + "\n")
+        write_text(folder / page.name, only_to([notebook], page.read_text("utf-8")))
+    write_text(folder / notebook, nbformat.writes(solved) + "\n")
 
 
 def _generate(out, name):

@@ -106,7 +106,8 @@ def course(tmp_path_factory):
     chapters, folder = root / "chapters", root / "teacher"
     shutil.copytree(FIXTURES / "source", chapters / "source")
     source = chapters / "source" / "90_demo.py"
-    source.write_text(source.read_text("utf-8").replace("{{head}}", "{{head}}\n\n" + LINKS), "utf-8")
+    text = source.read_text("utf-8").replace("{{head}}", "{{head}}\n\n" + LINKS)
+    source.write_text(text, "utf-8")
     (chapters / "glossary.md").write_text(f"# Words\n\n{LINKS}\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIBERT_EXERCISES", str(FIXTURES / "exercises"))

@@ -52,7 +52,8 @@ def test_it_holds_notebooks_what_they_read_and_the_checkpoints(tmp_path, calls):
         assert (out / "chapters" / name).is_file()
     for path in [*(out / "chapters").glob("**/*.ipynb"), *(out / "chapters").glob("**/*.md")]:
         links = set(re.findall(r"\]\((\d\d_\w+\.ipynb)", path.read_text("utf-8")))
-        assert links and links <= set(names), path
+        assert links <= set(names), path
+    assert "](01_word2vec.ipynb)" in (out / "chapters" / "glossary.md").read_text("utf-8")
     _, texts, pretrained, torch, everything, d2l = calls
     assert len(texts) == len(list(CHAPTERS.glob("source/*.py"))) and pretrained
     assert torch[-1].startswith("torch==") and module.CPU_WHEELS in torch

@@ -1,0 +1,21 @@
+"""Links between the chapters, where only some of them are at hand: a release, a bundle."""
+
+import re
+
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((\d\d_\w+\.ipynb)[^)]*\)")
+
+
+def only_to(notebooks, text):
+    """Markdown in which links to chapters lead to the files named in ``notebooks`` alone.
+
+    The words of all other links stay, without a link.
+    """
+    return LINK.sub(lambda match: match[0] if match[2] in notebooks else match[1], text)
+
+
+def keep_only(notebooks, notebook):
+    """`only_to` for each Markdown cell of a notebook, in place; gives the notebook."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = only_to(notebooks, cell.source)
+    return notebook
