@@ -33,6 +33,8 @@ AttentionExplorer(look, "the cat sat")
 def test_typed_markup_is_shown_and_not_run(tmp_path):
     """In the words, in the table, and in the buttons that are made of the text."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = kernel  # without one, JupyterLab asks
     nbformat.write(notebook, tmp_path / "typed.ipynb")
     with lab.server(tmp_path) as address, lab.page() as opened:
         lab.open_notebook(opened, *address, "typed.ipynb")
