@@ -1,6 +1,7 @@
 """``mb.course.source``: a library class or function, read in place."""
 
 import inspect
+import textwrap
 
 from minibert.course.present import fenced, show
 
@@ -16,7 +17,7 @@ def source(thing):
         kind = type(thing).__name__
         message = f"No Python source for this {kind}: pass a class, a function or a module."
         raise TypeError(message) from error
-    text = inspect.cleandoc("".join(lines)) if lines[0][:1].isspace() else "".join(lines).rstrip()
+    text = textwrap.dedent("".join(lines)).rstrip()
     module = inspect.getmodule(thing)
     name = module.__name__.replace(".", "/") + ".py" if module else "this notebook"
     where = f"{name}, lines {max(first, 1)} to {max(first, 1) + len(lines) - 1}"

@@ -73,7 +73,9 @@ def test_a_method_is_shown_without_its_indent(capsys):
     from minibert.course.exercise import Exercise
 
     mb.course.source(Exercise.untouched)
-    assert "\ndef untouched(self, *answers):" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "\ndef untouched(self, *answers):\n    " in text  # the body keeps its own
+    compile(text, "listing", "exec")
 
 
 def test_source_of_what_has_none_is_a_clear_error():
