@@ -65,10 +65,11 @@ def _difference(got, want, tolerance, what):
 
 
 def short(value, limit=60):
-    """A value in a few characters: numbers to six digits, long things cut."""
+    """A value in a few characters: numbers to six digits (whole ones in full), long things cut."""
     numbers = array(value)
     if numbers is not None and numbers.ndim == 0 and math.isfinite(numbers):
-        return f"{float(numbers):.6g}"
+        whole = float(numbers).is_integer() and 1e6 <= abs(numbers) < 1e15
+        return f"{int(numbers):,}" if whole else f"{float(numbers):.6g}"
     text = np.array2string(numbers, precision=4) if numbers is not None else repr(value)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."

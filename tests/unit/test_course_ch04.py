@@ -53,6 +53,12 @@ def clock(length, dim, exponent=1, first=0):
     return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
 
 
+def by_columns(length, dim, exponent=1):
+    """A rate of its own for each column, not for each pair."""
+    angle = torch.arange(length)[:, None] * 10_000 ** (-exponent * torch.arange(dim) / dim)
+    return torch.where(torch.arange(dim) % 2 == 0, angle.sin(), angle.cos())
+
+
 def both(mask):
     return mask.bool()[:, None, :] & CAUSAL[: mask.shape[1], : mask.shape[1]]
 
@@ -72,14 +78,23 @@ MISTAKES = [
     ("04.attention", lambda q, k, v: (q @ k.T).softmax(-1) @ v, "not divided"),
     ("04.attention", lambda q, k, v: (q @ k.T / 8**0.5).softmax(0) @ v, "runs over the queries"),
     ("04.attention", lambda q, k, v: attention(q, k, k), "mix the values"),
+    (
+        "04.attention",
+        lambda q, k, v: (q @ k.T / v.shape[-1] ** 0.5).softmax(-1) @ v,
+        "not of a value",
+    ),
     ("04.attention", lambda q, k, v: (q @ k.T / 8**0.5).softmax(-1) @ v, "right for four queries"),
     ("04.mask", lambda mask: ~both(mask), "turned round"),
     ("04.mask", lambda mask: both(mask).float(), "boolean"),
     ("04.mask", lambda mask: mask.bool()[:, :, None] & CAUSAL, "columns"),
+    ("04.mask", lambda mask: torch.where(both(mask), 0.0, -torch.inf), "added to the scores"),
+    ("04.mask", lambda mask: mask.bool()[:, None] & ~CAUSAL, "shows the future"),
     ("04.mask", lambda mask: CAUSAL.expand(len(mask), 4, 4), "padding can still"),
     ("04.mask", lambda mask: mask.bool()[:, None].expand(-1, 4, 4), "the future can still"),
     ("04.split_heads", lambda x, h: x.reshape(len(x), h, x.shape[1], -1), "scrambled"),
     ("04.split_heads", lambda x, h: x.unflatten(-1, (h, -1)), "come before the length"),
+    ("04.sinusoids", by_columns, "of the even column"),
+    ("04.sinusoids", lambda length, dim: by_columns(length, dim, 2), "counts pairs"),
     ("04.sinusoids", lambda n, dim: clock(n, dim, exponent=0.5), "half as far"),
     ("04.sinusoids", lambda n, dim: clock(n, dim, first=1), "number 0"),
     ("04.find_the_bug", HalfMended, "the second has the same mistake"),

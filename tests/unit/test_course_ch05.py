@@ -43,6 +43,7 @@ def test_pieces():
     assert told("05.wordpiece", lambda w, p: cut(w, p, False), "the longest piece wins")
     bare = lambda w, p: [piece.removeprefix("##") for piece in cut(w, p)]  # noqa: E731
     assert told("05.wordpiece", bare, "written with `##`")
+    assert told("05.wordpiece", lambda w, p: [w] if w in p else ["[UNK]"], "has to be looked for")
     assert told("05.wordpiece", lambda w, p: cut(w, p)[:1], "only the first piece")
     part = lambda w, p: cut("play", p) + ["[UNK]"] if w == "playx" else cut(w, p)  # noqa: E731
     assert told("05.wordpiece", part, "nothing fits at 'x'")
@@ -68,6 +69,8 @@ def test_masks():
     for change, words in (
         ({"low": 1.0}, "80 % should be"),
         ({"high": 1.0}, "half of these should stay"),
+        ({"high": 0.8}, "no random word"),
+        ({"kept": lambda seen, chosen, mask_id: ~chosen}, "turned round"),
         ({"low": 0.1, "high": 0.2}, "only one in ten is [MASK]"),
         ({"kept": lambda seen, chosen, mask_id: seen == mask_id}, "only the places with [MASK]"),
         ({"kept": lambda seen, chosen, mask_id: torch.ones_like(chosen)}, "every place has"),
@@ -85,6 +88,7 @@ def test_masks():
 
     assert told("05.mask", everywhere, "were not chosen have changed")
     assert told("05.mask", in_place, "work on a copy")
+    assert told("05.mask", lambda *given: hide(*given)[::-1], "changed places")
 
 
 def mlm(hidden, table, bias, labels, reduction="mean", wanted=None):
@@ -101,6 +105,12 @@ def test_the_loss_at_some_places():
     no_zero = lambda *given: mlm(*given, wanted=lambda labels: labels > 0)  # noqa: E731
     assert told("05.mlm_loss", no_zero, "word 0 is left out")
     assert told("05.mlm_loss", lambda h, t, b, y: mlm(h, t, b * 0, y), "the bias is missing")
+
+    def twice(hidden, table, bias, labels):
+        shares = (hidden @ table.T + bias)[labels >= 0].softmax(-1)
+        return F.cross_entropy(shares, labels[labels >= 0])
+
+    assert told("05.mlm_loss", twice, "takes the softmax itself")
 
 
 def broken(words, labels, weights, pairs, follows):
@@ -128,6 +138,18 @@ def test_the_bug():
 
     assert told("05.find_the_bug", ignoring, "use the weights")
 
+    def ignoring_twice(words, labels, weights, pairs, follows):
+        loss = nn.CrossEntropyLoss(ignore_index=0)
+        return loss(words.flatten(0, 1), labels.flatten()) + loss(pairs, follows)
+
+    def by_rows(words, labels, weights, pairs, follows):
+        each = F.cross_entropy(words.mT, labels, reduction="none")  # (batch, places)
+        rows = (each * weights).sum(1) / weights.sum(1)
+        return rows.mean() + F.cross_entropy(pairs, follows)
+
+    assert told("05.find_the_bug", ignoring_twice, "for both losses")
+    assert told("05.find_the_bug", by_rows, "a mean for each text")
+
 
 def test_the_bug_is_d2ls():
     d2l = pytest.importorskip("minibert.peers").d2l()
@@ -150,12 +172,20 @@ def test_parameters():
         ({"pooler": False}, "the pooler is missing"),
         ({"biases": False}, "the biases are missing"),
         ({"norms": False}, "the LayerNorms are missing"),
-        ({"tables": 2}, "the segment table is missing"),
+        ({"tables": 2}, "the segment table's two rows"),
     ):
         assert told("05.parameters", lambda *given, c=change: count(*given, **c), words)
     fixed = lambda V, dim, layers, hidden: count(V, dim, layers, 3072)  # noqa: E731
     assert told("05.parameters", fixed, "is a number fixed?")
-    assert told("05.parameters", lambda *given: count(*given) + 1, "should be")
+    assert told("05.parameters", lambda *given: count(*given) + 1, "be 109,482,240, but is")
+    for more, words in (
+        (lambda V, d, n, h: -n * 2 * d, "two LayerNorms"),
+        (lambda V, d, n, h: -n * (d * d + d), "four linear layers"),
+        (lambda V, d, n, h: n * (h - d), "one a column of its result"),
+        (lambda V, d, n, h: V * d, "the head for masked words"),
+        (lambda V, d, n, h: V, "belongs to the head"),
+    ):
+        assert told("05.parameters", lambda *given, m=more: count(*given) + m(*given), words)
 
 
 def test_quizzes_have_one_right_answer():

@@ -24,6 +24,15 @@ def align(words, labels, encode, cls_id, sep_id, first=True, every=False):
     return [*ids, sep_id], [*marks, -100]
 
 
+def zeros_inside(words, labels, encode, cls_id, sep_id):
+    ids, marks = align(words, labels, encode, cls_id, sep_id)
+    return ids, [-100, *(0 if mark == -100 else mark for mark in marks[1:-1]), -100]
+
+
+def shared(said, true):
+    return sum((Counter(ch06.normalise(said)) & Counter(ch06.normalise(true))).values())
+
+
 def best_span(starts, ends, longest):
     scores = starts[:, None] + ends[None, :]
     allowed = torch.ones_like(scores).triu().tril(longest - 1) > 0
@@ -78,11 +87,17 @@ def test_right_answers_pass_and_stubs_are_untouched(name):
         ),
         ("align", lambda *a: align(*a, every=True), "every piece", 2),
         ("align", lambda *a: align(*a, first=False), "last piece", 2),
+        ("align", zeros_inside, "further pieces have the label 0", 2),
         ("align", lambda *a: (align(*a)[0], align(*a)[1][1:] + [-100]), "one place off", 2),
         ("align", lambda *a: (align(*a)[0], [0, *align(*a)[1][1:]]), "0 is a label", 2),
         ("best_span", lambda s, e, n: (int(s.argmax()), int(e.argmax())), "taken apart", 1),
         ("best_span", lambda s, e, n: best_span(s, e, len(s)), "for the limit", 2),
         ("best_span", lambda s, e, n: best_span(s, e, n + 1), "one token too many", 3),
+        ("best_span", lambda s, e, n: ch06.BestSpan.greedy(s, e, n), "another start", 2),
+        ("best_span", lambda *a: (best_span(*a)[0], best_span(*a)[1] + 1), "the place behind", 3),
+        ("f1", lambda a, b: shared(a, b) / len(ch06.normalise(a)), "the precision", 2),
+        ("f1", lambda a, b: shared(a, b) / len(ch06.normalise(b)), "the recall", 2),
+        ("f1", lambda a, b: 2 / (1 / shared(a, b)), "divided by zero", 2),
         ("f1", lambda a, b: f1(a, b, str.split), "as they stand", 1),
         ("f1", lambda a, b: f1(a, b, count=lambda w: Counter(set(w))), "counts once", 2),
         ("f1", lambda a, b: float(ch06.normalise(a) == ch06.normalise(b)), "exact match", 1),
@@ -90,6 +105,12 @@ def test_right_answers_pass_and_stubs_are_untouched(name):
         ("find_the_bug", lambda h, m, w: (h * m[..., None]).mean(1) @ w, "still counted", 2),
         ("find_the_bug", lambda h, m, w: (h * m[..., None]).sum(1) @ w, "long texts shout", 2),
         ("find_the_bug", lambda h, m, w: h[:, 0] @ w, "[CLS] alone", 1),
+        (
+            "find_the_bug",
+            lambda h, m, w: (h * m[..., None]).sum(1) / m.sum() @ w,
+            "its own number",
+            2,
+        ),
     ],
 )
 def test_mistakes_are_named(name, answer, told, points):

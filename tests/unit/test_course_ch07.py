@@ -35,6 +35,22 @@ def nucleus(p, top_p, short=False, scaled=True, placed=True):
     return p / p.sum() if scaled else p
 
 
+def softened(p, top_p):
+    return p.masked_fill(nucleus(p, top_p) == 0, -torch.inf).softmax(0)
+
+
+def lowest(p, top_p):
+    ordered, order = p.sort()
+    kept = torch.zeros_like(p).scatter(0, order, ordered * (ordered.cumsum(0) - ordered < top_p))
+    return kept / kept.sum()
+
+
+def misplaced(p, top_p):
+    ordered, _ = p.sort(descending=True)
+    kept = p * (ordered.cumsum(0) - ordered < top_p)
+    return kept / kept.sum()
+
+
 def in_place(p, top_p):
     p.copy_(nucleus(p, top_p))
     return p
@@ -93,13 +109,23 @@ FIRST = ch07.Encode.first_place
         ("lm_loss", lambda a, b, m: lm_loss(a, b, m, 1, m[:, :-1] > 0), "mask must be shifted", 2),
         ("lm_loss", lambda a, b, m: lm_loss(a, b, m, 1, b[:, 1:] > 0), "token 0 is left out", 2),
         ("lm_loss", lambda a, b, m: lm_loss(a, b, m, reduction="sum"), "the sum", 2),
+        (
+            "lm_loss",
+            lambda a, b, m: lm_loss(a, b, m, reduction="sum") / m[:, 1:].numel(),
+            "divided by all places",
+            2,
+        ),
         ("nucleus", lambda p, t: nucleus(p, t, short=True), "crosses the line", 2),
         ("nucleus", lambda p, t: nucleus(p, t, scaled=False), "adds up to one", 2),
         ("nucleus", lambda p, t: nucleus(p, t, placed=False), "but sorted", 2),
         ("nucleus", in_place, "have changed", 3),
+        ("nucleus", softened, "a softmax of probabilities", 2),
+        ("nucleus", lowest, "unlikeliest were kept", 1),
+        ("nucleus", misplaced, "give it back its places", 2),
         ("choices", lambda *a: [row[:-1] for row in choices(*a)], "extract token is missing", 2),
         ("choices", lambda *a: [row[1:] for row in choices(*a)], "start token is missing", 2),
         ("choices", lambda c, a, s, d, e: [[s, *c, *b, e] for b in a], "delimiter does", 2),
+        ("choices", lambda c, a, s, d, e: choices(c, a, s, e, d), "have changed places", 2),
         ("choices", lambda c, a, s, d, e: [[s, *b, d, *c, e] for b in a], "context comes first", 2),
         ("find_the_bug", lambda *a: joint(*a, targets=lambda i: i[:, 1:]), "padding is among", 2),
         ("find_the_bug", lambda *a: joint(*a, auxiliary=1.0), "not multiplied", 2),

@@ -56,9 +56,10 @@ class Attention(Exercise):
         if not isinstance(verdict, Right):
             return verdict
         more = normal(3, 6, seed=4), normal(5, 6, seed=5), normal(5, 2, seed=6)
-        verdict = compare(
-            attention(*more), self.solve(*more), what="what three queries find in five"
-        )
+        by_values = ((more[0] @ more[1].T) / math.sqrt(2)).softmax(-1) @ more[2]
+        verdict = compare(attention(*more), self.solve(*more), [
+            (by_values, "d is the width of a key, not of a value.", 3),
+        ], what="what three queries find in five")  # fmt: skip
         if not isinstance(verdict, Right):
             return Wrong(f"right for four queries, keys and values; but {verdict.message}", 3)
         return Right("Any number of queries, any number of keys: nothing here knows a length.")
@@ -93,6 +94,7 @@ class Mask(Exercise):
             (real[:, None, :].expand(3, 4, 4), "the future can still be seen.", 1),
             (tril.expand(3, 4, 4), "padding can still be looked at.", 1),
             (real[:, None, :] & tril.mT, "this shows the future and hides the past.", 2),
+            (real[:, None, :] & ~tril, "this shows the future and hides the past.", 2),
             (real[:, None, :] & tril.tril(-1),
              "a place may see itself: with `tril(-1)` the first place can look nowhere at all.", 2),
             (real[:, :, None] & tril,
@@ -103,6 +105,8 @@ class Mask(Exercise):
         if torch.is_tensor(got) and got.dtype != torch.bool and got.shape == want.shape:
             if same(got.float(), want.float()):
                 return Wrong("right, but in numbers: a mask is boolean (`.bool()`).", 2)
+            if same((got == 0).float(), want.float()):
+                return Wrong("right to be added to the scores; here True means *may look*.", 2)
         return compare(got, want, mistakes, what="the mask")
 
     @staticmethod
@@ -167,6 +171,10 @@ class Sinusoids(Exercise):
         want = self.woven(angle.sin(), angle.cos())
         halved = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(dim // 2) / dim)
         late = torch.arange(1, length + 1)[:, None] * rate
+        columns = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(dim) / dim)
+        apart = self.woven(columns[:, 0::2].sin(), columns[:, 1::2].cos())
+        columns = torch.arange(length)[:, None] * 10_000 ** (-2 * torch.arange(dim) / dim)
+        twice = self.woven(columns[:, 0::2].sin(), columns[:, 1::2].cos())
         mistakes = [
             (torch.cat((angle.sin(), angle.cos()), 1),
              "all sines, then all cosines: many libraries do so, and it works as well; the paper "
@@ -175,6 +183,8 @@ class Sinusoids(Exercise):
             (self.woven(halved.sin(), halved.cos()),
              "the exponent is 2i / dim: the rates fall only half as far as they should.", 2),
             (self.woven(late.sin(), late.cos()), "the first place is number 0.", 2),
+            (apart, "a sine and its cosine turn at one rate, that of the even column.", 2),
+            (twice, "2i is the number of the even column: i counts pairs of columns.", 2),
             (torch.arange(length)[:, None] * 10_000 ** (torch.arange(0, dim, 2) / dim),
              "these are angles, and the rates grow: divide by 10000^(2i / dim).", 1),
             (self.woven((torch.arange(length)[:, None] / rate).sin(),

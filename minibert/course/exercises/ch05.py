@@ -34,6 +34,11 @@ class Pieces(Exercise):
                 return Wrong(f"{word!r}: a piece that goes on with a word is written with `##`.", 1)
             if got == shortest:
                 return Wrong(f"{word!r}: the longest piece wins, and {got} are the shortest.", 1)
+            if got == ["[UNK]"]:
+                return Wrong(
+                    f"{word!r} can be cut into {want}: what goes on with a word stands in the "
+                    "vocabulary with `##` in front, and has to be looked for so.", 1,
+                )  # fmt: skip
             if got == want[:1] and len(want) > 1:
                 return Wrong(f"{word!r}: only the first piece is there; go on after it.", 1)
             return Wrong(f"expected {want} for {word!r}, got {got}.", 1)
@@ -116,18 +121,26 @@ class Mask(Exercise):
              "guessed, too.", 1),
             (torch.where(chosen, want, -100),
              "the labels are what the model sees: they should be what stood there.", 1),
+            (torch.where(chosen, -100, ids),
+             "turned round: -100 belongs where nothing was chosen.", 1),
+            (want, "the two results have changed places: what the model sees comes first.", 2),
         ], what="the labels")  # fmt: skip
         if not isinstance(told, Right):
             return told
-        everywhere = torch.ones_like(chosen)
+        if (
+            torch.is_tensor(seen)
+            and seen.shape == ids.shape
+            and not same(seen[~chosen], ids[~chosen])
+        ):
+            return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
         return compare(seen, want, [
             (torch.where(chosen, self.mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
             (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.8, 1.0))[0],
              "one in five is a random word: half of these should stay as they are.", 1),
             (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.1, 0.2))[0],
              "only one in ten is [MASK]: the shares are mixed up.", 1),
-            (self.hide(ids, everywhere, fate, drawn, self.mask_id)[0],
-             "words that were not chosen have changed: add `chosen &` to the conditions.", 1),
+            (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.8, 0.8))[0],
+             "no random word: from 0.8 to below 0.9 it is `drawn`.", 1),
         ], what="what the model sees")  # fmt: skip
 
 
@@ -172,6 +185,8 @@ class MaskedLoss(Exercise):
             (F.cross_entropy(logits.flatten(0, 1), no_zero.flatten()),
              "word 0 is left out: it may well be masked.", 2),
             (plain, "the bias is missing.", 2),
+            (F.cross_entropy(logits[wanted].softmax(-1), labels[wanted]),
+             "`F.cross_entropy` wants logits, and takes the softmax itself.", 2),
         ], what="the loss")  # fmt: skip
 
 
@@ -209,10 +224,18 @@ class FindTheBug(Exercise):
         each, weights, pair = self.losses()
         words = (each * weights).sum() / weights.sum()
         words_only = F.cross_entropy(*self.without_zero())
+        rows = (each * weights).view(2, 4).sum(1) / weights.view(2, 4).sum(1)
+        _, _, _, pairs, follows = self.case()
+        pair_1 = F.cross_entropy(pairs, follows, ignore_index=0)
         told = compare(loss(*self.case()), words + pair, [
             (words, "the loss of the next sentence is missing.", 1),
             ((each * weights).mean() + pair,
              "nearly: divide by the sum of the weights, not by the number of places.", 2),
+            (rows.mean() + pair,
+             "a mean for each text, then their mean: all real places count alike.", 2),
+            (words_only + pair_1, "`ignore_index=0` for both losses: it drops word 0 wherever it "
+             "stands, and next sentences with the label 0, too. The weights say what is padding.",
+             1),
             ((each * weights).sum() + pair, "divide the sum by the sum of the weights.", 2),
             (words_only + pair, "`ignore_index=0` drops word 0 wherever it stands: right here by "
              "chance, if 0 is [PAD]; the weights say what is padding.", 2),
@@ -264,12 +287,30 @@ class Parameters(Exercise):
             ("the pooler is missing: one more linear layer on top.", {"pooler": False}, 2),
             ("the biases are missing: every linear layer has one a column.", {"biases": False}, 1),
             ("the LayerNorms are missing: each has a scale and a shift.", {"norms": False}, 1),
-            ("the segment table is missing: two rows.", {"tables": 2}, 2),
+            (
+                "two vectors are missing: the segment table's two rows, or scale and shift of the "
+                "embeddings' LayerNorm.",
+                {"tables": 2},
+                2,
+            ),
             ("the tables of positions and segments are missing.", {"tables": 1}, 1),
         )
         got, want = parameters(*base), self.count(*base)
         for said, change, points in wrong:
             if got == self.count(*base, **change):
+                return Wrong(said, points)
+        V, dim, layers, hidden = base
+        more = (
+            (-layers * 2 * dim, "a block has two LayerNorms, one after each sublayer.", 2),
+            (-layers * (dim * dim + dim), "attention has four linear layers: query, key, value "
+             "and output.", 1),
+            (layers * (hidden - dim), "the second layer of the feed-forward network has `dim` "
+             "biases, one a column of its result.", 2),
+            (V * dim, "the head for masked words is counted: its table is that of the words.", 2),
+            (V, "the bias of the softmax is counted: it belongs to the head.", 2),
+        )  # fmt: skip
+        for difference, said, points in more:
+            if got == want + difference:
                 return Wrong(said, points)
         if got != want:
             return compare(got, want, tolerance=0.0, what="the number for BERT-base")

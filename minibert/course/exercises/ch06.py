@@ -110,6 +110,8 @@ class Align(Exercise):
             )  # fmt: skip
         if marks == [IGNORE, *last, IGNORE]:
             return Wrong("the label stands at the last piece: put it at the first.", 2)
+        if marks == [IGNORE, *(0 if mark == IGNORE else mark for mark in first), IGNORE]:
+            return Wrong("the further pieces have the label 0, which is one: -100 is none.", 2)
         if marks in ([*first, IGNORE, IGNORE], [IGNORE, IGNORE, *first]):
             return Wrong("the labels are one place off: [CLS] takes the first place.", 2)
         if marks[0] == 0 or marks[-1] == 0:
@@ -135,26 +137,22 @@ class BestSpan(Exercise):
         return all(tuple(map(int, best_span(*case))) == (0, 0) for case in cases[:4])
 
     def check(self, best_span):
-        wrong, naive, unlimited, off = 0, 0, 0, 0
-        cases = self.cases()
+        cases, right = self.cases(), 0
+        agrees = [0] * len(self.MISTAKES)
         for starts, ends, longest in cases:
             got = best_span(starts.clone(), ends.clone(), longest)
             if not isinstance(got, tuple | list) or len(got) != 2:
                 return Wrong("expected a pair: the first and the last token.")
             got = tuple(int(place) for place in got)
-            wrong += got != self.solve(starts, ends, longest)
-            naive += got == (int(starts.argmax()), int(ends.argmax()))
-            unlimited += got == self.solve(starts, ends, len(starts))
-            off += got == self.solve(starts, ends, longest + 1)
-        if not wrong:
+            right += got == self.solve(starts, ends, longest)
+            for number, (mistake, *_) in enumerate(self.MISTAKES):
+                agrees[number] += got == mistake(starts, ends, longest)
+        if right == len(cases):
             return Right("The best start alone and the best end alone may be no span at all.")
-        if naive == len(cases):
-            return Wrong("the best start and the best end taken apart: the end may come first.", 1)
-        if unlimited == len(cases):
-            return Wrong("right, but for the limit: a span has at most `longest` tokens.", 2)
-        if off == len(cases):
-            return Wrong("one token too many: j - i + 1 is the length.", 3)
-        return Wrong(f"right in {len(cases) - wrong} of {len(cases)} cases.")
+        for agreed, (_, message, points) in zip(agrees, self.MISTAKES, strict=True):
+            if agreed == len(cases):
+                return Wrong(message, points)
+        return Wrong(f"right in {right} of {len(cases)} cases.")
 
     @staticmethod
     def cases():
@@ -168,6 +166,24 @@ class BestSpan(Exercise):
     def solve(starts, ends, longest):
         pairs = [(i, j) for i in range(len(starts)) for j in range(i, min(len(ends), i + longest))]
         return max(pairs, key=lambda pair: starts[pair[0]] + ends[pair[1]])
+
+    @staticmethod
+    def greedy(starts, ends, longest):
+        first = int(starts.argmax())
+        return first, first + int(ends[first : first + longest].argmax())
+
+    MISTAKES = (
+        (lambda s, e, n: (int(s.argmax()), int(e.argmax())),
+         "the best start and the best end taken apart: the end may come first.", 1),
+        (lambda s, e, n: BestSpan.greedy(s, e, n),
+         "the best start, and then the best end for it: another start may give a better sum.", 2),
+        (lambda s, e, n: BestSpan.solve(s, e, len(s)),
+         "right, but for the limit: a span has at most `longest` tokens.", 2),
+        (lambda s, e, n: BestSpan.solve(s, e, n + 1),
+         "one token too many: j - i + 1 is the length.", 3),
+        (lambda s, e, n: (BestSpan.solve(s, e, n)[0], BestSpan.solve(s, e, n)[1] + 1),
+         "the end is the last token itself, not the place behind it.", 3),
+    )  # fmt: skip
 
 
 class Score(Exercise):
@@ -188,8 +204,13 @@ class Score(Exercise):
             ("The cat.", "a cat"), ("river Aire", "the Aire"), ("dog", "cat"),
             ("the old old mill", "old mill"), ("Ada Bell", "Bell, Ada"), ("in May 1912", "1912"),
         ]  # fmt: skip
-        got = [float(f1(*case)) for case in cases]
+        try:
+            got = [float(f1(*case)) for case in cases]
+        except ZeroDivisionError:
+            return Wrong("divided by zero where no word is shared: F1 is 0 there.", 2)
         want = [self.solve(*case) for case in cases]
+        said, true = ([len(normalise(case[part])) for case in cases] for part in (0, 1))
+        same_words = [f * (a + b) / 2 for f, a, b in zip(want, said, true, strict=True)]
         raw = [self.solve(*case, clean=str.split) for case in cases]
         sets = [self.solve(*case, count=lambda words: Counter(set(words))) for case in cases]
         exact = [float(normalise(a) == normalise(b)) for a, b in cases]
@@ -201,6 +222,16 @@ class Score(Exercise):
             (sets, "a word that is said twice counts once: use a Counter, not a set.", 2),
             (exact, "that is the exact match: F1 gives a share for a part.", 1),
             (letters, "letters are compared: `normalise` gives a list of words.", 1),
+            (
+                [s / n for s, n in zip(same_words, said, strict=True)],
+                "that is the precision: F1 is the harmonic mean of both.",
+                2,
+            ),
+            (
+                [s / n for s, n in zip(same_words, true, strict=True)],
+                "that is the recall: F1 is the harmonic mean of both.",
+                2,
+            ),
             ([value / 2 for value in want], "half the right value: F1 has a factor 2.", 2),
         ):
             if not same(want, values) and same(got, values):
@@ -246,6 +277,8 @@ class FindTheBug(Exercise):
             ((hidden * real).mean(1) @ weight,
              "the padding is zero now, but it is still counted: divide by the real tokens.", 2),
             (total @ weight, "that is the sum: long texts shout. Divide by the real tokens.", 2),
+            (total / real.sum() @ weight,
+             "divided by the real tokens of all texts: each text has its own number.", 2),
             (hidden.sum(1) / count @ weight,
              "divided by the real tokens, but the padding is in the sum.", 1),
             (hidden[:, 0] @ weight, "that is [CLS] alone, another model; a mean was asked for.", 1),

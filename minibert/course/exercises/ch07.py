@@ -126,6 +126,7 @@ class NextToken(Exercise):
              "token 0 is left out wherever it stands: the mask says what is padding.", 2),
             (each.sum(), "the sum: divide by the number of targets.", 2),
             (each.sum() / len(ids), "divided by the number of texts: the targets count.", 2),
+            (each.sum() / wanted.numel(), "divided by all places: padding is no target.", 2),
             (each.sum() / mask.sum(), "divided by all tokens: the first is no target.", 2),
         ], what="the loss")  # fmt: skip
 
@@ -150,12 +151,18 @@ class Nucleus(Exercise):
         for top_p in (0.6, 0.3, 0.8, 1.0):
             given = self.p.clone()
             want, less = self.limited(top_p), self.limited(top_p, short=True)
-            kept = want > 0
+            kept, first = want > 0, want.sort(descending=True).values > 0
             mistakes = [
                 (less, "the token that crosses the line is missing: the fewest whose sum is *at "
                  "least* top_p.", 2),
                 (self.p * kept, "it no longer adds up to one: divide by the sum.", 2),
                 (want.sort(descending=True).values, "right, but sorted: keep the places.", 2),
+                ((self.p * kept).masked_fill(~kept, -torch.inf).softmax(0),
+                 "a softmax of probabilities: they need only be divided by their sum.", 2),
+                (self.p * first / (self.p * first).sum(),
+                 "what is spare is known in sorted order: give it back its places (`order`).", 2),
+                (self.from_below(top_p), "the unlikeliest were kept: sort with "
+                 "`descending=True`.", 1),
                 (self.above(top_p), "a limit for each token: it is their sum that counts.", 1),
             ]  # fmt: skip
             what = f"the distribution for top_p = {top_p}"
@@ -176,6 +183,13 @@ class Nucleus(Exercise):
         spare = total > top_p if short else total - ordered >= top_p
         p = cls.p.clone()
         p[order[spare]] = 0.0
+        return p / p.sum()
+
+    @classmethod
+    def from_below(cls, top_p):
+        ordered, order = cls.p.sort()
+        p = cls.p.clone()
+        p[order[ordered.cumsum(0) - ordered >= top_p]] = 0.0
         return p / p.sum()
 
     @classmethod
@@ -215,6 +229,8 @@ class Choices(Exercise):
             ([[*flat, extract]], "one sequence with all answers: each answer gets its own.", 1),
             ([row[:-1] for row in want], "the extract token is missing: it is what is read.", 2),
             ([row[1:] for row in want], "the start token is missing.", 2),
+            ([[start, *context, extract, *answer, delimiter] for answer in answers],
+             "delimiter and extract have changed places.", 2),
             ([[start, *context, *answer, extract] for answer in answers],
              "nothing stands between context and answer: the delimiter does.", 2),
             ([[start, *answer, delimiter, *context, extract] for answer in answers],
