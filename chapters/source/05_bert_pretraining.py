@@ -51,7 +51,9 @@ unknown ones; letters make sequences long. **WordPiece** lies between: frequent 
 words several. A piece that goes on with a word is written with `##`.
 
 **Learning the pieces.** Start with single characters. Count how often two pieces stand side by side in
-the words, merge the most frequent pair into a new piece, and do it again. By hand, on five words:
+the words, merge the most frequent pair into a new piece, and do it again. (The first word pieces, of
+Schuster & Nakajima 2012, took the pair that made the text likeliest. The program that learned BERT's own was
+never published; counting is the simplest rule.) By hand, on five words:
 """
 
 # %%
@@ -80,7 +82,7 @@ print("new" in learned, "##est" in learned, [learned.tokens[i] for i in learned.
 
 # %% [markdown]
 r"""
-The library finds the same pieces; it keeps the counts up to date instead of counting anew, so that a
+The library finds the same pieces (`min_count`: it stops at pairs seen less than four times); it keeps the counts up to date instead of counting anew, so that a
 million words take seconds.
 
 **Cutting a word.** The merges are not needed any more. A word is cut from the left: take the longest
@@ -116,7 +118,8 @@ mb.course.check("05.wordpiece", wordpiece)
 # %% [markdown]
 r"""
 Now the world of our chapters; for this model only its match reports, because a minute of training is short,
-and they speak of few things. Nine hundred pieces hold their words whole, and cut what they have never met.
+and they speak of few things. Nine hundred pieces hold their words whole, and cut what they have never
+met. Capitals become small letters first: the vocabulary is *uncased*.
 """
 
 # %%
@@ -134,7 +137,7 @@ r"""
 
 One text, or two: `[CLS] a [SEP] b [SEP]`. The state of `[CLS]` will stand for the whole input; `[SEP]` ends
 a text. Each token becomes the **sum of three vectors** (figure 2 of the paper): what it is, where it
-stands, and which of the two texts it belongs to. A LayerNorm follows.
+stands, and which of the two texts it belongs to (its **segment**, `token_type_ids`). A LayerNorm follows.
 """
 
 # %% tags=["nbval-check-output"]
@@ -257,12 +260,17 @@ print(f"pieces: {half_read(batches):.1%}   whole words: {half_read(whole):.1%}")
 
 # %% [markdown]
 r"""
+(What is left are texts that begin within a word: the count joins their first piece to the `[SEP]` before it.)
+
 **The loss** is the cross-entropy at the chosen places, and at no other. The head on top is small: a linear
-layer, GELU and LayerNorm, and then the table of word vectors once more, turned round:
+layer, GELU (a smoother $\max(0, x)$) and LayerNorm, and then the table of word vectors once more, turned round:
 
 $$
 \ell = -\frac{1}{|M|} \sum_{i \in M} \log \mathrm{softmax}\big(E\, h_i + b\big)_{w_i}
 $$
+
+$M$ are the chosen places, $h_i$ `(dim,)` is the head's state at place $i$, $E$ `(V, dim)` the table, $b$ `(V,)` a
+bias, and $w_i$ the word that stood there.
 
 Where nothing is asked, nothing need be computed: with 15 % chosen, six of seven rows of the largest
 matrix product of the model are spared.
@@ -305,7 +313,7 @@ r"""
 
 The number of chosen tokens differs from text to text, so books and tutorials store them in rows of one
 length, and pad: word 0 at weight 0. Here is a loss as it stands in a popular book (rewritten, with the
-same mistake). A reader reports: "My loss depends on what I pad with."
+same mistake). A reader reports: "My loss depends on what I pad with." Find out why, and mend it.
 
 {{exercise 05.find_the_bug}}
 """
@@ -354,7 +362,8 @@ r"""
 ## 5. The second task: next sentences
 
 Many tasks ask about two texts: does this answer that, does one follow from the other? So half of the
-pairs are a text and what follows it, the others a text and one from another document. The state of
+pairs are a text and what follows it, the others a text and one from another document. (A text is any stretch of
+a document, and may begin or end within a sentence.) The state of
 `[CLS]`, through the **pooler** (a linear layer and tanh) and a layer of two outputs, must tell which. The loss
 of a batch is the sum of both means.
 """
@@ -414,8 +423,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The loss falls, then it only creeps: a **plateau**. To guess a word from its neighbours, some head must look at
-the places beside. At the start every head looks at all places alike, so the neighbour is one word in thirty,
+The loss begins near $\log 900 + \log 2$, a blind guess at both. It falls, then it only creeps: a **plateau**. To
+guess a word from its neighbours, some head must look at the places beside. At the start every head looks at all places alike, so the neighbour is one word in thirty,
 and what it says drowns in the rest. No head is told to look there because nothing is gained by looking there
 yet, and nothing is gained because no head looks there. A long training finds the way out by itself; Devlin et al.
 trained for a million steps. We have four hundred.
@@ -471,8 +480,8 @@ The model `minibert-bert` comes with the library: the same class, three layers, 
 kinds of texts of the world (its card says how). Click a word to hide it. Where the sentence states a fact of the
 world, the truth is known, and the playground says how much of its probability the model gives to it.
 
-Try: the verb against its subject (hide *is* in *The dogs near the house ...*), a fact about somebody whom the
-texts mention often, and one about somebody whom they hardly mention.
+Try: the verb against its subject (hide *were* in *The dogs near the house were hungry.*: does it follow *dogs*, or the
+nearer *house*?), a fact about somebody whom the texts mention often, and one about somebody whom they hardly mention.
 """
 
 # %%
@@ -614,6 +623,8 @@ with torch.device("meta"):  # shapes without numbers: nothing is stored
 
 # %% [markdown]
 r"""
+The paper rounds to 110 and 340 million.
+
 **Work.** A linear layer of $n \times m$ costs $2nm$ operations a token. A block has four of $d \times d$ and two of
 $d \times 4d$; attention multiplies each query with all $L$ keys, and its weights with all $L$ values. So one token
 costs, forward,
@@ -680,6 +691,10 @@ mb.show.figure(fig, alt="Two charts: time of a step by the number of layers, and
 
 # %% [markdown]
 r"""
+Layers cost alike, so the line on the left is nearly straight. What it would have at no layer at all is paid once,
+whatever the depth: embeddings, and the softmax over the words (a thousand here; thirty thousand cost more). On the
+right only attention's share grows; at width 96 it should have reached that of the rest at a length of $6d = 576$.
+
 **Short, then long.** The position vectors of far places can only be learned on long sequences, but most of the
 learning does not need them. So BERT was trained on sequences of 128 for 90 % of the steps, and of 512 for the rest:
 `mb.text.ShortThenLong`, or `--short-share 0.9` on the command line.
