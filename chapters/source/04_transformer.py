@@ -19,10 +19,10 @@ r"""
 
 {{head}}
 
-In *the dog that chased the three cats was tired*, what is tired is seven words away. An LSTM has to carry
-the dog through all of them, one step after the other, in one vector. **Attention** lets *was* look
-straight at *dog*, and at every other word, in a single step; and since no step has to wait for the one
-before, all words can look at the same time. This chapter builds it from a lookup in a table, and ends
+In *the dog that chased the three cats was tired*, what is tired is seven words away. An LSTM, as in
+chapters 02 and 03, has to carry the dog through all of them, one step after the other, in one vector.
+**Attention** lets *was* look straight at *dog*, and at every other word, in a single step; and since no step
+has to wait for the one before, all words can look at the same time. This chapter builds it from a lookup in a table, and ends
 with a Transformer that turns statements into questions. Chapters 05 to 07, and nearly every language model
 since, are made of nothing else.
 """
@@ -91,8 +91,9 @@ mixture, and it has a gradient: the query can be moved towards the key that woul
 
 ## 2. Scaled dot-product attention
 
-Many queries at once are the rows of a matrix $Q$, and the whole of it is one formula (Vaswani et al. 2017,
-equation 1):
+Many queries at once are the rows of a matrix $Q$, `(length, d_k)`. The keys $K$, `(keys, d_k)`, are as wide
+as they; the values $V$, `(keys, d_v)`, need not be. The whole of it is one formula, with a softmax over each row
+(Vaswani et al. 2017, equation 1):
 
 $$
 \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V
@@ -154,7 +155,8 @@ r"""
 A dot product of two vectors is a sum of $d$ products. If their numbers are independent, with mean 0 and
 variance 1, then the sum has variance $d$, so it grows like $\sqrt{d}$. *Predict before you run:* for $d = 256$
 and 16 keys, how large is the largest of the 16 weights without the division? And how much of the gradient
-gets through the softmax, if its derivative is $w_j (\delta_{jk} - w_k)$?
+gets through the softmax, if the derivative of the weight $w_j$ by the score $k$ is $w_j (\delta_{jk} - w_k)$, with
+$\delta_{jk}$ 1 for $j = k$ and 0 otherwise?
 """
 
 # %%
@@ -284,7 +286,8 @@ $$
 \mathrm{head}_i = \mathrm{Attention}(X W^Q_i,\; X W^K_i,\; X W^V_i)
 $$
 
-With $h$ heads of width $d / h$ this costs what one head of width $d$ would. In code there are no $h$ small
+$X$ is `(length, d)`, each of a head's three matrices $d \times d / h$, and $W^O$ is $d \times d$, so $h$ narrow
+heads cost what one head of width $d$ would. In code there are no $h$ small
 matrices but one large one, whose output is cut into heads.
 
 {{exercise 04.split_heads}}
@@ -361,14 +364,15 @@ print("with a causal mask:", torch.allclose(causal[:, shuffled], causal_shuffled
 
 # %% [markdown]
 r"""
-The proof is short. Let $P$ shuffle the rows. Then $Q' = PQ$, $K' = PK$, $V' = PV$, and
+The proof is short. Let the matrix $\Pi$, a single 1 in each row and column, shuffle the rows. Then $Q' = \Pi Q$,
+$K' = \Pi K$, $V' = \Pi V$, and (the root left out)
 
 $$
-\mathrm{softmax}\big(P Q K^\top P^\top\big) P V = P\, \mathrm{softmax}\big(Q K^\top\big) P^\top P V
- = P\, \mathrm{softmax}\big(Q K^\top\big) V,
+\mathrm{softmax}\big(\Pi Q K^\top \Pi^\top\big) \Pi V = \Pi\, \mathrm{softmax}\big(Q K^\top\big) \Pi^\top \Pi V
+ = \Pi\, \mathrm{softmax}\big(Q K^\top\big) V,
 $$
 
-since $P^\top P = I$, and a softmax over shuffled columns is the shuffled softmax. Everything else in a
+since $\Pi^\top \Pi = I$, and a softmax over shuffled columns is the shuffled softmax. Everything else in a
 Transformer works on each place alone. So without further help *dog bites man* and *man bites dog* are one and
 the same: a **bag of words**. With the causal mask they are not: why?
 
@@ -426,7 +430,7 @@ print(f"d2l differs by at most {(marks - theirs).abs().max():.1e}")
 
 fig, (left, right) = mb.show.new("Sinusoidal positions", columns=2, size=(7.6, 3.6))
 left.imshow(marks, aspect="auto", cmap="PuOr_r", vmin=-1, vmax=1)
-left.set(xlabel="number of the vector", ylabel="place", title="the marks")
+left.set(xlabel="number within the vector", ylabel="place", title="the marks")
 for place in (10, 25, 40):
     right.plot(marks @ marks[place], label=f"with place {place}")
 right.set(xlabel="place", ylabel="dot product", title="how alike are two places?")
@@ -441,10 +445,12 @@ r"""
 On the right the same curve stands at three places: the dot product of two marks depends only on their
 **distance**. (For each pair of columns $\sin s \sin t + \cos s \cos t = \cos(s - t)$.) So "three words back"
 can be learned once, for all places. The other way is to give every place a vector and **learn** it, as BERT
-and GPT do; the paper found both about equally good (table 3, row E: BLEU 25.7 learned, 25.8 sinusoidal).
+and GPT do; the paper found both about equally good (table 3, row E: a BLEU, the score of a translator, of 25.7
+learned and 25.8 sinusoidal).
 
 What is lost without them? A task where only order matters: twelve letters, one A and one B among them.
-Which comes first?
+Which comes first? The four readers below differ in positions and mask alone; a `Stack` is a pile of the blocks
+that section 6 opens.
 """
 
 # %%
@@ -511,6 +517,8 @@ Attention moves information *between* places. Between two attentions every place
 $$
 \mathrm{FFN}(x) = \max(0,\, x W_1 + b_1)\, W_2 + b_2
 $$
+
+$W_1$ widens, to $4d$ numbers as a rule, and $W_2$ narrows again to $d$.
 
 Around each of the two goes a **residual connection**: the sublayer's output is *added* to what came in. So
 there is one stream of vectors from the bottom to the top, and every sublayer reads from it and writes into
@@ -581,8 +589,8 @@ mb.course.check("04.find_the_bug", PreBlock)
 r"""
 ## 7. Before or after?
 
-The paper's authors trained with a **warm-up**: the learning rate begins near zero and rises for some
-thousand steps (section 5.3). Without it their model does not train, and for three years hardly anyone
+The paper's authors trained with a **warm-up**: the learning rate begins near zero, rises for some thousand
+steps, and only then falls (section 5.3). Without it their model does not train, and for three years hardly anyone
 could say why. Xiong et al. (2020) looked at the gradients *before the first step*. Let us do the same, on a
 language model of letters: some blocks and a causal mask.
 """
@@ -646,11 +654,11 @@ r"""
 Before anything is learned, the two are already far apart. With post-LN the last block gets a gradient that does
 not fall when layers are added, since the last LayerNorm stands right behind its sublayer. With pre-LN the stream
 grows from block to block, and the one norm at the end divides by its size: the gradients get smaller towards the
-top, and smaller in a deeper model, by about $1/\sqrt{L}$. Large first steps near the output, in a direction that was
+top, and smaller in a deeper model, by about $1/\sqrt{L}$ for $L$ blocks. Large first steps near the output, in a direction that was
 drawn at random, are what warm-up protects from.
 
-*Predict before you run:* four models, post-LN and pre-LN, with and without warm-up, all else equal. Which
-one fails?
+*Predict before you run:* four models, post-LN and pre-LN, with a warm-up over half of the steps and with none, all
+else equal. Which one fails?
 """
 
 # %%
@@ -710,7 +718,7 @@ for statement, asked in fresh[:4]:
 # %% [markdown]
 r"""
 In training the decoder reads the right question, shifted by one: at each place it has the words so far, and
-must say the next one (**teacher forcing**). So all its places learn at the same time, which no LSTM can do.
+must say the next one (**teacher forcing**). So all places are computed at the same time; an LSTM has to go from one to the next.
 `<s>` begins what is written, `</s>` ends it.
 """
 
@@ -790,17 +798,18 @@ A larger encoder, trained for longer on the same world: the BERT of chapter 05, 
 It reads words, rare ones in pieces (`##`), between two marks, `[CLS]` and `[SEP]`. Type a sentence, touch a token,
 choose a layer and a head: on the left is all of the head, on the right the row of the token that you touched. The
 temperature $T$ divides the scores before the softmax of the weights shown: cold is the lookup of section 1, hot
-looks everywhere alike.
+looks everywhere alike (the dotted line).
 """
 
 # %%
 bert = mb.BERT.from_pretrained("minibert-bert")
-mb.show.AttentionExplorer(bert, "The windows of the library were empty.", token=6, head=3)
+mb.show.AttentionExplorer(bert, "The windows of the library were empty.", token=6, layer=1, head=3)
 
 # %% [markdown]
 r"""
-Things to try: *were* and not *was*, since it is the windows that were empty. Is there a head in which the verb
-looks at its subject? One in which every token looks at the place before, or behind? One that looks mostly at `[SEP]`, the
+In the first frame the verb looks for its subject: *were* and not *was*, since it is the windows that were empty,
+although *library* stands nearer. Things to try: does this head do so in other sentences? Is there one in which
+every token looks at the place before, or behind? One that looks mostly at `[SEP]`, the
 place to look when there is nothing to say? Move a word to another place: do the weights follow the word or the
 place? A head with a plain meaning is rare, and whether weights *explain* what a model does is a question for
 chapter 08.
@@ -854,7 +863,7 @@ ax.axhline(found.mean("warmup.unigram"), color="grey", ls=":", label="letters' f
 ax.set(xscale="log")
 ax.set_xticks(rates, [str(rate) for rate in rates])
 ax.minorticks_off()
-fig.legend(loc="outside lower center", ncols=3, fontsize=9)
+fig.legend(loc="outside lower center", ncols=3, fontsize=9, title="mean and standard deviation")
 mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm-up.")
 
 # %% [markdown]
@@ -879,7 +888,8 @@ Their models are deeper, wider and trained for far longer than these.
 
 # %%
 depths = found.content["experiments"]["gradients"]["config"]["depths"]
-fig, (left, right) = mb.show.new("Gradients before the first step", columns=2, size=(7.6, 3.6))
+fig, (left, right) = mb.show.new("Before the first step: mean and standard deviation", columns=2,
+                               size=(7.6, 3.6))
 for norm, style in (("post", "s--"), ("pre", "o-")):
     layers = torch.tensor(found.values(f"gradients.{norm}_layers"))  # (seeds, blocks)
     left.errorbar(range(1, depths[-1] + 1), layers.mean(0), layers.std(0), fmt=style, capsize=3,
@@ -929,9 +939,9 @@ causal mask, knows what it has written, and can often guess in which order such 
 
 ## 11. The real thing
 
-The same block on real English, when it is at hand (`minibert data list` says where to put it): a small
-causal language model on an extract of Wikipedia. And the layers that PyTorch itself ships compute the
-same, given the same weights.
+The layer that PyTorch itself ships computes the same, given the same weights. And the same block learns on real
+English, when it is at hand (`minibert data list` says where to put it): a small causal language model on an
+extract of Wikipedia.
 """
 
 # %% tags=["nbval-check-output"]
