@@ -7,7 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1300
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
-#     skip: "section 9 (two traps of counting) and the cells marked optional; come back to section 3 whenever the world puzzles you"
+#     skip: "the tour in section 3 (run its cells, and come back whenever the world puzzles you), what is marked optional, and section 11"
 #     papers:
 #       - "Shannon (1951), Prediction and Entropy of Printed English"
 #       - "Hochreiter & Schmidhuber (1997), Long Short-Term Memory"
@@ -139,7 +139,8 @@ r"""
 The models of these chapters train on a laptop in about a minute, so they need a small language. Ours is
 written by a program: plain English prose about a little country of its own, with people, trades,
 rivers, films and football. The program knows the truth about every word that it writes, so we can check
-what a model has understood. `generate` needs no network, and gives the same text for the same seed.
+what a model has understood. `generate` needs no network, and gives the same text for the same seed. It
+counts in **tokens**: words, punctuation marks, and the ends of sentences and documents.
 """
 
 # %%
@@ -171,7 +172,8 @@ for fact in dict.fromkeys(entry.facts):
 # %% [markdown]
 r"""
 **Every word is annotated**: its part of speech, its dictionary form, the word that it depends on and how,
-and, where it has them, its sense and the kind of name it belongs to. Chapter 09 asks which of these a
+and, where it has them, its sense and the kind of name it belongs to (`B-PER` begins a person's name, `I-PER`
+goes on with it, `O` is no name). Chapter 09 asks which of these a
 model has found out without being told.
 """
 
@@ -200,7 +202,8 @@ def draw_arcs(sentence):
         centre, half = (i + head) / 2, abs(i - head) / 2
         ax.plot(centre + half * np.cos(angle), half**0.7 * np.sin(angle), lw=1.2, color="#0072B2")
         ax.plot(i, 0.05, "v", color="#0072B2", markersize=5)
-        ax.text(centre, half**0.7 + 0.06, sentence.relation[i], ha="center", fontsize=8.5)
+        ax.text(centre, half**0.7 + 0.06, sentence.relation[i], ha="center", fontsize=8.5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     for i, (token, pos) in enumerate(zip(sentence.tokens, sentence.pos, strict=True)):
         ax.text(i, -0.25, token, ha="center", va="center", fontsize=10)
         ax.text(i, -0.65, pos, ha="center", va="center", fontsize=8, color="grey")
@@ -282,7 +285,8 @@ mb.show.figure(d2l.plt.gcf(), alt="The entropy of a coin is a hill: zero at both
 r"""
 {{exercise 00.entropy}}
 
-Write the entropy of a distribution over $V$ outcomes. `p` has the shape `(V,)`.
+Write the entropy of a distribution over $V$ outcomes, in nats. `p` has the shape `(V,)`; some of its entries
+may be 0, and an outcome that never happens adds nothing.
 """
 
 # %%
@@ -305,7 +309,8 @@ as when choosing blindly among 20 words.
 
 {{exercise 00.perplexity}}
 
-`logs` is a list: the natural logarithm of the probability that a model gave to each token of a text.
+`logs` is a list: the natural logarithm of the probability that a model gave to each token of a text. Write the
+perplexity of the model on that text.
 """
 
 # %%
@@ -361,7 +366,9 @@ print(f"{math.fsum(texts.values()):.4f}  altogether")
 r"""
 No two ways lead to the same text: **every choice shows**. So the probability of a text is the product of its
 choices' probabilities, its logarithm is the sum of theirs, and the six add up to one. The world's own
-writer keeps to this rule, and adds up the logarithms as it draws. Here is the same grammar in its language.
+writer keeps to this rule, and adds up the logarithms as it draws. Here is the same grammar in its language: a
+number before a bar is a weight, `[nsubj ...]` and `*` mark subject and head, and `chance(50)` says yes in half
+of the cases.
 """
 
 # %% tags=["nbval-check-output"]
@@ -481,7 +488,8 @@ r"""
 
 A trigram forgets what stood three words ago. A **recurrent network** reads the words one by one and keeps a
 vector of notes; an LSTM has learned gates that say what to forget, what to write down and what to show
-(Hochreiter & Schmidhuber 1997). With $x_t$ the vector of the word, $h_{t-1}$ what it showed before:
+(Hochreiter & Schmidhuber 1997). With $x_t$ the vector of the word, $h_{t-1}$ what it showed before, $W$, $U$
+and $b$ learned, $\sigma(z) = 1 / (1 + e^{-z})$, which lies between 0 and 1, and $\odot$ a product number by number:
 
 $$
 \begin{aligned}
@@ -534,7 +542,7 @@ mb.course.source(baselines.LSTMLanguageModel.loss)
 
 # %%
 start = time.time()
-lstm_model, history = baselines.train_lstm(ids, V, dim=32 if SMOKE else 128, epochs=1 if SMOKE else 2)
+lstm_model, history = baselines.train_lstm(ids, V, dim=32 if SMOKE else 128, epochs=1 if SMOKE else 3)
 print(f"{len(history) * 8 * 16 / (time.time() - start):,.0f} tokens a second")
 
 # %%
@@ -556,8 +564,8 @@ mb.show.figure(mb.show.bars(bars, "What a token of new text costs (one seed)", "
 
 # %% [markdown]
 r"""
-All stay above the floor. Did the longer memory win? It has more to learn, so it needs more text and more
-time than counting does; section 10 shows what happens as the text grows. Does any model beat the
+All stay above the floor. Did the longer memory win? It has more to learn than counting has, and takes far
+longer over it; section 10 asks the same with less text, and with other seeds. Does any model beat the
 floor on single documents? It may by luck, just as a gambler may win an evening; but not on the mean. So
 we take the difference for each document: what the model pays, minus what the world's own probability costs.
 """
@@ -577,23 +585,22 @@ r"""
 ## 8. Touch it: guess the next word
 
 Move the slider along a document. The bars show what each model thinks comes next, with the word that
-came in orange; the lines below add up what each has paid, on their way to the dashed floor of the whole
-document. Try the place right after a name, the start of a sentence, and the middle of a phrase. Where
+came in orange; the lines below add up what each has paid, and the dotted line is the floor of the whole
+document. It begins where the LSTM is furthest ahead of the trigram. Try the place right after a name, the start of a sentence, and the middle of a phrase. Where
 does the LSTM know something that the trigram has forgotten? Where is nobody able to know?
 """
 
 # %%
 import ipywidgets
 
-shown = baselines.encode([*[t for s in document.sentences for t in [*s.tokens, "<eos>"]], "<eod>"], vocab)
+line = [*[t for s in document.sentences for t in [*s.tokens, "<eos>"]], "<eod>"]
+shown = baselines.encode(line, vocab)
 views = {
     name: [model.distribution(shown[:place]) for place in range(len(shown))]
     for name, model in models.items()
 }  # name -> (V,) at each place
-paid = {
-    name: np.cumsum([0.0] + [-math.log(p[i]) for p, i in zip(view, shown, strict=True)])
-    for name, view in views.items()
-}
+paid = {name: np.cumsum([0.0, *baselines.costs(model, line, vocab)]) for name, model in models.items()}
+ahead = [float(views["LSTM"][i][w] - views["trigram"][i][w]) for i, w in enumerate(shown)]
 
 
 def candidates(ax, name, place):
@@ -630,7 +637,7 @@ def look(place):
                          text=f"... {read[-150:]} [ {came} ]")
 
 
-slider = ipywidgets.IntSlider(12, 0, len(shown) - 1, description="place", continuous_update=False)
+slider = ipywidgets.IntSlider(int(np.argmax(ahead)), 0, len(shown) - 1, description="place", continuous_update=False)
 mb.show.Interactive(look, {"place": slider})
 
 # %% [markdown]
@@ -682,22 +689,22 @@ r"""
 ## 10. How much of this is luck?
 
 The full experiment trains all three on two amounts of text, over {{finding 00 models.floor seeds}} seeds
-(`make findings CH=00`, settings in `chapters/findings/00.py`); each seed draws other texts. The dots are those
-runs.
+(`make findings CH=00`, settings in `chapters/findings/00.py`); each seed draws other texts. First the means,
+then every run on the larger amount as a dot.
 """
 
 # %%
 found = mb.course.findings("00")
 amounts = found.content["experiments"]["models"]["config"]["tokens"]
 fig, ax = mb.show.new("More text, closer to the floor", "tokens of training text", "nats a token")
-for name, marker in (("unigram", "o-"), ("trigram", "s--"), ("lstm", "^-.")):
-    runs = np.array(found.values(f"models.{name}"))  # (seeds, amounts)
+for name, marker in (("unigram", "o-"), ("trigram", "s--"), ("LSTM", "^-.")):
+    runs = np.array(found.values(f"models.{name.lower()}"))  # (seeds, amounts)
     ax.errorbar(amounts, runs.mean(0), runs.std(0), fmt=marker, capsize=4, label=name)
 ax.axhline(found.mean("models.floor"), color="grey", ls=":", label="floor")
 ax.set(xscale="log", ylim=(0, None))
 ax.set_xticks(amounts, [f"{n:,}" for n in amounts])
 ax.minorticks_off()
-ax.legend(title="mean and standard deviation")
+ax.legend(title="mean and standard deviation", loc="lower left", bbox_to_anchor=(0.05, 0.09))
 mb.show.figure(fig, alt="Loss by amount of training text for unigram, trigram and LSTM, above the floor.")
 
 # %%
