@@ -20,6 +20,7 @@ _HOME = {  # public name -> module that defines it
     "zipf": "curves",
     "heatmap": "maps",
     "scatter_words": "wordmap",
+    "name_points": "wordmap",
     "pca": "maps",
     "LossPlot": "live",
     "Frame": "widget",

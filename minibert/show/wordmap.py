@@ -74,6 +74,15 @@ def scatter_words(
     return described(fig, _alt(title, len(words), groups, highlight, arrows))
 
 
+def name_points(ax, at):
+    """Write names beside points of a finished figure, so that none covers another or a point.
+
+    ``at`` maps a name to its ``(x, y)`` in data; a name that finds no free place is left out.
+    """
+    ax.figure.draw_without_rendering()  # the layout is known only now
+    _labels(ax, at, [], list(at))
+
+
 def _first_of_each(groups, words):
     """The words to write out: every group has its share."""
     turns = zip_longest(*groups.values())

@@ -87,6 +87,16 @@ def test_labels_of_a_crowded_map_do_not_overlap():
     assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
 
 
+def test_names_beside_points_of_a_figure_do_not_overlap():
+    at = {f"name {i}": (0.5 + 0.05 * (i % 4), 0.5 + 0.03 * (i // 4)) for i in range(12)}
+    fig, ax = show.new("Points", "x", "y")
+    ax.plot(*zip(*at.values(), strict=True), "o")
+    show.name_points(ax, at)
+    assert len(ax.texts) >= 6
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
 def test_marked_words_are_always_written():
     fig = show.scatter_words(np.zeros((30, 2)), WORDS, highlight=WORDS[3:6], arrows=[WORDS[:2]])
     assert set(WORDS[:2] + WORDS[3:6]) <= set(labels(fig))
