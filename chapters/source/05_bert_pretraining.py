@@ -31,6 +31,7 @@ network guess them.
 """
 
 # %%
+import textwrap
 import time
 
 import torch
@@ -76,7 +77,6 @@ for _ in range(5):
 
 # %% tags=["nbval-check-output"]
 text = " ".join(" ".join([word] * times) for word, times in counts.items())
-characters = 5 + len({c for word in counts for c in word})  # the special tokens, and the letters
 learned = mb.text.WordPiece.train([text], size=100, min_count=4)
 print("new" in learned, "##est" in learned, [learned.tokens[i] for i in learned.encode("newest lower")])
 
@@ -374,7 +374,8 @@ for row in range(3):
     where = batch["token_type_ids"][row, :length].bool()
     was = torch.where(batch["labels"][row] >= 0, batch["labels"][row], batch["input_ids"][row])[:length]
     label = "drawn from elsewhere" if batch["next_sentence_label"][row] else "follows"
-    print(f"A: {tokenizer.decode(was[~where], True)}\nB: {tokenizer.decode(was[where], True)}")
+    for name, part in (("A", ~where), ("B", where)):
+        print(textwrap.fill(f"{name}: {tokenizer.decode(was[part], True)}", 100))
     print(f"   {label}\n")
 
 # %%
