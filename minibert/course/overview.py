@@ -16,10 +16,12 @@ def chapters(folder=None):
     """The chapters that exist, in order: the head of each notebook as a dict.
 
     Keys: ``chapter`` ("01"), ``file``, ``title``, ``question``, ``minutes``, ``seconds``,
-    ``memory_mb``, ``needs`` and ``papers``. ``folder`` is the folder ``chapters`` (default: found).
+    ``memory_mb``, ``needs`` and ``papers``. ``folder`` is the folder ``chapters`` (default: found);
+    a released notebook lies beside one that holds no notebooks, and is found, too.
     """
-    heads = []
-    for path in sorted((folder or chapters_folder()).glob("[0-9][0-9]_*.ipynb")):
+    heads, folder = [], folder or chapters_folder()
+    pattern = "[0-9][0-9]_*.ipynb"
+    for path in sorted(folder.glob(pattern)) or sorted(folder.parent.glob(pattern)):
         head = nbformat.read(path, 4).metadata.get("minibert")
         if head:
             heads.append({**head, "file": path.name})
@@ -30,17 +32,20 @@ def progress(chapter=None):
     """Show how far you are: a line for each chapter, or for each exercise of one (``"05"``).
 
     Above it what is done, what comes next, and the minutes left. A written question counts as done
-    when a teacher has read it, so it is listed and not counted.
+    when a teacher has read it, so it is listed and not counted. Listed are the chapters at hand
+    (where there are none: all), and those that were begun elsewhere.
     """
     entries = record.read()
-    numbers = [chapter] if chapter else chapters_with_exercises()
+    files = {head["chapter"]: head for head in chapters()}
+    begun = {name.partition(".")[0] for name in entries}
+    known = [n for n in chapters_with_exercises() if not files or n in files or n in begun]
+    numbers = [chapter] if chapter else known
     exercises = [item for number in numbers for item in of_chapter(number)]
     if chapter:
         columns = ("", "", "exercise", "state", "points", "time")
         rows = [_exercise(item, entries.get(item.id, {})) for item in exercises]
     else:
         columns = ("", "", "chapter", "done", "points", "left")
-        files = {head["chapter"]: head for head in chapters()}
         rows = [_chapter(number, files.get(number, {}), entries) for number in numbers]
     told = _summary(exercises, entries)
     show(_as_text(told, rows), {"text/html": _as_html(told, [columns, *rows])})
@@ -76,7 +81,7 @@ def _chapter(number, head, entries):
     exercises = _counted(of_chapter(number))
     left = [item for item in exercises if not _done(item, entries)]
     mark = "·" if len(left) == len(exercises) else STYLES["not yet" if left else "right"][0]
-    title = Link(head.get("title", "not built"), head.get("file"))
+    title = Link(head.get("title", "not in this folder"), head.get("file"))
     done = f"{len(exercises) - len(left)} of {len(exercises)}"
     return (mark, number, title, done, _points(exercises, entries), _time(left))
 

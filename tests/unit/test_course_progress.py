@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from multiprocessing import get_context
@@ -12,6 +13,7 @@ import pytest
 import minibert as mb
 from minibert.course import record
 from minibert.course.checking import Outcome
+from minibert.course.paths import REPOSITORY
 
 
 def outcome(exercise_id="90.mean", status="right", points=4):
@@ -101,6 +103,23 @@ def test_the_overview_has_a_line_for_each_chapter(demo_course, capsys):
     counts = [re.search(r"(\d+) of (\d+)", line).groups() for line in lines]
     done, of = (sum(map(int, column)) for column in zip(*counts, strict=True))
     assert summary.startswith(f"{done} of {of} exercises done")
+
+
+def test_beside_a_released_notebook_only_that_chapter_is_listed(
+    demo_course, tmp_path, monkeypatch, capsys
+):
+    """And what was begun elsewhere. A release has a folder `chapters`, for the findings alone."""
+    (tmp_path / "ch01" / "chapters" / "findings").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "chapters" / "01_word2vec.ipynb", tmp_path / "ch01")
+    monkeypatch.chdir(tmp_path / "ch01")
+    mb.course.progress()
+    summary, line = capsys.readouterr().out.splitlines()
+    assert " word2vec " in line and "0 of 6" in line and "(01.pairs)" in summary
+    mb.course.check("90.mean", lambda values: sum(values) / len(values))
+    capsys.readouterr()
+    mb.course.progress()
+    _, _, elsewhere = capsys.readouterr().out.splitlines()
+    assert "not in this folder" in elsewhere and "1 of 3" in elsewhere
 
 
 def test_the_page_links_to_the_notebooks(demo_course, monkeypatch):
