@@ -160,6 +160,8 @@ class Subsample(Exercise):
         root = (t / share).sqrt()
         mistakes = [
             (1 - root.clamp(max=1), "this is the probability of discarding: we want to keep."),
+            (1 - root, "this is the probability of discarding, and below 0 for the rare word: we "
+             "want to keep, with at most 1."),
             (root, "more than 1 for the rare word: a probability is clipped at 1."),
             ((t / share).clamp(max=1), "the square root is missing."),
             (
@@ -171,7 +173,7 @@ class Subsample(Exercise):
                 "this is the formula of the C program, sqrt(t/f) + t/f: a good one; the paper's "
                 "is sqrt(t/f).",
             ),
-        ]
+        ]  # fmt: skip
         return compare(keep(share, t), root.clamp(max=1), mistakes)
 
 

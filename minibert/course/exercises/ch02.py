@@ -85,6 +85,12 @@ class BothWays(Exercise):
                 return Wrong(f"{name}: expected {len(right)} words, got {len(mine)}.", points)
             if number > 1 and mine == want[number - 2]:
                 return Wrong("backward is the same as forward: turn the sentence round.", points)
+            swapped = {"<S>": "</S>", "</S>": "<S>"}
+            if number > 1 and [swapped.get(word, word) for word in mine] == right:
+                return Wrong(
+                    f"{name}: the marks belong to the sentence and turn round with it; read from "
+                    "the end, it begins with `</S>`.", points
+                )  # fmt: skip
             if sorted(mine) == sorted(right):
                 return Wrong(f"{name}: the right words in another order, {mine}.", points)
             return Wrong(f"{name}: expected {right}, got {mine}.", points)
@@ -144,7 +150,7 @@ class Sense(Exercise):
     example = (torch.ones(2), {"x.one": torch.ones(2), "x.two": -torch.ones(2)})
 
     def check(self, nearest_sense):
-        cosine = product = farthest = 0
+        cosine = product = farthest = distance = 0
         for seed in range(30):
             generator = torch.Generator().manual_seed(seed)
             means = {
@@ -158,6 +164,7 @@ class Sense(Exercise):
             of = {name: F.cosine_similarity(vector, mean, dim=0) for name, mean in means.items()}
             cosine += got == max(of, key=of.get)
             farthest += got == min(of, key=of.get)
+            distance += got == min(means, key=lambda name: (means[name] - vector).norm())
             product += got == max(means, key=lambda name: means[name] @ vector)
         if cosine == 30:
             return Right("One mean a sense is all the training that this method has.")
@@ -165,6 +172,8 @@ class Sense(Exercise):
             return Wrong(
                 "long means win: divide by the lengths (cosine), not the product alone.", 2
             )
+        if distance == 30:
+            return Wrong("short means win: compare directions (cosine), not distances.", 2)
         if farthest == 30:
             return Wrong("that is the sense that is farthest away.", 1)
         return Wrong(f"right in {cosine} of 30 cases: is it the largest cosine?")

@@ -71,6 +71,8 @@ class Penalty(Exercise):
             (tar, "AR is missing: the squares of `dropped`.", 1),
             (2 * dropped.square().sum() + step.square().sum(), "take means, not sums.", 2),
             (ar + 2 * tar, "alpha and beta are swapped: alpha goes with AR.", 2),
+            (2 * raw.square().mean() + (dropped[:, 1:] - dropped[:, :-1]).square().mean(),
+             "the two states are swapped: AR is on `dropped`, TAR on `raw`.", 1),
             (2 * raw.square().mean() + tar, "AR is on the state after dropout, `dropped`.", 2),
             (2 * ar + (dropped[:, 1:] - dropped[:, :-1]).square().mean(),
              "TAR is on the state before dropout, `raw`.", 2),

@@ -1,0 +1,197 @@
+"""The checks of chapters 00 to 03: right answers pass, known mistakes are called by their names."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.course.exercise import Right, Wrong, find
+
+
+def pairs(tokens, window):
+    places = range(len(tokens))
+    near = [(i, j) for i in places for j in places if i != j and abs(i - j) <= window]
+    return [(tokens[i], tokens[j]) for i, j in near]
+
+
+def sgns(centre, context, negatives):
+    return -F.logsigmoid(centre @ context) - F.logsigmoid(-negatives @ centre).sum()
+
+
+def analogy(vectors, a, b, c):
+    unit = F.normalize(vectors, dim=1)
+    scores = unit @ (unit[b] - unit[a] + unit[c])
+    scores[[a, b, c]] = -torch.inf
+    return int(scores.argmax())
+
+
+class Tuned(nn.Module):
+    def __init__(self, vectors, labels):
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
+        self.output = nn.Linear(vectors.shape[1], labels)
+
+    def forward(self, input_ids):
+        return self.output(self.embedding(input_ids).mean(1))
+
+
+class StillFrozen(Tuned):
+    def __init__(self, vectors, labels):
+        super().__init__(vectors, labels)
+        self.embedding.weight.requires_grad_(False)
+
+
+def both_ways(words, first="</S>", last="<S>"):
+    back = words[::-1]
+    return ["<S>", *words], [*words, "</S>"], [first, *back], [*back, last]
+
+
+def backward_loss(lstm, output, vectors, ids, shift=1):
+    states = lstm(vectors(ids).flip(1))[0].flip(1)
+    logits = output(states[:, shift : shift - 1 or None])
+    return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())
+
+
+def nearest(vector, means):
+    return max(means, key=lambda name: F.cosine_similarity(vector, means[name], dim=0))
+
+
+def locked(x, p, length=1, scale=True):
+    mask = (torch.rand(len(x), length, x.shape[-1]) >= p).float()
+    return x * (mask / (1 - p) if scale else mask)
+
+
+class WeightDrop(nn.Module):
+    def __init__(self, lstm, p):
+        super().__init__()
+        self.lstm, self.p = lstm, p
+
+    def forward(self, x):
+        dropped = F.dropout(self.lstm.weight_hh_l0, self.p, self.training)
+        return torch.func.functional_call(self.lstm, {"weight_hh_l0": dropped}, (x,))
+
+
+class AlwaysDrops(WeightDrop):
+    def forward(self, x):
+        dropped = F.dropout(self.lstm.weight_hh_l0, self.p)
+        return torch.func.functional_call(self.lstm, {"weight_hh_l0": dropped}, (x,))
+
+
+def penalty(dropped, raw, alpha, beta):
+    return alpha * dropped.square().mean() + beta * raw.diff(dim=1).square().mean()
+
+
+def triangle(t, steps, highest, cut=0.1, ratio=32):
+    top = math.floor(steps * cut)
+    p = t / top if t < top else 1 - (t - top) / (top * (1 / cut - 1))
+    return highest * (1 + p * (ratio - 1)) / ratio
+
+
+def pool(hidden, mask):
+    lengths, padding = mask.sum(1).long(), mask[..., None] == 0
+    last = hidden[torch.arange(len(hidden)), lengths - 1]
+    most = hidden.masked_fill(padding, -torch.inf).amax(1)
+    return torch.cat([last, most, hidden.masked_fill(padding, 0).sum(1) / lengths[:, None]], 1)
+
+
+RIGHT = {
+    "00.entropy": lambda p: torch.special.entr(p).sum(),
+    "00.perplexity": lambda logs: math.exp(-sum(logs) / len(logs)),
+    "00.trigram": lambda c, n, t, q: q if n == 0 else (c + t * q) / (n + t),
+    "00.find_the_bug": lambda b: math.exp(sum(loss for loss, _ in b) / sum(n for _, n in b)),
+    "01.pairs": pairs,
+    "01.sgns_loss": sgns,
+    "01.noise": lambda counts, power=0.75: counts**power / (counts**power).sum(),
+    "01.subsample": lambda share, t=1e-3: (t / share).sqrt().clamp(max=1),
+    "01.analogy": analogy,
+    "01.find_the_bug": Tuned,
+    "02.convolve": lambda x, w, b: torch.einsum("pdw,wd->p", x.unfold(0, len(w), 1), w).max() + b,
+    "02.both_ways": both_ways,
+    "02.mix": lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w.softmax(0), x),
+    "02.sense": nearest,
+    "02.find_the_bug": backward_loss,
+    "03.locked": locked,
+    "03.penalty": penalty,
+    "03.rates": lambda n, rate, factor=2.6: [rate / factor**k for k in range(n)][::-1],
+    "03.triangle": triangle,
+    "03.pool": pool,
+    "03.find_the_bug": WeightDrop,
+}
+MISTAKES = [
+    ("00.entropy", lambda p: -(p * p.log()).sum(), "probability 0"),
+    ("00.entropy", lambda p: -torch.xlogy(p, p).sum() / math.log(2), "bits"),
+    ("00.entropy", lambda p: torch.xlogy(p, p).sum(), "sign"),
+    ("00.perplexity", lambda logs: -sum(logs) / len(logs), "exponential"),
+    ("00.perplexity", lambda logs: math.exp(sum(logs) / len(logs)), "minus"),
+    ("00.perplexity", lambda logs: math.exp(-sum(logs)), "not divided"),
+    ("00.trigram", lambda c, n, t, q: (c + t * q) / (n + t), "divides by zero"),
+    ("00.trigram", lambda c, n, t, q: c / n + t * q, "exceed 1"),
+    ("00.find_the_bug", lambda b: math.exp(sum(loss / n for loss, n in b) / len(b)), "every batch"),
+    ("01.pairs", lambda tokens, w: [p for p in pairs(tokens, w) if p[0] < p[1]], "is missing"),
+    ("01.pairs", lambda tokens, w: pairs(tokens, 2), "a 2 written in"),
+    ("01.sgns_loss", lambda v, u, n: sgns(v, u, -n), "pushed away"),
+    ("01.sgns_loss", lambda v, u, n: sgns(v, u, n) / 5, "sums the terms"),
+    (
+        "01.sgns_loss",
+        lambda v, u, n: -(v @ u).sigmoid().log() - (-n @ v).sigmoid().log().sum(),
+        "use logsigmoid",
+    ),
+    ("01.noise", lambda counts, power=0.75: counts**power, "add up to 1"),
+    ("01.noise", lambda counts, power=0.75: counts / counts.sum(), "where is the power"),
+    ("01.subsample", lambda share, t=1e-3: (t / share).sqrt(), "clipped at 1"),
+    ("01.subsample", lambda share, t=1e-3: 1 - (t / share).sqrt(), "discarding, and below 0"),
+    ("01.subsample", lambda share, t=1e-3: (1 - (t / share).sqrt()).clamp(min=0), "discarding:"),
+    ("01.analogy", lambda v, a, b, c: analogy(v, b, a, c), "turned round"),
+    (
+        "01.analogy",
+        lambda v, a, b, c: int((F.normalize(v, dim=1) @ (v[b] - v[a] + v[c])).argmax()),
+        "leave a, b and c out",
+    ),
+    ("01.find_the_bug", StillFrozen, "frozen"),
+    ("02.convolve", lambda x, w, b: F.relu(RIGHT["02.convolve"](x, w, b)), "do not begin with 0"),
+    ("02.convolve", lambda x, w, b: RIGHT["02.convolve"](x[:-1], w, b), "last place is left out"),
+    ("02.both_ways", lambda words: both_ways(words)[:2] * 2, "turn the sentence round"),
+    ("02.both_ways", lambda words: both_ways(words, "<S>", "</S>"), "marks belong to the sentence"),
+    ("02.mix", lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w, x), "softmax first"),
+    ("02.sense", lambda v, means: max(means, key=lambda name: means[name] @ v), "long means win"),
+    (
+        "02.sense",
+        lambda v, means: min(means, key=lambda name: (means[name] - v).norm()),
+        "short means win",
+    ),
+    ("03.locked", lambda x, p: locked(x, p, length=x.shape[1]), "from place to place"),
+    ("03.locked", lambda x, p: locked(x, p, scale=False), "divide them by 1 - p"),
+    ("03.locked", lambda x, p: locked(x, 1 - p), "swapped"),
+    ("03.penalty", lambda d, h, a, b: penalty(d, h, b, a), "swapped"),
+    ("03.penalty", lambda d, h, a, b: penalty(h, d, a, b), "two states are swapped"),
+    ("03.rates", lambda n, rate, factor=2.6: [rate / factor**k for k in range(n)], "turned round"),
+    ("03.triangle", lambda *a: triangle(*a[:2], 1.0, *a[3:]), "highest rate"),
+    ("03.pool", lambda h, mask: torch.cat([h[:, -1], h.amax(1), h.mean(1)], 1), "not used"),
+    ("03.find_the_bug", AlwaysDrops, "eval mode"),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_is_right(name):
+    exercise = find(name)
+    assert not exercise.untouched(RIGHT[name])
+    verdict = exercise.check(RIGHT[name])
+    assert isinstance(verdict, Right), verdict
+
+
+@pytest.mark.parametrize(("name", "answer", "message"), MISTAKES)
+def test_a_mistake_is_named(name, answer, message):
+    verdict = find(name).check(answer)
+    assert isinstance(verdict, Wrong) and message in verdict.message, verdict
+    assert verdict.points < find(name).points
+
+
+@pytest.mark.parametrize("name", ["00.find_the_bug", "02.find_the_bug"])
+def test_the_broken_version_counts_as_untouched(name):
+    broken = {
+        "00.find_the_bug": lambda b: sum(math.exp(loss / n) for loss, n in b) / len(b),
+        "02.find_the_bug": lambda *parts: backward_loss(*parts, shift=0),
+    }
+    assert find(name).untouched(broken[name])
