@@ -26,7 +26,7 @@ def rates(layers, steps, rate, factor=2.6, cut=0.1, ratio=32, unfreezing="gradua
 
 
 def rate_map(matrix, names, title="The rate of each layer"):
-    """A heat map of `rates`: colour is the rate, on a logarithmic scale; grey is asleep."""
+    """A heat map of `rates`: colour is the rate, on a logarithmic scale; hatched is asleep."""
     fig, ax = new(title, "update", "", size=(7.6, 1.6 + 0.42 * len(names)))
     cells = ax.pcolormesh(
         np.arange(matrix.shape[1] + 1),
@@ -36,6 +36,7 @@ def rate_map(matrix, names, title="The rate of each layer"):
         norm=LogNorm(max(np.nanmin(matrix), np.nanmax(matrix) / 3e3), np.nanmax(matrix)),
     )
     ax.set_facecolor(ASLEEP)
+    ax.patch.set(hatch="///", edgecolor="white")  # some of the colours are greys, too
     ax.grid(False)
     ax.set_yticks(np.arange(len(names)) + 0.5, names, parse_math=False)
     fig.colorbar(cells, ax=ax, label="learning rate")
