@@ -339,7 +339,7 @@ class WhatIsShifted(Quiz):
 class WhichLimit(Quiz):
     id = "07.q2"
     question = (
-        "After *The capital of* the model is nearly sure; after *I saw a* hundreds of words fit. "
+        "After *The capital of France is* the model is nearly sure; after *I saw a* hundreds of words fit. "
         "Which limit lets one word through in the first case and many in the second?"
     )
     choices = (
