@@ -69,7 +69,7 @@ def scatter_words(
     _set_limits(ax, points, limits)
     _dots(ax, at, groups)
     _marks(ax, at, highlight, arrows, links)
-    _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels)
+    _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels, arrows)
     move_over_backdrop(fig, [*ax.collections, *ax.lines, *ax.texts, heading])
     return described(fig, _alt(title, len(words), groups, highlight, arrows))
 
@@ -159,14 +159,21 @@ def _marks(ax, at, highlight, arrows, links):
         ax.scatter(x, y, s=90, facecolors="none", edgecolors=HIGHLIGHT, linewidths=2, zorder=4)
 
 
-def _labels(ax, at, important, others):
-    """Write the labels one after another, each at the free place nearest to its point."""
+def _labels(ax, at, important, others, arrows=()):
+    """Write the labels one after another, each at the free place nearest to its point.
+
+    Free is what no point, no label and no arrow (a pair of names) covers.
+    """
     wanted = list(dict.fromkeys([*important, *others]))
     if not wanted:
         return
     frame, inverse = ax.get_window_extent(), ax.transData.inverted()
     dots = ax.transData.transform([at[word] for word in wanted])
     taken = np.hstack([dots - 4, dots + 4])
+    for pair in arrows:
+        start, end = ax.transData.transform([at[word] for word in pair])
+        along = start + (end - start) * np.linspace(0.02, 0.98, 60)[:, None]  # (60, 2)
+        taken = np.vstack([taken, np.hstack([along - 2, along + 2])])
     for number, (word, dot) in enumerate(zip(wanted, dots, strict=True)):
         stands_out = number < len(important)
         places = _places(dot, word, ax.figure.dpi / 72, gap=9 if stands_out else 5)

@@ -87,6 +87,15 @@ def test_labels_of_a_crowded_map_do_not_overlap():
     assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
 
 
+def test_a_label_keeps_clear_of_the_arrows():
+    at = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.5, -0.5]])
+    fig = show.scatter_words(at, ["from", "to", "up", "down"], arrows=[("from", "to")])
+    show.png(fig)
+    boxes = {text.get_text(): text.get_window_extent() for text in fig.axes[0].texts}
+    left, right = fig.axes[0].transData.transform(at[:2])
+    assert boxes["from"].x1 < left[0] and boxes["to"].x0 > right[0]
+
+
 def test_names_beside_points_of_a_figure_do_not_overlap():
     at = {f"name {i}": (0.5 + 0.05 * (i % 4), 0.5 + 0.03 * (i // 4)) for i in range(12)}
     fig, ax = show.new("Points", "x", "y")
