@@ -82,7 +82,7 @@ class VectorExplorer(Interactive):
         return ipywidgets.Combobox(
             value=word,
             options=self.words[:SUGGESTED],
-            placeholder="a word, then Enter",
+            placeholder="a word, Enter",
             continuous_update=False,
             layout=ipywidgets.Layout(width=width),
             **options,
