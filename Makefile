@@ -28,8 +28,8 @@ test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every n
 	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
 	    tests/reliability
 
-quick: .venv/.test tidy  ## style and unit tests, two to three minutes
-	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile tests/unit
+quick: .venv/.test tidy  ## style and the unit tests that are quick, about a minute
+	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile -m "not slow and not long" tests/unit
 
 test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
 	$(TESTING) $(PY) -m pytest -m slow --hypothesis-profile=full tests

@@ -58,10 +58,9 @@ class AnswerExplorer(Interactive):
         super().__init__(self._frame, controls, rows)
 
     def _take(self, change):
-        """Put an example into both boxes, and answer once."""
+        """Put an example into both boxes; the change of the example itself has it drawn."""
         if change["new"] is not None:
-            paragraph, question = change["new"]
-            self.set(paragraph=paragraph, question=question)
+            self._fill(dict(zip(("paragraph", "question"), change["new"], strict=True)))
 
     def _frame(self, paragraph, question, longest, threshold=0.0, example=None):
         if not paragraph.strip() or not question.strip():

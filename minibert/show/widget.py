@@ -76,13 +76,17 @@ class Interactive:
             raise ValueError(
                 f"No control is named {unknown[0]!r}; there are {list(self.controls)}."
             )
+        self._fill(values)
+        self.redraw()
+
+    def _fill(self, values):
+        """Set controls by name without drawing."""
         self._held = True
         try:
             for name, value in values.items():
                 self.controls[name].value = value
         finally:
             self._held = False
-        self.redraw()
 
     def redraw(self):
         """Draw the frame for the present values; an error becomes a sentence in the widget."""
@@ -163,6 +167,7 @@ def words_html(text, table=()):
         head, *body = [[figures.text_html(str(cell)) for cell in row] for row in table]
         rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
         rows += [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
-        rich += f"<table>{''.join(rows)}</table>"
+        gaps = "border-collapse: separate; border-spacing: 0.8em 0"  # JupyterLab leaves none
+        rich += f'<table style="{gaps}">{"".join(rows)}</table>'
     style = "max-width: 760px; max-height: 15em; overflow: auto; line-height: 1.6"
     return f'<div style="{style}" aria-live="polite">{rich}</div>' if rich else ""

@@ -12,6 +12,8 @@ from minibert.pretrain import awd_lstm
 from minibert.train import evaluate
 from minibert.weights import BUNDLED
 
+pytestmark = pytest.mark.long
+
 TINY = "--dim 16 --hidden 20 --layers 2 --dropout 0.1 --batch-size 4 --bptt 12 --rate 0.02"
 NAMES = ["minibert-awd-lstm-forward", "minibert-awd-lstm-backward"]
 

@@ -18,6 +18,8 @@ from minibert.recipes import Options
 from minibert.text.sentences import split_sentences
 from minibert.weights import BUNDLED
 
+pytestmark = pytest.mark.long
+
 SMALL = "--dim 16 --layers 1 --heads 2 --size 90 --length 24 --batch-size 8 --dropout 0".split()
 ANIMALS = {"cat": "purrs", "dog": "barks", "cow": "moos", "pig": "grunts"}
 

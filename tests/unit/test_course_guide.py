@@ -83,6 +83,7 @@ def first(**options):
     return mb.world.generate(tokens=400, **options).documents[0].text
 
 
+@pytest.mark.long
 def test_another_year_has_other_documents_and_another_world(tmp_path):
     """What the guide says of seed, world_seed and a lexicon of one's own, tried."""
     texts = {first(), first(seed=2027), first(world_seed=2027)}

@@ -11,6 +11,8 @@ import torch
 import minibert as mb
 from minibert import distributed
 
+pytestmark = pytest.mark.long
+
 TRAIN = """
 import json, sys, torch, minibert as mb
 from minibert import distributed

@@ -49,6 +49,7 @@ def test_every_check_has_its_line_and_this_machine_is_fit(capsys):
     assert lines[-1].startswith("All that minibert needs is here.")
 
 
+@pytest.mark.long
 def test_it_runs_without_any_optional_package(tmp_path):
     code = f"""
 import sys

@@ -14,6 +14,8 @@ from minibert.pretrain import common
 from minibert.pretrain import elmo as pretrain
 from minibert.weights import BUNDLED
 
+pytestmark = pytest.mark.long
+
 RECIPES = Path(pretrain.__file__).parent / "recipes"
 SMALL = "--dim 12 --projection 6 --char-dim 4 --filters 1:4,3:6 --batch-size 4 --bptt 8".split()
 

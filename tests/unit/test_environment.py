@@ -62,6 +62,7 @@ def test_import_is_light():
     assert not loaded.intersection(HEAVY)
 
 
+@pytest.mark.long
 def test_the_core_needs_none_of_the_optional_packages():
     code = f"""
 import sys

@@ -11,6 +11,8 @@ from minibert.finetune import awd_lstm
 from minibert.text.corpora import LabelledTexts
 from minibert.text.vocab import Vocab
 
+pytestmark = pytest.mark.long
+
 WORDS = "<pad> <unk> <eod> the film was good bad long very i it . saw".split()
 
 

@@ -14,6 +14,8 @@ from minibert.heads.spans import Answer, Reading, best_threshold
 from minibert.text.corpora import Examples, LabelledTexts, Splits
 from minibert.world.tasksets import Example
 
+pytestmark = pytest.mark.long
+
 NAMES = ("Ada", "Ben", "Cleo", "Dan")
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] ##s ##y the cat dog sat ran who . ? is not good bad".split()
 WORDS += [word for name in NAMES for word in (name, name.lower())]

@@ -15,6 +15,8 @@ from minibert.pretrain import gpt as pretrain
 from minibert.text.blocks import BlockBatches
 from minibert.weights import BUNDLED
 
+pytestmark = pytest.mark.long
+
 SMALL = "--size 300 --dim 16 --layers 1 --heads 2 --length 16 --batch-size 8 --dropout 0".split()
 
 

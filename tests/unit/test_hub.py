@@ -13,6 +13,8 @@ import minibert as mb
 from minibert.text import BPE, WordPiece
 from minibert.weights import hub
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
 TINY = {"dim": 8, "layers": 1, "heads": 1, "hidden": 32, "max_length": 6}
 READ = """

@@ -219,6 +219,7 @@ def test_the_world_pre_trains_a_model():
     assert len(history.loss) == 5 and all(np.isfinite(history.loss))
 
 
+@pytest.mark.long
 def test_documents_are_not_held_in_memory(memory_growth):
     """Ids of 160 megabytes; a batch touches some of their pages."""
     script = """

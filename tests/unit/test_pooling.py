@@ -164,6 +164,7 @@ def test_a_single_example_cannot_be_trained_on():
         classifier(bptt=9, max_len=8)
 
 
+@pytest.mark.long
 def test_it_learns_whether_a_word_is_anywhere_in_a_long_text():
     mb.seed_everything(0)
     generator = torch.Generator().manual_seed(0)

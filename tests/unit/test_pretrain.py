@@ -14,6 +14,8 @@ from minibert import cli, finetune, pretrain, recipes
 from minibert.pretrain import common, word2vec
 from minibert.weights import BUNDLED
 
+pytestmark = pytest.mark.long
+
 ANIMALS, TOOLS = ["cat", "dog", "cow", "pig"], ["saw", "axe", "file", "drill"]
 
 

@@ -125,6 +125,7 @@ def test_chapters_are_listed_with_their_minutes():
     assert told == there
 
 
+@pytest.mark.long
 def test_python_examples_run():
     blocks = python_blocks(read("README.md"))
     assert blocks

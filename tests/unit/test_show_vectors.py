@@ -103,6 +103,7 @@ def test_a_half_filled_analogy_asks_for_the_rest(explorer):
 def test_a_word_without_a_vector_gets_a_sentence(explorer, typed):
     picture = explorer._picture.value
     explorer.set(search=typed)
+    typed = figures.well_formed(typed)
     shown = typed if len(typed) < 40 else f"{'y' * 40}\u2026 (10,000 characters)"
     assert explorer.message.startswith(f"There is no vector for \u201c{shown}\u201d")
     assert figures.text_html(explorer.message) in explorer._words.value

@@ -128,6 +128,7 @@ def test_outside_a_notebook_it_prints_what_it_shows(powers, capsys):
     assert capsys.readouterr().out == "[Figure: x to the power 1]\nfirst\npower  first\n1  1\n"
 
 
+@pytest.mark.long
 def test_in_a_kernel_a_still_picture_comes_before_the_widget(tmp_path):
     client = pytest.importorskip("nbclient")
     cell = """

@@ -181,6 +181,7 @@ def test_questions_keep_their_order():
     assert [one.best.start for one in found] == [9, 2, 30, 1]
 
 
+@pytest.mark.long
 def test_a_model_learns_to_answer():
     torch.manual_seed(0)
     config = mb.BERTConfig(130, 32, 2, 4, 64, max_length=20, dropout=0, attention_dropout=0)

@@ -210,6 +210,7 @@ def test_what_was_written_before_need_not_be_computed_again(norm):
     torch.testing.assert_close(logits, model.output(whole.last_hidden_state))
 
 
+@pytest.mark.long
 def test_it_learns_to_turn_a_sequence_round_and_stops():
     torch.manual_seed(0)
     model = mb.Transformer(config(dim=32, hidden=64, heads=4, layers=1, norm="pre"))

@@ -306,6 +306,7 @@ def test_without_dialogues_the_task_says_what_it_needs(monkeypatch):
         behaviour.persona(Source("persona", "test", 0, 0), "test", 1)
 
 
+@pytest.mark.long
 def test_probes_agree_with_their_sentences():
     for e in task("probe.length").test:
         assert e.label == sum(len(e.tokens) > most for most in (7, 10, 13, 16))
