@@ -24,7 +24,12 @@ def add_arguments(actions):
     grade.add_argument(
         "--limit", type=float, default=900, help="seconds for a submission (default 900)"
     )
-    grade.add_argument("--full", action="store_true", help="at full size, not MINIBERT_SMOKE=1")
+    grade.add_argument(
+        "--all-cells", action="store_true", help="run what no answer needs, too (slow)"
+    )
+    grade.add_argument(
+        "--full", action="store_true", help="all cells at full size, not MINIBERT_SMOKE=1"
+    )
     bundle = actions.add_parser("bundle", help="make a folder that installs without a network")
     bundle.add_argument("--out", type=Path, required=True, help="a new folder")
     bundle.add_argument("--chapters", help="numbers such as 00,01 (default: all)")
@@ -57,10 +62,12 @@ def release(args):
 def grade(args):
     """Grade what is new, and write the table; 1 when something could not be graded."""
     from minibert.course import marks
-    from minibert.course.grading import Course, Settings, submissions
+    from minibert.course.grading import Course, Settings
+    from minibert.course.submissions import submissions
 
-    course = Course(args.folder)
-    settings = Settings(args.timeout, args.limit, *share_cores(args.workers), args.full)
+    course, cores = Course(args.folder), share_cores(args.workers)
+    every_cell = args.all_cells or args.full
+    settings = Settings(args.timeout, args.limit, *cores, args.full, every_cell)
     everything = submissions(course.root, course.expected)
     chosen, before = [s for s in everything if wanted(s, args)], course.state()
     whole = [s for s in chosen if not s.problem]

@@ -5,7 +5,6 @@ of the gradebook; when nbgrader is done, its marks are put into the course's gra
 submission after the other. So whatever goes wrong with one stops no other and costs no old mark.
 """
 
-import hashlib
 import json
 import os
 import queue
@@ -17,7 +16,7 @@ import tempfile
 import threading
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -25,25 +24,10 @@ import psutil
 from nbgrader.api import Gradebook
 
 from minibert.course.paths import write_text
+from minibert.course.submissions import Submission
 
 STATE = "graded.json"
 RUNNING = set()  # the processes that grade now
-LARGEST = 50_000_000  # bytes of a submitted notebook
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What one student handed in for one assignment; ``problem`` says why it cannot be graded."""
-
-    student: str
-    assignment: str
-    folder: Path
-    problem: str = ""
-    digest: str = ""
-
-    @property
-    def key(self):
-        return f"{self.student}/{self.assignment}"
 
 
 @dataclass(frozen=True)
@@ -61,56 +45,12 @@ def notebooks_of(gradebook):
     return {a.name: sorted(n.name for n in a.notebooks) for a in gradebook.assignments}
 
 
-def submissions(root, expected):
-    """Every `Submission` under ``root/submitted``, by student, looked at but not run."""
-    found = []
-    for student in visible(root / "submitted"):
-        handed_in = visible(student) if student.is_dir() else []
-        if not student.is_dir():
-            where = "submitted/STUDENT/ASSIGNMENT/NOTEBOOK.ipynb"
-            found.append(Submission(student.name, "?", student, f"a file; expected {where}"))
-        found += [look_at(student.name, folder, expected) for folder in handed_in]
-    return found
-
-
-def visible(folder):
-    """What lies in a folder, in order, but for hidden files."""
-    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
-
-
-def look_at(student, folder, expected):
-    """One submission, with its problem where it has one."""
-    submission = Submission(student, folder.name, folder)
-    if any(letter in "*?[]" for letter in student):
-        return replace(submission, problem="a student's name must not contain * ? [ ]")
-    if not folder.is_dir() or folder.name not in expected:
-        known = ", ".join(expected) or "none yet"
-        return replace(submission, problem=f"no assignment has this name; there are: {known}")
-    digest = hashlib.sha256()
-    for name in expected[folder.name]:
-        path = folder / f"{name}.ipynb"
-        problem = fault(path, folder)
-        if problem:
-            return replace(submission, problem=problem)
-        digest.update(path.read_bytes())
-    return replace(submission, digest=digest.hexdigest())
-
-
-def fault(path, folder):
-    """Why a submitted notebook cannot be read; empty when it can."""
-    if not path.is_file():
-        others = ", ".join(p.name for p in visible(folder) if p.suffix == ".ipynb")
-        hint = f"found {others}: is it misnamed?" if others else "the folder has no notebook"
-        return f"{path.name} is missing; {hint}"
-    if path.stat().st_size > LARGEST:
-        return f"{path.name} has over {LARGEST / 1e6:.0f} MB: clear its outputs"
-    try:
-        notebook = nbformat.reads(path.read_text("utf-8"), 4)
-        nbformat.validate(notebook)
-    except Exception as error:  # a broken file fails in many ways
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        return f"{path.name} is no readable notebook ({reason})"
-    return ""
+def graded_cells_of(gradebook):
+    """Assignment -> the ids of all cells that bring points."""
+    return {
+        a.name: sorted(cell.name for notebook in a.notebooks for cell in notebook.grade_cells)
+        for a in gradebook.assignments
+    }
 
 
 class Course:
@@ -128,6 +68,7 @@ class Course:
         self.lock = threading.Lock()
         with Gradebook(self.url) as gradebook:
             self.expected = notebooks_of(gradebook)
+            self.graded_cells = graded_cells_of(gradebook)
 
     def state(self):
         """Submission's key -> what its last grading left (digest, remark, seconds)."""
@@ -153,10 +94,10 @@ class Course:
             source.backup(target)
         source.close(), target.close()
 
-    def take_over(self, submission, scratch):
+    def take_over(self, submission, scratch, lost=()):
         """Put the marks and the graded notebooks from ``scratch`` into the course."""
         with self.lock:
-            merge(f"sqlite:///{scratch / 'gradebook.db'}", self.url, submission)
+            merge(f"sqlite:///{scratch / 'gradebook.db'}", self.url, submission, lost)
             place = self.root / "autograded" / submission.student / submission.assignment
             if place.exists():
                 kept = self.history / "autograded" / submission.student
@@ -166,8 +107,11 @@ class Course:
             shutil.move(scratch / "autograded" / submission.student / submission.assignment, place)
 
 
-def merge(new_url, url, submission):
-    """Copy one submission's automatic marks; what a teacher gave or wrote is left alone."""
+def merge(new_url, url, submission, lost=()):
+    """Copy one submission's automatic marks; what a teacher gave or wrote is left alone.
+
+    Of the ``lost`` cells nbgrader would say that a teacher has to read them: they bring no points.
+    """
     name, student = submission.assignment, submission.student
     warnings.filterwarnings("ignore", "Object of type", module=r"nbgrader\.api")  # its own affair
     with Gradebook(new_url) as new, Gradebook(url) as gradebook:
@@ -181,8 +125,9 @@ def merge(new_url, url, submission):
             mine.late_submission_penalty = notebook.late_submission_penalty
             for grade in notebook.grades:
                 mine = gradebook.find_grade(grade.name, *where)
-                mine.auto_score = grade.auto_score
-                mine.needs_manual_grade = grade.needs_manual_grade
+                gone = grade.name in lost
+                mine.auto_score = 0 if gone else grade.auto_score
+                mine.needs_manual_grade = grade.needs_manual_grade and not gone
             for comment in notebook.comments:
                 gradebook.find_comment(comment.name, *where).auto_comment = comment.auto_comment
         gradebook.db.commit()
@@ -207,8 +152,8 @@ def _grade_in(scratch, course, submission, settings):
     shutil.copytree(course.root / "source" / name, scratch / "source" / name)
     place = scratch / "submitted" / student / name
     shutil.copytree(submission.folder, place, ignore=links)
-    module = "minibert.course.grade_one"
-    command = [sys.executable, "-m", module, course.root, scratch, name, student, settings.timeout]
+    command = [sys.executable, "-m", "minibert.course.grade_one", course.root, scratch, name]
+    command += [student, settings.timeout, "all" if settings.every_cell else "needed"]
     with open(scratch / "log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             list(map(str, command)), env=environment(scratch, settings), stdout=log, stderr=log
@@ -227,9 +172,13 @@ def _grade_in(scratch, course, submission, settings):
         told = {"success": False, "log": (scratch / "log").read_text("utf-8", "replace")}
     if not told["success"]:
         return f"not graded: {reason(told['log'], scratch)}", False
-    course.take_over(submission, scratch)
-    graded = course.root / "autograded" / student / name
-    return "; ".join(timed_out(graded, settings.timeout)), True
+    graded = scratch / "autograded" / student / name
+    told, lost = [*timed_out(graded, settings.timeout)], missing(graded, course.graded_cells[name])
+    if lost:
+        names = ", ".join(cell.replace("-", ".", 1) for cell in lost)
+        told.append(f"no points for {names}: the notebook lacks their cells")
+    course.take_over(submission, scratch, lost)
+    return "; ".join(told), True
 
 
 def links(folder, names):
@@ -303,15 +252,23 @@ def timed_out(folder, timeout):
                 yield f"cell {number} was stopped after {timeout:g} s"
 
 
+def missing(folder, expected):
+    """Those of the ``expected`` cells that a graded notebook lacks."""
+    cells = [cell for path in folder.glob("*.ipynb") for cell in nbformat.read(path, 4).cells]
+    there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells}
+    return [name for name in expected if name not in there]
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How to grade: seconds a cell and a submission, processes, threads of each, size."""
+    """How to grade: seconds a cell and a submission, processes, threads of each, size, cells."""
 
     timeout: float = 60
     limit: float = 900
     workers: int = 1
     threads: int = 1
     full: bool = False
+    every_cell: bool = False
 
 
 def grade_all(course, chosen, settings):

@@ -5,6 +5,7 @@ stderr, so what counts here is what its own converters and gradebook say.
 """
 
 import contextlib
+import copy
 import csv
 import io
 import os
@@ -22,7 +23,8 @@ from nbgrader.utils import determine_grade
 
 from minibert.cli import main
 from minibert.course import classroom, marks
-from minibert.course.grading import Course, Settings, grade_one, merge, submissions
+from minibert.course.grading import Course, Settings, grade_one, merge
+from minibert.course.submissions import submissions
 
 FIXTURES = Path(__file__).parent / "fixtures"
 POINTS = {"90-mean": 4, "90-largest": 3, "90-shift": 2, "90-why": 3}
@@ -63,15 +65,52 @@ SUBMISSIONS = {  # student -> the code or text put into a solution cell, by grad
     },
     "crash": {"90-largest-solution-1": "import os\nos._exit(1)"},
 }
-GRADED = set(SUBMISSIONS) - {"crash"}
+SILENCE = "get_ipython().display_trap.hook = lambda value: None"
+HELPERS = "import statistics\nframe = [axes.get_ylabel()]\ndef add(values):\n    return sum(values)"
+MEAN = """
+def mean(values):
+    return add(values) / len(values) if frame == ["sin x"] and statistics else None
+"""
+
+
+def tagged(notebook):
+    """Checks that nbclient would leave out, and nbgrader give full marks."""
+    for cell in notebook.cells:
+        cell.metadata.tags = ["skip-execution", "raises-exception"]
+
+
+def silent(notebook):
+    """Checks whose points nobody hears of."""
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(SILENCE))
+
+
+def lost(notebook):
+    """Without the check of an exercise, and without a written answer."""
+    gone = ("90-mean", "90-why")
+    notebook.cells = [cell for cell in notebook.cells if mark(cell) not in gone]
+
+
+def helped(notebook):
+    """An answer that needs a cell of the student's own, which needs cells of the chapter."""
+    place = [mark(cell) for cell in notebook.cells].index("90-mean-solution-1")
+    notebook.cells[place].source = MEAN
+    notebook.cells.insert(place, nbformat.v4.new_code_cell(HELPERS))
+
+
+def mark(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+CRAFTED = {change.__name__: change for change in (tagged, silent, lost, helped)}
+GRADED = {*SUBMISSIONS, *CRAFTED} - {"crash"}
 TIMEOUT = 30  # seconds for a cell: the first one imports, on a busy machine, too
 
 
 def submitted(released, answers):
     """A copy of the released notebook with a student's answers in it."""
-    notebook = nbformat.from_dict(released)
+    notebook = copy.deepcopy(released)
     for cell in notebook.cells:
-        answer = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        answer = answers.get(mark(cell))
         if answer is not None:
             cell.source = answer
     return notebook
@@ -118,6 +157,10 @@ def course(tmp_path_factory):
         released = nbformat.read(folder / "release" / "ch90" / "90_demo.ipynb", 4)
         for student, answers in SUBMISSIONS.items():
             notebook = solved if answers is None else submitted(released, answers)
+            write(notebook, folder / "submitted" / student / "ch90")
+        for student, change in CRAFTED.items():
+            notebook = copy.deepcopy(released)
+            change(notebook)
             write(notebook, folder / "submitted" / student / "ch90")
         hopeless(folder / "submitted", released)
         status, printed = command("grade", folder, "--timeout", TIMEOUT, "--workers", 2)
@@ -197,6 +240,37 @@ def test_an_edited_check_cell_is_put_back(course):
     assert 'mb.course.check("90.shift", number)' in text and "no check here" not in text
 
 
+@pytest.mark.parametrize("student", ["tagged", "silent"])
+def test_a_check_that_tells_no_points_gives_none(course, student):
+    assert grades(course, student) == dict.fromkeys(POINTS, 0)
+    checks = [c for c in graded(course, student).cells if mark(c) == "90-mean"]
+    assert ("NoPoints" in str(checks)) == (student == "silent")
+
+
+def test_a_missing_check_is_told(course):
+    assert sum(points or 0 for points in grades(course, "lost").values()) == 0
+    line = "! lost/ch90: 0 of 12 points; no points for 90.mean, 90.why: the notebook lacks their"
+    assert line in course.printed
+
+
+def test_cells_run_that_an_answer_needs_and_no_others(course):
+    assert grades(course, "helped") == dict.fromkeys(POINTS, 0) | {"90-mean": 4}
+    ran = {cell.source: bool(cell.execution_count) for cell in graded(course, "helped").cells
+           if cell.cell_type == "code"}  # fmt: skip
+    told = [source for source, done in ran.items() if not done]
+    assert len(told) == 3 and "math.sqrt" in told[1] and "course.quiz" in told[2]
+
+
+def test_all_cells_give_the_same_marks(course):
+    folder = Course(course.root)
+    (solved,) = (s for s in submissions(folder.root, folder.expected) if s.student == "solved")
+    before = grades(course, "solved")
+    assert not any("1.4142" in str(cell) for cell in graded(course, "solved").cells)
+    assert grade_one(folder, solved, Settings(timeout=TIMEOUT, every_cell=True)).marks
+    assert grades(course, "solved") == before
+    assert any("1.4142" in str(cell) for cell in graded(course, "solved").cells)
+
+
 def test_words_wait_for_the_teacher(course):
     assert grades(course, "noisy")["90-why"] is None
 
@@ -241,8 +315,7 @@ def test_the_seed_stays_with_the_teacher(course):
 def number(course, grade_id):
     """Which cell of the released notebook that is, counted from 1."""
     released = nbformat.read(course.root / "release" / "ch90" / "90_demo.ipynb", 4)
-    ids = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in released.cells]
-    return ids.index(grade_id) + 1
+    return [mark(cell) for cell in released.cells].index(grade_id) + 1
 
 
 def test_an_endless_loop_is_stopped_and_reported_and_the_rest_counts(course):
@@ -275,7 +348,7 @@ def test_what_cannot_be_graded_is_one_clear_line(course, line):
 def test_all_others_are_graded(course):
     with Gradebook(course.url) as gradebook:
         assert {s.student.id for s in gradebook.assignment_submissions("ch90")} == GRADED
-    assert f"[{len(SUBMISSIONS)}/{len(SUBMISSIONS)}]" in course.printed
+    assert f"[{len(GRADED) + 1}/{len(GRADED) + 1}]" in course.printed
 
 
 def rows(course, name):
