@@ -44,8 +44,9 @@ r"""
 ## 1. A word is its letters
 
 word2vec looks a word up in a table. ELMo **spells** it: every word becomes 50 symbols, a mark for
-its begin, its bytes, a mark for its end, and padding. With 256 bytes, five marks and a 0 for "no word
-here" the alphabet has 262 symbols, and no word in any language is unknown.
+its begin, its bytes, a mark for its end, and padding. With 256 bytes, five marks (the other two are for the
+ends of a sentence) and a 0 for "no word here" the alphabet has 262 symbols, and no word in any language is
+unknown.
 """
 
 # %% tags=["nbval-check-output"]
@@ -59,7 +60,7 @@ print([characters.unspell(characters.spell(word)) for word in ("bat", "naïve", 
 r"""
 Each symbol has a small vector. A **convolution** slides a filter over them: a filter of width 3 looks
 at three letters at a time and says how much it likes them. With $x_i$ the vector of symbol $i$, and
-$W$, $b$ the filter's weights and bias, its score at place $i$ is
+$W$, $b$ the weights and bias of a filter of width $w$, its score at place $i$ is
 
 $$
 s_i = \sum_{j=0}^{w-1} W_j \cdot x_{i+j} + b, \qquad m = \max_i s_i
@@ -443,8 +444,9 @@ mb.show.figure(mb.show.bars(scores, "Word senses named rightly (one model)", "sh
 
 # %% [markdown]
 r"""
-Layer 0 gives one answer for all uses of one form: it can tell *bats* from *bat*, and nothing else. The
-other layers have read the sentence.
+Layer 0 gives one answer for all uses of one form: it can tell *bats* from *bat*, and nothing else. And it
+knows no frequencies: the nearest mean may be that of the rare sense, so it falls behind the bar that always names
+the frequent one. The other layers have read the sentence.
 
 ## 6. Touch it
 
@@ -471,6 +473,10 @@ directions, and one linear layer. To add ELMo, nothing of this changes: the mix 
 vector, $[x_k; \mathrm{ELMo}_k]$, and, where it helps, beside the output of the LSTM,
 $[h_k; \mathrm{ELMo}_k]$. ELMo itself is **frozen**. So its vectors can be computed once for every
 sentence and remembered; the tagger learns its own weights and, for each place, the mix.
+
+Each word gets a tag, as in chapter 00 (`B-PER`, `I-PER`, `O`). A name counts only if all of it is right, and the
+score is **F1**, the harmonic mean of *precision* (how many of the names found are right) and *recall* (how many of
+the right ones were found).
 """
 
 # %%
@@ -526,6 +532,9 @@ for place, learned in tagger.encoder.mixes.items():
 
 # %% [markdown]
 r"""
+In so few steps the shares have hardly left their beginning, a third each. After long training, the paper
+found more weight on the first LSTM layer at the input (figure 2).
+
 {{exercise 02.layers}}
 
 The mix costs four numbers. Explain in three to five sentences why one should not simply take the top
@@ -619,6 +628,9 @@ The language models themselves: forward {{finding 02 layers.forward mean .3f}}, 
 {{finding 02 layers.backward mean .3f}} nats a word on held-out text. Counted as in chapter 00, letters of
 unknown words included, the forward model pays {{finding 02 layers.nats_a_token mean .3f}} nats a token;
 the exact floor is {{finding 02 layers.floor mean .3f}}.
+
+Two tasks with and without ELMo: the names of section 7, and **inference**, where two sentences are given: does
+the second follow from the first, contradict it, or neither?
 """
 
 # %%
