@@ -361,7 +361,7 @@ all fit into one window, which leaves the stories out.
 
 **No answer.** In SQuAD 2.0 the passage may not tell. The paper lets "no answer" be the span that starts
 and ends at `[CLS]`, and says it where its score exceeds that of the best span by more than a threshold
-$\tau$ (section 4.3). Our questions are of that kind; three in ten have no answer.
+$\tau$ (section 4.3). Our questions are of that kind; about one in four has no answer.
 """
 
 # %%
