@@ -488,7 +488,7 @@ r"""
 
 A trigram forgets what stood three words ago. A **recurrent network** reads the words one by one and keeps a
 vector of notes; an LSTM has learned gates that say what to forget, what to write down and what to show
-(Hochreiter & Schmidhuber 1997). With $x_t$ the vector of the word, $h_{t-1}$ what it showed before, $W$, $U$
+(Hochreiter & Schmidhuber 1997; the gate that forgets came with Gers et al. 2000). With $x_t$ the vector of the word, $h_{t-1}$ what it showed before, $W$, $U$
 and $b$ learned, $\sigma(z) = 1 / (1 + e^{-z})$, which lies between 0 and 1, and $\odot$ a product number by number:
 
 $$
@@ -776,7 +776,7 @@ Next: [chapter 01](01_word2vec.ipynb), where a word gets a vector from the compa
 
 **Further reading.** Shannon (1951), *Prediction and entropy of printed English*. Witten & Bell (1991), *The
 zero-frequency problem*. Chen & Goodman (1999), *An empirical study of smoothing techniques for language
-modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Ruder (2019), *Neural transfer learning
+modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Gers et al. (2000), *Learning to forget*. Ruder (2019), *Neural transfer learning
 for natural language processing* (thesis). D2L, chapters
 [9](https://d2l.ai/chapter_recurrent-neural-networks/index.html) and
 [10](https://d2l.ai/chapter_recurrent-modern/index.html).
