@@ -48,8 +48,9 @@ def release(args):
     """Make or complete a course folder."""
     from minibert.course.classroom import release
 
-    numbers = args.chapters.split(",") if args.chapters else None
-    for line in release(args.out, args.root or chapters_folder(), numbers, args.force):
+    for line in release(
+        args.out, args.root or chapters_folder(), numbers(args.chapters), args.force
+    ):
         print(line, flush=True)
     print(
         f"\nHand out what lies in {args.out}/release. Put what comes back into "
@@ -69,7 +70,7 @@ def grade(args):
     every_cell = args.all_cells or args.full
     settings = Settings(args.timeout, args.limit, *cores, args.full, every_cell)
     everything = submissions(course.root, course.expected)
-    chosen, before = [s for s in everything if wanted(s, args)], course.state()
+    chosen, before = chosen_by(args, everything, course.expected), course.state()
     whole = [s for s in chosen if not s.problem]
     fresh = [s for s in whole if args.again or before.get(s.key, {}).get("digest") != s.digest]
     run(course, fresh, settings)
@@ -127,13 +128,27 @@ def told(course, graded):
     return f"! {text}; {graded.remark}; {seconds}" if graded.remark else f"{text}; {seconds}"
 
 
-def wanted(submission, args):
-    """Whether the options choose this submission."""
-    chapters = args.chapters and {f"ch{number}" for number in args.chapters.split(",")}
-    students = args.students and set(args.students.split(","))
-    return (not chapters or submission.assignment in chapters) and (
-        not students or submission.student in students
-    )
+def numbers(text):
+    """``"1, 05"`` as ["01", "05"]; None for nothing."""
+    return [part.strip().zfill(2) for part in text.split(",")] if text else None
+
+
+def chosen_by(args, everything, assignments):
+    """The submissions that the options name. Raises ValueError for a name that nothing has."""
+    chapters = [f"ch{number}" for number in numbers(args.chapters) or ()]
+    students = [name.strip() for name in args.students.split(",")] if args.students else []
+    handed_in = {submission.student for submission in everything}
+    if strange := [name for name in chapters if name not in assignments]:
+        known = ", ".join(assignments) or "none yet"
+        raise ValueError(f"{', '.join(strange)}: not released; there are: {known}.")
+    if strange := [name for name in students if name not in handed_in]:
+        raise ValueError(f"{', '.join(strange)}: no such folder in {args.folder}/submitted.")
+    return [
+        submission
+        for submission in everything
+        if (not chapters or submission.assignment in chapters)
+        and (not students or submission.student in students)
+    ]
 
 
 def share_cores(workers):
@@ -160,7 +175,7 @@ def bundle(args):
     for line in bundle(
         args.out,
         args.root or chapters_folder(),
-        args.chapters.split(",") if args.chapters else None,
+        numbers(args.chapters),
         solutions=not args.without_solutions,
         python=args.python,
         platforms=args.platform,

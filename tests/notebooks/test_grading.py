@@ -381,6 +381,18 @@ def test_what_is_unchanged_is_not_graded_again(course):
     assert "kernel died" in totals["crash"] and "is missing" in totals["misnamed"]
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--chapters", "90,7"], "ch07: not released; there are: ch90."),
+        (["--students", "half, nobody"], "nobody: no such folder in "),
+    ],
+)
+def test_a_name_that_nothing_has_is_refused(course, capsys, option, told):
+    assert main(["course", "grade", str(course.root), *option]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_a_grading_that_fails_costs_no_old_mark(course):
     """Stopped in the middle, as by `--limit`: marks and graded notebook stay as they were."""
     before = grades(course, "half"), graded(course, "half")
