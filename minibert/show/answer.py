@@ -150,7 +150,7 @@ def curves(reading, words, said):
     size = 9 if len(names) <= 40 else 7.5
     axes[1].set_xticks(range(len(names)), names, rotation=90, parse_math=False, fontsize=size)
     part = "" if len(words) <= SHOWN else f", tokens {first + 1} to {first + len(names)}"
-    fig.supxlabel("tokens of the paragraph", size=10.5, y=0.02)
+    fig.supxlabel(f"tokens of the paragraph{part}", size=10.5, y=0.02)
     return described(
         fig,
         f"Two rows of bars over the {len(words)} tokens of the paragraph{part}: the probability of "
