@@ -339,8 +339,8 @@ class WhatIsShifted(Quiz):
 class WhichLimit(Quiz):
     id = "07.q2"
     question = (
-        "After *The capital of France is* the model is nearly sure; after *I saw a* hundreds of words fit. "
-        "Which limit lets one word through in the first case and many in the second?"
+        "After *The capital of France is* the model is nearly sure; after *I saw a* hundreds of "
+        "words fit. Which limit lets one word through in the first case and many in the second?"
     )
     choices = (
         Choice("Top-k", "It lets k words through whatever the distribution looks like."),
