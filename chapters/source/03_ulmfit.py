@@ -22,8 +22,8 @@ r"""
 Somebody who has read a thousand novels needs to see only a few film reviews to know what a review is.
 Somebody who cannot read needs a very great number. In January 2018 Jeremy Howard and Sebastian Ruder
 gave a network the novels first (their paper was first called *FitLaM*, fine-tuned language models).
-Chapter 01 handed on a first layer; this chapter hands on the whole network, and shows how to tune it
-without breaking it.
+Chapter 01 handed on a first layer, chapter 02 a frozen model for another one to read; this chapter hands on the
+whole network, and shows how to tune it without breaking it.
 """
 
 # %%
@@ -87,7 +87,9 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The network has enough weights to note the text down. Merity, Keskar and Socher (2018) asked how far a
+The network has enough weights to note the text down. (New text begins with the lower loss because more of
+its words are unknown, and `<new>` is easy to foresee. Nobody pays for its letters here, so the floor is only a
+landmark.) Merity, Keskar and Socher (2018) asked how far a
 plain LSTM gets if it is kept from doing that, and found a handful of answers. Together they are the
 AWD-LSTM: *ASGD weight-dropped LSTM*.
 
@@ -101,8 +103,8 @@ at one place is dropped at all of them.
 
 {{exercise 03.locked}}
 
-`x` has the shape `(batch, length, width)`. Each text of the batch gets a mask of its own, the same at
-all places; what is kept is divided by $1 - p$.
+Write `locked(x, p)`; `x` has the shape `(batch, length, width)`. Each text of the batch gets a mask of its
+own, the same at all places; what is kept is divided by $1 - p$.
 """
 
 # %%
@@ -225,11 +227,12 @@ r"""
 ## 4. Smaller parts
 
 **Tied weights** (Inan et al. 2017; Press & Wolf 2017). The matrix that turns a state into scores of
-words is the table of word vectors itself. That saves a third of the weights here, and says something
+words is the table of word vectors itself. That saves a second table as large as the first, and says something
 true: the words that could stand here have vectors that are alike.
 
-**Activation penalties.** AR keeps the last layer's output small, TAR keeps it from jumping from one
-place to the next. With $\hat h$ the output after dropout and $h$ before it, the loss gets
+**Activation penalties.** AR (activation regularisation) keeps the last layer's output small, TAR (the same
+in time) keeps it from jumping from one place to the next. With $\hat h$ the output after dropout and $h$ before
+it, the loss gets
 
 $$
 \alpha \,\overline{\hat h_t^2} \;+\; \beta\, \overline{(h_{t+1} - h_t)^2}
@@ -264,9 +267,10 @@ all windows are equally long, the same words stand at the edges in every epoch. 
 anew, and the rate is scaled with it, for a short window's mean has fewer words in it
 (`model.batches(..., vary=True)` and `mb.callbacks.RateByLength`).
 
-**NT-ASGD.** Plain SGD with a high rate, until the loss on validation text has stopped getting better;
-from then on the weights are averaged, and the mean is the model. Its whole memory is one more copy
-of the weights (`mb.optim.NTASGD`). ULMFiT, and this chapter, train with Adam.
+**NT-ASGD** (non-monotonically triggered, averaged SGD). Plain SGD with a high rate, until the loss on
+validation text has stopped getting better; from then on the weights are averaged, and the mean is the
+model. Its whole memory is one more copy of the weights (`mb.optim.NTASGD`). ULMFiT, and this chapter, train
+with Adam.
 """
 
 # %%
@@ -381,6 +385,8 @@ training: there is something to lose. Two ideas protect it.
 learns more slowly than the one above it: $\eta^{l-1} = \eta^{l} / 2.6$.
 
 {{exercise 03.rates}}
+
+`rate` is that of the highest layer; the answer is a list of `layers` numbers, the lowest layer first.
 """
 
 # %%
@@ -410,6 +416,8 @@ p = \begin{cases} t / \text{top} & t < \text{top} \\
 $$
 
 {{exercise 03.triangle}}
+
+Write $\eta_t$; `steps` is $T$ and `highest` is $\eta_{\max}$.
 """
 
 # %%
@@ -496,10 +504,10 @@ mb.course.check("03.pool", concat_pool)
 
 # %% [markdown]
 r"""
-Two small blocks follow (batch norm, dropout, linear; 50 hidden, a ReLU between). Documents may be
-long: **BPT3C** reads all but the end in windows, keeping only the state, the running maximum and the
-running sum, and sends gradients through the last tokens alone. So memory does not grow with the
-document. The library's head, on a very long "review":
+Two small blocks follow (batch norm, dropout, linear; 50 hidden, a ReLU between). Documents may be long:
+**BPT3C** (back-propagation through time for text classification) reads all but the end in windows, keeping
+only the state, the running maximum and the running sum, and sends gradients through the last tokens alone.
+So memory does not grow with the document. The library's head, on a very long "review":
 """
 
 # %% tags=["nbval-check-output"]
@@ -516,8 +524,8 @@ print(torch.allclose(torch.cat([last, most, mean], 1), streamed, atol=1e-5))
 r"""
 **Gradual unfreezing.** The head starts from random numbers. Its first gradients say little about the
 task and much about its own confusion; sent down, they would stir up what the language model knows. So
-at first the head learns alone; then the layer below it wakes, then the next. On the map, grey is
-asleep.
+at first the head learns alone; then the layer below it wakes, then the next. On the map, hatched
+is asleep.
 
 Our task has nine classes: three sentences are given, and the question is which kind of text they come
 from, a story, a letter, a lesson ... The language model has read such texts, though not the labels (of
@@ -854,6 +862,8 @@ r"""
   unfreezing are three ways of going gently; what is lost can be measured as perplexity.
 - Concat pooling and BPT3C make a classifier of a language model, whatever the document's length.
 - Which of the parts matter is a question to measure; the answers above hold for this world and this size.
+- Every network so far reads word after word and carries what it knows in one vector.
+  Chapter 04 lets each word look straight at any other.
 
 {{quiz 03.q1}}
 
