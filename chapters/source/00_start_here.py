@@ -488,8 +488,9 @@ r"""
 
 A trigram forgets what stood three words ago. A **recurrent network** reads the words one by one and keeps a
 vector of notes; an LSTM has learned gates that say what to forget, what to write down and what to show
-(Hochreiter & Schmidhuber 1997; the gate that forgets came with Gers et al. 2000). With $x_t$ the vector of the word, $h_{t-1}$ what it showed before, $W$, $U$
-and $b$ learned, $\sigma(z) = 1 / (1 + e^{-z})$, which lies between 0 and 1, and $\odot$ a product number by number:
+(Hochreiter & Schmidhuber 1997; the gate that forgets came with Gers et al. 2000). With $x_t$ the vector of the
+word, $h_{t-1}$ what it showed before, $W$, $U$ and $b$ learned, $\sigma(z) = 1 / (1 + e^{-z})$, which lies
+between 0 and 1, and $\odot$ a product number by number:
 
 $$
 \begin{aligned}
@@ -584,10 +585,11 @@ for name, cost in costs.items():
 r"""
 ## 8. Touch it: guess the next word
 
-Move the slider along a document. The bars show what each model thinks comes next, with the word that
-came in orange; the lines below add up what each has paid, and the dotted line is the floor of the whole
-document. It begins where the LSTM is furthest ahead of the trigram. Try the place right after a name, the start of a sentence, and the middle of a phrase. Where
-does the LSTM know something that the trigram has forgotten? Where is nobody able to know?
+Move the slider along a document. The bars show what each model thinks comes next, with the word that came
+in orange; the lines below add up what each has paid, and the dotted line is the floor of the whole
+document. It begins where the LSTM is furthest ahead of the trigram. Try the place right after a name, the
+start of a sentence, and the middle of a phrase. Where does the LSTM know something that the trigram has
+forgotten? Where is nobody able to know?
 """
 
 # %%
@@ -776,8 +778,8 @@ Next: [chapter 01](01_word2vec.ipynb), where a word gets a vector from the compa
 
 **Further reading.** Shannon (1951), *Prediction and entropy of printed English*. Witten & Bell (1991), *The
 zero-frequency problem*. Chen & Goodman (1999), *An empirical study of smoothing techniques for language
-modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Gers et al. (2000), *Learning to forget*. Ruder (2019), *Neural transfer learning
-for natural language processing* (thesis). D2L, chapters
+modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Gers et al. (2000), *Learning to
+forget*. Ruder (2019), *Neural transfer learning for natural language processing* (thesis). D2L, chapters
 [9](https://d2l.ai/chapter_recurrent-neural-networks/index.html) and
 [10](https://d2l.ai/chapter_recurrent-modern/index.html).
 """
