@@ -40,6 +40,11 @@ def best_span(starts, ends, longest):
     return divmod(int(place), len(ends))
 
 
+def greedy(starts, ends, longest):
+    first = int(starts.argmax())
+    return first, first + int(ends[first : first + longest].argmax())
+
+
 def f1(said, true, words=ch06.normalise, count=Counter):
     said, true = words(said), words(true)
     same = sum((count(said) & count(true)).values())
@@ -93,7 +98,7 @@ def test_right_answers_pass_and_stubs_are_untouched(name):
         ("best_span", lambda s, e, n: (int(s.argmax()), int(e.argmax())), "taken apart", 1),
         ("best_span", lambda s, e, n: best_span(s, e, len(s)), "for the limit", 2),
         ("best_span", lambda s, e, n: best_span(s, e, n + 1), "one token too many", 3),
-        ("best_span", lambda s, e, n: ch06.BestSpan.greedy(s, e, n), "another start", 2),
+        ("best_span", greedy, "another start", 2),
         ("best_span", lambda *a: (best_span(*a)[0], best_span(*a)[1] + 1), "the place behind", 3),
         ("f1", lambda a, b: shared(a, b) / len(ch06.normalise(a)), "the precision", 2),
         ("f1", lambda a, b: shared(a, b) / len(ch06.normalise(b)), "the recall", 2),

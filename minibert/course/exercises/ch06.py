@@ -138,21 +138,38 @@ class BestSpan(Exercise):
 
     def check(self, best_span):
         cases, right = self.cases(), 0
-        agrees = [0] * len(self.MISTAKES)
-        for starts, ends, longest in cases:
-            got = best_span(starts.clone(), ends.clone(), longest)
+        agrees = {}
+        for case in cases:
+            got = best_span(case[0].clone(), case[1].clone(), case[2])
             if not isinstance(got, tuple | list) or len(got) != 2:
                 return Wrong("expected a pair: the first and the last token.")
             got = tuple(int(place) for place in got)
-            right += got == self.solve(starts, ends, longest)
-            for number, (mistake, *_) in enumerate(self.MISTAKES):
-                agrees[number] += got == mistake(starts, ends, longest)
+            right += got == self.solve(*case)
+            for pair, *told in self.mistakes(*case):
+                agrees[tuple(told)] = agrees.get(tuple(told), True) and got == pair
         if right == len(cases):
             return Right("The best start alone and the best end alone may be no span at all.")
-        for agreed, (_, message, points) in zip(agrees, self.MISTAKES, strict=True):
-            if agreed == len(cases):
-                return Wrong(message, points)
+        for told, always in agrees.items():
+            if always:
+                return Wrong(*told)
         return Wrong(f"right in {right} of {len(cases)} cases.")
+
+    @classmethod
+    def mistakes(cls, starts, ends, longest):
+        """[(the pair that a mistake gives, the message, points)]."""
+        first, last = cls.solve(starts, ends, longest)
+        start = int(starts.argmax())
+        return [
+            ((start, int(ends.argmax())),
+             "the best start and the best end taken apart: the end may come first.", 1),
+            ((start, start + int(ends[start : start + longest].argmax())),
+             "the best start, then the best end for it: another start may give a better sum.", 2),
+            (cls.solve(starts, ends, len(starts)),
+             "right, but for the limit: a span has at most `longest` tokens.", 2),
+            (cls.solve(starts, ends, longest + 1),
+             "one token too many: j - i + 1 is the length.", 3),
+            ((first, last + 1), "the end is the last token itself, not the place behind it.", 3),
+        ]  # fmt: skip
 
     @staticmethod
     def cases():
@@ -166,24 +183,6 @@ class BestSpan(Exercise):
     def solve(starts, ends, longest):
         pairs = [(i, j) for i in range(len(starts)) for j in range(i, min(len(ends), i + longest))]
         return max(pairs, key=lambda pair: starts[pair[0]] + ends[pair[1]])
-
-    @staticmethod
-    def greedy(starts, ends, longest):
-        first = int(starts.argmax())
-        return first, first + int(ends[first : first + longest].argmax())
-
-    MISTAKES = (
-        (lambda s, e, n: (int(s.argmax()), int(e.argmax())),
-         "the best start and the best end taken apart: the end may come first.", 1),
-        (lambda s, e, n: BestSpan.greedy(s, e, n),
-         "the best start, and then the best end for it: another start may give a better sum.", 2),
-        (lambda s, e, n: BestSpan.solve(s, e, len(s)),
-         "right, but for the limit: a span has at most `longest` tokens.", 2),
-        (lambda s, e, n: BestSpan.solve(s, e, n + 1),
-         "one token too many: j - i + 1 is the length.", 3),
-        (lambda s, e, n: (BestSpan.solve(s, e, n)[0], BestSpan.solve(s, e, n)[1] + 1),
-         "the end is the last token itself, not the place behind it.", 3),
-    )  # fmt: skip
 
 
 class Score(Exercise):
