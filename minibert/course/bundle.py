@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 
 from minibert.course.links import keep_only, only_to
-from minibert.course.paths import REPOSITORY, write_text
+from minibert.course.paths import REPOSITORY, word_lists, write_text
 from minibert.files import explained
 
 D2L = "d2l==1.0.3"
@@ -108,7 +108,7 @@ def chosen(chapters, numbers):
 
 
 def copy_chapters(folder, chapters, notebooks, solutions):
-    """The notebooks, and what they read: findings, images, pages beside them.
+    """The notebooks, and what they read: findings, images, words, pages beside them.
 
     Links to chapters that are not among them become plain words.
     """
@@ -126,8 +126,8 @@ def copy_chapters(folder, chapters, notebooks, solutions):
     (folder / "findings").mkdir()
     for path in sorted((chapters / "findings").glob("*.json")):
         shutil.copyfile(path, folder / "findings" / path.name)
-    if (chapters / "images").is_dir():
-        shutil.copytree(chapters / "images", folder / "images")
+    for beside in [*chapters.glob("images"), *word_lists(chapters)]:
+        shutil.copytree(beside, folder / beside.name)
 
 
 def copy_package(folder, solutions):

@@ -16,7 +16,7 @@ from minibert.course.hidden import SEED
 from minibert.course.links import keep_only, only_to
 from minibert.course.nbgrading import CONFIG_FILE, convert, course_config
 from minibert.course.notebook import CODE_STUB, TEXT_STUB, build
-from minibert.course.paths import write_text
+from minibert.course.paths import word_lists, write_text
 from minibert.files import explained
 
 SEED_FILE = "hidden_seed.txt"
@@ -99,6 +99,8 @@ def _write_source(folder, chapter, solved):
     for stem in (number, "real"):
         if (chapter.root / "findings" / f"{stem}.json").is_file():
             shutil.copyfile(chapter.root / "findings" / f"{stem}.json", findings / f"{stem}.json")
+    for words in word_lists(chapter.root):
+        shutil.copytree(words, folder / "chapters" / words.name, dirs_exist_ok=True)
     if (chapter.root / "images").is_dir():
         shutil.copytree(chapter.root / "images", folder / "images", dirs_exist_ok=True)
     for page in chapter.root.glob("*.md"):  # the glossary

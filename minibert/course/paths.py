@@ -25,6 +25,11 @@ def chapters_folder(start=None):
     )
 
 
+def word_lists(chapters):
+    """The folders in ``chapters`` that extend the lexicon: those with a .toml file."""
+    return sorted({path.parent for path in Path(chapters).glob("*/*.toml")})
+
+
 def write_text(path, text):
     """Write ``text`` so that a reader finds the old file or the new one, never half of it."""
     with atomic(path, "w", encoding="utf-8", newline="\n") as file:

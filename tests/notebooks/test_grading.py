@@ -24,6 +24,7 @@ from nbgrader.utils import determine_grade
 from minibert.cli import main
 from minibert.course import classroom, marks
 from minibert.course.grading import Course, Settings, grade_one, merge
+from minibert.course.paths import chapters_folder, word_lists
 from minibert.course.submissions import submissions
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -148,6 +149,8 @@ def course(tmp_path_factory):
     text = source.read_text("utf-8").replace("{{head}}", "{{head}}\n\n" + LINKS)
     source.write_text(text, "utf-8")
     (chapters / "glossary.md").write_text(f"# Words\n\n{LINKS}\n", "utf-8")
+    (chapters / "words").mkdir()
+    (chapters / "words" / "ours.toml").write_text("[pet]\nwords = ''", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIBERT_EXERCISES", str(FIXTURES / "exercises"))
         patch.setenv("PYTHONPATH", str(FIXTURES.parents[2]))
@@ -208,6 +211,13 @@ def test_every_link_of_the_release_leads_to_a_file_of_it(course):
     assert sorted(links) == ["90_demo.ipynb", "90_demo.ipynb", "glossary.md"]
     assert all((folder / link).is_file() for link in links)
     assert sum("go on with chapter 91." in page for page in pages) == 2
+
+
+def test_words_of_a_teachers_own_come_along(course):
+    """Where `chapters_folder` finds them in a released notebook."""
+    folder = chapters_folder(course.root / "release" / "ch90")
+    assert [path.name for path in word_lists(folder)] == ["words"]
+    assert (course.root / "source" / "ch90" / "chapters" / "words" / "ours.toml").is_file()
 
 
 def test_the_solved_notebook_gets_full_marks(course):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from minibert.course import bundle as module
-from minibert.course.bundle import bundle, downloads
+from minibert.course.bundle import bundle, copy_chapters, downloads
 from minibert.course.paths import REPOSITORY
 
 CHAPTERS = REPOSITORY / "chapters"
@@ -66,6 +66,15 @@ def test_without_solutions_there_are_none(tmp_path, calls):
     list(bundle(tmp_path / "out", CHAPTERS, ["01"], solutions=False))
     assert not (tmp_path / "out" / "chapters" / "solutions").exists()
     assert calls[1] == []
+
+
+def test_words_of_a_teachers_own_come_along(tmp_path):
+    for folder in ("findings", "words", "source"):
+        (tmp_path / "chapters" / folder).mkdir(parents=True)
+    (tmp_path / "chapters" / "words" / "ours.toml").write_text("[pet]\nwords = ''")
+    copy_chapters(tmp_path / "out", tmp_path / "chapters", [], solutions=False)
+    assert (tmp_path / "out" / "words" / "ours.toml").is_file()
+    assert not (tmp_path / "out" / "source").exists()
 
 
 def test_another_python_and_platform_are_passed_on():

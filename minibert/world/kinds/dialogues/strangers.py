@@ -117,8 +117,9 @@ def pet(talk, cast, x):
     talk.say(x, ".pet.ask")
     tell_pet(talk, y)
     if y.pet is not None:
-        if w.chance(TALE):
-            talk.say(y, f".tale.{y.pet.animal}")
+        tale = f".tale.{y.pet.animal}"  # none of an animal that a teacher has added
+        if talk.scene + tale in w.groups and w.chance(TALE):
+            talk.say(y, tale)
         if w.chance(TRAIT):
             talk.say(x, ".pet.trait", trait=cast.traits[y.pet.animal])
             talk.say(y, ".pet.trait_back")
