@@ -809,7 +809,7 @@ mb.show.AttentionExplorer(bert, "The windows of the library were empty.", token=
 r"""
 In the first frame the verb looks for its subject: *were* and not *was*, since it is the windows that were empty,
 although *library* stands nearer. Things to try: does this head do so in other sentences? Is there one in which
-every token looks at the place before, or behind? One that looks mostly at `[SEP]`, the
+every token looks at the place before it, or after? One that looks mostly at `[SEP]`, the
 place to look when there is nothing to say? Move a word to another place: do the weights follow the word or the
 place? A head with a plain meaning is rare, and whether weights *explain* what a model does is disputed
 (Jain & Wallace 2019, [arXiv:1902.10186](https://arxiv.org/abs/1902.10186)).
