@@ -2,9 +2,10 @@
 
 ``zero_shot`` and ``transfer``: each seed draws a text and pre-trains a small GPT and an LSTM on
 it. The first asks snapshots of both, trained for no task; the second fine-tunes what came out,
-whole and in parts. ``asked`` and ``beside`` take bundled models: GPT without fine-tuning; GPT, BERT
-and ELMo on the same examples for as many updates. There a seed draws the examples, the new layers
-and the order of the batches.
+whole and in parts. ``growth`` pre-trains one model as `minibert-gpt` was, and asks its snapshots.
+``asked`` and ``beside`` take bundled models: GPT without fine-tuning; GPT, BERT and ELMo on the
+same examples for as many updates. In these three a seed draws the examples, and what else is
+random after the pre-training: new layers and the order of the batches.
 """
 
 import copy
@@ -39,8 +40,24 @@ PRETRAINING = {
     "recurrent_rate": 0.005,
     "snapshots": [0, 0.1, 0.3, 1.0],
 }
+LONG = {  # as in the recipe of minibert-gpt
+    "tokens": 3_000_000,
+    "pieces": 3_000,
+    "model": {"dim": 128, "layers": 4, "heads": 4, "hidden": 512, "max_length": 192},
+    "init_std": 0.049,
+    "length": 192,
+    "batch_size": 12,
+    "steps": 5_000,
+    "rate": 0.002,
+    "snapshots": [0, 0.1, 0.25, 0.5, 0.75, 1.0],
+}
 CONFIG = {
     "zero_shot": {"pretraining": PRETRAINING, "examples": 200, "test_tokens": 3_000},
+    "growth": {
+        "pretraining": LONG,
+        "examples": {"story_cloze": 100, "sentiment": 150, "agreement": 150},
+        "test_tokens": 3_000,
+    },
     "transfer": {
         "pretraining": PRETRAINING,
         "auxiliary": 0.5,
@@ -62,10 +79,12 @@ CONFIG = {
 SMALL = PRETRAINING | {"tokens": 4_000, "pieces": 400, "recurrent": 16, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 3, "heads": 2, "hidden": 32, "max_length": 128}
 FEW = {"labels": 12, "steps": 2, "batch_size": 4, "rate": 0.001}
+ASKED = {"sentiment": 10, "story_cloze": 10, "agreement": 10}
 SMOKE = {
     "zero_shot": {"pretraining": SMALL, "examples": 10, "test_tokens": 500},
+    "growth": {"pretraining": SMALL, "examples": ASKED, "test_tokens": 500},
     "transfer": {"pretraining": SMALL, "topic": FEW, "subject": FEW, "test": 10},
-    "asked": {"sentiment": 10, "story_cloze": 10, "agreement": 10},
+    "asked": ASKED,
     "beside": {"topic": FEW, "paraphrase": FEW, "test": 10},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
@@ -74,22 +93,35 @@ VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a
 def zero_shot(seed, config):
     """What snapshots of the pre-training answer, and what they pay for new text (figure 2, right).
 
+    See `curves` for the names.
+    """
+    held_out = mb.world.generate(config["test_tokens"], 30_000 + seed)
+    found, count = {"floor": held_out.floor}, {"agreement": config["examples"]}
+    for kind in ("gpt", "lstm"):
+        models = pretrained(kind, seed, json.dumps(config["pretraining"]))
+        of_kind = curves(models, seed, count, held_out)
+        found |= {f"{kind}_{name}": value for name, value in of_kind.items()}
+    return found
+
+
+def growth(seed, config):
+    """The same for one larger model, pre-trained once: a seed draws the questions and the text."""
+    held_out = mb.world.generate(config["test_tokens"], 30_000 + seed)
+    models = pretrained("gpt", 0, json.dumps(config["pretraining"]))
+    return {"floor": held_out.floor, **curves(models, seed, config["examples"], held_out)}
+
+
+def curves(models, seed, counts, held_out):
+    """What each snapshot answers (task -> number of examples) and pays, ``nats``: curves by name.
+
     A curve has one value a snapshot; ``_first`` and ``_last`` are its ends, ``_early`` the second.
     """
-    settings, found = config["pretraining"], {}
-    held_out = mb.world.generate(config["test_tokens"], 30_000 + seed)
-    found["floor"] = held_out.floor
-    examples = mb.world.task("agreement", seed=seed).test[: config["examples"]]
-    for kind in ("gpt", "lstm"):
-        models = pretrained(kind, seed, json.dumps(settings))
-        curves = {
-            "agreement": [answered(model, "agreement", examples) for model in models],
-            "nats": [nats_a_token(model, held_out) for model in models],
-        }
-        for name, curve in curves.items():
-            found[f"{kind}_{name}"] = curve
-            for place, at in (("first", 0), ("early", 1), ("last", -1)):
-                found[f"{kind}_{name}_{place}"] = curve[at]
+    found = {"nats": [nats_a_token(model, held_out) for model in models]}
+    for name, count in counts.items():
+        examples = mb.world.task(name, seed=seed).test[:count]
+        found[name] = [answered(model, name, examples) for model in models]
+    ends = {"first": 0, "early": 1, "last": -1}
+    found |= {f"{name}_{end}": found[name][at] for name in list(found) for end, at in ends.items()}
     return found
 
 

@@ -114,8 +114,8 @@ mb.course.check("07.bpe", bpe)
 r"""
 GPT had 40,000 merges over letters, in lower case. GPT-2 spelled words in the 256 **bytes** of their UTF-8
 instead, and so does our model: there is no unknown word, no capital is lost, and what is decoded is what was
-encoded, whatever it was. A word keeps the space before it (written as `␣` below), so that the pieces tell
-where words begin.
+encoded, whatever it was. A word keeps the space before it (written as `␣` below, with a `·` where a word is
+cut), so that the pieces tell where words begin.
 """
 
 # %% tags=["nbval-check-output"]
@@ -143,6 +143,9 @@ once more as the softmax (the paper's equation 2):
 $$
 h_0 = U W_e + W_p, \qquad h_l = \mathrm{block}(h_{l-1}), \qquad P(u) = \mathrm{softmax}(h_n W_e^\top)
 $$
+
+$U$ is the tokens as one-hot rows, `(length, V)`, $W_e$ `(V, dim)` their table, $W_p$ `(length, dim)` the vectors of the places, and $n$ the
+number of blocks, which are post-LN.
 
 By hand, with the weights of the model that comes with the library:
 """
@@ -228,7 +231,7 @@ r"""
 ## 4. How far from the limit?
 
 A small GPT from nothing, on the match reports that chapter 05 used. One long stream of text is cut into blocks, at
-other places in each epoch. Every token is a target: compare the curve with BERT's, which stood still for a while.
+other places in each epoch. Every token is a target: compare the curve with BERT's, which only crept.
 """
 
 # %%
@@ -419,7 +422,7 @@ off. Which row is nearest to the world's own?
 
 ## 6. Any task as a text
 
-Now the step that gave the paper its name. A task comes as a text, as two, or as a question with answers; a language model reads
+Now to the tasks. A task comes as a text, as two, or as a question with answers; a language model reads
 one sequence. So the task is *written* as a sequence, with three new tokens: start, delimiter and extract (figure 1 of the
 paper). The state of the **extract** token has read everything, and one new linear layer reads that.
 
@@ -434,7 +437,8 @@ paper). The state of the **extract** token has read everything, and one new line
 
 {{exercise 07.choices}}
 
-`context` is a list of ids, `answers` a list of lists; `start`, `delimiter` and `extract` are ids.
+Write `choices(context, answers, start, delimiter, extract)`, the last row of the table: `context` is a list of ids, `answers` a list of
+lists, the other three are ids.
 """
 
 # %%
@@ -469,13 +473,13 @@ def shown(ids):
 stories = mb.world.task("story_cloze", seed=0)
 example = stories.train[0]
 for ids in framing.choices(example.text, [" " + one for one in example.choices])["input_ids"]:
-    print(shown(ids), end="\n\n")
+    print(textwrap.fill(shown(ids), 100), end="\n\n")
 print("right:", example.label)
 
 # %% [markdown]
 r"""
 **Two losses.** While it learns the task (loss $L_2$), the model goes on foreseeing the tokens of the task's own texts (loss
-$L_1$), which keeps it from forgetting how to read; the paper has $\lambda = 0.5$ (equation 5):
+$L_1$), which is to help it to generalise and to learn faster; the paper has $\lambda = 0.5$ (equation 5):
 
 $$
 L_3 = L_2 + \lambda L_1
@@ -553,7 +557,7 @@ def learn(head, batches, steps, rate=1e-3):
 
 # %%
 plans = {  # name: labelled examples, updates, size of a batch
-    "sentiment": (200, 40, 16), "nli": (600, 50, 16), "paraphrase": (600, 40, 16), "story_cloze": (150, 15, 8),
+    "sentiment": (400, 60, 16), "nli": (1500, 200, 16), "paraphrase": (600, 40, 16), "story_cloze": (150, 15, 8),
 }
 scores = {}
 for name, (labelled, steps, size) in plans.items():
@@ -563,7 +567,7 @@ for name, (labelled, steps, size) in plans.items():
     head = new_head.get(name, mb.heads.LastToken)(new, len(data.labels))
     kind = mb.text.FramedBatches if head.sequences > 1 else mb.text.PaddedBatches
     learn(head, kind(read(name, data.train[:labelled], data.labels), size), steps)
-    test = read(name, data.test[: 20 if SMOKE else 100], data.labels)
+    test = read(name, data.test[: 20 if SMOKE else 200], data.labels)
     with torch.no_grad():
         right = accuracy(head, kind(test, 50, shuffle=False))
     scores[f"{name} (chance {1 / len(data.labels):.2f})"] = right
@@ -574,8 +578,8 @@ r"""
 ## 7. Asked, not taught
 
 A model that knows how texts go on can be asked without a single label: put the question so that the answer is a way to go on.
-That is **zero-shot** behaviour. The paper compared *positive* with *negative* after a review, and took the answer whose tokens were the
-likeliest on average. In our world:
+That is **zero-shot** behaviour. The paper compared *positive* with *negative* after a review and the word *very*, and of several
+answers to a question took the one whose tokens were the likeliest on average. In our world:
 
 - **story**: which of the two ends is likelier, for each token of it?
 - **review**: is *I can recommend it.* likelier than *I cannot recommend it.*? (The task has left the verdict out.)
@@ -590,7 +594,7 @@ def log_p(context, ending):
 
 
 story = stories.test[0]
-print(story.text)
+print(textwrap.fill(story.text, 100))
 for number, choice in enumerate(story.choices):
     mark = "right" if number == story.label else "wrong"
     print(f"{log_p(story.text, ' ' + choice).mean():7.2f} nats a piece ({mark}): {choice}")
@@ -619,6 +623,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
+Hold *story* against its bar in section 6: there 150 labels and a new layer, here no label and nothing new. Why might asking do better?
+
 ## 8. Findings: what it knows before it is taught
 
 The bundled model once more, over {{finding 07 asked.story_cloze seeds}} draws of the questions:
@@ -627,35 +633,45 @@ The bundled model once more, over {{finding 07 asked.story_cloze seeds}} draws o
 - {{claim 07 asked.story_cloze asked.chance | stories: asked and not taught, GPT tells better than a coin}}
 - {{claim 07 asked.agreement asked.chance | agreement: asked and not taught, GPT tells better than a coin}}
 
-(It is one model, so this holds for its like only as far as it is typical.)
+(It is a single model: what another would answer, after another pre-training, this cannot say.)
 
-When does a model begin to know? The full experiments (`make findings CH=07`, settings in `chapters/findings/07.py`) pre-train a narrow GPT of
-three layers for half a minute, over {{finding 07 zero_shot.floor seeds}} seeds, and beside it an LSTM with about as many weights. Both are asked
-for the verb that agrees while they learn (the paper's figure 2, right).
+When does a model begin to know? The full experiments (`make findings CH=07`, settings in `chapters/findings/07.py`) pre-train such a model
+once more, and put the same questions to snapshots of it (the paper's figure 2, right).
 """
 
 # %%
 found = mb.course.findings("07")
-shares = found.content["experiments"]["zero_shot"]["config"]["pretraining"]["snapshots"]
+shares = found.content["experiments"]["growth"]["config"]["pretraining"]["snapshots"]
+curves = {"story_cloze": ("stories", "o-"), "agreement": ("agreement", "s--"), "sentiment": ("reviews", "^:")}
 fig, axes = mb.show.new("Asked, not taught, over the pre-training", columns=2, size=(7.8, 3.5))
-for ax, (name, title) in zip(axes, {"agreement": "is or are?", "nats": "new text"}.items(), strict=True):
-    for kind, label, look in (("gpt", "GPT", "o-"), ("lstm", "LSTM", "s--")):
-        runs = torch.tensor(found.values(f"zero_shot.{kind}_{name}"))  # (seeds, snapshots)
-        ax.errorbar(shares, runs.mean(0), runs.std(0), fmt=look, capsize=4, label=label)
-    ax.axhline(found.mean("zero_shot.floor") if name == "nats" else 0.5, color="grey", ls=":")
-    ax.set(title=title, xlabel="share of the training",
-           ylabel="nats a token" if name == "nats" else "share right")
+for name, (label, look) in curves.items():
+    runs = torch.tensor(found.values(f"growth.{name}"))  # (draws of the questions, snapshots)
+    axes[0].errorbar(shares, runs.mean(0), runs.std(0), fmt=look, capsize=4, label=label)
+runs = torch.tensor(found.values("growth.nats"))
+axes[1].errorbar(shares, runs.mean(0), runs.std(0), fmt="o-", capsize=4)
+axes[0].axhline(0.5, color="grey", ls=":")
+axes[1].axhline(found.mean("growth.floor"), color="grey", ls=":")
+axes[0].set(title="questions", xlabel="share of the training", ylabel="share right")
+axes[1].set(title="new text", xlabel="share of the training", ylabel="nats a token", ylim=(0, None))
 axes[0].legend(fontsize=9)
-mb.show.figure(fig, alt="Two charts over the training, for GPT and LSTM: agreement, and the price of new text.")
+mb.show.figure(fig, alt="Two charts over the pre-training: the share of questions right, for stories, agreement "
+                        "and reviews; and the price of new text, which falls towards the floor.")
 
 # %% [markdown]
 r"""
-(Dotted: chance, and the exact floor of {{finding 07 zero_shot.floor mean .2f}} nats. In the end GPT pays
-{{finding 07 zero_shot.gpt_nats_last mean .2f}}, the LSTM {{finding 07 zero_shot.lstm_nats_last mean .2f}}.)
+(Dotted: chance, and the exact floor of {{finding 07 growth.floor mean .2f}} nats. It is one training; bars and intervals are over
+{{finding 07 growth.floor seeds}} draws of the questions.)
 
-- {{claim 07 zero_shot.gpt_agreement_last zero_shot.gpt_agreement_first | a pre-trained GPT answers better than an untrained one}}
-- {{claim 07 zero_shot.gpt_agreement_last zero_shot.gpt_agreement_early | it goes on getting better after the first tenth of the training}}
-- {{claim 07 zero_shot.gpt_agreement_last zero_shot.lstm_agreement_last | GPT answers better than the LSTM}}
+- {{claim 07 growth.story_cloze_last growth.story_cloze_first | stories: it answers better in the end than before the training}}
+- {{claim 07 growth.story_cloze_last growth.story_cloze_early | stories: it goes on getting better after the first tenth of the training}}
+- {{claim 07 growth.agreement_last growth.agreement_early | agreement: it goes on getting better after the first tenth}}
+
+A narrow GPT of three layers and an LSTM with about as many weights, pre-trained for half a minute over {{finding 07 zero_shot.floor seeds}}
+seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats, where the large one had
+not begun to know anything either:
+
+- {{claim 07 zero_shot.gpt_agreement_last zero_shot.gpt_agreement_first | agreement: this pre-trained GPT answers better than an untrained one}}
+- {{claim 07 zero_shot.gpt_agreement_last zero_shot.lstm_agreement_last | agreement: it answers better than the LSTM}}
 - {{claim 07 zero_shot.lstm_nats_last zero_shot.gpt_nats_last | the LSTM pays more for new text than GPT}}
 
 The authors saw such answers get better steadily over the whole pre-training, on all four of their tasks; those of the LSTM did so less, with
@@ -663,7 +679,7 @@ more ups and downs. Their explanation: to foresee text well, the model has to le
 
 ## 9. Findings: what each layer is worth
 
-Now fine-tune the same small models, but keep only a part of what was pre-trained: nothing, the vectors, the vectors and the first block, and so
+Now fine-tune these small models, but keep only a part of what was pre-trained: nothing, the vectors, the vectors and the first block, and so
 on; the rest starts anew at random (the paper's figure 2, left). Two tasks, with a few dozen examples each: which of nine
 kinds of text do some sentences come from? And what is a review about, a film, an inn, a tool ...?
 """
@@ -832,6 +848,9 @@ my_gpt`.
 - Tasks are written as one text; the state of the last token is read. Two losses at once need two ways to ignore.
 - A model that can go on with texts can be asked without labels.
 
+This is the end of the path. You have built word2vec, ELMo, ULMFiT, BERT and GPT, each from plain text, and handed each to tasks with few
+labels. Now take one to a text of your own: `minibert pretrain` and `minibert finetune` say with `--help` what they need.
+
 {{quiz 07.q1}}
 
 {{quiz 07.q2}}
@@ -848,7 +867,7 @@ r"""
 Pre-Training](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf): the paper. Radford et al. (2019),
 *Language Models are Unsupervised Multitask Learners*: GPT-2, where asking replaces teaching. Sennrich et al. (2016),
 [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): byte pairs. Fan, Lewis & Dauphin (2018), [arXiv:1805.04833](https://arxiv.org/abs/1805.04833):
-top-k. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018),
+top-k. Warstadt et al. (2020), *BLiMP*, [arXiv:1912.00582](https://arxiv.org/abs/1912.00582): 67 kinds of such pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018),
 [arXiv:1801.10198](https://arxiv.org/abs/1801.10198): a Transformer decoder alone as a language model. D2L,
 [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
 """
