@@ -68,8 +68,16 @@ def test_the_commands_on_the_pages_exist(page):
     for command in commands:
         words = command.split("#")[0].split()
         assert make_parser(words).parse_args(words).action == words[1]
-    options = set(re.findall(r"^\| `(--\w+)", text, re.MULTILINE))
-    known = {"--chapters", "--students", "--again", "--workers", "--timeout", "--limit", "--full"}
+    options = set(re.findall(r"^\| `(--[\w-]+)", text, re.MULTILINE))
+    known = {
+        "--chapters",
+        "--students",
+        "--again",
+        "--workers",
+        "--timeout",
+        "--limit",
+        "--full",
+    } | {"--all-cells"}
     assert options <= known and (options or page != "docs/teaching.md")
 
 
