@@ -526,7 +526,7 @@ mb.course.check("07.find_the_bug", joint_loss)
 
 # %% [markdown]
 r"""
-All four kinds of task, each learned for some seconds from a few hundred examples. The model is small, and some seconds are
+All four kinds of task, each learned for some seconds from 150 to 1,500 examples. The model is small, and some seconds are
 few, so hold each bar against its chance; what matters here is that one model takes all four.
 """
 
