@@ -15,7 +15,7 @@ def chapters_folder(start=None):
     """
     start = Path(start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
-        for candidate in (folder, folder / "chapters"):
+        for candidate in (folder / "chapters", folder):  # a release may be called `chapters`, too
             if candidate.name == "chapters" and candidate.is_dir():
                 return candidate
     if (REPOSITORY / "chapters").is_dir():

@@ -30,6 +30,9 @@ EXTENT = """panel => {  // down to the end of the last cell, and what one screen
     const last = [...panel.querySelectorAll('.jp-Cell')].at(-1).getBoundingClientRect();
     return [last.bottom - panel.getBoundingClientRect().top + panel.scrollTop, panel.clientHeight];
 }"""
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
+    .flatMap(cell => cell.outputs ?? []).filter(output => output.output_type === 'error')
+    .map(output => `${output.ename}: ${output.evalue}`)"""
 PANEL = ".jp-NotebookPanel-notebook .jp-WindowedPanel-outer"
 
 
@@ -158,8 +161,8 @@ def wait_idle(opened, seconds):
 
 
 def errors(opened):
-    """The text of every error output on the page."""
-    return opened.locator(".jp-RenderedText[data-mime-type*='error']").all_inner_texts()
+    """Every error output of the notebook; the page draws them as it draws all of stderr."""
+    return opened.evaluate(ERRORS)
 
 
 def slices(opened, folder, overlap=60):

@@ -17,6 +17,7 @@ pytestmark = [
 TYPED = (
     "<b>bold</b><img src=x onerror=window.hacked=1> <script>window.hacked=1</script> \u05e9\u05dc"
 )
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}  # or it asks
 CELL = """
 import ipywidgets, torch
 from minibert import show
@@ -32,9 +33,8 @@ AttentionExplorer(look, "the cat sat")
 
 def test_typed_markup_is_shown_and_not_run(tmp_path):
     """In the words, in the table, and in the buttons that are made of the text."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata.kernelspec = kernel  # without one, JupyterLab asks
+    cells = [nbformat.v4.new_code_cell(CELL)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
     nbformat.write(notebook, tmp_path / "typed.ipynb")
     with lab.server(tmp_path) as address, lab.page() as opened:
         lab.open_notebook(opened, *address, "typed.ipynb")
@@ -51,3 +51,14 @@ def test_typed_markup_is_shown_and_not_run(tmp_path):
         assert opened.evaluate("() => window.hacked") is None
         assert opened.locator(".mb-live img[src='x'], .mb-live script").count() == 0
         assert opened.console == []
+
+
+def test_an_error_in_a_cell_is_seen(tmp_path):
+    """What the tests here, and `look.py`, call an error; JupyterLab draws it like a warning."""
+    cells = [nbformat.v4.new_code_cell("import sys\nprint('only noise', file=sys.stderr)\n1 / 0")]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, tmp_path / "failing.ipynb")
+    with lab.server(tmp_path) as address, lab.page() as opened:
+        lab.open_notebook(opened, *address, "failing.ipynb")
+        lab.run_all(opened)
+        assert lab.errors(opened) == ["ZeroDivisionError: division by zero"]
