@@ -41,6 +41,8 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name):
+    if name in _HOME.values():  # `mb.heads.spans`, whatever was used before
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'minibert.heads' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,5 +1,8 @@
 """Small classifiers on word vectors: what they must not depend on, and what they can learn."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -133,3 +136,9 @@ def test_the_given_vectors_are_copied():
     model = mb.heads.CNNClassifier(start, labels=2)
     torch.nn.init.zeros_(model.encoder.embedding.weight)
     assert torch.equal(start, vectors())
+
+
+def test_the_modules_of_the_heads_are_there_whatever_was_used_before():
+    code = "import minibert as mb; print(mb.heads.spans.normalise_answer('The mill'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "mill", done.stderr
