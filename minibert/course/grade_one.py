@@ -20,6 +20,8 @@ from minibert.course.paths import write_text
 
 NO_POINTS = "The check gave no points: was it kept from running, or from telling them?"
 
+LACKING = ("NameError", "AttributeError", "ModuleNotFoundError")
+
 
 class Run(Execute):
     """nbgrader's own, but that it leaves out cells which no answer needs, and heeds no tags.
@@ -56,9 +58,9 @@ class Run(Execute):
 def main(root, scratch, assignment, student, timeout, cells="needed"):
     """Autograde in ``scratch``, under the configuration of the course in ``root``.
 
-    ``cells``: "needed" (`minibert.course.needed`) or "all". Writes ``result.json`` there:
-    ``success``, and nbgrader's ``log``. The file ``cell`` holds the number (from 1) and the first
-    line of the cell that was begun last.
+    ``cells``: "all", or "needed" (`minibert.course.needed`), and all of them should one lack a
+    name. Writes ``result.json`` there: ``success``, and nbgrader's ``log``. The file ``cell`` holds
+    the number (from 1) and the first line of the cell that was begun last.
     """
     scratch = Path(scratch)
     config = course_config(root)
@@ -70,9 +72,19 @@ def main(root, scratch, assignment, student, timeout, cells="needed"):
     known = Autograde.autograde_preprocessors.default_args[0]
     config.Autograde.autograde_preprocessors = [Run if p is Execute else p for p in known]
     told = convert(Autograde, scratch, config, assignment, student)
+    if cells == "needed" and told["success"] and lacking(scratch / "autograded" / student):
+        config.Run.every_cell = True
+        told = convert(Autograde, scratch, config, assignment, student)
     text = told.get("log", "") + told.get("error", "")
     write_text(scratch / "result.json", json.dumps({"success": told["success"], "log": text}))
     return 0 if told["success"] else 1
+
+
+def lacking(folder):
+    """Whether a cell of a graded notebook lacked a name: one that was left out may have made it."""
+    cells = [c for path in folder.rglob("*.ipynb") for c in nbformat.read(path, 4).cells]
+    told = [json.dumps(cell.get("outputs", ())) for cell in cells]
+    return any(kind in text for kind in LACKING for text in told)
 
 
 def chapters_own(folder):

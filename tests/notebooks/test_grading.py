@@ -37,6 +37,7 @@ def mean(values):
     return sum(values) / len(values)
 """
 LINKS = "This is [chapter 90](90_demo.ipynb); go on with [chapter 91](91_next.ipynb)."
+UNSEEN = "\n# %%\nsetattr(mb, 'unseen', 1)\n"  # a cell that no name leads to
 SUBMISSIONS = {  # student -> the code or text put into a solution cell, by grade id; None: solved
     "solved": None,
     "untouched": {},
@@ -59,6 +60,9 @@ SUBMISSIONS = {  # student -> the code or text put into a solution cell, by grad
         "90-mean-solution-1": "def mean(values):\n    return 3.0",
         "90-largest-solution-1": "def largest(values):\n    return -1",
         "90-shift-solution-1": "number = 12",
+    },
+    "unseeing": {
+        "90-mean-solution-1": "def mean(values):\n    return mb.unseen * sum(values) / len(values)",
     },
     "endless": {
         "90-mean-solution-1": "import time\nwhile True:\n    time.sleep(0.1)",
@@ -147,6 +151,7 @@ def course(tmp_path_factory):
     shutil.copytree(FIXTURES / "source", chapters / "source")
     source = chapters / "source" / "90_demo.py"
     text = source.read_text("utf-8").replace("{{head}}", "{{head}}\n\n" + LINKS)
+    text = text.replace("import minibert as mb\n", "import minibert as mb\n" + UNSEEN)
     source.write_text(text, "utf-8")
     (chapters / "glossary.md").write_text(f"# Words\n\n{LINKS}\n", "utf-8")
     (chapters / "words").mkdir()
@@ -268,7 +273,11 @@ def test_cells_run_that_an_answer_needs_and_no_others(course):
     ran = {cell.source: bool(cell.execution_count) for cell in graded(course, "helped").cells
            if cell.cell_type == "code"}  # fmt: skip
     told = [source for source, done in ran.items() if not done]
-    assert len(told) == 3 and "math.sqrt" in told[1] and "course.quiz" in told[2]
+    assert len(told) == 4 and "math.sqrt" in told[2] and "course.quiz" in told[3]
+
+
+def test_all_cells_run_where_a_name_is_lacking(course):
+    assert grades(course, "unseeing") == dict.fromkeys(POINTS, 0) | {"90-mean": 4}
 
 
 def test_all_cells_give_the_same_marks(course):
