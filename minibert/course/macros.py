@@ -48,7 +48,7 @@ def neighbours(chapter, sources):
 
 
 def _link(path, where):
-    title = re.search(r"^# +title: *(.+)$", path.read_text("utf-8"), re.MULTILINE)[1]
+    title = re.search(r"^# +title: *(.+)$", path.read_text("utf-8"), re.MULTILINE)[1].strip("\"'")
     return f"{where} it [{path.name[:2]} {title}]({path.stem}.ipynb)"
 
 
