@@ -20,7 +20,7 @@ from minibert.course.lint import CHECKED
 from minibert.course.paths import chapters_folder
 
 TOLERANCE = 1e-3  # relative; absolute below one
-NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
+NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 TIMED = re.compile(r"\bseconds?\b|\bminutes?\b|\d m?s\b|/s\b|\bMB\b|took|a second|faster|slower")
 NAMES = [path.stem for path in sorted(chapters_folder().glob("source/[0-9]*.py"))]
 CHAPTERS = (os.environ.get("MINIBERT_CHAPTERS") or " ".join(NAMES)).split()
