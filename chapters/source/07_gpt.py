@@ -559,6 +559,8 @@ def learn(head, batches, steps, rate=1e-3):
 plans = {  # name: labelled examples, updates, size of a batch
     "sentiment": (400, 60, 16), "nli": (1500, 200, 16), "paraphrase": (600, 40, 16), "story_cloze": (150, 15, 8),
 }
+titles = {"sentiment": "a review's sentiment", "nli": "entailment", "paraphrase": "the same?",
+          "story_cloze": "a story's end"}
 scores = {}
 for name, (labelled, steps, size) in plans.items():
     mb.seed_everything(0)
@@ -570,7 +572,7 @@ for name, (labelled, steps, size) in plans.items():
     test = read(name, data.test[: 20 if SMOKE else 200], data.labels)
     with torch.no_grad():
         right = accuracy(head, kind(test, 50, shuffle=False))
-    scores[f"{name} (chance {1 / len(data.labels):.2f})"] = right
+    scores[f"{titles[name]} (chance {1 / len(data.labels):.2f})"] = right
 mb.show.figure(mb.show.bars(scores, "One model, four kinds of task (one seed)", "share right"))
 
 # %% [markdown]
