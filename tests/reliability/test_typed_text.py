@@ -35,7 +35,9 @@ TYPED = {
 IN_SHORT = ("quotes", "right to left", "half a pair", "very long")
 ELEMENTS = set("div bdi br table tr th td img b style code p".split())
 ATTRIBUTES = set("style class role aria-live alt width height src".split())
-OWN_STYLES = ("overflow-wrap", "max-width", "border-left", "text-align", "direction")
+OWN_STYLES = (
+    "overflow-wrap", "max-width", "border-left", "border-collapse", "text-align", "direction",
+)  # fmt: skip
 
 
 class Shown(HTMLParser):
