@@ -662,7 +662,7 @@ are added. *Predict before you run:* is the line by layers straight? Does it go 
 """
 
 # %%
-def seconds_a_step(layers, length, tokens=1024, repeats=1 if SMOKE else 3):
+def seconds_a_step(layers, length, tokens=1024, repeats=1 if SMOKE else 8):
     """The fastest of some training steps on random tokens."""
     shape = {"dim": 96, "heads": 4, "hidden": 384, "dropout": 0.0, "attention_dropout": 0.0}
     config = mb.BERTConfig(1000, layers=layers, max_length=512, **shape)
