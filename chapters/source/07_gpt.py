@@ -669,8 +669,8 @@ r"""
 - {{claim 07 growth.agreement_last growth.agreement_early | agreement: it goes on getting better after the first tenth}}
 
 A narrow GPT of three layers and an LSTM with about as many weights, pre-trained for half a minute over {{finding 07 zero_shot.floor seeds}}
-seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats, where the large one had
-not begun to know anything either:
+seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats; the large one paid
+{{finding 07 growth.nats_early mean .2f}} after a tenth of its training:
 
 - {{claim 07 zero_shot.gpt_agreement_last zero_shot.gpt_agreement_first | agreement: this pre-trained GPT answers better than an untrained one}}
 - {{claim 07 zero_shot.gpt_agreement_last zero_shot.lstm_agreement_last | agreement: it answers better than the LSTM}}

@@ -1,5 +1,7 @@
 """The exercises and the quiz of chapter 05, how BERT is pre-trained."""
 
+from functools import partial
+
 import torch
 from torch.nn import functional as F
 
@@ -127,11 +129,8 @@ class Mask(Exercise):
         ], what="the labels")  # fmt: skip
         if not isinstance(told, Right):
             return told
-        if (
-            torch.is_tensor(seen)
-            and seen.shape == ids.shape
-            and not same(seen[~chosen], ids[~chosen])
-        ):
+        fits = torch.is_tensor(seen) and seen.shape == ids.shape
+        if fits and not same(seen[~chosen], ids[~chosen]):
             return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
         return compare(seen, want, [
             (torch.where(chosen, self.mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
@@ -282,38 +281,26 @@ class Parameters(Exercise):
         return rows * dim + n + layers * block + (square if pooler else 0)
 
     def check(self, parameters):
-        base = 30_522, 768, 12, 3072
-        wrong = (
-            ("the pooler is missing: one more linear layer on top.", {"pooler": False}, 2),
-            ("the biases are missing: every linear layer has one a column.", {"biases": False}, 1),
-            ("the LayerNorms are missing: each has a scale and a shift.", {"norms": False}, 1),
-            (
-                "two vectors are missing: the segment table's two rows, or scale and shift of the "
-                "embeddings' LayerNorm.",
-                {"tables": 2},
-                2,
-            ),
-            ("the tables of positions and segments are missing.", {"tables": 1}, 1),
-        )
-        got, want = parameters(*base), self.count(*base)
-        for said, change, points in wrong:
-            if got == self.count(*base, **change):
-                return Wrong(said, points)
-        V, dim, layers, hidden = base
-        more = (
-            (-layers * 2 * dim, "a block has two LayerNorms, one after each sublayer.", 2),
-            (-layers * (dim * dim + dim), "attention has four linear layers: query, key, value "
-             "and output.", 1),
-            (layers * (hidden - dim), "the second layer of the feed-forward network has `dim` "
-             "biases, one a column of its result.", 2),
-            (V * dim, "the head for masked words is counted: its table is that of the words.", 2),
-            (V, "the bias of the softmax is counted: it belongs to the head.", 2),
-        )  # fmt: skip
-        for difference, said, points in more:
-            if got == want + difference:
-                return Wrong(said, points)
-        if got != want:
-            return compare(got, want, tolerance=0.0, what="the number for BERT-base")
+        base = V, dim, layers, hidden = 30_522, 768, 12, 3072
+        want, less = self.count(*base), partial(self.count, *base)
+        told = compare(parameters(*base), want, [
+            (less(pooler=False), "the pooler is missing: one more linear layer on top.", 2),
+            (less(biases=False), "the biases are missing: every linear layer has one a column.", 1),
+            (less(norms=False), "the LayerNorms are missing: each has a scale and a shift.", 1),
+            (less(tables=2), "two vectors are missing: the segment table's two rows, or scale and "
+             "shift of the embeddings' LayerNorm.", 2),
+            (less(tables=1), "the tables of positions and segments are missing.", 1),
+            (want - layers * 2 * dim, "a block has two LayerNorms, one after each sublayer.", 2),
+            (want - layers * (dim * dim + dim), "attention has four linear layers: query, key, "
+             "value and output.", 1),
+            (want + layers * (hidden - dim), "the second layer of the feed-forward network has "
+             "`dim` biases, one a column of its result.", 2),
+            (want + V * dim, "the head for masked words is counted: its table is that of the "
+             "words.", 2),
+            (want + V, "the bias of the softmax is counted: it belongs to the head.", 2),
+        ], tolerance=0.0, what="the number for BERT-base")  # fmt: skip
+        if not isinstance(told, Right):
+            return told
         small = 1000, 32, 2, 64
         if parameters(*small) != self.count(*small):
             return Wrong("right for BERT-base, but not for a small one: is a number fixed?", 2)

@@ -161,8 +161,8 @@ class Nucleus(Exercise):
                  "a softmax of probabilities: they need only be divided by their sum.", 2),
                 (self.p * first / (self.p * first).sum(),
                  "what is spare is known in sorted order: give it back its places (`order`).", 2),
-                (self.from_below(top_p), "the unlikeliest were kept: sort with "
-                 "`descending=True`.", 1),
+                (self.limited(top_p, descending=False),
+                 "the unlikeliest were kept: sort with `descending=True`.", 1),
                 (self.above(top_p), "a limit for each token: it is their sum that counts.", 1),
             ]  # fmt: skip
             what = f"the distribution for top_p = {top_p}"
@@ -177,19 +177,12 @@ class Nucleus(Exercise):
         )
 
     @classmethod
-    def limited(cls, top_p, short=False):
-        ordered, order = cls.p.sort(descending=True)
+    def limited(cls, top_p, short=False, descending=True):
+        ordered, order = cls.p.sort(descending=descending)
         total = ordered.cumsum(0)
         spare = total > top_p if short else total - ordered >= top_p
         p = cls.p.clone()
         p[order[spare]] = 0.0
-        return p / p.sum()
-
-    @classmethod
-    def from_below(cls, top_p):
-        ordered, order = cls.p.sort()
-        p = cls.p.clone()
-        p[order[ordered.cumsum(0) - ordered >= top_p]] = 0.0
         return p / p.sum()
 
     @classmethod
@@ -217,15 +210,10 @@ class Choices(Exercise):
         got = choices(list(context), [list(answer) for answer in answers], *marks)
         if not isinstance(got, list | tuple) or not all(isinstance(r, list | tuple) for r in got):
             return Wrong("expected a list with one list of ids for each answer.")
-        got = [list(row) for row in got]
-        if got == want:
-            return Right(
-                "Each is read apart and gets one number; the softmax is over the three numbers."
-            )
         flat = [start, *context]
         for answer in answers:
             flat += [delimiter, *answer]
-        for wrong, message, points in (
+        told = compare([list(row) for row in got], want, [
             ([[*flat, extract]], "one sequence with all answers: each answer gets its own.", 1),
             ([row[:-1] for row in want], "the extract token is missing: it is what is read.", 2),
             ([row[1:] for row in want], "the start token is missing.", 2),
@@ -235,10 +223,12 @@ class Choices(Exercise):
              "nothing stands between context and answer: the delimiter does.", 2),
             ([[start, *answer, delimiter, *context, extract] for answer in answers],
              "the context comes first: the model reads from the left.", 2),
-        ):  # fmt: skip
-            if got == wrong:
-                return Wrong(message, points)
-        return Wrong(f"expected {want}, got {got}.")
+        ], what="the list of sequences")  # fmt: skip
+        if not isinstance(told, Right):
+            return told
+        return Right(
+            "Each is read apart and gets one number; the softmax is over the three numbers."
+        )
 
 
 class FindTheBug(Exercise):
