@@ -1,9 +1,10 @@
 """Hidden tests: an answer that passed its check is tried on fresh inputs, drawn from a secret seed.
 
 A learner sees the inputs of a check, and could write its results down. So a graded course draws a
-seed when it is released (`minibert course release`), keeps it in the teacher's folder, and hands it
-to the grading in the variable ``MINIBERT_HIDDEN_SEED``; without that variable nothing here runs.
-The inputs depend on the seed and on the exercise, so that all students meet the same ones.
+seed when it is released (`minibert course release`) and keeps it in the teacher's folder. The inputs
+depend on the seed and on the exercise, so that all students meet the same ones. They are drawn in
+the grader's process, and the results are compared there: a submission meets the inputs alone.
+Answers come as `Exercise.as_functions` gives them.
 
 Each file ``chNN.py`` beside this one holds the tests of a chapter::
 
@@ -22,14 +23,12 @@ A teacher's own exercises (``MINIBERT_EXERCISES``) declare theirs in the same fi
 
 import copy
 import importlib
-import os
 import random
 from importlib.util import find_spec
 
 from minibert.course.compare import same
 from minibert.course.exercise import Wrong
 
-SEED = "MINIBERT_HIDDEN_SEED"
 FAILED = "Right for what the notebook's check tries, but not for other inputs (a hidden test)."
 TRIALS = 5
 TOLERANCE = 1e-4
@@ -95,11 +94,6 @@ def alike(got, wanted):
         fits = isinstance(got, tuple | list) and len(got) == len(wanted)
         return fits and all(map(alike, got, wanted))
     return same(got, wanted, TOLERANCE)
-
-
-def seed():
-    """The secret seed, any text; None outside of a graded course."""
-    return os.environ.get(SEED) or None
 
 
 def test_of(exercise_id):
