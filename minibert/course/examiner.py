@@ -57,7 +57,7 @@ class Examiner:
                 return
             try:
                 self._examine(connection)
-            except (Gone, OSError):
+            except Exception:  # whatever a caller says ends that call alone
                 pass
             finally:
                 connection.close()

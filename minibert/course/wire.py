@@ -144,7 +144,8 @@ def _module(name, made_from, training, state, calling):
 
     if name not in MODULES or set(made_from) != set(MODULES[name]):
         raise ValueError(f"no layer is packed as {name!r}")
-    module = torch.nn.utils.skip_init(getattr(torch.nn, name), **made_from)
+    with torch.random.fork_rng(devices=[]):
+        module = getattr(torch.nn, name)(**made_from)
     module.load_state_dict(unpack(state, calling))
     return module.train(training)
 
@@ -176,8 +177,8 @@ def put_back(mine: Any, new: Any) -> None:
 def raised(name: str, sentence: str) -> Exception:
     """An exception like one that was raised elsewhere, with the ``sentence`` that told of it."""
     base = getattr(builtins, name, None)
-    fits = inspect.isclass(base) and issubclass(base, ArithmeticError | LookupError | ValueError)
-    bases = (Elsewhere, base) if fits and "__init__" not in vars(base) else (Elsewhere,)
+    fits = inspect.isclass(base) and issubclass(base, ArithmeticError | LookupError | TypeError)
+    bases = (Elsewhere, base) if fits or base is ValueError else (Elsewhere,)
     return type(name if name.isidentifier() else "Error", bases, {})(sentence)
 
 

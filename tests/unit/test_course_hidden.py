@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 import minibert as mb
 import minibert.heads.spans  # chapter 06 has it by then
-from minibert.course import hidden
-from minibert.course.checking import judge
+from minibert.course import answering, hidden
+from minibert.course.checking import crash_sentence, judge
+from minibert.course.examiner import Examiner
 from minibert.course.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
 from minibert.text.merges import merge
 
@@ -104,3 +105,19 @@ def test_an_answer_that_is_no_tuple_of_the_right_length_is_not_alike():
     assert hidden.alike((1, [2.0]), (1, [2.0])) and hidden.alike([1, 2], (1, 2))
     assert not hidden.alike((1,), (1, 2)) and not hidden.alike(None, (1, 2))
     assert not hidden.alike((1, 3), (1, 2))
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_each_exercise_is_judged_over_a_line(exercise_id, monkeypatch):
+    """As in grading: no answer needs more than plain values and functions of them."""
+    examiner = Examiner("a seed")
+    monkeypatch.setenv(answering.GRADER, examiner.address)
+    try:
+        for folder, points in (("solutions", find(exercise_id).points), (".", 0)):
+            examiner.begin(exercise_id)
+            answering.answer(exercise_id, (answer(exercise_id, folder),), crash_sentence)
+            told = examiner.end()
+            assert told.points == points, told
+            assert told.status == ("right" if points else "not yet"), told
+    finally:
+        examiner.close()

@@ -1,9 +1,9 @@
 """Hidden tests: an answer that passed its check is tried on fresh inputs, drawn from a secret seed.
 
 A learner sees the inputs of a check, and could write its results down. So a graded course draws a
-seed when it is released (`minibert course release`) and keeps it in the teacher's folder. The inputs
-depend on the seed and on the exercise, so that all students meet the same ones. They are drawn in
-the grader's process, and the results are compared there: a submission meets the inputs alone.
+seed when it is released (`minibert course release`), and keeps it in the teacher's folder. Seed and
+exercise decide on the inputs, so that all students meet the same ones. They are drawn in the
+grader's process, and the results are compared there: a submission meets the inputs alone.
 Answers come as `Exercise.as_functions` gives them.
 
 Each file ``chNN.py`` beside this one holds the tests of a chapter::
