@@ -8,6 +8,7 @@ are judged in this one (`minibert.course.examiner`).
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from minibert.course.present import boxed
 
 NO_POINTS = "The check gave no points: was it kept from running, or from handing the answers over?"
 
-LACKING = ("NameError", "AttributeError", "ModuleNotFoundError")
+LACKING = re.compile(r"NameError: name '(\w+)' is not defined|AttributeError|ModuleNotFoundError")
 
 
 class Run(Execute):
@@ -176,10 +177,18 @@ def with_rubrics(notebook):
 
 
 def lacking(folder: Path) -> bool:
-    """Whether a cell of a graded notebook lacked a name: one that was left out may have made it."""
+    """Whether a cell of a graded notebook lacked a name that one which was left out may have made.
+
+    A name that none of these mentions would be lacking after all of them, too.
+    """
     cells = [c for path in folder.rglob("*.ipynb") for c in nbformat.read(path, 4).cells]
-    told = [json.dumps(cell.get("outputs", ())) for cell in cells]
-    return any(kind in text for kind in LACKING for text in told)
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    left = [cell.source for cell in code if not cell.execution_count]
+    told = " ".join(json.dumps(cell.outputs) for cell in code)
+    missed = [hit.group(1) for hit in LACKING.finditer(told)]
+    return any(
+        name is None or re.search(rf"\b{name}\b", source) for name in missed for source in left
+    )
 
 
 def chapters_own(folder: Path) -> list:

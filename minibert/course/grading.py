@@ -168,9 +168,9 @@ def _grade_in(scratch, theirs, course, submission, settings):
     if not result["success"]:
         log = result["log"] or (scratch / "log").read_text("utf-8", "replace")
         return f"not graded: {reason(log, scratch)}", False
-    graded = scratch / "autograded" / student / name
+    told = [*timed_out(scratch / "autograded" / student / name, settings.timeout), *told]
     course.take_over(submission, scratch, result["points"] | dict.fromkeys(lost, 0))
-    return "; ".join([*timed_out(graded, settings.timeout), *told]), True
+    return "; ".join(told), True
 
 
 def hand_in(scratch, course, submission):
