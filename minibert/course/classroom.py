@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+from minibert.course import formulas
 from minibert.course.building import sources
 from minibert.course.links import keep_only, only_to
 from minibert.course.nbgrading import CONFIG_FILE, SEED_FILE, convert, course_config
@@ -22,6 +23,7 @@ CONFIG = '''"""nbgrader's configuration of this course, made by `minibert course
 Keep this folder to yourself: it holds the solutions, the marks and the seed of the hidden tests.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
@@ -32,6 +34,10 @@ c.ClearSolutions.code_stub = {{"python": {code!r}}}
 c.ClearSolutions.text_stub = {text!r}
 c.Execute.timeout = 60  # seconds for one cell; `minibert course grade --timeout` overrides it
 c.Execute.startup_timeout = 120
+# Formulas without a network: our template has MathJax inside (delete the folder for the network's).
+nbgrader = Path(find_spec("nbgrader").origin).parent
+pages = nbgrader / "server_extensions" / "formgrader" / "templates"
+c.HTMLExporter.extra_template_basedirs = [str(here / {templates!r}), str(pages)]
 '''
 
 
@@ -79,7 +85,8 @@ def prepare(out):
         write_text(out / SEED_FILE, secrets.token_hex(16) + "\n")
         (out / SEED_FILE).chmod(0o600)
     if not (out / CONFIG_FILE).is_file():
-        text = CONFIG.format(code=CODE_STUB, text=TEXT_STUB)
+        formulas.write_template(out)
+        text = CONFIG.format(code=CODE_STUB, text=TEXT_STUB, templates=formulas.FOLDER)
         write_text(out / CONFIG_FILE, text)
 
 
