@@ -39,16 +39,20 @@ def restored(submitted, source):
             new.source = cell.source
         cells[number] = new
     gone, more = put_back(cells, set(places.values()), source)
-    notebook.cells = cells
+    notebook.cells = bare(cells)
+    return notebook, gone, remarks + more
+
+
+def bare(cells):
+    """The cells without outputs, each with an id of its own."""
     seen = set()
     for cell in cells:
-        cell.setdefault("id", "")
-        if cell.id in seen or not cell.id:
+        if not cell.get("id") or cell.id in seen:
             cell.id = nbformat.v4.new_code_cell().id
         seen.add(cell.id)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return notebook, gone, remarks + more
+    return cells
 
 
 def mark(cell):
@@ -65,27 +69,9 @@ def locked(cell):
 
 def found(cells, wanted):
     """(place -> the released cell that stands there, remarks on what was copied or renamed)."""
-    remarks, by_name = [], {}
-    for number, cell in enumerate(cells):
-        name = mark(cell)
-        if name in wanted:
-            by_name.setdefault(name, []).append(number)
-    for number, cell in enumerate(cells):  # those that have lost their mark, or have a strange one
-        name = None if mark(cell) in wanted else recognised(cell, wanted)
-        if name and name not in by_name:
-            by_name[name] = [number]
-            remarks.append(f"cell {number + 1} is marked as that of {_of(name)} again")
-        elif mark(cell) and mark(cell) not in wanted:
-            remarks.append(
-                f"cell {number + 1} has a mark that was never released ({mark(cell)[:40]!r}): "
-                "read as a cell of the student's own"
-            )
-    lost = [name for name, cell in wanted.items() if written(cell) and name not in by_name]
-    strange = [n for n, cell in enumerate(cells) if is_answer(cell) and mark(cell) not in wanted]
-    if len(lost) == len(strange) == 1 and strange not in by_name.values():
-        by_name[lost[0]] = strange
+    numbers_of, remarks = recognised(cells, wanted)
     places = {}
-    for name, numbers in by_name.items():
+    for name, numbers in numbers_of.items():
         kept = chosen(numbers, cells, wanted[name])
         places[kept] = name
         others = [number for number in numbers if number != kept]
@@ -100,6 +86,33 @@ def found(cells, wanted):
                 "cell of the student's own"
             )
     return places, remarks
+
+
+def recognised(cells, wanted):
+    """(name -> the places of the cells that are it, remarks): by the mark, the id or the text."""
+    numbers_of, strange, remarks = {}, [], []
+    for number, cell in enumerate(cells):
+        if mark(cell) in wanted:
+            numbers_of.setdefault(mark(cell), []).append(number)
+    for number, cell in enumerate(cells):
+        name = None if mark(cell) in wanted else known_by(cell, wanted)
+        if name and name not in numbers_of:
+            numbers_of[name] = [number]
+            remarks.append(f"cell {number + 1} is marked as that of {_of(name)} again")
+        elif mark(cell) not in wanted and mark(cell):
+            strange.append(number)
+    lost = [name for name, cell in wanted.items() if written(cell) and name not in numbers_of]
+    answers = [number for number in strange if is_answer(cells[number])]
+    if len(lost) == len(answers) == 1:
+        numbers_of[lost[0]] = answers
+        strange.remove(answers[0])
+        remarks.append(f"cell {answers[0] + 1} is taken for the answer to {_of(lost[0])}")
+    for number in strange:
+        remarks.append(
+            f"cell {number + 1} has a mark that was never released "
+            f"({mark(cells[number])[:40]!r}): read as a cell of the student's own"
+        )
+    return numbers_of, remarks
 
 
 def _of(name):
@@ -117,7 +130,7 @@ def written(cell):
     return bool(cell.metadata.nbgrader.get("grade")) and not locked(cell)
 
 
-def recognised(cell, wanted):
+def known_by(cell, wanted):
     """The name of the released cell that a cell without a known mark is, by its id or its text."""
     for name, released in wanted.items():
         same_text = locked(released) and cell.source.strip() == released.source.strip()

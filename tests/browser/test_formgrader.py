@@ -7,12 +7,15 @@ import lab
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateFeedback
 
 from minibert.cli import main
+from minibert.course.nbgrading import convert, course_config
 
 FIXTURES = Path(__file__).parents[1] / "notebooks" / "fixtures"
 ANSWER = "Incomes have outliers: one of $10^{9}$ moves the mean, and not the median."
-pytestmark = pytest.mark.skipif(lab.missing() is not None, reason=f"{lab.missing()}")
+needs_browser = pytest.mark.skipif(lab.missing() is not None, reason=f"{lab.missing()}")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def offline(opened):
     return asked
 
 
-@pytest.mark.long
+@needs_browser
 def test_a_teacher_reads_the_rubric_and_gives_points_without_a_network(course):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         name = gradebook.find_submission_notebook("90_demo", "ch90", "ada").id
@@ -71,3 +74,14 @@ def test_a_teacher_reads_the_rubric_and_gives_points_without_a_network(course):
         told = opened.request.get(f"{url}/formgrader/api/grades?submission_id={name}")
         given = {grade["name"]: grade["manual_score"] for grade in told.json()}
         assert given == dict.fromkeys(given, None) | {"90-why": 2}
+
+
+def test_feedback_needs_no_network(course):
+    told = convert(GenerateFeedback, course, course_config(course), "ch90")
+    assert told["success"], told
+    (page,) = (course / "feedback" / "ada" / "ch90").glob("*.html")
+    text = page.read_text("utf-8")
+    assert "MathJax.Hub = {" in text and "cdnjs" not in text and "What earns the 3 points" in text
+    shutil.rmtree(course / "templates")  # as the guide says: from the network again
+    assert convert(GenerateFeedback, course, course_config(course), "ch90")["success"]
+    assert "cdnjs" in page.read_text("utf-8")

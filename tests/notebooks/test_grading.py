@@ -22,8 +22,9 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import determine_grade
 
 from minibert.cli import main
-from minibert.course import classroom, marks
-from minibert.course.grading import Course, Settings, grade_one, merge
+from minibert.course import classroom, fence, grading, marks
+from minibert.course.classroom_command import run
+from minibert.course.grading import Course, Settings, grade_one, merge, reason
 from minibert.course.paths import chapters_folder, word_lists
 from minibert.course.submissions import submissions
 
@@ -428,6 +429,28 @@ def test_a_grading_that_fails_costs_no_old_mark(course):
     told = grade_one(folder, half, Settings(timeout=9, limit=0.2))
     assert not told.marks and told.remark.startswith("not graded: stopped after 0.2 s")
     assert (grades(course, "half"), graded(course, "half")) == before
+
+
+def test_a_system_without_a_fence_is_named(course, monkeypatch, capsys):
+    monkeypatch.setattr(fence, "version", lambda: 0)
+    monkeypatch.setattr(grading, "grade_all", lambda *_: [])
+    run(Course(course.root), [None], Settings())
+    assert "Submissions are not fenced off here" in capsys.readouterr().out
+    monkeypatch.setattr(fence, "version", lambda: 7)
+    run(Course(course.root), [None], Settings())
+    assert "fence" not in capsys.readouterr().out
+
+
+def test_what_nbgrader_says_is_told_in_plain_words(tmp_path):
+    (tmp_path / "cell").write_text("3 import os")
+    boilerplate = "\n[ERROR] Please see the the above traceback for details."
+    outdated = "nbgrader.SchemaTooOldError: Outdated schema version: 0 (expected 3)" + boilerplate
+    told = reason(outdated, tmp_path)
+    assert told.startswith("the course's own notebook is of another nbgrader: release it anew")
+    told = reason("  sqlalchemy.OperationalError: disk I/O error" + boilerplate, tmp_path)
+    assert told == "OperationalError: disk I/O error (in cell 3 (`import os`))"
+    told = reason("Killed" + boilerplate, tmp_path)
+    assert told == "nbgrader ended without saying why (in cell 3 (`import os`))"
 
 
 def test_new_automatic_marks_leave_a_teachers_marks_alone(course, tmp_path):
