@@ -14,6 +14,7 @@ import queue
 import re
 import shutil
 import sqlite3
+import sys
 import tempfile
 import threading
 import time
@@ -224,6 +225,14 @@ def graded_apart(task, limit):
         end(process)
 
 
+def rest():
+    """End the process from which the others were forked; the next grading starts a new one."""
+    server = sys.modules.get("multiprocessing.forkserver")  # there is none on Windows
+    stop = getattr(getattr(server, "_forkserver", None), "_stop", None)
+    if stop is not None:
+        stop()
+
+
 def variables_of(settings):
     """What a graded notebook is told: smoke size, the processor, no data sets.
 
@@ -321,3 +330,4 @@ def grade_all(course, chosen, settings):
         stop.set()
         for process in tuple(RUNNING):  # none, unless we were interrupted
             end(process)
+        rest()

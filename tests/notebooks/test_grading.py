@@ -182,6 +182,7 @@ def course(tmp_path_factory):
         hopeless(folder / "submitted", released)
         status, printed = command("grade", folder, "--timeout", TIMEOUT, "--workers", 2)
         yield Graded(folder, f"sqlite:///{folder / 'gradebook.db'}", printed, status)
+    grading.rest()
 
 
 def hopeless(folder, released):
