@@ -13,7 +13,17 @@ from minibert.cli import main
 from minibert.course.nbgrading import convert, course_config
 
 FIXTURES = Path(__file__).parents[1] / "notebooks" / "fixtures"
-ANSWER = "Incomes have outliers: one of $10^{9}$ moves the mean, and not the median."
+ANSWER = """Incomes have outliers: one of $10^{9}$ moves the mean, and not the median (`a < b`).
+
+<script>document.title = "mine"</script><img src="x" onerror="document.title = 'mine'">
+<svg onload="document.title = 'mine'"></svg> [more](javascript:document.title='mine')
+<iframe srcdoc="<script>parent.document.title = 'mine'</script>"></iframe>
+"""
+SHOWN = """from IPython.display import HTML, SVG, Javascript, Markdown
+evil = "<script>document.title = 'mine'</script><b onmouseover='alert(1)'>bold</b>"
+display(HTML(evil), Markdown(evil), Javascript("document.title = 'mine'"))
+display(SVG("<svg xmlns='http://www.w3.org/2000/svg'><script>document.title='mine'</script></svg>"))
+"""
 needs_browser = pytest.mark.skipif(lab.missing() is not None, reason=f"{lab.missing()}")
 pytestmark = pytest.mark.long
 
@@ -31,6 +41,7 @@ def course(tmp_path_factory):
         for cell in solved.cells:
             if cell.metadata.get("nbgrader", {}).get("grade_id") == "90-why":
                 cell.source = ANSWER
+        solved.cells.insert(2, nbformat.v4.new_code_cell(SHOWN))
         folder = root / "submitted" / "ada" / "ch90"
         folder.mkdir(parents=True)
         nbformat.write(solved, folder / "90_demo.ipynb")
@@ -63,6 +74,10 @@ def test_a_teacher_reads_the_rubric_and_gives_points_without_a_network(course):
         opened.wait_for_selector("mjx-container svg", timeout=60_000)
         opened.wait_for_function("() => formgrader.grades.loaded && MathJax.loaded")
         text = opened.inner_text("#notebook")
+        assert opened.title() == "90_demo" and "bold" in text and "a < b" in text
+        assert (
+            opened.locator("#notebook :is(script, iframe, [onerror], [onmouseover])").count() == 0
+        )
         assert asked == [] and opened.console == []
         assert "$" not in text and opened.locator("mjx-container").count() >= 1
         answer, rubric = text.index("Incomes have outliers"), text.index("What earns the 3 points")
