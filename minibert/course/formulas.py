@@ -16,7 +16,10 @@ TEMPLATE = """\
 {% macro mathjax(url="") %}{% raw %}
 <script>
 window.MathJax = {
-  tex: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true},
+  tex: {
+    inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true,
+    packages: {"[-]": ["autoload", "require"]},  // nothing from the network, no links, no styles
+  },
   options: {enableMenu: false},
 };
 </script>

@@ -6,6 +6,7 @@ student's code runs in a kernel apart from this process (`minibert.course.kernel
 are judged in this one (`minibert.course.examiner`).
 """
 
+import contextlib
 import json
 import os
 import re
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
 from traitlets import Bool, Dict, List, Unicode
 
+from minibert.course import fence
 from minibert.course.answering import GRADER
 from minibert.course.checking import Outcome
 from minibert.course.examiner import Examiner
@@ -127,12 +130,16 @@ def main(task: Task, sender) -> None:
     id. The file ``cell`` in the folder holds the number (from 1) and the first line of the cell
     that was begun last.
     """
+    fence.adopt()
     os.environ.clear()
     os.environ.update(task.environment)
     scratch = Path(task.scratch)
     log = os.open(scratch / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1), os.dup2(log, 2)
     told = autograde(task, scratch)
+    for left in psutil.Process().children(recursive=True):  # what a submission has started
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left.kill()
     text = told.get("log", "") + told.get("error", "")
     sender.send({"success": told["success"], "log": text[-20_000:], "points": Run.points})
 

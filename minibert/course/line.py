@@ -26,7 +26,8 @@ class Gone(Exception):
 class Line:
     """One end of a line over a connected socket; ``tell`` makes one sentence of an error.
 
-    With ``seeds``, each call sets the other side's random streams, from torch's stream here.
+    With ``seeds``, this is the grader's end: each call sets the other side's random streams, from
+    torch's stream here, and no layers are taken.
     """
 
     def __init__(
@@ -79,7 +80,11 @@ class Line:
 
     def unpack(self, packed: Any) -> Any:
         """The value that was packed."""
-        return unpack(packed, lambda kind, n: Theirs(self, n) if kind == "call" else self.handed[n])
+
+        def calling(kind, number):
+            return Theirs(self, number) if kind == "call" else self.handed[number]
+
+        return unpack(packed, calling, modules=not self.seeds)
 
     def call(self, number: int, arguments: tuple, keywords: dict) -> Any:
         """Call the other side's function; arguments that it alters are altered here, too.

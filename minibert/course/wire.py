@@ -12,6 +12,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator, KeysView, ValuesView
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,20 +87,22 @@ def _pack_torch(value, named):
     return None
 
 
-def unpack(packed: Any, calling: Callable) -> Any:
+def unpack(packed: Any, calling: Callable, modules: bool = True) -> Any:
     """The value of what `pack` made; ``calling`` gives the function for a number.
 
-    Raises ValueError for what `pack` does not make.
+    Raises ValueError for what `pack` does not make, and without ``modules`` for layers, whose size
+    a few numbers decide.
     """
     if packed is None or isinstance(packed, bool | int | float | str):
         return packed
     if not isinstance(packed, dict) or len(packed) != 1:
         raise ValueError(f"expected one packed value, got {_repr(packed)}")
     ((kind, content),) = packed.items()
+    again = partial(unpack, calling=calling, modules=modules)
     if kind in SEQUENCES:
-        return SEQUENCES[kind]([unpack(item, calling) for item in content])
+        return SEQUENCES[kind](list(map(again, content)))
     if kind == "dict":
-        return {unpack(key, calling): unpack(value, calling) for key, value in content}
+        return {again(key): again(value) for key, value in content}
     if kind in ("call", "yours"):
         return calling(kind, int(content))
     unpackers = {
@@ -110,9 +113,9 @@ def unpack(packed: Any, calling: Callable) -> Any:
         "complex": lambda parts: complex(*parts),
         "ellipsis": lambda _: ...,
         "opaque": _opaque,
-        "module": lambda parts: _module(*parts, calling),
+        "module": lambda parts: _module(*parts, again),
     }
-    if kind not in unpackers:
+    if kind not in unpackers or (kind == "module" and not modules):
         raise ValueError(f"nothing is packed as {kind!r}")
     return unpackers[kind](content)
 
@@ -139,14 +142,14 @@ def _array(parts):
     return array if shape else array[()]
 
 
-def _module(name, made_from, training, state, calling):
+def _module(name, made_from, training, state, again):
     import torch
 
     if name not in MODULES or set(made_from) != set(MODULES[name]):
         raise ValueError(f"no layer is packed as {name!r}")
     with torch.random.fork_rng(devices=[]):
         module = getattr(torch.nn, name)(**made_from)
-    module.load_state_dict(unpack(state, calling))
+    module.load_state_dict(again(state))
     return module.train(training)
 
 

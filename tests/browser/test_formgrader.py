@@ -14,6 +14,7 @@ from minibert.course.nbgrading import convert, course_config
 
 FIXTURES = Path(__file__).parents[1] / "notebooks" / "fixtures"
 ANSWER = """Incomes have outliers: one of $10^{9}$ moves the mean, and not the median (`a < b`).
+So $\\href{javascript:document.title='mine'}{x}$.
 
 <script>document.title = "mine"</script><img src="x" onerror="document.title = 'mine'">
 <svg onload="document.title = 'mine'"></svg> [more](javascript:document.title='mine')
@@ -75,9 +76,8 @@ def test_a_teacher_reads_the_rubric_and_gives_points_without_a_network(course):
         opened.wait_for_function("() => formgrader.grades.loaded && MathJax.loaded")
         text = opened.inner_text("#notebook")
         assert opened.title() == "90_demo" and "bold" in text and "a < b" in text
-        assert (
-            opened.locator("#notebook :is(script, iframe, [onerror], [onmouseover])").count() == 0
-        )
+        acts = "script, iframe, [onerror], [onmouseover], [href^=javascript]"
+        assert opened.locator(f"#notebook :is({acts})").count() == 0
         assert asked == [] and opened.console == []
         assert "$" not in text and opened.locator("mjx-container").count() >= 1
         answer, rubric = text.index("Incomes have outliers"), text.index("What earns the 3 points")

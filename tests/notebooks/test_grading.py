@@ -190,6 +190,9 @@ def hopeless(folder, released):
     for student in ("no-notebook", "no-json"):
         (folder / student / "ch90").mkdir(parents=True)
     (folder / "no-json" / "ch90" / "90_demo.ipynb").write_text('{"cells": [')
+    (folder / "link" / "ch90").mkdir(parents=True)
+    solved = folder.parent / "source" / "ch90" / "90_demo.ipynb"
+    (folder / "link" / "ch90" / "90_demo.ipynb").symlink_to(solved)
     write(released, folder / "misnamed" / "ch90", name="homework")
     write(released, folder / "elsewhere" / "chapter90")
     (folder / "loose.ipynb").write_text("")
@@ -363,6 +366,7 @@ def test_a_crash_is_reported_with_its_cell_and_gets_no_marks(course):
     "line",
     [
         "! no-notebook/ch90: not graded: 90_demo.ipynb is missing; the folder has no notebook",
+        "! link/ch90: not graded: 90_demo.ipynb is a link: put the file itself there",
         "! no-json/ch90: not graded: 90_demo.ipynb is no readable notebook",
         "! misnamed/ch90: not graded: 90_demo.ipynb is missing; found homework.ipynb: is it mis",
         "! elsewhere/chapter90: not graded: no assignment has this name; there are: ch90",

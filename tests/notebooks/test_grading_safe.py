@@ -8,10 +8,12 @@ import copy
 import io
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbgrader.api import Gradebook
 
@@ -116,6 +118,14 @@ for folder, _, files in os.walk(".."):
         except OSError:
             pass
 """
+ORPHAN = """
+import subprocess, sys
+CODE = "import time; time.sleep(600) or 'left behind by a submission'"
+START = "import subprocess as s, sys; "
+START += "s.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+subprocess.run([sys.executable, "-c", START, CODE], check=True)
+print("started")
+"""
 SNOOP = """
 import os, sys
 print(dict(os.environ), sys.argv, sys.orig_argv, os.getcwd(), os.listdir("."), sys.path)
@@ -190,6 +200,7 @@ CHEATS = {
     "compared": answering(COMPARED),
     "own-line": begun(OWN_LINE),
     "vandal": begun(VANDAL),
+    "orphan": begun(ORPHAN),
 }
 
 
@@ -309,6 +320,13 @@ def files(folder):
 @pytest.mark.parametrize("student", CHEATS)
 def test_a_cheat_gains_nothing(course, student):
     assert course.points(student) == NONE, course.said(student)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux")
+def test_no_process_outlives_its_submission(course):
+    assert "started" in course.said("orphan")
+    lines = [process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"])]
+    assert not any("left behind by a submission" in part for line in lines for part in line)
 
 
 def test_points_in_the_notebook_are_not_believed(course):

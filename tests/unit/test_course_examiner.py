@@ -244,3 +244,9 @@ def test_an_answer_that_never_ends_is_ended(examiner):
     thread.join(30)
     assert (told.status, told.points) == ("crashed", 0)
     assert told.message == "The answer was stopped, or ended its own program."
+
+
+def test_no_layer_is_taken_from_a_submission(call):
+    """A few numbers could make one that fills the memory."""
+    with pytest.raises(Gone):
+        call(lambda: nn.Linear(2, 2))

@@ -121,3 +121,28 @@ def test_each_exercise_is_judged_over_a_line(exercise_id, monkeypatch):
             assert told.status == ("right" if points else "not yet"), told
     finally:
         examiner.close()
+
+
+class Forged:
+    """A report on a classifier that was never made: a layer of zeros, so that nothing depends."""
+
+    def __call__(self, vectors, ids, targets):
+        vectors.zero_()
+        logits, zeros = torch.zeros(len(ids), 3), torch.zeros_like(vectors)
+        layers = [(torch.zeros(3, vectors.shape[1]), torch.zeros(3))]
+        return {"tables": [vectors], "embedding": True, "learns": [True], "layers": layers,
+                "logits": logits, "again": logits, "gradient": zeros}  # fmt: skip
+
+
+def test_a_forged_report_of_zeros_is_not_believed():
+    assert hidden.verdict("01.find_the_bug", (Forged(),), "a seed") is not None
+
+
+def test_an_answer_cannot_alter_what_the_hidden_test_compares_with(monkeypatch):
+    def test(draw, answer):
+        values = [1.0, 2.0]
+        answer(values)
+        return values == [1.0, 2.0]
+
+    monkeypatch.setitem(hidden._TESTS, "90.kept", test)
+    assert hidden.verdict("90.kept", (list.clear,), "a seed") is None

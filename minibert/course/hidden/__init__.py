@@ -77,7 +77,7 @@ def fresh(exercise_id, view=lambda value: value, trials=TRIALS):
         def test(draw, answer):
             for _ in range(trials):
                 arguments, wanted = case(draw)
-                got = answer(*copy.deepcopy(arguments))
+                got = answer(*arguments)
                 if not alike(view(got), view(wanted)):
                     return False
             return True
@@ -110,6 +110,13 @@ def verdict(exercise_id, answers, secret):
     What the learner's code raises is let through.
     """
     test = test_of(exercise_id)
-    if test is None or test(Draw(f"{secret} {exercise_id}"), *answers):
+    if test is None or test(Draw(f"{secret} {exercise_id}"), *map(keeping, answers)):
         return None
     return Wrong(FAILED)
+
+
+def keeping(answer):
+    """The answer as it is; a function as one that cannot alter what it is called with."""
+    if not callable(answer):
+        return answer
+    return lambda *arguments: answer(*copy.deepcopy(arguments))
