@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SYSTEM = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/nix", "/sys"]
+SYSTEM = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt/rocm", "/nix", "/sys"]
 SYSTEM += ["/proc/" + name for name in "self cpuinfo meminfo stat version filesystems sys".split()]
 KEPT = set(
     "PATH LANG LANGUAGE TZ LD_LIBRARY_PATH DYLD_LIBRARY_PATH SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC "
