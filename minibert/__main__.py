@@ -4,4 +4,5 @@ import sys
 
 from minibert.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a process that multiprocessing starts imports this, too
+    sys.exit(main())

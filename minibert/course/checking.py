@@ -4,6 +4,9 @@ In a lesson `check` prints and returns None, whatever happens. When nbgrader exe
 (it sets ``NBGRADER_EXECUTION``), the points are returned as the cell's last expression, because
 nbgrader gives full marks to a cell that ends in anything but a number, and none to a cell that
 wrote to stderr: so the points are a plain finite number, and stderr is swallowed meanwhile.
+
+`minibert course grade` judges in a process of its own; there `check` only hands the answers over
+(`minibert.course.answering`).
 """
 
 import contextlib
@@ -16,9 +19,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from minibert.course import hidden, record
+from minibert.course import answering, hidden, record
 from minibert.course.exercise import Exercise, Right, Written, Wrong, find, homes
+from minibert.course.line import Gone
 from minibert.course.present import say
+from minibert.course.wire import Elsewhere
 
 PACKAGE = str(Path(__file__).parents[1])
 
@@ -40,6 +45,8 @@ def check(exercise_id, *answers):
 
     Returns None, and never raises; executed by nbgrader it returns the points earned instead.
     """
+    if os.environ.get(answering.GRADER):
+        return answering.answer(exercise_id, answers, crash_sentence)
     graded = os.environ.get("NBGRADER_EXECUTION")
     with silent_stderr() if graded else contextlib.nullcontext():
         outcome, title = _outcome(exercise_id, answers)
@@ -60,29 +67,32 @@ def _outcome(exercise_id, answers):
     return judge(exercise, answers), exercise.title
 
 
-def judge(exercise: Exercise, answers):
+def judge(exercise: Exercise, answers: tuple, secret: str | None = None, ready: bool = False):
     """Run one exercise's check on a tuple of answers; gives an `Outcome`, raises nothing.
 
-    The global random streams are left as they were, so that checking changes nothing below.
+    With ``secret``, the seed of a course, a right answer has to pass the hidden test, too. Answers
+    that are ``ready`` went through `Exercise.as_functions` before. The global random streams are
+    left as they were, so that checking changes nothing below.
     """
     start = time.perf_counter()
     with random_streams_kept():
         try:
-            status, message, points = _verdict(exercise, answers)
+            answers = answers if ready else exercise.as_functions(*answers)
+            status, message, points = _verdict(exercise, answers, secret)
         except (Exception, SystemExit) as error:
             status, message, points = "crashed", crash_sentence(error), 0
     seconds = round(time.perf_counter() - start, 3)
     return Outcome(exercise.id, status, message, plain(points), plain(exercise.points), seconds)
 
 
-def _verdict(exercise, answers):
+def _verdict(exercise, answers, secret):
     if isinstance(exercise, Written):
         return "not yet", "This one is written: your teacher reads it.", 0
     if exercise.untouched(*answers):
         return "not yet", "Write your own code, then run both cells. " + help_line(exercise), 0
     verdict = exercise.check(*answers)
-    if isinstance(verdict, Right) and hidden.seed():
-        verdict = hidden.verdict(exercise.id, answers, hidden.seed()) or verdict
+    if isinstance(verdict, Right) and secret:
+        verdict = hidden.verdict(exercise.id, answers, secret) or verdict
     if isinstance(verdict, Right):
         return "right", verdict.message, exercise.points
     if not isinstance(verdict, Wrong):
@@ -106,6 +116,8 @@ def plain(points):
 
 def crash_sentence(error):
     """What was raised and where in the learner's own code, in one sentence."""
+    if isinstance(error, Elsewhere | Gone):
+        return error.sentence
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
     text = text if len(text) <= 300 else text[:297] + "..."
     not_theirs = (PACKAGE, sys.prefix, sys.base_prefix, *map(str, homes()))

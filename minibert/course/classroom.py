@@ -4,28 +4,26 @@ The folder belongs to the teacher alone: it holds the solutions, the gradebook a
 hidden tests (`minibert.course.hidden`). Students get what lies in ``release``.
 """
 
-import os
 import secrets
 import shutil
 from pathlib import Path
 
 import nbformat
 
+from minibert.course import formulas
 from minibert.course.building import sources
-from minibert.course.hidden import SEED
 from minibert.course.links import keep_only, only_to
-from minibert.course.nbgrading import CONFIG_FILE, convert, course_config
+from minibert.course.nbgrading import CONFIG_FILE, SEED_FILE, convert, course_config
 from minibert.course.notebook import CODE_STUB, TEXT_STUB, build
 from minibert.course.paths import word_lists, write_text
 from minibert.files import explained
 
-SEED_FILE = "hidden_seed.txt"
 CONFIG = '''"""nbgrader's configuration of this course, made by `minibert course release`.
 
 Keep this folder to yourself: it holds the solutions, the marks and the seed of the hidden tests.
 """
 
-import os
+from importlib.util import find_spec
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
@@ -36,7 +34,15 @@ c.ClearSolutions.code_stub = {{"python": {code!r}}}
 c.ClearSolutions.text_stub = {text!r}
 c.Execute.timeout = 60  # seconds for one cell; `minibert course grade --timeout` overrides it
 c.Execute.startup_timeout = 120
-os.environ["{variable}"] = (here / "{file}").read_text("utf-8").strip()
+# Formulas without a network: our template has MathJax inside (delete the folder for the network's).
+nbgrader = Path(find_spec("nbgrader").origin).parent
+pages = nbgrader / "server_extensions" / "formgrader" / "templates"
+c.HTMLExporter.extra_template_basedirs = [str(here / {templates!r}), str(pages)]
+# A submission's HTML could act in your name: it is cleaned of scripts.
+c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.filters = {{
+    name: "minibert.course.harmless.harmless" for name in ("strip_files_prefix", "clean_html")
+}}
 '''
 
 
@@ -84,7 +90,8 @@ def prepare(out):
         write_text(out / SEED_FILE, secrets.token_hex(16) + "\n")
         (out / SEED_FILE).chmod(0o600)
     if not (out / CONFIG_FILE).is_file():
-        text = CONFIG.format(code=CODE_STUB, text=TEXT_STUB, variable=SEED, file=SEED_FILE)
+        formulas.write_template(out)
+        text = CONFIG.format(code=CODE_STUB, text=TEXT_STUB, templates=formulas.FOLDER)
         write_text(out / CONFIG_FILE, text)
 
 
@@ -111,12 +118,7 @@ def _write_source(folder, chapter, solved):
 def _generate(out, name):
     from nbgrader.converters import GenerateAssignment
 
-    before = os.environ.pop(SEED, None)
-    try:
-        told = convert(GenerateAssignment, out, course_config(out), name)
-    finally:  # the seed is for grading alone
-        os.environ.pop(SEED, None)
-        os.environ |= {SEED: before} if before else {}
+    told = convert(GenerateAssignment, out, course_config(out), name)
     if not told["success"]:
         reason = (told.get("log") or told["error"]).strip().splitlines()[-1]
         raise RuntimeError(f"nbgrader could not make the assignment {name}: {reason}")

@@ -94,6 +94,7 @@ def grade(args):
 
 def run(course, todo, settings):
     """Grade ``todo``, telling of each. A copy of the old marks is kept."""
+    from minibert.course import fence
     from minibert.course.grading import grade_all
 
     if not todo:
@@ -102,6 +103,9 @@ def run(course, todo, settings):
     for name in ("grades.csv", "totals.csv"):
         if (course.root / name).is_file():
             (course.history / name).write_bytes((course.root / name).read_bytes())
+    if not fence.version():
+        print("Submissions are not fenced off here, they read what you can read: grade as a user "
+              "who owns nothing else, or in a container (docs/teaching.md).")  # fmt: skip
     start = time.perf_counter()
     number = f"{len(todo)} submission{'s' * (len(todo) != 1)}"
     print(f"{number}, {settings.workers} at a time; the marks until now: {course.history}")

@@ -69,6 +69,15 @@ class Exercise:
         if cls.id is not None:
             _REGISTRY[cls.id] = _validated(cls())
 
+    def as_functions(self, *answers):
+        """The answers as `untouched`, `check` and the hidden test get them.
+
+        These are judged in another process when they are graded, so they must be plain values, or
+        functions from plain values to plain values (`minibert.course.wire`). Override this where an
+        answer is a class: give a function that makes an object, tries it, and says what it saw.
+        """
+        return answers
+
     def check(self, *answers):
         """Judge the answers: return `Right` or `Wrong`. May seed and compute what it likes."""
         raise NotImplementedError

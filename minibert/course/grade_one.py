@@ -1,99 +1,210 @@
 """One submission graded by nbgrader, in a process and a folder of its own.
 
 `minibert.course.grading` starts this for each submission: whatever a student's code does, a dead
-kernel, an endless loop, a full memory, ends here and leaves the course's gradebook as it was.
+kernel, an endless loop, a full memory, ends here and leaves the course's gradebook as it was. The
+student's code runs in a kernel apart from this process (`minibert.course.kernel`), and the answers
+are judged in this one (`minibert.course.examiner`).
 """
 
+import contextlib
 import json
-import sys
+import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import psutil
+from jupyter_client.kernelspec import KernelSpec
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
-from traitlets import Bool, List
+from traitlets import Bool, Dict, List, Unicode
 
-from minibert.course.nbgrading import convert, course_config
+from minibert.course import fence
+from minibert.course.answering import GRADER
+from minibert.course.checking import Outcome
+from minibert.course.examiner import Examiner
+from minibert.course.exercise import Written, find
+from minibert.course.kernel import Place
+from minibert.course.nbgrading import CHECK, convert, course_config
 from minibert.course.needed import needed
-from minibert.course.paths import write_text
+from minibert.course.present import boxed
 
-NO_POINTS = "The check gave no points: was it kept from running, or from telling them?"
+NO_POINTS = "The check gave no points: was it kept from running, or from handing the answers over?"
 
-LACKING = ("NameError", "AttributeError", "ModuleNotFoundError")
+LACKING = re.compile(r"NameError: name '(\w+)' is not defined|AttributeError|ModuleNotFoundError")
 
 
 class Run(Execute):
-    """nbgrader's own, but that it leaves out cells which no answer needs, and heeds no tags.
+    """nbgrader's own, but that the kernel is fenced off and the checks are judged out here.
 
-    A check that ends without points is an error: nbgrader would give it full marks.
+    Cells that no answer needs are left out, and tags are not heeded. A check that ends without
+    points is an error: nbgrader would give it full marks. ``points`` holds what was judged.
     """
 
     every_cell = Bool(False, help="run all cells").tag(config=True)
     own = List([], help="sources of the chapter's cells, without its exercises'").tag(config=True)
+    folder = Unicode("", help="where the kernel may read and write").tag(config=True)
+    variables = Dict({}, help="of the kernel's environment").tag(config=True)
+    secret = Unicode("", help="the seed of the hidden tests").tag(config=True)
+    points = {}  # grade id -> points, of the last notebooks that this process has run
 
     def preprocess(self, nb, resources=None, km=None):
         """Execute the notebook in place."""
         self.places = None if self.every_cell else needed(nb.cells, set(self.own))
         for cell in nb.cells:
             cell.metadata.pop("tags", None)  # one of them keeps a cell from being run
-        return super().preprocess(nb, resources, km)
+        self.examiner = Examiner(self.secret or None)
+        try:
+            return super().preprocess(nb, resources, km)
+        finally:
+            self.examiner.close()
+
+    def start_new_kernel(self, **kwargs):
+        """Start the kernel in its own place, with nothing of ours."""
+        place = Place(Path(self.folder), self.variables | {GRADER: self.examiner.address})
+        spec = KernelSpec(argv=place.command(), display_name="Python 3", language="python")
+        self.km._kernel_spec = spec
+        self.km.connection_file = str(place.folder / "kernel.json")
+        kwargs |= {"env": place.environment(), "cwd": str(place.work)}
+        return super().start_new_kernel(**kwargs)
 
     def preprocess_cell(self, cell, resources, index):
-        """Execute one cell, if it is needed."""
+        """Execute one cell, if it is needed, and judge the answers if it is a check."""
         if self.places is not None and index not in self.places:
             return cell, resources
+        if cell.cell_type != "code" or not is_grade(cell):
+            return super().preprocess_cell(cell, resources, index)
+        asked = CHECK.findall(cell.source)
+        self.examiner.begin(asked[0] if asked else "")
         cell, resources = super().preprocess_cell(cell, resources, index)
-        if cell.cell_type == "code" and is_grade(cell):
-            kinds = {output.output_type for output in cell.outputs}
-            if not kinds & {"execute_result", "error"}:
-                cell.outputs.append(
-                    nbformat.v4.new_output(
-                        "error", ename="NoPoints", evalue=NO_POINTS, traceback=[NO_POINTS]
-                    )
-                )
+        outcome = self.examiner.end()
+        if asked:
+            cell.outputs = shown(cell.outputs, outcome)
+            name = cell.metadata.nbgrader.grade_id
+            self.points[name] = outcome.points if outcome else 0
+        elif not {"execute_result", "error"} & {output.output_type for output in cell.outputs}:
+            cell.outputs.append(error("NoPoints", NO_POINTS))
         return cell, resources
 
 
-def main(root, scratch, assignment, student, timeout, cells="needed"):
-    """Autograde in ``scratch``, under the configuration of the course in ``root``.
+def shown(outputs: list, outcome: Outcome | None) -> list:
+    """The outputs of a check's cell: what the answers printed, what was judged, the points."""
+    said = [output for output in outputs if output.get("name") == "stdout"]
+    errors = [output for output in outputs if output.output_type == "error"]
+    if outcome is None:
+        return [*said, *(errors or [error("NoPoints", NO_POINTS)])]
+    text, rich = boxed(outcome.status, find(outcome.id).title, outcome.message)
+    box = nbformat.v4.new_output("display_data", data={**rich, "text/plain": text})
+    points = nbformat.v4.new_output("execute_result", data={"text/plain": repr(outcome.points)})
+    return [*said, *(() if outcome.points else errors), box, points]
 
-    ``cells``: "all", or "needed" (`minibert.course.needed`), and all of them should one lack a
-    name. Writes ``result.json`` there: ``success``, and nbgrader's ``log``. The file ``cell`` holds
-    the number (from 1) and the first line of the cell that was begun last.
+
+def error(name: str, text: str):
+    """An error as an output."""
+    return nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[text])
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to grade: the course's folder, ours, the kernel's; "all" cells or the "needed" ones."""
+
+    root: str
+    scratch: str
+    folder: str
+    assignment: str
+    student: str
+    secret: str
+    timeout: float
+    cells: str
+    variables: dict
+    environment: dict
+
+
+def main(task: Task, sender) -> None:
+    """Autograde in ``task.scratch``, under the configuration of the course.
+
+    Only the needed cells are run (`minibert.course.needed`), and all of them should one lack a
+    name. Sends a dict through ``sender``: ``success``, nbgrader's ``log``, and ``points`` by grade
+    id. The file ``cell`` in the folder holds the number (from 1) and the first line of the cell
+    that was begun last.
     """
-    scratch = Path(scratch)
-    config = course_config(root)
-    config.Execute.timeout = round(float(timeout))
+    fence.adopt()
+    os.environ.clear()
+    os.environ.update(task.environment)
+    scratch = Path(task.scratch)
+    log = os.open(scratch / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1), os.dup2(log, 2)
+    told = autograde(task, scratch)
+    for left in psutil.Process().children(recursive=True):  # what a submission has started
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left.kill()
+    text = told.get("log", "") + told.get("error", "")
+    sender.send({"success": told["success"], "log": text[-20_000:], "points": Run.points})
+
+
+def autograde(task: Task, scratch: Path) -> dict:
+    """Run nbgrader; gives what its converter tells."""
+    config = course_config(task.root)
+    config.Execute.timeout = round(float(task.timeout))
     config.Execute.iopub_timeout = 120  # a busy machine may be slow to hand over what was printed
     config.Execute.on_cell_execute = noting(scratch / "cell")
-    config.Run.every_cell = cells == "all"
-    config.Run.own = chapters_own(scratch / "source" / assignment)
+    config.Run.every_cell = task.cells == "all"
+    config.Run.own = chapters_own(scratch / "source" / task.assignment)
+    config.Run.folder, config.Run.variables = task.folder, task.variables
+    config.Run.secret = task.secret
     known = Autograde.autograde_preprocessors.default_args[0]
     config.Autograde.autograde_preprocessors = [Run if p is Execute else p for p in known]
-    told = convert(Autograde, scratch, config, assignment, student)
-    if cells == "needed" and told["success"] and lacking(scratch / "autograded" / student):
+    told = convert(Autograde, scratch, config, task.assignment, task.student)
+    graded = scratch / "autograded" / task.student
+    if task.cells == "needed" and told["success"] and lacking(graded):
         config.Run.every_cell = True
-        told = convert(Autograde, scratch, config, assignment, student)
-    text = told.get("log", "") + told.get("error", "")
-    write_text(scratch / "result.json", json.dumps({"success": told["success"], "log": text}))
-    return 0 if told["success"] else 1
+        told = convert(Autograde, scratch, config, task.assignment, task.student)
+    for path in graded.rglob("*.ipynb") if told["success"] else ():
+        nbformat.write(with_rubrics(nbformat.read(path, 4)), path)
+    return told
 
 
-def lacking(folder):
-    """Whether a cell of a graded notebook lacked a name: one that was left out may have made it."""
+def with_rubrics(notebook):
+    """The notebook with a cell below each written answer that says what earns its points."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        found = cell.metadata.get("nbgrader", {})
+        if found.get("grade") and found.get("solution"):
+            try:
+                question = find(found.grade_id.replace("-", ".", 1), Written)
+            except ValueError:  # a teacher's own cell, which no exercise declares
+                continue
+            text = f"**What earns the {question.points:g} points**\n\n{question.rubric.strip()}"
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"{cell.id[:50]}-rubric"))
+    notebook.cells = cells
+    return notebook
+
+
+def lacking(folder: Path) -> bool:
+    """Whether a cell of a graded notebook lacked a name that one which was left out may have made.
+
+    A name that none of these mentions would be lacking after all of them, too.
+    """
     cells = [c for path in folder.rglob("*.ipynb") for c in nbformat.read(path, 4).cells]
-    told = [json.dumps(cell.get("outputs", ())) for cell in cells]
-    return any(kind in text for kind in LACKING for text in told)
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    left = [cell.source for cell in code if not cell.execution_count]
+    told = " ".join(json.dumps(cell.outputs) for cell in code)
+    missed = [hit.group(1) for hit in LACKING.finditer(told)]
+    return any(
+        name is None or re.search(rf"\b{name}\b", source) for name in missed for source in left
+    )
 
 
-def chapters_own(folder):
+def chapters_own(folder: Path) -> list:
     """The sources of the code cells in an assignment's folder that belong to no exercise."""
     cells = [cell for path in folder.glob("*.ipynb") for cell in nbformat.read(path, 4).cells]
     return [c.source for c in cells if c.cell_type == "code" and "nbgrader" not in c.metadata]
 
 
-def noting(path):
+def noting(path: Path):
     """A hook for nbclient that writes down which cell is about to run."""
 
     def note(cell, cell_index):
@@ -101,7 +212,3 @@ def noting(path):
         path.write_text(f"{cell_index + 1} {lines[0] if lines else ''}", "utf-8")
 
     return note
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

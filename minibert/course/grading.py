@@ -1,16 +1,19 @@
 """``minibert course grade``: every submission autograded by nbgrader, several at a time.
 
 Each one is graded in a process and a folder of its own (`minibert.course.grade_one`), with a copy
-of the gradebook; when nbgrader is done, its marks are put into the course's gradebook here, one
-submission after the other. So whatever goes wrong with one stops no other and costs no old mark.
+of the gradebook; the student's code runs in a second folder that is fenced off from all of this
+(`minibert.course.kernel`). When nbgrader is done, the marks are put into the course's gradebook
+here, one submission after the other. So whatever goes wrong with one stops no other and costs no
+old mark.
 """
 
 import json
+import multiprocessing
 import os
 import queue
+import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,10 +26,13 @@ import nbformat
 import psutil
 from nbgrader.api import Gradebook
 
+from minibert.course.nbgrading import SEED_FILE
 from minibert.course.paths import write_text
+from minibert.course.restore import odd, restored
 from minibert.course.submissions import Submission
 
 STATE = "graded.json"
+PRELOADED = ["minibert.course.grade_one", "torch"]  # imported once for all submissions
 RUNNING = set()  # the processes that grade now
 
 
@@ -45,14 +51,6 @@ def notebooks_of(gradebook):
     return {a.name: sorted(n.name for n in a.notebooks) for a in gradebook.assignments}
 
 
-def graded_cells_of(gradebook):
-    """Assignment -> the ids of all cells that bring points."""
-    return {
-        a.name: sorted(cell.name for notebook in a.notebooks for cell in notebook.grade_cells)
-        for a in gradebook.assignments
-    }
-
-
 class Course:
     """A course folder under grading: what was graded, the gradebook, a history folder a run."""
 
@@ -68,7 +66,8 @@ class Course:
         self.lock = threading.Lock()
         with Gradebook(self.url) as gradebook:
             self.expected = notebooks_of(gradebook)
-            self.graded_cells = graded_cells_of(gradebook)
+        seed = self.root / SEED_FILE
+        self.secret = seed.read_text("utf-8").strip() if seed.is_file() else ""
 
     def state(self):
         """Submission's key -> what its last grading left (digest, remark, seconds)."""
@@ -94,10 +93,10 @@ class Course:
             source.backup(target)
         source.close(), target.close()
 
-    def take_over(self, submission, scratch, lost=()):
+    def take_over(self, submission, scratch, points):
         """Put the marks and the graded notebooks from ``scratch`` into the course."""
         with self.lock:
-            merge(f"sqlite:///{scratch / 'gradebook.db'}", self.url, submission, lost)
+            merge(f"sqlite:///{scratch / 'gradebook.db'}", self.url, submission, points)
             place = self.root / "autograded" / submission.student / submission.assignment
             if place.exists():
                 kept = self.history / "autograded" / submission.student
@@ -107,10 +106,11 @@ class Course:
             shutil.move(scratch / "autograded" / submission.student / submission.assignment, place)
 
 
-def merge(new_url, url, submission, lost=()):
+def merge(new_url, url, submission, points):
     """Copy one submission's automatic marks; what a teacher gave or wrote is left alone.
 
-    Of the ``lost`` cells nbgrader would say that a teacher has to read them: they bring no points.
+    ``points``, by grade id, are what was judged; nbgrader itself would give a teacher to read a
+    written answer that is gone.
     """
     name, student = submission.assignment, submission.student
     warnings.filterwarnings("ignore", "Object of type", module=r"nbgrader\.api")  # its own affair
@@ -125,9 +125,9 @@ def merge(new_url, url, submission, lost=()):
             mine.late_submission_penalty = notebook.late_submission_penalty
             for grade in notebook.grades:
                 mine = gradebook.find_grade(grade.name, *where)
-                gone = grade.name in lost
-                mine.auto_score = 0 if gone else grade.auto_score
-                mine.needs_manual_grade = grade.needs_manual_grade and not gone
+                judged = points.get(grade.name)
+                mine.auto_score = grade.auto_score if judged is None else judged
+                mine.needs_manual_grade = grade.needs_manual_grade and judged is None
             for comment in notebook.comments:
                 gradebook.find_comment(comment.name, *where).auto_comment = comment.auto_comment
         gradebook.db.commit()
@@ -137,72 +137,110 @@ def grade_one(course, submission, settings):
     """Grade one submission in a folder of its own; gives a `Graded`, raises nothing."""
     start = time.perf_counter()
     try:
-        with tempfile.TemporaryDirectory(prefix="grading-") as folder:
-            remark, marks = _grade_in(Path(folder), course, submission, settings)
+        with (
+            tempfile.TemporaryDirectory(prefix="grading-") as ours,
+            tempfile.TemporaryDirectory(prefix="submission-", ignore_cleanup_errors=True) as theirs,
+        ):
+            folders = Path(ours).resolve(), Path(theirs).resolve()
+            remark, marks = _grade_in(*folders, course, submission, settings)
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         remark, marks = f"not graded: {type(error).__name__}: {text}", False
     return Graded(submission, marks, remark, time.perf_counter() - start)
 
 
-def _grade_in(scratch, course, submission, settings):
+def _grade_in(scratch, theirs, course, submission, settings):
+    name, student = submission.assignment, submission.student
     with course.lock:
         course.copy_gradebook(scratch / "gradebook.db")
-    name, student = submission.assignment, submission.student
     shutil.copytree(course.root / "source" / name, scratch / "source" / name)
-    place = scratch / "submitted" / student / name
-    shutil.copytree(submission.folder, place, ignore=links)
-    command = [sys.executable, "-m", "minibert.course.grade_one", course.root, scratch, name]
-    command += [student, settings.timeout, "all" if settings.every_cell else "needed"]
-    with open(scratch / "log", "w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            list(map(str, command)), env=environment(scratch, settings), stdout=log, stderr=log
-        )
-        RUNNING.add(process)
-        try:
-            process.wait(settings.limit)
-        except subprocess.TimeoutExpired:
-            return f"not graded: stopped after {settings.limit:g} s in {last_cell(scratch)}", False
-        finally:
-            end(process)
-    result = scratch / "result.json"
-    if result.is_file():
-        told = json.loads(result.read_text("utf-8"))
-    else:  # the grading itself has ended, out of memory perhaps
-        told = {"success": False, "log": (scratch / "log").read_text("utf-8", "replace")}
-    if not told["success"]:
-        return f"not graded: {reason(told['log'], scratch)}", False
-    graded = scratch / "autograded" / student / name
-    told, lost = [*timed_out(graded, settings.timeout)], missing(graded, course.graded_cells[name])
-    if lost:
-        names = ", ".join(cell.replace("-", ".", 1) for cell in lost)
-        told.append(f"no points for {names}: the notebook lacks their cells")
-    course.take_over(submission, scratch, lost)
+    lost, told = hand_in(scratch, course, submission)
+    furnish(theirs, course.root / "release" / name)
+    variables = variables_of(settings)
+    task = {
+        "root": str(course.root), "scratch": str(scratch), "folder": str(theirs),
+        "assignment": name, "student": student, "secret": course.secret,
+        "timeout": settings.timeout, "cells": "all" if settings.every_cell else "needed",
+        "variables": variables, "environment": dict(os.environ) | variables,
+    }  # fmt: skip
+    result = graded_apart(task, settings.limit)
+    if result is None:
+        return f"not graded: stopped after {settings.limit:g} s in {last_cell(scratch)}", False
+    if not result["success"]:
+        log = result["log"] or (scratch / "log").read_text("utf-8", "replace")
+        return f"not graded: {reason(log, scratch)}", False
+    told = [*timed_out(scratch / "autograded" / student / name, settings.timeout), *told]
+    course.take_over(submission, scratch, result["points"] | dict.fromkeys(lost, 0))
     return "; ".join(told), True
 
 
-def links(folder, names):
-    """The names in a folder that are links: a submission's links are not followed."""
-    return [name for name in names if os.path.islink(os.path.join(folder, name))]
+def hand_in(scratch, course, submission):
+    """Write the submitted notebooks into ``scratch``, set right; gives (lost cells, remarks)."""
+    name, student = submission.assignment, submission.student
+    place = scratch / "submitted" / student / name
+    place.mkdir(parents=True)
+    lost, told = [], []
+    for stem in course.expected[name]:
+        path = f"{stem}.ipynb"
+        submitted = nbformat.read(submission.folder / path, 4)
+        source = nbformat.read(scratch / "source" / name / path, 4)
+        notebook, gone, remarks = restored(submitted, source)
+        nbformat.write(notebook, place / path)
+        lost, told = lost + gone, told + remarks + odd(submitted.cells, source.cells)
+    return lost, told
 
 
-def environment(scratch, settings):
-    """What a graded notebook runs under: smoke size, the processor, no data sets, an empty home.
+def furnish(folder, release):
+    """Make the folders of a kernel: what was handed out with the notebook lies in its work."""
+    for name in ("home/matplotlib", "tmp"):
+        (folder / name).mkdir(parents=True)
+    handed_out = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints")
+    if release.is_dir():
+        shutil.copytree(release, folder / "work", ignore=handed_out)
+    (folder / "work").mkdir(exist_ok=True)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    for fonts in cache.glob("fontlist-*.json"):  # or the first figure takes seconds to find them
+        shutil.copy(fonts, folder / "home" / "matplotlib")
+
+
+def graded_apart(task, limit):
+    """What `minibert.course.grade_one` sends, from a process of its own; None after ``limit`` s."""
+    from minibert.course import grade_one
+
+    ways = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
+    if "forkserver" in ways:
+        context.set_forkserver_preload(PRELOADED)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=grade_one.main, args=(grade_one.Task(**task), sender))
+    process.start()
+    sender.close()
+    RUNNING.add(process)
+    try:
+        return receiver.recv() if receiver.poll(limit) else None
+    except EOFError:  # the grading itself has ended, out of memory perhaps
+        return {"success": False, "log": "", "points": {}}
+    finally:
+        receiver.close()
+        end(process)
+
+
+def rest():
+    """End the process from which the others were forked; the next grading starts a new one."""
+    server = sys.modules.get("multiprocessing.forkserver")  # there is none on Windows
+    stop = getattr(getattr(server, "_forkserver", None), "_stop", None)
+    if stop is not None:
+        stop()
+
+
+def variables_of(settings):
+    """What a graded notebook is told: smoke size, the processor, no data sets.
 
     With ``settings.full``, at full size with whatever there is.
     """
     small = {} if settings.full else {"MINIBERT_SMOKE": "1", "MINIBERT_DEVICE": "cpu"}
-    kept = {k: v for k, v in os.environ.items() if settings.full or k != "MINIBERT_DATA"}
-    return (
-        kept
-        | small
-        | {
-            "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this very Python
-            "MINIBERT_HOME": str(scratch / "home"),
-            "OMP_NUM_THREADS": str(settings.threads),
-            "PYTHONHASHSEED": "0",
-        }
-    )
+    data = {k: v for k, v in os.environ.items() if settings.full and k == "MINIBERT_DATA"}
+    return small | data | {"OMP_NUM_THREADS": str(settings.threads)}
 
 
 def end(process):
@@ -219,7 +257,7 @@ def end(process):
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    process.wait()
+    process.join()
     RUNNING.discard(process)
 
 
@@ -234,13 +272,14 @@ def last_cell(scratch):
 
 
 def reason(log, scratch):
-    """nbgrader's log in a few words."""
+    """nbgrader's log in a few words: the first error that says what is wrong."""
     if "DeadKernelError" in log:
         return f"the kernel died in {last_cell(scratch)}"
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line or line.startswith("[ERROR]")]
-    text = (errors or lines or ["nbgrader ended without a word"])[-1]
-    return f"{text[:200]} (in {last_cell(scratch)})"
+    told = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception)): (.+)$", log, re.MULTILINE)
+    name, text = told[-1] if told else ("", "nbgrader ended without saying why")
+    if name.startswith("Schema"):
+        name, text = "", "the course's own notebook is of another nbgrader: release it anew"
+    return f"{name}: {text[:200]} (in {last_cell(scratch)})".removeprefix(": ")
 
 
 def timed_out(folder, timeout):
@@ -250,13 +289,6 @@ def timed_out(folder, timeout):
             names = [output.get("ename") for output in cell.get("outputs", ())]
             if "CellTimeoutError" in names:
                 yield f"cell {number} was stopped after {timeout:g} s"
-
-
-def missing(folder, expected):
-    """Those of the ``expected`` cells that a graded notebook lacks."""
-    cells = [cell for path in folder.glob("*.ipynb") for cell in nbformat.read(path, 4).cells]
-    there = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells}
-    return [name for name in expected if name not in there]
 
 
 @dataclass(frozen=True)
@@ -298,3 +330,4 @@ def grade_all(course, chosen, settings):
         stop.set()
         for process in tuple(RUNNING):  # none, unless we were interrupted
             end(process)
+        rest()

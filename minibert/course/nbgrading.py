@@ -1,18 +1,21 @@
 """A course folder as nbgrader sees it: its configuration, and nbgrader's own converters."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
 
 CONFIG_FILE = "nbgrader_config.py"
+SEED_FILE = "hidden_seed.txt"  # of the hidden tests, in a course folder
+CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
 
 
 def course_config(root):
     """The configuration that stands in a course folder, as nbgrader reads it.
 
-    Reading it sets ``MINIBERT_HIDDEN_SEED``. Raises FileNotFoundError where there is none.
+    Raises FileNotFoundError where there is none.
     """
     root = Path(root).resolve()
     if not (root / CONFIG_FILE).is_file():

@@ -15,11 +15,11 @@ from traitlets.config import Config
 
 from minibert.course import macros
 from minibert.course.exercise import Exercise, Written, find, of_chapter
+from minibert.course.nbgrading import CHECK
 
 CODE_STUB = "# YOUR CODE HERE"
 TEXT_STUB = "*Double-click here and write your answer.*"
 HEAD = ("title", "question", "minutes", "seconds", "memory_mb", "needs", "skip", "papers")
-CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
 SOLUTION = re.compile(r"^.*\b(?:BEGIN|END) SOLUTION\b.*\n?", re.MULTILINE)
 HEADING = re.compile(r"^```.*?^```|^#+ ([^\n]+)$", re.MULTILINE | re.DOTALL)  # none in a listing
 LAYOUT = {"cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}  # jupytext's own

@@ -22,6 +22,11 @@ def say(state, title, message=""):
 
     Backticks in ``message`` mark code.
     """
+    show(*boxed(state, title, message))
+
+
+def boxed(state, title, message=""):
+    """(plain text, MIME type -> data) of such a message."""
     mark, word, colour = STYLES[state]
     heading = " · ".join(part for part in (word, title) if part)
     text = "\n".join(part for part in (f"{mark} {heading}", message) if part)
@@ -29,7 +34,7 @@ def say(state, title, message=""):
     if message:
         body += "<br>" + marked_up(message)
     style = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.3em 0"
-    show(text, {"text/html": f'<div style="{style}">{body}</div>'})
+    return text, {"text/html": f'<div style="{style}">{body}</div>'}
 
 
 def say_markdown(heading, text):

@@ -61,6 +61,8 @@ def look_at(student, folder, expected):
 
 def fault(path, folder):
     """Why a submitted notebook cannot be read; empty when it can."""
+    if path.is_symlink() or folder.is_symlink():
+        return f"{path.name} is a link: put the file itself there"
     if not path.is_file():
         others = ", ".join(p.name for p in visible(folder) if p.suffix == ".ipynb")
         hint = f"found {others}: is it misnamed?" if others else "the folder has no notebook"

@@ -67,6 +67,7 @@ def server(folder, **environment):
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
             + ["--ip=127.0.0.1", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
             + [f"--ServerApp.root_dir={home / 'chapters'}", "--expose-app-in-browser"],
+            cwd=home / "chapters",
             env=own_environment(home) | environment,
             stdout=subprocess.DEVNULL,
             stderr=(home / "log").open("w"),

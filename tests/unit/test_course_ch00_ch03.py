@@ -176,14 +176,16 @@ MISTAKES = [
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_answer_is_right(name):
     exercise = find(name)
-    assert not exercise.untouched(RIGHT[name])
-    verdict = exercise.check(RIGHT[name])
+    answers = exercise.as_functions(RIGHT[name])
+    assert not exercise.untouched(*answers)
+    verdict = exercise.check(*answers)
     assert isinstance(verdict, Right), verdict
 
 
 @pytest.mark.parametrize(("name", "answer", "message"), MISTAKES)
 def test_a_mistake_is_named(name, answer, message):
-    verdict = find(name).check(answer)
+    exercise = find(name)
+    verdict = exercise.check(*exercise.as_functions(answer))
     assert isinstance(verdict, Wrong) and message in verdict.message, verdict
     assert verdict.points < find(name).points
 

@@ -105,16 +105,19 @@ MISTAKES = [
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_answer_is_right(name):
     exercise = find(name)
-    assert not exercise.untouched(RIGHT[name])
-    assert isinstance(exercise.check(RIGHT[name]), Right)
+    answers = exercise.as_functions(RIGHT[name])
+    assert not exercise.untouched(*answers)
+    assert isinstance(exercise.check(*answers), Right)
 
 
 @pytest.mark.parametrize(("name", "answer", "message"), MISTAKES)
 def test_a_mistake_is_named(name, answer, message):
-    verdict = find(name).check(answer)
+    exercise = find(name)
+    verdict = exercise.check(*exercise.as_functions(answer))
     assert isinstance(verdict, Wrong) and message in verdict.message, verdict
     assert verdict.points < find(name).points
 
 
 def test_the_broken_block_counts_as_untouched():
-    assert find("04.find_the_bug").untouched(Broken)
+    exercise = find("04.find_the_bug")
+    assert exercise.untouched(*exercise.as_functions(Broken))

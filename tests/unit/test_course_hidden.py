@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 import minibert as mb
 import minibert.heads.spans  # chapter 06 has it by then
-from minibert.course import hidden
-from minibert.course.checking import judge
+from minibert.course import answering, hidden
+from minibert.course.checking import crash_sentence, judge
+from minibert.course.examiner import Examiner
 from minibert.course.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
 from minibert.text.merges import merge
 
@@ -45,6 +46,8 @@ def key(value):
     """Something hashable that tells one argument from another."""
     if torch.is_tensor(value):
         return tuple(value.shape), tuple(value.flatten().tolist())
+    if isinstance(value, list | tuple | dict):
+        return tuple(map(key, value.items() if isinstance(value, dict) else value))
     return getattr(value, "__name__", None) or repr(value)
 
 
@@ -62,17 +65,16 @@ class Listed:
 
 
 @pytest.mark.parametrize("exercise_id", EXERCISES)
-def test_the_solution_passes_for_any_seed_and_a_listed_answer_for_none(exercise_id, monkeypatch):
+def test_the_solution_passes_for_any_seed_and_a_listed_answer_for_none(exercise_id):
     exercise, right = find(exercise_id), answer(exercise_id, "solutions")
     listed = Listed(right, answer(exercise_id, "."))
     assert judge(exercise, (listed,)).status == "right"
     listed.learning = False
     assert judge(exercise, (listed,)).status == "right", "it passes all that a learner can see"
     for seed in ("1", "another"):
-        monkeypatch.setenv(hidden.SEED, seed)
-        told = judge(exercise, (right,))
+        told = judge(exercise, (right,), seed)
         assert (told.status, told.points) == ("right", exercise.points), told
-        told = judge(exercise, (listed,))
+        told = judge(exercise, (listed,), seed)
         assert told.points == 0 and told.status != "right", told
 
 
@@ -87,7 +89,7 @@ def test_the_inputs_come_from_the_seed(exercise_id):
             seen.append(tuple(map(key, arguments)))
             return right(*arguments)
 
-        right = answer(exercise_id, "solutions")
+        (right,) = find(exercise_id).as_functions(answer(exercise_id, "solutions"))
         assert hidden.verdict(exercise_id, (watching,), secret) is None
         return seen
 
@@ -95,7 +97,6 @@ def test_the_inputs_come_from_the_seed(exercise_id):
 
 
 def test_without_a_seed_nothing_hidden_runs(monkeypatch):
-    monkeypatch.delenv(hidden.SEED, raising=False)
     monkeypatch.setattr(hidden, "verdict", lambda *_: pytest.fail("a hidden test ran"))
     assert judge(find("01.noise"), (answer("01.noise", "solutions"),)).status == "right"
 
@@ -104,3 +105,44 @@ def test_an_answer_that_is_no_tuple_of_the_right_length_is_not_alike():
     assert hidden.alike((1, [2.0]), (1, [2.0])) and hidden.alike([1, 2], (1, 2))
     assert not hidden.alike((1,), (1, 2)) and not hidden.alike(None, (1, 2))
     assert not hidden.alike((1, 3), (1, 2))
+
+
+@pytest.mark.parametrize("exercise_id", EXERCISES)
+def test_each_exercise_is_judged_over_a_line(exercise_id, monkeypatch):
+    """As in grading: no answer needs more than plain values and functions of them."""
+    examiner = Examiner("a seed")
+    monkeypatch.setenv(answering.GRADER, examiner.address)
+    try:
+        for folder, points in (("solutions", find(exercise_id).points), (".", 0)):
+            examiner.begin(exercise_id)
+            answering.answer(exercise_id, (answer(exercise_id, folder),), crash_sentence)
+            told = examiner.end()
+            assert told.points == points, told
+            assert told.status == ("right" if points else "not yet"), told
+    finally:
+        examiner.close()
+
+
+class Forged:
+    """A report on a classifier that was never made: a layer of zeros, so that nothing depends."""
+
+    def __call__(self, vectors, ids, targets):
+        vectors.zero_()
+        logits, zeros = torch.zeros(len(ids), 3), torch.zeros_like(vectors)
+        layers = [(torch.zeros(3, vectors.shape[1]), torch.zeros(3))]
+        return {"tables": [vectors], "embedding": True, "learns": [True], "layers": layers,
+                "logits": logits, "again": logits, "gradient": zeros}  # fmt: skip
+
+
+def test_a_forged_report_of_zeros_is_not_believed():
+    assert hidden.verdict("01.find_the_bug", (Forged(),), "a seed") is not None
+
+
+def test_an_answer_cannot_alter_what_the_hidden_test_compares_with(monkeypatch):
+    def test(draw, answer):
+        values = [1.0, 2.0]
+        answer(values)
+        return values == [1.0, 2.0]
+
+    monkeypatch.setitem(hidden._TESTS, "90.kept", test)
+    assert hidden.verdict("90.kept", (list.clear,), "a seed") is None

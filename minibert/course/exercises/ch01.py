@@ -1,6 +1,7 @@
 """The exercises and the quiz of chapter 01, word2vec."""
 
 import math
+from functools import partial
 
 import torch
 from torch import nn
@@ -237,28 +238,45 @@ class FindTheBug(Exercise):
         "A layer made inside `forward` is new at every call: make it once, in `__init__`.",
     )
 
-    def untouched(self, classifier):
-        model = classifier(torch.eye(4), 2)
-        return not any(isinstance(module, nn.Embedding) for module in model.modules()) and not any(
-            parameter.shape == (4, 4) for parameter in model.parameters()
-        )
+    def as_functions(self, classifier):
+        return (partial(self.seen, classifier),)
 
-    def check(self, classifier):
+    @staticmethod
+    def seen(classifier, vectors, ids, targets):
+        """What shows of a classifier of three labels: its tables, layers, outputs, a gradient."""
+        model = classifier(vectors.clone(), 3)
+        tables = [p for p in model.parameters() if p.shape == vectors.shape]
+        embedding = any(isinstance(module, nn.Embedding) for module in model.modules())
+        found = {"tables": tables, "embedding": embedding}
+        found["learns"] = [table.requires_grad for table in tables]
+        if found["learns"] == [True]:
+            linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+            found["layers"] = [(layer.weight, layer.bias) for layer in linear]
+            found["logits"], found["again"] = model(ids), model(ids)
+            nn.functional.cross_entropy(found["logits"], targets).backward()
+            found["gradient"] = tables[0].grad
+        return found
+
+    def untouched(self, seen):
+        ids, targets = torch.tensor([[0]]), torch.tensor([0])
+        found = seen(torch.eye(4), ids, targets)
+        return not found["embedding"] and not found["tables"]
+
+    def check(self, seen):
         vectors = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
         torch.manual_seed(0)
-        model = classifier(vectors.clone(), 3)
-        ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
-        tables = [p for p in model.parameters() if p.shape == vectors.shape]
+        ids, targets = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([0, 2])
+        found = seen(vectors, ids, targets)
+        tables, gradient = found["tables"], found.get("gradient")
         if len(tables) != 1:
             return Wrong(f"expected one table of vectors among the parameters, got {len(tables)}.")
-        if not tables[0].requires_grad:
+        if not found["learns"][0]:
             return Wrong("the table is there, but frozen: `from_pretrained(..., freeze=False)`.", 1)
         if not same(tables[0], vectors):
             return Wrong("the table does not begin with the pre-trained vectors.", 1)
-        if not same(model(ids), model(ids)):
+        if not same(found["logits"], found["again"]):
             return Wrong("two calls on one input differ: something is still made in `forward`.", 1)
-        nn.functional.cross_entropy(model(ids), torch.tensor([0, 2])).backward()
-        if tables[0].grad is None or not tables[0].grad.abs().sum() > 0:
+        if gradient is None or not gradient.abs().sum() > 0:
             return Wrong("no gradient reaches the table: does `forward` use it?", 1)
         return Right("Now the optimiser sees the vectors, and fine-tuning does what its name says.")
 

@@ -1,6 +1,7 @@
 """The exercises and the quiz of chapter 03, ULMFiT."""
 
 import math
+from functools import partial
 
 import torch
 from torch import nn
@@ -196,35 +197,50 @@ class FindTheBug(Exercise):
         '`torch.func.functional_call(self.lstm, {"weight_hh_l0": dropped}, (x,))`.',
     )
 
-    def untouched(self, wrapper):
-        lstm = nn.LSTM(3, 4, batch_first=True)
-        raw = lstm.weight_hh_l0
-        wrapper(lstm, 0.5).train()(torch.ones(1, 2, 3))
-        return lstm.weight_hh_l0 is not raw and isinstance(lstm.weight_hh_l0, nn.Parameter)
+    def as_functions(self, wrapper):
+        return (partial(self.seen, wrapper),)
 
-    def check(self, wrapper):
+    @staticmethod
+    def seen(wrapper, weights, x, p):
+        """What shows of a wrapped LSTM of these weights: three outputs, gradient, step, eval."""
+        lstm = nn.LSTM(x.shape[-1], weights["weight_hh_l0"].shape[1], batch_first=True)
+        lstm.load_state_dict(weights)
+        raw, model = lstm.weight_hh_l0, wrapper(lstm, p)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        found = {"outputs": [model.train()(x)[0] for _ in range(3)], "kept": True}
+        if lstm.weight_hh_l0 is not raw:
+            return found | {"kept": False, "made": isinstance(lstm.weight_hh_l0, nn.Parameter)}
+        found["raw"] = raw.detach().clone()
+        found["outputs"][-1].sum().backward()
+        found["gradient"] = raw.grad
+        optimizer.step()
+        found["stepped"] = raw.detach().clone()
+        lstm.load_state_dict(weights)
+        return found | {"eval": model.eval()(x)[0]}
+
+    def untouched(self, seen):
+        found = seen(dict(nn.LSTM(3, 4, batch_first=True).state_dict()), torch.ones(1, 2, 3), 0.5)
+        return not found["kept"] and found["made"]
+
+    def check(self, seen):
         torch.manual_seed(0)
         lstm, x = nn.LSTM(3, 16, batch_first=True), torch.randn(2, 5, 3)
-        before = {name: value.clone() for name, value in lstm.state_dict().items()}
-        raw, model = lstm.weight_hh_l0, wrapper(lstm, 0.5)
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        outputs = [model.train()(x)[0] for _ in range(3)]
-        if any(p is not q for p, q in zip([raw], [lstm.weight_hh_l0], strict=True)):
+        weights = dict(lstm.state_dict())
+        found, before = seen(weights, x, 0.5), weights["weight_hh_l0"]
+        if not found["kept"]:
             return Wrong("after a call in training `lstm.weight_hh_l0` is another tensor.", 1)
-        if not same(raw, before["weight_hh_l0"]):
+        if not same(found["raw"], before):
             return Wrong("the raw weights have changed, and no optimiser has made a step.", 1)
+        outputs, gradient = found["outputs"], found["gradient"]
         if same(outputs[0], outputs[1]) and same(outputs[1], outputs[2]):
             return Wrong("two calls in training give the same: is anything dropped?", 1)
-        outputs[-1].sum().backward()
-        if raw.grad is None or not raw.grad.abs().sum() > 0:
+        if gradient is None or not gradient.abs().sum() > 0:
             return Wrong("no gradient reaches the raw weights: is the copy detached?", 2)
-        if not (raw.grad == 0).float().mean() > 0.2:
+        if not (gradient == 0).float().mean() > 0.2:
             return Wrong("the gradient reaches every weight: the LSTM ran with the raw ones.", 2)
-        optimizer.step()
-        if same(raw, before["weight_hh_l0"]):
+        if same(found["stepped"], before):
             return Wrong("the optimiser's step does not change the weights in use.", 2)
-        lstm.load_state_dict(before)
-        if not same(model.eval()(x)[0], lstm(x)[0]):
+        if not same(found["eval"], lstm(x)[0]):
             return Wrong("in eval mode nothing is dropped: it should be the plain LSTM.", 3)
         return Right("One raw parameter, trained for good; a new dropped copy at each call.")
 

@@ -1,6 +1,8 @@
 """The exercises and the quiz of chapter 04, attention and the Transformer."""
 
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -213,13 +215,25 @@ class FindTheBug(Exercise):
         "Never overwrite `x` by its norm: `x = x + self.attend(self.norm_1(x))`.",
     )
 
-    def untouched(self, block):
-        x = normal(2, 3, 8, seed=7)
-        made = self.made(block)
-        return same(made(x), self.broken(made, x))
+    def as_functions(self, block):
+        return (partial(self.output, block),)
 
-    def check(self, block):
-        made, x = self.made(block), 3 * normal(2, 3, 8, seed=8) + 1
+    @staticmethod
+    def output(block, attend, feed, norms, x):
+        """What a block gives for ``x`` with these layers, and these weights of its two norms."""
+        made = block(x.shape[-1], attend, feed)
+        with torch.no_grad():
+            for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
+                norm.weight.copy_(weight)
+                norm.bias.copy_(bias)
+        return made(x)
+
+    def untouched(self, output):
+        made, x = self.made(), normal(2, 3, 8, seed=7)
+        return same(output(*self.given(made), x), self.broken(made, x))
+
+    def check(self, output):
+        made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
         want = x + made.attend(made.norm_1(x))
         half = want
         want = want + made.feed(made.norm_2(want))
@@ -234,22 +248,31 @@ class FindTheBug(Exercise):
             (first + made.feed(made.norm_2(x)),
              "the second sublayer must read what the first has added.", 2),
         ]  # fmt: skip
-        verdict = compare(made(x), want, mistakes, what="the block's output")
+        got = output(*self.given(made), x)
+        verdict = compare(got, want, mistakes, what="the block's output")
         if not isinstance(verdict, Right):
             return verdict
         return Right("Now there is a way from the bottom to the top that no norm interrupts.")
 
     @staticmethod
-    def made(block):
-        generator = torch.Generator().manual_seed(9)
+    def made(dim=8, seed=9):
+        """The parts of a block: two layers, and two norms that change even a normed vector."""
+        generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(9)
-            made = block(8, nn.Linear(8, 8), nn.Linear(8, 8))
+            torch.manual_seed(seed)
+            attend, feed = nn.Linear(dim, dim), nn.Linear(dim, dim)
+            norm_1, norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         with torch.no_grad():
-            for norm in (made.norm_1, made.norm_2):  # no longer the identity on a normed vector
-                norm.weight.copy_(1 + torch.rand(8, generator=generator))
-                norm.bias.copy_(torch.rand(8, generator=generator))
-        return made
+            for norm in (norm_1, norm_2):
+                norm.weight.copy_(0.5 + torch.rand(dim, generator=generator))
+                norm.bias.copy_(torch.rand(dim, generator=generator))
+        return SimpleNamespace(attend=attend, feed=feed, norm_1=norm_1, norm_2=norm_2)
+
+    @staticmethod
+    def given(made):
+        """These parts, as an answer gets them."""
+        norms = [(norm.weight, norm.bias) for norm in (made.norm_1, made.norm_2)]
+        return made.attend, made.feed, norms
 
     @staticmethod
     def broken(made, x):

@@ -1,9 +1,10 @@
 """Hidden tests: an answer that passed its check is tried on fresh inputs, drawn from a secret seed.
 
 A learner sees the inputs of a check, and could write its results down. So a graded course draws a
-seed when it is released (`minibert course release`), keeps it in the teacher's folder, and hands it
-to the grading in the variable ``MINIBERT_HIDDEN_SEED``; without that variable nothing here runs.
-The inputs depend on the seed and on the exercise, so that all students meet the same ones.
+seed when it is released (`minibert course release`), and keeps it in the teacher's folder. Seed and
+exercise decide on the inputs, so that all students meet the same ones. They are drawn in the
+grader's process, and the results are compared there: a submission meets the inputs alone.
+Answers come as `Exercise.as_functions` gives them.
 
 Each file ``chNN.py`` beside this one holds the tests of a chapter::
 
@@ -22,14 +23,12 @@ A teacher's own exercises (``MINIBERT_EXERCISES``) declare theirs in the same fi
 
 import copy
 import importlib
-import os
 import random
 from importlib.util import find_spec
 
 from minibert.course.compare import same
 from minibert.course.exercise import Wrong
 
-SEED = "MINIBERT_HIDDEN_SEED"
 FAILED = "Right for what the notebook's check tries, but not for other inputs (a hidden test)."
 TRIALS = 5
 TOLERANCE = 1e-4
@@ -78,7 +77,7 @@ def fresh(exercise_id, view=lambda value: value, trials=TRIALS):
         def test(draw, answer):
             for _ in range(trials):
                 arguments, wanted = case(draw)
-                got = answer(*copy.deepcopy(arguments))
+                got = answer(*arguments)
                 if not alike(view(got), view(wanted)):
                     return False
             return True
@@ -97,11 +96,6 @@ def alike(got, wanted):
     return same(got, wanted, TOLERANCE)
 
 
-def seed():
-    """The secret seed, any text; None outside of a graded course."""
-    return os.environ.get(SEED) or None
-
-
 def test_of(exercise_id):
     """The hidden test of an exercise, or None."""
     module = f"{__name__}.ch{exercise_id[:2]}"
@@ -116,6 +110,13 @@ def verdict(exercise_id, answers, secret):
     What the learner's code raises is let through.
     """
     test = test_of(exercise_id)
-    if test is None or test(Draw(f"{secret} {exercise_id}"), *answers):
+    if test is None or test(Draw(f"{secret} {exercise_id}"), *map(keeping, answers)):
         return None
     return Wrong(FAILED)
+
+
+def keeping(answer):
+    """The answer as it is; a function as one that cannot alter what it is called with."""
+    if not callable(answer):
+        return answer
+    return lambda *arguments: answer(*copy.deepcopy(arguments))

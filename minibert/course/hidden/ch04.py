@@ -1,9 +1,8 @@
 """Hidden tests of chapter 04."""
 
 import torch
-from torch import nn
 
-from minibert.course.exercises.ch04 import Attention, Mask, Sinusoids
+from minibert.course.exercises.ch04 import Attention, FindTheBug, Mask, Sinusoids
 from minibert.course.hidden import alike, fresh, hidden
 
 
@@ -37,13 +36,8 @@ def sinusoids(draw):
 
 
 @hidden("04.find_the_bug")
-def block(draw, answer):
+def block(draw, output):
     dim = draw.randint(3, 12)
-    made = answer(dim, nn.Linear(dim, dim), nn.Linear(dim, dim))
-    with torch.no_grad():
-        for norm in (made.norm_1, made.norm_2):
-            norm.weight.copy_(0.5 + draw.uniform_tensor(dim))
-            norm.bias.copy_(draw.normal(dim))
-    x = 3 * draw.normal(2, 4, dim) + 1
+    made, x = FindTheBug.made(dim, draw.getrandbits(32)), 3 * draw.normal(2, 4, dim) + 1
     half = x + made.attend(made.norm_1(x))
-    return alike(made(x), half + made.feed(made.norm_2(half)))
+    return alike(output(*FindTheBug.given(made), x), half + made.feed(made.norm_2(half)))
