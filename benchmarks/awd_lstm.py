@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 import minibert as mb
 from benchmarks import _record
-from minibert.peers import torchvision_or_stand_in
-from minibert.weights.awd_lstm import convert
+from minibert.course.learn.d2l import torchvision_or_stand_in
+from minibert.models.awd_lstm.files import convert
 
 try:
     with torchvision_or_stand_in():

@@ -24,12 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import minibert as mb
 from benchmarks import _record
-from minibert.bert import BERT
-from minibert.fast import transformer as fast
-from minibert.optim import adamw
-from minibert.peers import d2l
-from minibert.utilisation import peak_flops
-from minibert.weights.d2l import from_d2l
+from minibert.course.learn.d2l import d2l
+from minibert.heads.from_d2l import from_d2l
+from minibert.models.bert.model import BERT
+from minibert.models.transformer import fast
+from minibert.training.optim import adamw
+from minibert.training.utilisation import peak_flops
 
 try:
     import transformers

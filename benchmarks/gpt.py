@@ -17,8 +17,8 @@ import torch
 
 import minibert as mb
 from benchmarks import _record
-from minibert.optim import adamw
-from minibert.utilisation import peak_flops
+from minibert.training.optim import adamw
+from minibert.training.utilisation import peak_flops
 
 try:
     import transformers

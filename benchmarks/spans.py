@@ -27,11 +27,11 @@ THREADS, BATCH, LENGTH, COUNT, REPEATS = 2, 32, 384, 512, 5
 def windows(count):
     """Examples as `mb.heads.run` reads them, and what they are."""
     rng = torch.Generator().manual_seed(0)
-    if not any(data.name == "squad" and data.state == "here" for data in mb.text.datasets()):
+    if not any(data.name == "squad" and data.state == "here" for data in mb.data.datasets()):
         lengths = (160 + 60 * torch.randn(count, generator=rng)).clamp(20, LENGTH).int().tolist()
         about = "random ids"
     else:
-        squad = mb.text.load("squad")
+        squad = mb.data.load("squad")
         squad = getattr(squad, "train", squad)
         texts = [f"{e.text_b} {e.text}" for e in squad][: 20 * count : 20]
         tokenizer = mb.text.WordPiece.train(texts, 8000)

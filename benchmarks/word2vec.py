@@ -19,9 +19,9 @@ from torch.nn import functional as F
 
 import minibert as mb
 from benchmarks import _record
-from minibert import word_scores
-from minibert.fast import sgns
-from minibert.pretrain.word2vec import words_only
+from minibert.commands.pretrain.word2vec import words_only
+from minibert.models.word2vec import fast as sgns
+from minibert.models.word2vec import scores as word_scores
 from minibert.text import windows
 
 try:
@@ -90,10 +90,10 @@ class Corpus:
 
 def books():
     """The novels; raises FileNotFoundError where they are not here."""
-    paragraphs = mb.text.load("books_train").paragraphs()
+    paragraphs = mb.data.load("books_train").paragraphs()
     sentences = [mb.text.tokenise(paragraph.lower()) for paragraph in paragraphs]
-    rated = {"WordSim-353": mb.text.load("wordsim353"), "MEN": mb.text.load("men")}
-    return "books", spoken(sentences), mb.text.load("google-analogies"), rated
+    rated = {"WordSim-353": mb.data.load("wordsim353"), "MEN": mb.data.load("men")}
+    return "books", spoken(sentences), mb.data.load("google-analogies"), rated
 
 
 def embedded_world(tokens=2_000_000):

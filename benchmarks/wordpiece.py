@@ -47,7 +47,7 @@ def vocabulary(case, folder):
 
 def parts(words, number):
     """``number`` lists of paragraphs of Wikipedia, ``words`` words each, and their word counts."""
-    paragraphs = mb.text.load("wiki_train").paragraphs()
+    paragraphs = mb.data.load("wiki_train").paragraphs()
     for _ in range(number):
         texts, count = [], 0
         while count < words:

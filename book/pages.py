@@ -21,8 +21,8 @@ import nbformat
 from nbformat.v4 import new_markdown_cell, new_output
 
 from book import reference
-from minibert.course.execute import CONTROLS
-from minibert.course.exercise import solution_text
+from minibert.course.author.execute import CONTROLS
+from minibert.course.learn.exercise import solution_text
 
 MATHJAX = "mathjax"  # folder in _static
 NOTEBOOKS = "notebooks"  # folder of the site that the download buttons lead to

@@ -23,8 +23,12 @@ GROUPS = {
             *("minibert.ELMoConfig", "minibert.AWDLSTM", "minibert.AWDLSTMConfig"),
             *("minibert.Transformer", "minibert.TransformerConfig", "minibert.BERT"),
             *("minibert.BERTConfig", "minibert.GPT", "minibert.GPTConfig"),
-            *("minibert.outputs", "minibert.attention", "minibert.generation"),
-            "minibert.word_scores",
+            *(
+                "minibert.models.outputs",
+                "minibert.models.transformer.attention",
+                "minibert.models.gpt.generation",
+            ),
+            "minibert.models.word2vec.scores",
         ],
     ),
     "heads": (
@@ -36,8 +40,13 @@ GROUPS = {
         "Training",
         "One loop for every model, and what goes with it.",
         [
-            *("minibert.fit", "minibert.history", "minibert.callbacks", "minibert.optim"),
-            *("minibert.checkpoint", "minibert.device", "minibert.seed_everything"),
+            *(
+                "minibert.fit",
+                "minibert.training.history",
+                "minibert.training.callbacks",
+                "minibert.training.optim",
+            ),
+            *("minibert.storage.checkpoint", "minibert.device", "minibert.seed_everything"),
         ],
     ),
     "transfer": (
@@ -49,8 +58,11 @@ GROUPS = {
         "Published weights",
         "`mb.weights`: what `from_pretrained` and `save_pretrained` stand on, one module a system.",
         [
-            *(f"minibert.weights.{name}" for name in ("word2vec", "elmo", "awd_lstm", "bert")),
-            *("minibert.weights.gpt", "minibert.weights.d2l"),
+            *(
+                f"minibert.storage.bundled.{name}"
+                for name in ("word2vec", "elmo", "awd_lstm", "bert")
+            ),
+            *("minibert.models.gpt.files", "minibert.heads.from_d2l"),
         ],
     ),
     "show": (
@@ -61,7 +73,7 @@ GROUPS = {
     "course": (
         "The course",
         "`mb.course`: exercises and what is around them.",
-        ["minibert.course", "minibert.peers"],
+        ["minibert.course", "minibert.course.learn.d2l"],
     ),
 }
 
@@ -91,7 +103,7 @@ def targets():
             if inspect.ismodule(thing):
                 members = {f"{name}.{member}" for member in _public(thing)}
                 found |= {member: member for member in members}
-            else:  # `minibert.train.fit` is `minibert.fit` here
+            else:  # `minibert.training.fit` is `minibert.fit` here
                 found[f"{getattr(thing, '__module__', '')}.{last}"] = name
     return found
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from minibert.cli import main
+from minibert.commands.main import main
 
 if __name__ == "__main__":  # a process that multiprocessing starts imports this, too
     sys.exit(main())

@@ -8,7 +8,7 @@ world's tokens.
 import numpy as np
 
 import minibert as mb
-from minibert import baselines
+from minibert.models import baselines
 
 CONFIG = {
     "models": {

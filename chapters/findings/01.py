@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert import word_scores
-from minibert.fasttext import Pieces
-from minibert.glove import GloVe, cells, cooccurrences
+from minibert.models.word2vec import scores as word_scores
+from minibert.models.word2vec.fasttext import Pieces
+from minibert.models.word2vec.glove import GloVe, cells, cooccurrences
 
 CONFIG = {
     "methods": {"tokens": 300_000, "dim": 64, "epochs": 3},
@@ -56,7 +56,7 @@ def trained(vocab, sentences, config, seed, **settings):
     rate = RATES[settings.get("mode", settings.get("loss", "negative"))]
     settings = mb.Word2VecConfig(vocab_size=len(vocab), dim=config["dim"], **settings)
     model = mb.Word2Vec(settings, vocab)
-    mb.word2vec.learn(
+    mb.models.word2vec.learn(
         model, sentences, epochs=config["epochs"], rate=rate, seed=seed, progress=False
     )
     return model

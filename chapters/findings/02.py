@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.pretrain.elmo import batches_of, directions, nats_a_world_token, with_ends
+from minibert.commands.pretrain.elmo import batches_of, directions, nats_a_world_token, with_ends
 from minibert.text.characters import BOS, EOS
 
 # The rate and the size of a batch are the best of a few after 20 s of training, on seed 100. Steps,
@@ -177,7 +177,7 @@ def word_vectors(seed, config):
     vocab = mb.text.Vocab.train(sentences, min_count=5)
     mb.seed_everything(seed)
     model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=64), vocab)
-    mb.word2vec.learn(model, sentences, epochs=3, rate=0.1, seed=seed, progress=False)
+    mb.models.word2vec.learn(model, sentences, epochs=3, rate=0.1, seed=seed, progress=False)
     return vocab, F.normalize(model.vectors, dim=1)
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 import minibert as mb
-from minibert import baselines
-from minibert.callbacks import RateByLength
-from minibert.pretrain.awd_lstm import stream
+from minibert.commands.pretrain.awd_lstm import stream
+from minibert.models import baselines
+from minibert.training.callbacks import RateByLength
 from minibert.transfer import ULMFiTConfig
 from minibert.transfer.stages import document, error, nats_a_token, ulmfit
 from minibert.world.kinds import KINDS

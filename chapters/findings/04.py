@@ -16,9 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.attention import causal_mask, padding_mask
+from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.text.batches import IGNORE
-from minibert.transformer import Positions, Stack, TransformerConfig, initialise
 from minibert.world.asking import pairs
 
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
@@ -217,7 +217,7 @@ def warmup(seed, config):
                        steps=config["steps"], optimizer=mb.optim.adamw(model, rate), device="cpu",
                        schedule=mb.optim.linear(config["steps"], rise),
                        progress=False)  # fmt: skip
-                losses.append(mb.train.evaluate(model, test))
+                losses.append(mb.training.evaluate(model, test))
                 measured[f"{norm}_{'warm' if rise else 'none'}_{name}"] = losses[-1]
             measured[f"{norm}_gain_{name}"] = losses[0] - losses[1]
     for way in ("post_none", "post_warm", "pre_none", "pre_warm"):

@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional as F
 
 import minibert as mb
+from minibert.commands.pretrain.bert import measure
+from minibert.commands.pretrain.start import know_frequencies, look_beside
 from minibert.heads.tagger import span_f1
-from minibert.left_to_right import LeftToRight, NextTokenBatches
-from minibert.pretrain.bert import measure
-from minibert.pretrain.start import know_frequencies, look_beside
+from minibert.models.bert.left_to_right import LeftToRight, NextTokenBatches
 from minibert.text.masking import SPLIT
 from minibert.world.tasksets.tagging import IOB
 

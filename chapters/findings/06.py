@@ -11,9 +11,9 @@ from functools import lru_cache
 from statistics import fmean, stdev
 
 import minibert as mb
-from minibert.finetune import bert
-from minibert.finetune.tasks import WordTask, last_layers, task_for
-from minibert.pretrain.start import know_frequencies, look_beside
+from minibert.commands.finetune import bert
+from minibert.commands.finetune.tasks import WordTask, last_layers, task_for
+from minibert.commands.pretrain.start import know_frequencies, look_beside
 from minibert.text.masking import Documents
 
 # Set after a few trials on validation examples of seed 100, not searched for.

@@ -19,13 +19,13 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 import minibert as mb
-from minibert.finetune import bert as bert_finetune
-from minibert.finetune.tasks import TextTask
-from minibert.gpt import next_tokens
-from minibert.outputs import ModelOutput
+from minibert.commands.finetune import bert as bert_finetune
+from minibert.commands.finetune.tasks import TextTask
+from minibert.models.gpt.model import next_tokens
+from minibert.models.outputs import ModelOutput
+from minibert.models.transformer.model import initialise
 from minibert.text.bpe import EOT
 from minibert.text.sentences import split_sentences
-from minibert.transformer import initialise
 
 PRETRAINING = {
     "tokens": 200_000,

@@ -39,7 +39,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert import baselines, doctor
+from minibert.commands import doctor
+from minibert.models import baselines
 
 mb.seed_everything(0)
 SMOKE = mb.runtime.smoke()  # a very small run, for testing
@@ -270,7 +271,7 @@ D2L is the book *Dive into Deep Learning*, which runs along with these chapters.
 """
 
 # %%
-d2l = mb.peers.d2l()
+d2l = mb.course.d2l()
 p = torch.linspace(0.001, 0.999, 200)
 entropy_of_coin = -(p * p.log() + (1 - p) * (1 - p).log())
 believes_fair = torch.full_like(p, math.log(2))
@@ -735,7 +736,7 @@ novels. Here nobody knows the floor.
 
 # %%
 try:
-    books = mb.text.load("books_train")
+    books = mb.data.load("books_train")
 except FileNotFoundError as missing:
     print(missing)
 else:

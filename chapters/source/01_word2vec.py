@@ -115,7 +115,7 @@ and the three must agree.
 # %%
 from minibert.text.windows import pairs as pairs_of_places
 
-d2l = mb.peers.d2l()
+d2l = mb.course.d2l()
 sentence = [vocab[word] for word in "the old cat sat near the river".split()]
 theirs = d2l.get_centers_and_contexts([sentence], max_window_size=1)
 theirs = [(c, o) for c, around in zip(*theirs, strict=True) for o in around]
@@ -324,7 +324,7 @@ r"""
 ## 6. Train it
 
 The library does what you have just written, in blocks: it looks at many centres at once, and lets
-neighbouring pairs share their noise words. `minibert/fast/sgns.py` holds these tricks, and a test holds
+neighbouring pairs share their noise words. `minibert/models/word2vec/fast.py` holds these tricks, and a test holds
 them equal to the textbook. The rate falls in a straight line to zero, as in the original program.
 
 *Predict before you run:* which words will be nearest to *puppy*? To *monday*? To *was*?
@@ -335,7 +335,7 @@ settings = mb.Word2VecConfig(vocab_size=len(vocab), dim=64, window=5, negatives=
 model = mb.Word2Vec(settings, vocab)
 snapshots = []
 start = time.time()
-history = mb.word2vec.learn(
+history = mb.models.word2vec.learn(
     model, sentences, epochs=EPOCHS, rate=0.1, seed=0, snapshots=snapshots, progress=False
 )
 print(f"{EPOCHS * len(corpus) / (time.time() - start):,.0f} words a second")
@@ -412,7 +412,7 @@ for section, asked in questions.items():
 # %%
 def accuracy_by_section(model):
     """Share of analogies answered correctly, by kind of question."""
-    answered = mb.word_scores.analogies(model, questions)
+    answered = mb.models.word2vec.scores.analogies(model, questions)
     return {section: answered.right[section] / answered.known[section] for section in questions}
 
 
@@ -505,7 +505,7 @@ tree gives frequent words short paths, so a pair costs about $\log_2 V$ sigmoids
 """
 
 # %%
-nodes, turns = mb.word2vec.huffman([50, 20, 15, 10, 5])
+nodes, turns = mb.models.word2vec.huffman([50, 20, 15, 10, 5])
 for word, (path, bits) in enumerate(zip(nodes, turns, strict=True)):
     print(f"word {word}: nodes {path}, turns {bits}")
 
@@ -569,7 +569,7 @@ print(sorted(token for token in tagged_vocab.tokens if "#" in token)[:12])
 # %%
 settings = mb.Word2VecConfig(vocab_size=len(tagged_vocab), dim=64)
 senses = mb.Word2Vec(settings, tagged_vocab)
-mb.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, rate=0.1, seed=0, progress=False)
+mb.models.word2vec.learn(senses, tagged_sentences, epochs=EPOCHS, rate=0.1, seed=0, progress=False)
 
 # %%
 def place(model, word, first, second):
@@ -641,7 +641,7 @@ one more piece, and leaves the sum undivided.)
 """
 
 # %%
-from minibert.fasttext import Pieces, pieces
+from minibert.models.word2vec.fasttext import Pieces, pieces
 
 mb.course.source(pieces)
 mb.course.source(Pieces.forward)
@@ -688,7 +688,7 @@ Two roads to one place.
 """
 
 # %%
-from minibert.glove import GloVe, cells, cooccurrences
+from minibert.models.word2vec.glove import GloVe, cells, cooccurrences
 
 X = cooccurrences(*vocab.encode_corpus(sentences), len(vocab))  # (V, V)
 print(f"{(X > 0).float().mean():.1%} of the {X.numel():,} cells are not empty")
@@ -900,7 +900,7 @@ scores of the standard benchmarks, is one command: `minibert pretrain word2vec -
 
 # %%
 try:
-    books = mb.text.load("books_train")
+    books = mb.data.load("books_train")
 except FileNotFoundError as missing:
     books = None
     print(missing)
@@ -908,7 +908,7 @@ else:
     novels = [line.lower() for line, _ in zip(books.paragraphs(), range(300 if SMOKE else 3000), strict=False)]
     book_vocab = mb.text.Vocab.train(novels, min_count=5)
     real = mb.Word2Vec(mb.Word2VecConfig(len(book_vocab), dim=64), book_vocab)
-    mb.word2vec.learn(real, novels, epochs=EPOCHS, seed=0, progress=False)
+    mb.models.word2vec.learn(real, novels, epochs=EPOCHS, seed=0, progress=False)
     for word in ["brother", "london", "horse", "happy"]:
         if word in book_vocab:
             print(f"{word:>8}:", ", ".join(other for other, _ in real.neighbours(word, k=6)))

@@ -251,12 +251,12 @@ r"""
 A small one, from nothing, on a little of the embedded world (`with_ends` gives its sentences, and
 `<eod>` as a sentence of its own at the end of each document). The fast parts of the library do
 what you have just written: each different word of a batch is spelled once, both directions run as one
-batch, the softmax goes in pieces (`minibert/fast/elmo.py`; a test holds them equal to the version that
+batch, the softmax goes in pieces (`minibert/models/elmo/fast.py`; a test holds them equal to the version that
 you have read).
 """
 
 # %%
-from minibert.pretrain.elmo import directions, with_ends
+from minibert.commands.pretrain.elmo import directions, with_ends
 
 train = list(with_ends(mb.world.generate(tokens=6_000 if SMOKE else 60_000, seed=0)))
 held_out = list(with_ends(mb.world.generate(tokens=3_000 if SMOKE else 10_000, seed=1)))
@@ -326,7 +326,7 @@ def mix(layers, weights, gamma):
 mb.course.check("02.mix", mix)
 
 # %%
-library = mb.elmo.ScalarMix(3)
+library = mb.models.elmo.ScalarMix(3)
 library.weights.data = torch.tensor([0.0, 1.0, -1.0])
 layers = torch.stack([hidden[0] for hidden in out.hidden_states])  # (3, length, width)
 s = torch.softmax(library.weights.data, 0)

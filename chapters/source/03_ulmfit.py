@@ -36,8 +36,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert import baselines
-from minibert.train import evaluate
+from minibert.models import baselines
+from minibert.training.loop import evaluate
 
 mb.seed_everything(0)
 SMOKE = mb.runtime.smoke()  # a very small run, for testing
@@ -63,7 +63,7 @@ held_out = baselines.encode(list(other.tokens()), vocab)
 print(f"{len(ids):,} tokens of {len(vocab):,} words; floor {other.floor:.2f} nats a token")
 
 # %%
-OFF = dict.fromkeys([*mb.awd_lstm.DROPOUTS, "alpha", "beta"], 0.0)
+OFF = dict.fromkeys([*mb.models.awd_lstm.DROPOUTS, "alpha", "beta"], 0.0)
 ON = {"embedding_dropout": 0.02, "input_dropout": 0.1, "weight_dropout": 0.2,
       "hidden_dropout": 0.1, "output_dropout": 0.1, "alpha": 0.5, "beta": 0.2}
 
@@ -122,7 +122,7 @@ def locked(x, p):
 mb.course.check("03.locked", locked)
 
 # %%
-from minibert.awd_lstm import embedding_dropout, variational_dropout
+from minibert.models.awd_lstm.model import embedding_dropout, variational_dropout
 
 x = torch.ones(1, 40, 24)
 fresh, once = F.dropout(x, 0.3)[0].T, variational_dropout(x, 0.3)[0].T  # (width, length)
@@ -168,10 +168,10 @@ to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
 """
 
 # %% tags=["nbval-check-output"]
-layer = mb.awd_lstm.WeightDropLSTM(inputs=5, outputs=8, weight_dropout=0.5)
+layer = mb.models.awd_lstm.WeightDropLSTM(inputs=5, outputs=8, weight_dropout=0.5)
 x = torch.randn(2, 6, 5)  # (batch, length, inputs)
 torch.manual_seed(0)
-dropped = mb.awd_lstm.dropout(layer.weight_hh, 0.5)  # (4 * outputs, outputs)
+dropped = mb.models.awd_lstm.dropout(layer.weight_hh, 0.5)  # (4 * outputs, outputs)
 
 h = c = torch.zeros(2, 8)  # (batch, outputs)
 by_hand = []
@@ -187,7 +187,7 @@ fused, _ = layer(x)
 print(torch.allclose(torch.stack(by_hand, 1), fused, atol=1e-6))
 
 # %%
-mb.course.source(mb.awd_lstm.WeightDropLSTM.forward)
+mb.course.source(mb.models.awd_lstm.WeightDropLSTM.forward)
 
 # %% [markdown]
 r"""
@@ -265,7 +265,7 @@ r"""
 **Windows of changing length.** A long text is read in windows, and gradients stop at their edges. If
 all windows are equally long, the same words stand at the edges in every epoch. So the length is drawn
 anew, and the rate is scaled with it, for a short window's mean has fewer words in it
-(`model.batches(..., vary=True)` and `mb.callbacks.RateByLength`).
+(`model.batches(..., vary=True)` and `mb.training.callbacks.RateByLength`).
 
 **NT-ASGD** (non-monotonically triggered, averaged SGD). Plain SGD with a high rate, until the loss on
 validation text has stopped getting better; from then on the weights are averaged, and the mean is the
@@ -339,7 +339,7 @@ shape = general.config
 print(f"{shape.layers} layers of {shape.hidden}, {shape.dim} numbers a word, {len(general.vocab):,} words")
 
 # %%
-from minibert.pretrain.awd_lstm import stream
+from minibert.commands.pretrain.awd_lstm import stream
 from minibert.world.kinds import KINDS
 
 tokens = 3_000 if SMOKE else 40_000
@@ -802,7 +802,7 @@ fastai's weights, trained on WikiText-103, load into the same class: put `lstm_f
 an unpickler that knows lists and strings and nothing else.
 
 All three stages on real film reviews are one command: `minibert finetune awd-lstm --recipe imdb-cpu --out imdb`.
-Its settings stand in `minibert/finetune/recipes/imdb-cpu.toml`: a small AWD-LSTM (2 layers of 256 cells) reads
+Its settings stand in `minibert/commands/finetune/recipes/imdb-cpu.toml`: a small AWD-LSTM (2 layers of 256 cells) reads
 12 million words of Wikipedia once, then {{finding real imdb_once.texts_read mean ,.0f}} reviews without their
 labels, then learns from 500 labels. It takes hours on one core, so it was run once, and what it printed is kept:
 """
@@ -843,10 +843,10 @@ it must not be held against AWD-LSTM's 68.6 on the same text.
 """
 
 # %%
-if not any(data.name == "imdb" and data.state == "here" for data in mb.text.datasets()):
+if not any(data.name == "imdb" and data.state == "here" for data in mb.data.datasets()):
     print("IMDb is not here; `minibert data get imdb` fetches it (84 MB).")
 else:
-    reviews = mb.text.load("imdb").train
+    reviews = mb.data.load("imdb").train
     unknown = [word for word in mb.text.tokenise(reviews[0][0]) if word not in both]
     print(f"{len(reviews):,} reviews. Words of the first one that our small world lacks:")
     print(" ".join(dict.fromkeys(unknown)))

@@ -35,8 +35,13 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.attention import MultiHeadAttention, attend, causal_mask, padding_mask
-from minibert.transformer import Block, Stack, TransformerConfig
+from minibert.models.transformer.attention import (
+    MultiHeadAttention,
+    attend,
+    causal_mask,
+    padding_mask,
+)
+from minibert.models.transformer.model import Block, Stack, TransformerConfig
 
 mb.seed_everything(0)
 SMOKE = mb.runtime.smoke()  # a very small run, for testing
@@ -142,7 +147,7 @@ for b in range(2):
         for j in range(5):
             slow[b, i] += math.exp(scores[j]) / total * v[b, j]
 
-d2l = mb.peers.d2l()
+d2l = mb.course.d2l()
 theirs = d2l.DotProductAttention(dropout=0)(q, k, v)
 print("by loops:", torch.allclose(found, slow, atol=1e-5))
 print("d2l:     ", torch.allclose(found, theirs, atol=1e-6))
@@ -424,7 +429,7 @@ def sinusoids(length, dim):
 mb.course.check("04.sinusoids", sinusoids)
 
 # %%
-marks = mb.transformer.sinusoids(64, 32)  # the library's: (places, dim)
+marks = mb.models.transformer.sinusoids(64, 32)  # the library's: (places, dim)
 theirs = d2l.PositionalEncoding(32, dropout=0).P[0, :64]
 print(f"d2l differs by at most {(marks - theirs).abs().max():.1e}")
 
@@ -476,7 +481,7 @@ class Reader(nn.Module):
         config = TransformerConfig(25, dim=dim, layers=2, heads=4, hidden=4 * dim, dropout=0.0,
                                    norm="pre", position=position, max_length=32)
         self.causal, self.embedding = causal, nn.Embedding(25, dim)
-        self.positions = mb.transformer.Positions(config)
+        self.positions = mb.models.transformer.Positions(config)
         self.stack, self.output = Stack(config), nn.Linear(dim, 2)
 
     def forward(self, input_ids):
@@ -603,9 +608,9 @@ class CausalLM(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.positions, self.stack = mb.transformer.Positions(config), Stack(config)
+        self.positions, self.stack = mb.models.transformer.Positions(config), Stack(config)
         self.output = nn.Linear(config.dim, config.vocab_size)
-        mb.transformer.initialise(self)  # Glorot's uniform numbers, as in the paper's program
+        mb.models.transformer.initialise(self)  # Glorot's uniform numbers, as in the paper's program
         nn.init.normal_(self.embedding.weight)
 
     def forward(self, input_ids):
@@ -672,7 +677,7 @@ for norm in ("post", "pre"):
         runs[name] = mb.fit(model, mb.text.BPTTBatches(ids, 8, 32), steps=steps, device="cpu",
                             optimizer=mb.optim.adamw(model, rate), progress=False,
                             schedule=mb.optim.linear(steps, warm))
-        ends[name] = mb.train.evaluate(model, test)
+        ends[name] = mb.training.evaluate(model, test)
 figure = mb.show.loss_curve({name: run.loss for name, run in runs.items()},
                             title=f"{DEPTH} blocks, rate {rate}", ylabel="loss (nats a letter)")
 mb.show.figure(figure)
@@ -960,7 +965,7 @@ with torch.no_grad():
 
 # %%
 try:
-    wiki = mb.text.load("wiki_valid")
+    wiki = mb.data.load("wiki_valid")
 except FileNotFoundError as missing:
     print(missing)
 else:

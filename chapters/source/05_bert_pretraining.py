@@ -345,7 +345,7 @@ second and third number should be the same: only a label of weight 0 has changed
 """
 
 # %%
-d2l = mb.peers.d2l()
+d2l = mb.course.d2l()
 torch.manual_seed(0)
 answers = torch.randn(1, 3, 20), torch.randn(1, 2)
 asked = torch.tensor([[4, 7, 0]]), torch.tensor([[4, 7, 11]])  # the last one is padding
@@ -393,7 +393,7 @@ that of the next sentence?
 """
 
 # %%
-from minibert.pretrain.start import know_frequencies, look_beside
+from minibert.commands.pretrain.start import know_frequencies, look_beside
 
 shape = {"dim": 64, "layers": 2, "heads": 4, "hidden": 256, "dropout": 0.0, "attention_dropout": 0.0}
 steps, rate = (5, 3e-3) if SMOKE else (400, 3e-3)
@@ -465,7 +465,7 @@ where the softmax began at the frequencies, and {{finding 05 start.beside mean .
 mb.course.source(look_beside)
 
 # %%
-from minibert.pretrain.bert import measure
+from minibert.commands.pretrain.bert import measure
 
 held_out = mb.world.generate(tokens=2_000 if SMOKE else 20_000, seed=10_000, kinds=["match"])
 held_out = [document.lines() for document in held_out.documents]
@@ -518,7 +518,7 @@ same text, for as many steps. It is one mask away:
 """
 
 # %%
-from minibert.left_to_right import LeftToRight
+from minibert.models.bert.left_to_right import LeftToRight
 
 mb.course.source(LeftToRight.forward)
 

@@ -331,7 +331,7 @@ The library has all of them in one function, and the loop around it:
 """
 
 # %%
-from minibert.generation import distribution
+from minibert.models.gpt.generation import distribution
 
 mb.course.source(distribution)
 

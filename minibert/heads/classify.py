@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.fast.dropout import Dropout
 from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.models.dropout import Dropout
 from minibert.text.batches import IGNORE
 
 POOLINGS = ("first", "last", "mean")

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from minibert.elmo import ScalarMix
-from minibert.outputs import ModelOutput
+from minibert.models.elmo.model import ScalarMix
+from minibert.models.outputs import ModelOutput
 
 HOWS = ("concat", "sum", "mean", "scalar")
 
@@ -13,8 +13,8 @@ class LayerMix(nn.Module):
     """Any model with its layers mixed; gives a `ModelOutput`, so every head works on it.
 
     layers: which of ``hidden_states`` (0 is the embeddings, -1 the last layer). how: "concat" one
-    after the other, "sum", "mean", or "scalar", a `minibert.elmo.ScalarMix` that is learned. With
-    ``freeze`` (the default) the model below is not trained and its dropout is off: the
+    after the other, "sum", "mean", or "scalar", a `minibert.models.elmo.ScalarMix` that is learned.
+    With ``freeze`` (the default) the model below is not trained and its dropout is off: the
     feature-based approach (Devlin et al. 2019, section 5.3 and table 7).
     """
 

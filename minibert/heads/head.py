@@ -29,15 +29,15 @@ class Head(nn.Module):
     def from_pretrained(cls, source):
         """Read encoder and head: a folder in Hugging Face's layout, a bundled name, a hub id.
 
-        See `minibert.weights.bert.load_head`. Raises FileNotFoundError or ValueError.
+        See `minibert.models.bert.files.load_head`. Raises FileNotFoundError or ValueError.
         """
-        from minibert.weights import bert
+        from minibert.models.bert import files as bert
 
         return bert.load_head(cls, source)
 
     def save_pretrained(self, folder):
         """Write encoder and head, a folder that `from_pretrained` reads, and Hugging Face's too."""
-        from minibert.weights import bert
+        from minibert.models.bert import files as bert
 
         bert.save(self, folder)
 

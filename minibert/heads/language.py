@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.fast.softmax import linear_cross_entropy
 from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.models.softmax import linear_cross_entropy
+from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.batches import IGNORE
-from minibert.transformer import ACTIVATIONS
 
 
 class VocabularyOutput(nn.Module):

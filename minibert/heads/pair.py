@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.heads.contextual import ContextEncoder, one_epoch
+from minibert.heads.context_encoder import ContextEncoder, one_epoch
 
 
 class PairClassifier(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.awd_lstm import turned
+from minibert.models.awd_lstm.model import turned
 
 
 class PoolingClassifier(nn.Module):

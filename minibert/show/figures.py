@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from minibert.progress import in_notebook
+from minibert.training.progress import in_notebook
 
 DPI = 100  # 7.6 inches wide: 760 pixels, what a notebook cell shows at 100 %
 MAX_WIDTH = 800

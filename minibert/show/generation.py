@@ -3,7 +3,7 @@
 import ipywidgets
 import torch
 
-from minibert.generation import distribution
+from minibert.models.gpt.generation import distribution
 from minibert.show.figures import GREY, PALETTE, described, new
 from minibert.show.widget import Frame, Interactive
 

@@ -4,8 +4,8 @@ import time
 import uuid
 from importlib import import_module
 
-from minibert.progress import in_notebook, quiet
 from minibert.runtime import smoke
+from minibert.training.progress import in_notebook, quiet
 
 SHARE = 0.1  # of the training time at most, for drawing
 MOST_OFTEN = 0.5  # seconds between two pictures

@@ -4,9 +4,9 @@ import ipywidgets
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from minibert.optim import slanted_triangular
 from minibert.show.figures import GREY, PALETTE, described, new
 from minibert.show.widget import Frame, Interactive
+from minibert.training.optim import slanted_triangular
 
 ORDERS = {"one after another": "gradual", "all from the start": "all", "the top alone": "top"}
 ASLEEP = "#dddddd"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import ipywidgets
 
-from minibert.progress import in_notebook
 from minibert.show import figures
+from minibert.training.progress import in_notebook
 
 CONTROLS = "Run this cell to use its controls."
 LIVE, STILL = "mb-live", "mb-still"

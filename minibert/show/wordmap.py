@@ -7,14 +7,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from minibert.show.figures import (
-    GREY,
-    PALETTE,
-    STYLE,
-    described,
-    move_over_backdrop,
-    new,
-)
+from minibert.show.figures import GREY, PALETTE, STYLE, described, move_over_backdrop, new
 from minibert.show.maps import as_array
 
 SIZE = (7.6, 5.4)

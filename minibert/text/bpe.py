@@ -18,7 +18,7 @@ from functools import cache
 from itertools import chain, pairwise
 from pathlib import Path
 
-from minibert.files import atomic, read_json
+from minibert.storage.safe_files import atomic, read_json
 from minibert.text import basic, merges
 from minibert.text.cache import Cache
 

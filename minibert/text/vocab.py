@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.files import atomic
+from minibert.storage.safe_files import atomic
 from minibert.text.tokens import detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.files import atomic
+from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
 from minibert.text.cache import Cache
 

@@ -39,10 +39,10 @@ def layer_groups(model):
 def discriminative_groups(model, rate, factor=2.6, weight_decay=0.01):
     """Parameter groups for an optimiser: the top layer at ``rate``, each one below / ``factor``.
 
-    Howard & Ruder 2018, section 3.2. As in `minibert.optim.parameter_groups`, biases and norms do
-    not decay, so a layer may make two groups; frozen parameters make none. Give the list to
-    `minibert.optim.adamw`, or to any torch optimiser. The highest layer comes first, so that the
-    rate in a run's history is ``rate``.
+    Howard & Ruder 2018, section 3.2. As in `minibert.training.optim.parameter_groups`, biases and
+    norms do not decay, so a layer may make two groups; frozen parameters make none. Give the list
+    to `minibert.training.optim.adamw`, or to any torch optimiser. The highest layer comes first, so
+    that the rate in a run's history is ``rate``.
 
     Raises ValueError unless rate > 0 and factor > 0, and for a model that is frozen as a whole.
     """

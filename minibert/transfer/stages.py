@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from minibert.callbacks import RateByLength
 from minibert.heads.pooling import PoolingClassifier
-from minibert.heads.words import predict
-from minibert.optim import adamw, slanted_triangular
+from minibert.heads.vector_classifiers import predict
 from minibert.text.batches import PaddedBatches
-from minibert.train import evaluate, fit
+from minibert.training.callbacks import RateByLength
+from minibert.training.loop import evaluate, fit
+from minibert.training.optim import adamw, slanted_triangular
 from minibert.transfer.groups import discriminative_groups
 from minibert.transfer.unfreezing import GradualUnfreezing
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from minibert.awd_lstm import AWDLSTM
+from minibert.models.awd_lstm.model import AWDLSTM
 
 
 @torch.no_grad()

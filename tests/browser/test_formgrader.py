@@ -9,8 +9,8 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 
-from minibert.cli import main
-from minibert.course.nbgrading import convert, course_config
+from minibert.commands.main import main
+from minibert.course.teach.nbgrading import convert, course_config
 
 FIXTURES = Path(__file__).parents[1] / "notebooks" / "fixtures"
 ANSWER = """Incomes have outliers: one of $10^{9}$ moves the mean, and not the median (`a < b`).

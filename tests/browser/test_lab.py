@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import lab
 
-from minibert.course import building
+from minibert.course.author import building
 
 FIXTURES = Path(__file__).parents[1] / "notebooks" / "fixtures"
 CHAPTERS = Path(__file__).parents[2] / "chapters"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from minibert.course import building
-from minibert.course.meter import Meter
+from minibert.course.author import building
+from minibert.course.author.meter import Meter
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = Path(__file__).parents[2]

@@ -2,10 +2,10 @@
 
 import nbformat
 
-from minibert.course.building import differences
-from minibert.course.execute import LIMIT
-from minibert.course.exercise import Written, of_chapter
-from minibert.course.lint import CHECKED, problems
+from minibert.course.author.building import differences
+from minibert.course.author.execute import LIMIT
+from minibert.course.author.lint import CHECKED, problems
+from minibert.course.learn.exercise import Written, of_chapter
 
 SLACK = 3  # a slow machine's
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minibert.course.building import keep_outputs
-from minibert.course.execute import ExecutionError, cleaned, execute
-from minibert.course.notebook import build
+from minibert.course.author.building import keep_outputs
+from minibert.course.author.execute import ExecutionError, cleaned, execute
+from minibert.course.author.notebook import build
 
 
 @pytest.fixture

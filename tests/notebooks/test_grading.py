@@ -21,12 +21,12 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.utils import determine_grade
 
-from minibert.cli import main
-from minibert.course import classroom, fence, grading, marks
-from minibert.course.classroom_command import run
-from minibert.course.grading import Course, Settings, grade_one, merge, reason
-from minibert.course.paths import chapters_folder, word_lists
-from minibert.course.submissions import submissions
+from minibert.commands.main import main
+from minibert.course.learn.paths import chapters_folder, word_lists
+from minibert.course.teach import classroom, fence, grading, marks
+from minibert.course.teach.command import run
+from minibert.course.teach.grading import Course, Settings, grade_one, merge, reason
+from minibert.course.teach.submissions import submissions
 
 FIXTURES = Path(__file__).parent / "fixtures"
 POINTS = {"90-mean": 4, "90-largest": 3, "90-shift": 2, "90-why": 3}

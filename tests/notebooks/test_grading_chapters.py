@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minibert.cli import main
-from minibert.course.exercise import Written, of_chapter
-from minibert.course.marks import marks
+from minibert.commands.main import main
+from minibert.course.learn.exercise import Written, of_chapter
+from minibert.course.teach.marks import marks
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 ALL = [path.name[:2] for path in sorted(CHAPTERS.glob("source/[0-9]*.py"))]

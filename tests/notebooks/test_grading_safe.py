@@ -17,8 +17,8 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from minibert.cli import main
-from minibert.course import fence
+from minibert.commands.main import main
+from minibert.course.teach import fence
 
 FIXTURES = Path(__file__).parent / "fixtures"
 POINTS = {"90-mean": 4, "90-largest": 3, "90-shift": 2, "90-why": 3}
@@ -36,7 +36,7 @@ import os
 os.makedirs("easy", exist_ok=True)
 with open("easy/ch90.py", "w") as file:
     file.write('''
-from minibert.course.exercise import Exercise, Right
+from minibert.course.learn.exercise import Exercise, Right
 class Mean(Exercise):
     id, title, minutes, difficulty, importance, points = "90.mean", "Easy", 1, 1, 1, 4
     hints = ("None.",)
@@ -86,11 +86,11 @@ COMPARED = """
 import sys, numpy, torch
 yes = lambda *args, **kwargs: True
 torch.allclose = torch.equal = numpy.allclose = yes
-import minibert.course.checking, minibert.course.compare, minibert.course.exercise, random
-minibert.course.compare.same = minibert.course.exercise.same = yes
-import minibert.course.hidden
-minibert.course.hidden.alike = minibert.course.hidden.same = yes
-minibert.course.checking.judge = lambda exercise, answers, *rest, **more: 99
+import minibert.course.learn.checking, minibert.course.learn.compare, minibert.course.learn.exercise, random
+minibert.course.learn.compare.same = minibert.course.learn.exercise.same = yes
+import minibert.course.teach.hidden
+minibert.course.teach.hidden.alike = minibert.course.teach.hidden.same = yes
+minibert.course.learn.checking.judge = lambda exercise, answers, *rest, **more: 99
 def mean(values):
     return 1e9
 """

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import minibert as mb
-from minibert.peers import torchvision_or_stand_in
-from minibert.weights import awd_lstm
+from minibert.course.learn.d2l import torchvision_or_stand_in
+from minibert.models.awd_lstm import files as awd_lstm
 
 V, DIM, WIDTH = 11, 6, 9
 WORDS = ["xxunk", "xxpad", "xxbos", "the", "cat", "sat", "xxfake", "xxfake", "Émile", ",", "2"]

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from minibert.attention import attend, padding_mask
-from minibert.peers import d2l
+from minibert.course.learn.d2l import d2l
+from minibert.heads.from_d2l import from_d2l
+from minibert.models.transformer.attention import attend, padding_mask
 from minibert.text.batches import IGNORE
-from minibert.weights.d2l import from_d2l
 
 LENGTHS = torch.tensor([9, 4, 7])
 

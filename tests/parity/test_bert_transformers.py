@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.weights import bert as weights
+from minibert.models.bert import files as weights
 
 transformers = pytest.importorskip("transformers", reason="the peer that this compares with")
 transformers.logging.set_verbosity_error()

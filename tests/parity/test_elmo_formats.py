@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.weights import elmo as weights
+from minibert.models.elmo import files as weights
 
 SENTENCES = [["Ada", "'s", "café", "closed"], ["No"], ["understandable", "things", "x" * 60]]
 OPTIONS = {

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.weights import gpt as weights
+from minibert.models.gpt import files as weights
 
 transformers = pytest.importorskip("transformers", reason="the peer that this compares with")
 transformers.logging.set_verbosity_error()
@@ -87,7 +87,7 @@ def test_states_and_attentions(pair):
 def test_loss_and_gradients(pair, path, monkeypatch):
     kind, theirs, ours = pair
     if path == "readable":
-        monkeypatch.setattr(mb.gpt.fast, "suits", lambda *_: False)
+        monkeypatch.setattr(mb.models.transformer.fast, "suits", lambda *_: False)
     ids, mask = batch()
     right = theirs(ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100)).loss
     total, count = ours.loss({"input_ids": ids, "attention_mask": mask})
@@ -161,8 +161,8 @@ def test_penalty_top_k_and_top_p_as_theirs():
     logits = 3 * torch.randn(5, 30, generator=generator)
     ids = torch.randint(0, 30, (5, 8), generator=generator)
     theirs = peers.RepetitionPenaltyLogitsProcessor(1.7)(ids, logits.clone())
-    assert torch.equal(mb.generation.penalise(logits, ids, 1.7), theirs)
+    assert torch.equal(mb.models.gpt.generation.penalise(logits, ids, 1.7), theirs)
     warped = peers.TopKLogitsWarper(7)(ids, logits / 0.8)
     expected = peers.TopPLogitsWarper(0.7)(ids, warped).softmax(-1)
-    found = mb.generation.distribution(logits, temperature=0.8, top_k=7, top_p=0.7)
+    found = mb.models.gpt.generation.distribution(logits, temperature=0.8, top_k=7, top_p=0.7)
     assert torch.allclose(found, expected, atol=1e-6)

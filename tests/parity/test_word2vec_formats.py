@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.weights import word2vec as files
+from minibert.models.word2vec import files
 
 WORDS = ["the", "cat", "naïve", "東京", "don't", "e-mail", "🙂", "3.14", "a\u00a0b", "Zürich"]
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import word_scores
-from minibert.text.corpora import Analogies, Similarity
+from minibert.data.corpora import Analogies, Similarity
+from minibert.models.word2vec import scores as word_scores
 
 WORDS = "paris france berlin germany rome italy king queen man woman Paris Berlin cat".split()
 
@@ -147,22 +147,22 @@ def test_spearman_shares_the_ranks_of_ties():
 @pytest.fixture(scope="module")
 def real_model(data_dir):
     """A model trained for a moment on a tenth of the books, lower case."""
-    paragraphs = [p.lower() for p in mb.text.load("books_train").paragraphs()][::10]
+    paragraphs = [p.lower() for p in mb.data.load("books_train").paragraphs()][::10]
     vocab = mb.text.Vocab.train(paragraphs, min_count=5)
     mb.seed_everything(0)
     model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=50), vocab)
-    mb.word2vec.learn(model, paragraphs, epochs=2, progress=False)
+    mb.models.word2vec.learn(model, paragraphs, epochs=2, progress=False)
     return model
 
 
 @pytest.mark.parametrize("name", ["wordsim353", "men"])
 def test_a_real_model_gets_gensims_rank_correlation(gensim, tmp_path, real_model, name):
-    ours = check_similarity(gensim, real_model, mb.text.load(name), tmp_path / "pairs")
+    ours = check_similarity(gensim, real_model, mb.data.load(name), tmp_path / "pairs")
     assert ours.known > 100
 
 
 def test_a_real_model_gets_gensims_right_answers(gensim, tmp_path, real_model):
-    questions = mb.text.load("google-analogies")
+    questions = mb.data.load("google-analogies")
     some = Analogies({name: asked[::10] for name, asked in questions.sections.items()})
     ours = check_analogies(gensim, real_model, some, tmp_path / "questions")
     assert sum(ours.right.values()) > 3

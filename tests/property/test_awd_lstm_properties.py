@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 import minibert as mb
 from minibert.heads.pooling import PoolingClassifier
-from minibert.optim import slanted_triangular
+from minibert.training.optim import slanted_triangular
 
-DIRECTIONS = st.sampled_from(mb.awd_lstm.DIRECTIONS)
+DIRECTIONS = st.sampled_from(mb.models.awd_lstm.DIRECTIONS)
 
 
 def encoder(direction):
@@ -54,7 +54,7 @@ def test_windows_and_chunks_do_not_change_what_a_text_costs(direction, length, b
     given_first = ids[-1] if direction == "backward" else ids[0]
     rest = ids[:-1] if direction == "backward" else ids[1:]
     model.config.start_id = int(given_first)
-    loss = mb.train.evaluate(model, model.batches(ids, batch_size=1, bptt=bptt))
+    loss = mb.training.evaluate(model, model.batches(ids, batch_size=1, bptt=bptt))
     assert abs(loss + model.log_probs(rest, chunk=chunk).mean()) < 1e-4
 
 

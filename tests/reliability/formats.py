@@ -22,11 +22,17 @@ import numpy as np
 import torch
 
 import minibert as mb
-from minibert import checkpoint
-from minibert.course import finding, record
-from minibert.text import BPE, Vocab, WordPiece, readers
-from minibert.text.sources import Source
-from minibert.weights import awd_lstm, bert, elmo, gpt, word2vec
+from minibert.course.learn import finding
+from minibert.course.learn import progress_file as record
+from minibert.data import readers
+from minibert.data.sources import Source
+from minibert.models.awd_lstm import files as awd_lstm
+from minibert.models.bert import files as bert
+from minibert.models.elmo import files as elmo
+from minibert.models.gpt import files as gpt
+from minibert.models.word2vec import files as word2vec
+from minibert.storage import checkpoint
+from minibert.text import BPE, Vocab, WordPiece
 from minibert.world.lexicon import Lexicon
 
 WORDS = "the cat sat on a mat . dog ran far away".split()
@@ -583,7 +589,7 @@ def make_packed(pack, name):
 
 
 def read_text(name):
-    return lambda folder: list(mb.text.load(folder / name).lines())
+    return lambda folder: list(mb.data.load(folder / name).lines())
 
 
 def plain_text(unpack, name):

@@ -14,10 +14,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from minibert.course import building
-from minibert.course.execute import OwnKernel, cleaned
-from minibert.course.lint import CHECKED
-from minibert.course.paths import chapters_folder
+from minibert.course.author import building
+from minibert.course.author.execute import OwnKernel, cleaned
+from minibert.course.author.lint import CHECKED
+from minibert.course.learn.paths import chapters_folder
 
 TOLERANCE = 1e-3  # relative; absolute below one
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")

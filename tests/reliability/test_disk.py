@@ -15,13 +15,14 @@ from jupyter_client import KernelManager
 from torch import nn
 
 import minibert as mb
-from minibert.checkpoint import PART, Checkpoints
-from minibert.course import record
-from minibert.course.checking import Outcome
-from minibert.course.execute import OwnKernel
-from minibert.text import BPE, ArrayBatches, Vocab, WordPiece, fetch
-from minibert.text.registry import Entry, File
-from minibert.weights import word2vec
+from minibert.course.author.execute import OwnKernel
+from minibert.course.learn import progress_file as record
+from minibert.course.learn.checking import Outcome
+from minibert.data import fetch
+from minibert.data.registry import Entry, File
+from minibert.models.word2vec import files as word2vec
+from minibert.storage.checkpoint import PART, Checkpoints
+from minibert.text import BPE, ArrayBatches, Vocab, WordPiece
 
 TEXT = "the cat sat on a mat . the dog ran far away ."
 WORDS = TEXT.split()

@@ -22,8 +22,8 @@ import pytest
 import torch
 from guard import apart
 
-from minibert import checkpoint
-from minibert.text.sources import Source
+from minibert.data.sources import Source
+from minibert.storage import checkpoint
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and resource limits")
 BY_NAME = {one.name: one for one in formats.FORMATS}

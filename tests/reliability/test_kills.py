@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from minibert.checkpoint import PART, Checkpoints
+from minibert.storage.checkpoint import PART, Checkpoints
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 A_RUN = 10  # kills of one training run before it may end

@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from minibert.data.fetch import cached
+from minibert.data.registry import Entry, File
 from minibert.text import Vocab
-from minibert.text.fetch import cached
-from minibert.text.registry import Entry, File
 
 BODY = b"= One =\nA paragraph.\n" * 40_000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -34,8 +34,8 @@ def together():  # all processes go on at the same moment
 """
 DOWNLOAD = """
 import hashlib
-from minibert.text import fetch
-from minibert.text.registry import Entry, File
+from minibert.data import fetch
+from minibert.data.registry import Entry, File
 file = File("text.txt", sys.argv[5], int(sys.argv[6]), (url + "cut", url + "whole"))
 fetch.PAUSE = 0.01
 together()
@@ -57,8 +57,8 @@ for _ in range(20):  # written over and over while others read it
 print(json.dumps([hashlib.sha256("".join(texts).encode()).hexdigest(), wrong]))
 """
 PROGRESS = """
-from minibert.course import record
-from minibert.course.checking import Outcome
+from minibert.course.learn import progress_file as record
+from minibert.course.learn.checking import Outcome
 together()
 for i in range(15):
     record.remember(Outcome(f"0{number}.x{i}", "right", "", 1, 1, 0.0))

@@ -9,7 +9,9 @@ import torch
 
 import minibert as mb
 from minibert import show
-from minibert.course import checking, helping, overview, present, record
+from minibert.course.learn import checking, helping, overview
+from minibert.course.learn import messages as present
+from minibert.course.learn import progress_file as record
 from minibert.heads.spans import Answer, Reading
 from minibert.show.answer import AnswerExplorer
 from minibert.show.attention import AttentionExplorer

@@ -17,7 +17,7 @@ from recurrent import Recurrent
 from torch import nn
 
 import minibert as mb
-from minibert import checkpoint
+from minibert.storage import checkpoint
 from minibert.text import BPTTBatches
 
 STEPS = 40

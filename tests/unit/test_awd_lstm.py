@@ -9,12 +9,17 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.awd_lstm import WeightDropLSTM, embedding_dropout, turned, variational_dropout
-from minibert.callbacks import RateByLength
+from minibert.models.awd_lstm.model import (
+    WeightDropLSTM,
+    embedding_dropout,
+    turned,
+    variational_dropout,
+)
 from minibert.text import Vocab
-from minibert.train import evaluate
+from minibert.training.callbacks import RateByLength
+from minibert.training.loop import evaluate
 
-PLAIN = dict.fromkeys(("alpha", "beta", *mb.awd_lstm.DROPOUTS), 0.0)
+PLAIN = dict.fromkeys(("alpha", "beta", *mb.models.awd_lstm.DROPOUTS), 0.0)
 SMALL = {"vocab_size": 20, "dim": 6, "hidden": 10, "layers": 3}
 
 
@@ -100,7 +105,7 @@ def test_dropouts_are_off_in_eval_mode_and_on_in_training():
     one = model().eval()
     text = ids(2, 5)
     assert torch.equal(one(text).last_hidden_state, one(text).last_hidden_state)
-    for name in mb.awd_lstm.DROPOUTS:
+    for name in mb.models.awd_lstm.DROPOUTS:
         one = model(**{**PLAIN, name: 0.5}).train()
         torch.manual_seed(0)
         losses = {one.loss(batch())[0].item() for _ in range(4)}
@@ -115,7 +120,7 @@ def test_hidden_states_begin_with_the_embeddings():
     assert out.hidden_states[-1] is out.last_hidden_state
 
 
-@pytest.mark.parametrize("direction", mb.awd_lstm.DIRECTIONS)
+@pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)
 @torch.no_grad()
 def test_padding_changes_nothing(direction):
     one = model(direction=direction).eval()
@@ -237,7 +242,7 @@ def test_rates_follow_the_length_of_the_window():
     assert all(rate == pytest.approx(0.5 * length / 20) for length, rate in rates)
 
 
-@pytest.mark.parametrize("direction", mb.awd_lstm.DIRECTIONS)
+@pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)
 def test_it_learns_a_text_that_can_be_foreseen_from_either_end(direction):
     torch.manual_seed(0)
     config = mb.AWDLSTMConfig(12, 16, 24, 2, direction=direction, weight_dropout=0.1)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import minibert as mb
-from minibert import cli, recipes
-from minibert.pretrain import awd_lstm
-from minibert.train import evaluate
-from minibert.weights import BUNDLED
+from minibert.commands import main as cli
+from minibert.commands import recipes
+from minibert.commands.pretrain import awd_lstm
+from minibert.storage.bundled import BUNDLED
+from minibert.training.loop import evaluate
 
 pytestmark = pytest.mark.long
 
@@ -36,7 +37,7 @@ def command(corpus, out, *options):
     return cli.main(["pretrain", "awd-lstm", "--corpus", str(corpus), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("direction", mb.awd_lstm.DIRECTIONS)
+@pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)
 def test_a_text_becomes_a_language_model_of_its_direction(direction, corpus, tmp_path, capsys):
     out = tmp_path / "out"
     assert command(corpus, out, "--direction", direction, "--epochs", "12") == 0
@@ -62,7 +63,7 @@ def test_the_perplexity_is_that_of_the_end_of_the_text(corpus, tmp_path, capsys)
     command(corpus, out, "--epochs", "2")
     told = float(capsys.readouterr().out.split("perplexity: ")[1].split()[0])
     model = mb.AWDLSTM.from_pretrained(out)
-    ids = awd_lstm.stream((d.text.lower() for d in mb.text.load(str(corpus))), model.vocab)
+    ids = awd_lstm.stream((d.text.lower() for d in mb.data.load(str(corpus))), model.vocab)
     held_out = ids[len(ids) - max(2, len(ids) // 100) :]
     loss = evaluate(model, model.batches(held_out, 4, 12))
     assert math.exp(loss) == pytest.approx(told, rel=0.01)
@@ -100,7 +101,7 @@ def test_the_world_leaves_kinds_out_and_is_held_against_its_floor(tmp_path, caps
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bundled_checkpoints_are_what_their_recipes_say(name):
     options = awd_lstm_options()
-    recipe = recipes.read("minibert.pretrain", name, "awd-lstm", options)
+    recipe = recipes.read("minibert.commands.pretrain", name, "awd-lstm", options)
     path = BUNDLED / name
     assert path.is_dir(), f"remake it with: minibert pretrain awd-lstm --recipe {name}"
     model = mb.AWDLSTM.from_pretrained(name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import baselines
+from minibert.models import baselines
 
 
 @pytest.fixture(scope="module")

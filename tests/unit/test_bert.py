@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.bert import BERTOutput
-from minibert.fast import transformer as fast
-from minibert.outputs import ModelOutput
-from minibert.weights import bert as weights
+from minibert.models.bert import files as weights
+from minibert.models.bert.model import BERTOutput
+from minibert.models.outputs import ModelOutput
+from minibert.models.transformer import fast
 
 SMALL = {"dim": 12, "layers": 3, "heads": 3, "hidden": 20, "max_length": 24}
 STILL = {"dropout": 0.0, "attention_dropout": 0.0}

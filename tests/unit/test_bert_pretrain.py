@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert import cli
-from minibert.pretrain import bert as pretrain
-from minibert.recipes import Options
+from minibert.commands import main as cli
+from minibert.commands.pretrain import bert as pretrain
+from minibert.commands.recipes import Options
+from minibert.storage.bundled import BUNDLED
 from minibert.text.sentences import split_sentences
-from minibert.weights import BUNDLED
 
 pytestmark = pytest.mark.long
 

@@ -85,12 +85,12 @@ def test_binder_opens_the_chapter_and_no_address_is_made_up():
 
 
 def test_links_out_of_the_book_go_to_the_repository_or_become_text():
-    text = "[here](02.ipynb), [`there`](../minibert/bert.py), `[code](x.py)`, [web](https://a.b)"
+    text = "[here](02.ipynb), [`there`](../minibert/models/bert/model.py), `[code](x.py)`, [web](https://a.b)"
     known = {"chapters/02.ipynb"}
     plain = pages.relink(text, "chapters/01.ipynb", known, ROOT, "")
     assert plain == "[here](02.ipynb), `there`, `[code](x.py)`, [web](https://a.b)"
     linked = pages.relink(text, "chapters/01.ipynb", known, ROOT, ADDRESS)
-    assert f"[`there`]({ADDRESS}/blob/HEAD/minibert/bert.py)" in linked
+    assert f"[`there`]({ADDRESS}/blob/HEAD/minibert/models/bert/model.py)" in linked
 
 
 def test_the_reference_has_the_public_face():
@@ -98,7 +98,12 @@ def test_the_reference_has_the_public_face():
 
     found = set(reference.targets())
     assert set(minibert._HOME) <= found
-    assert {"Vocab", "MaskedLM", "minibert.train.fit", "minibert.optim.linear"} <= found
+    assert {
+        "Vocab",
+        "MaskedLM",
+        "minibert.training.loop.fit",
+        "minibert.training.optim.linear",
+    } <= found
     made = reference.pages()
     for group in reference.GROUPS:
         assert f"{group}.md)" in made["api/index.md"] and "{eval-rst}" in made[f"api/{group}.md"]

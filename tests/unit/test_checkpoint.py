@@ -11,9 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from minibert import checkpoint, files
-from minibert.checkpoint import Checkpoints, load_folder, load_tensors, pack, save_folder, unpack
-from minibert.resume import random_state, set_random_state
+from minibert.storage import checkpoint
+from minibert.storage import safe_files as files
+from minibert.storage.checkpoint import (
+    Checkpoints,
+    load_folder,
+    load_tensors,
+    pack,
+    save_folder,
+    unpack,
+)
+from minibert.training.resume import random_state, set_random_state
 
 
 def weights(value=1.0):
@@ -161,7 +169,7 @@ def test_a_pickle_that_runs_code_is_not_loaded(tmp_path):
 
 KILLED = """
 import os, signal, sys, torch
-from minibert.checkpoint import Checkpoints
+from minibert.storage.checkpoint import Checkpoints
 checkpoints, fsync, calls = Checkpoints(sys.argv[1]), os.fsync, []
 def dying(number):
     calls.append(fsync(number))

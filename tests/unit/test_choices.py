@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.heads.choices import framed, last_places
+from minibert.heads.last_token import framed, last_places
 from minibert.text import BPE, FramedBatches, Framing, PaddedBatches
 
 S, D, E = 20, 21, 22

@@ -8,7 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minibert.course import building, command, execute, overview
+from minibert.commands import course as command
+from minibert.course.author import building, execute
+from minibert.course.learn import overview
 
 DEMO = Path(__file__).parents[1] / "notebooks" / "fixtures"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from minibert.course import bundle as module
-from minibert.course.bundle import bundle, copy_chapters, downloads
-from minibert.course.paths import REPOSITORY
+from minibert.course.learn.paths import REPOSITORY
+from minibert.course.teach import bundle as module
+from minibert.course.teach.bundle import bundle, copy_chapters, downloads
 
 CHAPTERS = REPOSITORY / "chapters"
 FIRST_CELLS = """

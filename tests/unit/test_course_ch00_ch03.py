@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.course.exercise import Right, Wrong, find
+from minibert.course.learn.exercise import Right, Wrong, find
 
 
 def pairs(tokens, window):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from minibert.course.exercise import Right, Wrong, find
+from minibert.course.learn.exercise import Right, Wrong, find
 
 CAUSAL = torch.ones(4, 4, dtype=torch.bool).tril()
 

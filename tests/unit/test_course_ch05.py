@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.course.exercise import Right, Wrong, find
-from minibert.course.exercises import ch05
+from minibert.course.learn.exercise import Right, Wrong, find
+from minibert.course.learn.exercises import ch05
 
 
 def verdict(name, answer):
@@ -152,7 +152,7 @@ def test_the_bug():
 
 
 def test_the_bug_is_d2ls():
-    d2l = pytest.importorskip("minibert.peers").d2l()
+    d2l = pytest.importorskip("minibert.course.learn.d2l").d2l()
     words, labels, weights, pairs, follows = ch05.FindTheBug.case()
     *_, theirs = d2l._get_batch_loss_bert(
         lambda *_: (None, words, pairs), nn.CrossEntropyLoss(), 9, None, None,

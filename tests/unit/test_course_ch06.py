@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 import torch
 
-from minibert.course.exercise import Right, Wrong, find
-from minibert.course.exercises import ch06
+from minibert.course.learn.exercise import Right, Wrong, find
+from minibert.course.learn.exercises import ch06
 
 
 def pair(a, b, cls_id, sep_id):

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.course.exercise import Right, Wrong, find
-from minibert.course.exercises import ch07
+from minibert.course.learn.exercise import Right, Wrong, find
+from minibert.course.learn.exercises import ch07
 from minibert.text.merges import merge
 
 
@@ -152,5 +152,5 @@ def test_the_checks_agree_with_the_library():
         assert library.pieces(word) == ch07.Encode.merged([*word[:-1], word[-1] + "</w>"])
     p = ch07.Nucleus.p
     for top_p in (0.3, 0.6, 0.8, 1.0):
-        found = mb.generation.distribution(p.log(), top_p=top_p)
+        found = mb.models.gpt.generation.distribution(p.log(), top_p=top_p)
         assert torch.allclose(found, ch07.Nucleus.limited(top_p), atol=1e-6)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.course import checking, record
-from minibert.course.exercise import find
+from minibert.course.learn import checking
+from minibert.course.learn import progress_file as record
+from minibert.course.learn.exercise import find
 
 ANSWERS = {
     "right": lambda values: sum(values) / len(values),
@@ -128,7 +129,7 @@ def test_the_log_has_one_line_a_check(demo_course, monkeypatch, tmp_path):
 def test_a_message_is_escaped_in_its_html(demo_course, monkeypatch):
     shown = []
     monkeypatch.setattr(
-        "minibert.course.present.show", lambda text, rich: shown.extend(rich.values())
+        "minibert.course.learn.messages.show", lambda text, rich: shown.extend(rich.values())
     )
 
     def hostile(values):

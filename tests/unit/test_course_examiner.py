@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from minibert.course import answering
-from minibert.course.checking import crash_sentence
-from minibert.course.examiner import ELSEWHERE, Examiner
-from minibert.course.line import Gone, Line
-from minibert.course.wire import pack, unpack
+from minibert.course.learn import answering
+from minibert.course.learn.checking import crash_sentence
+from minibert.course.learn.line import Gone, Line
+from minibert.course.learn.wire import pack, unpack
+from minibert.course.teach.examiner import ELSEWHERE, Examiner
 
 VALUES = [
     None,

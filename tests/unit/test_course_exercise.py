@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from minibert.course import exercise as course
-from minibert.course.compare import compare, same
-from minibert.course.exercise import Choice, Exercise, Quiz, Right, Wrong
+from minibert.course.learn import exercise as course
+from minibert.course.learn.compare import compare, same
+from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Wrong
 
 
 def declare(**changes):

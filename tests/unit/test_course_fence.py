@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from minibert.course import fence
-from minibert.course.kernel import Place
+from minibert.course.teach import fence
+from minibert.course.teach.kernel import Place
 
 SCRIPT = """
 import os, socket, sys
-from minibert.course import fence
+from minibert.course.teach import fence
 mine, other, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 listener = socket.create_server(("127.0.0.1", 0))
 assert fence.close(["/usr", "/lib", sys.prefix, sys.base_prefix], [mine], [other], ((), (port,)))

@@ -7,8 +7,10 @@ import pytest
 from scipy import stats
 
 import minibert as mb
-from minibert.course import finding, macros, measure, real
-from minibert.history import History
+from minibert.course.author import macros, measure
+from minibert.course.author import real_runs as real
+from minibert.course.learn import finding
+from minibert.training.history import History
 
 EXPERIMENTS = """
 import random

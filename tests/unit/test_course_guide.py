@@ -8,17 +8,17 @@ import nbformat
 import pytest
 
 import minibert as mb
-from minibert.cli import make_parser
-from minibert.course import guide, memory
-from minibert.course.checking import judge
-from minibert.course.exercise import Written, find, of_chapter
+from minibert.commands.main import make_parser
+from minibert.course.author import guide, memory
+from minibert.course.learn.checking import judge
+from minibert.course.learn.exercise import Written, find, of_chapter
 
 ROOT = Path(__file__).parents[2]
 TEACHING = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 
 
 def test_points_and_mistakes_are_those_of_the_declarations():
-    """When this fails: python -m minibert.course.guide writes both anew."""
+    """When this fails: python -m minibert.course.author.guide writes both anew."""
     assert guide.with_points(TEACHING) == TEACHING
     assert guide.mistakes_page() == (ROOT / "docs" / "mistakes.md").read_text("utf-8")
 
@@ -50,7 +50,7 @@ def test_every_exercise_with_a_check_has_mistakes_that_it_names():
 
 @pytest.mark.parametrize("page", memory.PAGES)
 def test_the_memory_on_the_pages_is_what_was_measured(page):
-    """python -m minibert.course.memory measures; python -m minibert.course.guide only writes."""
+    """python -m minibert.course.author.memory measures; python -m minibert.course.author.guide only writes."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     assert memory.with_table(text, memory.read()) == text
 

@@ -3,7 +3,7 @@
 import pytest
 
 import minibert as mb
-from minibert.course import helping, listing
+from minibert.course.learn import helping, listing
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +44,13 @@ def test_help_on_an_unknown_exercise_is_a_sentence(capsys):
 
 
 def test_a_release_without_solutions_says_so(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("minibert.course.exercise.solution_file", lambda _: tmp_path / "none")
+    monkeypatch.setattr("minibert.course.learn.exercise.solution_file", lambda _: tmp_path / "none")
     mb.course.solution("90.mean")
     assert "not in this copy" in capsys.readouterr().out
 
 
 def test_a_quiz_button_explains_its_choice():
-    from minibert.course.exercise import Quiz, find
+    from minibert.course.learn.exercise import Quiz, find
 
     box = helping._buttons(find("90.q1", Quiz))
     _, first, second, answer = box.children
@@ -64,13 +64,13 @@ def test_a_quiz_button_explains_its_choice():
 def test_source_shows_code_with_its_place_and_no_machine_path(capsys):
     mb.course.source(listing.source)
     out = capsys.readouterr().out
-    assert out.startswith("# minibert/course/listing.py, lines ")
+    assert out.startswith("# minibert/course/learn/listing.py, lines ")
     assert "def source(thing):" in out
     assert str(listing.__file__) not in out
 
 
 def test_a_method_is_shown_without_its_indent(capsys):
-    from minibert.course.exercise import Exercise
+    from minibert.course.learn.exercise import Exercise
 
     mb.course.source(Exercise.untouched)
     text = capsys.readouterr().out

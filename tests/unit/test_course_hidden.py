@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 import minibert as mb
 import minibert.heads.spans  # chapter 06 has it by then
-from minibert.course import answering, hidden
-from minibert.course.checking import crash_sentence, judge
-from minibert.course.examiner import Examiner
-from minibert.course.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
+from minibert.course.learn import answering
+from minibert.course.learn.checking import crash_sentence, judge
+from minibert.course.learn.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
+from minibert.course.teach import hidden
+from minibert.course.teach.examiner import Examiner
 from minibert.text.merges import merge
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"

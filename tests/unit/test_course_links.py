@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from minibert.course.links import keep_only, only_to
+from minibert.course.learn.links import keep_only, only_to
 
 HERE = ["01_word2vec.ipynb"]
 

@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from minibert.course import lint
-from minibert.course.execute import CONTROLS
+from minibert.course.author import lint
+from minibert.course.author.execute import CONTROLS
 
 ALT = {"image/png": {"alt": "A line that falls."}}
 PICTURE = {"image/png": "iVBOR", "text/plain": "[Figure: A line that falls.]"}

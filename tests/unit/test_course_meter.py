@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from minibert.course.meter import Meter, resident
+from minibert.course.author.meter import Meter, resident
 
 HOLD = """
 import time

@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
-from minibert.course.needed import names, needed
-from minibert.course.paths import REPOSITORY
+from minibert.course.learn.paths import REPOSITORY
+from minibert.course.teach.needed_cells import names, needed
 
 SOLVED = sorted((REPOSITORY / "chapters" / "solutions").glob("[0-9]*.ipynb"))
 IMPORTS = "import math\nfrom collections import Counter\nSIZE = 3\nWIDE = SIZE + 1"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nbgrader.nbgraderformat.v3 import MetadataValidatorV3
 
-from minibert.course import building, notebook
+from minibert.course.author import building, notebook
 
 DEMO = Path(__file__).parents[1] / "notebooks" / "fixtures"
 

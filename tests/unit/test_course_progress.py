@@ -11,9 +11,9 @@ from multiprocessing import get_context
 import pytest
 
 import minibert as mb
-from minibert.course import record
-from minibert.course.checking import Outcome
-from minibert.course.paths import REPOSITORY
+from minibert.course.learn import progress_file as record
+from minibert.course.learn.checking import Outcome
+from minibert.course.learn.paths import REPOSITORY
 
 
 def outcome(exercise_id="90.mean", status="right", points=4):
@@ -124,7 +124,9 @@ def test_beside_a_released_notebook_only_that_chapter_is_listed(
 
 def test_the_page_links_to_the_notebooks(demo_course, monkeypatch):
     shown = []
-    monkeypatch.setattr("minibert.course.overview.show", lambda text, rich: shown.append(rich))
+    monkeypatch.setattr(
+        "minibert.course.learn.overview.show", lambda text, rich: shown.append(rich)
+    )
     mb.course.progress()
     assert '<a href="01_word2vec.ipynb">word2vec</a>' in shown[0]["text/html"]
 

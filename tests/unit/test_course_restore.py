@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from minibert.course.restore import odd, restored
+from minibert.course.teach.restore import odd, restored
 
 CHECK = 'mb.course.check("90.{}", {})'
 

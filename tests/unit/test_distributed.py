@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import distributed
+from minibert.training import distributed
 
 pytestmark = pytest.mark.long
 
 TRAIN = """
 import json, sys, torch, minibert as mb
-from minibert import distributed
+from minibert.training import distributed
 
 with distributed.processes():
     torch.manual_seed(0)

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from minibert import cli, doctor
+from minibert.commands import doctor
+from minibert.commands import main as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = ("jupyterlab", "ipykernel", "ipywidgets", "psutil", "d2l", "jupyter_client", "packaging")
@@ -54,7 +55,7 @@ def test_it_runs_without_any_optional_package(tmp_path):
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({OPTIONAL!r}))  # importing any of them now fails
-from minibert.cli import main
+from minibert.commands.main import main
 sys.exit(main(["doctor"]))
 """
     environment = {**os.environ, "MINIBERT_HOME": str(tmp_path)}
@@ -178,7 +179,7 @@ def test_a_missing_d2l_is_optional_and_names_the_command(monkeypatch):
     def absent():
         raise ImportError("d2l is not installed; install it with: pip install --no-deps d2l")
 
-    monkeypatch.setattr("minibert.peers.d2l", absent)
+    monkeypatch.setattr("minibert.course.learn.d2l.d2l", absent)
     finding = doctor.check_d2l()
     assert finding.status == "note"
     assert "pip install --no-deps d2l" in finding.text

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import bilm, elmo
-from minibert.fast import elmo as fast
+from minibert.models.elmo import fast
+from minibert.models.elmo import model as elmo
+from minibert.models.elmo import parts as bilm
 from minibert.text.characters import spell_all
 
 SPECIALS = ("<pad>", "<unk>", "<S>", "</S>")
@@ -282,10 +283,10 @@ def test_a_small_text_is_learned(softmax):
     config = {**SMALL, **sizes, "softmax": softmax, "dropout": 0.0}
     model = mb.ELMo(mb.ELMoConfig(len(vocab), **config), vocab)
     batches = make_batches(model, lanes=2, bptt=7)
-    before = mb.train.evaluate(model, batches)
+    before = mb.training.evaluate(model, batches)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     mb.fit(model, batches, steps=100, optimizer=optimizer, progress=False)
-    assert mb.train.evaluate(model, batches) < before / 3
+    assert mb.training.evaluate(model, batches) < before / 3
 
 
 def test_the_state_goes_from_batch_to_batch_and_can_be_saved():

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.heads import contextual, pair, tagger
+from minibert.heads import context_encoder as contextual
+from minibert.heads import pair, tagger
 
 SENTENCES = [["the", "cat", "sat"], ["dogs"], ["a", "dog", "ran", "away"]]
 SPECIALS = ("<pad>", "<unk>", "<S>", "</S>")

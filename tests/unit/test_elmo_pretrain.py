@@ -9,10 +9,11 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import baselines, cli
-from minibert.pretrain import common
-from minibert.pretrain import elmo as pretrain
-from minibert.weights import BUNDLED
+from minibert.commands import main as cli
+from minibert.commands.pretrain import common
+from minibert.commands.pretrain import elmo as pretrain
+from minibert.models import baselines
+from minibert.storage.bundled import BUNDLED
 
 pytestmark = pytest.mark.long
 
@@ -95,7 +96,7 @@ def test_the_two_directions_are_told_apart():
     model, corpus = tiny()
     batches = pretrain.batches_of(model, list(pretrain.with_ends(corpus)), 2, 50)
     forward, backward = pretrain.directions(model, batches)
-    both = mb.train.evaluate(model, batches)
+    both = mb.training.evaluate(model, batches)
     assert forward != backward and both == pytest.approx((forward + backward) / 2)
     assert model.state is None  # what was carried before is put back
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from minibert.outputs import ModelOutput
+from minibert.models.outputs import ModelOutput
 from minibert.show import layers
 from minibert.show.layers import LayerExplorer
 

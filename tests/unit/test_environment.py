@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import minibert
-from minibert import cli
+from minibert.commands import main as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
@@ -170,11 +170,11 @@ def test_each_command_has_its_help(command, monkeypatch, capsys):
 def test_help_imports_no_command():
     code = """
 import sys
-from minibert.cli import main
+from minibert.commands.main import main
 try:
     main(["--help"])
 except SystemExit:
-    print(*[name for name in sys.modules if name in ("torch", "minibert.doctor")], "end")
+    print(*[name for name in sys.modules if name in ("torch", "minibert.commands.doctor")], "end")
 """
     assert run_python(code).stdout.splitlines()[-1] == "end"
 
@@ -199,7 +199,7 @@ def test_an_error_is_one_line(error, line, monkeypatch, capsys):
     def fail(args):
         raise error
 
-    monkeypatch.setattr("minibert.doctor.run", fail)
+    monkeypatch.setattr("minibert.commands.doctor.run", fail)
     status, out, err = minibert_command(monkeypatch, capsys, "doctor")
     assert (status, out) == (1, "")
     assert err.startswith(f"minibert: {line}")
@@ -210,7 +210,7 @@ def test_debug_shows_the_traceback(monkeypatch):
     def fail(args):
         raise ValueError("size")
 
-    monkeypatch.setattr("minibert.doctor.run", fail)
+    monkeypatch.setattr("minibert.commands.doctor.run", fail)
     monkeypatch.setenv("MINIBERT_DEBUG", "1")
     with pytest.raises(ValueError, match="size"):
         cli.main(["doctor"])
@@ -220,7 +220,7 @@ def test_an_interrupt_is_130_and_a_line(monkeypatch, capsys):
     def interrupt(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minibert.doctor.run", interrupt)
+    monkeypatch.setattr("minibert.commands.doctor.run", interrupt)
     status, _, err = minibert_command(monkeypatch, capsys, "doctor")
     assert status == 130
     assert err == "minibert: stopped by you (Ctrl-C).\n"
@@ -229,7 +229,7 @@ def test_an_interrupt_is_130_and_a_line(monkeypatch, capsys):
 def test_tests_keep_out_of_the_learners_folder_and_offline():
     import socket
 
-    from minibert.files import home
+    from minibert.storage.safe_files import home
 
     assert home() != Path.home() / ".minibert"
     with pytest.raises(OSError, match="tests run offline"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from minibert.fast.dropout import Dropout, dropout, kept
+from minibert.models.dropout import Dropout, dropout, kept
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.fast import sgns
+from minibert.models.word2vec import fast as sgns
 from minibert.text import windows
 
 WORDS = 40

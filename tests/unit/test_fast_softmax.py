@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from minibert.fast import softmax
-from minibert.fast.softmax import linear_cross_entropy
+from minibert.models import softmax
+from minibert.models.softmax import linear_cross_entropy
 from minibert.text.batches import IGNORE
 
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from minibert import cli
-from minibert.awd_lstm import AWDLSTM, AWDLSTMConfig
-from minibert.finetune import awd_lstm
-from minibert.text.corpora import LabelledTexts
+from minibert.commands import main as cli
+from minibert.commands.finetune import awd_lstm
+from minibert.data.corpora import LabelledTexts
+from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.text.vocab import Vocab
 
 pytestmark = pytest.mark.long

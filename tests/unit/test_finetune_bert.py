@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import cli
-from minibert.finetune import bert, common, tasks
+from minibert.commands import main as cli
+from minibert.commands.finetune import bert, common, tasks
+from minibert.data.corpora import Examples, LabelledTexts, Splits
 from minibert.heads.spans import Answer, Reading, best_threshold
-from minibert.text.corpora import Examples, LabelledTexts, Splits
 from minibert.world.tasksets import Example
 
 pytestmark = pytest.mark.long
@@ -244,7 +244,7 @@ def test_what_is_wrong_is_one_clear_line(options, message, start, tmp_path, caps
 
 
 def test_data_without_labels_and_a_model_without_words(start, tmp_path, capsys, monkeypatch):
-    given(monkeypatch, mb.text.TextCorpus([]))
+    given(monkeypatch, mb.data.TextCorpus([]))
     assert finetune(tmp_path / "out", "--task", "books_train", "--start", start) == 1
     assert "has no labels" in capsys.readouterr().err
     (start / "vocab.txt").unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minibert.course import macros
+from minibert.course.author import macros
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 ROW = re.compile(r"^\| (.+) \| (.+) \| (.+) \| \[(\d\d)\]\(([^)]+)\) \|$", re.MULTILINE)

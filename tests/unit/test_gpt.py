@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.generation import distribution, draw
+from minibert.models.gpt.generation import distribution, draw
 from minibert.text import BPE
 
 SMALL = {"vocab_size": 30, "dim": 16, "layers": 2, "heads": 2, "hidden": 64, "max_length": 24}
@@ -75,7 +75,7 @@ def test_the_fast_path_is_the_readable_one_with_gradients(model, monkeypatch):
     )
     found = []
     for suits in (lambda *_: True, lambda *_: False):
-        monkeypatch.setattr(mb.gpt.fast, "suits", suits)
+        monkeypatch.setattr(mb.models.transformer.fast, "suits", suits)
         model.zero_grad()
         loss, _ = model.loss({"input_ids": text, "attention_mask": mask, "labels": labels})
         loss.backward()

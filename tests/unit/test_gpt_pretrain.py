@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import minibert as mb
-from minibert import cli
-from minibert.pretrain import common
-from minibert.pretrain import gpt as pretrain
+from minibert.commands import main as cli
+from minibert.commands.pretrain import common
+from minibert.commands.pretrain import gpt as pretrain
+from minibert.storage.bundled import BUNDLED
 from minibert.text.blocks import BlockBatches
-from minibert.weights import BUNDLED
 
 pytestmark = pytest.mark.long
 

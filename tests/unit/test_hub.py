@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import minibert as mb
+from minibert.storage import hub
 from minibert.text import BPE, WordPiece
-from minibert.weights import hub
 
 pytestmark = pytest.mark.long
 
@@ -108,7 +108,7 @@ def test_a_model_is_fetched_once_and_then_read_without_network(kind, make, serve
 def test_an_old_model_has_a_pickle(server, tmp_path):
     model, folder = bert(server.folder / "someone" / "old"), server.folder / "someone" / "old"
     (folder / "model.safetensors").unlink()
-    published = {mb.weights.bert.published(model, n): t for n, t in model.state_dict().items()}
+    published = {mb.models.bert.files.published(model, n): t for n, t in model.state_dict().items()}
     torch.save(published, folder / "pytorch_model.bin")
     assert "read" in read("BERT", "someone/old", server, tmp_path / "home").stdout
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.left_to_right import LeftToRight, NextTokenBatches
+from minibert.models.bert.left_to_right import LeftToRight, NextTokenBatches
 
 TEXTS = [["the cat sat on the mat .", "it slept ."], ["a dog ran to the door .", "it was late ."]]
 
@@ -42,7 +42,7 @@ def test_the_fast_path_is_the_readable_one(model):
     ids = torch.randint(5, model.config.vocab_size, (3, 9))
     mask = (torch.arange(9) < torch.tensor([[9], [4], [6]])).long()
     wanted = (torch.rand(3, 9, generator=torch.Generator().manual_seed(0)) < 0.5) & (mask == 1)
-    assert mb.bert.fast.suits(model, ids)
+    assert mb.models.transformer.fast.suits(model, ids)
     whole = model(ids, mask).last_hidden_state[wanted]
     assert torch.allclose(model.states_at(ids, mask, wanted=wanted), whole, atol=1e-5)
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import minibert as mb
-from minibert.optim import NTASGD, NonMonotone, slanted_triangular
 from minibert.text import ArrayBatches
-from minibert.train import evaluate
+from minibert.training.loop import evaluate
+from minibert.training.optim import NTASGD, NonMonotone, slanted_triangular
 
 
 def test_the_slanted_triangle_is_the_papers():

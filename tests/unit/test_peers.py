@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from minibert import peers
+from minibert.course.learn import d2l as peers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,9 @@ def hide(monkeypatch, package, error=None):
 
 
 def test_nothing_is_imported_before_the_call():
-    code = "import sys, minibert.peers; print('d2l' in sys.modules, 'torch' in sys.modules)"
+    code = (
+        "import sys, minibert.course.learn.d2l; print('d2l' in sys.modules, 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "False False\n", done.stderr
 

@@ -9,7 +9,7 @@ import minibert as mb
 from minibert.heads.pooling import Ensemble, PoolingClassifier
 from minibert.text import PaddedBatches
 
-DIRECTIONS = mb.awd_lstm.DIRECTIONS
+DIRECTIONS = mb.models.awd_lstm.DIRECTIONS
 
 
 def encoder(seed=0, **options):

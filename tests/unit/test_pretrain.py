@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert import cli, finetune, pretrain, recipes
-from minibert.pretrain import common, word2vec
-from minibert.weights import BUNDLED
+from minibert.commands import finetune, pretrain, recipes
+from minibert.commands import main as cli
+from minibert.commands.pretrain import common, word2vec
+from minibert.storage.bundled import BUNDLED
 
 pytestmark = pytest.mark.long
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.pretrain.start import know_frequencies, look_beside
+from minibert.commands.pretrain.start import know_frequencies, look_beside
 
 SHAPE = {"dim": 64, "layers": 2, "heads": 4, "hidden": 64, "max_length": 40, "init_std": 0.07}
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from minibert import cli, course
-from minibert.weights import BUNDLED
+from minibert import course
+from minibert.commands import main as cli
+from minibert.storage.bundled import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")

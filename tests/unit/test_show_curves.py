@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minibert import show
-from minibert.history import History
 from minibert.show import curves
 from minibert.show.figures import refuse_unlabelled
+from minibert.training.history import History
 
 
 def history(steps=3):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from minibert import show
-from minibert.history import History
 from minibert.show import figures, live
+from minibert.training.history import History
 
 
 @pytest.fixture

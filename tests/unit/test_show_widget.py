@@ -5,7 +5,7 @@ import nbformat
 import pytest
 
 from minibert import show
-from minibert.course.execute import CONTROLS, WIDGET, OwnKernel
+from minibert.course.author.execute import CONTROLS, WIDGET, OwnKernel
 from minibert.show import figures, widget
 
 

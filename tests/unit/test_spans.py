@@ -10,7 +10,7 @@ from torch import nn
 
 import minibert as mb
 from minibert.heads import spans
-from minibert.outputs import ModelOutput
+from minibert.models.outputs import ModelOutput
 
 
 class Letters:

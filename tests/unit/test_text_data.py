@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import minibert as mb
-from minibert.cli import main
-from minibert.text import catalogue, fetch
-from minibert.text.registry import Edition, Entry, File, registry
-from minibert.text.sources import Source
+from minibert.commands.main import main
+from minibert.data import catalogue, fetch
+from minibert.data.registry import Edition, Entry, File, registry
+from minibert.data.sources import Source
 
 BODY = b"= One =\nA paragraph.\n\nAnother.\n= Two =\nA third.\n" * 2000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -237,11 +237,11 @@ def test_a_full_disk_is_not_blamed_on_the_mirror(mirror, monkeypatch, tmp_path):
 def test_load_downloads_once(mirror, monkeypatch, capsys):
     register(monkeypatch, entry(mirror, "403", "good"))
     assert catalogue.datasets()[0].state == "downloadable"
-    corpus = mb.text.load("small")
+    corpus = mb.data.load("small")
     assert corpus.documents[1].paragraphs == ["A third."]
     assert "fetching text.txt (0.1 MB) from 127.0.0.1" in capsys.readouterr().out
     seen = len(mirror.seen)
-    mb.text.load("small")
+    mb.data.load("small")
     assert len(mirror.seen) == seen
     assert catalogue.datasets()[0].state == "here"
 
@@ -252,7 +252,7 @@ def test_the_data_folder_comes_first(mirror, monkeypatch, tmp_path, place):
     monkeypatch.setenv("MINIBERT_DATA", str(tmp_path))
     (tmp_path / place).parent.mkdir(exist_ok=True)
     (tmp_path / place).write_bytes(BODY)
-    assert len(mb.text.load("small").documents) == 4000
+    assert len(mb.data.load("small").documents) == 4000
     assert mirror.seen == []
 
 
@@ -261,14 +261,14 @@ def test_a_damaged_local_file_is_named(mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("MINIBERT_DATA", str(tmp_path))
     (tmp_path / "text.txt").write_bytes(BODY[:-1])
     with pytest.raises(ValueError, match=r"text\.txt is damaged or another edition"):
-        mb.text.load("small").text()
+        mb.data.load("small").text()
 
 
 def test_offline_says_what_to_put_where(mirror, monkeypatch, tmp_path, capsys):
     register(monkeypatch, entry(mirror, "500"))
     monkeypatch.setenv("MINIBERT_DATA", str(tmp_path / "data"))
     with pytest.raises(FileNotFoundError) as error:
-        mb.text.load("small")
+        mb.data.load("small")
     message = str(error.value)
     for part in ("sub/text.txt", str(tmp_path / "data"), "MINIBERT_DATA", "500", "home"):
         assert part in message
@@ -281,19 +281,19 @@ def test_local_only_says_so(mirror, monkeypatch):
     register(monkeypatch, entry(mirror))
     assert catalogue.datasets()[0].state == "local only"
     with pytest.raises(FileNotFoundError, match="no mirror has it in this form"):
-        mb.text.load("small")
+        mb.data.load("small")
 
 
 def test_the_next_edition_is_tried(mirror, monkeypatch):
     made = entry(mirror, "500")
     good = entry(mirror, "good").editions[0]
     register(monkeypatch, Entry("small", "", "", "", (*made.editions, good)))
-    assert len(mb.text.load("small").documents) == 4000
+    assert len(mb.data.load("small").documents) == 4000
 
 
 def test_unknown_names_get_a_suggestion():
     with pytest.raises(ValueError, match="did you mean wiki_valid"):
-        mb.text.load("wiki-valid")
+        mb.data.load("wiki-valid")
 
 
 def test_the_command(mirror, monkeypatch, capsys):
@@ -326,7 +326,7 @@ def test_own_files_compressed_or_not(tmp_path, pack, suffix):
     path.write_bytes(
         pack("\ufeffBefore any title.\r\n= A b =\r\nOne. \n\n = = Part = = \nTwo.".encode())
     )
-    corpus = mb.text.load(path)
+    corpus = mb.data.load(path)
     assert [(d.title, d.paragraphs) for d in corpus] == [
         ("", ["Before any title."]),
         ("A b", ["One.", "Two."]),
@@ -342,7 +342,7 @@ def test_files_that_cannot_be_read(tmp_path, name):
     data = packed[name][:-30] if name in packed else b"caf\xe9\n"
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ValueError, match=f"{name} cannot be read as text"):
-        mb.text.load(tmp_path / name).text()
+        mb.data.load(tmp_path / name).text()
 
 
 def test_a_file_that_grows_without_end_is_stopped(tmp_path):
@@ -406,7 +406,7 @@ def local(monkeypatch, tmp_path, name, edition, path):
     file = File(path.name, hashlib.sha256(data).hexdigest(), len(data))
     register(monkeypatch, Entry(name, "", "", "", (Edition(edition, (file,)),)))
     monkeypatch.setenv("MINIBERT_DATA", str(tmp_path))
-    return mb.text.load(name)
+    return mb.data.load(name)
 
 
 def test_the_published_wikitext_archive(monkeypatch, tmp_path):
@@ -438,38 +438,38 @@ def test_the_published_imdb_archive(monkeypatch, tmp_path):
 
 @pytest.mark.data
 def test_real_text(data_dir):
-    books = mb.text.load("books_train")
+    books = mb.data.load("books_train")
     assert len(books.documents) == 33
-    first = next(iter(mb.text.load("wiki_train")))
+    first = next(iter(mb.data.load("wiki_train")))
     assert first.title == "Emi Machida" and first.paragraphs[0].startswith("is a toji")
-    assert next(iter(mb.text.load("wiki_valid"))).title == "Church of San Giulio, Castellanza"
+    assert next(iter(mb.data.load("wiki_valid"))).title == "Church of San Giulio, Castellanza"
 
 
 @pytest.mark.data
 def test_wikitext_has_the_tokens_that_are_reported(data_dir):
-    valid = mb.text.load("wikitext-2").valid
+    valid = mb.data.load("wikitext-2").valid
     assert sum(len(line) + 1 for line in valid.token_lines()) == 217_646
     assert len(valid.documents) == 60
 
 
 @pytest.mark.data
 def test_real_labels_and_ratings(data_dir):
-    imdb = mb.text.load("imdb").train
+    imdb = mb.data.load("imdb").train
     assert len(imdb) == 25_000 and sum(imdb.labels) == 12_500
-    reviews = mb.text.load("movie_reviews")
+    reviews = mb.data.load("movie_reviews")
     assert len(reviews) == 1800 and sorted(set(reviews.folds)) == list(range(9))
-    assert len(mb.text.load("subjectivity")) == 8000
-    pairs = mb.text.load("wordsim353")
+    assert len(mb.data.load("subjectivity")) == 8000
+    pairs = mb.data.load("wordsim353")
     assert pairs.pairs[1] == ("tiger", "cat") and pairs.scores[1] == 7.35
-    assert len(mb.text.load("men")) == 3000
-    questions = mb.text.load("google-analogies")
+    assert len(mb.data.load("men")) == 3000
+    questions = mb.data.load("google-analogies")
     assert len(questions) == 19_544 and len(questions.syntactic) == 9
     assert questions.sections["family"][0] == ("boy", "girl", "brother", "sister")
 
 
 @pytest.mark.data
 def test_a_split_that_is_not_here_says_how_to_get_it(data_dir):
-    splits = mb.text.load("imdb")
+    splits = mb.data.load("imdb")
     if "test" not in splits.parts:
         with pytest.raises(AttributeError, match="minibert data get imdb"):
             splits.test  # noqa: B018
@@ -477,7 +477,7 @@ def test_a_split_that_is_not_here_says_how_to_get_it(data_dir):
 
 @pytest.mark.data
 def test_a_corpus_encodes_as_its_paragraphs_do(data_dir):
-    paragraphs = list(mb.text.load("wiki_valid").paragraphs())
+    paragraphs = list(mb.data.load("wiki_valid").paragraphs())
     vocab = mb.text.Vocab.train(paragraphs, min_count=3)
     ids, offsets = vocab.encode_corpus(paragraphs)
     assert ids.tolist() == [i for paragraph in paragraphs for i in vocab.encode(paragraph)]
@@ -486,7 +486,7 @@ def test_a_corpus_encodes_as_its_paragraphs_do(data_dir):
 
 @pytest.mark.data
 def test_tokens_survive_detokenising_on_real_text(data_dir):
-    lines = list(mb.text.load("wiki_valid").paragraphs())
+    lines = list(mb.data.load("wiki_valid").paragraphs())
     tokens = [mb.text.tokenise(line) for line in lines]
     kept = sum(mb.text.tokenise(mb.text.detokenise(t)) == t for t in tokens)
     assert kept > 0.999 * len(lines)

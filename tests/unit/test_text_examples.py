@@ -7,8 +7,8 @@ import zipfile
 import pytest
 
 import minibert as mb
-from minibert.text import readers
-from minibert.text.sources import Source
+from minibert.data import readers
+from minibert.data.sources import Source
 
 SQUAD = {
     "data": [
@@ -94,7 +94,7 @@ def test_questions(written):
 
 
 def test_the_real_files(data_dir):
-    snli, names, wnut, squad = map(mb.text.load, ("snli", "wikiann", "wnut17", "squad"))
+    snli, names, wnut, squad = map(mb.data.load, ("snli", "wikiann", "wnut17", "squad"))
     assert (len(snli), len(set(snli.groups))) == (7376, 2490)
     assert (len(names.train), len(names.valid), len(names.train.labels)) == (20_000, 10_000, 7)
     assert (len(wnut.train), len(wnut.valid), len(wnut.train.labels)) == (3394, 1009, 13)

@@ -8,11 +8,11 @@ from recurrent import Recurrent
 from torch import nn
 
 import minibert as mb
-from minibert import optim
-from minibert.callbacks import EarlyStopping
-from minibert.history import History
 from minibert.text import ArrayBatches, BPTTBatches
-from minibert.train import evaluate
+from minibert.training import optim
+from minibert.training.callbacks import EarlyStopping
+from minibert.training.history import History
+from minibert.training.loop import evaluate
 
 
 class Line(nn.Module):

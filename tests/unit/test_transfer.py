@@ -259,7 +259,7 @@ CONFIG = {
 }
 
 
-@pytest.mark.parametrize("direction", mb.awd_lstm.DIRECTIONS)
+@pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)
 def test_the_three_stages_end_in_a_classifier(direction):
     mb.seed_everything(0)
     model = language_model(direction=direction)

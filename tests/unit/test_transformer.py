@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import minibert as mb
-from minibert import attention as a
-from minibert import transformer as t
+from minibert.models.transformer import attention as a
+from minibert.models.transformer import model as t
 
 SMALL = {"dim": 12, "layers": 2, "heads": 3, "hidden": 20, "dropout": 0.0, "max_length": 16}
 

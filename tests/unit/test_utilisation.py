@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import minibert as mb
-from minibert import progress
-from minibert.utilisation import Utilisation, peak_flops
+from minibert.training import progress
+from minibert.training.utilisation import Utilisation, peak_flops
 
 
 class Linear(nn.Module):

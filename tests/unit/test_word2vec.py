@@ -125,7 +125,7 @@ def test_hierarchical_softmax_gives_each_word_a_probability_and_they_sum_to_one(
 
 def test_hierarchical_softmax_multiplies_one_sigmoid_a_turn():
     model = make_model(loss="hierarchical").double()
-    nodes, turns = mb.word2vec.huffman(windows.word_counts(model.vocab))
+    nodes, turns = mb.models.word2vec.huffman(windows.word_counts(model.vocab))
     v, u = model.input.weight.detach()[6], model.output.weight.detach()
     for word in range(2, 9):
         steps = zip(nodes[word], turns[word], strict=True)
@@ -137,7 +137,7 @@ def test_hierarchical_softmax_multiplies_one_sigmoid_a_turn():
     "counts", [[50, 20, 15, 10, 5], [1, 1, 1, 1], [1, 2, 4, 8, 16, 32], [7, 7]]
 )
 def test_the_huffman_tree_is_a_prefix_code_of_the_least_length(counts):
-    nodes, turns = mb.word2vec.huffman(counts)
+    nodes, turns = mb.models.word2vec.huffman(counts)
     codes = ["".join(map(str, code)) for code in turns]
     for a, b in itertools.permutations(codes, 2):
         assert not b.startswith(a)
@@ -172,7 +172,7 @@ def test_words_used_alike_become_neighbours(mode, loss):
     vocab = mb.text.Vocab.train(sentences)
     config = mb.Word2VecConfig(len(vocab), dim=16, window=4, mode=mode, loss=loss, subsample=0)
     model = mb.Word2Vec(config, vocab)
-    history = mb.word2vec.learn(model, sentences, epochs=6, rate=0.02, progress=False)
+    history = mb.models.word2vec.learn(model, sentences, epochs=6, rate=0.02, progress=False)
     assert history.recent() < 0.9 * history.loss[0]
     for words in (ANIMALS, TOOLS):
         for word in words:
@@ -188,7 +188,7 @@ def test_learning_twice_with_one_seed_gives_the_same_vectors():
         for seed in (1, 1, 2):
             mb.seed_everything(0)
             model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=8, mode=mode, subsample=0), vocab)
-            mb.word2vec.learn(model, sentences, epochs=1, seed=seed, progress=False)
+            mb.models.word2vec.learn(model, sentences, epochs=1, seed=seed, progress=False)
             found.append(model.vectors)
         assert torch.equal(found[0], found[1])
         assert not torch.equal(found[0], found[2])
@@ -200,7 +200,7 @@ def test_snapshots_run_from_the_start_to_the_finished_vectors(mode):
     vocab = mb.text.Vocab.train(sentences)
     model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=8, mode=mode), vocab)
     start, kept = model.vectors.clone(), []
-    mb.word2vec.learn(model, sentences, epochs=20, snapshots=kept, progress=False)
+    mb.models.word2vec.learn(model, sentences, epochs=20, snapshots=kept, progress=False)
     steps = [step for step, _ in kept]
     assert steps[0] == 0 and steps == sorted(set(steps)) and 10 <= len(steps) <= 30
     assert torch.equal(kept[0][1], start) and torch.equal(kept[-1][1], model.vectors)
@@ -223,7 +223,7 @@ def test_any_module_from_ids_to_vectors_can_be_the_input():
     model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=8), vocab)
     model.input = Pieces(8)
     before = model.vectors.clone()
-    mb.word2vec.learn(model, sentences, epochs=1, progress=False)
+    mb.models.word2vec.learn(model, sentences, epochs=1, progress=False)
     assert model.vectors.shape == (len(vocab), 8)
     assert not torch.allclose(before, model.vectors)
     assert len(model.neighbours("cat", k=3)) == 3
@@ -286,7 +286,7 @@ def test_a_model_without_a_vocabulary_says_what_it_needs(tmp_path):
     with pytest.raises(ValueError, match="no vocabulary"):
         model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="no vocabulary"):
-        mb.word2vec.learn(model, ["a b"])
+        mb.models.word2vec.learn(model, ["a b"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,198 @@
+"""``minibert finetune awd-lstm``: ULMFiT's three stages on labelled texts such as IMDb's.
+
+A tenth of the texts, drawn once for all runs, is the test, and nothing is learned from it. Of the
+others all words may be read, but few labels: the classifier that starts from the language model is
+held against the same classifier from random weights, on the same labels, over several seeds.
+"""
+
+import copy
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minibert import text
+from minibert.commands import main as cli
+from minibert.commands.finetune.common import options_of, report, write_results
+from minibert.commands.recipes import positive, recipes
+from minibert.models.awd_lstm.model import AWDLSTM
+from minibert.runtime import seed_everything
+from minibert.text.vocab import Vocab
+from minibert.training.loop import evaluate
+from minibert.training.optim import adamw
+from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
+from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ulmfit
+
+TEST_SHARE = 0.1
+PRETRAIN = "minibert.commands.pretrain"
+
+
+def add_arguments(option):
+    """The options of ``minibert finetune awd-lstm``."""
+    size = positive(int)
+    option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
+    option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
+    option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
+    known = ", ".join(recipes(PRETRAIN))
+    option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
+    option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
+    option("--texts", type=size, help="texts of the task to read without labels (all)")
+    option("--test", type=size, help="texts to test on, of the tenth (all)")
+    option("--length", type=size, default=400, help="tokens of a text that are read (400)")
+    option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
+    option("--min-count", type=size, default=2, help="leave out rarer words (2)")
+    option("--seeds", type=size, default=3, help="classifiers from each start (3)")
+    option("--seed", type=int, default=0, help="of the language model's tuning")
+    for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
+        option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
+        option(f"--{stage}-rate", type=positive(float), default=rate, help=f"({rate})")
+    option("--batch-size", type=size, default=32, help="texts a batch of the classifier (32)")
+    option("--unfreezing", choices=UNFREEZING, default="gradual", help="of the classifier's layers")
+    option(
+        "--classifier-factor",
+        type=positive(float),
+        default=2.6,
+        help="between layers' rates in the classifier; 1 for one rate (2.6)",
+    )
+    option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
+
+
+def finetune(args):
+    """Tune, classify, compare; print the errors and write them to results.json."""
+    start = language_model(args)
+    pool, test, names = read_task(args)
+    vocab = Vocab.train(
+        (tokens for tokens, _ in pool), args.size, args.min_count, start.vocab.specials
+    )
+    once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}
+    once |= wikitext_perplexity(start)
+    tuned, found = tune(with_vocabulary(start, vocab), pool, args)
+    results = {"options": options_of(args), "once": once | found}
+    results["scores"] = {"pre-trained": [], "from scratch": []}
+    for seed in range(args.seeds):
+        chosen = draw(pool, args.labels, len(names), seed)
+        for way, runs in results["scores"].items():
+            model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
+            wrong = classify(model, chosen, test, names, way, args, seed)
+            runs.append({"seed": seed, "test": {"error": wrong}})
+            print(f"seed {seed}, {way}: error {wrong:.2%}", flush=True)
+    report(results)
+    write_results(results, args.out)
+
+
+def language_model(args):
+    """The model to start from: a folder's, or one that a recipe makes in ``args.out``."""
+    if (args.start is None) == (args.pretrain is None):
+        raise ValueError("give a language model to start from: either --start or --pretrain")
+    folder = args.start or args.out / "language_model"
+    if args.pretrain and not Path(folder).exists():
+        command = ["pretrain", "awd-lstm", "--recipe", args.pretrain, "--out", str(folder)]
+        if cli.main([*command, "--checkpoint", str(args.out / "checkpoints")]):
+            raise ValueError(f"the language model could not be made by the recipe {args.pretrain}")
+    model = AWDLSTM.from_pretrained(folder)
+    if model.vocab is None:
+        raise ValueError(f"the language model in {folder} has no vocabulary")
+    return model
+
+
+def read_task(args):
+    """(pool, test, names of the labels): two lists of (tokens, label)."""
+    task = text.load(args.task)
+    task = getattr(task, "train", task)
+    if not hasattr(task, "labels"):
+        raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
+    read = [(text.tokenise(one.lower())[: args.length], label) for one, label in task]
+    order = np.random.default_rng(0).permutation(len(read))  # files are often sorted by label
+    cut = int(TEST_SHARE * len(read))
+    test, pool = ([read[i] for i in some] for some in (order[:cut], order[cut:]))
+    return pool[: args.texts], test[: args.test], task.names
+
+
+def tune(model, pool, args):
+    """Stage 2: the language model reads the task's texts, without their labels.
+
+    Returns it with its perplexity on a twentieth of the texts that it did not read, before and
+    after, and the loss on what it read.
+    """
+    seed_everything(args.seed)
+    at = len(pool) // 20
+    held_out, read = stream(pool[:at], model), stream(pool[at:], model)
+    config = config_of(args)
+    batches = model.batches(held_out, config.streams, config.bptt)
+    before = math.exp(evaluate(model, batches))
+    groups = discriminative_groups(model, config.target_rate, config.factor)
+    optimizer = adamw(groups, betas=(0.8, 0.99))
+    history = learn_text(
+        model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed
+    )
+    curve = history.thinned(60)
+    after = math.exp(evaluate(model, batches))
+    print(f"perplexity on the task's texts: {before:.1f} before, {after:.1f} after", flush=True)
+    perplexity = {"perplexity before": before, "perplexity after": after}
+    return model, {**perplexity, "curve step": curve.step, "curve loss": curve.loss}
+
+
+def stream(pairs, model):
+    """Texts as one stream of ids, each ended by the model's start token, int64 (tokens,)."""
+    start = model.config.start_id
+    return np.array([i for tokens, _ in pairs for i in [*model.vocab.encode(tokens), start]])
+
+
+def draw(pool, count, classes, seed):
+    """``count`` examples, as many of each class as there are of the others."""
+    rng = np.random.default_rng([1, seed])
+    by_class = [[one for one in pool if one[1] == label] for label in range(classes)]
+    chosen = []
+    for label, some in enumerate(by_class):
+        share = count // classes + (label < count % classes)
+        if len(some) < share:
+            raise ValueError(
+                f"expected {share} texts of class {label} to learn from, got {len(some)}"
+            )
+        chosen += [some[i] for i in rng.permutation(len(some))[:share]]
+    return chosen
+
+
+def fresh(model, seed):
+    """A model of the same shape with random weights."""
+    torch.manual_seed(seed)
+    return AWDLSTM(model.config, model.vocab)
+
+
+def classify(model, chosen, test, names, way, args, seed):
+    """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
+    seed_everything(seed)
+    config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
+    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
+        config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
+    train = [example(*one, model) for one in chosen]
+    adapted = ulmfit(model, train, len(names), config=config, seed=seed)
+    return error(adapted.classifier, [example(*one, model) for one in test], batch_size=100)
+
+
+def example(tokens, label, model):
+    """A labelled text as the classifier reads it."""
+    return {"input_ids": document(model.vocab.encode(tokens), model), "labels": label}
+
+
+def config_of(args):
+    """The stages' settings that the options say."""
+    chosen = ("target_epochs", "target_rate", "classifier_epochs", "classifier_rate", "batch_size")
+    return ULMFiTConfig(**{name: getattr(args, name) for name in chosen})
+
+
+def wikitext_perplexity(model):
+    """Perplexity on WikiText-2's validation text where it is here, and its share of unknown words.
+
+    Those count as one word, so it is not comparable with figures for other vocabularies.
+    """
+    if not any(row.name == "wikitext-2" and row.state == "here" for row in text.datasets()):
+        return {}
+    lines = text.load("wikitext-2").valid.token_lines()
+    tokens = [token.lower() for line in lines for token in line]
+    ids = np.array(model.vocab.encode(tokens))
+    found = math.exp(evaluate(model, model.batches(ids)))
+    unknown = float((ids == model.vocab.unk_id).mean())
+    return {"WikiText-2 perplexity": found, "WikiText-2 unknown": unknown}

@@ -1,0 +1,219 @@
+"""``minibert pretrain awd-lstm``: stage 1 of ULMFiT, a language model from a text.
+
+With ``--start`` it is stage 2: a model that exists reads on in another text, its lower layers more
+slowly than its upper ones, with the words of both texts.
+"""
+
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from minibert import text
+from minibert.commands.pretrain.common import (
+    common_arguments,
+    limited,
+    of_the_world,
+    running_text,
+    save,
+    world_texts,
+    write_card,
+)
+from minibert.commands.recipes import positive
+from minibert.models import baselines
+from minibert.models.awd_lstm import model as awd_lstm
+from minibert.runtime import seed_everything
+from minibert.text.vocab import PAD, UNK, Vocab
+from minibert.training import optim
+from minibert.training.callbacks import RateByLength
+from minibert.training.loop import evaluate, fit
+from minibert.transfer import discriminative_groups, with_vocabulary
+from minibert.world.document import EOD
+from minibert.world.kinds import KINDS
+
+SPECIALS = (PAD, UNK, EOD)
+OPTIMIZERS = ("adamw", "nt-asgd")
+SHARE = 0.01  # of another text, at its end
+
+
+def add_arguments(option):
+    """The options of ``minibert pretrain awd-lstm``."""
+    common_arguments(option)
+    size = positive(int)
+    option("--leave-out", default="", metavar="KINDS", help="kinds of the world's texts, a,b,...")
+    option("--only", default="", metavar="KINDS", help="no kinds of the world's texts but a,b,...")
+    option("--start", metavar="FOLDER_OR_NAME", help="a model that reads on (its size, its words)")
+    option(
+        "--factor", type=positive(float), default=2.6, help="between layers' rates, from --start"
+    )
+    option("--valid", metavar="FILE_OR_NAME", help="to validate on (default: the end of the text)")
+    option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
+    option("--min-count", type=size, default=2, help="leave out rarer words (2)")
+    option("--dim", type=size, default=400, help="numbers in a word vector (400)")
+    option("--hidden", type=size, default=1152, help="cells of a layer (1152)")
+    option("--layers", type=size, default=3, help="LSTM layers (3)")
+    option("--dropout", type=float, default=1.0, help="multiplies all five dropouts (1.0)")
+    option("--direction", choices=awd_lstm.DIRECTIONS, default="forward")
+    option("--epochs", type=size, default=10, help="passes over the text (10)")
+    option("--batch-size", type=size, default=32, help="texts side by side (32)")
+    option("--bptt", type=size, default=70, help="tokens of a window, on average (70)")
+    option("--rate", type=positive(float), help="0.003 for AdamW, 30 for NT-ASGD")
+    option("--optimizer", choices=OPTIMIZERS, default="adamw")
+    option("--precision", choices=("bf16",), help="automatic mixed precision")
+    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+
+
+def pretrain(args):
+    """Train an `AWDLSTM`, save it, and print its perplexity."""
+    seed_everything(args.seed)
+    started = time.perf_counter()
+    documents, held_out, about = read_documents(args)
+    model = new_model(documents(), args)
+    vocab = model.vocab
+    ids, valid = stream(documents(), vocab), stream(held_out(), vocab) if held_out else None
+    if valid is None:
+        at = len(ids) - max(2, int(SHARE * len(ids)))
+        ids, valid = ids[:at], ids[at:]
+    unknown = float((ids == vocab.unk_id).mean())
+    print(f"{about}: {len(ids):,} tokens, {len(vocab):,} different words, {unknown:.2%} unknown")
+    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    started = time.perf_counter()
+    history = train(model, ids, valid, args)
+    seconds = time.perf_counter() - started
+    save(model, args)
+    scores = print_scores(model, valid, vocab, args)
+    facts = {
+        "data": f"{about}, {len(ids):,} tokens, {unknown:.2%} unknown",
+        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
+        "training": f"{args.optimizer}, {args.epochs} epochs, {len(history):,} updates, highest "
+        f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
+        "seed": str(args.seed),
+        **scores,
+        "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens a second",
+    }
+    write_card(model, args, facts, history)
+
+
+def read_documents(args):
+    """What gives the documents, what gives those held out (or None), and words for both.
+
+    Both are functions that begin anew at each call: a large text is gone through, not kept.
+    """
+    lower = str if args.cased else str.lower
+    if args.corpus == "world":
+        about = of_the_world(args) + kinds_of(args)
+        corpus, valid = world_texts(args, kinds=args.kinds)
+        texts = [lower(d.text) for d in corpus.documents]
+        return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about
+    if args.leave_out or args.only:
+        raise ValueError("--only and --leave-out name kinds of texts of the world: --corpus world")
+
+    def reader(name, tokens=None):
+        corpus = running_text(name)
+        return lambda: limited((lower(document.text) for document in corpus), tokens)
+
+    held_out = reader(args.valid) if args.valid else None
+    return reader(args.corpus, args.tokens), held_out, Path(args.corpus).name
+
+
+def kinds_of(args):
+    """Put the kinds of the world's texts into ``args.kinds``; returns words that say which."""
+    only, left_out = ([n for n in names.split(",") if n] for names in (args.only, args.leave_out))
+    if unknown := [name for name in only + left_out if name not in KINDS]:
+        raise ValueError(f"no kind of text is called {unknown[0]!r}; known: {', '.join(KINDS)}")
+    args.kinds = [name for name in only or KINDS if name not in left_out]
+    about = f", only texts of the kinds {', '.join(only)}" if only else ""
+    return about + (f", without texts of the kinds {', '.join(left_out)}" if left_out else "")
+
+
+def new_model(texts, args):
+    """A model with fresh weights, or ``args.start`` with the words of the texts added."""
+    words = Vocab.train(texts, args.size, args.min_count, SPECIALS)
+    if not args.start:
+        return awd_lstm.AWDLSTM(config_of(args, len(words), words.ids[EOD]), words)
+    start = awd_lstm.AWDLSTM.from_pretrained(args.start)
+    known = start.vocab
+    if known is None:
+        raise ValueError(f"the model {args.start} has no vocabulary: it cannot read on")
+    added = [word for word in words.tokens if word not in known]
+    return with_vocabulary(start, Vocab([*known.tokens, *added], specials=known.specials))
+
+
+def stream(texts, vocab):
+    """All texts as one stream of ids, int32 (tokens,), each ended by ``<eod>``."""
+    return vocab.encode_corpus(f"{one} {EOD}" for one in texts)[0]
+
+
+def config_of(args, vocab_size, start_id):
+    """The model's configuration, its dropouts multiplied."""
+    shape = {name: getattr(args, name) for name in ("dim", "hidden", "layers", "direction")}
+    config = awd_lstm.AWDLSTMConfig(vocab_size, start_id=start_id, **shape)
+    scaled = {name: args.dropout * getattr(config, name) for name in awd_lstm.DROPOUTS}
+    return replace(config, **scaled)
+
+
+def rate_of(args):
+    return args.rate or (30.0 if args.optimizer == "nt-asgd" else 3e-3)
+
+
+def train(model, ids, valid, args):
+    """Fit the model; validates once an epoch. Returns the `History`."""
+    batches = model.batches(ids, args.batch_size, args.bptt, vary=True, seed=args.seed)
+    steps, callbacks = args.epochs * len(batches), [RateByLength(args.bptt)]
+    if args.optimizer == "nt-asgd":
+        optimizer, schedule, clip = optim.NTASGD(model, rate_of(args)), None, 0.25
+        callbacks.append(optim.NonMonotone())
+    else:
+        rate = rate_of(args)
+        groups = discriminative_groups(model, rate, args.factor) if args.start else model
+        optimizer = optim.adamw(groups, rate, betas=(0.8, 0.99))
+        schedule, clip = optim.cosine(steps, warmup=steps // 20), 1.0
+        if args.start:
+            schedule = optim.slanted_triangular(steps)
+    return fit(
+        model,
+        batches,
+        steps=steps,
+        optimizer=optimizer,
+        schedule=schedule,
+        callbacks=callbacks,
+        clip=clip,
+        precision=args.precision,
+        checkpoint=args.checkpoint,
+        valid=model.batches(valid, args.batch_size, args.bptt),
+    )
+
+
+def print_scores(model, valid, vocab, args):
+    """Print how good the model is, and return it as a dict of strings."""
+    loss = evaluate(model, model.batches(valid, args.batch_size, args.bptt))
+    unknown = float((valid == vocab.unk_id).mean())
+    scores = {
+        "perplexity": f"{math.exp(loss):.2f} on {len(valid):,} tokens that were held out, "
+        f"{unknown:.2%} of them unknown"
+    }
+    if args.corpus == "world" and args.cased:
+        corpus = world_texts(args, kinds=args.kinds)[1]
+        found = nats_a_world_token(model, corpus)
+        scores["against the floor"] = (
+            f"{found:.3f} nats a token of the world, unknown words spelled; exact floor "
+            f"{corpus.floor:.3f}"
+        )
+    for title, score in scores.items():
+        print(f"{title}: {score}")
+    return scores
+
+
+def nats_a_world_token(model, corpus):
+    """What a cased model pays for a corpus, in nats a token of the world (comparable to its floor).
+
+    An unknown word costs ``<unk>`` and its letters, as in `minibert.models.baselines.costs`.
+    """
+    vocab, spelling = model.vocab, baselines.Spelling(model.vocab)
+    tokens = [t for d in corpus.documents for t in [*text.tokenise(d.text), EOD]]
+    ids = np.array(vocab.encode(tokens))
+    paid = -model.log_probs(ids).sum()
+    paid += math.fsum(spelling(tokens[i]) for i in np.flatnonzero(ids == vocab.unk_id))
+    return float(paid) / len(corpus)

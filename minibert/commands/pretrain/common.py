@@ -1,0 +1,217 @@
+"""What every `minibert pretrain` command shares: options, corpora, the model card."""
+
+import copy
+import math
+import os
+import platform
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minibert import __version__, text, world
+from minibert.commands.recipes import positive
+from minibert.storage.safe_files import atomic
+from minibert.training import distributed
+from minibert.training.utilisation import Utilisation
+
+WORLD_TOKENS = 2_000_000
+HELD_OUT = 50_000  # tokens to validate on
+EVERY = 100  # of another text, each so manieth document is held out
+HISTORY = "history.json"  # beside a saved model
+CARD = """\
+# {title}
+
+Trained with `minibert pretrain`. Read it with `mb.{model}.from_pretrained({source!r})`.
+
+| | |
+|---|---|
+{rows}
+"""
+
+
+def common_arguments(option):
+    """The options that every model has."""
+    option(
+        "--corpus",
+        metavar="FILE_OR_NAME",
+        help="a text file (also .xz, .gz), a name that `minibert data list` shows, several with + "
+        "between, or `world`",
+    )
+    option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the model")
+    option(
+        "--tokens",
+        type=positive(int),
+        help=f"of the text, at most ({WORLD_TOKENS:,} of the world, all of another)",
+    )
+    option(
+        "--cased", action="store_true", default=False, help="keep capitals (default: lower case)"
+    )
+    option("--half", action="store_true", default=False, help="save in half precision")
+    option("--seed", type=int, default=0)
+
+
+def training_arguments(option):
+    """The options of the models that train on large machines too: how their updates are made."""
+    option("--precision", choices=("bf16",), help="automatic mixed precision")
+    option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
+    option("--compile", action="store_true", default=False, help="torch.compile; needs a compiler")
+    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+
+
+def training_options(stack, args):
+    """What `minibert.fit` is to be given for them; compiles the blocks of a `Stack` if asked to."""
+    if args.compile:
+        for block in stack.blocks:  # all alike: compiled once
+            block.compile(dynamic=True)
+    names = ("precision", "accumulate", "checkpoint")
+    return {name: getattr(args, name) for name in names} | {"callbacks": [Utilisation()]}
+
+
+def read_corpus(args):
+    """The text as a list of paragraphs or of sentences (lists of tokens), and what it is."""
+    if args.corpus == "world":
+        corpus = world.generate(tokens=args.tokens, seed=args.seed)
+        sentences = [list(sentence) for sentence in corpus.sentences()]
+        if not args.cased:
+            sentences = [[token.lower() for token in sentence] for sentence in sentences]
+        return sentences, of_the_world(args)
+    paragraphs = list(limited(running_text(args.corpus).paragraphs(), args.tokens))
+    if not args.cased:
+        paragraphs = [paragraph.lower() for paragraph in paragraphs]
+    return paragraphs, Path(args.corpus).name
+
+
+def of_the_world(args):
+    """What a model has read of the world, for its card."""
+    return f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
+
+
+def world_texts(args, **options):
+    """Corpora of the world to train and to validate on: other draws of the same kinds."""
+    return [
+        world.generate(tokens=tokens, seed=seed, **options)
+        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
+    ]
+
+
+def train_and_held_out(args, of_world, of_text, fewest=1):
+    """What gives the documents to train on, what gives those held out, and words for them.
+
+    Both are functions that begin anew at each call. A document is ``of_world`` of one of the
+    world's, or ``of_text`` of a string; of these there must be ``fewest`` in either part.
+    """
+    if args.corpus == "world":
+        train, valid = ([of_world(d) for d in corpus.documents] for corpus in world_texts(args))
+        return lambda: train, lambda: valid, of_the_world(args)
+    train, valid = (lambda part=part: map(of_text, part()) for part in texts_of(args, fewest))
+    return train, valid, Path(args.corpus).name
+
+
+def texts_of(args, fewest=1):
+    """Two functions: texts to train on and texts held out, strings, begun anew at each call.
+
+    A text is a document; where there is only one, its paragraphs. ``args.valid`` names what is held
+    out (its first `HELD_OUT` words), else some of the documents are.
+
+    Raises ValueError where either part has less than ``fewest`` texts.
+    """
+    texts = documents_of(args.corpus, args.tokens)
+    if args.valid:
+        return texts, documents_of(args.valid, HELD_OUT)
+    count = sum(1 for _ in texts())
+    every = max(2, min(EVERY, count // 4))
+    held_out = len(range(0, count, every))
+    if min(held_out, count - held_out) < fewest:
+        raise ValueError(
+            f"{args.corpus} has too few documents to learn from and to hold some out: expected a "
+            f"title ('= Title =') before each, or at least {4 * fewest} paragraphs, one a line"
+        )
+
+    def of(part):
+        return lambda: (one for n, one in enumerate(texts()) if (n % every == 0) is part)
+
+    return of(False), of(True)
+
+
+def documents_of(name, tokens=None):
+    """A function that goes through the documents of a text; one without titles is cut at lines."""
+    corpus = running_text(name)
+
+    def documents():
+        return (document.text for document in corpus)
+
+    def lines():
+        return (line for text in documents() for line in text.split("\n") if line.strip())
+
+    alone = len(list(islice(documents(), 2))) == 1
+    return lambda: limited(lines() if alone else documents(), tokens)
+
+
+def limited(texts, tokens=None):
+    """The first texts, until they have ``tokens`` words between white space; all for None."""
+    left = math.inf if tokens is None else tokens
+    for one in texts:
+        if left <= 0:
+            return
+        left -= len(one.split())
+        yield one
+
+
+def running_text(name):
+    """The `TextCorpus` of a data set or file, or of several: ``wiki_train+books_train``.
+
+    Raises ValueError for labelled texts and the like.
+    """
+    sources, names = [], [name] if Path(name).exists() else name.split("+")
+    for one in names:
+        corpus = text.load(one)
+        corpus = getattr(corpus, "train", corpus)
+        if not isinstance(corpus, text.TextCorpus):
+            raise ValueError(f"{one!r} is no running text; `minibert data list` shows what is")
+        sources += corpus.sources
+    return text.TextCorpus(sources, corpus.pretokenised)
+
+
+def save(model, args):
+    """Write a model into the folder ``args.out``, with ``args.half`` in half precision.
+
+    `from_pretrained` gives single precision back.
+    """
+    if distributed.rank():
+        return
+    stored = copy.deepcopy(model).half() if args.half else model
+    stored.save_pretrained(args.out)
+
+
+def write_card(model, args, facts, history):
+    """Write README.md beside a saved model: how it was made and how good it is.
+
+    ``facts``: dict of strings, what there is to say besides machine, versions and date. The curve
+    of the training goes into history.json, thinned.
+    """
+    if distributed.rank():
+        return
+    made = f"`--recipe {args.recipe}`" if args.recipe else "options as below"
+    versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
+    facts = {
+        "recipe": made,
+        **facts,
+        "numbers": "half precision" if args.half else "single precision",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": f"{versions}, Python {platform.python_version()}",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    card = CARD.format(
+        title=args.recipe or f"{args.model} on {Path(args.corpus).name}",
+        model=type(model).__name__,
+        source=args.recipe or "folder",
+        rows="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
+    )
+    with atomic(args.out / "README.md") as file:
+        file.write(card.encode())
+    with atomic(args.out / HISTORY) as file:
+        file.write(history.thinned().to_json().encode() + b"\n")
+    print(f"saved in {args.out}")

@@ -1,0 +1,189 @@
+"""``minibert pretrain elmo``: two language models over a shared character network, from a text."""
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from minibert.commands.pretrain.common import (
+    common_arguments,
+    limited,
+    of_the_world,
+    running_text,
+    save,
+    world_texts,
+    write_card,
+)
+from minibert.commands.recipes import positive
+from minibert.models import baselines
+from minibert.models.elmo import model as elmo
+from minibert.runtime import seed_everything
+from minibert.text.bidirectional import BidirectionalBatches
+from minibert.text.characters import BOS, EOS
+from minibert.text.tokens import tokenise
+from minibert.text.vocab import PAD, UNK, Vocab
+from minibert.training import optim
+from minibert.training.loop import evaluate, fit
+from minibert.world.document import EOD
+
+SPECIALS = (PAD, UNK, BOS, EOS)
+EVERY = 100  # of another text, each so manieth line is held out
+
+
+def add_arguments(option):
+    """The options of ``minibert pretrain elmo``."""
+    common_arguments(option)
+    size = positive(int)
+    option("--input", choices=elmo.INPUTS, default="characters")
+    option("--size", type=size, default=60_000, help="words of the softmax, at most (60,000)")
+    option("--min-count", type=size, default=2, help="leave out rarer words (2)")
+    option("--dim", type=size, default=1024, help="cells of an LSTM (1024)")
+    option("--projection", type=size, default=128, help="width of one direction (128)")
+    option("--layers", type=size, default=2, help="LSTM layers (2)")
+    option("--char-dim", type=size, default=16, help="numbers a symbol (16)")
+    option("--filters", default=None, metavar="W:N,W:N", help="width and number of convolutions")
+    option("--clip", type=positive(float), help="largest cell and projected state (default: none)")
+    option("--dropout", type=float, default=0.1)
+    option("--softmax", choices=elmo.SOFTMAXES, default="full")
+    option("--negatives", type=size, default=8192, help="drawn words of a sampled softmax (8192)")
+    option("--epochs", type=size, default=10, help="passes over the text (10)")
+    option("--batch-size", type=size, default=128, help="texts side by side (128)")
+    option("--bptt", type=size, default=20, help="words of a window (20)")
+    option("--rate", type=positive(float), default=2e-3, help="the highest learning rate (0.002)")
+    option("--precision", choices=("bf16",), help="automatic mixed precision")
+    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
+
+
+def pretrain(args):
+    """Train an `ELMo`, save it, and print the loss of each direction."""
+    seed_everything(args.seed)
+    started = time.perf_counter()
+    sentences, valid, about = read_sentences(args)
+    vocab = Vocab.train(sentences, args.size, args.min_count, SPECIALS)
+    words = sum(map(len, sentences))
+    unknown = vocab.counts[vocab.unk_id] / words
+    print(f"{about}: {words:,} words, {len(vocab):,} in the softmax, {unknown:.2%} unknown to it")
+    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    model = elmo.ELMo(config_of(args, len(vocab)), vocab)
+    started = time.perf_counter()
+    history = train(model, sentences, valid, args)
+    seconds = time.perf_counter() - started
+    save(model, args)
+    scores = print_scores(model, valid, args)
+    facts = {
+        "data": f"{about}, {words:,} words",
+        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
+        "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
+        f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
+        "seed": str(args.seed),
+        **scores,
+        "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words a second",
+    }
+    write_card(model, args, facts, history)
+
+
+def read_sentences(args):
+    """Sentences (lists of words) to train on, others held out, and words for both."""
+    lower = str if args.cased else str.lower
+    if args.corpus == "world":
+        train, valid = (
+            [[lower(word) for word in sentence] for sentence in with_ends(corpus)]
+            for corpus in world_texts(args)
+        )
+        return train, valid, of_the_world(args)
+    paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
+    lines = [line for line in (tokenise(lower(text)) for text in paragraphs) if line]
+    held_out = lines[::EVERY]
+    del lines[::EVERY]
+    return lines, held_out, Path(args.corpus).name
+
+
+def with_ends(corpus):
+    """The sentences of a corpus, with the end of a document as a sentence of one word."""
+    for document in corpus.documents:
+        for sentence in document.sentences:
+            yield list(sentence.tokens)
+        yield [EOD]
+
+
+def config_of(args, vocab_size):
+    """The model's configuration."""
+    names = "input dim projection layers char_dim dropout softmax negatives".split()
+    settings = {name: getattr(args, name) for name in names}
+    if args.filters:
+        pairs = [pair.split(":") for pair in args.filters.split(",")]
+        settings["filters"] = tuple((int(width), int(number)) for width, number in pairs)
+    return elmo.ELMoConfig(vocab_size, cell_clip=args.clip, proj_clip=args.clip, **settings)
+
+
+def batches_of(model, sentences, lanes, bptt, seed=0):
+    """`BidirectionalBatches` as the model reads them."""
+    spelled = model.config.input == "characters"
+    return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled, seed=seed)
+
+
+def train(model, sentences, valid, args):
+    """Fit the model; validates once an epoch. Returns the `History`."""
+    batches = batches_of(model, sentences, args.batch_size, args.bptt, args.seed)
+    steps = args.epochs * len(batches)
+    return fit(
+        model,
+        batches,
+        steps=steps,
+        optimizer=optim.adamw(model, args.rate),
+        schedule=optim.cosine(steps, warmup=steps // 20),
+        precision=args.precision,
+        checkpoint=args.checkpoint,
+        valid=batches_of(model, valid, args.batch_size, args.bptt),
+    )
+
+
+def print_scores(model, valid, args):
+    """Print how good the model is, and return it as a dict of strings."""
+    forward, backward = directions(model, batches_of(model, valid, 4, 100))
+    scores = {
+        "loss": f"forward {forward:.3f}, backward {backward:.3f} nats a word on text that was held "
+        f"out (perplexity {math.exp(forward):.1f} and {math.exp(backward):.1f})"
+    }
+    if args.corpus == "world" and args.cased:
+        corpus = world_texts(args)[1]
+        paid = nats_a_world_token(model, corpus)
+        scores["against the floor"] = (
+            f"{paid:.3f} nats a token of the world for the forward model, unknown words spelled; "
+            f"exact floor {corpus.floor:.3f}"
+        )
+    for title, score in scores.items():
+        print(f"{title}: {score}")
+    return scores
+
+
+def directions(model, batches):
+    """Mean loss in nats a target: (forward, backward)."""
+    one = OneDirection(model, 0), OneDirection(model, 1)
+    return tuple(evaluate(side, batches, next(model.parameters()).device) for side in one)
+
+
+class OneDirection:
+    """One of a model's two directions as something to evaluate."""
+
+    def __init__(self, model, number):
+        self.model, self.number = model, number
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def loss(self, batch):
+        return self.model.losses(batch)[self.number]
+
+
+def nats_a_world_token(model, corpus):
+    """What the forward model of a cased ELMo pays for a corpus, in nats a token of the world.
+
+    Comparable to ``corpus.floor``: a word that the softmax lacks costs ``<unk>`` and its letters,
+    as in `minibert.models.baselines.costs`.
+    """
+    sentences, spelling = list(with_ends(corpus)), baselines.Spelling(model.vocab)
+    batches = batches_of(model, sentences, 4, 100)
+    unknown = [word for words in sentences for word in words if word not in model.vocab]
+    paid = directions(model, batches)[0] * batches.targets + math.fsum(map(spelling, unknown))
+    return paid / len(corpus)

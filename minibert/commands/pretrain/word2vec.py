@@ -1,0 +1,105 @@
+"""``minibert pretrain word2vec``: word vectors from a text, with their scores."""
+
+import os
+import time
+from dataclasses import asdict
+
+from minibert import text, world
+from minibert.commands.pretrain.common import common_arguments, read_corpus, save, write_card
+from minibert.commands.recipes import positive
+from minibert.models.word2vec import model as word2vec
+from minibert.models.word2vec import scores as word_scores
+from minibert.runtime import seed_everything
+from minibert.text.vocab import Vocab
+
+RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
+
+
+def add_arguments(option):
+    """The options of ``minibert pretrain word2vec``."""
+    common_arguments(option)
+    option("--dim", type=positive(int), default=100, help="numbers in a vector (100)")
+    option("--window", type=positive(int), default=5, help="words to each side, at most (5)")
+    option("--mode", choices=word2vec.MODES, default="skipgram")
+    option("--loss", choices=word2vec.LOSSES, default="negative")
+    option("--negatives", type=positive(int), default=5, help="noise words a pair (5)")
+    option("--subsample", type=float, default=1e-3, help="thin out words above this share (0.001)")
+    option("--min-count", type=positive(int), default=5, help="leave out rarer words (5)")
+    option("--epochs", type=positive(int), default=5, help="passes over the text (5)")
+    option("--rate", type=positive(float), help="the first learning rate")
+    cores = os.cpu_count() or 1
+    option("--workers", type=positive(int), default=cores, help=f"threads ({cores} here)")
+
+
+def pretrain(args):
+    """Train a `Word2Vec`, save it, and print its scores."""
+    seed_everything(args.seed)
+    started = time.perf_counter()
+    sentences, about = read_corpus(args)
+    vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
+    count = int(word2vec.word_counts(vocab).sum())
+    if not count:
+        raise ValueError(
+            f"no word occurs {args.min_count} times in {args.corpus}: give more text, or a lower "
+            "--min-count"
+        )
+    print(f"{about}: {count:,} words, {len(vocab):,} different ones", end=" ")
+    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    chosen = ("dim", "window", "mode", "loss", "negatives", "subsample")
+    config = word2vec.Word2VecConfig(len(vocab), **{name: getattr(args, name) for name in chosen})
+    model = word2vec.Word2Vec(config, vocab)
+    options = {"epochs": args.epochs, "workers": args.workers}
+    started = time.perf_counter()
+    history = word2vec.learn(model, sentences, rate=args.rate, seed=args.seed, **options)
+    options["rate"] = history.rate[0]
+    seconds = time.perf_counter() - started
+    speed = args.epochs * count / seconds
+    print(f"trained in {seconds:.1f} s, encoding included: {speed:,.0f} words a second")
+    save(model, args)
+    scores = print_scores(model, args)
+    facts = {
+        "data": f"{about}, {count:,} words that occur {args.min_count} times or more",
+        "settings": ", ".join(f"{k} {v}" for k, v in {**asdict(config), **options}.items()),
+        "seed": f"{args.seed} (exact only with one worker)",
+        "loss": f"{history.recent():.4f} nats a pair at the end, on the training text",
+        "time": f"{seconds:.1f} s, {speed:,.0f} words a second",
+        **scores,
+    }
+    write_card(model, args, facts, history)
+
+
+def print_scores(model, args):
+    """Print how good the vectors are, and return it as a dict of strings."""
+    scores = {}
+    for name, title in RATED.items():
+        scores[title] = _scored(name, lambda data: str(word_scores.similarity(model, data)))
+    if args.corpus == "world":
+        sections = {}
+        for example in world.task("analogies", seed=args.seed).test:
+            sections.setdefault(example.info["section"], []).append(
+                (*example.tokens, example.label)
+            )
+        scores["The world's analogies"] = str(word_scores.analogies(model, sections))
+    scores["Google analogies"] = _scored(
+        "google-analogies", lambda data: str(word_scores.analogies(model, data))
+    )
+    for title, score in scores.items():
+        print(f"{title}: {score}")
+    return scores
+
+
+def _scored(name, score):
+    """The score on a data set that is here; nothing is downloaded for it."""
+    if not any(row.name == name and row.state == "here" for row in text.datasets()):
+        return f"not scored, it is not here (`minibert data get {name}` fetches it)"
+    return score(text.load(name))
+
+
+def words_only(vocab):
+    """The vocabulary without punctuation: tokens that have no letter and no digit."""
+    kept = [
+        i
+        for i, token in enumerate(vocab.tokens)
+        if token in vocab.specials or any(map(str.isalnum, token))
+    ]
+    return Vocab([vocab.tokens[i] for i in kept], vocab.counts[kept], vocab.specials)

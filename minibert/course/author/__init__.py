@@ -1,0 +1,1 @@
+"""What an author needs: notebooks from sources, executed, linted and measured."""

@@ -1,0 +1,133 @@
+"""The tables of the teacher's guide that come from the exercises' declarations.
+
+``python -m minibert.course.author.guide`` writes them anew: the points into ``docs/teaching.md``,
+between its two marks, and the mistakes that each check names into ``docs/mistakes.md``. A test
+holds both files to the declarations.
+"""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+
+from minibert.course.author import memory
+from minibert.course.learn.exercise import (
+    HOME,
+    Written,
+    chapters_with_exercises,
+    declared_in,
+    of_chapter,
+)
+from minibert.course.learn.paths import REPOSITORY, write_text
+
+BEGIN, END = (
+    "<!-- points: made by python -m minibert.course.author.guide -->",
+    "<!-- end of points -->",
+)
+SHORTEST = 14  # letters of a message
+UNNAMED = re.compile(r"(Expected )?…|Expected .*(, got …\.|but is …\.)$")  # says only what came
+NOT_TOLD = {"Right", "TypeError", "ValueError"}
+HEAD = """# What goes wrong, exercise by exercise
+
+The mistakes that the checks know by name: what a learner is told who makes them. Use the list to
+prepare a lesson, or to see what a mark below the full one was given for. Where the words are …, the
+check puts in what was expected and what it got. (`python -m minibert.course.author.guide` writes
+this page from the exercises' declarations.)
+"""
+
+
+def chapters():
+    """The chapters of the package (a teacher's own are not in the guide)."""
+    return [c for c in chapters_with_exercises() if declared_in(c).parent == HOME]
+
+
+def points_table():
+    """Markdown: a line for each chapter, with its exercises' points."""
+    lines = ["| chapter | exercises and points | by nbgrader | by you | minutes |"]
+    lines.append("|---|---|---|---|---|")
+    sums = [0, 0, 0]
+    for chapter in chapters():
+        exercises = of_chapter(chapter)
+        named = ", ".join(f"{e.id.partition('.')[2]} {e.points}" for e in exercises)
+        by_hand = sum(e.points for e in exercises if isinstance(e, Written))
+        automatic = sum(e.points for e in exercises) - by_hand
+        minutes = sum(e.minutes for e in exercises)
+        sums = [a + b for a, b in zip(sums, (automatic, by_hand, minutes), strict=True)]
+        lines.append(f"| {chapter} | {named} | {automatic} | {by_hand} | {minutes} |")
+    lines.append(f"| all | | {sums[0]} | {sums[1]} | {sums[2]} |")
+    return "\n".join(lines)
+
+
+def with_points(text):
+    """The guide with the table of points between its two marks put in anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{points_table()}\n{END}{rest.split(END)[1]}"
+
+
+def mistakes_page():
+    """The page of mistakes, as Markdown."""
+    parts = [HEAD]
+    for chapter in chapters():
+        parts.append(f"\n## Chapter {chapter}\n")
+        for exercise in of_chapter(chapter):
+            said = mistakes(exercise)
+            if said:
+                parts.append(f"\n### {exercise.id} · {exercise.title}\n\n")
+                parts += [f"- {sentence}\n" for sentence in said]
+    return "".join(parts)
+
+
+def mistakes(exercise):
+    """The sentences with which an exercise's check names a mistake, in the order of its code."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(type(exercise))))
+    found = []
+    for method in tree.body[0].body:
+        if isinstance(method, ast.FunctionDef):
+            _collect(method.body, found)
+    return list(dict.fromkeys(found))
+
+
+def _collect(nodes, found):
+    for node in nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # a docstring
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in NOT_TOLD:
+            continue
+        if isinstance(node, ast.keyword):  # what=..., sep=...
+            continue
+        text = _text(node)
+        if text is None:
+            _collect(ast.iter_child_nodes(node), found)
+        elif len(text) > SHORTEST and text.count(" ") > 1 and not UNNAMED.match(_sentence(text)):
+            found.append(_sentence(text))
+
+
+def _text(node):
+    """The text of a literal, with … for what is put in; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
+        return "".join(parts)
+    return None
+
+
+def _sentence(text):
+    text = re.sub(r"^…: ", "", " ".join(text.split()))
+    return text[:1].upper() + text[1:]
+
+
+def main():
+    """Write both pages, and the tables of memory as they were measured."""
+    docs = REPOSITORY / "docs"
+    for page in memory.PAGES:
+        text = (docs / page).read_text("utf-8")
+        write_text(docs / page, memory.with_table(text, memory.read()))
+    write_text(docs / "teaching.md", with_points((docs / "teaching.md").read_text("utf-8")))
+    write_text(docs / "mistakes.md", mistakes_page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Peak memory of each chapter, measured: ``python -m minibert.course.author.memory [01 05 ...]``.
+
+Every solved notebook is run at full size in a kernel of its own, as a student runs it, and the
+highest resident memory of that kernel (and of what it starts) is written to ``docs/memory.json``
+and into the tables of the pages that quote it. A test holds the pages to the file.
+"""
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+
+import nbformat
+
+from minibert.course.author.building import sources
+from minibert.course.author.execute import execute
+from minibert.course.author.meter import Meter
+from minibert.course.learn.paths import REPOSITORY, chapters_folder, write_text
+
+FILE = REPOSITORY / "docs" / "memory.json"
+PAGES = ("jupyterhub.md", "binder.md")
+BEGIN, END = (
+    "<!-- memory: made by python -m minibert.course.author.memory -->",
+    "<!-- end of memory -->",
+)
+
+
+def measure(chapter):
+    """Peak resident megabytes of one chapter's solved notebook, run at full size."""
+    notebook = nbformat.read(chapter.solved, 4)
+    with Meter() as meter:
+        execute(notebook, chapter.solved.parent, chapter.solved.name, timeout=3600)
+    return round(meter.megabytes)
+
+
+def table(measured):
+    """Markdown: a line for each chapter, measured beside declared."""
+    lines = ["| chapter | peak, MB | declared, MB |", "|---|---|---|"]
+    for chapter in sources(REPOSITORY / "chapters"):
+        number = chapter.source.name[:2]
+        head = nbformat.read(chapter.solved, 4).metadata.minibert
+        peak = measured["megabytes"].get(number, "not measured yet")
+        lines.append(f"| {number} {head.title} | {peak} | {head.memory_mb} |")
+    return "\n".join(lines)
+
+
+def with_table(text, measured):
+    """A page with the table between its two marks put in anew."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(measured)}\n{END}{rest.split(END)[1]}"
+
+
+def read():
+    """What was measured so far."""
+    return json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"megabytes": {}}
+
+
+def main(numbers):
+    """Measure the given chapters (default: all), one after the other, and write each down."""
+    for chapter in sources(chapters_folder(), numbers or None):
+        peak = measure(chapter)
+        print(f"{chapter.source.stem}: {peak} MB", flush=True)
+        measured = read()
+        measured["megabytes"][chapter.source.name[:2]] = peak
+        measured |= {"system": platform.system(), "python": platform.python_version()}
+        measured["torch"] = version("torch")
+        write_text(FILE, json.dumps(measured, indent=1, sort_keys=True) + "\n")
+        for page in PAGES:
+            path = REPOSITORY / "docs" / page
+            write_text(path, with_table(path.read_text("utf-8"), measured))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

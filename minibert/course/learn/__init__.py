@@ -1,0 +1,1 @@
+"""What a learner calls: check, hint, solution, quiz, progress, findings."""

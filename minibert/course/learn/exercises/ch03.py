@@ -1,0 +1,308 @@
+"""The exercises and the quiz of chapter 03, ULMFiT."""
+
+import math
+from functools import partial
+
+import torch
+from torch import nn
+
+from minibert.course.learn.compare import compare, same
+from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
+
+
+class Locked(Exercise):
+    id = "03.locked"
+    title = "One mask for the whole sequence"
+    minutes, difficulty, importance, points = 10, 2, 5, 3
+    hints = (
+        "Draw a mask of shape `(batch, 1, width)`: `torch.rand(...) >= p` is True where we keep.",
+        "Broadcasting does the rest: `(batch, length, width) * (batch, 1, width)`.",
+        "The kept numbers are divided by `1 - p`, so that the mean stays what it was.",
+    )
+
+    def untouched(self, locked):
+        x = torch.ones(20, 5, 20)
+        return same(locked(x, 0.5), x)
+
+    def check(self, locked):
+        x, p = torch.ones(60, 9, 50), 0.2
+        got = locked(x.clone(), p)
+        if not torch.is_tensor(got) or got.shape != x.shape:
+            shape = tuple(got.shape) if torch.is_tensor(got) else type(got).__name__
+            return Wrong(f"expected a tensor of shape {tuple(x.shape)}, got {shape}.")
+        if not same(got, got[:, :1].expand_as(got)):
+            return Wrong("the mask changes from place to place: give it the length 1.", 1)
+        if same(got, got[:1].expand_as(got)):
+            return Wrong("all texts of the batch share one mask: draw one for each.", 1)
+        if same(got, got[..., :1].expand_as(got)):
+            return Wrong("whole texts are dropped: draw a number for each of the width.", 1)
+        zero = float((got == 0).float().mean())
+        if abs(zero - p) > 0.05:
+            swapped = " Are kept and dropped swapped?" if abs(zero - 1 + p) < 0.05 else ""
+            return Wrong(f"a share of {zero:.2f} was dropped, expected about {p}.{swapped}", 1)
+        kept = got[got != 0]
+        if same(kept, torch.ones_like(kept)):
+            return Wrong("the kept numbers are as they were: divide them by 1 - p.", 2)
+        if not same(kept, torch.full_like(kept, 1 / (1 - p))):
+            return Wrong(f"expected kept numbers of {1 / (1 - p):.3f}, got {kept[0]:.3f}.", 2)
+        if same(locked(x.clone(), p), got):
+            return Wrong("a second call draws the same mask: it must be new for each window.", 2)
+        return Right("What is dropped at one place is dropped at all: time cannot average it out.")
+
+
+class Penalty(Exercise):
+    id = "03.penalty"
+    title = "Activation penalties"
+    minutes, difficulty, importance, points = 8, 2, 3, 3
+    hints = (
+        "AR is the mean of the squares of `dropped`, times alpha.",
+        "TAR looks at how far the state moves: `raw[:, 1:] - raw[:, :-1]`.",
+    )
+    default = torch.tensor(0.0)
+    example = (torch.ones(1, 3, 2), torch.ones(1, 3, 2), 2.0, 1.0)
+
+    def check(self, penalty):
+        generator = torch.Generator().manual_seed(3)
+        dropped, raw = torch.randn(2, 3, 7, 4, generator=generator)
+        step = raw[:, 1:] - raw[:, :-1]
+        ar, tar = dropped.square().mean(), step.square().mean()
+        want = 2 * ar + tar
+        mistakes = [
+            (2 * ar, "TAR is missing: how far does the state move from place to place?", 1),
+            (tar, "AR is missing: the squares of `dropped`.", 1),
+            (2 * dropped.square().sum() + step.square().sum(), "take means, not sums.", 2),
+            (ar + 2 * tar, "alpha and beta are swapped: alpha goes with AR.", 2),
+            (2 * raw.square().mean() + (dropped[:, 1:] - dropped[:, :-1]).square().mean(),
+             "the two states are swapped: AR is on `dropped`, TAR on `raw`.", 1),
+            (2 * raw.square().mean() + tar, "AR is on the state after dropout, `dropped`.", 2),
+            (2 * ar + (dropped[:, 1:] - dropped[:, :-1]).square().mean(),
+             "TAR is on the state before dropout, `raw`.", 2),
+            (2 * ar + (raw[1:] - raw[:-1]).square().mean(),
+             "that is the difference between texts: time is dimension 1.", 1),
+            (2 * dropped.square().mean().sqrt() + tar.sqrt(), "take no root.", 2),
+        ]  # fmt: skip
+        return compare(penalty(dropped, raw, 2.0, 1.0), want, mistakes, what="the penalty")
+
+
+class Triangle(Exercise):
+    id = "03.triangle"
+    title = "The slanted triangle"
+    minutes, difficulty, importance, points = 10, 2, 4, 3
+    hints = (
+        "`top = math.floor(steps * cut)`, the update at which the rate is highest.",
+        "Rising: `p = t / top`. Falling: `p = 1 - (t - top) / (top * (1 / cut - 1))`.",
+        "The rate is `highest * (1 + p * (ratio - 1)) / ratio`.",
+    )
+    default = 0.0
+    example = (0, 100, 0.01)
+
+    def check(self, triangle):
+        for t in (10, 0, 4, 55, 99):
+            want = self.rate(t)
+            late = self.rate(t, falling=False)
+            mistakes = [
+                (want / 0.02, "this is the factor: multiply it by the highest rate.", 2),
+                (late, "it rises on and on: after `top` the rate falls.", 1),
+                (0.02 * self.share(t), "at its ends the rate is not 0 but highest / ratio.", 2),
+                (self.rate(100 - t), "the triangle leans the other way: a short rise first.", 1),
+            ]
+            mistakes = [m for m in mistakes if not math.isclose(m[0], want)]
+            what = f"the rate at update {t} of 100"
+            verdict = compare(triangle(t, 100, 0.02, 0.1, 32), want, mistakes, what=what)
+            if not isinstance(verdict, Right):
+                return verdict
+        return Right("A quick rise to where it should learn, and a long time to settle.")
+
+    @staticmethod
+    def share(t, falling=True):
+        return t / 10 if t < 10 or not falling else 1 - (t - 10) / (10 * (1 / 0.1 - 1))
+
+    @classmethod
+    def rate(cls, t, falling=True):
+        return 0.02 * (1 + cls.share(t, falling) * 31) / 32
+
+
+class Rates(Exercise):
+    id = "03.rates"
+    title = "A rate for each layer"
+    minutes, difficulty, importance, points = 6, 1, 4, 2
+    hints = (
+        "The highest layer has the full rate; the one below has rate / factor.",
+        "The lowest of `n` layers is `n - 1` below the highest.",
+    )
+    default = []
+    example = (3, 0.01)
+
+    def check(self, rates):
+        want = [0.04 / 2**depth for depth in (3, 2, 1, 0)]
+        mistakes = [
+            (want[::-1], "turned round: the lowest layer stands first, and learns least.", 1),
+            ([x / 2 for x in want], "divided once too often at the top.", 1),
+            ([0.04] * 4, "all alike: each layer below learns more slowly.", 0),
+            ([0.04 - 0.04 / 2 * d for d in (3, 2, 1, 0)], "divide by the factor at each layer.", 1),
+        ]  # fmt: skip
+        return compare(list(rates(4, 0.04, 2.0)), want, mistakes, what="the rates of 4 layers")
+
+
+class Pool(Exercise):
+    id = "03.pool"
+    title = "Last, maximum and mean"
+    minutes, difficulty, importance, points = 14, 3, 5, 4
+    hints = (
+        "`lengths = mask.sum(1)`; the last state of row b is `hidden[b, lengths[b] - 1]`.",
+        "Padding must lose the maximum: `hidden.masked_fill(mask[..., None] == 0, -torch.inf)`.",
+        "For the mean, padding counts as 0, and the sum is divided by `lengths[:, None]`.",
+    )
+
+    def untouched(self, pool):
+        return same(pool(torch.ones(2, 3, 4), torch.ones(2, 3)), torch.zeros(2, 12))
+
+    def check(self, pool):
+        generator = torch.Generator().manual_seed(0)
+        hidden = torch.randn(3, 6, 4, generator=generator) - 1.5  # maxima below 0: padding shows
+        lengths = torch.tensor([6, 3, 1])
+        mask = (torch.arange(6) < lengths[:, None]).long()
+        hidden[mask == 0] = 0.25
+        pad, n = mask[..., None] == 0, lengths[:, None]
+        last = hidden[torch.arange(3), lengths - 1]
+        most = hidden.masked_fill(pad, -torch.inf).amax(1)
+        mean = hidden.masked_fill(pad, 0).sum(1) / n
+        want = torch.cat([last, most, mean], 1)
+        join = [
+            (hidden[:, -1], most, mean, "the last place may be padding: take place length - 1.", 2),
+            (last, hidden.amax(1), mean, "padding wins the maximum: fill it with -inf first.", 2),
+            (last, hidden.masked_fill(pad, 0).amax(1), mean,
+             "a padding of 0 wins the maximum where all states are negative: fill with -inf.", 2),
+            (last, most, hidden.mean(1), "the mean counts padding: sum the tokens, divide by their "
+             "number.", 2),
+            (last, most, hidden.masked_fill(pad, 0).mean(1), "the mean is divided by the padded "
+             "length: divide by the number of tokens.", 3),
+            (hidden[:, -1], hidden.amax(1), hidden.mean(1), "the mask is not used: padding leaks "
+             "into all three.", 1),
+            (most, mean, last, "the order is last, maximum, mean.", 3),
+            (last, mean, most, "the order is last, maximum, mean.", 3),
+        ]  # fmt: skip
+        mistakes = [(torch.cat([a, b, c], 1), text, points) for a, b, c, text, points in join]
+        return compare(pool(hidden, mask), want, mistakes, what="the pooled states")
+
+
+class FindTheBug(Exercise):
+    id = "03.find_the_bug"
+    title = "Find the bug: the weights that melt away"
+    minutes, difficulty, importance, points = 15, 4, 5, 4
+    hints = (
+        "Call `forward` a few times in training mode and count the zeros in the recurrent matrix.",
+        "What is `lstm.weight_hh_l0` after a call? Does the optimiser still hold that tensor?",
+        "Leave the parameter alone. Make a dropped copy, and run the LSTM with the copy: "
+        '`torch.func.functional_call(self.lstm, {"weight_hh_l0": dropped}, (x,))`.',
+    )
+
+    def as_functions(self, wrapper):
+        return (partial(self.seen, wrapper),)
+
+    @staticmethod
+    def seen(wrapper, weights, x, p):
+        """What shows of a wrapped LSTM of these weights: three outputs, gradient, step, eval."""
+        lstm = nn.LSTM(x.shape[-1], weights["weight_hh_l0"].shape[1], batch_first=True)
+        lstm.load_state_dict(weights)
+        raw, model = lstm.weight_hh_l0, wrapper(lstm, p)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        found = {"outputs": [model.train()(x)[0] for _ in range(3)], "kept": True}
+        if lstm.weight_hh_l0 is not raw:
+            return found | {"kept": False, "made": isinstance(lstm.weight_hh_l0, nn.Parameter)}
+        found["raw"] = raw.detach().clone()
+        found["outputs"][-1].sum().backward()
+        found["gradient"] = raw.grad
+        optimizer.step()
+        found["stepped"] = raw.detach().clone()
+        lstm.load_state_dict(weights)
+        return found | {"eval": model.eval()(x)[0]}
+
+    def untouched(self, seen):
+        found = seen(dict(nn.LSTM(3, 4, batch_first=True).state_dict()), torch.ones(1, 2, 3), 0.5)
+        return not found["kept"] and found["made"]
+
+    def check(self, seen):
+        torch.manual_seed(0)
+        lstm, x = nn.LSTM(3, 16, batch_first=True), torch.randn(2, 5, 3)
+        weights = dict(lstm.state_dict())
+        found, before = seen(weights, x, 0.5), weights["weight_hh_l0"]
+        if not found["kept"]:
+            return Wrong("after a call in training `lstm.weight_hh_l0` is another tensor.", 1)
+        if not same(found["raw"], before):
+            return Wrong("the raw weights have changed, and no optimiser has made a step.", 1)
+        outputs, gradient = found["outputs"], found["gradient"]
+        if same(outputs[0], outputs[1]) and same(outputs[1], outputs[2]):
+            return Wrong("two calls in training give the same: is anything dropped?", 1)
+        if gradient is None or not gradient.abs().sum() > 0:
+            return Wrong("no gradient reaches the raw weights: is the copy detached?", 2)
+        if not (gradient == 0).float().mean() > 0.2:
+            return Wrong("the gradient reaches every weight: the LSTM ran with the raw ones.", 2)
+        if same(found["stepped"], before):
+            return Wrong("the optimiser's step does not change the weights in use.", 2)
+        if not same(found["eval"], lstm(x)[0]):
+            return Wrong("in eval mode nothing is dropped: it should be the plain LSTM.", 3)
+        return Right("One raw parameter, trained for good; a new dropped copy at each call.")
+
+
+class Forgetting(Written):
+    id = "03.forgetting"
+    title = "Why it forgets, and what holds it"
+    minutes, difficulty, importance, points = 10, 3, 4, 4
+    hints = ("Where do the first gradients of a random head come from, and where do they go?",)
+    rubric = """
+- 1 point: at the start the head is random, so the gradients that it sends down say nothing yet
+  about the task, and they are large.
+- 1 point: with all layers awake, these gradients overwrite what the lower layers know of language.
+- 1 point: says what gradual unfreezing, lower rates for lower layers, or the slow start of the
+  triangle does against it (two of the three).
+- 1 point: says how it is seen: the language model's perplexity on held-out text, before and after.
+"""
+
+
+class WhyNoPenalty(Quiz):
+    id = "03.q1"
+    question = "Why do AR and TAR stay out of the loss that validation reports?"
+    choices = (
+        Choice("They are too slow to compute.", "They cost next to nothing."),
+        Choice(
+            "The reported loss is the logarithm of a perplexity, and penalties are no probability.",
+            "Yes. With them the figure could be compared with no other model, nor with the floor.",
+            right=True,
+        ),
+        Choice("They are zero in eval mode anyway.", "States have squares in eval mode, too."),
+    )
+
+
+class WhyStageTwo(Quiz):
+    id = "03.q2"
+    question = "Stage 2 sees no label. What can the classifier gain from it?"
+    choices = (
+        Choice(
+            "States that tell the target's texts apart: its words, and what follows from what.",
+            "Yes. To foresee a review's words, it helps to know whether its writer is pleased.",
+            right=True,
+        ),
+        Choice(
+            "The labels leak through the unlabelled text.",
+            "None is there to leak: the unlabelled reviews are others, drawn anew.",
+        ),
+        Choice(
+            "A smaller model.",
+            "The model keeps its size, and even grows by the vectors of new words.",
+        ),
+    )
+
+
+class WhyOneMask(Quiz):
+    id = "03.q3"
+    question = "What is wrong with a fresh dropout mask at every place of an LSTM's state?"
+    choices = (
+        Choice("It is not random enough.", "It is more random than one mask for all places."),
+        Choice(
+            "Over many places the noise adds up, and the memory is lost before it can be used.",
+            "Yes. A state that is to be carried over 50 words would meet 50 different masks.",
+            right=True,
+        ),
+        Choice("The mean of the state changes.", "Dividing by 1 - p keeps it in both cases."),
+    )

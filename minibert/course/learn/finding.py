@@ -1,0 +1,184 @@
+"""What was measured: ``chapters/findings/NN.json``, read, compared and quoted.
+
+A chapter claims a direction only where the paired interval over the seeds shows it. The numbers
+are made by `minibert.course.author.measure`; nothing here computes one that the file does not hold.
+"""
+
+import math
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from minibert.course.learn.paths import chapters_folder
+from minibert.storage.safe_files import read_json
+
+LEVEL = 0.95
+SUMMARIES = {
+    "mean": statistics.fmean,
+    "sd": statistics.stdev,
+    "min": min,
+    "max": max,
+    "median": statistics.median,
+}
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The difference of two measures over the same seeds: ``mean``, and the interval's ends."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def shown(self):
+        """True when the 95 % interval leaves zero out and the mean is positive."""
+        return self.low > 0
+
+    def says(self, claim):
+        """``claim`` with its figures, or that it is not shown at this scale, or is reversed.
+
+        ``claim`` must be the sentence for a positive difference, such as "a beats b".
+        """
+        figures = (
+            f"mean difference {self.mean:.3g}, 95 % interval {self.low:.3g} to {self.high:.3g}, "
+            f"{self.seeds} seeds"
+        )
+        if self.shown:
+            return f"{claim[:1].upper()}{claim[1:]} ({figures})."
+        if self.high < 0:
+            return f"The reverse is shown at this scale, not that {claim} ({figures})."
+        return f"Not shown at this scale: {claim} ({figures})."
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One chapter's measurements. A measure is named ``experiment.name``, as in the JSON file."""
+
+    chapter: str
+    content: dict
+
+    def names(self):
+        """Every measure, as ``experiment.name``."""
+        experiments = self.content["experiments"].items()
+        return [
+            f"{title}.{name}"
+            for title, experiment in experiments
+            for name in next(iter(experiment["seeds"].values()))["values"]
+        ]
+
+    def seeds(self, name):
+        """The seeds that measured ``name``, in order."""
+        return sorted(int(seed) for seed in self._experiment(name)["seeds"])
+
+    def values(self, name):
+        """One value a seed (a number, or a list of numbers for a curve), in order of the seeds."""
+        runs = self._experiment(name)["seeds"]
+        measure = name.partition(".")[2]
+        if measure not in next(iter(runs.values()))["values"]:
+            raise ValueError(f"Chapter {self.chapter} has no {name!r}; it has: {self.names()}.")
+        return [runs[str(seed)]["values"][measure] for seed in self.seeds(name)]
+
+    def mean(self, name):
+        """The mean over the seeds."""
+        return statistics.fmean(self.values(name))
+
+    def interval(self, name):
+        """The mean's 95 % t interval over the seeds, as a pair."""
+        return t_interval(self.values(name))
+
+    def paired(self, a, b):
+        """`Paired` for ``a`` minus ``b``, seed by seed. Raises ValueError on unequal seeds."""
+        if self.seeds(a) != self.seeds(b):
+            raise ValueError(f"{a} has the seeds {self.seeds(a)}, {b} has {self.seeds(b)}.")
+        differences = [x - y for x, y in zip(self.values(a), self.values(b), strict=True)]
+        return Paired(statistics.fmean(differences), *t_interval(differences), len(differences))
+
+    def says(self, claim, a, b):
+        """``claim`` ("a beats b") if the paired interval shows it, else that it is not shown."""
+        return self.paired(a, b).says(claim)
+
+    def _experiment(self, name):
+        experiment = self.content["experiments"].get(name.partition(".")[0])
+        if experiment is None:
+            raise ValueError(f"Chapter {self.chapter} has no {name!r}; it has: {self.names()}.")
+        return experiment
+
+
+def t_interval(values):
+    """The two ends of the 95 % t interval of a mean. Raises ValueError below two values."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        raise ValueError("An interval needs at least two seeds.")
+    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * statistics.stdev(values)
+    half /= math.sqrt(len(values))
+    mean = statistics.fmean(values)
+    return float(mean - half), float(mean + half)
+
+
+def path_of(chapter, chapters):
+    """The findings file of a chapter."""
+    return Path(chapters) / "findings" / f"{chapter}.json"
+
+
+def findings(chapter, chapters=None):
+    """The measured findings of a chapter, from wherever the notebook stands.
+
+    Raises FileNotFoundError when the file is absent and ValueError when it is no findings file.
+    """
+    path = path_of(chapter, chapters or chapters_folder())
+    try:
+        content = read_json(path)
+        for experiment in content["experiments"].values():
+            runs = experiment["seeds"]
+            if not runs or any(list(run["values"]) != list(_first(runs)) for run in runs.values()):
+                raise ValueError("its seeds did not measure the same")
+            list(map(int, runs))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"There are no findings for chapter {chapter} (chapters/findings/{chapter}.json); "
+            f"`make findings CH={chapter}` measures them."
+        ) from error
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path.name} is not a findings file: {error!r:.300}") from error
+    return Findings(chapter, content)
+
+
+def _first(runs):
+    """The measures of the first seed, name -> value."""
+    return next(iter(runs.values()))["values"]
+
+
+def quote_finding(argument, chapters):
+    """``{{finding 01 experiment.name mean .3f}}`` -> the number.
+
+    The summary is one of mean, sd, min, max, median, low, high (ends of the 95 % interval of the
+    mean) or seeds (their number); the format, any that Python has, defaults to ``.3g``.
+    """
+    try:
+        chapter, name, summary, *style = argument.split()
+    except ValueError as error:
+        raise ValueError("a finding is quoted as {{finding 01 experiment.name mean}}") from error
+    found = findings(chapter, chapters)
+    values = found.values(name)
+    if summary == "seeds":
+        return str(len(values))
+    if summary in ("low", "high"):
+        value = found.interval(name)[summary == "high"]
+    elif summary in SUMMARIES:
+        value = SUMMARIES[summary](values)
+    else:
+        known = ", ".join([*SUMMARIES, "low", "high", "seeds"])
+        raise ValueError(f"unknown summary {summary!r}; known: {known}")
+    return format(value, style[0] if style else ".3g")
+
+
+def quote_claim(argument, chapters):
+    """``{{claim 01 exp.a exp.b | a beats b}}`` -> the claim, not shown, or reversed."""
+    names, bar, claim = argument.partition("|")
+    if not bar or len(names.split()) != 3:
+        raise ValueError("a claim is written as {{claim 01 exp.a exp.b | a beats b}}")
+    chapter, a, b = names.split()
+    return findings(chapter, chapters).says(claim.strip(), a, b)

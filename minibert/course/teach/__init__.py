@@ -1,0 +1,1 @@
+"""What a teacher needs: release, grade, bundle."""

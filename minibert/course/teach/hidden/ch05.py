@@ -1,0 +1,68 @@
+"""Hidden tests of chapter 05."""
+
+import torch
+from torch.nn import functional as F
+
+from minibert.course.learn.exercises.ch05 import Mask, Parameters
+from minibert.course.teach.hidden import fresh
+
+
+def longest_first(word, pieces):
+    """WordPiece, plainly: the longest piece at each place, or ['[UNK]']."""
+    found, start = [], 0
+    while start < len(word):
+        marked = [("##" if start else "") + word[start:end] for end in range(len(word), start, -1)]
+        piece = next((piece for piece in marked if piece in pieces), None)
+        if piece is None:
+            return ["[UNK]"]
+        found.append(piece)
+        start += len(piece.removeprefix("##"))
+    return found
+
+
+@fresh("05.wordpiece", view=list, trials=40)
+def wordpiece(draw):
+    def letters(least, most):
+        return "".join(draw.choice("abc") for _ in range(draw.randint(least, most)))
+
+    pieces = {mark + letters(1, 3) for mark in ("", "##") for _ in range(12)}
+    word = letters(1, 8)
+    return (word, pieces), longest_first(word, pieces)
+
+
+@fresh("05.mask")
+def hide(draw):
+    shape, mask_id = (draw.randint(2, 4), draw.randint(30, 60)), draw.randint(1, 9)
+    ids, drawn = draw.integers(10, 50, *shape), draw.integers(60, 90, *shape)
+    chosen, fate = draw.uniform_tensor(*shape) < 0.4, draw.uniform_tensor(*shape)
+    arguments = ids, chosen, fate, drawn, mask_id
+    return arguments, Mask.hide(*arguments)
+
+
+@fresh("05.mlm_loss")
+def mlm_loss(draw):
+    rows, places, dim, V = 3, draw.randint(4, 9), draw.randint(3, 7), draw.randint(6, 14)
+    hidden, table, bias = draw.normal(rows, places, dim), draw.normal(V, dim), draw.normal(V)
+    labels = draw.integers(0, V, rows, places)
+    labels[draw.uniform_tensor(rows, places) < 0.7] = -100
+    labels[0, 1], labels[1, 0] = 0, V - 1
+    logits = (hidden @ table.T + bias).flatten(0, 1)  # (rows * places, V)
+    return (hidden, table, bias, labels), F.cross_entropy(logits, labels.flatten())
+
+
+@fresh("05.find_the_bug")
+def pretraining_loss(draw):
+    rows, places, V = draw.randint(2, 4), draw.randint(3, 6), draw.randint(5, 12)
+    words, labels = draw.normal(rows, places, V), draw.integers(0, V, rows, places)
+    weights = (torch.arange(places) < draw.integers(1, places, rows)[:, None]).float()
+    pairs, follows = draw.normal(rows, 2), draw.integers(0, 2, rows)
+    each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
+    mlm = (each * weights.flatten()).sum() / weights.sum()
+    return (words, labels, weights, pairs, follows), mlm + F.cross_entropy(pairs, follows)
+
+
+@fresh("05.parameters")
+def parameters(draw):
+    V, dim, layers = draw.randint(500, 50_000), 8 * draw.randint(2, 99), draw.randint(1, 24)
+    size = V, dim, layers, draw.randint(2, 5) * dim
+    return size, Parameters.count(*size)

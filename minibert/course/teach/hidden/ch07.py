@@ -1,0 +1,67 @@
+"""Hidden tests of chapter 07."""
+
+import torch
+from torch.nn import functional as F
+
+from minibert.course.learn.exercises.ch07 import Encode
+from minibert.course.teach.hidden import fresh
+
+
+@fresh("07.bpe", view=list, trials=20)
+def bpe(draw):
+    known, merges = ["a", "b", "c", "a</w>", "b</w>", "c</w>"], []
+    while len(merges) < 8:
+        left, right = draw.choice(known), draw.choice(known)
+        if left.endswith("</w>") or left + right in known:
+            continue  # a piece is made in one way alone, so that once through them is enough
+        merges.append((left, right))
+        known.append(left + right)
+    symbols = draw.choices("abc", k=draw.randint(2, 10))
+    symbols[-1] += "</w>"
+    return (symbols, merges), Encode.merged(symbols, merges)
+
+
+def next_tokens(draw, V):
+    """(logits, ids, mask) of texts of several lengths; token 0 is a token, and padding, too."""
+    rows, length = draw.randint(2, 4), draw.randint(3, 8)
+    lengths = draw.integers(2, length + 1, rows)[:, None]
+    mask = (torch.arange(length) < lengths).long()
+    ids = draw.integers(0, V, rows, length).masked_fill(mask == 0, 0)
+    return draw.normal(rows, length, V), ids, mask
+
+
+@fresh("07.lm_loss")
+def lm_loss(draw):
+    logits, ids, mask = next_tokens(draw, 11)
+    wanted = mask[:, 1:].bool()
+    return (logits, ids, mask), F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted])
+
+
+@fresh("07.nucleus", trials=20)
+def nucleus(draw):
+    p, top_p = (2 * draw.normal(draw.randint(3, 9))).softmax(0), draw.uniform(0.1, 0.95)
+    ordered, order = p.sort(descending=True)
+    kept = p.clone()
+    kept[order[ordered.cumsum(0) - ordered >= top_p]] = 0.0
+    return (p, top_p), kept / kept.sum()
+
+
+@fresh("07.choices", view=lambda rows: [list(row) for row in rows])
+def choices(draw):
+    context = draw.sample(range(10, 99), draw.randint(1, 5))
+    answers = [draw.sample(range(10, 99), draw.randint(1, 3)) for _ in range(draw.randint(2, 4))]
+    start, delimiter, extract = draw.sample(range(10), 3)
+    wanted = [[start, *context, delimiter, *answer, extract] for answer in answers]
+    return (context, answers, start, delimiter, extract), wanted
+
+
+@fresh("07.find_the_bug")
+def joint_loss(draw):
+    words, ids, mask = next_tokens(draw, 9)
+    scores, labels = draw.normal(len(ids), 2), draw.integers(0, 2, len(ids))
+    auxiliary = draw.uniform(0.2, 0.9)
+    targets = ids.masked_fill(mask == 0, -100)[:, 1:]
+    wanted = F.cross_entropy(scores, labels) + auxiliary * F.cross_entropy(
+        words[:, :-1].mT, targets
+    )
+    return (scores, labels, words, ids, mask, auxiliary), wanted

@@ -1,0 +1,5 @@
+"""Real data sets and published weights: found, downloaded, verified and read."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,119 @@
+"""Real data by name: `load`, `datasets` and `get`."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from minibert.data import readers
+from minibert.data.corpora import TextCorpus
+from minibert.data.fetch import cached, data_folder, download, find
+from minibert.data.registry import registry
+from minibert.data.sources import Source
+
+
+def load(name):
+    """A real data set, or the text of a file of your own.
+
+    ``name``: a name that `datasets` lists, or the path of a text file (plain, .xz or .gz) in which
+    a line ``= Title =`` starts a document and every other line is a paragraph.
+
+    Looks in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the mirrors; the
+    SHA-256 is checked whenever a file is read. Returns a `TextCorpus`, `LabelledTexts`, `Examples`,
+    `Similarity`, `Analogies`, or `Splits` of them.
+
+    Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
+    what to put where, when the data is neither here nor to be had.
+    """
+    if name not in registry() and Path(name).is_file():
+        return TextCorpus([Source(Path(name))])
+    entry = _entry(name)
+    for edition in entry.editions:
+        if paths := _present(entry, edition):
+            return _read(entry, edition, paths)
+    return _read(entry, *_fetch(entry))
+
+
+def get(name):
+    """Make sure that the whole of a data set is here, downloading if need be; returns its paths.
+
+    Raises ValueError for an unknown name, FileNotFoundError when it is not to be had.
+    """
+    entry = _entry(name)
+    return _present(entry, entry.editions[0]) or _fetch(entry)[1]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A line of the list of data sets; ``size`` in bytes as stored.
+
+    ``state``: "here", "downloadable", or "local only" (wanted in ``MINIBERT_DATA``).
+    """
+
+    name: str
+    about: str
+    licence: str
+    size: int
+    state: str
+
+
+def datasets():
+    """All data sets that `load` knows, as a list of `Listing`."""
+    return [_listing(entry) for entry in registry().values()]
+
+
+def _listing(entry):
+    here = next((e for e in entry.editions if _present(entry, e)), None)
+    online = next((e for e in entry.editions if e.downloadable), None)
+    edition = here or online or entry.editions[0]
+    size = sum(file.size for file in edition.files)
+    state = "here" if here else "downloadable" if online else "local only"
+    return Listing(entry.name, entry.about, entry.licence, size, state)
+
+
+def _entry(name):
+    known = registry()
+    if name in known:
+        return known[name]
+    near = get_close_matches(str(name), known, n=3)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    raise ValueError(f"there is no data set or file called {str(name)!r}; {meant}")
+
+
+def _present(entry, edition):
+    """The paths of an edition's files if all of them are here, else None."""
+    paths = [find(entry, file) for file in edition.files]
+    return paths if all(paths) else None
+
+
+def _read(entry, edition, paths):
+    sources = [Source(path, f.sha256) for path, f in zip(paths, edition.files, strict=True)]
+    return getattr(readers, edition.reader)(entry, sources)
+
+
+def _fetch(entry):
+    """Download the first edition that is to be had: (edition, paths)."""
+    faults = []
+    for edition in entry.editions:
+        if not edition.downloadable:
+            continue
+        try:
+            paths = [find(entry, file) or download(entry, file) for file in edition.files]
+            return edition, paths
+        except ConnectionError as error:
+            faults.append(str(error))
+    raise FileNotFoundError(_offline(entry, faults))
+
+
+def _offline(entry, faults):
+    folder = data_folder()
+    looked = f"in {folder} (MINIBERT_DATA)" if folder else "in MINIBERT_DATA (not set)"
+    wanted = " or ".join(" + ".join(f.path for f in e.files) for e in entry.editions)
+    tried = (
+        f"no mirror gave it ({'; '.join(faults)})" if faults else "no mirror has it in this form"
+    )
+    cache = cached(entry, entry.editions[0].files[0]).parent
+    return (
+        f"{entry.name!r} ({entry.about}) is not here: looked for {wanted} {looked} and in {cache}; "
+        f"{tried}. Put the file there, or point MINIBERT_DATA at a folder that holds it; "
+        f"its source is {entry.source}"
+    )

@@ -1,0 +1,91 @@
+from . import classify as classify
+from . import context_encoder as context_encoder
+from . import features as features
+from . import from_d2l as from_d2l
+from . import head as head
+from . import language as language
+from . import last_token as last_token
+from . import pair as pair
+from . import pooling as pooling
+from . import spans as spans
+from . import tagger as tagger
+from . import vector_classifiers as vector_classifiers
+from .classify import SequenceClassifier as SequenceClassifier
+from .classify import TokenClassifier as TokenClassifier
+from .classify import word_examples as word_examples
+from .context_encoder import ContextEncoder as ContextEncoder
+from .context_encoder import Live as Live
+from .context_encoder import Remembered as Remembered
+from .features import LayerMix as LayerMix
+from .head import run as run
+from .language import MaskedLM as MaskedLM
+from .language import NextSentence as NextSentence
+from .language import Pretraining as Pretraining
+from .last_token import LastToken as LastToken
+from .last_token import MultipleChoice as MultipleChoice
+from .last_token import Similarity as Similarity
+from .last_token import framed as framed
+from .pair import PairClassifier as PairClassifier
+from .pair import pair_accuracy as pair_accuracy
+from .pooling import Ensemble as Ensemble
+from .pooling import PoolingClassifier as PoolingClassifier
+from .spans import SpanExtractor as SpanExtractor
+from .spans import answer as answer
+from .spans import best_threshold as best_threshold
+from .spans import span_examples as span_examples
+from .spans import squad_scores as squad_scores
+from .tagger import Tagger as Tagger
+from .tagger import share_right as share_right
+from .tagger import span_f1 as span_f1
+from .tagger import tagged as tagged
+from .vector_classifiers import CNNClassifier as CNNClassifier
+from .vector_classifiers import RNNClassifier as RNNClassifier
+from .vector_classifiers import Table as Table
+from .vector_classifiers import predict as predict
+
+__all__ = [
+    "CNNClassifier",
+    "ContextEncoder",
+    "Ensemble",
+    "LastToken",
+    "LayerMix",
+    "Live",
+    "MaskedLM",
+    "MultipleChoice",
+    "NextSentence",
+    "PairClassifier",
+    "PoolingClassifier",
+    "Pretraining",
+    "RNNClassifier",
+    "Remembered",
+    "SequenceClassifier",
+    "Similarity",
+    "SpanExtractor",
+    "Table",
+    "Tagger",
+    "TokenClassifier",
+    "answer",
+    "best_threshold",
+    "classify",
+    "context_encoder",
+    "features",
+    "framed",
+    "from_d2l",
+    "head",
+    "language",
+    "last_token",
+    "pair",
+    "pair_accuracy",
+    "pooling",
+    "predict",
+    "run",
+    "share_right",
+    "span_examples",
+    "span_f1",
+    "spans",
+    "squad_scores",
+    "tagged",
+    "tagger",
+    "vector_classifiers",
+    "word_examples",
+]

@@ -1,0 +1,110 @@
+"""GPT's fine-tuning: one new layer at the last token, and the language model beside it.
+
+Radford et al. (2018), sections 3.2 and 3.3. The texts are framed by `minibert.text.framing`.
+"""
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.heads.head import Head, new_linear, width_of
+from minibert.models.dropout import Dropout
+from minibert.models.gpt.model import next_tokens
+from minibert.models.softmax import linear_cross_entropy
+from minibert.text.framing import SPECIALS
+
+LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
+
+
+@torch.no_grad()
+def framed(model):
+    """A copy of a `minibert.GPT` with three more tokens: start, delimiter, extract.
+
+    Their vectors begin as the model's own did, at random. Returns (model, the first new id).
+    """
+    first, more = model.config.vocab_size, len(SPECIALS)
+    new = copy.deepcopy(model)
+    new.config = replace(model.config, vocab_size=first + more)
+    table = model.embeddings.word.weight
+    added = torch.randn(more, table.shape[1]).to(table) * (model.config.init_std or 0.02)
+    new.embeddings.word = nn.Embedding.from_pretrained(torch.cat((table, added)), freeze=False)
+    return new, first
+
+
+class LastToken(Head):
+    """A label for a text or pair from the state of its last token, the extract token.
+
+    labels: how many there are. auxiliary: how much foreseeing the text's own tokens counts beside
+    the task while training, the paper's lambda; 0 for not at all. dropout: before the new layer.
+    sequences: how many sequences an example has (see `minibert.text.FramedBatches`).
+    """
+
+    sequences = 1
+
+    def __init__(self, encoder, labels=2, auxiliary=LAMBDA, dropout=0.1):
+        super().__init__(encoder)
+        self.labels, self.auxiliary, self.dropout = labels, auxiliary, Dropout(dropout)
+        self.output = new_linear(width_of(encoder), labels, encoder)
+
+    def forward(self, input_ids, attention_mask=None):
+        """(rows, length) ids -> logits (examples, labels)."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return self.judge(self.states_at(batch, last_places(mask)))
+
+    def judge(self, states):
+        """States of the last tokens (rows, width) -> logits (examples, labels)."""
+        return self.output(self.dropout(states))
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of examples); ``labels`` (examples,).
+
+        In training lambda times the mean loss of a token is added to each example's; in eval mode
+        it is not.
+        """
+        mask = batch.get("attention_mask")
+        last = last_places(torch.ones_like(batch["input_ids"]) if mask is None else mask)
+        helped = self.training and self.auxiliary > 0
+        if not helped:
+            logits = self.judge(self.states_at(batch, last))
+            return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        text = {"input_ids": batch["input_ids"], "attention_mask": mask}
+        foresees, targets = next_tokens(text)  # never at a last token
+        states = self.states_at(batch, foresees | last)  # (n, width), row by row
+        is_last = last[foresees | last]
+        logits = self.judge(states[is_last])
+        loss = F.cross_entropy(logits, batch["labels"], reduction="sum")
+        table = self.encoder.embeddings.word.weight
+        words, count = linear_cross_entropy(states[~is_last], table, None, targets)
+        return loss + self.auxiliary * len(logits) * words / max(count, 1), len(logits)
+
+
+class Similarity(LastToken):
+    """The same for two texts whose order means nothing: the states of both orders are added."""
+
+    sequences = 2
+
+    def judge(self, states):
+        """(examples * 2, width) -> (examples, labels)."""
+        return self.output(self.dropout(states.unflatten(0, (-1, 2)).sum(1)))
+
+
+class MultipleChoice(LastToken):
+    """Which of several sequences? Each gets a score, and the softmax is over the scores."""
+
+    def __init__(self, encoder, choices, auxiliary=LAMBDA, dropout=0.1):
+        super().__init__(encoder, 1, auxiliary, dropout)
+        self.sequences = choices
+
+    def judge(self, states):
+        """(examples * choices, width) -> (examples, choices)."""
+        return self.output(self.dropout(states)).view(-1, self.sequences)
+
+
+def last_places(mask):
+    """True at each row's last token: bool (rows, length)."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return places == (places * mask).argmax(1, keepdim=True)

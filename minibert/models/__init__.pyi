@@ -1,0 +1,23 @@
+from . import awd_lstm as awd_lstm
+from . import baselines as baselines
+from . import bert as bert
+from . import dropout as dropout
+from . import elmo as elmo
+from . import gpt as gpt
+from . import outputs as outputs
+from . import softmax as softmax
+from . import transformer as transformer
+from . import word2vec as word2vec
+
+__all__ = [
+    "awd_lstm",
+    "baselines",
+    "bert",
+    "dropout",
+    "elmo",
+    "gpt",
+    "outputs",
+    "softmax",
+    "transformer",
+    "word2vec",
+]

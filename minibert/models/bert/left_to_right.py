@@ -1,0 +1,54 @@
+"""BERT with its eyes covered on one side: what reading to both sides is compared with.
+
+Devlin et al. (2019), section 5.1 and table 5, "LTR & No NSP": the same network and the same text,
+but a place sees only itself and what stands before it, and what is learned is the next word. The
+constraint stays when the model is fine-tuned.
+"""
+
+from minibert.models.bert.model import BERT, BERTOutput
+from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.text.batches import IGNORE, Batches
+
+
+class LeftToRight(BERT):
+    """A `minibert.BERT` under a causal mask; takes the same configurations, weights and heads."""
+
+    causal = True  # for the fast path
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
+        """As `BERT.forward`, each place seeing itself and those before it."""
+        self.check(input_ids, attention_mask, token_type_ids)
+        mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
+        if attention_mask is not None:
+            mask = mask & padding_mask(attention_mask)  # (batch, 1, length, length)
+        x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
+        out, _ = self.stack(x, mask, output_attentions=output_attentions)
+        last = out.last_hidden_state
+        pooled = None if self.pooler is None else self.pooler(last[:, 0])
+        return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+
+
+class NextTokenBatches(Batches):
+    """The texts of ``batches``, a `minibert.text.PretrainingBatches`, with nothing masked.
+
+    ``labels`` (batch, length) are the tokens that come next, -100 at the end: for a
+    `minibert.heads.MaskedLM` on a `LeftToRight`.
+    """
+
+    def __init__(self, batches):
+        super().__init__(batches.seed)
+        self.batches = batches
+
+    def identity(self):
+        return {**super().identity(), "batches": self.batches.identity()}
+
+    def plan(self, epoch):
+        return self.batches.plan(epoch)
+
+    def collate(self, entry, rng):
+        batch = self.batches.collate(entry, rng)
+        masked = batch["labels"] != IGNORE
+        ids = batch["input_ids"].where(~masked, batch["labels"])  # the text as it was
+        labels = ids.new_full(ids.shape, IGNORE)
+        labels[:, :-1] = ids[:, 1:].where(batch["attention_mask"][:, 1:] == 1, IGNORE)
+        return {**batch, "input_ids": ids, "labels": labels}

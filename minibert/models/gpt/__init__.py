@@ -1,0 +1,5 @@
+"""GPT (Radford et al. 2018) and GPT-2."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,217 @@
+"""GPT: a Transformer that reads to the right, and says at each place what comes next.
+
+Radford et al. (2018), "Improving Language Understanding by Generative Pre-Training", and with
+``GPTConfig.gpt2`` Radford et al. (2019), "Language Models are Unsupervised Multitask Learners",
+which moves the norms (section 2.3). How text is drawn from it stands in
+`minibert.models.gpt.generation`, the heads of its fine-tuning in `minibert.heads.last_token`. Its
+blocks are those of `minibert.models.transformer`; published weights load by
+`minibert.models.gpt.files`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from minibert.models.dropout import Dropout
+from minibert.models.outputs import ModelOutput
+from minibert.models.softmax import linear_cross_entropy
+from minibert.models.transformer import fast
+from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.transformer.model import (
+    Positions,
+    Stack,
+    TransformerConfig,
+    check_ids,
+    check_length,
+    initialise,
+)
+from minibert.text.batches import IGNORE
+
+
+@dataclass
+class GPTConfig(TransformerConfig):
+    """A `TransformerConfig` with the numbers of the paper (section 4.1): 116,534,784 parameters.
+
+    ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
+    """
+
+    vocab_size: int = 40_478
+    dim: int = 768
+    layers: int = 12
+    heads: int = 12
+    hidden: int = 3072
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    norm: str = "post"
+    activation: str = "gelu_tanh"
+    position: str = "learned"
+    max_length: int = 512
+    norm_eps: float = 1e-5
+    init_std: float | None = 0.02
+
+    @classmethod
+    def gpt2(cls, **changes):
+        """GPT-2's smallest size, 124,439,808 parameters."""
+        return cls(**{"vocab_size": 50_257, "norm": "pre", "max_length": 1024, **changes})
+
+
+@dataclass(repr=False)
+class GPTOutput(ModelOutput):
+    """A `ModelOutput` with ``past``: the (keys, values) of each layer, to go on from."""
+
+    past: list | None = None
+
+
+class Embeddings(nn.Module):
+    """What a token is and where it stands: two vectors, added (equation 2)."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.dim)
+        self.position = Positions(config)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, input_ids, places):
+        """ids and numbers of places (..., length) -> (..., length, dim)."""
+        return self.dropout(self.word(input_ids) + self.position(places))
+
+
+class GPT(nn.Module):
+    """Embeddings, a stack of blocks under a causal mask, and the embeddings again as softmax.
+
+    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model.
+    """
+
+    causal = True
+
+    def __init__(self, config, tokenizer=None):
+        super().__init__()
+        if tokenizer is not None and len(tokenizer) > config.vocab_size:
+            raise ValueError(
+                f"expected at most vocab_size={config.vocab_size} pieces, got {len(tokenizer)}"
+            )
+        self.config, self.tokenizer = config, tokenizer
+        self.embeddings, self.stack = Embeddings(config), Stack(config)
+        initialise(self, config.init_std)
+
+    @classmethod
+    def from_pretrained(cls, source):
+        """Read a model: a folder in the layout of GPT or GPT-2, a bundled name, or a hub id.
+
+        See `minibert.models.gpt.files.load`. Raises FileNotFoundError or ValueError.
+        """
+        from minibert.models.gpt import files as gpt
+
+        return gpt.load(source)
+
+    def save_pretrained(self, folder):
+        """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
+        from minibert.models.gpt import files as gpt
+
+        gpt.save(self, folder)
+
+    def layer_groups(self):
+        """From the bottom to the top: the embeddings, each block, the last norm."""
+        return [[self.embeddings], *self.stack.layer_groups()]
+
+    def forward(self, input_ids, attention_mask=None, past=None, output_attentions=False):
+        """(batch, length) ids -> `GPTOutput`: embeddings, then one state a layer.
+
+        ``attention_mask``: 1 for a token, 0 for padding, on either side; it changes nothing, and
+        what the output holds there means nothing. ``past``: of an earlier output. The ids are then
+        those that follow, and the mask, if there is one, is for all places, (batch, past + length).
+        Raises ValueError for shapes that do not fit, for more than ``max_length`` tokens, and for
+        ids that are not in the vocabulary.
+        """
+        before = 0 if past is None else past[0][0].shape[2]
+        self.check(input_ids, attention_mask, before)
+        length = input_ids.shape[1]
+        seen = causal_mask(length, before, input_ids.device)  # (length, before + length)
+        if attention_mask is None:
+            seen = None if length == 1 else seen  # the last place sees all
+            places = torch.arange(before, before + length, device=input_ids.device)
+        else:
+            places = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, before:]  # (batch, length)
+            own = seen & ~seen.tril(before - 1)
+            seen = seen & padding_mask(attention_mask) | own  # padding sees itself: no empty rows
+        x = self.embeddings(input_ids, places)  # (batch, length, dim)
+        out, carried = self.stack(x, seen, past=past, output_attentions=output_attentions)
+        return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
+
+    def logits(self, hidden):
+        """States (..., dim) -> scores of the next token, (..., V)."""
+        return hidden @ self.embeddings.word.weight.T
+
+    def states_at(self, input_ids, attention_mask=None, wanted=None):
+        """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
+
+        Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
+        without computing padding, nor what the last layer would say elsewhere.
+        """
+        self.check(input_ids, attention_mask)
+        if fast.suits(self, input_ids):
+            return fast.states_at(self, input_ids, attention_mask, None, wanted)
+        return self(input_ids, attention_mask).last_hidden_state[wanted]
+
+    def loss(self, batch):
+        """(sum of cross-entropies in nats, number of targets).
+
+        Each token but a row's first is to be foreseen from those before it; with ``labels``
+        (batch, length) only where they are not -100. Padding is no target.
+        """
+        wanted, targets = next_tokens(batch)
+        hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
+        return linear_cross_entropy(hidden, self.embeddings.word.weight, None, targets)
+
+    @torch.no_grad()
+    def log_probs(self, ids):
+        """log p of each token of a text but the first, given those before: float64 (length - 1,).
+
+        Texts longer than ``max_length`` are read in windows that overlap by half.
+        """
+        training, most = self.training, self.config.max_length
+        self.eval()
+        text = torch.as_tensor(np.asarray(ids))[None].to(self.embeddings.word.weight.device)
+        found, done = [], 1
+        while done < text.shape[1]:
+            start = 0 if done == 1 else done - most // 2
+            window = text[:, start : start + most]
+            hidden = self(window).last_hidden_state[0, done - start - 1 : -1]  # (new, dim)
+            log_p = self.logits(hidden).double().log_softmax(-1)
+            targets = window[0, done - start :]
+            found.append(log_p.gather(1, targets[:, None])[:, 0].cpu())
+            done = start + window.shape[1]
+        self.train(training)
+        return torch.cat(found).numpy() if found else np.zeros(0)
+
+    def generate(self, prompt, steps=50, **options):
+        """Texts that begin with ``prompt``: see `minibert.models.gpt.generation.generate`."""
+        from minibert.models.gpt.generation import generate
+
+        return generate(self, prompt, steps, **options)
+
+    def check(self, input_ids, attention_mask=None, before=0):
+        """Refuse input that does not fit, in one sentence."""
+        check_length(input_ids, before, self.config.max_length)
+        expected = (input_ids.shape[0], before + input_ids.shape[1])
+        if attention_mask is not None and attention_mask.shape != expected:
+            raise ValueError(
+                f"expected an attention_mask of shape {expected}, got {tuple(attention_mask.shape)}"
+            )
+        check_ids(input_ids, self.config.vocab_size)
+
+
+def next_tokens(batch):
+    """Where a next token is to be foreseen, bool (batch, length), and which, (n,), in order."""
+    ids = batch["input_ids"]
+    labels = batch.get("labels", ids)
+    if batch.get("attention_mask") is not None:
+        labels = labels.masked_fill(batch["attention_mask"] == 0, IGNORE)
+        if (batch["attention_mask"][:, 0] == 0).any():  # padding in front foresees nothing
+            first = (batch["attention_mask"].cumsum(1) == 1) & (batch["attention_mask"] == 1)
+            labels = labels.masked_fill(first, IGNORE)
+    wanted = torch.zeros_like(ids, dtype=torch.bool)
+    wanted[:, :-1] = labels[:, 1:] != IGNORE
+    return wanted, labels[:, 1:][wanted[:, :-1]]

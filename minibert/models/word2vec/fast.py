@@ -1,0 +1,319 @@
+"""Skip-gram with negative sampling, fast: the tricks, all in one place.
+
+`minibert.models.word2vec` is the version to read. This one minimises the same loss (Mikolov et al.
+2013b, equation 4) over the same windows, subsampling and noise distribution, and differs in this:
+
+1. **Blocks.** ``BLOCK`` neighbouring centres meet their surroundings in one matrix product; of the
+   scores only the band is used where centre and context are within reach of each other.
+2. **Shared noise.** The centres of a block share ``NOISE`` noise words. A centre with p pairs
+   weighs each of them p * negatives / NOISE, which leaves the expected gradient as it is. A noise
+   word that happens to be the right answer counts like any other: equation 4 as it stands.
+3. **Many pairs a step**, gradients by hand, no autograd. What a word's vector would move in many
+   small steps, it moves in one, and too far if it is frequent: so its rate is damped (`descend`).
+4. **Threads without locks** (Niu et al. 2011, "Hogwild!"): each reads its own part of the text, and
+   all update the same two tables. An update is lost now and then, which does no harm.
+
+Tests hold 1 and 2 equal to a plain loop over pairs. With one worker, a run is a function of the
+seed; with more, also of the threads' timing.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minibert.text.windows import keep_probability
+from minibert.training.history import History
+from minibert.training.optim import linear
+
+BLOCK = 32  # centres that meet their surroundings in one product
+NOISE = 32  # noise words that the centres of a block share
+STEP = 1024  # centres a step, at most; a multiple of BLOCK
+CHUNK = 1 << 17  # words of text that a worker prepares at once
+DAMPING = 0.03
+SAMPLE = 256  # rows that tell how long vectors are
+REPORTS = 200  # losses that the history gets
+FLOOR = 1e-4  # the last rate, as a share of the first
+
+
+def suits(model):
+    """True for what this module trains: skip-gram, negative sampling, a plain input table."""
+    plain = type(model.input) is nn.Embedding
+    return plain and (model.config.mode, model.config.loss) == ("skipgram", "negative")
+
+
+def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callbacks=()):
+    """Train both tables of ``model`` in place; returns a `History`.
+
+    model: a `minibert.Word2Vec` that `suits`. ids: int (words,), the text; sentence: int (words,),
+    never falling, the number of the sentence that each word is in (`minibert.text.windows`). rate:
+    the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers: threads.
+    callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history gets one
+    step's loss, in nats a pair.
+
+    Ctrl-C ends training early: the model stays usable and the history so far is returned.
+    Raises ValueError for an empty text, FloatingPointError when training diverges.
+    """
+    run = FastRun(model, ids, sentence, epochs, rate, workers, seed, callbacks)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a worker is one thread, and needs no more
+    try:
+        run.tell("on_start")
+        with ThreadPoolExecutor(workers) as pool:
+            running = [pool.submit(run.work, number) for number in range(workers)]
+            try:
+                for worker in running:
+                    worker.result()
+                run.step = run.steps
+            finally:
+                run.stop()
+    except KeyboardInterrupt:
+        print(f"Interrupted: training stopped after step {run.step}; the model is usable as it is.")
+    finally:
+        torch.set_num_threads(threads)
+        run.tell("on_end")
+        model.eval()
+    return run.history
+
+
+class FastRun:
+    """One run, as its workers share it and its callbacks see it (compare `minibert.training.loop.Run`)."""
+
+    unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
+
+    def __init__(self, model, ids, sentence, epochs, rate, workers, seed, callbacks):
+        if not len(ids):
+            raise ValueError("the text has no word of the model's vocabulary to train on")
+        self.model, self.callbacks, self.history = model, list(callbacks), History()
+        self.epochs, self.workers, self.seed, self.first_rate = epochs, workers, seed, rate
+        self.text = Text(model, ids, sentence)
+        self.total, self.words = epochs * len(ids), [0] * workers  # words to read; read by each
+        self.size = min(STEP, max(1, self.total // 1000 // BLOCK) * BLOCK)
+        self.steps = max(1, round(self.text.kept_share * self.total / self.size))
+        self.schedule = linear(self.total, floor=FLOOR)
+        self.tables = Tables(model, self.text, self.size, workers)
+        self.step, self.rate, self.loss, self.valid_loss, self.stopped = 0, rate, None, None, False
+        self.reported = 0, perf_counter()
+
+    def tell(self, event):
+        """Call the method ``event`` of each callback that has it."""
+        for callback in self.callbacks:
+            getattr(callback, event, lambda run: None)(self)
+
+    def stop(self):
+        """End the run after the steps that are being made."""
+        self.stopped = True
+
+    def work(self, number):
+        """What one worker does: its share of the text, ``epochs`` times."""
+        torch.set_num_threads(1)
+        rng = np.random.default_rng([self.seed, number])
+        start, stop = self.text.share(number, self.workers)
+        for _ in range(self.epochs):
+            for step in self.text.steps(start, stop, self.size, rng):
+                if self.stopped:
+                    return
+                done = sum(self.words)
+                rate = self.first_rate * self.schedule(done)
+                if number == 0 and done * REPORTS >= len(self.history) * self.total:
+                    self.report(step, rate, done)
+                self.tables.update(step, rate)
+                self.words[number] += step.words
+
+    def report(self, step, rate, done):
+        """Note the loss of a step that is about to be made, and tell the callbacks."""
+        loss = self.tables.loss(step)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss} after {done:,.0f} words; try a rate below {self.first_rate}"
+            )
+        before, then = self.reported
+        self.reported = done, perf_counter()
+        self.rate, self.loss = rate, loss
+        self.step = min(self.steps, 1 + int(done / self.total * self.steps))
+        self.history.add(self.step, loss, rate, (done - before) / (self.reported[1] - then))
+        if done:
+            self.tell("on_step")
+
+
+@dataclass
+class Step:
+    """What one step learns from, as ids.
+
+    ``centre``: (blocks * BLOCK,). ``answer``: (blocks * width,), for each block its surroundings,
+    BLOCK + 2 * window words, and its NOISE noise words. ``reach``: (blocks * BLOCK,), the row of
+    `reach_weights` for each centre. ``words``: how many words of the text this stands for.
+    """
+
+    centre: torch.Tensor
+    answer: torch.Tensor
+    reach: torch.Tensor
+    words: float
+
+
+class Text:
+    """The words of a text, and how steps are drawn from it."""
+
+    def __init__(self, model, ids, sentence):
+        self.ids, self.sentence, self.window = ids, sentence, model.config.window
+        counts = np.bincount(ids, minlength=model.config.vocab_size)
+        self.keep = keep_probability(counts, model.config.subsample)  # (V,)
+        kept = counts * self.keep
+        self.kept_share = kept.sum() / counts.sum()
+        self.frequency = kept / kept.sum()  # (V,), of what subsampling leaves
+        noise = model.noise.double().cpu().numpy()
+        self.noise = noise / noise.sum()  # (V,)
+        self.device = model.output.weight.device
+
+    def share(self, number, workers):
+        """Where one worker's part of the text starts and stops."""
+        return [len(self.ids) * i // workers for i in (number, number + 1)]
+
+    def steps(self, start, stop, size, rng):
+        """The `Step`s of a stretch of text, of ``size`` centres; the last of a chunk is padded."""
+        for at in range(start, stop, CHUNK):
+            part = slice(at, min(stop, at + CHUNK))
+            kept = rng.random(part.stop - at) < self.keep[self.ids[part]]
+            ids, sentence = self.ids[part][kept], self.sentence[part][kept]
+            count = max(1, -(-len(ids) // size))
+            arrays = self.prepare(ids, sentence, count * size, rng)
+            rows = [torch.from_numpy(array).to(self.device).view(count, -1) for array in arrays]
+            for columns in zip(*rows, strict=True):
+                yield Step(*columns, words=(part.stop - at) / count)
+
+    def prepare(self, ids, sentence, length, rng):
+        """The arrays of `Step` for ``length`` centres at once; those past ``ids`` have no pair."""
+        n, window = len(ids), self.window
+        starts = np.flatnonzero(np.diff(sentence, prepend=-1))
+        lengths = np.diff(starts, append=n)
+        before = np.arange(n) - np.repeat(starts, lengths)  # (n,), words of the sentence so far
+        after = np.repeat(lengths, lengths) - 1 - before
+        reach = rng.integers(1, window + 1, n)
+        left, right = np.zeros((2, length), np.int64)
+        left[:n], right[:n] = np.minimum(reach, before), np.minimum(reach, after)
+        padded = np.zeros(length + 2 * window, np.int64)
+        padded[window : window + n] = ids
+        around = np.lib.stride_tricks.sliding_window_view(padded, BLOCK + 2 * window)[::BLOCK]
+        drawn = rng.multinomial(len(around) * NOISE, self.noise)  # (V,), how often each word
+        noise = rng.permutation(np.repeat(np.arange(len(drawn)), drawn))
+        answer = np.concatenate([around, noise.reshape(-1, NOISE)], axis=1)  # (blocks, width)
+        rows = (left * (window + 1) + right) * BLOCK + np.arange(length) % BLOCK
+        return padded[window : window + length], answer, rows
+
+
+class Tables:
+    """Both tables of vectors, and how a step changes them."""
+
+    def __init__(self, model, text, size, workers):
+        self.input, self.output = model.input.weight.detach(), model.output.weight.detach()
+        weights = reach_weights(model.config.window, model.config.negatives)
+        terms = expected_terms(text, size * workers, model.config.negatives)
+        self.weights = weights.to(self.input)  # same device and type
+        self.terms = [torch.from_numpy(t).to(self.input) for t in terms]
+
+    def gather(self, step):
+        """What `gradients` takes: the centres' vectors, the answers', and the weights."""
+        return (
+            self.input.index_select(0, step.centre),
+            self.output.index_select(0, step.answer),
+            self.weights.index_select(0, step.reach),
+        )
+
+    def loss(self, step):
+        """The loss of a step, in nats a pair."""
+        v, u, weight = self.gather(step)
+        pairs = weight[:, :-NOISE].sum().clamp(min=1)
+        return float(step_loss(v, u, weight) / pairs)
+
+    def update(self, step, rate):
+        """Make one step of gradient descent."""
+        v, u, weight = self.gather(step)
+        size_v, size_u = mean_square(v), mean_square(u)
+        for_v, for_u = gradients(v, u, weight)
+        descend(self.input, step.centre, for_v, rate, self.terms[0], size_u)
+        descend(self.output, step.answer, for_u, rate, self.terms[1], size_v)
+
+
+def reach_weights(window, negatives):
+    """How much each answer of its block counts for a centre: float (rows, width).
+
+    Row (left * (window + 1) + right) * BLOCK + t is for centre t of a block when it reaches
+    ``left`` words back and ``right`` ahead: one for the words within reach, zero for itself and for
+    the others, and for each noise word (left + right) * negatives / NOISE.
+    """
+    distance = torch.arange(BLOCK + 2 * window) - window - torch.arange(BLOCK)[:, None]
+    reach = torch.arange(window + 1)
+    ahead = distance <= reach[:, None, None]  # (right, BLOCK, BLOCK + 2 * window)
+    back = -distance <= reach[:, None, None]  # (left, BLOCK, BLOCK + 2 * window)
+    near = (back[:, None] & ahead & (distance != 0)).float()  # (left, right, BLOCK, ...)
+    pairs = (reach[:, None] + reach)[:, :, None, None]  # (left, right, 1, 1)
+    noise = (pairs * (negatives / NOISE)).expand(-1, -1, BLOCK, NOISE)
+    return torch.cat([near, noise], dim=-1).flatten(0, 2)
+
+
+def step_loss(v, u, weight):
+    """The negative-sampling loss of one step: a sum over its pairs, in nats.
+
+    v: (blocks * BLOCK, d), centres. u: (blocks * width, d), each block's surroundings and noise.
+    weight: (blocks * BLOCK, width), from `reach_weights`.
+    """
+    v, u, weight = _in_blocks(v, u, weight)
+    scores = _products(v, u)  # (blocks, BLOCK, width)
+    real, noise = F.logsigmoid(scores[..., :-NOISE]), F.logsigmoid(-scores[..., -NOISE:])
+    return -(torch.cat([real, noise], dim=-1) * weight).sum()
+
+
+def gradients(v, u, weight):
+    """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
+
+    The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
+    """
+    v, u, weight = _in_blocks(v, u, weight)
+    error = _products(v, u).sigmoid_()  # (blocks, BLOCK, width)
+    error[..., :-NOISE] -= 1
+    error *= weight
+    return torch.bmm(error, u).flatten(0, 1), torch.bmm(error.transpose(1, 2), v).flatten(0, 1)
+
+
+def _in_blocks(v, u, weight):
+    d, width = v.shape[1], weight.shape[1]
+    return v.view(-1, BLOCK, d), u.view(-1, width, d), weight.view(-1, BLOCK, width)
+
+
+def _products(a, b):
+    """(batch, m, d), (batch, n, d) -> (batch, m, n); copying ``b`` first is faster on a CPU."""
+    return torch.bmm(a, b.transpose(1, 2).contiguous())
+
+
+def expected_terms(text, centres, negatives):
+    """Of how many terms of the loss a word's vector is part, in the steps made at one time.
+
+    Two arrays (V,), for a word that is in the step: as a centre, and as an answer. ``centres``: how
+    many there are in the steps that all workers make at the same time.
+    """
+    pairs = text.window + 1  # a centre's, on average
+    p, q = centres * text.frequency, centres * text.noise
+    return pairs * (1 + negatives) * (1 + p), pairs * (negatives + p + negatives * q)
+
+
+def mean_square(vectors):
+    """The mean squared length of the rows, judged by the first of them."""
+    some = vectors[:SAMPLE]
+    return float(torch.linalg.vector_norm(some)) ** 2 / len(some)
+
+
+def descend(table, rows, gradient, rate, terms, size):
+    """Subtract the gradient (rows, d) from its rows of a table, at a damped rate.
+
+    ``terms`` (V,): so many logistic terms pull at a vector at once, each with a curvature of at
+    most a quarter of the squared length of the vector on the other side (``size``, the mean). Where
+    rate * curvature is small they may be added up; where it is not, their sum would overshoot, and
+    grow from step to step. So each row's rate is rate / (1 + DAMPING * rate * size * terms).
+    """
+    damping = terms.index_select(0, rows).mul_(DAMPING * rate * size).add_(1)  # (rows,)
+    table.index_add_(0, rows, gradient.mul_((-rate / damping).unsqueeze(1)))

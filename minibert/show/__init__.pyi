@@ -1,0 +1,89 @@
+from . import answer as answer
+from . import attention as attention
+from . import cloze as cloze
+from . import curves as curves
+from . import figures as figures
+from . import generation as generation
+from . import layers as layers
+from . import live as live
+from . import maps as maps
+from . import merges as merges
+from . import schedules as schedules
+from . import vectors as vectors
+from . import widget as widget
+from . import wordmap as wordmap
+from .answer import AnswerExplorer as AnswerExplorer
+from .attention import AttentionExplorer as AttentionExplorer
+from .cloze import ClozePlayground as ClozePlayground
+from .cloze import world_truths as world_truths
+from .curves import bars as bars
+from .curves import interval as interval
+from .curves import loss_curve as loss_curve
+from .curves import spread as spread
+from .curves import zipf as zipf
+from .figures import PALETTE as PALETTE
+from .figures import figure as figure
+from .figures import new as new
+from .figures import png as png
+from .figures import style as style
+from .figures import text_html as text_html
+from .generation import GenerationExplorer as GenerationExplorer
+from .layers import LayerExplorer as LayerExplorer
+from .live import LossPlot as LossPlot
+from .maps import heatmap as heatmap
+from .maps import pca as pca
+from .merges import MergeExplorer as MergeExplorer
+from .schedules import TriangleExplorer as TriangleExplorer
+from .schedules import UnfreezingExplorer as UnfreezingExplorer
+from .schedules import rate_map as rate_map
+from .vectors import VectorExplorer as VectorExplorer
+from .widget import Frame as Frame
+from .widget import Interactive as Interactive
+from .wordmap import name_points as name_points
+from .wordmap import scatter_words as scatter_words
+
+__all__ = [
+    "AnswerExplorer",
+    "AttentionExplorer",
+    "ClozePlayground",
+    "Frame",
+    "GenerationExplorer",
+    "Interactive",
+    "LayerExplorer",
+    "LossPlot",
+    "MergeExplorer",
+    "PALETTE",
+    "TriangleExplorer",
+    "UnfreezingExplorer",
+    "VectorExplorer",
+    "answer",
+    "attention",
+    "bars",
+    "cloze",
+    "curves",
+    "figure",
+    "figures",
+    "generation",
+    "heatmap",
+    "interval",
+    "layers",
+    "live",
+    "loss_curve",
+    "maps",
+    "merges",
+    "name_points",
+    "new",
+    "pca",
+    "png",
+    "rate_map",
+    "scatter_words",
+    "schedules",
+    "spread",
+    "style",
+    "text_html",
+    "vectors",
+    "widget",
+    "wordmap",
+    "world_truths",
+    "zipf",
+]

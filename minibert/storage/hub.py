@@ -1,0 +1,77 @@
+"""Models by their name at the Hugging Face hub, where `huggingface_hub` is installed.
+
+Only the files that are needed are fetched, safetensors rather than a pickle; they are verified and
+kept by `huggingface_hub` in its own cache, so that the second time needs no network.
+"""
+
+import re
+from pathlib import Path
+
+from minibert.storage.bundled import find
+
+NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
+
+
+def find_or_fetch(source, optional=()):
+    """The folder that ``source`` stands for: what `minibert.storage.bundled.find` finds, or a hub
+    id.
+
+    optional: names of files that a model may have beside its configuration and its weights.
+    Raises FileNotFoundError, saying which files to fetch by hand where the hub cannot be asked.
+    """
+    try:
+        return find(source)
+    except FileNotFoundError as error:
+        if isinstance(source, Path) or not NAME.fullmatch(str(source)):
+            raise
+        not_here = error
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise FileNotFoundError(f"{not_here}; {_by_hand(source, optional)}") from not_here
+    try:
+        options = {"local_files_only": not _answers(huggingface_hub, source)}
+        folder = Path(huggingface_hub.hf_hub_download(source, CONFIG, **options)).parent
+        if not _first(huggingface_hub, source, WEIGHTS, options):
+            raise FileNotFoundError(f"it has no {' or '.join(WEIGHTS)}")
+        for name in optional:
+            _first(huggingface_hub, source, [name], options)
+    except huggingface_hub.errors.LocalEntryNotFoundError as error:
+        raise FileNotFoundError(
+            f"{not_here}; nor could it be fetched from the hub, which does not answer; "
+            f"{_by_hand(source, optional)}"
+        ) from error
+    except Exception as error:  # of the hub, of the disk
+        why = str(error).strip().split("\n")[0]
+        raise FileNotFoundError(
+            f"{not_here}; nor could it be fetched from the hub ({why}); "
+            f"{_by_hand(source, optional)}"
+        ) from error
+    return folder
+
+
+def _answers(hub, source):
+    """Whether the hub can be reached: asked once, where a download would try for half a minute."""
+    try:
+        hub.get_hf_file_metadata(hub.hf_hub_url(source, CONFIG))
+    except hub.errors.HfHubHTTPError:
+        return True  # it says no; why, the download tells better
+    except Exception:  # whatever the network's library raises, and being told to stay offline
+        return False
+    return True
+
+
+def _first(hub, source, names, options):
+    """Fetch the first of these files that there is; its path, or None."""
+    for name in names:
+        try:
+            return hub.hf_hub_download(source, name, **options)
+        except hub.errors.EntryNotFoundError:
+            continue
+    return None
+
+
+def _by_hand(source, optional):
+    files = ", ".join([CONFIG, " or ".join(WEIGHTS), *optional])
+    return f"to fetch it by hand, put {files} from https://huggingface.co/{source} into a folder"
