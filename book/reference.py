@@ -12,7 +12,7 @@ GROUPS = {
     ),
     "text": (
         "Text",
-        "`mb.text`: tokens, vocabularies, word pieces, batches, and real data sets.",
+        "`mb.text`: tokens, vocabularies, word pieces and batches.",
         ["minibert.text"],
     ),
     "models": (
@@ -54,15 +54,20 @@ GROUPS = {
         "`mb.transfer`: adapting a model that was trained on something else.",
         ["minibert.transfer"],
     ),
-    "weights": (
-        "Published weights",
-        "`mb.weights`: what `from_pretrained` and `save_pretrained` stand on, one module a system.",
+    "data": (
+        "Data",
+        "`mb.data`: real data sets, found, downloaded, verified and read.",
+        ["minibert.data"],
+    ),
+    "files": (
+        "Files of models",
+        "What `from_pretrained` and `save_pretrained` stand on: one module for each system.",
         [
             *(
-                f"minibert.storage.bundled.{name}"
-                for name in ("word2vec", "elmo", "awd_lstm", "bert")
+                f"minibert.models.{name}.files"
+                for name in ("word2vec", "elmo", "awd_lstm", "bert", "gpt")
             ),
-            *("minibert.models.gpt.files", "minibert.heads.from_d2l"),
+            "minibert.heads.from_d2l",
         ],
     ),
     "show": (

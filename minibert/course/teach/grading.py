@@ -204,7 +204,7 @@ def furnish(folder, release):
 
 
 def graded_apart(task, limit):
-    """What `minibert.course.teach.grade_one` sends, from a process of its own; None after ``limit`` s."""
+    """What `grade_one` sends, from a process of its own; None after ``limit`` seconds."""
     from minibert.course.teach import grade_one
 
     ways = multiprocessing.get_all_start_methods()

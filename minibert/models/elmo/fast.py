@@ -36,7 +36,7 @@ def spelled_once(encoder, words):
 
 
 def layer(pair, inputs, state, mask):
-    """`minibert.models.elmo.parts.both_directions` in one go; the state that it returns has no gradient."""
+    """Both directions in one go (see `parts.both_directions`); its state has no gradient."""
     forward, backward = pair
 
     def both(of):

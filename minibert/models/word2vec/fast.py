@@ -82,7 +82,7 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
 
 
 class FastRun:
-    """One run, as its workers share it and its callbacks see it (compare `minibert.training.loop.Run`)."""
+    """One run, as its workers share it and its callbacks see it (compare the `Run` of `mb.fit`)."""
 
     unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
 
