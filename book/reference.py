@@ -93,7 +93,12 @@ def entries(names):
             thing = getattr(import_module(parent), last)
         public = getattr(thing, "__all__", None)
         if inspect.ismodule(thing) and public:
-            yield from ((f"{name}.{part}", getattr(thing, part)) for part in sorted(public))
+            parts = {part: getattr(thing, part) for part in sorted(public)}
+            yield from (
+                (f"{name}.{part}", value)
+                for part, value in parts.items()
+                if not inspect.ismodule(value)
+            )
         else:
             yield name, thing
 

@@ -35,13 +35,15 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.models.transformer.attention import (
+from minibert.models.transformer import (
+    Block,
     MultiHeadAttention,
+    Stack,
+    TransformerConfig,
     attend,
     causal_mask,
     padding_mask,
 )
-from minibert.models.transformer.model import Block, Stack, TransformerConfig
 
 mb.seed_everything(0)
 SMOKE = mb.runtime.smoke()  # a very small run, for testing

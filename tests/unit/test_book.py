@@ -98,15 +98,10 @@ def test_the_reference_has_the_public_face():
     import minibert
 
     found = set(reference.targets())
-    assert {
-        name for name in minibert.__all__ if not inspect.ismodule(getattr(minibert, name))
-    } <= found
-    assert {
-        "Vocab",
-        "MaskedLM",
-        "minibert.training.loop.fit",
-        "minibert.training.optim.linear",
-    } <= found
+    public = {name: getattr(minibert, name) for name in minibert.__all__}
+    assert {name for name, thing in public.items() if not inspect.ismodule(thing)} <= found
+    assert {"Vocab", "MaskedLM", "minibert.training.loop.fit"} <= found
+    assert "minibert.training.optim.linear" in found
     made = reference.pages()
     for group in reference.GROUPS:
         assert f"{group}.md)" in made["api/index.md"] and "{eval-rst}" in made[f"api/{group}.md"]

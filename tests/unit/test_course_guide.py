@@ -50,7 +50,7 @@ def test_every_exercise_with_a_check_has_mistakes_that_it_names():
 
 @pytest.mark.parametrize("page", memory.PAGES)
 def test_the_memory_on_the_pages_is_what_was_measured(page):
-    """python -m minibert.course.author.memory measures; python -m minibert.course.author.guide only writes."""
+    """`memory` measures; `guide` only writes."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     assert memory.with_table(text, memory.read()) == text
 

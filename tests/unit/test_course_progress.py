@@ -40,7 +40,8 @@ def test_once_right_stays_right_and_the_best_points_stay(demo_course):
 
 def test_another_process_reads_it(demo_course):
     record.remember(outcome())
-    code = "from minibert.course.learn import progress_file as record; print(record.read()['90.mean']['status'])"
+    code = "from minibert.course.learn import progress_file as record; "
+    code += "print(record.read()['90.mean']['status'])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "right"
 
