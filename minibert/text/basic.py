@@ -18,6 +18,7 @@ from minibert.text.tokens import detokenise
 from minibert.text.unicode8 import DROPPED, IDEOGRAPHS, MARKS, PUNCTUATION, SPACES, inside
 
 CHUNK = re.compile(f"[^{inside(SPACES)}]+")  # what stands between white space
+_SPACE = re.compile(f"[{inside(SPACES)}]")
 _DROPPED = re.compile(f"[{inside(DROPPED)}]+")
 _MARKS = re.compile(f"[{inside(MARKS)}]+")
 _ALONE = inside(PUNCTUATION, IDEOGRAPHS)
@@ -43,6 +44,11 @@ def normalise(text, lowercase=True, strip_accents=True):
     if strip_accents:
         text = _MARKS.sub("", unicodedata.normalize("NFD", text))
     return text.replace("Σ", "σ").lower() if lowercase else text
+
+
+def searchable(text, lowercase=True, strip_accents=True):
+    """`normalise` with a plain space for each white space: where added tokens are looked for."""
+    return _SPACE.sub(" ", normalise(text, lowercase, strip_accents))
 
 
 def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True):

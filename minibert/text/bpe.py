@@ -93,7 +93,7 @@ class BPE:
         self.unk_id, self.end_id = self.ids.get(unk), self.ids.get(end)
         self.special_ids = {self.ids[token.content] for token in self.added if token.special}
         self._whole_ids = {self.ids[token.content] for token in self.added}
-        places = basic.normalise, basic.align
+        places = basic.searchable, basic.align
         self._finder = Finder(self.added, self.ids, *(places if kind == "words" else ()))
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)

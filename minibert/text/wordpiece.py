@@ -5,7 +5,6 @@ with a word: "unaffable" is ``una ##ffa ##ble``. So some thirty thousand entries
 text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
 """
 
-import re
 from collections import Counter
 from functools import partial
 from itertools import chain
@@ -21,7 +20,6 @@ from minibert.text.cache import Cache
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 GOES_ON = "##"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
-_SPACE = re.compile(f"[{basic.inside(basic.SPACES)}]")
 
 
 class WordPiece:
@@ -298,12 +296,11 @@ class WordPiece:
 
     def _finder_of(self, added):
         """A `Finder` in texts as this tokenizer normalises them."""
-        options = self.lowercase, self.strip_accents
-
-        def normalise(text):
-            return _SPACE.sub(" ", basic.normalise(text, *options))
-
-        return Finder(added, self.ids, normalise, lambda text: basic.align(text, *options))
+        steps = (
+            partial(step, lowercase=self.lowercase, strip_accents=self.strip_accents)
+            for step in (basic.searchable, basic.align)
+        )
+        return Finder(added, self.ids, *steps)
 
     def _encode_stretches(self, text, specials, offsets):
         """`encode` with the added tokens in ``text`` (special ones if asked for) taken whole."""
