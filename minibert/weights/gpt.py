@@ -170,6 +170,11 @@ def from_published(tensors, settings, config, source):
     tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
     _drop_masks(tensors, settings, source)
+    if not settings.tied and "lm_head.weight" not in tensors:
+        raise ValueError(
+            f"{source} has no lm_head.weight, although its config.json says that the output layer "
+            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
+        )
     if settings.tied and "lm_head.weight" in tensors:
         output = tensors.pop("lm_head.weight")
         layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
