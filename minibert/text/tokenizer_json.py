@@ -57,10 +57,12 @@ def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]
         raise ValueError(f"expected a WordPiece model in {path}, got {kind_of(found)!r:.60}")
     check_known(found["model"], f"the model in {path}", taken=("type", "vocab"), fixed=WORDPIECE)
     lowercase, accents, chinese = _bert_steps(found, path)
-    _check_template(found.get("post_processor"), BERT_TEMPLATE, path)
+    added = _added(found, path)
+    ids = {**found["model"]["vocab"], **{token["content"]: i for i, token in added}}
+    _check_template(found.get("post_processor"), BERT_TEMPLATE, path, ids)
     _part(found, "decoder", ("WordPiece",), path, {"prefix": ("##",)}, ("cleanup",))
     options = {"lowercase": lowercase, "strip_accents": accents, "tokenize_chinese_chars": chinese}
-    return found["model"]["vocab"], options, _added(found, path)
+    return found["model"]["vocab"], options, added
 
 
 def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[int, Added]]]:
@@ -87,8 +89,10 @@ def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[i
     if not (isinstance(post, dict) and post.get("type") == "ByteLevel"):  # which changes offsets
         _check_template(post, (PLAIN, None), path)
     merges = model.get("merges")
-    pairs = [tuple(m.split(" ")) if isinstance(m, str) else m for m in merges or ()]
-    fits = isinstance(merges, list) and all(
+    if not isinstance(merges, list):
+        raise ValueError(f"expected a list of merges in {path}")
+    pairs = [tuple(m.split(" ")) if isinstance(m, str) else m for m in merges]
+    fits = all(
         isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(p, str) for p in pair)
         for pair in pairs
     )
@@ -143,28 +147,40 @@ def _alone(part, parts):
     return part
 
 
-def _check_template(post, templates, path):
-    """Refuse a post-processor that frames a text, or a pair, otherwise than we do."""
+def _check_template(post, templates, path, ids=None):
+    """Refuse a post-processor that frames a text, or a pair, otherwise than we do.
+
+    ids: of the vocabulary, which the special tokens in the frame must have.
+    """
     if post is None:
         return
     kind = post.get("type") if isinstance(post, dict) else post
-    if kind == "BertProcessing":
-        said = [post.get(name, [None])[0] for name in ("cls", "sep")]
-        found = BERT_TEMPLATE if said == ["[CLS]", "[SEP]"] else None
-    elif kind == "TemplateProcessing":
-        try:
-            found = [[_item(item) for item in post[name]] for name in ("single", "pair")]
-        except (KeyError, TypeError, AttributeError, ValueError):
-            found = None
-    else:
-        found = None
-    single, pair = templates
-    if not found or found[0] != single or (pair and found[1] != pair):
-        expected = " ".join(item.partition(":")[0] for item in single)
+    try:
+        found, used = _frame(post, kind)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        found, used = [None, None], {}
+    fits = all(own in (None, other) for own, other in zip(templates, found, strict=True))
+    if not fits or any(ids is None or ids.get(name) != i for name, i in used.items()):
+        expected = " ".join(item.partition(":")[0] for item in templates[0])
         raise ValueError(
             f"{path} has a post_processor ({kind!r:.60}) that minibert cannot follow: "
             f"expected one that makes {expected} of a text A"
         )
+
+
+def _frame(post, kind):
+    """(what is made of a text and of a pair, the ids of the special tokens in it)."""
+    if kind == "BertProcessing":
+        found = [[item.replace("[CLS]", post["cls"][0]).replace("[SEP]", post["sep"][0])
+                  for item in template] for template in BERT_TEMPLATE]  # fmt: skip
+        return found, {post[name][0]: post[name][1] for name in ("cls", "sep")}
+    if kind != "TemplateProcessing":
+        raise ValueError(kind)
+    items = [item for name in ("single", "pair") for item in post[name]]
+    names = {item["SpecialToken"]["id"] for item in items if "SpecialToken" in item}
+    used = {name: post["special_tokens"][name]["ids"] for name in names}
+    found = [[_item(item) for item in post[name]] for name in ("single", "pair")]
+    return found, {name: i[0] if len(i) == 1 else None for name, i in used.items()}
 
 
 def _item(item):
@@ -178,6 +194,8 @@ def _item(item):
 def _added(found, path):
     """The added tokens with their ids."""
     given = found.get("added_tokens") or []
-    if not isinstance(given, list):
-        raise ValueError(f"expected a list of added_tokens in {path}")
-    return [(token.get("id") if isinstance(token, dict) else None, token) for token in given]
+    if not isinstance(given, list) or not all(
+        isinstance(token, dict) and isinstance(token.get("content"), str) for token in given
+    ):
+        raise ValueError(f"expected a list of added_tokens, each with its content, in {path}")
+    return [(token.get("id"), token) for token in given]

@@ -244,6 +244,7 @@ STEPS = [{"type": "Lowercase"}, {"type": "StripAccents"}]
     ({"pre_tokenizer": None}, "lacks a normalizer or a pre_tokenizer"),
     ({"post_processor": {"type": "RobertaProcessing"}}, "a post_processor .'RobertaProcessing'"),
     ({"post_processor": {"cls": ["<s>", 2]}}, "that makes .CLS. A .SEP. of a text A"),
+    ({"post_processor": {"cls": ["[CLS]", 3]}}, "that makes .CLS. A .SEP. of a text A"),
     ({"decoder": {"type": "Metaspace"}}, "the decoder 'Metaspace'"),
     ({"decoder": {"prefix": "@@"}}, "prefix='@@'"),
     ({"model": {"type": "Unigram"}}, "a WordPiece model in .*, got 'Unigram'"),
@@ -251,7 +252,8 @@ STEPS = [{"type": "Lowercase"}, {"type": "StripAccents"}]
     ({"model": {"continuing_subword_prefix": "@@"}}, "continuing_subword_prefix='@@'"),
     ({"model": {"unk_token": "<unk>"}}, "unk_token='<unk>'"),
     ({"model": {"vocab": ["a"]}}, "no model with a vocab"),
-    ({"model": {"vocab": {"[UNK]": 0, "a": 2}}}, "expected the ids 0 to 1, each once"),
+    ({"post_processor": None, "model": {"vocab": {"[UNK]": 0, "a": 2}}},
+     "expected the ids 0 to 1, each once"),
     ({"model": {"vocab": {"[UNK]": "0"}}}, "to be whole numbers"),
     ({"added_tokens": extra(lstrip=True)}, "'<x>' of .* has lstrip"),
     ({"added_tokens": extra(rstrip=True, special=True)}, "'<x>' of .* has rstrip"),
@@ -402,3 +404,58 @@ def test_a_tensor_of_fastai_that_stands_twice(tmp_path):
     bias = {"0.rnns.0.bias_ih_l0": torch.ones(8), "0.rnns.0.module.bias_ih_l0": torch.zeros(8)}
     with pytest.raises(ValueError, match="two different tensors for one: 0.rnns.0.module.bias_ih"):
         convert({**tensors, **bias})
+
+
+JUNK = (None, True, 0, -1, 10**30, 0.5, "", "x", [], ["x"], [[]], {}, {"x": 1}, {"type": 3})
+
+
+def spots(value, path=()):
+    """Every place in a nest of JSON, as a path of keys."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield (*path, key)
+            yield from spots(value[key], (*path, key))
+
+
+def replaced(value, path, junk):
+    told = json.loads(json.dumps(value))
+    inner = told
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = junk
+    return told
+
+
+def test_junk_anywhere_in_the_files_is_refused_or_harmless(tmp_path):
+    """Whatever stands anywhere in one of the files: a tokenizer, or one sentence."""
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    for folder in (one, two, three):
+        folder.mkdir()
+    one_file(one, added_tokens=extra())
+    one_bpe_file(two, added_tokens=extra(id=3))
+    decoder = {"7": {k: v for k, v in extra()[0].items() if k != "id"}}
+    WordPiece(PIECES).save(three / "vocab.txt")
+    names = {"cls_token": {"content": "[CLS]"}, "additional_special_tokens": ["<y>"]}
+    told = {"do_lower_case": True, "strip_accents": None, "added_tokens_decoder": decoder}
+    merge(three / "tokenizer_config.json", {**told, **names})
+    merge(three / "special_tokens_map.json", names)
+    merge(three / "added_tokens.json", {"<x>": 7})
+    tried = 0
+    for file, read in (
+        (one / "tokenizer.json", WordPiece.load),
+        (two / "tokenizer.json", BPE.load),
+        *((three / name, WordPiece.load) for name in ("tokenizer_config.json", "added_tokens.json",
+                                                      "special_tokens_map.json")),
+    ):  # fmt: skip
+        good = json.loads(file.read_text())
+        read(file.parent)
+        for path in spots(good):
+            for junk in JUNK:
+                file.write_text(json.dumps(replaced(good, path, junk)))
+                try:
+                    read(file.parent).encode("ab <x>")
+                except ValueError as error:
+                    assert "\n" not in str(error) and type(error) is ValueError
+                tried += 1
+        file.write_text(json.dumps(good))
+    assert tried > 1_000
