@@ -128,7 +128,7 @@ class BERT(nn.Module):
         """
         from minibert.weights import bert
 
-        return bert.load(source)
+        return bert.load(source, cls)
 
     def save_pretrained(self, folder):
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""

@@ -54,9 +54,11 @@ class Finder:
                         table.setdefault(name, ids[token.content])
             self.patterns[specials] = _pattern(raw), _pattern(normal)
 
+        self.finds = {key: any(pattern for pattern, _ in two) for key, two in self.patterns.items()}
+
     def any(self, specials: bool = False) -> bool:
         """Whether there is a token to be found."""
-        return any(pattern for pattern, _ in self.patterns[specials])
+        return self.finds[specials]
 
     def cut(self, text: str, specials: bool = False) -> Iterator[tuple[int, int, int | None]]:
         """(start, end, id) of each stretch of ``text``; the id is None between added tokens."""

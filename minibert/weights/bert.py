@@ -20,6 +20,7 @@ from minibert.bert import BERT, BERTConfig
 from minibert.built import built, config_from
 from minibert.checkpoint import CONFIG, check_tensors, load_tensors, save_folder
 from minibert.known_keys import check_known
+from minibert.left_to_right import LeftToRight
 from minibert.text.tokenizer_files import JSON, OTHERS
 from minibert.weights import layout
 from minibert.weights.hub import find_or_fetch
@@ -52,7 +53,6 @@ ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
 }
 FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
     "position_embedding_type": ("absolute", None),
-    "is_decoder": (False, None),
     "directionality": ("bidi",),
     "pooler_type": ("first_token_transform",),
 }
@@ -96,8 +96,11 @@ HEADS = {  # class -> (its name in config.json, beginnings of names)
 TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the encoder
 
 
-def load(source):
+def load(source, cls=BERT):
     """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
+
+    cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
+    the latter in any case.
 
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
@@ -106,7 +109,7 @@ def load(source):
     """
     path = find_or_fetch(source, FILES)
     config, tensors = read(path)
-    make = _encoder(path, config, tensors)
+    make = _encoder(path, config, tensors, cls)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
     return _filled(make, tensors, path, config)
 
@@ -135,8 +138,10 @@ def load_head(cls, source):
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
-    architecture, _ = HEADS[type(model).__name__]
+    architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
+    if isinstance(encoder, LeftToRight):
+        config["is_decoder"] = True
     if hasattr(model, "output") and hasattr(model.output, "decoder"):
         tied = model.output.decoder.weight is encoder.embeddings.word.weight
         config["tie_word_embeddings"] = tied
@@ -197,7 +202,7 @@ def to_config(config, source="config.json"):
     if kind not in ("bert", "minibert-bert"):
         raise ValueError(f"expected a model of type 'bert' in {source}, got {kind!r}")
     own = ("norm", "position")  # of models that transformers does not know
-    check_known(config, source, taken=(*FIELDS, *own), fixed=FIXED, ignored=IGNORED)
+    check_known(config, source, taken=(*FIELDS, *own, "is_decoder"), fixed=FIXED, ignored=IGNORED)
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
     given |= {name: config[name] for name in own if name in config}
     name = given.get("activation", "gelu")
@@ -220,10 +225,15 @@ def to_published(config):
     return {**found, "model_type": "bert"}
 
 
+def _kind(model):
+    """The name in `HEADS` of an encoder or a head."""
+    return "BERT" if isinstance(model, BERT) else type(model).__name__
+
+
 def published(model, name):
     """The published name of a tensor of an encoder or a head."""
-    if type(model).__name__ != "BERT":
-        for ours, theirs in HEADS[type(model).__name__][1].items():
+    if _kind(model) != "BERT":
+        for ours, theirs in HEADS[_kind(model)][1].items():
             if name.startswith(ours):
                 return theirs + name[len(ours) :]
         name = name.removeprefix("encoder.")
@@ -248,11 +258,15 @@ def _own(model, tensors):
     return found
 
 
-def _encoder(path, config, tensors):
+def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
+    causal = config.get("is_decoder", False)
+    if not isinstance(causal, bool | None):
+        raise ValueError(f"expected is_decoder to be true or false in {path / CONFIG}")
+    cls = LeftToRight if causal else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
     settings, tokenizer = to_config(config, path / CONFIG), _tokenizer(path)
-    return lambda: BERT(settings, tokenizer, pooler=pooler)
+    return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
 def _filled(make, tensors, path, config):

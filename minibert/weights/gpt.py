@@ -255,8 +255,10 @@ def published(model):
 def tokenizer(path):
     """The `BPE` of ``tokenizer.json``, or of ``vocab.json`` and ``merges.txt``; None without."""
     path = Path(path)
-    whole = (path / VOCAB).is_file() and (path / MERGES).is_file()
-    if not whole and not (path / JSON).is_file():
+    missing = [name for name in (VOCAB, MERGES) if not (path / name).is_file()]
+    if missing and not (path / JSON).is_file():
+        if len(missing) == 1:
+            raise FileNotFoundError(f"{path} has half a tokenizer: there is no {missing[0]}")
         return None
     from minibert.text import BPE
 

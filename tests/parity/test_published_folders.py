@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 
 import minibert as mb
+from minibert.left_to_right import LeftToRight
 
 transformers = pytest.importorskip("transformers", reason="the peer that this compares with")
 transformers.logging.set_verbosity_error()
@@ -283,3 +284,24 @@ def test_masks_and_positions_of_older_files(tmp_path):
     put(tmp_path, {**tensors, "bert.embeddings.position_ids": torch.arange(20).flip(0)[None]})
     with pytest.raises(ValueError, match=r"an unusual bert\.embeddings\.position_ids"):
         mb.heads.MaskedLM.from_pretrained(tmp_path)
+
+
+def test_a_bert_that_reads_to_the_right_comes_back_as_one(tmp_path):
+    theirs = peer("BertLMHeadModel", is_decoder=True)
+    theirs.save_pretrained(tmp_path)
+    ours = mb.heads.MaskedLM.from_pretrained(tmp_path)
+    assert type(ours.encoder) is LeftToRight
+    alike(logits(ours), theirs_logits(theirs))
+    assert type(mb.BERT.from_pretrained(tmp_path)) is LeftToRight
+    ours.save_pretrained(tmp_path / "again")
+    back = transformers.BertLMHeadModel.from_pretrained(tmp_path / "again").eval()
+    assert back.config.is_decoder
+    alike(theirs_logits(back), theirs_logits(theirs))
+    ours.encoder.save_pretrained(tmp_path / "alone")
+    again = LeftToRight.from_pretrained(tmp_path / "alone")
+    assert type(again) is LeftToRight
+    states = ours.encoder(IDS).last_hidden_state
+    torch.testing.assert_close(again(IDS).last_hidden_state, states)
+    peer("BertModel").save_pretrained(tmp_path / "both")  # eyes covered that were open
+    assert type(LeftToRight.from_pretrained(tmp_path / "both")) is LeftToRight
+    assert type(mb.BERT.from_pretrained(tmp_path / "both")) is mb.BERT

@@ -45,7 +45,7 @@ def sentence(error):
 
 
 @pytest.mark.parametrize("change", [
-    {"position_embedding_type": "relative_key_query"}, {"is_decoder": True},
+    {"position_embedding_type": "relative_key_query"}, {"is_decoder": 1},
     {"add_cross_attention": True}, {"pruned_heads": {"1": [0]}}, {"is_encoder_decoder": True},
     {"embedding_size": 4}, {"quantization_config": {"load_in_8bit": True}}, {"rope_theta": 1e4},
     {"auto_map": {"AutoModel": "modeling.Mine"}}, {"directionality": "left"},
@@ -459,3 +459,13 @@ def test_junk_anywhere_in_the_files_is_refused_or_harmless(tmp_path):
                 tried += 1
         file.write_text(json.dumps(good))
     assert tried > 1_000
+
+
+def test_half_a_tokenizer(tmp_path):
+    gpt(tmp_path)
+    (tmp_path / "merges.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="half a tokenizer: there is no merges.txt"):
+        mb.GPT.from_pretrained(tmp_path)
+    (tmp_path / "vocab.json").unlink()
+    (tmp_path / "tokenizer_config.json").unlink()
+    assert mb.GPT.from_pretrained(tmp_path).tokenizer is None
