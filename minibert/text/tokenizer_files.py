@@ -77,8 +77,8 @@ def read_wordpiece(path: Path) -> tuple[list[str], dict]:
                 f"{path.parent} calls its {role}_token {names[f'{role}_token']!r:.60}; "
                 f"a WordPiece of minibert has {token!r} only"
             )
-    told = {name: settings.get(name, default) for name, default in zip(CASES, (True, None, True),
-                                                                      strict=True)}  # fmt: skip
+    usual = dict(zip(CASES, (True, None, True), strict=True))
+    told = {name: settings.get(name, default) for name, default in usual.items()}
     for name, value in told.items():
         if not isinstance(value, bool) and not (name == "strip_accents" and value is None):
             raise ValueError(f"expected {name} to be true or false in {_beside(path)}")
@@ -90,9 +90,9 @@ def read_wordpiece(path: Path) -> tuple[list[str], dict]:
     else:
         ids, added = {token: i for i, token in enumerate(_lines(path))}, []
     tokens = _in_order(ids, path)
-    found = _whole(added, settings, names, ids, path)
-    usual = {Added(token, True, False) for token in BERT_SPECIALS.values() if token in tokens}
-    return tokens, {**options, "added": [token for token in found if token not in usual]}
+    found = _whole(added, settings, names, ids, path=path, kind="WordPiece")
+    plain = {Added(token, True, False) for token in BERT_SPECIALS.values() if token in tokens}
+    return tokens, {**options, "added": [token for token in found if token not in plain]}
 
 
 def read_bpe(
@@ -118,7 +118,7 @@ def read_bpe(
         unk = names.get("unk_token", "<unk>") if kind == "words" else "<unk>"
         added = []
     _in_order(ids, vocab)
-    found = _whole(added, settings, names, ids, vocab, "BPE")
+    found = _whole(added, settings, names, ids, path=vocab, kind="BPE")
     usual = ("<unk>", "<|endoftext|>")
     known = {token.content for token in found}
     found += [Added(t, True, False) for t in usual if t in ids and t not in known]
@@ -164,7 +164,7 @@ def _content(token, source):
     return content
 
 
-def _whole(added, settings, names, ids, path, kind="WordPiece"):
+def _whole(added, settings, names, ids, *, path, kind):
     """The added tokens from all files, in the order of their ids, which are put into ``ids``."""
     decoder, places, tokens = settings.get("added_tokens_decoder") or {}, {}, {}
     if not isinstance(decoder, dict) or not all(key.isdecimal() for key in decoder):
@@ -190,8 +190,9 @@ def _whole(added, settings, names, ids, path, kind="WordPiece"):
     for content in sorted(places, key=places.get):
         i, expected = places[content], ids.setdefault(content, len(ids))
         if i != expected:
-            raise ValueError(f"the added token {content!r:.60} of {path} has the id {i}, "
-                             f"expected {expected}")  # fmt: skip
+            raise ValueError(
+                f"the added token {content!r:.60} of {path} has the id {i}, expected {expected}"
+            )
     return [tokens[content] for content in sorted(places, key=places.get)]
 
 
@@ -214,8 +215,8 @@ def _agree(options, own, settings, path):
 
     def effective(given):
         lower, accents, chinese = given.values()
-        return dict(zip(CASES, (lower, lower if accents is None else accents, chinese),
-                        strict=True))  # fmt: skip
+        values = lower, lower if accents is None else accents, chinese
+        return dict(zip(CASES, values, strict=True))
 
     ours, theirs = effective(options), effective(own)
     for name in CASES:

@@ -60,7 +60,7 @@ def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]
     added = _added(found, path)
     ids = {**found["model"]["vocab"], **{token["content"]: i for i, token in added}}
     _check_template(found.get("post_processor"), BERT_TEMPLATE, path, ids)
-    _part(found, "decoder", ("WordPiece",), path, {"prefix": ("##",)}, ("cleanup",))
+    _part(found, "decoder", ("WordPiece",), path, fixed={"prefix": ("##",)}, free=("cleanup",))
     options = {"lowercase": lowercase, "strip_accents": accents, "tokenize_chinese_chars": chinese}
     return found["model"]["vocab"], options, added
 
@@ -77,51 +77,54 @@ def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[i
     taken = ("type", "vocab", "merges", "end_of_word_suffix", "unk_token")
     check_known(model, where, taken=taken, fixed=BPE)
     if ending:
-        if _bert_steps(found, path) != (True, None, True):
+        if _bert_steps(found, path) not in ((True, None, True), (True, True, True)):
             raise ValueError(f"{path} does not lower letters as GPT's tokenizer does")
-        _part(found, "decoder", ("BPEDecoder",), path, {"suffix": ("</w>",)})
+        _part(found, "decoder", ("BPEDecoder",), path, fixed={"suffix": ("</w>",)})
     else:
         _part(found, "normalizer", (), path)
-        if not _part(found, "pre_tokenizer", ("ByteLevel",), path, BYTE_LEVEL, FREE):
+        if not _part(found, "pre_tokenizer", ("ByteLevel",), path, fixed=BYTE_LEVEL, free=FREE):
             raise ValueError(f"{path} has no pre_tokenizer: expected 'ByteLevel', as GPT-2 has")
-        _part(found, "decoder", ("ByteLevel",), path, {}, ("add_prefix_space", "use_regex", *FREE))
+        _part(found, "decoder", ("ByteLevel",), path, free=(*BYTE_LEVEL, *FREE))
     post = _alone(found.get("post_processor"), "processors")
     if not (isinstance(post, dict) and post.get("type") == "ByteLevel"):  # which changes offsets
         _check_template(post, (PLAIN, None), path)
+    if not isinstance(unk := model.get("unk_token"), str | None):
+        raise ValueError(f"expected the unk_token of {path} to be a piece, got {unk!r:.60}")
+    kind = "words" if ending else "bytes"
+    return model["vocab"], _merges(model, path), kind, unk, _added(found, path)
+
+
+def _merges(model, path):
+    """The merges as pairs; they may stand as "a b"."""
     merges = model.get("merges")
-    if not isinstance(merges, list):
-        raise ValueError(f"expected a list of merges in {path}")
-    pairs = [tuple(m.split(" ")) if isinstance(m, str) else m for m in merges]
-    fits = all(
-        isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(p, str) for p in pair)
-        for pair in pairs
-    )
-    if not fits or not isinstance(model.get("unk_token"), str | None):
-        raise ValueError(f"expected merges, pairs of pieces, and an unk_token in {path}")
-    return model["vocab"], pairs, "words" if ending else "bytes", model.get("unk_token"), (
-        _added(found, path))  # fmt: skip
+    if isinstance(merges, list):
+        pairs = [tuple(m.split(" ")) if isinstance(m, str) else m for m in merges]
+        if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            if all(isinstance(piece, str) for pair in pairs for piece in pair):
+                return pairs
+    raise ValueError(f"expected a list of merges, pairs of pieces, in {path}")
 
 
 def _bert_steps(found, path):
     """(lowercase, strip_accents, tokenize_chinese_chars) of BERT's first two steps."""
     names = ("lowercase", "strip_accents", "handle_chinese_chars")
     fixed = {"clean_text": (True,)}
-    normalizer = _part(found, "normalizer", ("BertNormalizer",), path, fixed, names)
+    normalizer = _part(found, "normalizer", ("BertNormalizer",), path, fixed=fixed, free=names)
     cut = _part(found, "pre_tokenizer", ("BertPreTokenizer",), path)
     if not normalizer or not cut:
         raise ValueError(
             f"{path} lacks a normalizer or a pre_tokenizer: expected 'BertNormalizer' and "
             "'BertPreTokenizer'"
         )
-    values = [normalizer.get(name, default) for name, default in zip(names, (True, None, True),
-                                                                     strict=True)]  # fmt: skip
-    if not all(isinstance(value, bool) or (i == 1 and value is None) for i, value in
-               enumerate(values)):  # fmt: skip
+    lowercase, accents, chinese = (normalizer.get(name) for name in names)
+    if not all(isinstance(value, bool) for value in (lowercase, chinese)) or not (
+        accents is None or isinstance(accents, bool)
+    ):
         raise ValueError(f"expected {', '.join(names)} to be true or false in {path}")
-    return tuple(values)
+    return lowercase, accents, chinese
 
 
-def _part(found, name, kinds, path, fixed=None, free=()):
+def _part(found, name, kinds, path, *, fixed=None, free=()):
     """A step of the chain, checked; None where the file has none."""
     part = _alone(found.get(name), f"{name}s")
     if part is None:
@@ -171,8 +174,11 @@ def _check_template(post, templates, path, ids=None):
 def _frame(post, kind):
     """(what is made of a text and of a pair, the ids of the special tokens in it)."""
     if kind == "BertProcessing":
-        found = [[item.replace("[CLS]", post["cls"][0]).replace("[SEP]", post["sep"][0])
-                  for item in template] for template in BERT_TEMPLATE]  # fmt: skip
+        cls, sep = post["cls"][0], post["sep"][0]
+        found = [
+            [item.replace("[CLS]", cls).replace("[SEP]", sep) for item in template]
+            for template in BERT_TEMPLATE
+        ]
         return found, {post[name][0]: post[name][1] for name in ("cls", "sep")}
     if kind != "TemplateProcessing":
         raise ValueError(kind)

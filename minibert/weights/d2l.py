@@ -20,6 +20,10 @@ PARTS = {  # of a block: ours -> theirs
     "ffn.outer": "ffn.dense2",
     "ffn_norm": "addnorm2.ln",
 }
+TABLES = {
+    f"encoder.{name}"
+    for name in ("token_embedding.weight", "segment_embedding.weight", "pos_embedding")
+}
 
 
 def from_d2l(net):
@@ -50,9 +54,7 @@ def from_d2l(net):
     for i in range(len(blocks)):
         for ours, part in PARTS.items():
             pairs[f"encoder.stack.blocks.{i}.{ours}"] = f"encoder.blks.{i}.{part}"
-    tables = {"encoder.token_embedding.weight", "encoder.segment_embedding.weight"}
-    read = {f"{part}.{kind}" for part in pairs.values() for kind in ("weight", "bias")}
-    read |= {*tables, "encoder.pos_embedding"}
+    read = {f"{part}.{kind}" for part in pairs.values() for kind in ("weight", "bias")} | TABLES
     if odd := sorted(read.symmetric_difference(theirs)):
         raise ValueError(f"expected the layers of a d2l.BERTModel, missing or unknown: {odd[0]}")
     for ours, part in pairs.items():

@@ -167,17 +167,7 @@ def from_published(tensors, settings, config, source):
     twice, or what needs no saying, is not as it should be.
     """
     _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
-    tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
-    tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
-    _drop_masks(tensors, settings, source)
-    if not settings.tied and "lm_head.weight" not in tensors:
-        raise ValueError(
-            f"{source} has no lm_head.weight, although its config.json says that the output layer "
-            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
-        )
-    if settings.tied and "lm_head.weight" in tensors:
-        output = tensors.pop("lm_head.weight")
-        layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
+    tensors = _settled(tensors, word, settings, source)
     found = {}
 
     def take(theirs, ours, change=lambda tensor: tensor):
@@ -204,14 +194,32 @@ def from_published(tensors, settings, config, source):
     return {**found, **tensors}
 
 
+def _settled(tensors, word, settings, source):
+    """The tensors without prefix, heads and masks, and with what they say twice checked."""
+    tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
+    tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
+    _drop_masks(tensors, settings, source)
+    if not settings.tied and "lm_head.weight" not in tensors:
+        raise ValueError(
+            f"{source} has no lm_head.weight, although its config.json says that the output layer "
+            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
+        )
+    if settings.tied and "lm_head.weight" in tensors:
+        output = tensors.pop("lm_head.weight")
+        layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
+    return tensors
+
+
 def _drop_masks(tensors, settings, source):
     """Take out causal masks and numbers of positions, which are no parameters, each checked."""
 
     def triangle(tensor):
         return torch.ones(tensor.shape).tril() if tensor.dim() > 1 else tensor.new_ones(0)
 
-    layout.drop_table(tensors, "position_ids", lambda t: torch.arange(t.numel()).view(t.shape),
-                      source)  # fmt: skip
+    def numbers(tensor):
+        return torch.arange(tensor.numel()).view(tensor.shape)
+
+    layout.drop_table(tensors, "position_ids", numbers, source)
     for i in range(settings.layers):
         layout.drop_table(tensors, f"h.{i}.attn.bias", triangle, source)
         hidden = tensors.pop(f"h.{i}.attn.masked_bias", None)  # what masked scores are set to

@@ -295,7 +295,7 @@ FRAME = [{"SpecialToken": {"id": "a", "type_id": 0}}, {"Sequence": {"id": "A", "
     ({"model": {"ignore_merges": True}}, "ignore_merges=True"),
     ({"model": {"continuing_subword_prefix": "##"}}, "continuing_subword_prefix='##'"),
     ({"model": {"end_of_word_suffix": "_"}}, "to end with '</w>' or nothing, got '_'"),
-    ({"model": {"merges": [["a"]]}}, "expected merges, pairs of pieces"),
+    ({"model": {"merges": [["a"]]}}, "expected a list of merges, pairs of pieces"),
     ({"model": {"merges": [["a", "c"]]}}, "needs 'c', which no id stands for"),
     ({"normalizer": {"type": "NFKC"}}, "the normalizer 'NFKC'"),
     ({"pre_tokenizer": {"add_prefix_space": True}}, "add_prefix_space=True"),
