@@ -30,7 +30,7 @@ class BERTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of BERT-base (section 3).
 
     ``segments``: kinds of text that `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for
-    what is read from and written to published folders.
+    what is read from and written to published folders; None where they have none.
     """
 
     vocab_size: int = 30_522
@@ -47,7 +47,7 @@ class BERTConfig(TransformerConfig):
     norm_eps: float = 1e-12
     init_std: float | None = 0.02
     segments: int = 2
-    pad_id: int = 0
+    pad_id: int | None = 0
 
     @classmethod
     def base(cls, **changes):
@@ -103,16 +103,16 @@ class Pooler(nn.Module):
 class BERT(nn.Module):
     """Embeddings, a stack of blocks, and the pooler.
 
-    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. ``pooler``:
-    False leaves it out, as published models for masked words alone do.
+    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. The table of
+    word vectors may have more rows than it has pieces. ``pooler``: False leaves it out, as
+    published models for masked words alone do.
     """
 
     def __init__(self, config, tokenizer=None, pooler=True):
         super().__init__()
-        if tokenizer is not None and len(tokenizer) != config.vocab_size:
+        if tokenizer is not None and len(tokenizer) > config.vocab_size:
             raise ValueError(
-                f"expected a vocabulary of vocab_size={config.vocab_size} pieces, "
-                f"got {len(tokenizer)}"
+                f"expected at most vocab_size={config.vocab_size} pieces, got {len(tokenizer)}"
             )
         self.config, self.tokenizer = config, tokenizer
         self.embeddings = Embeddings(config)
@@ -128,7 +128,7 @@ class BERT(nn.Module):
         """
         from minibert.weights import bert
 
-        return bert.load(source)
+        return bert.load(source, cls)
 
     def save_pretrained(self, folder):
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""

@@ -61,6 +61,14 @@ def penalise(logits, ids, penalty):
     return torch.where(seen, changed, logits)
 
 
+def drawable(model, logits):
+    """Logits (..., V) with -inf where the table of ``model`` is longer than its vocabulary."""
+    if model.tokenizer is None or len(model.tokenizer) == logits.shape[-1]:
+        return logits
+    beyond = torch.arange(logits.shape[-1], device=logits.device) >= len(model.tokenizer)
+    return logits.masked_fill(beyond, -torch.inf)
+
+
 def _check(temperature, top_k, top_p):
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be 0 or more, got {temperature}")
@@ -117,7 +125,7 @@ def generate(
         new = ids if past is None else ids[:, -1:]
         out = model(new, mask if padded else None, past=past)
         past = out.past if cache else None
-        logits = model.logits(out.last_hidden_state[:, -1])  # (batch, V)
+        logits = drawable(model, model.logits(out.last_hidden_state[:, -1]))  # (batch, V)
         if repetition_penalty != 1:
             logits = penalise(logits, ids.masked_fill(mask == 0, -1), repetition_penalty)
         p = distribution(logits, temperature, top_k, top_p)

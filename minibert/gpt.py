@@ -34,6 +34,8 @@ class GPTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of the paper (section 4.1): 116,534,784 parameters.
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
+    ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
+    shares the word vectors; with False it has a matrix of its own.
     """
 
     vocab_size: int = 40_478
@@ -49,6 +51,15 @@ class GPTConfig(TransformerConfig):
     max_length: int = 512
     norm_eps: float = 1e-5
     init_std: float | None = 0.02
+    embedding_dropout: float | None = None
+    tied: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.embedding_dropout is not None and not 0 <= self.embedding_dropout < 1:
+            raise ValueError(
+                f"embedding_dropout must be from 0 to below 1, got {self.embedding_dropout}"
+            )
 
     @classmethod
     def gpt2(cls, **changes):
@@ -70,7 +81,8 @@ class Embeddings(nn.Module):
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.dim)
         self.position = Positions(config)
-        self.dropout = Dropout(config.dropout)
+        rate = config.embedding_dropout
+        self.dropout = Dropout(config.dropout if rate is None else rate)
 
     def forward(self, input_ids, places):
         """ids and numbers of places (..., length) -> (..., length, dim)."""
@@ -80,7 +92,8 @@ class Embeddings(nn.Module):
 class GPT(nn.Module):
     """Embeddings, a stack of blocks under a causal mask, and the embeddings again as softmax.
 
-    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model.
+    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model. The table of word
+    vectors may have more rows than the tokenizer has pieces: they are never drawn.
     """
 
     causal = True
@@ -93,6 +106,7 @@ class GPT(nn.Module):
             )
         self.config, self.tokenizer = config, tokenizer
         self.embeddings, self.stack = Embeddings(config), Stack(config)
+        self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         initialise(self, config.init_std)
 
     @classmethod
@@ -112,8 +126,9 @@ class GPT(nn.Module):
         gpt.save(self, folder)
 
     def layer_groups(self):
-        """From the bottom to the top: the embeddings, each block, the last norm."""
-        return [[self.embeddings], *self.stack.layer_groups()]
+        """From the bottom to the top: embeddings, each block, the last norm (and the output)."""
+        *blocks, last = self.stack.layer_groups()
+        return [[self.embeddings], *blocks, last if self.output is None else [*last, self.output]]
 
     def forward(self, input_ids, attention_mask=None, past=None, output_attentions=False):
         """(batch, length) ids -> `GPTOutput`: embeddings, then one state a layer.
@@ -139,9 +154,14 @@ class GPT(nn.Module):
         out, carried = self.stack(x, seen, past=past, output_attentions=output_attentions)
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
 
+    @property
+    def output_weight(self) -> torch.Tensor:
+        """The matrix of the softmax (V, dim): the word vectors, or one of its own."""
+        return self.embeddings.word.weight if self.output is None else self.output.weight
+
     def logits(self, hidden):
         """States (..., dim) -> scores of the next token, (..., V)."""
-        return hidden @ self.embeddings.word.weight.T
+        return hidden @ self.output_weight.T
 
     def states_at(self, input_ids, attention_mask=None, wanted=None):
         """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
@@ -162,7 +182,7 @@ class GPT(nn.Module):
         """
         wanted, targets = next_tokens(batch)
         hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
-        return linear_cross_entropy(hidden, self.embeddings.word.weight, None, targets)
+        return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
     @torch.no_grad()
     def log_probs(self, ids):

@@ -108,8 +108,11 @@ def read_tensors(path):
 
 
 def convert(tensors, source="the file"):
-    """fastai's tensors by our names. Raises ValueError naming those unknown or missing."""
-    mapped, copies, unknown = {}, {}, []
+    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice.
+
+    The word vectors that stand there again must be the same.
+    """
+    mapped, copies, unknown, twice = {}, {}, [], []
     plain = {"0.encoder.weight": "embedding.weight", "1.decoder.bias": "decoder.bias"}
     plain["1.decoder.weight"] = "decoder.weight"
     for name, tensor in tensors.items():
@@ -117,19 +120,29 @@ def convert(tensors, source="the file"):
         if layer:
             ours = f"layers.{layer[1]}.{layer[2]}"
             dropped = layer[2] == "weight_hh" and not layer[3]  # what stands for the raw one
-            (copies if dropped else mapped)[ours] = tensor.float()
+            table = copies if dropped else mapped
+            twice += [name] if ours in table else []
+            table[ours] = tensor.float()
         elif name in plain:
             mapped[plain[name]] = tensor.float()
         elif name not in _AGAIN:
             unknown.append(name)
+        elif not _same(tensor, tensors.get("0.encoder.weight")):
+            twice.append(name)
     mapped = {**copies, **mapped}
     if unknown:
         raise ValueError(f"{source} has tensors that no AWD-LSTM has: {', '.join(unknown[:5])}")
     if "embedding.weight" not in mapped:
         raise ValueError(f"{source} has no tensor 0.encoder.weight: it is no AWD-LSTM of fastai")
+    if twice:
+        raise ValueError(f"{source} has two different tensors for one: {', '.join(twice[:5])}")
     mapped.setdefault("decoder.weight", mapped["embedding.weight"])
     mapped.setdefault("decoder.bias", torch.zeros(len(mapped["embedding.weight"])))
     return mapped
+
+
+def _same(tensor, other):
+    return other is not None and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
 def config_of(mapped, direction="forward", start_id=0):
