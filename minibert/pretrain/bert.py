@@ -16,6 +16,7 @@ import torch
 from minibert import bert, optim
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
+from minibert.modes import evaluating
 from minibert.pretrain.common import (
     common_arguments,
     save,
@@ -267,11 +268,14 @@ class Scores:
     pairs: int = 0
 
 
-@torch.no_grad()
 def measure(model, batches):
     """The `Scores` of a `MaskedLM` or `Pretraining` on the first epoch of ``batches``."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
+    with evaluating(model):
+        return _measured(model, batches)
+
+
+def _measured(model, batches):
+    device = next(model.parameters()).device
     loss = right = count = told = pairs = 0
     for batch in batches.of_epoch(0):
         batch = to_device(batch, device)
@@ -286,5 +290,4 @@ def measure(model, batches):
             said = model.next(model.pool(hidden[is_first])).argmax(-1)  # (batch,)
             told += int((said == batch["next_sentence_label"]).sum())
             pairs += len(said)
-    model.train(training)
     return Scores(loss / count, right / count, count, told / pairs if pairs else None, pairs)

@@ -8,7 +8,7 @@ would have seen without the break.
 import numpy as np
 import torch
 
-IGNORE = -100  # the target that torch's cross-entropy leaves out
+from minibert.inputs import IGNORE
 
 
 class Batches:
