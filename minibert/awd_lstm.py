@@ -267,10 +267,10 @@ class AWDLSTM(nn.Module):
             hidden = [h.gather(1, order[..., None].expand_as(h)) for h in hidden]
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
-    def batches(self, ids, batch_size=32, bptt=70, vary=False, seed=0):
+    def batches(self, ids, batch_size=32, bptt=70, vary=False, *, seed=0):
         """`BPTTBatches` of a text, turned first for a backward model; ids (length,), numbers."""
         ids = ids[::-1] if self.backward_reader else ids
-        return BPTTBatches(ids, batch_size, bptt, vary, seed)
+        return BPTTBatches(ids, batch_size, bptt, vary, seed=seed)
 
     def loss(self, batch):
         """(sum of cross-entropies in nats, number of targets) of a batch from `batches`.

@@ -117,7 +117,7 @@ def config_of(args, vocab_size):
 def batches_of(model, sentences, lanes, bptt, seed=0):
     """`BidirectionalBatches` as the model reads them."""
     spelled = model.config.input == "characters"
-    return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled, seed=seed)
+    return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled=spelled, seed=seed)
 
 
 def train(model, sentences, valid, args):
