@@ -157,7 +157,7 @@ def _ends(model, stop):
 
 
 def _read(model, prompt):
-    """(lists of ids, number of ids to draw from, what turns such lists into what the prompt was)."""
+    """(lists of ids, number of ids to draw from, what turns lists into what the prompt was)."""
     prompt = prompt.tolist() if hasattr(prompt, "tolist") else prompt
     alone = isinstance(prompt, str) or (len(prompt) > 0 and isinstance(prompt[0], Integral))
     prompts = [prompt] if alone else list(prompt)

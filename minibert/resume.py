@@ -52,6 +52,7 @@ class Resume:
         training["kind"] = type(run.optimizer).__name__
         record = {"epoch": position[0]["epoch"], "torch": torch.__version__}
         record |= {"settings": self.settings, "history": run.history.to_dict()}
+        record["valid_every"] = run.valid_every
         self.checkpoints.save(run.step, run.model.state_dict(), training, record)
 
     def rescue(self, run: Run) -> str:
@@ -90,6 +91,9 @@ class Resume:
         _same(source, record["settings"], self.settings)
         _same(source, {"optimizer": training["kind"]}, {"optimizer": type(run.optimizer).__name__})
         _check_groups(source, training["optimizer"], run.optimizer)
+        if run.valid is not None and record["valid_every"] is not None:
+            run.valid_every = run.valid_every or record["valid_every"]
+            _same(source, {"valid_every": record["valid_every"]}, {"valid_every": run.valid_every})
         run.batches.load_state_dict(mine["batches"])
         load_tensors(run.model, tensors, source)
         run.optimizer.load_state_dict(training["optimizer"])

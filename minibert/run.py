@@ -34,10 +34,11 @@ class Run:
         precision: str | None = None,
         accumulate: int = 1,
         valid: Iterable | None = None,
+        valid_every: int | None = None,
     ):
         self.model, self.batches, self.optimizer = model, batches, optimizer
         self.callbacks, self.device, self.precision = list(callbacks), device, precision
-        self.accumulate, self.valid = accumulate, valid
+        self.accumulate, self.valid, self.valid_every = accumulate, valid, valid_every
         self.history, self.started = History(), []
         self.step, self.epoch, self.stopped = 0, 0, False
         self.torn = False  # within an update, when weights and history do not agree

@@ -97,7 +97,8 @@ def fit(
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
-    how = {"precision": precision, "accumulate": accumulate, "valid": valid}
+    how = {"precision": precision, "accumulate": accumulate}
+    how |= {"valid": valid, "valid_every": valid_every}
     run = Run(model, batches, optimizer, callbacks=callbacks, device=device, **how)
     run.set_length(steps, epochs)
     settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
@@ -105,11 +106,10 @@ def fit(
     try:
         with interrupts.noted():
             run.start()
-            if valid is not None and valid_every is None:
-                valid_every = max(
-                    1, run.batches_an_epoch("valid without valid_every") // accumulate
-                )
-            _loop(run, schedule, clip, valid_every, saver, checkpoint_every or SAVED)
+            if valid is not None and run.valid_every is None:
+                an_epoch = run.batches_an_epoch("valid without valid_every")
+                run.valid_every = max(1, an_epoch // accumulate)
+            _loop(run, schedule, clip, saver, checkpoint_every or SAVED)
     except KeyboardInterrupt:
         kept = saver.rescue(run) if saver else "the model is usable as it is"
         print(f"Interrupted: training stopped after step {run.step}; {kept}.", flush=True)
@@ -125,11 +125,11 @@ def fit(
     return run.history
 
 
-def _loop(run, schedule, clip, valid_every, saver, checkpoint_every):
+def _loop(run, schedule, clip, saver, checkpoint_every):
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
-        if run.valid is not None and run.step and run.step % valid_every == 0:
+        if run.valid is not None and run.step and run.step % run.valid_every == 0:
             _validate(run)
         if saver and run.step and run.step % checkpoint_every == 0:
             saver.save(run)
@@ -257,9 +257,7 @@ def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
     if valid is not None and size_of(valid) == 0:
         raise ValueError("expected batches to validate on, got none: valid is empty")
     if hasattr(valid, "__next__"):
-        raise ValueError(
-            "valid is gone through several times, which an iterator cannot: give a list"
-        )
+        raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
 def _check_optimizer(model, optimizer):

@@ -91,8 +91,8 @@ class ListBatches(Batches):
 class RowBatches(Batches):
     """Base of batches that are made of ``count`` examples, each seen once an epoch.
 
-    The last batch of an epoch may be smaller; ``drop_last=True`` leaves out what would be in it: the
-    last examples, or with ``shuffle`` others in each epoch.
+    The last batch of an epoch may be smaller; ``drop_last=True`` leaves out its examples: the
+    last ones, or with ``shuffle`` others in each epoch.
 
     Raises ValueError where there would be no batch.
     """
