@@ -94,7 +94,7 @@ def test_a_run_goes_on_exactly_from_where_it_was_interrupted(
 
 def test_ctrl_c_during_an_update_or_a_validation(tmp_path, whole):
     kinds = set()
-    for at in (4, 9, 48, 73):  # calls of loss, some of them in validations
+    for at in (4, 9, 48, 60):  # calls of loss, some of them in validations
         folder, calls = tmp_path / str(at), []
 
         class Pressed(Recurrent):
