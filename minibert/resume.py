@@ -108,6 +108,40 @@ class Resume:
         self.saved = (run.step, len(run.history.valid_step))
 
 
+class GoesOn:
+    """A callback of `minibert.fast.sgns`: saves a run that Ctrl-C stops, and goes on with it."""
+
+    def __init__(self, folder):
+        self.checkpoints = Checkpoints(folder)
+
+    def on_start(self, run):
+        self.settings = {
+            "epochs": run.epochs, "workers": run.workers, "seed": run.seed,
+            "rate": run.first_rate, "words": run.total,
+        }  # fmt: skip
+        found = self.checkpoints.load()
+        if not found:
+            return
+        tensors, training, record = found
+        if record["settings"] != self.settings:
+            raise ValueError(
+                f"the run in {self.checkpoints.folder} was made with {record['settings']}, this "
+                f"one has {self.settings}: give the same, or another folder"
+            )
+        load_tensors(run.model, tensors, f"the checkpoint in {self.checkpoints.folder}")
+        run.words[:], run.step = training["words"], record["step"]
+        run.history = History(**record["history"])
+
+    def on_end(self, run):
+        if not run.interrupted:
+            return
+        record = {"settings": self.settings, "history": run.history.to_dict()}
+        words = {"words": list(run.words)}
+        self.checkpoints.save(run.step, run.model.state_dict(), words, record)
+        print(f"Saved in {self.checkpoints.folder}, where the same call goes on.", flush=True)
+        raise KeyboardInterrupt
+
+
 def random_state(device: torch.device) -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators, as numbers and tensors."""
     kind, keys, *rest = np.random.get_state()

@@ -13,7 +13,8 @@ from itertools import islice
 
 import torch
 
-from minibert import bert, optim
+from minibert import bert, distributed, optim
+from minibert.files import atomic
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.modes import evaluating
@@ -36,6 +37,7 @@ from minibert.train import fit, to_device
 
 TRIED = 20  # updates that --minutes times before it says how many there will be
 SAVED = 200  # updates from one checkpoint to the next
+COUNTED = "updates"  # beside the checkpoints: how many --minutes are
 
 
 def add_arguments(option):
@@ -107,11 +109,6 @@ def check(args):
     """Refuse options that do not fit together, before anything is read."""
     if args.steps and args.minutes:
         raise ValueError("expected --steps or --minutes, got both")
-    if args.minutes and args.checkpoint:
-        raise ValueError(
-            "--minutes counts its updates anew at each start, so a run could not go on exactly: "
-            "give --steps with --checkpoint"
-        )
     if not 0 <= args.short_share < 1:
         raise ValueError(f"--short-share must be from 0 to below 1, got {args.short_share}")
 
@@ -200,10 +197,18 @@ def count_steps(model, batches, args):
         if batches.short is not None:
             passes += args.epochs * batches.share * len(batches.short)
         return args.steps or max(1, round(passes / args.accumulate))
+    known = args.checkpoint / COUNTED
+    if known.is_file():  # a run that goes on has as many as it began with
+        return int(known.read_text("ascii"))
     with torch.random.fork_rng():  # the run itself draws what it would have drawn
         seconds = seconds_a_step(new_model(model.encoder.tokenizer, args), batches)
-    steps = max(1, round(60 * args.minutes / seconds))
+    (steps, seconds), *_ = distributed.gathered(
+        (max(1, round(60 * args.minutes / seconds)), seconds)
+    )
     print(f"{steps:,} updates of about {seconds:.3f} s: --steps {steps} repeats this run")
+    if not distributed.rank():
+        with atomic(known) as file:
+            file.write(str(steps).encode())
     return steps
 
 
@@ -211,7 +216,7 @@ def seconds_a_step(model, batches):
     """The time of an update, measured on a model that is thrown away."""
     some = list(islice(batches.of(TRIED).of_epoch(0), TRIED))
     started = time.perf_counter()
-    fit(model, some, steps=TRIED, progress=False)
+    fit(model, some, steps=TRIED, progress=False, reraise=True)
     return (time.perf_counter() - started) / TRIED
 
 
@@ -223,8 +228,7 @@ def train(model, batches, steps, args):
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=schedule(steps, round(batches.share * steps)),
-        checkpoint_every=SAVED,
-        **training_options(model.encoder.stack, args),
+        **training_options(model.encoder.stack, args, SAVED),
     )
 
 
