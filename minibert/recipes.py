@@ -130,7 +130,7 @@ def out_folder(path: Path, holds: str | None = None) -> Iterator[None]:
     if holds is None and found - {CHECKPOINTS}:
         raise ValueError(f"{path} exists and is not empty: give --out a new folder")
     if holds in found:
-        raise ValueError(f"{path} holds {holds} already: give --out another folder")
+        raise ValueError(f"{path} holds results already ({holds}): give --out another folder")
     made = [one for one in (path, *path.parents) if not one.exists()]
     path.mkdir(parents=True, exist_ok=True)
     try:

@@ -62,8 +62,8 @@ class Resume:
         if alone and not run.torn:
             self.save(run)
         if self.saved is None:
-            return f"there is no checkpoint in {folder} yet"
-        return f"saved at step {self.saved[0]} in {folder}, where the same call goes on"
+            return f"There is no checkpoint in {folder} yet."
+        return f"Saved at step {self.saved[0]} in {folder}, where the same call goes on."
 
     def _position(self, run):
         """What an update changes besides weights, optimiser and history; cheap."""

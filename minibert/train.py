@@ -111,8 +111,8 @@ def fit(
                 run.valid_every = max(1, an_epoch // accumulate)
             _loop(run, schedule, clip, saver, checkpoint_every or SAVED)
     except KeyboardInterrupt:
-        kept = saver.rescue(run) if saver else "the model is usable as it is"
-        print(f"Interrupted: training stopped after step {run.step}; {kept}.", flush=True)
+        said = f"training stopped after step {run.step}; the model is usable as it is."
+        print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
         if reraise:
             raise
     finally:

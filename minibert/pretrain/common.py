@@ -131,9 +131,9 @@ def texts_of(args, fewest=1):
     held_out = len(range(0, count, every))
     if min(held_out, count - held_out) < fewest:
         raise ValueError(
-            f"{args.corpus} has {count} document{'s' * (count != 1)}, too few to learn from and to "
-            f"hold some out: expected at least {least_of(fewest)}, each after its title "
-            f"('= Title ='); a text without titles needs as many paragraphs, one a line"
+            f"{args.corpus} has too few documents to learn from and to hold some out: expected at "
+            f"least {least_of(fewest)}, got {count}; a title ('= Title =') stands before each, and "
+            f"in a text without titles each line is one"
         )
 
     def of(part):
