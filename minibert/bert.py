@@ -14,13 +14,12 @@ from torch import nn
 from minibert.attention import padding_mask
 from minibert.fast import transformer as fast
 from minibert.fast.dropout import Dropout
+from minibert.inputs import as_mask, check_ids, check_length, check_segments
 from minibert.outputs import ModelOutput
 from minibert.transformer import (
     Positions,
     Stack,
     TransformerConfig,
-    check_ids,
-    check_length,
     initialise,
 )
 
@@ -173,9 +172,11 @@ class BERT(nn.Module):
         check_length(input_ids, 0, self.config.max_length)
         others = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         for name, other in others.items():
-            if other is not None and other.shape != input_ids.shape:
+            if torch.is_tensor(other) and other.shape != input_ids.shape:
                 raise ValueError(
                     f"expected {name} of the shape of input_ids, {tuple(input_ids.shape)}, "
                     f"got {tuple(other.shape)}"
                 )
+        as_mask(attention_mask, input_ids.shape)
+        check_segments(token_type_ids, self.config.segments)
         check_ids(input_ids, self.config.vocab_size)

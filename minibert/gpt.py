@@ -17,14 +17,13 @@ from minibert.attention import causal_mask, padding_mask
 from minibert.fast import transformer as fast
 from minibert.fast.dropout import Dropout
 from minibert.fast.softmax import linear_cross_entropy
+from minibert.inputs import IGNORE, as_mask, check_ids, check_length
+from minibert.modes import evaluating
 from minibert.outputs import ModelOutput
-from minibert.text.batches import IGNORE
 from minibert.transformer import (
     Positions,
     Stack,
     TransformerConfig,
-    check_ids,
-    check_length,
     initialise,
 )
 
@@ -140,7 +139,7 @@ class GPT(nn.Module):
         ids that are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
-        self.check(input_ids, attention_mask, before)
+        attention_mask = self.check(input_ids, attention_mask, before)
         length = input_ids.shape[1]
         seen = causal_mask(length, before, input_ids.device)  # (length, before + length)
         if attention_mask is None:
@@ -169,7 +168,7 @@ class GPT(nn.Module):
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
         """
-        self.check(input_ids, attention_mask)
+        attention_mask = self.check(input_ids, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, None, wanted)
         return self(input_ids, attention_mask).last_hidden_state[wanted]
@@ -184,25 +183,22 @@ class GPT(nn.Module):
         hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
-    @torch.no_grad()
     def log_probs(self, ids):
         """log p of each token of a text but the first, given those before: float64 (length - 1,).
 
         Texts longer than ``max_length`` are read in windows that overlap by half.
         """
-        training, most = self.training, self.config.max_length
-        self.eval()
+        most, (found, done) = self.config.max_length, ([], 1)
         text = torch.as_tensor(np.asarray(ids))[None].to(self.embeddings.word.weight.device)
-        found, done = [], 1
-        while done < text.shape[1]:
-            start = 0 if done == 1 else done - most // 2
-            window = text[:, start : start + most]
-            hidden = self(window).last_hidden_state[0, done - start - 1 : -1]  # (new, dim)
-            log_p = self.logits(hidden).double().log_softmax(-1)
-            targets = window[0, done - start :]
-            found.append(log_p.gather(1, targets[:, None])[:, 0].cpu())
-            done = start + window.shape[1]
-        self.train(training)
+        with evaluating(self):
+            while done < text.shape[1]:
+                start = 0 if done == 1 else done - most // 2
+                window = text[:, start : start + most]
+                hidden = self(window).last_hidden_state[0, done - start - 1 : -1]  # (new, dim)
+                log_p = self.logits(hidden).double().log_softmax(-1)
+                targets = window[0, done - start :]
+                found.append(log_p.gather(1, targets[:, None])[:, 0].cpu())
+                done = start + window.shape[1]
         return torch.cat(found).numpy() if found else np.zeros(0)
 
     def generate(self, prompt, steps=50, **options):
@@ -212,14 +208,10 @@ class GPT(nn.Module):
         return generate(self, prompt, steps, **options)
 
     def check(self, input_ids, attention_mask=None, before=0):
-        """Refuse input that does not fit, in one sentence."""
+        """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         check_length(input_ids, before, self.config.max_length)
-        expected = (input_ids.shape[0], before + input_ids.shape[1])
-        if attention_mask is not None and attention_mask.shape != expected:
-            raise ValueError(
-                f"expected an attention_mask of shape {expected}, got {tuple(attention_mask.shape)}"
-            )
         check_ids(input_ids, self.config.vocab_size)
+        return as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
 
 
 def next_tokens(batch):

@@ -228,7 +228,18 @@ def _padded(paths):
     return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
 
 
-def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=None, progress=True):
+def learn(
+    model,
+    sentences,
+    epochs=5,
+    rate=None,
+    *,
+    workers=1,
+    seed=0,
+    snapshots=None,
+    progress=True,
+    checkpoint=None,
+):
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
@@ -237,13 +248,18 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
     falls in a straight line to almost nothing. ``workers``: threads of the fast way; with one, the
     same seed gives the same vectors. The seed rules the order and the noise; the initial vectors
     are drawn when the model is made. ``snapshots``: a list that receives about 24 pairs (step, copy
-    of the vectors).
+    of the vectors). ``checkpoint``: a folder that Ctrl-C saves in before it is raised again; the
+    same call goes on from there (exactly with one worker).
 
     The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
     sentences is in the model's vocabulary.
     """
     callbacks = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):
+        if checkpoint:
+            from minibert.resume import GoesOn
+
+            callbacks.append(GoesOn(checkpoint))
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
         return sgns.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
@@ -261,6 +277,8 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
         callbacks=callbacks,
         clip=None,
         progress=progress,
+        checkpoint=checkpoint,
+        reraise=checkpoint is not None,
     )
 
 

@@ -8,6 +8,7 @@ held against the same classifier from random weights, on the same labels, over s
 import copy
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,23 @@ import torch
 
 from minibert import cli, text
 from minibert.awd_lstm import AWDLSTM
-from minibert.finetune.common import options_of, report, write_results
+from minibert.finetune.common import (
+    Finished,
+    checkpoint_option,
+    options_of,
+    report,
+    write_results,
+)
 from minibert.optim import adamw
-from minibert.recipes import positive, recipes
+from minibert.recipes import model_of, positive, recipes, saving
 from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 from minibert.train import evaluate
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
 from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ulmfit
 
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
+SAVED = 200  # updates from one checkpoint to the next
 TEST_SHARE = 0.1
 PRETRAIN = "minibert.pretrain"
 
@@ -34,7 +43,7 @@ def add_arguments(option):
     option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
     option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
     option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
-    known = ", ".join(recipes(PRETRAIN))
+    known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
     option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
@@ -56,10 +65,12 @@ def add_arguments(option):
         help="between layers' rates in the classifier; 1 for one rate (2.6)",
     )
     option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
+    checkpoint_option(option)
 
 
 def finetune(args):
     """Tune, classify, compare; print the errors and write them to results.json."""
+    finished = Finished(args, 2 * args.seeds)
     start = language_model(args)
     pool, test, names = read_task(args)
     vocab = Vocab.train(
@@ -73,10 +84,10 @@ def finetune(args):
     for seed in range(args.seeds):
         chosen = draw(pool, args.labels, len(names), seed)
         for way, runs in results["scores"].items():
-            model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
-            wrong = classify(model, chosen, test, names, way, args, seed)
-            runs.append({"seed": seed, "test": {"error": wrong}})
-            print(f"seed {seed}, {way}: error {wrong:.2%}", flush=True)
+            run = partial(classify, tuned, chosen, test, names, way, args, seed)
+            found = finished.run(f"{way.replace(' ', '-')}-{seed}", run)
+            runs.append({"seed": seed, "test": found})
+            print(f"seed {seed}, {way}: error {found['error']:.2%}", flush=True)
     report(results)
     write_results(results, args.out)
 
@@ -88,7 +99,10 @@ def language_model(args):
     folder = args.start or args.out / "language_model"
     if args.pretrain and not Path(folder).exists():
         command = ["pretrain", "awd-lstm", "--recipe", args.pretrain, "--out", str(folder)]
-        if cli.main([*command, "--checkpoint", str(args.out / "checkpoints")]):
+        status = cli.main([*command, "--checkpoint", str(args.checkpoint / "language_model")])
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        if status:
             raise ValueError(f"the language model could not be made by the recipe {args.pretrain}")
     model = AWDLSTM.from_pretrained(folder)
     if model.vocab is None:
@@ -121,10 +135,16 @@ def tune(model, pool, args):
     config = config_of(args)
     batches = model.batches(held_out, config.streams, config.bptt)
     before = math.exp(evaluate(model, batches))
-    groups = discriminative_groups(model, config.target_rate, config.factor)
+    groups = discriminative_groups(model, config.target_rate, config.factor, config.weight_decay)
     optimizer = adamw(groups, betas=(0.8, 0.99))
     history = learn_text(
-        model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed
+        model,
+        (read, held_out),
+        config.target_epochs,
+        optimizer,
+        config=config,
+        seed=args.seed,
+        **{**saving(args, SAVED), "checkpoint": args.checkpoint / "tuned"},
     )
     curve = history.thinned(60)
     after = math.exp(evaluate(model, batches))
@@ -160,15 +180,18 @@ def fresh(model, seed):
     return AWDLSTM(model.config, model.vocab)
 
 
-def classify(model, chosen, test, names, way, args, seed):
-    """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
+def classify(tuned, chosen, test, names, way, args, seed, folder):
+    """Stage 3: the share of the test that a classifier gets wrong; saves in ``folder``."""
+    model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
     seed_everything(seed)
     config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
     if way == "from scratch":  # no layer is worth sparing, and none knows more than another
         config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
     train = [example(*one, model) for one in chosen]
-    adapted = ulmfit(model, train, len(names), config=config, seed=seed)
-    return error(adapted.classifier, [example(*one, model) for one in test], batch_size=100)
+    saved = {"checkpoint": folder, "checkpoint_every": saving(args, SAVED)["checkpoint_every"]}
+    adapted = ulmfit(model, train, len(names), config=config, seed=seed, **saved)
+    tested = [example(*one, model) for one in test]
+    return {"error": error(adapted.classifier, tested, batch_size=100)}
 
 
 def example(tokens, label, model):

@@ -22,7 +22,7 @@ from minibert.pretrain.common import (
     world_texts,
     write_card,
 )
-from minibert.recipes import positive
+from minibert.recipes import positive, saving
 from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.train import evaluate, fit
@@ -32,6 +32,7 @@ from minibert.world.kinds import KINDS
 
 SPECIALS = (PAD, UNK, EOD)
 OPTIMIZERS = ("adamw", "nt-asgd")
+SAVED = 1000  # updates from one checkpoint to the next
 SHARE = 0.01  # of another text, at its end
 
 
@@ -59,7 +60,6 @@ def add_arguments(option):
     option("--rate", type=positive(float), help="0.003 for AdamW, 30 for NT-ASGD")
     option("--optimizer", choices=OPTIMIZERS, default="adamw")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
 
 
 def pretrain(args):
@@ -178,7 +178,7 @@ def train(model, ids, valid, args):
         callbacks=callbacks,
         clip=clip,
         precision=args.precision,
-        checkpoint=args.checkpoint,
+        **saving(args, SAVED),
         valid=model.batches(valid, args.batch_size, args.bptt),
     )
 

@@ -48,7 +48,9 @@ def pretrain(args):
     model = word2vec.Word2Vec(config, vocab)
     options = {"epochs": args.epochs, "workers": args.workers}
     started = time.perf_counter()
-    history = word2vec.learn(model, sentences, rate=args.rate, seed=args.seed, **options)
+    history = word2vec.learn(
+        model, sentences, rate=args.rate, seed=args.seed, checkpoint=args.checkpoint, **options
+    )
     options["rate"] = history.rate[0]
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds

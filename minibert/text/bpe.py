@@ -99,17 +99,21 @@ class BPE:
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
 
     @classmethod
-    def train(cls, texts, size, kind="bytes", min_count=2, specials=()):
+    def train(cls, texts, size, kind="bytes", min_count=2, *, specials=()):
         """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
 
         Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
         the text within and at the end of a word, and the merges, the most frequent pair first (see
         `minibert.text.merges.learn`).
 
-        Raises ValueError where ``size`` leaves no room for the letters.
+        Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
+        string. One string is one text.
         """
         counts = Counter()
-        for text in texts:
+        for text in [texts] if isinstance(texts, str) else texts:
+            if not isinstance(text, str):
+                kind_of = type(text).__name__
+                raise ValueError(f"expected texts (strings) to learn from, got {kind_of}")
             counts.update(words(text, kind))
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
