@@ -131,7 +131,7 @@ class Examples:
 
 
 @dataclass(repr=False)
-class Similarity:
+class RatedPairs:
     """Word pairs rated by people: ``pairs``, tuples of two words, and ``scores``, float64 (n,)."""
 
     pairs: list
@@ -141,7 +141,7 @@ class Similarity:
         return len(self.pairs)
 
     def __repr__(self):
-        return f"Similarity({len(self)} pairs)"
+        return f"RatedPairs({len(self)} pairs)"
 
 
 @dataclass(repr=False)

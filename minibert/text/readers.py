@@ -13,7 +13,7 @@ from minibert.text.corpora import (
     Analogies,
     Examples,
     LabelledTexts,
-    Similarity,
+    RatedPairs,
     Splits,
     TextCorpus,
 )
@@ -82,7 +82,7 @@ def similarity(entry, sources):
         if line:
             pairs.append((row[0], row[1]))
             scores.append(float(row[2]))
-    return Similarity(pairs, np.array(scores))
+    return RatedPairs(pairs, np.array(scores))
 
 
 def analogies(entry, sources):

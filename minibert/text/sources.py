@@ -60,13 +60,13 @@ class Source:
         return "\n".join(self.lines())
 
     def members(self):
-        """(name, bytes) of each file in a .zip or .tar archive (compressed or not).
+        """(name, bytes) of each file in a .zip, .whl or .tar archive (compressed or not).
 
         Raises ValueError for a name that points outside the archive, a link or a device, and for
         more than ``limit`` bytes in all.
         """
         data = self.read()
-        walk = _zip if self.path.suffix == ".zip" else _tar
+        walk = _zip if self.path.suffix in (".zip", ".whl") else _tar
         left = self.most(data)
         try:
             for name, size, unpack in walk(io.BytesIO(data), self.path):

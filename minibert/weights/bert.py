@@ -19,6 +19,7 @@ from minibert.bert import BERT, BERTConfig
 from minibert.built import built, config_from
 from minibert.checkpoint import CONFIG, WEIGHTS, _some, save_folder, unpack
 from minibert.files import atomic, read_json
+from minibert.text.published import located
 from minibert.weights.awd_lstm import read_tensors
 from minibert.weights.hub import find_or_fetch
 
@@ -83,14 +84,14 @@ TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the
 
 
 def load(source):
-    """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
+    """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
     unknown or of another shape, each named as in the file, and for a configuration that this class
     cannot follow.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     make = _encoder(path, config, tensors)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
@@ -102,7 +103,7 @@ def load_head(cls, source):
 
     Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     encoder, extra = _encoder(path, config, tensors), {}
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):

@@ -22,6 +22,7 @@ from minibert.built import built, config_from
 from minibert.checkpoint import check_tensors, load_tensors, save_folder
 from minibert.gpt import GPT, GPTConfig
 from minibert.text.bpe import MERGES, VOCAB
+from minibert.text.published import located
 from minibert.weights.bert import read_files
 from minibert.weights.hub import find_or_fetch
 
@@ -62,7 +63,7 @@ def load(source):
     Raises FileNotFoundError for a missing file; ValueError for tensors that are missing, unknown or
     of another shape, and for a configuration that this class cannot follow.
     """
-    path = find_or_fetch(source, (VOCAB, MERGES))
+    path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES))
     config, tensors = read_files(path)
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
