@@ -63,7 +63,7 @@ README = """# minibert, to be installed without a network
 
 For Python {major}.{minor}{platform}. On Linux and macOS: `./install.sh`; on Windows: `install.bat`.
 Either makes `.venv` beside this file, installs from `wheels`, and checks the result. Published
-weights, where they came along, are copied into your folder (`MINIBERT_HOME`, or `.minibert` in your home).
+weights that came along are copied into `MINIBERT_HOME`, or `.minibert` in your home folder.
 Afterwards, `.venv/bin/jupyter lab chapters` (Windows: `.venv\\Scripts\\jupyter lab chapters`)
 opens the chapters. By hand, in an environment of your own:
 

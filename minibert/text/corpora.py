@@ -105,7 +105,7 @@ class LabelledTexts:
 
 @dataclass(repr=False)
 class Examples:
-    """Labelled examples as the world's tasks have them, `minibert.world.tasksets.Example`.
+    """Labelled examples, `minibert.text.examples.Example`.
 
     ``kind``: "text" (``text`` and perhaps ``text_b``, ``label``), "words" (``tokens``, ``labels``)
     or "questions" (``text`` the passage, ``text_b`` the question, ``span`` or None,

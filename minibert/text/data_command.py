@@ -40,9 +40,9 @@ def listed():
     folder = data_folder()
     yield ""
     if folder is None:
-        yield "MINIBERT_DATA is not set. Let it name a folder of yours: files there are found first."
+        yield "MINIBERT_DATA is not set. Let it name a folder of yours: it is looked into first."
     else:
-        yield f"Files in {folder} (MINIBERT_DATA) are found first."
+        yield f"{folder} (MINIBERT_DATA) is looked into first."
     yield f"`minibert data get NAME` puts what is downloadable into {home() / 'data'}."
     if local := [row for row in sets if row.state == "local only"]:
         yield "What is local only is on no server in this form. Its files belong here:"

@@ -35,6 +35,7 @@ MAGIC = {  # beginnings of files that hold something else
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEADER = re.compile(rb"\s*(\d{1,18})\s+(\d{1,18})\s*")
 _NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_DIGIT = re.compile(rb"\d")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
@@ -132,9 +133,9 @@ def _sample(stream):
 
 
 def _is_text(stream, count, dim):
-    """Whether rows of text follow: most lines end in numbers, or nothing speaks for binary ones."""
+    """Whether rows of text follow: most lines have numbers, or nothing speaks for binary ones."""
     lines = _sample(stream)
-    if 2 * sum(_width(line) > 0 for line in lines) > len(lines):
+    if 2 * sum(_width(line) > 0 or _meant_as_row(line, dim) for line in lines) > len(lines):
         return True
     ahead, at = stream.ahead(SAMPLE_BYTES), 0
     if _CONTROL.search(ahead):
@@ -152,6 +153,12 @@ def _width(line):
     fields = line.split()[1:]
     numbers = itertools.takewhile(lambda field: _values([field]), reversed(fields))
     return sum(1 for _ in numbers)
+
+
+def _meant_as_row(line, dim):
+    """Whether as many fields with digits in them follow a first one: ``0,5`` or ``0:0.5``, say."""
+    fields = line.split()[1:]
+    return len(fields) == dim and all(_DIGIT.search(field) for field in fields)
 
 
 def _values(fields):

@@ -26,7 +26,7 @@ from minibert import checkpoint
 from minibert.course import finding, record
 from minibert.text import BPE, Vocab, WordPiece, readers
 from minibert.text.sources import Source
-from minibert.weights import awd_lstm, bert, elmo, gpt, word2vec
+from minibert.weights import awd_lstm, bert, elmo, gpt, vectors, word2vec
 from minibert.world.lexicon import Lexicon
 
 WORDS = "the cat sat on a mat . dog ran far away".split()
@@ -338,15 +338,15 @@ def plain_itos(folder):
 def make_vectors(form, name):
     def make(folder):
         rng = np.random.default_rng(0)
-        word2vec.write(folder / name, WORDS, rng.normal(size=(len(WORDS), 5)), form)
+        vectors.write(folder / name, WORDS, rng.normal(size=(len(WORDS), 5)), form)
 
     return make
 
 
 def read_vectors(name):
     def read(folder):
-        words, vectors = word2vec.read(folder / name)
-        return [words, vectors.tobytes()]
+        words, rows = vectors.read(folder / name)
+        return [words, rows.tobytes()]
 
     return read
 
@@ -365,10 +365,12 @@ def plain_vectors(name):
             words, rows = plain_lines(lines, width)
         except (ValueError, AssertionError):
             words, rows = plain_binary(rest, width)
-        vectors = np.array(rows, np.float32)
-        assert np.isfinite(vectors).all() and len(set(words)) == len(words) and all(words)
-        assert shape is None or list(vectors.shape) == shape
-        return [words, vectors.tobytes()]
+        table = np.array(rows, np.float32)
+        assert np.isfinite(table).all() and all(words)
+        assert shape is None or list(table.shape) == shape
+        first = {word: i for i, word in reversed(list(enumerate(words)))}
+        kept = sorted(first.values())  # of a word that stands twice, the first
+        return [[words[i] for i in kept], table[kept].tobytes()]
 
     return plain
 
