@@ -50,7 +50,7 @@ def imdb_archive(entry, sources):
     parts = {"train": ([], []), "test": ([], [])}
     labels = {"neg": 0, "pos": 1}
     for name, data in sources[0].members():
-        _, *folders, _ = name.split("/")
+        folders = name.split("/")[1:-1]
         if len(folders) == 2 and folders[0] in parts and folders[1] in labels:
             texts, labelled = parts[folders[0]]
             texts.append(decoded(data, sources[0].path / name))
@@ -149,19 +149,19 @@ def _pairs(sources, names):
 def _sentences(source):
     """Examples of the sentences in a file of words and tags, in as many columns on every line.
 
-    Columns are parted by tabs, or by spaces where the file has no tabs: a no-break space belongs to
-    its word. A ``-DOCSTART-`` line ends a sentence and is none; so are comments, lines that begin
+    Columns are parted by tabs, or by spaces in a line without them: a no-break space belongs to its
+    word. A ``-DOCSTART-`` line ends a sentence and is none; so are comments, lines that begin
     with ``# `` and have no columns. An ``I-`` that continues nothing begins a name, as in IOB1 and
     in conlleval; it is read as ``B-``.
     """
-    words, tabs, columns = [], None, None
-    for number, line in enumerate([*source.lines(), ""], 1):
+    words, lines, columns = [], [*source.lines(), ""], None
+    tabs = any("\t" in line for line in lines)
+    for number, line in enumerate(lines, 1):
         bare = line.strip(" \t")
         if bare and not bare.startswith("-DOCSTART-"):
             if _is_comment(bare, tabs, columns):
                 continue
-            tabs = "\t" in bare if tabs is None else tabs
-            fields = line.rstrip(" \t").split("\t") if tabs else re.split(" +", bare)
+            fields = re.split("\t" if "\t" in bare else " +", line.rstrip(" \t"))
             columns = columns or len(fields)
             if len(fields) < 2 or not fields[0].strip(" ") or not _TAG.fullmatch(fields[-1]):
                 _refuse(source, number, "a word and its tag (O, B-... or I-...)", line)

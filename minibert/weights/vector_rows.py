@@ -171,7 +171,7 @@ def _values(fields):
 
 
 def _dimensions_without_header(stream, path):
-    """The dimension on which most of the first lines agree, the very first one among them."""
+    """The dimension on which most of the first lines agree; the very first one, all the more."""
     lines = _sample(stream)
     if not lines:
         raise ValueError(f"{path} is no file of word vectors: it is empty")
@@ -182,7 +182,7 @@ def _dimensions_without_header(stream, path):
             f"{path} is no file of word vectors: it begins with {lines[0][:40]!r}, where a word "
             "and its numbers were expected, with spaces between them and points in them"
         )
-    if widths[0] != dim:
+    if widths[0] != dim or (len(lines[0].split()) > dim + 1 and b"\t" not in lines[0]):
         raise ValueError(
             f"{path}: its first line, {lines[0][:40]!r}, is neither a header (words dimensions) "
             f"nor a word and {dim} numbers, as the lines after it are; delete or mend that line"
