@@ -53,8 +53,11 @@ def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.nd
             f"the words of {folder} are in {INDEX}, which pyarrow reads: "
             'pip install -c constraints.txt -e ".[weights]", or pip install pyarrow'
         ) from None
-    words = read_table(folder / INDEX, columns=["index"])["index"][:limit].to_pylist()
-    vectors = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)[:limit]
+    try:
+        words = read_table(folder / INDEX, columns=["index"])["index"][:limit].to_pylist()
+        vectors = np.load(folder / ARRAY, mmap_mode="r", allow_pickle=False)[:limit]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{folder} holds no words and vectors of GloVe: {error}") from error
     if vectors.ndim != 2 or len(words) != len(vectors):
         raise ValueError(f"{folder}: {len(words):,} words and vectors of shape {vectors.shape}")
     return words, np.array(vectors, np.float32)
