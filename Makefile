@@ -14,8 +14,7 @@ TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
 DEVICE := cpu
 
-.PHONY: help lab test quick test-full chapters notebooks book findings bench weights constraints \
-    clean
+.PHONY: help lab test quick test-full chapters notebooks book findings bench weights constraints clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'

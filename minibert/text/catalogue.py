@@ -96,7 +96,7 @@ def _entry(name):
     known = [*known, *published.published()]
     near = get_close_matches(str(name), known, n=3)
     meant = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-    raise ValueError(f"there is no data set, file or set of weights called {str(name)!r}; {meant}")
+    raise ValueError(f"there is no data set or file called {str(name)!r}; {meant}")
 
 
 def _present(entry, edition):

@@ -182,6 +182,7 @@ def _dimensions_without_header(stream, path):
             f"{path} is no file of word vectors: it begins with {lines[0][:40]!r}, where a word "
             "and its numbers were expected, with spaces between them and points in them"
         )
+    _check_words(lines, dim, path)
     if widths[0] != dim or (len(lines[0].split()) > dim + 1 and b"\t" not in lines[0]):
         raise ValueError(
             f"{path}: its first line, {lines[0][:40]!r}, is neither a header (words dimensions) "
@@ -192,7 +193,6 @@ def _dimensions_without_header(stream, path):
             f"{path} has a single number for each word, as a list of counts has; vectors of one "
             "dimension take a header (words dimensions)"
         )
-    _check_words(lines, dim, path)
     return dim
 
 
