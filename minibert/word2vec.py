@@ -83,15 +83,16 @@ class Word2Vec(nn.Module):
                 self.register_buffer(name, table, persistent=False)  # (V, longest path) each
 
     @classmethod
-    def from_pretrained(cls, source):
-        """Read a model: a folder, a file of word vectors, or the name of a bundled checkpoint.
+    def from_pretrained(cls, source, limit=None, errors="strict"):
+        """Read a model: a folder, a file of word vectors, or a bundled or published name.
 
         Files: word2vec's text and binary formats, GloVe's, fastText's ``.vec``, also ``.gz`` and
-        ``.xz``; see `minibert.weights.word2vec.read`. Raises FileNotFoundError or ValueError.
+        ``.xz``. ``limit``: the first so many vectors alone; ``errors``: for words that are not
+        UTF-8; see `minibert.weights.vectors.read`. Raises FileNotFoundError or ValueError.
         """
         from minibert.weights import word2vec
 
-        return word2vec.load(source)
+        return word2vec.load(source, limit, errors)
 
     def save_pretrained(self, folder):
         """Write a folder that `from_pretrained` reads; raises ValueError without a vocabulary."""

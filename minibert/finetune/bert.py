@@ -30,8 +30,9 @@ from minibert.recipes import positive, saving
 from minibert.runtime import seed_everything
 from minibert.text.batches import PaddedBatches
 from minibert.text.corpora import Examples, LabelledTexts
+from minibert.text.examples import Example
 from minibert.train import fit
-from minibert.world.tasksets import Example, tasks
+from minibert.world.tasksets import tasks
 
 SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on

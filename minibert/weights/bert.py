@@ -21,6 +21,7 @@ from minibert.built import built, config_from
 from minibert.checkpoint import CONFIG, check_tensors, load_tensors, save_folder
 from minibert.known_keys import check_known
 from minibert.left_to_right import LeftToRight
+from minibert.text.published import located
 from minibert.text.tokenizer_files import JSON, OTHERS
 from minibert.weights import layout
 from minibert.weights.hub import find_or_fetch
@@ -97,7 +98,7 @@ TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the
 
 
 def load(source, cls=BERT):
-    """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
+    """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
     cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
     the latter in any case.
@@ -107,7 +108,7 @@ def load(source, cls=BERT):
     unknown or of another shape, each named as in the file, and for a configuration that this class
     cannot follow.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     make = _encoder(path, config, tensors, cls)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
@@ -119,7 +120,7 @@ def load_head(cls, source):
 
     Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     encoder, extra = _encoder(path, config, tensors), {}
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):

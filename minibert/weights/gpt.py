@@ -29,6 +29,7 @@ from minibert.checkpoint import check_tensors, load_tensors, save_folder
 from minibert.gpt import GPT, GPTConfig
 from minibert.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
+from minibert.text.published import located
 from minibert.text.tokenizer_files import JSON, OTHERS
 from minibert.weights import layout
 from minibert.weights.hub import find_or_fetch
@@ -85,7 +86,7 @@ def load(source):
     file; ValueError for tensors that are missing, unknown or of another shape, and for a
     configuration that this class cannot follow.
     """
-    path = find_or_fetch(source, (VOCAB, MERGES, JSON, *OTHERS))
+    path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
     config, tensors = layout.read_files(path)
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):

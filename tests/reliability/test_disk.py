@@ -21,7 +21,7 @@ from minibert.course.checking import Outcome
 from minibert.course.execute import OwnKernel
 from minibert.text import BPE, ArrayBatches, Vocab, WordPiece, fetch
 from minibert.text.registry import Entry, File
-from minibert.weights import word2vec
+from minibert.weights import vectors
 
 TEXT = "the cat sat on a mat . the dog ran far away ."
 WORDS = TEXT.split()
@@ -134,8 +134,8 @@ def test_small_files_on_a_full_disk(small_disk, capsys, monkeypatch):
         lambda: vocab.save(small_disk / "vocab.tsv"),
         lambda: pieces.save(small_disk / "vocab.txt"),
         lambda: BPE.train([TEXT] * 3, 40, "words").save(small_disk),
-        lambda: word2vec.write(small_disk / "v.txt", WORDS[:3], np.ones((3, 50))),
-        lambda: word2vec.write(small_disk / "v.gz", WORDS[:3], np.ones((3, 50))),
+        lambda: vectors.write(small_disk / "v.txt", WORDS[:3], np.ones((3, 50))),
+        lambda: vectors.write(small_disk / "v.gz", WORDS[:3], np.ones((3, 50))),
     ):
         with pytest.raises(OSError, match="the disk is full"):
             save()
