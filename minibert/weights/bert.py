@@ -19,6 +19,7 @@ from minibert.bert import BERT, BERTConfig
 from minibert.built import built, config_from
 from minibert.checkpoint import CONFIG, WEIGHTS, _some, save_folder, unpack
 from minibert.files import atomic, read_json
+from minibert.weights import bert_google as google
 from minibert.weights.awd_lstm import read_tensors
 from minibert.weights.hub import find_or_fetch
 
@@ -85,6 +86,7 @@ TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the
 def load(source):
     """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
 
+    The folder may be Google's own, too (see `minibert.weights.bert_google`).
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
     unknown or of another shape, each named as in the file, and for a configuration that this class
@@ -141,7 +143,7 @@ def save(model, folder):
 
 def read(path):
     """(config as a dict, tensors by their newest published names) of a folder."""
-    config, tensors = read_files(path)
+    config, tensors = (google.read if google.is_here(path) else read_files)(path)
     return config, renamed(tensors)
 
 
@@ -279,7 +281,8 @@ def _tokenizer(path):
     from minibert.text import WordPiece
 
     settings = read_json(path / TOKENIZER) if (path / TOKENIZER).is_file() else {}
-    lowercase = settings.get("do_lower_case", True) if isinstance(settings, dict) else None
+    unsaid = google.lowercase(path) if google.is_here(path) else True
+    lowercase = settings.get("do_lower_case", unsaid) if isinstance(settings, dict) else None
     if not isinstance(lowercase, bool):
         raise ValueError(f"expected do_lower_case to be true or false in {path / TOKENIZER}")
     return WordPiece.load(path / VOCAB, lowercase=lowercase)

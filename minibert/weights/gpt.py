@@ -22,6 +22,7 @@ from minibert.built import built, config_from
 from minibert.checkpoint import check_tensors, load_tensors, save_folder
 from minibert.gpt import GPT, GPTConfig
 from minibert.text.bpe import MERGES, VOCAB
+from minibert.weights import gpt_openai as openai
 from minibert.weights.bert import read_files
 from minibert.weights.hub import find_or_fetch
 
@@ -59,11 +60,12 @@ PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_att
 def load(source):
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
+    The folder may be OpenAI's own, too (see `minibert.weights.gpt_openai`).
     Raises FileNotFoundError for a missing file; ValueError for tensors that are missing, unknown or
     of another shape, and for a configuration that this class cannot follow.
     """
     path = find_or_fetch(source, (VOCAB, MERGES))
-    config, tensors = read_files(path)
+    config, tensors = (openai.read if openai.is_here(path) else read_files)(path)
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(
@@ -183,10 +185,11 @@ def published(model):
 
 
 def tokenizer(path):
-    """The `BPE` of ``vocab.json`` and ``merges.txt``, or None without them."""
-    path = Path(path)
-    if not ((path / VOCAB).is_file() and (path / MERGES).is_file()):
+    """The `BPE` of ``vocab.json`` and ``merges.txt``, or OpenAI's own; None without them."""
+    own = Path(path) / VOCAB, Path(path) / MERGES
+    files = own if all(file.is_file() for file in own) else openai.tokenizer_files(path)
+    if files is None:
         return None
     from minibert.text import BPE
 
-    return BPE.load(path)
+    return BPE.load(*files)
