@@ -1,4 +1,4 @@
-"""What the readers of the authors' own files share: each variable goes where it belongs, or nowhere.
+"""What the readers of the authors' own files share: every variable has its place.
 
 The files of Google's BERT and of OpenAI's GPT and GPT-2 have TensorFlow's names. A reader says
 under which published name each is wanted; what an optimiser left there stays out; anything else is

@@ -28,6 +28,7 @@ from minibert.weights.crc32c import crc32c
 MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 FOOTER, TRAILER = 48, 5  # bytes: the end of the index, and what follows each block
 NOT_PACKED, SNAPPY = 0, 1
+PART = b"\0"  # how the key of one slice of a tensor begins
 VERSION = 1  # of the format that this reader follows
 MOST_DIMENSIONS, LONGEST = 32, 1024  # of a shape; bytes of a name
 INTEGER, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # how a record's field is stored: its wire type
@@ -60,7 +61,8 @@ class TensorBundle(Mapping):
             if not records or records[0][0] != b"":
                 raise ValueError("its first record is no header")
             _check_header(_fields(records[0][1]))
-            self.entries = {key.decode(): _entry(value) for key, value in records[1:]}
+            named = (pair for pair in records[1:] if not pair[0].startswith(PART))
+            self.entries = {key.decode(): _entry(value) for key, value in named}
         except ValueError as error:
             raise ValueError(f"{self.index} cannot be read: {error}") from error
         if not self.data.is_file():
