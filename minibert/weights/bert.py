@@ -258,7 +258,7 @@ def fill(model, tensors, source, copy=True):
 def _encoder(path, config, tensors):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, path / CONFIG), _tokenizer(path)
+    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
     return lambda: BERT(settings, tokenizer, pooler=pooler)
 
 
@@ -269,9 +269,13 @@ def _filled(make, tensors, path, config):
         fill(model, tensors, path, copy=False)
 
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, path / CONFIG, layers, tensors)
+    model = built(make, check, _config_file(path), layers, tensors)
     fill(model, tensors, path)
     return model.eval()
+
+
+def _config_file(path):
+    return path / (google.CONFIG if google.is_here(path) else CONFIG)
 
 
 def _tokenizer(path):

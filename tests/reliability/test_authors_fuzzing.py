@@ -255,7 +255,7 @@ def write_quietly(folder, index, watch):
     TensorBundle(folder / "kinds")
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [400, pytest.param(8_000, marks=pytest.mark.slow)])
 def test_damaged_and_sealed_again(count, tmp_path):
     """Blocks that are damaged and have the checksum of what they are: a sentence, or numbers."""
     folder, index, data = copied(tmp_path)
