@@ -311,7 +311,7 @@ def changed(path, **changes):
         ({"num_hidden_layers": 10**9}, "says 1,000,000,000 layers, and has"),
         ({"num_hidden_layers": None}, "expected num_hidden_layers to be a positive whole number"),
         ({"hidden_size": 10}, r"is \(19, 8\), expected \(19, 10\)"),
-        ({"hidden_act": "tanh"}, "expected hidden_act to be one of .* bert_config.json, got"),
+        ({"hidden_act": "tanh"}, "expected hidden_act to be one of .*bert_config.json, got"),
         ({"num_attention_heads": 3}, "bert_config.json holds no BERT: .*heads"),
     ],
 )
