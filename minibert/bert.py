@@ -121,7 +121,7 @@ class BERT(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a model: a folder in Hugging Face's layout, a bundled name, or a hub id.
+        """Read a model: a folder in Hugging Face's layout or Google's, a bundled name, or a hub id.
 
         See `minibert.weights.bert.load`. Raises FileNotFoundError or ValueError.
         """

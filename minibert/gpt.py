@@ -110,7 +110,7 @@ class GPT(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a model: a folder in the layout of GPT or GPT-2, a bundled name, or a hub id.
+        """Read a model: a folder in Hugging Face's layout or OpenAI's, a bundled name, or a hub id.
 
         See `minibert.weights.gpt.load`. Raises FileNotFoundError or ValueError.
         """

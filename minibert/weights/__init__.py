@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 BUNDLED = Path(__file__).parent.parent / "pretrained"  # folders that come with the package
-_MODULES = ("word2vec", "elmo", "awd_lstm", "bert", "gpt", "d2l")
+_MODULES = ("word2vec", "elmo", "awd_lstm", "bert", "bert_google", "gpt", "gpt_openai", "d2l")
 
 
 def __getattr__(name):

@@ -23,10 +23,11 @@ from minibert.known_keys import check_known
 from minibert.left_to_right import LeftToRight
 from minibert.text.published import located
 from minibert.text.tokenizer_files import JSON, OTHERS
+from minibert.weights import bert_google as google
 from minibert.weights import layout
 from minibert.weights.hub import find_or_fetch
 
-VOCAB = "vocab.txt"
+VOCAB, SETTINGS = "vocab.txt", "tokenizer_config.json"
 FILES = VOCAB, JSON, *OTHERS  # beside configuration and weights
 
 FIELDS = {  # of config.json -> of BERTConfig
@@ -103,6 +104,7 @@ def load(source, cls=BERT):
     cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
     the latter in any case.
 
+    The folder may be Google's own, too (see `minibert.weights.bert_google`).
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
     unknown or of another shape, each named as in the file, and for a configuration that this class
@@ -160,7 +162,7 @@ def save(model, folder):
 
 def read(path):
     """(config as a dict, tensors by their newest published names) of a folder."""
-    config, tensors = layout.read_files(path)
+    config, tensors = (google.read if google.is_here(path) else layout.read_files)(path)
     return config, settled(layout.renamed(tensors, _today, path), config, path)
 
 
@@ -266,7 +268,7 @@ def _encoder(path, config, tensors, cls=BERT):
         raise ValueError(f"expected is_decoder to be true or false in {path / CONFIG}")
     cls = LeftToRight if causal else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, path / CONFIG), _tokenizer(path)
+    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
@@ -281,9 +283,13 @@ def _filled(make, tensors, path, config):
         check_tensors(model, _own(model, tensors), path, named(model))
 
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, path / CONFIG, layers, tensors)
+    model = built(make, check, _config_file(path), layers, tensors)
     load_tensors(model, _own(model, tensors), path, named(model))
     return model.eval()
+
+
+def _config_file(path):
+    return path / (google.CONFIG if google.is_here(path) else CONFIG)
 
 
 def _tokenizer(path):
@@ -291,4 +297,7 @@ def _tokenizer(path):
     from minibert.text import WordPiece
 
     name = next((name for name in (JSON, VOCAB) if (path / name).is_file()), None)
-    return None if name is None else WordPiece.load(path / name)
+    if name is None:
+        return None
+    unsaid = google.is_here(path) and not (path / SETTINGS).is_file()  # in no file of theirs
+    return WordPiece.load(path / name, lowercase=google.lowercase(path) if unsaid else None)

@@ -31,6 +31,7 @@ from minibert.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.published import located
 from minibert.text.tokenizer_files import JSON, OTHERS
+from minibert.weights import gpt_openai as openai
 from minibert.weights import layout
 from minibert.weights.hub import find_or_fetch
 
@@ -82,12 +83,13 @@ PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_att
 def load(source):
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
+    The folder may be OpenAI's own, too (see `minibert.weights.gpt_openai`).
     Heads in the file, such as a classifier's, are left out. Raises FileNotFoundError for a missing
     file; ValueError for tensors that are missing, unknown or of another shape, and for a
     configuration that this class cannot follow.
     """
     path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
-    config, tensors = layout.read_files(path)
+    config, tensors = (openai.read if openai.is_here(path) else layout.read_files)(path)
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(
@@ -262,13 +264,15 @@ def published(model):
 
 
 def tokenizer(path):
-    """The `BPE` of ``tokenizer.json``, or of ``vocab.json`` and ``merges.txt``; None without."""
+    """The `BPE` of ``tokenizer.json``, or of ``vocab.json`` and ``merges.txt``; or OpenAI's."""
+    from minibert.text import BPE
+
     path = Path(path)
+    if theirs := openai.tokenizer_files(path):
+        return BPE.load(*theirs)
     missing = [name for name in (VOCAB, MERGES) if not (path / name).is_file()]
     if missing and not (path / JSON).is_file():
         if len(missing) == 1:
             raise FileNotFoundError(f"{path} has half a tokenizer: there is no {missing[0]}")
         return None
-    from minibert.text import BPE
-
     return BPE.load(path)
