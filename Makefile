@@ -20,8 +20,8 @@ help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
 lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8899" is passed on)
-	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) \
-	    chapters/00_start_here.ipynb
+	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	    --LabApp.default_url=/lab/tree/chapters/00_start_here.ipynb $(ARGS)
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests/browser tests/notebooks
