@@ -310,3 +310,13 @@ def test_each_stage_of_ulmfit_has_its_rates_and_its_decay():
     for rate, groups in zip(rates, seen, strict=True):
         assert groups[0][0] == rate and min(lr for lr, *_ in groups) < rate / 8
         assert {decay for _, decay, _ in groups} == {0.07, 0.0}
+
+
+def test_averaging_without_patience_begins_at_the_first_worse_loss():
+    optimizer = NTASGD(lstm(), 0.1)
+    for loss, averaging in ((5.0, False), (4.0, False), (4.1, True)):
+        optimizer.record(loss, patience=0)
+        assert optimizer.averaging is averaging
+    for make in (lambda: optimizer.record(1.0, -1), lambda: NonMonotone(-1)):
+        with pytest.raises(ValueError, match="patience must be at least 0"):
+            make()
