@@ -240,10 +240,14 @@ def schedule(steps, short=0):
     """
     long = steps - short
     before = optim.linear(short, warmup=short // 10) if short else None
-    after = optim.linear(long, warmup=long // 10)
-    return lambda step: (
-        before(step) if step < short else after(step - short) * (0.5 if short else 1)
-    )
+    after = optim.linear(long, warmup=long // 10) if long else None
+
+    def factor(step):
+        if step < short:
+            return before(step)
+        return after(step - short) * (0.5 if short else 1) if after else 0.0
+
+    return factor
 
 
 def print_scores(model, documents, tokenizer, args):

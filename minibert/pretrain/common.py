@@ -125,7 +125,10 @@ def texts_of(args, fewest=1):
     """
     texts = documents_of(args.corpus, args.tokens)
     if args.valid:
-        return texts, documents_of(args.valid, HELD_OUT)
+        held_out = documents_of(args.valid, HELD_OUT)
+        if not any(text.strip() for text in held_out()):
+            raise ValueError(f"{args.valid} holds no text to validate on")
+        return texts, held_out
     count = sum(1 for _ in texts())
     every = max(2, min(EVERY, count // 4))
     held_out = len(range(0, count, every))

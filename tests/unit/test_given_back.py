@@ -246,3 +246,77 @@ def test_prompts_of_arrays_and_tensors_are_lists_of_ids():
         found = model.generate(prompt, 4, temperature=0)
         assert want is None or found == want
         want = found
+
+
+def test_the_whole_nucleus_keeps_every_token():
+    """By rounding, the sum of many small probabilities reached 1 before the last of them."""
+    from minibert.generation import distribution
+
+    logits = torch.linspace(0, 8, 50_000)[None].flip(1)
+    assert torch.equal(distribution(logits, top_p=1.0), distribution(logits))
+    assert (distribution(logits, top_p=1.0) > 0).all()
+    nearly = (distribution(logits, top_p=0.999) > 0).sum()
+    p = logits.double().softmax(-1)[0].cumsum(0)
+    assert int(nearly) == pytest.approx(int((p < 0.999).sum()) + 1, abs=5)
+    cold = distribution(torch.tensor([[1.0, 2.0, 1.5]]), temperature=1e-300)
+    assert cold.tolist() == [[0.0, 1.0, 0.0]]
+    with pytest.raises(ValueError, match="repetition_penalty must be above 0"):
+        gpt().generate([1], 2, repetition_penalty=0)
+
+
+def test_the_penalties_look_at_dropped_and_at_raw_states():
+    """AR on what dropout left, TAR on the states before it (Merity et al. 2018, section 4.6)."""
+    model = awd_lstm()
+    dropped, raw = torch.rand(2, 5, 8), torch.rand(2, 5, 8)
+    tar = (raw[:, 1:] - raw[:, :-1]).square().mean()
+    want = model.config.alpha * dropped.square().mean() + model.config.beta * tar
+    torch.testing.assert_close(model.activation_penalty(dropped, raw), want)
+    torch.manual_seed(0)
+    model = mb.AWDLSTM(mb.AWDLSTMConfig(20, 8, 12, 2, output_dropout=0.5)).train()
+    seen, penalty = [], model.activation_penalty
+    model.activation_penalty = lambda *given: seen.append(given) or penalty(*given)
+    ids = torch.arange(10).view(2, 5)
+    model.loss({"input_ids": ids, "targets": ids, "reset": True})
+    ((dropped, raw),) = seen
+    kept = dropped != 0
+    assert 0.2 < kept.float().mean() < 0.8 and (raw != 0).all()
+    torch.testing.assert_close(dropped[kept], 2 * raw[kept])
+
+
+def test_each_stage_of_ulmfit_has_its_rates_and_its_decay():
+    from minibert.transfer import ULMFiTConfig, discriminative_groups, stages, ulmfit
+
+    model, seen, fit = awd_lstm(), [], stages.fit
+
+    def noted(trained, *args, optimizer, **options):
+        groups = optimizer.param_groups
+        seen.append([(g["lr"], g["weight_decay"], len(g["params"])) for g in groups])
+        wanted = discriminative_groups(trained, rates[len(seen) - 1], 3.0, 0.07)
+        assert seen[-1] == [(g["lr"], g["weight_decay"], len(g["params"])) for g in wanted]
+        return fit(trained, *args, optimizer=optimizer, **options)
+
+    rates = [0.02, 0.01]
+    config = ULMFiTConfig(
+        target_epochs=1, classifier_epochs=1, target_rate=0.02, classifier_rate=0.01, streams=4,
+        batch_size=5, factor=3.0, weight_decay=0.07,
+    )  # fmt: skip
+    stages.fit = noted
+    try:
+        examples = [{"input_ids": [1, 2, 3], "labels": i % 2} for i in range(10)]
+        ulmfit(model, examples, 2, target=text(), config=config, progress=False)
+    finally:
+        stages.fit = fit
+    assert len(seen) == 2
+    for rate, groups in zip(rates, seen, strict=True):
+        assert groups[0][0] == rate and min(lr for lr, *_ in groups) < rate / 8
+        assert {decay for _, decay, _ in groups} == {0.07, 0.0}
+
+
+def test_averaging_without_patience_begins_at_the_first_worse_loss():
+    optimizer = NTASGD(lstm(), 0.1)
+    for loss, averaging in ((5.0, False), (4.0, False), (4.1, True)):
+        optimizer.record(loss, patience=0)
+        assert optimizer.averaging is averaging
+    for make in (lambda: optimizer.record(1.0, -1), lambda: NonMonotone(-1)):
+        with pytest.raises(ValueError, match="patience must be at least 0"):
+            make()

@@ -289,3 +289,22 @@ def test_an_interrupted_stage_is_not_built_upon(capsys):
     with pytest.raises(KeyboardInterrupt):
         ulmfit(model, examples, 2, config=config, callbacks=[Press(2)], progress=False)
     assert "training stopped after step 2" in capsys.readouterr().out
+
+
+def test_nothing_to_validate_on_is_said_before_training(corpus, tmp_path, capsys):
+    for number, empty in enumerate(("", "\n \n")):
+        path = tmp_path / f"empty-{number}.txt"
+        path.write_text(empty, "utf-8")
+        for model in ("gpt", "bert", "awd-lstm"):
+            out = tmp_path / "out"
+            assert pretrain(model, corpus, out, "--valid", str(path)) == 1
+            assert "nan" not in capsys.readouterr().err and not out.exists()
+
+
+def test_a_schedule_of_short_sequences_alone():
+    from minibert.pretrain import bert
+
+    factor = bert.schedule(4, 4)
+    assert [factor(step) for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
+    both = bert.schedule(8, 4)
+    assert [both(step) for step in range(4, 8)] == [0.5, 0.375, 0.25, 0.125]
