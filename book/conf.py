@@ -61,5 +61,6 @@ def setup(app):
         lambda app, config: pages.stage(ROOT, Path(app.srcdir), config.repository),
     )
     app.connect("doctree-read", pages.describe_pictures)
+    app.connect("doctree-read", pages.keep_from_search)
     app.connect("autodoc-process-docstring", docstrings.process)
     app.connect("build-finished", pages.add_assets)

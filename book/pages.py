@@ -26,9 +26,12 @@ from minibert.course.learn.exercise import solution_text
 
 MATHJAX = "mathjax"  # folder in _static
 NOTEBOOKS = "notebooks"  # folder of the site that the download buttons lead to
+UNSEARCHED = '<div class="no-search">'  # what the search neither finds nor quotes
 PICTURES = "pictures.json"  # SHA-256 of a picture -> its alt text
 # Code is passed over; a link may have code in its text.
 LINK = re.compile(r"```.*?```|(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^()\s]+)\)|`[^`]*`", re.DOTALL)
+HREF = re.compile(r'<a\b[^>]*?href="([^"#:]+)\.ipynb(#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
+CELL_END = re.compile(r"(</(?:td|th|tr|p|div|li)>|<br ?/?>)(?!\s)")
 STILL = '<p class="mb-controls">The widget’s first frame. Its controls work in the notebook.</p>'
 
 
@@ -111,6 +114,21 @@ def relink(text, page, known, root, address):
     return LINK.sub(changed, text)
 
 
+def relink_html(html, page, known):
+    """An output's HTML with its links leading to the book's pages, and a break after each cell.
+
+    The search reads HTML with its tags taken out: without a break, two cells would be one word.
+    """
+    folder = posixpath.dirname(page)
+
+    def changed(match):
+        path = posixpath.normpath(posixpath.join(folder, match[1] + ".ipynb"))
+        link = f'<a href="{match[1]}.html{match[2] or ""}">{match[3]}</a>'
+        return link if path in known else match[3]
+
+    return CELL_END.sub("\\1\n", HREF.sub(changed, html))
+
+
 def page(notebook, name, known, root, address, pictures):
     """A chapter as the book shows it: buttons, folded solutions, a word at each widget."""
     cells = []
@@ -121,6 +139,10 @@ def page(notebook, name, known, root, address, pictures):
             data = output.get("data", {})
             if data.get("text/plain") == CONTROLS and len(data) == 1:
                 cell.outputs[number] = new_output("display_data", {"text/html": STILL})
+            if "text/html" in data:
+                told = relink_html(data["text/html"], name, known)
+                mine = "course.progress(" in cell.source  # what the author's own machine says
+                data["text/html"] = f"{UNSEARCHED}{told}</div>" if mine else told
             if "image/png" in data:
                 digest = hashlib.sha256(b64decode(data["image/png"])).hexdigest()
                 pictures[digest] = output.metadata["image/png"]["alt"]
@@ -178,6 +200,15 @@ def describe_pictures(app, doctree):
         stem = Path(image["uri"]).stem
         if stem in texts:
             image["alt"] = texts[stem]
+
+
+def keep_from_search(app, doctree):
+    """Outputs that `page` marked get Sphinx's class for what the search index does not read."""
+    from docutils import nodes
+
+    for raw in doctree.findall(nodes.raw):
+        if raw.astext().startswith(UNSEARCHED):
+            raw["classes"].append("no-search")
 
 
 def add_assets(app, error):

@@ -22,6 +22,7 @@ settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile("default")
 
 CONNECT = socket.socket.connect
+HOMES = [os.environ.get("MINIBERT_HOME"), Path.home() / ".minibert"]  # before tests get their own
 
 
 def pytest_configure(config):
@@ -60,6 +61,26 @@ def data_dir():
     if not Path(named).is_dir():
         pytest.fail(f"MINIBERT_DATA is {named}, which is no folder")
     return Path(named)
+
+
+@pytest.fixture(scope="module")
+def weights_of():
+    """A function: name -> folder of published weights in the learner's own cache, only to be read.
+
+    The test is skipped, with the command that fetches them, where they are not there.
+    """
+    from minibert.data.published import here, published
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        def folder(name):
+            for home in filter(None, HOMES):
+                patch.setenv("MINIBERT_HOME", str(home))
+                if found := here(published()[name]):
+                    return found
+            pytest.skip(f"published weights are not here: `minibert data get {name}` fetches them")
+
+        yield folder
 
 
 @pytest.fixture

@@ -457,7 +457,7 @@ def read_reviews(model):
     groups = mb.transfer.discriminative_groups(model, settings.target_rate, factor=settings.factor)
     ids = stream(unlabelled, model.vocab)
     learn_text(model, ids, settings.target_epochs, mb.optim.adamw(groups, betas=(0.8, 0.99)),
-               settings, progress=False)
+               config=settings, progress=False)
 
 
 tuned = copy.deepcopy(language_model)

@@ -1,24 +1,58 @@
 """``minibert data list`` and ``minibert data get NAME``."""
 
+from pathlib import Path
+
 from minibert.data import catalogue
+from minibert.data.fetch import data_folder
+from minibert.storage.safe_files import home
 
 
 def add_arguments(parser):
     """Add ``list`` and ``get NAME ...`` to an argparse parser."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="name, size, state and licence of each data set")
-    get = actions.add_parser("get", help="download data sets into the cache")
+    actions.add_parser(
+        "list", help="name, size, state and licence of each data set, and where to put it"
+    )
+    get = actions.add_parser("get", help="download data sets or published weights into the cache")
     get.add_argument("names", nargs="+", metavar="NAME", help="a name that `data list` shows")
 
 
 def run(args):
     """Do what the arguments say; returns the exit status."""
     if args.action == "list":
-        for row in catalogue.datasets():
-            size = f"{row.size / 1e6:,.1f} MB"
-            print(f"{row.name:24} {size:>9}  {row.state:12}  {row.about} [{row.licence}]")
+        for line in listed():
+            print(line)
         return 0
     for name in args.names:
-        for path in catalogue.get(name):
+        found = catalogue.get(name)
+        for path in [found] if isinstance(found, Path) else found:
             print(f"{name}: {path}")
     return 0
+
+
+def listed():
+    """The lines of the list: what there is, and where what is not here belongs."""
+    sets = catalogue.datasets()
+    yield from map(_row, sets)
+    yield ""
+    yield "Published weights:"
+    yield from map(_row, catalogue.weights())
+    folder = data_folder()
+    yield ""
+    if folder is None:
+        yield "MINIBERT_DATA is not set. Let it name a folder of yours: it is looked into first."
+    else:
+        yield f"{folder} (MINIBERT_DATA) is looked into first."
+    yield f"`minibert data get NAME` puts what is downloadable into {home() / 'data'}."
+    if local := [row for row in sets if row.state == "local only"]:
+        yield "What is local only is on no server in this form. Its files belong here:"
+        for row in local:
+            paths = (str((folder or Path("$MINIBERT_DATA")) / file) for file in row.files)
+            yield f"  {row.name:22} {', '.join(paths)}"
+    tokenizers = (folder or Path("$MINIBERT_DATA")) / "tokenizers"
+    yield f"Published vocabularies (chapters 05 and 07) are looked for in {tokenizers}."
+
+
+def _row(row):
+    size = f"{row.size / 1e6:,.1f} MB"
+    return f"{row.name:24} {size:>9}  {row.state:12}  {row.about} [{row.licence}]"

@@ -180,6 +180,17 @@ def check_data():
     return ok(f"generated, and {count} ({size:.2f} GB) in MINIBERT_DATA={named}")
 
 
+def check_weights():
+    """Published weights are optional; which of them are here, by their files alone."""
+    from minibert.data.published import here, published
+
+    missing = [name for name, weights in published().items() if here(weights) is None]
+    present = ", ".join(name for name in published() if name not in missing) or "none is here"
+    if not missing:
+        return ok(f"all are here: {present}")
+    return ok(f"{present} (optional: `minibert data get {' '.join(missing)}` fetches the others)")
+
+
 def check_folder():
     folder = home()
     try:
@@ -215,6 +226,7 @@ CHECKS = {
     "d2l": check_d2l,
     "versions": check_versions,
     "data": check_data,
+    "weights": check_weights,
     "your folder": check_folder,
     "disk": check_disk,
 }

@@ -39,7 +39,8 @@ def main(argv=None):
     try:
         args = make_parser(argv).parse_args(argv)
         status = args.run(args) or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         print("minibert: stopped by you (Ctrl-C).", file=sys.stderr)

@@ -7,9 +7,17 @@ for a hyphen. What is given on the command line wins.
 """
 
 import argparse
+import os
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
+
+CHECKPOINTS = "checkpoints"  # in the folder of a command's results, until it is done
+NEVER = 10**12  # updates
 
 
 class Options:
@@ -34,7 +42,8 @@ def add_models(parser, package, models):
         about = f"{summary[0].upper()}{summary[1:]}."
         model = choices.add_parser(name, help=summary, description=about)
         option = Options(model)
-        option("--recipe", metavar="NAME", help=f"its options: {', '.join(recipes(package))}")
+        names = [known for known in recipes(package) if model_of(package, known) == name]
+        option("--recipe", metavar="NAME", help=f"its options: {', '.join(names) or 'none yet'}")
         module_of(package, name).add_arguments(option)
         model.set_defaults(options=option)
 
@@ -66,7 +75,7 @@ def read(package, name, model, options):
     if name not in recipes(package):
         known = ", ".join(recipes(package))
         raise ValueError(f"there is no recipe called {name!r}; known are {known}")
-    recipe = tomllib.loads(folder(package).joinpath(f"{name}.toml").read_text("utf-8"))
+    recipe = parsed(package, name)
     command = package.rpartition(".")[2]
     if recipe.get("model") != model:
         wanted = recipe.get("model")
@@ -78,6 +87,16 @@ def read(package, name, model, options):
             f"{', '.join(options.defaults)}"
         )
     return recipe
+
+
+def parsed(package, name):
+    """What a recipe's file says, as a dict."""
+    return tomllib.loads(folder(package).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+def model_of(package, name):
+    """The model that a recipe is for."""
+    return parsed(package, name).get("model")
 
 
 def folder(package):
@@ -98,8 +117,49 @@ def positive(kind):
     return parse
 
 
-def check_out(path):
-    """Refuse, before hours of training, a folder that holds something, and make it otherwise."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+@contextmanager
+def out_folder(path: Path, holds: str | None = None) -> Iterator[None]:
+    """Within it ``path`` is a folder to write into; one that stays empty is gone afterwards.
+
+    Raises ValueError, before hours of training, for what is no folder, or for one with a file
+    called ``holds``; by default for one that holds anything but `CHECKPOINTS`.
+    """
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file: give --out a new folder")
+    found = {one.name for one in path.iterdir()} if path.exists() else set()
+    if holds is None and found - {CHECKPOINTS}:
         raise ValueError(f"{path} exists and is not empty: give --out a new folder")
+    if holds in found:
+        raise ValueError(f"{path} holds results already ({holds}): give --out another folder")
+    made = [one for one in (path, *path.parents) if not one.exists()]
     path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for one in made if int(os.environ.get("RANK", 0)) == 0 else ():
+            with suppress(OSError):  # there is something in it
+                one.rmdir()
+
+
+@contextmanager
+def resumable(args: argparse.Namespace) -> Iterator[None]:
+    """Within it ``args.checkpoint`` is a folder that an interrupted command goes on from.
+
+    By default it is `CHECKPOINTS` in ``args.out``: written on Ctrl-C and at the end of training,
+    and removed when the command is done. One that was asked for is also written every so many
+    updates, and stays.
+    """
+    args.checkpoint = args.checkpoint or args.out / CHECKPOINTS
+    yield
+    if args.checkpoint == args.out / CHECKPOINTS and int(os.environ.get("RANK", 0)) == 0:
+        shutil.rmtree(args.checkpoint, ignore_errors=True)
+
+
+def saving(args: argparse.Namespace, every: int) -> dict:
+    """What `minibert.fit` is to be given for it; ``every``: updates between two checkpoints."""
+    often = args.checkpoint != args.out / CHECKPOINTS
+    return {
+        "checkpoint": args.checkpoint,
+        "checkpoint_every": every if often else NEVER,
+        "reraise": True,
+    }

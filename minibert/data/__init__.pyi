@@ -1,6 +1,9 @@
 from . import catalogue as catalogue
 from . import corpora as corpora
+from . import examples as examples
 from . import fetch as fetch
+from . import packages as packages
+from . import published as published
 from . import readers as readers
 from . import registry as registry
 from . import sources as sources
@@ -10,7 +13,7 @@ from .catalogue import load as load
 from .corpora import Analogies as Analogies
 from .corpora import Examples as Examples
 from .corpora import LabelledTexts as LabelledTexts
-from .corpora import Similarity as Similarity
+from .corpora import RatedPairs as RatedPairs
 from .corpora import Splits as Splits
 from .corpora import TextCorpus as TextCorpus
 
@@ -18,15 +21,18 @@ __all__ = [
     "Analogies",
     "Examples",
     "LabelledTexts",
-    "Similarity",
+    "RatedPairs",
     "Splits",
     "TextCorpus",
     "catalogue",
     "corpora",
     "datasets",
+    "examples",
     "fetch",
     "get",
     "load",
+    "packages",
+    "published",
     "readers",
     "registry",
     "sources",

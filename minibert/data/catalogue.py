@@ -1,10 +1,10 @@
-"""Real data by name: `load`, `datasets` and `get`."""
+"""Real data and published weights by name: `load`, `datasets` and `get`."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from minibert.data import readers
+from minibert.data import published, readers
 from minibert.data.corpora import TextCorpus
 from minibert.data.fetch import cached, data_folder, download, find
 from minibert.data.registry import registry
@@ -19,7 +19,7 @@ def load(name):
 
     Looks in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the mirrors; the
     SHA-256 is checked whenever a file is read. Returns a `TextCorpus`, `LabelledTexts`, `Examples`,
-    `Similarity`, `Analogies`, or `Splits` of them.
+    `RatedPairs`, `Analogies`, or `Splits` of them.
 
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
     what to put where, when the data is neither here nor to be had.
@@ -33,11 +33,17 @@ def load(name):
     return _read(entry, *_fetch(entry))
 
 
-def get(name):
-    """Make sure that the whole of a data set is here, downloading if need be; returns its paths.
+def get(name: str) -> list[Path] | Path:
+    """Make sure that the whole of a data set, or of published weights, is here; fetch what is not.
 
-    Raises ValueError for an unknown name, FileNotFoundError when it is not to be had.
+    Returns the paths of a data set's files, or the folder of weights that `from_pretrained` reads:
+    ``mb.BERT.from_pretrained(mb.data.get("all-minilm-l6-v2"))``. Weights are verified every time.
+
+    Raises ValueError for an unknown name or damaged weights, FileNotFoundError, with what to do,
+    when it is not to be had.
     """
+    if name in published.published():
+        return published.get(name)
     entry = _entry(name)
     return _present(entry, entry.editions[0]) or _fetch(entry)[1]
 
@@ -46,7 +52,8 @@ def get(name):
 class Listing:
     """A line of the list of data sets; ``size`` in bytes as stored.
 
-    ``state``: "here", "downloadable", or "local only" (wanted in ``MINIBERT_DATA``).
+    ``state``: "here", "downloadable", or "local only" (wanted in ``MINIBERT_DATA``). ``files``: the
+    paths below that folder of the edition that is here or can be had, else of the first.
     """
 
     name: str
@@ -54,6 +61,15 @@ class Listing:
     licence: str
     size: int
     state: str
+    files: tuple = ()
+
+
+def weights() -> list[Listing]:
+    """The published weights that `get` knows, as a list of `Listing`."""
+    return [
+        Listing(w.name, w.about, w.licence, w.size, "here" if published.here(w) else "downloadable")
+        for w in published.published().values()
+    ]
 
 
 def datasets():
@@ -67,13 +83,17 @@ def _listing(entry):
     edition = here or online or entry.editions[0]
     size = sum(file.size for file in edition.files)
     state = "here" if here else "downloadable" if online else "local only"
-    return Listing(entry.name, entry.about, entry.licence, size, state)
+    files = tuple(file.path for file in edition.files)
+    return Listing(entry.name, entry.about, entry.licence, size, state, files)
 
 
 def _entry(name):
     known = registry()
     if name in known:
         return known[name]
+    if name in published.published():
+        raise ValueError(f"{name!r} are weights, not a data set: mb.data.get gives their folder")
+    known = [*known, *published.published()]
     near = get_close_matches(str(name), known, n=3)
     meant = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
     raise ValueError(f"there is no data set or file called {str(name)!r}; {meant}")

@@ -105,7 +105,7 @@ class LabelledTexts:
 
 @dataclass(repr=False)
 class Examples:
-    """Labelled examples as the world's tasks have them, `minibert.world.tasksets.Example`.
+    """Labelled examples, `minibert.data.examples.Example`.
 
     ``kind``: "text" (``text`` and perhaps ``text_b``, ``label``), "words" (``tokens``, ``labels``)
     or "questions" (``text`` the passage, ``text_b`` the question, ``span`` or None,
@@ -131,7 +131,7 @@ class Examples:
 
 
 @dataclass(repr=False)
-class Similarity:
+class RatedPairs:
     """Word pairs rated by people: ``pairs``, tuples of two words, and ``scores``, float64 (n,)."""
 
     pairs: list
@@ -141,7 +141,7 @@ class Similarity:
         return len(self.pairs)
 
     def __repr__(self):
-        return f"Similarity({len(self)} pairs)"
+        return f"RatedPairs({len(self)} pairs)"
 
 
 @dataclass(repr=False)

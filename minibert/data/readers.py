@@ -8,14 +8,15 @@ import re
 
 import numpy as np
 
-from minibert.data.corpora import Analogies, Examples, LabelledTexts, Similarity, Splits, TextCorpus
-from minibert.data.sources import Member
+from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
+from minibert.data.examples import Example
+from minibert.data.sources import Member, decoded
 from minibert.storage.safe_files import parse_json
-from minibert.world.tasksets import Example
 
 _TAG = re.compile("O|[BI]-.+")
 POLARITY = ("negative", "positive")
 INFERENCE = ("entailment", "neutral", "contradiction")
+UNDECIDED = "-"  # the gold label of a pair on which SNLI's writers did not agree
 
 
 def corpus(entry, sources):
@@ -42,11 +43,13 @@ def imdb_archive(entry, sources):
     parts = {"train": ([], []), "test": ([], [])}
     labels = {"neg": 0, "pos": 1}
     for name, data in sources[0].members():
-        _, *folders, _ = name.split("/")
+        folders = name.split("/")[1:-1]
         if len(folders) == 2 and folders[0] in parts and folders[1] in labels:
             texts, labelled = parts[folders[0]]
-            texts.append(data.decode("utf-8"))
+            texts.append(decoded(data, sources[0].path / name))
             labelled.append(labels[folders[1]])
+    if not all(texts for texts, _ in parts.values()):
+        raise ValueError(f"{sources[0].path} lacks reviews: expected aclImdb/train/neg and so on")
     return Splits("", **{s: LabelledTexts(*lists, POLARITY) for s, lists in parts.items()})
 
 
@@ -68,41 +71,40 @@ def subjectivity(entry, sources):
 def similarity(entry, sources):
     """Word, word, score, with tabs between them."""
     pairs, scores = [], []
-    for number, line in enumerate(sources[0].lines(), 1):
-        row = line.split("\t")
-        if line and not (len(row) == 3 and _is_number(row[2])):
+    for number, line in _numbered(sources[0]):
+        row = [field.strip() for field in line.split("\t")]
+        if len(row) != 3 or not all(row) or not _is_number(row[2]):
             _refuse(sources[0], number, "word, tab, word, tab, score", line)
-        if line:
-            pairs.append((row[0], row[1]))
-            scores.append(float(row[2]))
-    return Similarity(pairs, np.array(scores))
+        pairs.append((row[0], row[1]))
+        scores.append(float(row[2]))
+    return RatedPairs(pairs, np.array(scores))
 
 
 def analogies(entry, sources):
-    """``: section``, then four words a line."""
-    sections = {}
-    for number, line in enumerate(sources[0].lines(), 1):
+    """``: section``, then four words a line; a section may go on later."""
+    sections, section = {}, None
+    for number, line in _numbered(sources[0]):
+        words = line.split()
         if line.startswith(":"):
-            section = sections[line[1:].strip()] = []
-        elif line:
-            if not sections or len(line.split()) != 4:
-                _refuse(sources[0], number, "four words below the name of a section", line)
-            section.append(tuple(line.split()))
+            section = sections.setdefault(line[1:].strip(), [])
+        elif section is None or len(words) != 4:
+            _refuse(sources[0], number, "four words below the name of a section", line)
+        else:
+            section.append(tuple(words))
     return Analogies(sections)
 
 
 def inference(entry, sources):
     """A JSON object a line: premise, hypothesis, label in words; one part of the data."""
-    names = ("premise", "hypothesis", "label")
-    return _pairs(row for source in sources for row in _rows(source, names))
+    return _pairs(sources, ("premise", "hypothesis", "label"))
 
 
 def snli_archive(entry, sources):
-    """The published archive; pairs on whose label the writers did not agree are left out."""
+    """The published archive: snli_1.0_{train,dev,test}.jsonl."""
     parts = {}
     for split, name in (("train", "train"), ("valid", "dev"), ("test", "test")):
         member = Member(sources[0], f"snli_1.0_{name}.jsonl")
-        parts[split] = _pairs(_rows(member, ("sentence1", "sentence2", "gold_label")))
+        parts[split] = _pairs([member], ("sentence1", "sentence2", "gold_label"))
     return Splits("", **parts)
 
 
@@ -127,33 +129,69 @@ def _two(parts):
     return dict(zip(("train", "valid"), parts, strict=True))
 
 
-def _pairs(rows):
-    """`Examples` of (premise, hypothesis, label); what stays together is a premise."""
-    found = [Example(text=a, text_b=b, label=label) for a, b, label in rows if label in INFERENCE]
+def _pairs(sources, names):
+    """`Examples` of (premise, hypothesis, label); what stays together is a premise.
+
+    A pair with the label "-", on which the writers did not agree, is left out, as everywhere.
+    """
+    rows = (row for s in sources for row in _rows(s, names, labels=(*INFERENCE, UNDECIDED)))
+    found = [Example(text=a, text_b=b, label=label) for a, b, label in rows if label != UNDECIDED]
     return Examples("text", found, INFERENCE, [example.text for example in found])
 
 
 def _sentences(source):
-    """Examples of the sentences in a file of words and tags (tab or space between)."""
-    words = []
-    for number, line in enumerate([*source.lines(), ""], 1):
-        if line.strip():
-            fields = line.split()
-            if len(fields) < 2 or not _TAG.fullmatch(fields[-1]):
+    """Examples of the sentences in a file of words and tags, in as many columns on every line.
+
+    Columns are parted by tabs, or by spaces in a line without them: a no-break space belongs to its
+    word. A ``-DOCSTART-`` line ends a sentence and is none; so are comments, lines that begin
+    with ``# `` and have no columns. An ``I-`` that continues nothing begins a name, as in IOB1 and
+    in conlleval; it is read as ``B-``.
+    """
+    words, lines, columns = [], [*source.lines(), ""], None
+    tabs = any("\t" in line for line in lines)
+    for number, line in enumerate(lines, 1):
+        bare = line.strip(" \t")
+        if bare and not bare.startswith("-DOCSTART-"):
+            if _is_comment(bare, tabs, columns):
+                continue
+            fields = re.split("\t" if "\t" in bare else " +", line.rstrip(" \t"))
+            columns = columns or len(fields)
+            if len(fields) < 2 or not fields[0].strip(" ") or not _TAG.fullmatch(fields[-1]):
                 _refuse(source, number, "a word and its tag (O, B-... or I-...)", line)
-            words.append((fields[0], fields[-1]))
+            if len(fields) != columns:
+                _refuse(source, number, f"{columns} columns, as in the lines before", line)
+            words.append((fields[0].strip(" "), fields[-1]))
         elif words:
             tokens, tags = zip(*words, strict=True)
-            yield Example(text=" ".join(tokens), tokens=tokens, labels=tags)
+            yield Example(text=" ".join(tokens), tokens=tokens, labels=iob2(tags))
             words = []
+
+
+def _is_comment(line, tabs, columns):
+    """Whether a line that begins with ``# `` is no word: it has not the columns of the others."""
+    if not line.startswith("# ") or "\t" in line:
+        return False
+    fields = line.split()
+    return tabs or (len(fields) != columns if columns else not _TAG.fullmatch(fields[-1]))
+
+
+def iob2(tags: tuple) -> tuple:
+    """Tags in which every name begins with ``B-``: an ``I-`` that continues nothing becomes one."""
+    before = ("O", *tags)
+    return tuple(
+        f"B-{tag[2:]}" if tag[:2] == "I-" and last[2:] != tag[2:] else tag
+        for last, tag in zip(before, tags, strict=False)
+    )
 
 
 def _questions_of(source):
     """`_questions` of a file; ValueError, naming it, where it is laid out in another way."""
     try:
         return _questions(parse_json(source.read_text()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{source.path} is not laid out as SQuAD is: {error!r}") from error
+    except KeyError as error:
+        raise ValueError(f"{source.path} is not laid out as SQuAD is: no {error} in it") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{source.path} is not laid out as SQuAD is: {error}") from error
 
 
 def _questions(content):
@@ -167,15 +205,31 @@ def _questions(content):
         for paragraph in article["paragraphs"]:
             for asked in paragraph["qas"]:
                 answers = [] if asked.get("is_impossible") else asked["answers"]
-                sure = [a for a in answers if not a.get("ambiguous")] or answers
-                start = sure[0]["answer_start"] if sure else None
-                span = (start, start + len(sure[0]["text"])) if sure else None
-                info = {"id": asked["id"], "answers": tuple(a["text"] for a in answers)}
                 text, question = paragraph["context"], asked["question"]
-                _check_asked(text, question, article["title"], span, info)
+                info = {"id": asked["id"], "answers": tuple(a["text"] for a in answers)}
+                _check_texts(text, question, article["title"], *info["answers"])
+                spans = [_span(text, answer, asked["id"]) for answer in answers]
+                sure = [s for s, a in zip(spans, answers, strict=True) if not a.get("ambiguous")]
+                span = (sure or spans or [None])[0]
                 found.append(Example(text=text, text_b=question, span=span, info=info))
                 articles.append(article["title"])
     return Examples("questions", found, (), articles)
+
+
+def _span(text, answer, name):
+    """Where an answer stands in its text, spaces around it left out: (start, end)."""
+    start, said = answer["answer_start"], answer["text"]
+    if type(start) is not int or start < 0 or text[start : start + len(said)] != said:
+        place = text.find(said)
+        where = f"it stands at {place}" if place >= 0 else "it is nowhere in its text"
+        raise ValueError(
+            f"the answer {said!r:.60} to question {name!r:.60} does not stand at answer_start "
+            f"{start!r:.20}; {where}"
+        )
+    if not said.strip():
+        raise ValueError(f"an answer to question {name!r:.60} is empty")
+    start += len(said) - len(said.lstrip())
+    return start, start + len(said.strip())
 
 
 def _labelled(sources, names):
@@ -187,12 +241,10 @@ def _labelled(sources, names):
     return LabelledTexts(texts, labels, names, None if folds[0] is None else folds)
 
 
-def _check_asked(text, question, title, span, info):
-    for one in (text, question, title, *info["answers"]):
+def _check_texts(*texts):
+    for one in texts:
         if not isinstance(one, str):
             raise ValueError(f"expected text, got {one!r:.60}")
-    if span is not None and not (type(span[0]) is int and 0 <= span[0] < span[1] <= len(text)):
-        raise ValueError(f"an answer to {info['id']!r:.60} stands outside of its text")
 
 
 def _rows(source, names, extra=None, labels=None):
@@ -201,20 +253,34 @@ def _rows(source, names, extra=None, labels=None):
     They are text, but for a last one that must be among ``labels``. Raises ValueError naming the
     first line that is none.
     """
-    number = 0
-    for number, line in enumerate(source.lines(), 1):
+    expected = f"an object with the texts {', '.join(names)}"
+    if labels is not None:
+        known = ", ".join(map(str, labels))
+        expected = f"an object with {', '.join(names)}, the last one of {known}"
+    for number, line in _numbered(source):
         try:
             row = parse_json(line)
-            values = [row[name] for name in names]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{source.path}, line {number}: {error!r}") from error
+        except ValueError as error:
+            raise ValueError(f"{source.path}, line {number}: {error}") from error
+        if not isinstance(row, dict) or any(name not in row for name in names):
+            _refuse(source, number, expected, line)
+        values = [row[name] for name in names]
         told = values if labels is None else values[:-1]
-        whole = labels is None or (type(values[-1]) is int and values[-1] in labels)
-        if not whole or not all(isinstance(value, str) for value in told):
-            _refuse(source, number, f"an object with {', '.join(names)}", line)
+        known = labels is None or (type(values[-1]) in (int, str) and values[-1] in labels)
+        if not known or not all(isinstance(value, str) for value in told):
+            _refuse(source, number, expected, line)
         yield (*values, row.get(extra)) if extra else tuple(values)
-    if not number:
-        raise ValueError(f"{source.path} is empty: expected a JSON object a line")
+
+
+def _numbered(source):
+    """(number, line) of the lines that are not blank. Raises ValueError where there are none."""
+    empty = True
+    for number, line in enumerate(source.lines(), 1):
+        if line.strip():
+            empty = False
+            yield number, line
+    if empty:
+        raise ValueError(f"{source.path} is empty")
 
 
 def _is_number(text):

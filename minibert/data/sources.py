@@ -60,13 +60,13 @@ class Source:
         return "\n".join(self.lines())
 
     def members(self):
-        """(name, bytes) of each file in a .zip or .tar archive (compressed or not).
+        """(name, bytes) of each file in a .zip, .whl or .tar archive (compressed or not).
 
         Raises ValueError for a name that points outside the archive, a link or a device, and for
         more than ``limit`` bytes in all.
         """
         data = self.read()
-        walk = _zip if self.path.suffix == ".zip" else _tar
+        walk = _zip if self.path.suffix in (".zip", ".whl") else _tar
         left = self.most(data)
         try:
             for name, size, unpack in walk(io.BytesIO(data), self.path):
@@ -107,13 +107,18 @@ class Member:
         """Its lines, without their line breaks."""
         for name, data in self.archive.members():
             if PurePosixPath(name).name == self.name:
-                try:
-                    text = data.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise ValueError(f"{self.path} cannot be read as text: {error}") from error
-                yield from text.removesuffix("\n").split("\n")
+                text = decoded(data, self.path)
+                yield from (line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))
                 return
         raise ValueError(f"{self.archive.path} holds no {self.name}")
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """UTF-8 text without a byte-order mark. Raises ValueError, naming the file, for other bytes."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} cannot be read as text: {error}") from error
 
 
 class _Limited(io.RawIOBase):

@@ -20,6 +20,10 @@ PARTS = {  # of a block: ours -> theirs
     "ffn.outer": "ffn.dense2",
     "ffn_norm": "addnorm2.ln",
 }
+TABLES = {
+    f"encoder.{name}"
+    for name in ("token_embedding.weight", "segment_embedding.weight", "pos_embedding")
+}
 
 
 def from_d2l(net):
@@ -27,8 +31,12 @@ def from_d2l(net):
 
     net: one that has been called once (its layers are lazy: they take their shapes from the first
     call). The weights are copies.
+
+    Raises ValueError for a model that was never called, and for one with other layers.
     """
     theirs, blocks = net.state_dict(), net.encoder.blks
+    if lazy := [name for name, t in theirs.items() if nn.parameter.is_lazy(t)]:
+        raise ValueError(f"call the d2l.BERTModel once first: {lazy[0]} has no shape yet")
     model = Pretraining(BERT(config_of(net)), tied=False)
     embeddings = model.encoder.embeddings
     embeddings.norm, embeddings.dropout = nn.Identity(), nn.Identity()
@@ -46,6 +54,9 @@ def from_d2l(net):
     for i in range(len(blocks)):
         for ours, part in PARTS.items():
             pairs[f"encoder.stack.blocks.{i}.{ours}"] = f"encoder.blks.{i}.{part}"
+    read = {f"{part}.{kind}" for part in pairs.values() for kind in ("weight", "bias")} | TABLES
+    if odd := sorted(read.symmetric_difference(theirs)):
+        raise ValueError(f"expected the layers of a d2l.BERTModel, missing or unknown: {odd[0]}")
     for ours, part in pairs.items():
         for kind in ("weight", "bias"):
             own[f"{ours}.{kind}"] = theirs[f"{part}.{kind}"]

@@ -31,6 +31,9 @@ def framed(model):
     table = model.embeddings.word.weight
     added = torch.randn(more, table.shape[1]).to(table) * (model.config.init_std or 0.02)
     new.embeddings.word = nn.Embedding.from_pretrained(torch.cat((table, added)), freeze=False)
+    if model.output is not None:
+        new.output.weight = nn.Parameter(torch.cat((model.output.weight, added)))
+        new.output.out_features += more
     return new, first
 
 
@@ -77,7 +80,7 @@ class LastToken(Head):
         is_last = last[foresees | last]
         logits = self.judge(states[is_last])
         loss = F.cross_entropy(logits, batch["labels"], reduction="sum")
-        table = self.encoder.embeddings.word.weight
+        table = self.encoder.output_weight
         words, count = linear_cross_entropy(states[~is_last], table, None, targets)
         return loss + self.auxiliary * len(logits) * words / max(count, 1), len(logits)
 

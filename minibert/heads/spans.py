@@ -112,10 +112,13 @@ def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=
 
     examples: (question, context, span) each; span is (start, end) in characters, or None. A window
     that does not hold the whole answer is an example without an answer, as in the paper's program.
+    Raises ValueError for a span in which there is no token.
     """
     found = []
     for question, context, span in examples:
-        for window in windows(tokenizer, question, context, max_length, stride, max_question):
+        parts = windows(tokenizer, question, context, max_length, stride, max_question)
+        span = None if span is None else on_tokens(span, context, parts)
+        for window in parts:
             start, end = NOWHERE if span is None else window.span(*span)
             found.append(
                 {
@@ -126,6 +129,18 @@ def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=
                 }
             )
     return found
+
+
+def on_tokens(span, context, parts):
+    """A span without what belongs to no token at its ends: spaces, accents that are taken off.
+
+    Raises ValueError for a span in which there is no token.
+    """
+    start, end = span
+    over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
+    if not over:
+        raise ValueError(f"the answer {context[start:end]!r:.60} at {start} holds no token")
+    return max(start, min(s for s, _ in over)), min(end, max(e for _, e in over))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from minibert.text import BPTTBatches, Vocab
 from minibert.text.batches import IGNORE
 from minibert.training.loop import fit
+from minibert.training.modes import evaluating
 from minibert.world.document import EOD
 
 NEW = "<new>"  # a word that the vocabulary lacks; its spelling follows
@@ -190,29 +191,29 @@ class LSTMLanguageModel(nn.Module):
     def load_stream_state(self, state):
         self.state = state
 
-    @torch.no_grad()
     def log_probs(self, ids, chunk=1000):
         """log p of every token of a text given those before it, float64 (length,)."""
         text = torch.as_tensor(np.concatenate([[self.config.start], ids]))[None]
         text = text.to(self.embedding.weight.device)
         found, state = [], None
-        self.eval()
-        for at in range(0, len(ids), chunk):
-            logits, state = self(text[:, at : min(at + chunk, len(ids))], state)
-            targets = text[:, at + 1 : at + 1 + chunk, None]
-            log_p = logits.double().log_softmax(-1)  # (1, chunk, V)
-            found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
+        with evaluating(self):
+            for at in range(0, len(ids), chunk):
+                logits, state = self(text[:, at : min(at + chunk, len(ids))], state)
+                targets = text[:, at + 1 : at + 1 + chunk, None]
+                log_p = logits.double().log_softmax(-1)  # (1, chunk, V)
+                found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
         return torch.cat(found).numpy()
 
-    @torch.no_grad()
     def distribution(self, context):
         """p of every word after the ids ``context``, float64 (V,)."""
         text = torch.tensor([[self.config.start, *context]], device=self.embedding.weight.device)
-        self.eval()
-        return self(text)[0][0, -1].double().softmax(-1).cpu().numpy()
+        with evaluating(self):
+            return self(text)[0][0, -1].double().softmax(-1).cpu().numpy()
 
 
-def train_lstm(ids, size, dim=128, epochs=3, rate=1e-2, batch_size=8, bptt=16, seed=0, **options):
+def train_lstm(
+    ids, size, dim=128, epochs=3, *, rate=1e-2, batch_size=8, bptt=16, seed=0, **options
+):
     """An `LSTMLanguageModel` trained on a stream of ids; returns it and its history."""
     from minibert.training.optim import adamw, linear
 

@@ -13,7 +13,7 @@ gradients of ``hidden``, ``weight`` and ``bias`` while it is in the cache, and t
 import torch
 from torch.nn import functional as F
 
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, check_targets
 
 PIECE = 1 << 20  # logits that are held at a time
 
@@ -25,7 +25,8 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
     ``ignore_index`` where there is nothing to predict. The sum can be differentiated once, by
     ``hidden``, ``weight`` and ``bias``.
 
-    Raises ValueError for shapes that do not fit together.
+    Raises ValueError for shapes that do not fit together and for targets that are not in the
+    vocabulary.
     """
     if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[1]:
         raise ValueError(
@@ -33,6 +34,7 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
             f"{tuple(hidden.shape)} and targets {tuple(targets.shape)}"
         )
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
+    check_targets(targets, len(weight), ignore_index)
     counted = targets != ignore_index
     count = int(counted.sum())
     if count < len(targets):

@@ -102,6 +102,8 @@ def reader(model):
     """A function text -> (tokens, weights) of a model with a tokenizer that marks both ends."""
     import torch
 
+    from minibert.training.modes import evaluating
+
     tokenizer = getattr(model, "tokenizer", None)
     if tokenizer is None:
         raise ValueError(
@@ -112,11 +114,8 @@ def reader(model):
         most = min(MOST_TOKENS, model.config.max_length)
         ids = tokenizer.pair(text, max_length=most)["input_ids"]
         input_ids = torch.tensor([ids], device=next(model.parameters()).device)
-        training = model.training
-        model.eval()
-        with torch.no_grad():
+        with evaluating(model):
             found = model(input_ids, output_attentions=True).attentions
-        model.train(training)
         tokens = [tokenizer.tokens[i] for i in ids]
         return tokens, torch.stack(found)[:, 0]  # (layers, heads, length, length)
 

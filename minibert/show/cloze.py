@@ -104,7 +104,8 @@ class Guesser:
             raise ValueError("The hidden word is too far from the beginning: shorten the text.")
         with torch.no_grad():
             hidden = self.model.encoder(ids).last_hidden_state[0, places[0, 0]]  # (dim,)
-            return Guesses(self.model.output(hidden).softmax(-1).cpu(), self.tokenizer)
+            scores = self.model.output(hidden)[..., : len(self.tokenizer)]
+            return Guesses(scores.softmax(-1).cpu(), self.tokenizer)
 
 
 class Guesses:

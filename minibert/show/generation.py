@@ -69,7 +69,7 @@ class GenerationExplorer(Interactive):
         with torch.no_grad():
             text = torch.tensor([ids[:-1]], device=device)
             hidden = self.model(text).last_hidden_state[0, start - 1 :]  # (tokens, dim)
-            logits = self.model.logits(hidden).cpu()
+            logits = self.model.logits(hidden)[:, : len(self.model.tokenizer)].cpu()
         return logits.softmax(-1), distribution(logits, **options)
 
     def row(self, chosen, p, q):

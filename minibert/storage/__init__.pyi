@@ -1,8 +1,25 @@
+from . import authors as authors
 from . import bundled as bundled
 from . import checked as checked
 from . import checkpoint as checkpoint
+from . import crc32c as crc32c
 from . import hub as hub
+from . import known_keys as known_keys
+from . import layout as layout
 from . import safe_files as safe_files
+from . import tensor_bundle as tensor_bundle
 from . import torch_files as torch_files
 
-__all__ = ["bundled", "checked", "checkpoint", "hub", "safe_files", "torch_files"]
+__all__ = [
+    "authors",
+    "bundled",
+    "checked",
+    "checkpoint",
+    "crc32c",
+    "hub",
+    "known_keys",
+    "layout",
+    "safe_files",
+    "tensor_bundle",
+    "torch_files",
+]

@@ -168,27 +168,33 @@ def load_folder(folder):
         raise ValueError(f"{folder} is damaged: {error}") from error
 
 
-def load_tensors(model, tensors, source="the file"):
-    """Copy ``tensors`` into ``model``, each name and shape checked first.
+def load_tensors(model, tensors, source="the file", named=str):
+    """Copy ``tensors`` into ``model``, each name, shape and kind of number checked first.
 
-    Raises ValueError naming those missing, unexpected, or of another shape; nothing is copied then.
+    ``named``: what a tensor of the model is called in the file, for the message. Raises ValueError
+    naming those missing, unexpected, of another shape or kind; nothing is copied then.
     """
-    check_tensors(model, tensors, source)
+    check_tensors(model, tensors, source, named)
     model.load_state_dict(tensors)
 
 
-def check_tensors(model, tensors, source="the file"):
-    """Whether the names and shapes are those of the model; ValueError as in `load_tensors`."""
+def check_tensors(model, tensors, source="the file", named=str):
+    """Whether the tensors are those of the model; ValueError as in `load_tensors`."""
     own = model.state_dict()
-    wrong = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own
-        if name in tensors and tensors[name].shape != own[name].shape
-    ]
+    both = {name: (tensors[name], own[name]) for name in own if name in tensors}
     faults = {
-        "missing": [name for name in own if name not in tensors],
+        "missing": [named(name) for name in own if name not in tensors],
         "unexpected": [name for name in tensors if name not in own],
-        "of another shape": wrong,
+        "of another shape": [
+            f"{named(name)} is {tuple(found.shape)}, expected {tuple(wanted.shape)}"
+            for name, (found, wanted) in both.items()
+            if found.shape != wanted.shape
+        ],
+        "of another kind": [
+            f"{named(name)} is {found.dtype}, expected {wanted.dtype}"
+            for name, (found, wanted) in both.items()
+            if found.is_floating_point() != wanted.is_floating_point()
+        ],
     }
     if any(faults.values()):
         found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)

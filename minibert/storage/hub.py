@@ -1,6 +1,7 @@
 """Models by their name at the Hugging Face hub, where `huggingface_hub` is installed.
 
-Only the files that are needed are fetched, safetensors rather than a pickle; they are verified and
+Only the files that are needed are fetched, safetensors rather than a pickle, of a model in several
+files all that its index names; they are verified and
 kept by `huggingface_hub` in its own cache, so that the second time needs no network.
 """
 
@@ -8,9 +9,11 @@ import re
 from pathlib import Path
 
 from minibert.storage.bundled import find
+from minibert.storage.layout import shards
 
 NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
+INDEX = ".index.json"  # of a model in several files, behind the name that one file would have
 
 
 def find_or_fetch(source, optional=()):
@@ -33,8 +36,12 @@ def find_or_fetch(source, optional=()):
     try:
         options = {"local_files_only": not _answers(huggingface_hub, source)}
         folder = Path(huggingface_hub.hf_hub_download(source, CONFIG, **options)).parent
-        if not _first(huggingface_hub, source, WEIGHTS, options):
+        names = [name + end for name in WEIGHTS for end in ("", INDEX)]
+        found = _first(huggingface_hub, source, names, options)
+        if not found:
             raise FileNotFoundError(f"it has no {' or '.join(WEIGHTS)}")
+        for name in shards(found) if str(found).endswith(INDEX) else ():
+            huggingface_hub.hf_hub_download(source, name, **options)
         for name in optional:
             _first(huggingface_hub, source, [name], options)
     except huggingface_hub.errors.LocalEntryNotFoundError as error:

@@ -46,3 +46,27 @@ def _check_names(data):
             code.name in ("GLOBAL", "INST") and value.split(" ")[0] in BUILT_IN
         ):
             raise ValueError(f"it asks for a function, {value or 'by its name'}, to be called")
+
+
+def read_tensors(path):
+    """The dict of tensors in a ``.pth``, taken out of ``{"model": ...}`` where it is in one.
+
+    Raises ValueError for a file that holds anything else than tensors and plain containers.
+    """
+    try:
+        with open(path, "rb") as file:
+            found = load_plain(file)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file leads torch's reader to
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} is no file of tensors alone, it was not read: {reason}") from None
+    found = found.get("model", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
+        raise ValueError(f"expected a dict of tensors in {path}, got {type(found).__name__}")
+    for name, tensor in found.items():  # a view may say that it is larger than what it views
+        if not isinstance(name, str) or tensor.layout != torch.strided or tensor.is_meta:
+            raise ValueError(f"expected names and dense tensors in {path}, got {name!r:.60}")
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise ValueError(f"{path} has less data for {name[:60]} than its shape says")
+    return found

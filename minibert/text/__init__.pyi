@@ -1,3 +1,4 @@
+from . import added as added
 from . import basic as basic
 from . import batches as batches
 from . import bidirectional as bidirectional
@@ -6,10 +7,13 @@ from . import bpe as bpe
 from . import cache as cache
 from . import characters as characters
 from . import framing as framing
+from . import inputs as inputs
 from . import mapped as mapped
 from . import masking as masking
 from . import merges as merges
 from . import sentences as sentences
+from . import tokenizer_files as tokenizer_files
+from . import tokenizer_json as tokenizer_json
 from . import tokens as tokens
 from . import unicode8 as unicode8
 from . import vocab as vocab
@@ -54,6 +58,7 @@ __all__ = [
     "Vocab",
     "WindowBatches",
     "WordPiece",
+    "added",
     "basic",
     "batches",
     "bidirectional",
@@ -63,12 +68,15 @@ __all__ = [
     "characters",
     "detokenise",
     "framing",
+    "inputs",
     "mapped",
     "mask_tokens",
     "masking",
     "merges",
     "sentences",
     "tokenise",
+    "tokenizer_files",
+    "tokenizer_json",
     "tokens",
     "unicode8",
     "vocab",

@@ -5,7 +5,8 @@ What BERT does first (`BasicTokenizer` in google-research/bert, `BertNormalizer`
 
 1. control characters go, white space separates;
 2. uncased models take accents off and lower the letters: "Élan" becomes "elan";
-3. every punctuation sign and every Chinese character is a word by itself.
+3. every punctuation sign and every Chinese character is a word by itself (the latter can be
+   switched off: ``tokenize_chinese_chars``).
 
 The tables of characters are in `minibert.text.unicode8`.
 """
@@ -17,11 +18,14 @@ from minibert.text.tokens import detokenise
 from minibert.text.unicode8 import DROPPED, IDEOGRAPHS, MARKS, PUNCTUATION, SPACES, inside
 
 CHUNK = re.compile(f"[^{inside(SPACES)}]+")  # what stands between white space
+_SPACE = re.compile(f"[{inside(SPACES)}]")
 _DROPPED = re.compile(f"[{inside(DROPPED)}]+")
 _MARKS = re.compile(f"[{inside(MARKS)}]+")
 _ALONE = inside(PUNCTUATION, IDEOGRAPHS)
 ALONE = re.compile(f"[{_ALONE}]")  # a character that is a word by itself
 WORD = re.compile(f"[{_ALONE}]|[^{_ALONE}{inside(SPACES)}]+")
+_SIGNS = inside(PUNCTUATION)
+SIGNED_WORD = re.compile(f"[{_SIGNS}]|[^{_SIGNS}{inside(SPACES)}]+")  # Chinese is as other letters
 
 # How people write what basic tokenisation takes apart: don't, well-known, 3.14, 1,200.
 _CLITIC = re.compile(r"(?<=\w)(?<!\bn) (['’]) (?=(?:s|t|m|d|ll|re|ve)\b)", re.IGNORECASE)
@@ -42,13 +46,19 @@ def normalise(text, lowercase=True, strip_accents=True):
     return text.replace("Σ", "σ").lower() if lowercase else text
 
 
-def words(text, lowercase=True, strip_accents=True):
+def searchable(text, lowercase=True, strip_accents=True):
+    """`normalise` with a plain space for each white space: where added tokens are looked for."""
+    return _SPACE.sub(" ", normalise(text, lowercase, strip_accents))
+
+
+def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True):
     """The words and signs of ``text``, a list of str.
 
     >>> words("Élan, don't 東京!")
     ['elan', ',', 'don', "'", 't', '東', '京', '!']
     """
-    return WORD.findall(normalise(text, lowercase, strip_accents))
+    pattern = WORD if tokenize_chinese_chars else SIGNED_WORD
+    return pattern.findall(normalise(text, lowercase, strip_accents))
 
 
 def align(text, lowercase=True, strip_accents=True):

@@ -8,11 +8,14 @@ would have seen without the break.
 import numpy as np
 import torch
 
-IGNORE = -100  # the target that torch's cross-entropy leaves out
+from minibert.text.inputs import IGNORE
 
 
 class Batches:
-    """Base class. Iterating gives the *rest of the current epoch*; then the next one stands ready.
+    """Base class. Iterating gives the *rest of the current epoch*.
+
+    With the last batch of an epoch the position moves to the start of the next one, so there is
+    always something left to give. Passes may overlap (`of_epoch` does not move the position).
 
     A subclass defines ``plan(epoch)``, a list with one entry a batch, and ``collate(entry, rng)``,
     the dict of CPU tensors made from it; ``identity()`` names what a saved position depends on.
@@ -43,10 +46,12 @@ class Batches:
             yield self.collate(plan[step], self.rng(epoch, step))
 
     def __iter__(self):
-        for batch in self.of_epoch(self.epoch, self.step):
-            self.step += 1
+        epoch, start, size = self.epoch, self.step, len(self)
+        if 0 < size <= start:  # a position at the end of an epoch
+            epoch, start, size = epoch + 1, 0, len(self.plan(epoch + 1))
+        for step, batch in enumerate(self.of_epoch(epoch, start), start + 1):
+            self.epoch, self.step = (epoch, step) if step < size else (epoch + 1, 0)
             yield batch
-        self.epoch, self.step = self.epoch + 1, 0
 
     def __len__(self):
         return len(self.plan(self.epoch))
@@ -86,28 +91,35 @@ class ListBatches(Batches):
 class RowBatches(Batches):
     """Base of batches that are made of ``count`` examples, each seen once an epoch.
 
-    The last batch of an epoch may be smaller; ``drop_last=True`` leaves it out.
+    The last batch of an epoch may be smaller; ``drop_last=True`` leaves out its examples: the
+    last ones, or with ``shuffle`` others in each epoch.
+
+    Raises ValueError where there would be no batch.
     """
 
-    def __init__(self, count, batch_size, shuffle=True, drop_last=False, seed=0):
+    def __init__(self, count, batch_size, shuffle=True, drop_last=False, *, seed=0):
         super().__init__(seed)
         if count < 1 or batch_size < 1:
             raise ValueError(
                 f"expected at least one example and a batch size of at least one, "
                 f"got {count} examples and batch_size={batch_size}"
             )
+        if drop_last and count < batch_size:
+            raise ValueError(
+                f"expected at least batch_size={batch_size} examples with drop_last=True, got "
+                f"{count}: there would be no batch"
+            )
         self.count, self.batch_size = count, batch_size
         self.shuffle, self.drop_last = shuffle, drop_last
 
     def order(self, rng):
-        """The examples in the order of an epoch: int64 array (count,)."""
-        return rng.permutation(self.count) if self.shuffle else np.arange(self.count)
+        """The examples of an epoch in their order: int64 array (count,), or fewer to drop some."""
+        order = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
+        return order[: self.count - self.count % self.batch_size] if self.drop_last else order
 
     def plan(self, epoch):
         rng = self.rng(epoch)
         batches = _cut(self.order(rng), self.batch_size)
-        if self.drop_last and len(batches[-1]) < self.batch_size:
-            batches.pop()
         if self.shuffle:
             batches = [batches[i] for i in rng.permutation(len(batches))]
         return batches
@@ -135,7 +147,7 @@ class ArrayBatches(RowBatches):
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"expected arrays of one length, got {lengths or 'no array'}")
-        super().__init__(next(iter(lengths.values())), batch_size, shuffle, drop_last, seed)
+        super().__init__(next(iter(lengths.values())), batch_size, shuffle, drop_last, seed=seed)
         self.arrays = arrays
 
     def collate(self, entry, rng):
@@ -155,7 +167,7 @@ class PaddedBatches(RowBatches):
     without, all are sorted (``plan(0)`` says which examples stand where). ``max_length`` cuts
     longer sequences.
 
-    Raises ValueError for an empty sequence, or examples with different names.
+    Raises ValueError for an empty sequence, examples with different names, or no batch.
     """
 
     POOL = 50
@@ -166,13 +178,18 @@ class PaddedBatches(RowBatches):
         examples,
         batch_size,
         pad_id=0,
+        *,
         shuffle=True,
         by_length=True,
         max_length=None,
         drop_last=False,
         seed=0,
     ):
-        super().__init__(len(examples), batch_size, shuffle, drop_last, seed)
+        if isinstance(examples, dict | str) or not hasattr(examples, "__getitem__"):
+            raise ValueError(
+                f"expected a list of examples, got one {type(examples).__name__}: put it in a list"
+            )
+        super().__init__(len(examples), batch_size, shuffle, drop_last, seed=seed)
         self.examples, self.max_length, self.by_length = examples, max_length, by_length
         self.padding = {**self.PADDING, "input_ids": pad_id}
         self.lengths = np.array([len(_named(example)["input_ids"]) for example in examples])
@@ -236,7 +253,7 @@ class BPTTBatches(Batches):
     ``ids``: one-dimensional integer array, at least two tokens; may be memory-mapped.
     """
 
-    def __init__(self, ids, batch_size, bptt, vary=False, seed=0):
+    def __init__(self, ids, batch_size, bptt, vary=False, *, seed=0):
         super().__init__(seed)
         if len(ids) < 2 or batch_size < 1 or bptt < 1:
             raise ValueError(

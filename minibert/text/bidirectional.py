@@ -24,7 +24,7 @@ class BidirectionalBatches(Batches):
     ``sentences``: lists of words. ``vocab``: a `Vocab` with ``<S>`` and ``</S>`` (and ``<unk>``).
     """
 
-    def __init__(self, sentences, vocab, batch_size, bptt, spelled=True, length=LENGTH, seed=0):
+    def __init__(self, sentences, vocab, batch_size, bptt, *, spelled=True, length=LENGTH, seed=0):
         super().__init__(seed)
         missing = [mark for mark in (BOS, EOS) if mark not in vocab]
         if missing:

@@ -19,7 +19,7 @@ class BlockBatches(Batches):
     fill one batch.
     """
 
-    def __init__(self, ids, batch_size, length, shuffle=True, seed=0):
+    def __init__(self, ids, batch_size, length, shuffle=True, *, seed=0):
         super().__init__(seed)
         self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
         if length < 2 or batch_size < 1 or len(self) < 1:

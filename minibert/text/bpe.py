@@ -14,12 +14,13 @@ which they were learned; what is left are the pieces. There are two kinds of wor
 
 import json
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
 
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
+from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
 
 KINDS = ("words", "bytes")
@@ -53,14 +54,17 @@ class BPE:
 
     ``ids``: dict, piece to id; ``tokens``: list, id to piece; ``merges``: list of (left, right) in
     the order in which they were learned; ``kind``: "words" or "bytes"; ``special_ids``: the ids of
-    ``specials``, tokens that no text gives. ``unk_id``: the id of ``<unk>``, None without one;
-    ``end_id``: of ``<|endoftext|>``, None without one.
+    ``specials``, tokens that no text gives. ``added``: tokens of ``ids`` that are found whole in a
+    text before it is cut (str or `Added`). ``unk_id``: the id of ``unk``, which stands for unknown
+    letters, ``end_id``: of ``end``, which ends a text; None where the vocabulary lacks it.
 
     Raises ValueError for ids that are not 0, 1, 2, ..., for a merge whose parts or result the
-    vocabulary lacks, and for a special token that it lacks.
+    vocabulary lacks, and for an added token that it lacks.
     """
 
-    def __init__(self, ids, merges, kind="bytes", specials=(UNK, EOT)):
+    def __init__(
+        self, ids, merges, kind="bytes", specials=(UNK, EOT), *, added=(), unk=UNK, end=EOT
+    ):
         if kind not in KINDS:
             raise ValueError(f"kind must be 'words' or 'bytes', got {kind!r}")
         self.ids, self.kind = dict(ids), kind
@@ -77,25 +81,39 @@ class BPE:
         if len(set(self.merges)) != len(self.merges):
             twice = next(pair for pair, n in Counter(self.merges).items() if n > 1)
             raise ValueError(f"expected each merge once, got {twice!r:.80} more than once")
-        if kind == "bytes" and (odd := {*"".join(self.tokens)}.difference(byte_letters())):
+        specials = [Added(token, True, False) for token in specials if token in self.ids]
+        self.added = added_of([*specials, *added_of(added)])
+        if lacking := next((t.content for t in self.added if t.content not in self.ids), None):
+            raise ValueError(f"the added token {lacking!r:.80} has no id")
+        whole = {token.content for token in self.added}
+        letters = {*"".join(token for token in self.tokens if token not in whole)}
+        if kind == "bytes" and (odd := letters.difference(byte_letters())):
             raise ValueError(f"expected pieces of bytes, got the letter {min(odd)!r}")
-        self.unk_id, self.end_id = self.ids.get(UNK), self.ids.get(EOT)
-        self.special_ids = {self.ids[token] for token in specials if token in self.ids}
+        self.unk, self.end = unk, end
+        self.unk_id, self.end_id = self.ids.get(unk), self.ids.get(end)
+        self.special_ids = {self.ids[token.content] for token in self.added if token.special}
+        self._whole_ids = {self.ids[token.content] for token in self.added}
+        places = basic.searchable, basic.align
+        self._finder = Finder(self.added, self.ids, *(places if kind == "words" else ()))
         self._ranks = {pair: rank for rank, pair in enumerate(self.merges)}
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
 
     @classmethod
-    def train(cls, texts, size, kind="bytes", min_count=2, specials=()):
+    def train(cls, texts, size, kind="bytes", min_count=2, *, specials=()):
         """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
 
         Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
         the text within and at the end of a word, and the merges, the most frequent pair first (see
         `minibert.text.merges.learn`).
 
-        Raises ValueError where ``size`` leaves no room for the letters.
+        Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
+        string. One string is one text.
         """
         counts = Counter()
-        for text in texts:
+        for text in [texts] if isinstance(texts, str) else texts:
+            if not isinstance(text, str):
+                kind_of = type(text).__name__
+                raise ValueError(f"expected texts (strings) to learn from, got {kind_of}")
             counts.update(words(text, kind))
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
@@ -111,7 +129,7 @@ class BPE:
                 break
             learned.append((left, right))
             ids.setdefault(joined, len(ids))
-        return cls(ids, learned, kind, specials or (UNK, EOT))
+        return cls(ids, learned, kind, specials)
 
     def __len__(self):
         return len(self.tokens)
@@ -123,8 +141,8 @@ class BPE:
         return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"
 
     def __reduce__(self):
-        specials = tuple(self.tokens[i] for i in self.special_ids)
-        return BPE, (self.ids, self.merges, self.kind, specials)  # without the caches
+        make = partial(BPE, added=self.added, unk=self.unk, end=self.end)
+        return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
     def pieces(self, word, merges_used=None):
         """The pieces of one word, as `words` gives it: a list of str.
@@ -144,11 +162,21 @@ class BPE:
     def encode(self, text):
         """The ids of a text's pieces, a list of int. What is unknown becomes ``<unk>``.
 
-        Special tokens in a text are text like any other. Raises ValueError for anything but a
-        string, and for an unknown letter where the vocabulary has no ``<unk>``.
+        Added tokens are found whole; special ones in a text are text like any other.
+
+        Raises ValueError for anything but a string, and for an unknown letter where the vocabulary
+        has no ``<unk>``.
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")
+        if not self._finder.any():
+            return self._encode_plain(text)
+        parts = self._finder.cut(text)
+        found = (self._encode_plain(text[a:b]) if i is None else [i] for a, b, i in parts)
+        return [*chain.from_iterable(found)]
+
+    def _encode_plain(self, text):
+        """`encode` for a text without added tokens."""
         if self.kind == "bytes":
             return [*chain.from_iterable(map(self._words.__getitem__, words(text, "bytes")))]
         return [*chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text)))]
@@ -168,53 +196,50 @@ class BPE:
             if not (skip_special_tokens and i in self.special_ids):
                 pieces.append(i)
         if self.kind == "words":
-            tokens = [self.tokens[i] + (END if i in self.special_ids else "") for i in pieces]
+            tokens = [self.tokens[i] + (END if i in self._whole_ids else "") for i in pieces]
             return basic.join("".join(tokens).replace(END, " ").split())
         value = {letter: byte for byte, letter in enumerate(byte_letters())}
         return b"".join(
             self.tokens[i].encode()
-            if i in self.special_ids
+            if i in self._whole_ids
             else bytes(map(value.get, self.tokens[i]))
             for i in pieces
         ).decode("utf-8", errors="replace")
 
     def save(self, folder):
-        """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones."""
+        """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones.
+
+        Special and added tokens stand in ``tokenizer_config.json`` beside them.
+        """
+        from minibert.text.tokenizer_files import save_settings
+
         with atomic(Path(folder) / VOCAB) as file:
             file.write((json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
         lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
         with atomic(Path(folder) / MERGES) as file:
             file.write("\n".join(lines).encode())
+        roles = {"unk_token": self.unk, "eos_token": self.end}
+        settings = {role: token if token in self.ids else None for role, token in roles.items()}
+        save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
 
     @classmethod
     def load(cls, vocab, merges=None, kind=None):
         """Read ``vocab.json`` and ``merges.txt`` (``encoder.json`` and ``vocab.bpe`` are the same).
 
-        vocab, merges: the two files, or a folder that holds them. kind: found out by whether pieces
-        end with ``</w>``, if None. Raises FileNotFoundError, and ValueError for damaged files.
+        vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``. What lies
+        beside them in ``tokenizer_config.json`` and the files of added tokens is read too. kind:
+        found out by whether pieces end with ``</w>``, if None.
+
+        Raises FileNotFoundError, and ValueError for damaged files, and for whatever asks for
+        another tokenizer than this one.
         """
-        if merges is None:
-            vocab, merges = Path(vocab) / VOCAB, Path(vocab) / MERGES
-        vocab, merges = Path(vocab), Path(merges)
-        ids = read_json(vocab)
-        if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
-            raise ValueError(f"expected an object of pieces and their ids in {vocab}")
+        from minibert.text.tokenizer_files import read_bpe
+
+        ids, pairs, kind, options, source = read_bpe(Path(vocab), merges, kind)
         try:
-            lines = merges.read_bytes().decode("utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{merges} is not UTF-8 text: {error}") from None
-        lines = [line.rstrip("\r") for line in lines[lines[0].startswith("#version") :]]
-        pairs = [tuple(line.split(" ")) for line in lines if line]
-        if wrong := next((pair for pair in pairs if len(pair) != 2), None):
-            raise ValueError(
-                f"expected two pieces in each line of {merges}, got {' '.join(wrong)!r:.80}"
-            )
-        if kind is None:
-            kind = "words" if any(token.endswith(END) for token in ids) else "bytes"
-        try:
-            return cls(ids, pairs, kind)
+            return cls(ids, pairs, kind, (), **options)
         except ValueError as error:
-            raise ValueError(f"{vocab} with {merges.name}: {error}") from None
+            raise ValueError(f"{source}: {error}") from None
 
     def _cut(self, word):
         """The ids of one word."""

@@ -62,10 +62,13 @@ class FramedBatches(PaddedBatches):
     """Batches of examples with several sequences each, from `Framing.similar` or `.choices`.
 
     ``input_ids`` and ``attention_mask`` are (batch * sequences, length), those of an example one
-    after the other; ``labels`` is (batch,). All examples must have equally many sequences.
+    after the other; ``labels`` is (batch,); ``sequences`` says how many an example has. All
+    examples must have equally many.
     """
 
     def __init__(self, examples, batch_size, **options):
+        if not len(examples):
+            raise ValueError("expected at least one example, got none")
         self.sequences = len(examples[0]["input_ids"])
         if any(len(example["input_ids"]) != self.sequences for example in examples):
             raise ValueError(
@@ -80,6 +83,7 @@ class FramedBatches(PaddedBatches):
         rows = [{"input_ids": ids} for example in examples for ids in example["input_ids"]]
         options = {"pad_id": self.padding["input_ids"], "shuffle": False, "by_length": False}
         (batch,) = PaddedBatches(rows, len(rows), **options)
+        batch["sequences"] = self.sequences
         if "labels" in examples[0]:
             batch["labels"] = self._stack("labels", [example["labels"] for example in examples])
         return batch

@@ -27,14 +27,18 @@ class Documents:
     documents: an iterable of documents, each an iterable of sentences: lists of ids, or strings
     that ``tokenizer`` encodes. Sentences and documents without tokens are left out.
 
-    Raises ValueError where no document is left.
+    Raises ValueError where no document is left, and for a string in place of a list.
     """
 
     def __init__(self, documents, tokenizer=None):
         lengths, first = array("q"), array("q", [0])
+        if isinstance(documents, str):
+            raise ValueError("expected documents, each a list of sentences, got one string")
 
         def sentences():
             for document in documents:
+                if isinstance(document, str):
+                    raise ValueError("expected a document as a list of sentences, got a string")
                 for sentence in document:
                     if isinstance(sentence, str):
                         sentence = tokenizer.encode(sentence)
@@ -79,6 +83,7 @@ class PretrainingBatches(Batches):
         tokenizer,
         batch_size=32,
         max_length=128,
+        *,
         next_sentence=True,
         masked=MASKED,
         split=SPLIT,
@@ -136,8 +141,8 @@ class PretrainingBatches(Batches):
                 input_ids[row, end + 1 : last], text[row, end + 1 : last] = ids[b0:b1], True
                 input_ids[row, last] = tokenizer.sep_id
                 segments[row, end + 1 : last + 1] = 1
-        rates = self.masked, self.split, self.whole_words
-        hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, *rates)
+        rates = {"masked": self.masked, "split": self.split, "whole_words": self.whole_words}
+        hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, **rates)
         places = np.arange(shape[1])
         batch = {
             "input_ids": hidden,
@@ -183,7 +188,7 @@ class ShortThenLong(Batches):
         return batches.collate(batches.plan(epoch)[step], batches.rng(epoch, step))
 
 
-def mask_tokens(ids, maskable, tokenizer, rng, masked=MASKED, split=SPLIT, whole_words=False):
+def mask_tokens(ids, maskable, tokenizer, rng, *, masked=MASKED, split=SPLIT, whole_words=False):
     """Choose tokens to be guessed, and hide them (Devlin et al. 2019, section 3.1, task 1).
 
     ids, maskable: (batch, length); only tokens where ``maskable`` are chosen. Returns two new

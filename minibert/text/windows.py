@@ -73,7 +73,15 @@ class WindowBatches(Batches):
     """
 
     def __init__(
-        self, vocab, sentences, mode="skipgram", window=5, subsample=1e-3, batch_size=1024, seed=0
+        self,
+        vocab,
+        sentences,
+        mode="skipgram",
+        window=5,
+        *,
+        subsample=1e-3,
+        batch_size=1024,
+        seed=0,
     ):
         super().__init__(seed)
         self.mode, self.window, self.batch_size = mode, window, batch_size
@@ -85,15 +93,18 @@ class WindowBatches(Batches):
     def of(cls, model, sentences, batch_size=1024, seed=0):
         """The batches that fit a model's configuration."""
         c = model.config
-        return cls(model.vocab, sentences, c.mode, c.window, c.subsample, batch_size, seed)
+        options = {"subsample": c.subsample, "batch_size": batch_size, "seed": seed}
+        return cls(model.vocab, sentences, c.mode, c.window, **options)
 
     def plan(self, epoch):
+        """Pairs (inputs, targets): views of the arrays that were drawn for this epoch."""
         if self._made is None or self._made[0] != epoch:
             self._made = (epoch, *self._guesses(epoch))
-        count = len(self._made[2])
-        if not count:
+        _, inputs, targets = self._made
+        if not len(targets):
             raise ValueError("the sentences hold no pair: expected some of two words or more")
-        return [slice(i, i + self.batch_size) for i in range(0, count, self.batch_size)]
+        starts = range(0, len(targets), self.batch_size)
+        return [(inputs[i : i + self.batch_size], targets[i : i + self.batch_size]) for i in starts]
 
     def _guesses(self, epoch):
         """inputs (guesses, width), -1 where there is none, and targets (guesses,), shuffled."""
@@ -114,12 +125,12 @@ class WindowBatches(Batches):
         return inputs[order], targets[order]
 
     def collate(self, entry, rng):
-        _, inputs, targets = self._made
-        rows = torch.from_numpy(inputs[entry])
+        inputs, targets = entry
+        rows = torch.from_numpy(inputs)
         return {
             "input_ids": rows.clamp(min=0),
             "attention_mask": (rows >= 0).long(),
-            "targets": torch.from_numpy(targets[entry]),
+            "targets": torch.from_numpy(targets),
         }
 
     def identity(self):

@@ -5,8 +5,8 @@ with a word: "unaffable" is ``una ##ffa ##ble``. So some thirty thousand entries
 text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
 """
 
-import re
 from collections import Counter
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -14,12 +14,12 @@ import numpy as np
 
 from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
+from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 GOES_ON = "##"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
-_SPECIAL = re.compile("|".join(map(re.escape, SPECIALS)))
 
 
 class WordPiece:
@@ -27,16 +27,22 @@ class WordPiece:
 
     ``tokens``: list of str, id to token; ``##`` in front of a piece that continues a word.
     ``lowercase``: an uncased vocabulary. ``strip_accents``: take accents off; as ``lowercase`` when
-    None. ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special
+    None. ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens found
+    whole in a text before it is cut (str or `Added`); they follow ``tokens`` unless they are among
+    them. ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special
     tokens, None where the vocabulary lacks one (it must have ``[UNK]``); ``special_ids`` has all of
     them. ``continues``: bool array (len,), true for ``##`` pieces.
 
     Raises ValueError for a vocabulary without ``[UNK]`` and for a token that stands in it twice.
     """
 
-    def __init__(self, tokens, lowercase=True, strip_accents=None):
-        self.tokens = list(tokens)
-        self.lowercase = bool(lowercase)
+    def __init__(
+        self, tokens, lowercase=True, strip_accents=None, *, tokenize_chinese_chars=True, added=()
+    ):
+        tokens, self.added = list(tokens), added_of(added)
+        known = set(tokens)
+        self.tokens = [*tokens, *(new.content for new in self.added if new.content not in known)]
+        self.lowercase, self.tokenize_chinese_chars = bool(lowercase), bool(tokenize_chinese_chars)
         self.strip_accents = self.lowercase if strip_accents is None else bool(strip_accents)
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         if len(self.ids) != len(self.tokens):
@@ -50,11 +56,15 @@ class WordPiece:
             )
         named = map(self.ids.get, SPECIALS)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = named
-        self.special_ids = frozenset(self.ids[token] for token in SPECIALS if token in self.ids)
-        self.continues = np.array([token.startswith(GOES_ON) for token in self.tokens], bool)
-        self._longest = max(map(len, self.tokens))
+        specials = [Added(token, True, False) for token in SPECIALS if token in self.ids]
+        found = {token.content: token for token in (*specials, *self.added)}.values()
+        self.special_ids = frozenset(self.ids[one.content] for one in found if one.special)
+        self._pieces = {token: i for i, token in enumerate(tokens)}  # what words are cut into
+        self.continues = np.zeros(len(self.tokens), bool)
+        self.continues[: len(tokens)] = [token.startswith(GOES_ON) for token in tokens]
+        self._longest = max(map(len, tokens), default=0)
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
-        self._places = Cache(self._place_chunk)
+        self._places, self._finder = Cache(self._place_chunk), self._finder_of(found)
 
     @classmethod
     def train(cls, texts, size, lowercase=True, strip_accents=None, min_count=2, alphabet=1000):
@@ -106,7 +116,9 @@ class WordPiece:
         return f"WordPiece({len(self):,} tokens, {case}: {', '.join(self.tokens[:8])} ...)"
 
     def __reduce__(self):
-        return WordPiece, (self.tokens, self.lowercase, self.strip_accents)  # without the caches
+        options = {"tokenize_chinese_chars": self.tokenize_chinese_chars, "added": self.added}
+        given = (list(self._pieces), self.lowercase, self.strip_accents)
+        return partial(WordPiece, **options), given  # without the caches
 
     def encode(self, text, offsets=False, specials=False):
         """Ids of the pieces of ``text``, a list of int; no special tokens are added.
@@ -119,8 +131,8 @@ class WordPiece:
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")
-        if specials:
-            return self._encode_specials(text, offsets)
+        if specials or self._finder.any():
+            return self._encode_stretches(text, specials, offsets)
         if offsets:
             return self._encode_places(text)
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
@@ -181,7 +193,10 @@ class WordPiece:
         if max_length is not None:
             if max_length < frame:
                 raise ValueError(f"max_length must be at least {frame}, got {max_length}")
-            a, second = _truncate(a, second, max_length - frame)
+            room = max_length - frame
+            if len(a) + len(second) > room:
+                a = a[: max(room - len(second), (room + 1) // 2)]
+                second = second[: room - len(a)]
         first = [self.cls_id, *a, self.sep_id]
         rest = [] if b is None else [*second, self.sep_id]
         types = [0] * len(first) + [1] * len(rest)
@@ -190,33 +205,41 @@ class WordPiece:
     def save(self, path):
         """Write ``vocab.txt``: one token a line, UTF-8, the line number (from 0) is the id.
 
-        Raises ValueError for a token that such a file cannot hold.
+        How a text is read, and the added tokens, go into ``tokenizer_config.json`` beside it (see
+        `minibert.text.tokenizer_files`). Raises ValueError for a token that one line cannot hold.
         """
-        for token in self.tokens:
+        from minibert.text.tokenizer_files import save_settings
+
+        for token in self._pieces:
             if token == "" or "\n" in token or "\r" in token:
                 raise ValueError(f"cannot save {token!r}: one token stands on one line of the file")
         with atomic(path) as file:
-            file.write("".join(f"{token}\n" for token in self.tokens).encode("utf-8"))
+            file.write("".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
+        accents = None if self.strip_accents == self.lowercase else self.strip_accents
+        settings = {"do_lower_case": self.lowercase, "strip_accents": accents}
+        settings["tokenize_chinese_chars"] = self.tokenize_chinese_chars
+        save_settings(path, settings, self.added, self.ids)
 
     @classmethod
-    def load(cls, path, lowercase=True, strip_accents=None):
-        """Read a ``vocab.txt``: a published one, or what `save` wrote.
+    def load(cls, path, lowercase=None, strip_accents=None):
+        """Read a ``vocab.txt``, a published one or what `save` wrote, or a ``tokenizer.json``.
 
-        ``lowercase`` must be as the vocabulary was trained: the file does not say.
+        What lies beside it in ``tokenizer_config.json`` and the files of added tokens is read too.
+        ``lowercase`` and ``strip_accents`` overrule it. Where nothing says, it is uncased.
 
         Raises FileNotFoundError, and ValueError with the fault and the file's name for one that is
-        empty, not UTF-8, has an empty line, a token twice, or no ``[UNK]``.
+        empty, not UTF-8, has an empty line, a token twice, or no ``[UNK]``, and for whatever asks
+        for another tokenizer than this one.
         """
+        from minibert.text.tokenizer_files import read_wordpiece
+
+        tokens, options = read_wordpiece(Path(path))
+        if lowercase is not None:
+            options |= {"lowercase": lowercase, "strip_accents": strip_accents}
+        elif strip_accents is not None:
+            options["strip_accents"] = strip_accents
         try:
-            text = Path(path).read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is no vocabulary: it is not UTF-8 text ({error})") from None
-        tokens = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-        if "" in tokens:
-            where = f"line {tokens.index('') + 1} is empty" if len(tokens) > 1 else "it is empty"
-            raise ValueError(f"{path} is no vocabulary: expected one token a line, {where}")
-        try:
-            return cls(tokens, lowercase, strip_accents)
+            return cls(tokens, **options)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -231,7 +254,7 @@ class WordPiece:
         while start < len(word):
             mark = GOES_ON if start else ""
             for end in range(min(len(word), start + self._longest), start, -1):
-                piece = self.ids.get(mark + word[start:end])
+                piece = self._pieces.get(mark + word[start:end])
                 if piece is not None:
                     break
             else:
@@ -242,15 +265,16 @@ class WordPiece:
 
     def _encode_chunk(self, chunk):
         """The ids of a stretch of text without white space."""
-        words = basic.words(chunk, self.lowercase, self.strip_accents)
+        words = basic.words(chunk, self.lowercase, self.strip_accents, self.tokenize_chinese_chars)
         return [i for word in words for i in self._words[word]]
 
     def _place_chunk(self, chunk):
         """The ids of a stretch without white space, and where their characters are in it."""
         options = self.lowercase, self.strip_accents
         origin = basic.align(chunk, *options)
+        pattern = basic.WORD if self.tokenize_chinese_chars else basic.SIGNED_WORD
         ids, places = [], []
-        for match in basic.WORD.finditer(basic.normalise(chunk, *options)):
+        for match in pattern.finditer(basic.normalise(chunk, *options)):
             pieces = self._words[match[0]]
             start, end = match.span()
             for i in pieces:
@@ -270,18 +294,23 @@ class WordPiece:
             places += [(base + start, base + end) for start, end in inside]
         return ids, places
 
-    def _encode_specials(self, text, offsets):
-        """`encode` with the special tokens in ``text`` taken as what they are."""
-        ids, places, done = [], [], 0
-        for match in chain(_SPECIAL.finditer(text), [None]):
-            start, end = match.span() if match else (len(text), len(text))
-            inner, spans = self._encode_places(text[done:start])
+    def _finder_of(self, added):
+        """A `Finder` in texts as this tokenizer normalises them."""
+        steps = (
+            partial(step, lowercase=self.lowercase, strip_accents=self.strip_accents)
+            for step in (basic.searchable, basic.align)
+        )
+        return Finder(added, self.ids, *steps)
+
+    def _encode_stretches(self, text, specials, offsets):
+        """`encode` with the added tokens in ``text`` (special ones if asked for) taken whole."""
+        ids, places = [], []
+        for start, end, found in self._finder.cut(text, specials):
+            inner, spans = [found], [(0, end - start)]
+            if found is None:
+                inner, spans = self._encode_places(text[start:end])
             ids += inner
-            places += [(done + a, done + b) for a, b in spans]
-            if match:
-                ids.append(self[match[0]])
-                places.append((start, end))
-            done = end
+            places += [(start + a, start + b) for a, b in spans]
         return (ids, places) if offsets else ids
 
 
@@ -314,11 +343,3 @@ def _spell(counts, alphabet):
 def _joined(left, right):
     """The piece that two neighbours make: ("##a", "##b") gives "##ab"."""
     return left + right.removeprefix(GOES_ON)
-
-
-def _truncate(a, b, room):
-    """``a`` and ``b`` cut to ``room`` ids together, the longer one first, at equal length ``b``."""
-    if len(a) + len(b) <= room:
-        return a, b
-    a = a[: max(room - len(b), (room + 1) // 2)]
-    return a, b[: room - len(a)]

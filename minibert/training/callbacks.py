@@ -14,9 +14,14 @@ class RateByLength:
         self.bptt = bptt
 
     def before_step(self, run):
-        lengths = [batch["input_ids"].shape[1] for batch in run.batch]
+        lengths = [self._length(batch) for batch in run.batch]
         for group in run.optimizer.param_groups:
             group["lr"] *= sum(lengths) / len(lengths) / self.bptt
+
+    def _length(self, batch):
+        if not isinstance(batch, dict) or "input_ids" not in batch:
+            raise ValueError("RateByLength needs batches with input_ids, such as BPTTBatches")
+        return batch["input_ids"].shape[1]
 
 
 class EarlyStopping:
@@ -31,6 +36,9 @@ class EarlyStopping:
         self.patience, self.best, self.waited, self.weights = patience, math.inf, 0, None
 
     def on_start(self, run):
+        run.needs_valid("early stopping")
+        if run.step == 0:  # a run from its start, not one that is resumed
+            self.best, self.waited, self.weights = math.inf, 0, None
         self._stop_if_due(run)
 
     def on_valid(self, run):

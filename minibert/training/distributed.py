@@ -15,6 +15,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+TABLES = ("characters",)  # names in a batch of what rows point into: ELMo's spelled words
+
 
 def rank():
     """The number of this process, 0 for a single one."""
@@ -24,6 +26,11 @@ def rank():
 def size():
     """How many processes there are."""
     return distributed.get_world_size() if _running() else 1
+
+
+def _device():
+    """Where the processes exchange numbers."""
+    return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 
 def _running():
@@ -71,21 +78,66 @@ def loss_of(model):
 
 
 def share(batch):
-    """This process's rows of a batch, a dict of tensors (rows, ...) and other values.
+    """This process's rows of a batch: a tensor, or a dict, list or tuple of them, (rows, ...).
 
-    Raises ValueError for a batch with fewer rows than there are processes.
+    Tensors without a dimension and other values go to every process, and so do the `TABLES` that
+    rows point into. Where a batch says how many ``sequences`` an example has, the tensors with so
+    many rows per example are cut between examples.
+
+    Raises ValueError for a batch with fewer rows than there are processes, and for one whose
+    tensors do not have the same number of rows.
     """
     if size() == 1:
         return batch
-    rows = min(len(value) for value in batch.values() if torch.is_tensor(value) and value.ndim)
-    if rows < size():
+    several = batch.get("sequences", 1) if isinstance(batch, dict) else 1
+    lengths = {len(tensor) for tensor in _rows(batch)}
+    examples = min(lengths, default=0)
+    if not lengths <= {examples, examples * several}:
         raise ValueError(
-            f"expected batches of at least {size()} rows, one for each process, got {rows}"
+            f"expected the tensors of a batch to have one number of rows, to share them among "
+            f"{size()} processes, got {sorted(lengths)}"
         )
-    return {
-        name: value[rank() :: size()] if torch.is_tensor(value) and value.ndim else value
-        for name, value in batch.items()
-    }
+    if examples < size():
+        raise ValueError(
+            f"expected batches of at least {size()} rows, one for each process, got {examples}"
+        )
+    return _shared(batch, examples)
+
+
+def _rows(batch):
+    """The tensors of a batch that are to be shared."""
+    if torch.is_tensor(batch):
+        return [batch] if batch.ndim else []
+    if isinstance(batch, dict):
+        batch = [value for name, value in batch.items() if name not in TABLES]
+    return [t for value in batch for t in _rows(value)] if isinstance(batch, list | tuple) else []
+
+
+def _shared(batch, examples):
+    """The rows of this process's examples, in whatever a batch consists of."""
+    if torch.is_tensor(batch) and batch.ndim:
+        several = batch.unflatten(0, (examples, -1))  # (examples, rows of each, ...)
+        return several[rank() :: size()].flatten(0, 1)
+    if isinstance(batch, dict):
+        return {n: v if n in TABLES else _shared(v, examples) for n, v in batch.items()}
+    if isinstance(batch, list | tuple):
+        shared = [_shared(value, examples) for value in batch]
+        return tuple(shared) if isinstance(batch, tuple) else shared
+    return batch
+
+
+def gathered(value):
+    """What each process gives, a list by rank; on every one of them."""
+    if size() == 1:
+        return [value]
+    found = [None] * size()
+    distributed.all_gather_object(found, value)
+    return found
+
+
+def agree(wish):
+    """Whether any process wishes it: the same answer on all of them."""
+    return wish if size() == 1 else total(float(wish), _device()) > 0
 
 
 def total(number, device):

@@ -7,41 +7,50 @@ its state) also has ``stream_state()`` and ``load_stream_state(state)``.
 
 import math
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from itertools import islice
+from pathlib import Path
 
 import torch
 
 from minibert import runtime
 from minibert.text.batches import ListBatches
-from minibert.training import distributed
+from minibert.training import distributed, interrupts
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
+from minibert.training.modes import evaluating
 from minibert.training.optim import adamw
 from minibert.training.progress import Progress, quiet
 from minibert.training.resume import Resume
+from minibert.training.run import Run, size_of
+from minibert.training.update import autocast, loss_of, to_device, tokens_of, train_step
+
+__all__ = ["Run", "evaluate", "fit", "to_device", "tokens_of"]
+SAVED = 1000  # updates from one checkpoint to the next
 
 
 def fit(
-    model,
-    batches,
-    steps=None,
-    epochs=None,
-    optimizer=None,
-    schedule=None,
-    callbacks=(),
-    device=None,
-    clip=1.0,
-    accumulate=1,
-    precision=None,
-    checkpoint=None,
-    checkpoint_every=1000,
-    resume=True,
-    valid=None,
-    valid_every=None,
-    patience=None,
-    progress=True,
-):
+    model: torch.nn.Module,
+    batches: Iterable,
+    steps: int | None = None,
+    epochs: int | None = None,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule: Callable[[int], float] | None = None,
+    callbacks: Iterable = (),
+    device: torch.device | str | None = None,
+    clip: float | None = 1.0,
+    accumulate: int = 1,
+    precision: str | None = None,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = True,
+    valid: Iterable | None = None,
+    valid_every: int | None = None,
+    patience: int | None = None,
+    progress: bool = True,
+    reraise: bool = False,
+) -> History:
     """Train ``model`` on ``batches``; returns a `History`.
 
     model: a module with ``loss(batch) -> (sum of losses, count)``.
@@ -49,261 +58,186 @@ def fit(
         again and again, such as a torch DataLoader; with ``checkpoint`` it needs ``state_dict``.
     steps, epochs: how long, in updates or in passes over the data; one epoch by default. A call
         that ends within an epoch leaves ``batches`` there, and the next call goes on from there.
-    optimizer: any torch optimiser; AdamW at 0.001 by default. ``schedule`` (see
-    `minibert.training.optim`)
-        multiplies each parameter group's own rate.
+    optimizer: any torch optimiser of this model's parameters; AdamW at 0.001 by default.
+        ``schedule`` (see `minibert.training.optim`) multiplies each parameter group's own rate.
     callbacks: objects with any of ``on_start(run)``, ``before_step(run)``, ``on_step(run)``,
         ``before_valid(run)``, ``on_valid(run)``, ``after_valid(run)``, ``on_end(run)``, called with
         the `Run`; one with ``state_dict`` and ``load_state_dict`` is saved and restored.
+        ``after_valid`` and ``on_end`` are called after an error, too.
     device: where to train, `minibert.device()` by default; the model stays there.
     clip: the largest norm of the gradient, None for no limit.
-    accumulate: batches an update; losses and counts are added up over all of them.
+    accumulate: batches per update; losses and counts are added up over all of them.
     precision: "bf16" for automatic mixed precision, None for the weights' own.
-    checkpoint: a folder; the state is saved there every ``checkpoint_every`` updates and at the
-        end. With ``resume`` (and the same arguments) a run goes on from the newest whole one, on a
-        CPU bit for bit as if it had never stopped; ``steps`` and ``epochs`` count from the start.
+    checkpoint: a folder; the state is saved there every ``checkpoint_every`` updates (1,000), at
+        the end, and on Ctrl-C. With ``resume`` (and the same arguments) a run goes on from the
+        newest whole one, on a CPU bit for bit as if it had never stopped; ``steps`` and ``epochs``
+        count from the start.
     valid: batches to validate on every ``valid_every`` updates (default: once an epoch) and at the
         end. ``patience``: stop after so many validations without a new best, and take the best
         weights back.
     progress: a progress bar in a terminal or notebook, plain lines elsewhere.
+    reraise: after Ctrl-C, raise KeyboardInterrupt when everything is saved, rather than return.
 
     Started by torchrun, each process learns from its share of every batch
     (`minibert.training.distributed`); the first one reports and saves.
 
-    Ctrl-C (or a notebook's stop button) ends training early: the model stays usable and the history
-    so far is returned. The model is left in eval mode.
+    Ctrl-C (or a notebook's stop button) ends training after the current update: the model stays
+    usable and the history so far is returned. A second Ctrl-C does not wait for the update. The
+    model is left in eval mode.
 
     Raises FloatingPointError, naming the step, when the loss or the gradient's norm is not finite;
-    ValueError for arguments that do not fit together.
+    ValueError for arguments that do not fit together, and where nothing would be learned.
     """
-    batches = _checked(batches, steps, epochs, accumulate, precision, checkpoint)
-    device = torch.device(device or runtime.device())
+    _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every)
+    batches = _checked_batches(model, batches, precision, checkpoint)
+    _check_used(checkpoint, checkpoint_every, valid, valid_every, patience)
+    device = runtime.device(device)
     model.to(device)
-    callbacks = list(callbacks)
-    if patience is not None:
-        callbacks.append(EarlyStopping(patience))
+    optimizer = optimizer if optimizer is not None else adamw(model)
+    _check_optimizer(model, optimizer)
+    callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
-    optimizer = optimizer if optimizer is not None else adamw(model)
-    run = Run(model, batches, optimizer, callbacks, device, precision)
-    run.set_length(steps, epochs, accumulate)
-    saver = Resume(checkpoint, run, resume) if checkpoint else None
-    run.tell("on_start")
+    how = {"precision": precision, "accumulate": accumulate}
+    how |= {"valid": valid, "valid_every": valid_every}
+    run = Run(model, batches, optimizer, callbacks=callbacks, device=device, **how)
+    run.set_length(steps, epochs)
+    settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
+    saver = Resume(checkpoint, run, settings, resume) if checkpoint else None
     try:
-        _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint_every)
+        with interrupts.noted():
+            run.start()
+            if valid is not None and run.valid_every is None:
+                an_epoch = run.batches_an_epoch("valid without valid_every")
+                run.valid_every = max(1, an_epoch // accumulate)
+            _loop(run, schedule, clip, saver, checkpoint_every or SAVED)
     except KeyboardInterrupt:
-        print(f"Interrupted: training stopped after step {run.step}; the model is usable as it is.")
+        said = f"training stopped after step {run.step}; the model is usable as it is."
+        print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
+        if reraise:
+            raise
     finally:
         run.set_rates(1.0)
         run.optimizer.zero_grad()
-        run.tell("on_end")
-        model.eval()
+        try:
+            run.tell_all("on_end")
+        finally:
+            model.eval()
     return run.history
 
 
-class Run:
-    """A training run as its callbacks see it.
-
-    ``model optimizer batches device history``; ``step``: updates done; ``steps``: updates to do
-    (estimated where epochs differ in length); ``epoch``: passes completed; ``loss``: of the last
-    update, nats a count; ``valid_loss``; ``rate``: learning rate of the first group;
-    ``batch``: the list of batches of the current update; ``unit``: what the speed counts, "tokens"
-    or, where batches do not say theirs, "targets". A callback may call ``stop()``.
-    """
-
-    def __init__(self, model, batches, optimizer, callbacks, device, precision):
-        self.model, self.batches, self.optimizer = model, batches, optimizer
-        self.callbacks, self.device, self.precision = callbacks, device, precision
-        self.history = History()
-        self.step, self.epoch, self.stopped = 0, 0, False
-        self.loss = self.valid_loss = self.rate = self.batch = None
-        self.unit = "tokens"  # of the speed
-        self.utilisation = None  # see `minibert.training.utilisation`
-        self.loss_of = distributed.loss_of(model)
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
-
-    def set_length(self, steps, epochs, accumulate):
-        """Run for ``steps`` updates, or else for ``epochs`` passes (one by default)."""
-        if steps is not None:
-            self.steps, self.limit, self.epochs = steps, steps, math.inf
-        else:
-            self.epochs, self.limit = 1 if epochs is None else epochs, math.inf
-            self.steps = -(-self.epochs * len(self.batches) // accumulate)
-
-    def stop(self):
-        """End the run after this update."""
-        self.stopped = True
-
-    def tell(self, event):
-        """Call the method ``event`` of each callback that has it."""
-        for callback in self.callbacks:
-            getattr(callback, event, lambda run: None)(self)
-
-    def set_rates(self, factor):
-        """Each group's rate: its own one, ``initial_lr``, times ``factor``."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-
-    def stream(self):
-        """Batches without end, or until ``epochs`` passes are completed."""
-        empty = 0
-        while self.epoch < self.epochs:
-            empty += 1
-            for batch in self.batches:
-                empty = 0
-                yield batch
-            if empty > 1:  # a pass may be empty once: it was left at its very end
-                raise ValueError(
-                    "the batches are empty: expected something that gives at least one batch "
-                    "each time that it is iterated over"
-                )
-            self.epoch += 1
-
-
-def _loop(run, schedule, clip, accumulate, valid, valid_every, saver, checkpoint_every):
+def _loop(run, schedule, clip, saver, checkpoint_every):
+    """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
-    if valid is not None and valid_every is None:
-        valid_every = max(1, len(run.batches) // accumulate)
-    while run.step < run.limit and not run.stopped:
-        started = time.perf_counter()
-        run.batch = list(islice(stream, accumulate))
-        if not run.batch:
-            break
-        run.model.train()
-        run.set_rates(schedule(run.step) if schedule else 1.0)
-        run.tell("before_step")
-        run.rate = run.optimizer.param_groups[0]["lr"]
-        run.loss, tokens = train_step(run, clip)
-        run.step += 1
-        seconds = time.perf_counter() - started
-        run.history.add(run.step, run.loss, run.rate, tokens / seconds)
-        run.history.seconds += seconds
-        run.tell("on_step")
-        if valid is not None and run.step % valid_every == 0:
-            _validate(run, valid)
-        if saver and run.step % checkpoint_every == 0 and distributed.rank() == 0:
+    while True:
+        if run.valid is not None and run.step and run.step % run.valid_every == 0:
+            _validate(run)
+        if saver and run.step and run.step % checkpoint_every == 0:
             saver.save(run)
-    if valid is not None and run.history.valid_step[-1:] != [run.step]:
-        _validate(run, valid)
-    if saver and distributed.rank() == 0:
+        if run.done:
+            break
+        if distributed.agree(interrupts.asked()):
+            if saver:
+                saver.save(run)
+            raise KeyboardInterrupt
+        if not _update(run, stream, schedule, clip, saver):
+            break
+    if run.valid is not None:
+        _validate(run)
+    if saver:
         saver.save(run)
 
 
-def train_step(run, clip=None):
-    """One update from the batches in ``run.batch``; returns (loss, tokens or else targets seen).
-
-    The gradient is that of (sum of all losses) / (sum of all counts), whichever way the targets
-    fall into batches. Each sum is divided by the first count before its backward pass, so that
-    numbers stay moderate, and the gradient is put right when all counts are known.
-    """
-    total, count, tokens, scale = 0.0, 0.0, 0, None
-    for batch in run.batch:
-        tokens += tokens_of(batch)
-        with autocast(run.device, run.precision):
-            losses, n = run.loss_of(to_device(distributed.share(batch), run.device))
-        n = distributed.total(n, run.device)
-        scale = scale or n
-        if scale:  # gradients are the mean over the processes
-            (losses * (distributed.size() / scale)).backward()
-        total, count = total + distributed.total(losses.item(), run.device), count + n
-    if not count:
-        raise ValueError(f"the loss of step {run.step + 1} counted no target: expected one or more")
-    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-    if scale != count:
-        for p in parameters:
-            if p.grad is not None:
-                p.grad.mul_(scale / count)
-    _check_finite(run, "loss", total / count)
-    if clip is not None:
-        _check_finite(run, "gradient's norm", torch.nn.utils.clip_grad_norm_(parameters, clip))
-    run.optimizer.step()
-    run.optimizer.zero_grad()
-    run.unit = "tokens" if tokens else "targets"
-    return total / count, tokens or count
+def _update(run, stream, schedule, clip, saver):
+    """One update, and what is noted of it; False where the batches have come to their end."""
+    started = time.perf_counter()
+    if saver:
+        saver.mark(run)
+    run.batch = list(islice(stream, run.accumulate))
+    if not run.batch:
+        return False
+    run.model.train()
+    run.set_rates(schedule(run.step) if schedule else 1.0)
+    run.tell("before_step")
+    run.rate = run.optimizer.param_groups[0]["lr"]
+    run.loss, tokens = train_step(run, clip)
+    run.step += 1
+    seconds = time.perf_counter() - started
+    run.history.add(run.step, run.loss, run.rate, tokens / seconds)
+    run.history.seconds += seconds
+    run.torn = False
+    if saver:
+        saver.unmark()
+    run.tell("on_step")
+    return True
 
 
-@torch.no_grad()
-def evaluate(model, batches, device=None, precision=None):
+def _validate(run):
+    """Validate, unless this step was validated already."""
+    if run.history.valid_step[-1:] == [run.step]:
+        return
+    try:
+        run.tell("before_valid")
+        run.valid_loss = evaluate(run.model, run.valid, run.device, run.precision)
+        run.history.add_valid(run.step, run.valid_loss)
+        run.tell("on_valid")
+    finally:
+        run.tell_all("after_valid")
+
+
+def evaluate(
+    model: torch.nn.Module,
+    batches: Iterable,
+    device: torch.device | str | None = None,
+    precision: str | None = None,
+) -> float:
     """The mean loss over one epoch of ``batches``: sum of all losses / sum of all counts.
 
     Always the same epoch, the first, whatever the position of ``batches``, which does not move;
-    dropout is off. ``device`` defaults to the model's own.
+    dropout is off. ``device`` defaults to the model's own. The model is left as it was, also after
+    an error. Raises ValueError where there is no target.
     """
-    device = device or next(model.parameters()).device
-    training = model.training
-    carried = model.stream_state() if hasattr(model, "stream_state") else None
-    model.eval()
+    device = runtime.device(device) if device else next(model.parameters()).device
     losses, counts = [], []
-    for batch in batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches:
-        with autocast(device, precision):
-            loss, count = model.loss(to_device(batch, device))
-        losses.append(float(loss))
-        counts.append(float(count))
-    model.train(training)
-    if hasattr(model, "stream_state"):
-        model.load_stream_state(carried)
+    with evaluating(model):
+        for batch in batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches:
+            if interrupts.asked() and distributed.size() == 1:
+                raise KeyboardInterrupt
+            with autocast(device, precision):
+                loss, count = loss_of(model.loss, to_device(batch, device))
+            losses.append(float(loss))
+            counts.append(float(count))
     if not sum(counts):
         raise ValueError("expected batches with at least one target to evaluate on, got none")
     return math.fsum(losses) / math.fsum(counts)
 
 
-def to_device(batch, device):
-    """A batch with its tensors on ``device``: dicts, lists and tuples are gone through."""
-    if torch.is_tensor(batch):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, dict):
-        return {name: to_device(value, device) for name, value in batch.items()}
-    if isinstance(batch, list | tuple):
-        moved = [to_device(value, device) for value in batch]
-        return tuple(moved) if isinstance(batch, tuple) else moved
-    return batch
-
-
-def autocast(device, precision):
-    """The context of a forward pass: mixed precision for "bf16", none otherwise."""
-    if precision == "bf16":
-        return torch.autocast(torch.device(device).type, torch.bfloat16)
-    return nullcontext()
-
-
-def _validate(run, valid):
-    run.tell("before_valid")
-    run.valid_loss = evaluate(run.model, valid, run.device, run.precision)
-    run.history.add_valid(run.step, run.valid_loss)
-    run.tell("on_valid")
-    run.tell("after_valid")
-
-
-def tokens_of(batch):
-    """How many tokens a batch holds, padding left out; 0 where it does not say."""
-    if isinstance(batch, dict):
-        if "attention_mask" in batch:
-            return int(batch["attention_mask"].sum())
-        if "input_ids" in batch:
-            return batch["input_ids"].numel()
-    return 0
-
-
-def _check_finite(run, what, value):
-    if math.isfinite(value):
-        return
-    step, losses = run.step, run.history.loss
-    before = f"the last good loss was {losses[-1]:.4f} at step {step}" if losses else "the first"
-    raise FloatingPointError(
-        f"the {what} is {float(value)} at step {step + 1} ({before}); the weights were not updated "
-        f"with it. Try a lower learning rate, warm-up or clipping, and look at this step's batch"
-    )
-
-
-def _checked(batches, steps, epochs, accumulate, precision, checkpoint):
-    """The batches in a form that the loop can use, once all arguments fit together."""
+def _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every):
     if steps is not None and epochs is not None:
         raise ValueError(f"expected steps or epochs, got both (steps={steps}, epochs={epochs})")
-    if accumulate < 1:
-        raise ValueError(f"accumulate must be at least 1, got {accumulate}")
+    counts = {"steps": steps, "epochs": epochs, "accumulate": accumulate}
+    counts |= {"checkpoint_every": checkpoint_every, "valid_every": valid_every}
+    for name, number in counts.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be above 0, or None for no limit, got {clip}")
+
+
+def _checked_batches(model, batches, precision, checkpoint):
+    """The batches in a form that the loop can use."""
+    if not hasattr(model, "loss"):
+        raise ValueError(
+            f"expected a model with loss(batch), which gives a sum of losses and a count; "
+            f"{type(model).__name__} has none: put a head on it, see minibert.heads"
+        )
     if precision not in (None, "bf16"):
         raise ValueError(f'precision must be None or "bf16", got {precision!r}')
+    if isinstance(batches, dict | str) or torch.is_tensor(batches):
+        raise ValueError(
+            f"expected batches that can be iterated over, got one {type(batches).__name__}: give a "
+            f"list of batches"
+        )
     if isinstance(batches, list | tuple):
         return ListBatches(batches)
     if checkpoint and not hasattr(batches, "state_dict"):
@@ -312,3 +246,31 @@ def _checked(batches, steps, epochs, accumulate, precision, checkpoint):
             f"as those of minibert.text; {type(batches).__name__} has none"
         )
     return batches
+
+
+def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
+    """Refuse options that would do nothing, and what could not be validated on twice."""
+    if valid is None and (valid_every is not None or patience is not None):
+        name = "valid_every" if patience is None else "patience"
+        raise ValueError(f"{name} needs batches to validate on: give valid=")
+    if checkpoint is None and checkpoint_every is not None:
+        raise ValueError("checkpoint_every needs a folder to save in: give checkpoint=")
+    if valid is not None and size_of(valid) == 0:
+        raise ValueError("expected batches to validate on, got none: valid is empty")
+    if hasattr(valid, "__next__"):
+        raise ValueError("valid is gone through several times: give a list, not an iterator")
+
+
+def _check_optimizer(model, optimizer):
+    """Refuse an optimiser that would not train this model."""
+    own = {id(p) for p in model.parameters()}
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    strange = sum(id(p) not in own for p in trained)
+    if strange:
+        raise ValueError(
+            f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was "
+            f"the model, or a layer of it, replaced after the optimiser was made? Make the "
+            f"optimiser from this model"
+        )
+    if all(group["lr"] == 0 for group in optimizer.param_groups):
+        raise ValueError("expected a learning rate above 0, got 0: nothing would be learned")

@@ -16,14 +16,20 @@ def parameter_groups(model, weight_decay=0.01):
     Decaying a norm's gain or a bias pulls it away from its neutral value for no benefit, so BERT
     and GPT leave them out (Devlin et al. 2019, appendix A.2; Radford et al. 2018, section 4.1).
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    return decay_groups(model.parameters(), weight_decay)
+
+
+def decay_groups(parameters, weight_decay, **options):
+    """The parameters that learn as two groups, as in `parameter_groups`, both with ``options``."""
+    parameters = [p for p in parameters if p.requires_grad]
+    matrices, others = ([p for p in parameters if (p.ndim >= 2) is many] for many in (True, False))
     return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": weight_decay, **options},
+        {"params": others, "weight_decay": 0.0, **options},
     ]
 
 
-def adamw(model, rate=1e-3, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8):
+def adamw(model, rate=1e-3, weight_decay=0.01, betas=(0.9, 0.999), *, eps=1e-8):
     """AdamW (Loshchilov & Hutter 2019) over a model, or over a list of parameter groups.
 
     A group may carry its own ``lr`` and ``weight_decay``. One fused kernel makes the update on a
@@ -108,12 +114,19 @@ class NTASGD(torch.optim.Optimizer):
     Merity et al. 2018, algorithm 1; `NonMonotone` is the callback that tells it when. The averages
     are not what training goes on with: `averaged` puts them into the model for as long as they are
     looked at. Averages and validation losses are part of ``state_dict()``.
+
+    ``raw``: while the model holds averages, the weights that training goes on with.
     """
 
     def __init__(self, model, rate=30.0, weight_decay=1.2e-6):
         groups = model.parameters() if hasattr(model, "parameters") else model
         super().__init__(groups, {"lr": rate, "weight_decay": weight_decay})
+        self.raw = {}
         self.param_groups[0]["valid_losses"], self.param_groups[0]["averaging"] = [], False
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.raw = {}
 
     @property
     def averaging(self):
@@ -122,7 +135,12 @@ class NTASGD(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
-        """One update of the weights, and of their averages once these are kept."""
+        """One update of the weights, and of their averages once these are kept.
+
+        Raises RuntimeError while the model holds the averages: they are not to be trained.
+        """
+        if self.raw:
+            raise RuntimeError("the model holds averaged weights: call show_weights() to train on")
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -142,52 +160,72 @@ class NTASGD(torch.optim.Optimizer):
     def record(self, valid_loss, patience=5):
         """Note a validation loss; averaging begins if it is worse than it was some time ago.
 
-        That is, worse than the best of all but the last ``patience`` (the paper's n).
+        That is, worse than the best of all but the last ``patience`` (the paper's n). Raises
+        ValueError for a patience below 0.
         """
+        if patience < 0:
+            raise ValueError(f"patience must be at least 0 validations, got {patience}")
         losses = self.param_groups[0]["valid_losses"]
-        if len(losses) > patience and valid_loss > min(losses[:-patience]):
+        earlier = losses[: max(0, len(losses) - patience)]
+        if earlier and valid_loss > min(earlier):
             self.param_groups[0]["averaging"] = True
         losses.append(valid_loss)
 
     @torch.no_grad()
-    def swap(self):
-        """Exchange the weights of the model for their averages, where there are any."""
+    def show_averages(self):
+        """Put the averages, where there are any, into the model; `show_weights` undoes it."""
         for p, state in self.state.items():
-            if "average" in state:
-                weights = p.clone()
+            if "average" in state and p not in self.raw:
+                self.raw[p] = p.clone()
                 p.copy_(state["average"])
-                state["average"].copy_(weights)
+
+    @torch.no_grad()
+    def show_weights(self):
+        """Give the model back the weights that training goes on with."""
+        for p in list(self.raw):
+            p.copy_(self.raw[p])
+            del self.raw[p]
 
     @contextmanager
     def averaged(self):
         """Within it the model holds the averaged weights."""
-        self.swap()
         try:
+            self.show_averages()
             yield
         finally:
-            self.swap()
+            self.show_weights()
 
 
 class NonMonotone:
     """The callback of `NTASGD`: validates on the averages, and leaves them in the model at the end.
 
-    ``fit(model, batches, optimizer=optimizer, callbacks=[NonMonotone()], valid=...)``.
+    ``fit(model, batches, optimizer=optimizer, callbacks=[NonMonotone()], valid=...)``. The next
+    call with the same optimiser goes on from the raw weights. Raises ValueError for a run with
+    another optimiser or without ``valid``.
     """
 
     def __init__(self, patience=5):
+        if patience < 0:
+            raise ValueError(f"patience must be at least 0 validations, got {patience}")
         self.patience = patience
 
+    def on_start(self, run):
+        if not isinstance(run.optimizer, NTASGD):
+            raise ValueError(f"NonMonotone needs NTASGD, got {type(run.optimizer).__name__}")
+        run.needs_valid("NonMonotone")
+        run.optimizer.show_weights()
+
     def before_valid(self, run):
-        run.optimizer.swap()
+        run.optimizer.show_averages()
 
     def on_valid(self, run):
         run.optimizer.record(run.valid_loss, self.patience)
 
     def after_valid(self, run):
-        run.optimizer.swap()
+        run.optimizer.show_weights()
 
     def on_end(self, run):
-        run.optimizer.swap()
+        run.optimizer.show_averages()
 
 
 def _rise(step, warmup):

@@ -19,7 +19,7 @@ class Progress:
         self.started, self.first, self.shown = time.monotonic(), run.step, 0.0
         if in_notebook():
             self.show, self.pause = _Display(), 0.5
-        elif sys.stderr.isatty():
+        elif in_terminal():
             self.show, self.pause = _Bar(), 0.1
         else:
             self.show, self.pause = _lines, 10.0
@@ -35,6 +35,14 @@ class Progress:
             self.show(run, self.first, time.monotonic() - self.started)
         if isinstance(self.show, _Bar):
             self.show.close()
+
+
+def in_terminal():
+    """True where a person sees what goes to stderr; there may be no stderr at all."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # none, or one that is closed
+        return False
 
 
 def in_notebook():
@@ -89,6 +97,9 @@ class _Display:
 
 
 def _lines(run, first, seconds):
-    left = seconds / (run.step - first) * (run.steps - run.step)
+    if run.steps is None:  # batches without a len
+        print(f"step {run.step:,}: {facts(run)}, {seconds:.0f} s", flush=True)
+        return
+    left = seconds / (run.step - first) * max(0, run.steps - run.step)
     times = f"{seconds:.0f} s, {left:.0f} s left"
     print(f"step {run.step:,} of {run.steps:,}: {facts(run)}, {times}", flush=True)

@@ -11,6 +11,8 @@ Without one, its children are its groups, in the order in which they were made, 
 the lower one; what no group names belongs to the highest.
 """
 
+from minibert.training.optim import decay_groups
+
 
 def layer_groups(model):
     """The parameters of a model as lists, the lowest layer first; each is in exactly one.
@@ -50,11 +52,8 @@ def discriminative_groups(model, rate, factor=2.6, weight_decay=0.01):
         raise ValueError(f"expected a rate and a factor above 0, got {rate} and {factor}")
     layers, found = layer_groups(model), []
     for depth, parameters in enumerate(reversed(layers)):
-        own_rate = rate / factor**depth
-        for matrices, decay in ((True, weight_decay), (False, 0.0)):
-            some = [p for p in parameters if p.requires_grad and (p.ndim >= 2) == matrices]
-            if some:
-                found.append({"params": some, "lr": own_rate, "weight_decay": decay})
+        found += decay_groups(parameters, weight_decay, lr=rate / factor**depth)
+    found = [group for group in found if group["params"]]
     if not found:
         raise ValueError("expected parameters to train, got none: are they all frozen?")
     return found

@@ -5,6 +5,7 @@ arXiv:1801.06146, section 3.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -76,51 +77,70 @@ def ulmfit(
     train,
     labels,
     general=None,
+    *,
     target=None,
     valid=None,
     config=None,
     seed=0,
     callbacks=(),
     progress=True,
+    checkpoint=None,
+    **saving,
 ):
     """From a language model to a classifier in three stages; returns an `Adapted`.
 
     model: an `AWDLSTM`; it is trained in place, and becomes the classifier's encoder.
     train: labelled examples, dicts of ``input_ids`` (ids in reading order) and ``labels`` (0 to
-        ``labels`` - 1); see `document` for where a text begins. ``labels``: number of classes.
+        ``labels`` - 1); `minibert.transfer.stages.document` adds the model's start token.
+        ``labels``: number of classes.
     general: ids of any text, one long stream, for stage 1; None where the model has learned a
         language already. target: ids of text like that of the task, no labels needed, for stage 2;
         None leaves the stage out. A pair is (ids to learn from, ids to validate on).
-    valid: labelled examples for ``error``. callbacks: of the classifier's training.
+    valid: labelled examples for ``error``. callbacks: of the classifier's training. checkpoint: a
+        folder in which each stage is saved, so that the same call goes on after it was stopped;
+        ``saving``: `minibert.fit`'s ``checkpoint_every`` and ``resume``.
+
+    Raises KeyboardInterrupt on Ctrl-C: no stage begins from one that is not finished.
     """
     config, histories = config or ULMFiTConfig(), {}
-    options = {"seed": seed, "progress": progress}
+
+    def options(stage):
+        folder = None if checkpoint is None else Path(checkpoint) / stage
+        return {"seed": seed, "progress": progress, "checkpoint": folder, "reraise": True, **saving}
 
     # 1. A language model learns the language from any text.
     if general is not None:
         optimizer = adamw(model, config.general_rate, config.weight_decay, betas=(0.8, 0.99))
         histories["general"] = learn_text(
-            model, general, config.general_epochs, optimizer, config, **options
+            model, general, config.general_epochs, optimizer, config=config, **options("general")
         )
 
     # 2. It learns how the texts of the task are written: lower layers slowly, higher ones faster.
     if target is not None:
-        groups = discriminative_groups(model, config.target_rate, config.factor)
+        groups = discriminative_groups(
+            model, config.target_rate, config.factor, config.weight_decay
+        )
+        optimizer = adamw(groups, betas=(0.8, 0.99))
         histories["target"] = learn_text(
-            model, target, config.target_epochs, adamw(groups, betas=(0.8, 0.99)), config, **options
+            model, target, config.target_epochs, optimizer, config=config, **options("target")
         )
 
     # 3. A classifier on top learns from the labels; the layers below it wake one after another.
     classifier = PoolingClassifier(
         model, labels, dropout=config.dropout, bptt=config.bptt, max_len=config.max_len
     )
-    histories["classifier"] = learn_labels(classifier, train, config, callbacks, **options)
+    histories["classifier"] = learn_labels(
+        classifier, train, config, callbacks, **options("classifier")
+    )
     wrong = None if valid is None else error(classifier, valid, config.batch_size)
     return Adapted(classifier, histories, wrong)
 
 
-def learn_text(model, ids, epochs, optimizer, config, seed=0, progress=True, **options):
-    """Train a language model on a stream of ids, or on a pair (stream, stream to validate on)."""
+def learn_text(model, ids, epochs, optimizer, *, config, seed=0, progress=True, **options):
+    """Train a language model on a stream of ids, or on a pair (stream, stream to validate on).
+
+    ``options``: those of `minibert.fit`.
+    """
     ids, held_out = ids if isinstance(ids, tuple) else (ids, None)
     if held_out is not None:
         options["valid"] = model.batches(held_out, config.streams, config.bptt)
@@ -138,7 +158,7 @@ def learn_text(model, ids, epochs, optimizer, config, seed=0, progress=True, **o
     )
 
 
-def learn_labels(classifier, examples, config, callbacks=(), seed=0, progress=True, **options):
+def learn_labels(classifier, examples, config, callbacks=(), *, seed=0, progress=True, **options):
     """Train a classifier on labelled examples by discriminative rates and gradual unfreezing."""
     batches = PaddedBatches(
         examples, config.batch_size, drop_last=len(examples) % config.batch_size == 1, seed=seed

@@ -22,8 +22,9 @@ class GradualUnfreezing:
     """A callback that wakes one layer after another, the highest first.
 
     Howard & Ruder 2018, section 3.3: at first the top group learns alone, and after every epoch the
-    next one below joins it. ``every``: updates between two of them, an epoch by default. ``start``:
-    groups that learn from the beginning. ``layers``: groups to wake in all, every one by default.
+    next one below joins it. ``every``: updates between two of them; by default they wake as each
+    pass over the batches is complete, however many batches an update takes. ``start``: groups that
+    learn from the beginning. ``layers``: groups to wake in all, every one by default.
 
     Make the optimiser before training begins, over all parameters: those that sleep get no gradient
     and are not touched. At the end every parameter is as it was found, frozen or not. How many
@@ -36,16 +37,25 @@ class GradualUnfreezing:
                 f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
             )
         self.every, self.start, self.layers = every, start, layers
-        self.awake, self.woken_at = 0, []
+        self.awake, self.woken_at, self.interval = 0, [], None
 
     def on_start(self, run):
         self.groups = layer_groups(run.model)
         self.before = [[p.requires_grad for p in group] for group in self.groups]
-        self.interval = self.every or len(run.batches)
+        if run.step == 0:  # a run from its start, not one that is resumed
+            self.awake, self.woken_at, self.interval = 0, [], None
+        if self.every:
+            self.interval = self.every, 1
+        elif self.interval is None:  # batches of an epoch, and those that an update takes
+            self.interval = (
+                run.batches_an_epoch("GradualUnfreezing() without every"),
+                run.accumulate,
+            )
         self.most = min(len(self.groups), self.layers or len(self.groups))
 
     def before_step(self, run):
-        awake = min(self.most, self.start + run.step // self.interval)
+        batches, taken = self.interval
+        awake = min(self.most, self.start + run.step * taken // batches)
         if awake > self.awake:
             self.woken_at += [run.step] * (awake - self.awake)
         self.awake = awake
@@ -64,7 +74,8 @@ class GradualUnfreezing:
 
     def state_dict(self):
         """What a resumed run must agree on: when each group was woken (updates)."""
-        return {"every": self.every, "start": self.start, "woken_at": list(self.woken_at)}
+        kept = {"every": self.every, "start": self.start, "interval": self.interval}
+        return {**kept, "woken_at": list(self.woken_at)}
 
     def load_state_dict(self, state):
         """Raises ValueError for a run that woke its layers at another pace."""
@@ -74,5 +85,5 @@ class GradualUnfreezing:
                     f"the run was saved with {name}={state[name]}, this one has "
                     f"{name}={getattr(self, name)}: give the same, or start afresh"
                 )
-        self.woken_at = list(state["woken_at"])
+        self.interval, self.woken_at = state["interval"], list(state["woken_at"])
         self.awake = len(self.woken_at)

@@ -3,7 +3,9 @@
 Slow (`make test-full`): Sphinx needs about half a minute.
 """
 
+import json
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -111,6 +113,59 @@ def test_each_chapter_has_its_buttons_and_neighbours(site, parsed):
 def test_what_is_said_can_be_found(site):
     index = (site / "searchindex.js").read_text("utf-8")
     assert "perplex" in index and "WordPiece".lower() in index
+
+
+def test_the_search_does_not_know_the_progress_tables(site, parsed):
+    told = re.compile(r"\d+ of \d+ exercises done")
+    chapters = sorted((site / "chapters").glob("[0-9]*.html"))
+    for path in chapters:
+        outside = re.sub(
+            r'<div class="[^"]*no-search.*?</table>', "", path.read_text("utf-8"), flags=re.DOTALL
+        )
+        assert told.search(path.read_text("utf-8")) and not told.search(outside), path.name
+    index = json.loads((site / "searchindex.js").read_text("utf-8").partition("(")[2].rstrip(")"))
+    found = index["terms"].get("ulmfit", [])  # each chapter's table names it
+    assert isinstance(found, list) and 1 < len(found)
+    names = {index["docnames"][number] for number in found}
+    assert "chapters/01_word2vec" not in names
+
+
+@pytest.fixture
+def browser():
+    """Chromium, driven; a test without one is skipped."""
+    sys.path.insert(0, str(ROOT / "tests" / "browser"))
+    import lab
+
+    if reason := lab.missing():
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=lab.chromium(), args=lab.FLAGS)
+        yield chromium
+        chromium.close()
+
+
+CUT = """() => [...document.querySelectorAll("pre")]
+    .filter(pre => pre.scrollWidth > pre.clientWidth + 1).map(pre => pre.innerText.slice(0, 200))"""
+ROOM = """() => {  // the height of a line of 100 characters, in lines
+    const pre = document.querySelector("div.highlight pre"), line = document.createElement("span");
+    const one = document.createElement("span");
+    [line.textContent, one.textContent] = ["x".repeat(100), "x"];
+    pre.replaceChildren(line, document.createElement("br"), one);
+    return line.getBoundingClientRect().height / one.getBoundingClientRect().height;
+}"""
+
+
+def test_code_is_not_cut_at_1280_pixels_and_no_page_is_wider_than_a_phone(parsed, browser):
+    wide, phone = (browser.new_page(viewport={"width": w, "height": 900}) for w in (1280, 420))
+    for path in parsed:
+        wide.goto(path.as_uri())
+        assert not wide.evaluate(CUT), path.name
+        phone.goto(path.as_uri())
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 420, path.name
+    wide.goto(next(path for path in parsed if path.name.startswith("05_")).as_uri())
+    assert wide.evaluate(ROOM) == 1
 
 
 def test_nothing_of_this_machine_is_in_the_pages(parsed):

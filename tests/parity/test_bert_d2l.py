@@ -139,3 +139,14 @@ def test_their_own_loss_counts_padding_and_ours_does_not(peer, net):
         model.states_at(given, given["labels"] != IGNORE), targets[given["weights"] > 0]
     )
     assert abs(loss.item() / count - found[0]) > 1e-3
+
+
+def test_a_model_with_other_layers_or_without_shapes_is_refused(peer, net):
+    with pytest.raises(ValueError, match="call the d2l.BERTModel once first"):
+        from_d2l(peer.BERTModel(37, 24, 40, 4, 3, 0.0, max_len=16))
+    net.extra = torch.nn.Linear(2, 2)
+    try:
+        with pytest.raises(ValueError, match="missing or unknown: extra.bias"):
+            from_d2l(net)
+    finally:
+        del net.extra

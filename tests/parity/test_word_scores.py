@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.data.corpora import Analogies, Similarity
+from minibert.data.corpora import Analogies, RatedPairs
 from minibert.models.word2vec import scores as word_scores
 
 WORDS = "paris france berlin germany rome italy king queen man woman Paris Berlin cat".split()
@@ -84,7 +84,7 @@ def test_a_tiny_model_gets_gensims_rank_correlation(gensim, tmp_path, seed):
     names = [*WORDS, "Unknown", "KING"]
     every = list(itertools.combinations(names, 2))
     pairs = [every[i] for i in rng.choice(len(every), 40, replace=False)]
-    rated = Similarity(pairs, rng.integers(0, 6, 40).astype(float))  # with ties
+    rated = RatedPairs(pairs, rng.integers(0, 6, 40).astype(float))  # with ties
     ours = check_similarity(gensim, tiny(seed), rated, tmp_path / "pairs")
     assert 20 < ours.known < 40
 
@@ -117,7 +117,7 @@ def test_exact_spelling_can_be_asked_for():
 
 
 def test_without_known_words_the_scores_are_not_numbers_and_nothing_fails():
-    rated = Similarity([("x", "y"), ("king", "z")], np.array([1.0, 2.0]))
+    rated = RatedPairs([("x", "y"), ("king", "z")], np.array([1.0, 2.0]))
     score = word_scores.similarity(tiny(), rated)
     assert math.isnan(score.spearman) and score.known == 0 and "0 of 2 pairs" in str(score)
     answered = word_scores.analogies(tiny(), {"none": [("a", "b", "c", "d")]})

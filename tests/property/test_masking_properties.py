@@ -30,7 +30,9 @@ def test_what_is_chosen(shape, seed, rate, split, whole_words):
     ids[~maskable] = rng.integers(0, SPECIAL, (~maskable).sum())
     split = tuple(share / sum(split) for share in split)
     before = ids.copy()
-    seen, labels = mask_tokens(ids, maskable, Tokenizer(), rng, rate, split, whole_words)
+    seen, labels = mask_tokens(
+        ids, maskable, Tokenizer(), rng, masked=rate, split=split, whole_words=whole_words
+    )
     assert (ids == before).all()  # the text itself stays
     chosen = labels != IGNORE
     assert not chosen[~maskable].any()
@@ -54,7 +56,7 @@ def test_the_shares_hold(seed, split):
     rng, split = np.random.default_rng(seed), np.array(split) / sum(split)
     ids = rng.integers(SPECIAL, 60, (200, 100))
     everywhere = np.ones(ids.shape, bool)
-    seen, labels = mask_tokens(ids, everywhere, Tokenizer(), rng, 0.15, tuple(split))
+    seen, labels = mask_tokens(ids, everywhere, Tokenizer(), rng, masked=0.15, split=tuple(split))
     chosen = labels != IGNORE
     assert chosen.sum() == 200 * 15
     masked = (seen[chosen] == Tokenizer.mask_id).mean()
@@ -76,7 +78,13 @@ texts = st.lists(
 @given(texts, st.integers(8, 40), st.integers(0, 10**6), st.booleans(), st.booleans())
 def test_batches_of_any_documents(documents, max_length, seed, pairs, whole_words):
     batches = PretrainingBatches(
-        documents, Tokenizer(), 3, max_length, pairs, whole_words=whole_words, seed=seed
+        documents,
+        Tokenizer(),
+        3,
+        max_length,
+        next_sentence=pairs,
+        whole_words=whole_words,
+        seed=seed,
     )
     rows = 0
     for batch in batches.of_epoch(0):

@@ -31,6 +31,7 @@ from minibert.models.bert import files as bert
 from minibert.models.elmo import files as elmo
 from minibert.models.gpt import files as gpt
 from minibert.models.word2vec import files as word2vec
+from minibert.models.word2vec import vectors
 from minibert.storage import checkpoint
 from minibert.text import BPE, Vocab, WordPiece
 from minibert.world.lexicon import Lexicon
@@ -344,15 +345,15 @@ def plain_itos(folder):
 def make_vectors(form, name):
     def make(folder):
         rng = np.random.default_rng(0)
-        word2vec.write(folder / name, WORDS, rng.normal(size=(len(WORDS), 5)), form)
+        vectors.write(folder / name, WORDS, rng.normal(size=(len(WORDS), 5)), form)
 
     return make
 
 
 def read_vectors(name):
     def read(folder):
-        words, vectors = word2vec.read(folder / name)
-        return [words, vectors.tobytes()]
+        words, rows = vectors.read(folder / name)
+        return [words, rows.tobytes()]
 
     return read
 
@@ -371,10 +372,12 @@ def plain_vectors(name):
             words, rows = plain_lines(lines, width)
         except (ValueError, AssertionError):
             words, rows = plain_binary(rest, width)
-        vectors = np.array(rows, np.float32)
-        assert np.isfinite(vectors).all() and len(set(words)) == len(words) and all(words)
-        assert shape is None or list(vectors.shape) == shape
-        return [words, vectors.tobytes()]
+        table = np.array(rows, np.float32)
+        assert np.isfinite(table).all() and all(words)
+        assert shape is None or list(table.shape) == shape
+        first = {word: i for i, word in reversed(list(enumerate(words)))}
+        kept = sorted(first.values())  # of a word that stands twice, the first
+        return [[words[i] for i in kept], table[kept].tobytes()]
 
     return plain
 
@@ -419,7 +422,7 @@ def labelled(folder):
 
 
 def plain_labelled(folder):
-    rows = [strict(line) for line in lines_of(folder)]
+    rows = [strict(line) for line in lines_of(folder) if line.strip()]
     assert all(type(row["label"]) is int and row["label"] in (0, 1) for row in rows)
     folds = [row.get("fold") for row in rows]
     folds = None if folds[0] is None else folds
@@ -432,10 +435,11 @@ def inference(folder):
 
 
 def plain_inference(folder):
-    rows = [strict(line) for line in lines_of(folder)]
+    rows = [strict(line) for line in lines_of(folder) if line.strip()]
     rows = [[row["premise"], row["hypothesis"], row["label"]] for row in rows]
     assert all(isinstance(value, str) for row in rows for value in row)
-    return [row for row in rows if row[2] in readers.INFERENCE]
+    assert all(row[2] in ("entailment", "neutral", "contradiction", "-") for row in rows)
+    return [row for row in rows if row[2] != "-"]
 
 
 def tagged(folder):
@@ -444,12 +448,28 @@ def tagged(folder):
 
 
 def plain_tagged(folder):
-    text = "\n".join("" if line.isspace() else line for line in lines_of(folder))
-    blocks = [block.split("\n") for block in re.split(r"\n{2,}", text.strip("\n")) if block]
-    found = [[row.split() for row in block if row.strip()] for block in blocks]
-    found = [rows for rows in found if rows]
-    assert all(re.fullmatch("O|[BI]-.+", row[-1]) and len(row) > 1 for b in found for row in b)
-    return [[[row[0] for row in rows], [row[-1] for row in rows]] for rows in found]
+    found, rows, columns = [], [], None
+    tabs = any("\t" in line for line in lines_of(folder))
+    for line in [*lines_of(folder), ""]:
+        line = line.rstrip(" \t")
+        if line.strip(" ") in ("",) or line.strip(" \t").startswith("-DOCSTART-"):
+            found, rows = [*found, rows] if rows else found, []
+            continue
+        if line.strip(" ").startswith("# ") and "\t" not in line:
+            parts = line.split()
+            if tabs or (columns and len(parts) != columns):
+                continue
+            if not columns and not re.fullmatch("O|[BI]-.+", parts[-1]):
+                continue
+        tabbed = "\t" in line.strip(" \t")
+        parts = line.split("\t") if tabbed else re.sub(" +", " ", line).split(" ")
+        columns = columns or len(parts)
+        assert len(parts) == columns > 1 and parts[0].strip(" ")
+        assert re.fullmatch("O|[BI]-.+", parts[-1])
+        before = rows[-1][1] if rows else "O"
+        begins = parts[-1][0] == "I" and before[1:] != parts[-1][1:]
+        rows.append((parts[0].strip(" "), "B" + parts[-1][1:] if begins else parts[-1]))
+    return [[[word for word, _ in rows], [tag for _, tag in rows]] for rows in found]
 
 
 def squad(folder):
@@ -467,7 +487,15 @@ def plain_squad(folder):
                 answers = [] if one.get("is_impossible") else one["answers"]
                 best = ([a for a in answers if not a.get("ambiguous")] or answers)[:1]
                 span = [[a["answer_start"], a["answer_start"] + len(a["text"])] for a in best]
-                assert all(0 <= a < b <= len(part["context"]) for a, b in span)
+                assert all(a >= 0 and part["context"][a:b].strip() for a, b in span)
+                for a in answers:
+                    assert part["context"][a["answer_start"] :].startswith(a["text"])
+                left = [[part["context"][a], a, b] for a, b in span]
+                while left and left[0][0].isspace():
+                    left = [[part["context"][a + 1], a + 1, b] for _, a, b in left]
+                while left and part["context"][left[0][2] - 1].isspace():
+                    left[0][2] -= 1
+                span = [[a, b] for _, a, b in left]
                 texts = [a["text"] for a in answers]
                 assert all(isinstance(t, str) for t in [*texts, part["context"], one["question"]])
                 found.append([part["context"], one["question"], span[0] if span else None, texts])
@@ -480,8 +508,8 @@ def similarity(folder):
 
 
 def plain_similarity(folder):
-    rows = [line.split("\t") for line in lines_of(folder) if line]
-    assert all(len(row) == 3 and "_" not in row[2] for row in rows)
+    rows = [[one.strip() for one in line.split("\t")] for line in lines_of(folder) if line.strip()]
+    assert all(len(row) == 3 and all(row) and "_" not in row[2] for row in rows)
     assert np.isfinite([float(row[2]) for row in rows]).all()
     return [[a, b, float(score)] for a, b, score in rows]
 
@@ -495,8 +523,8 @@ def plain_analogies(folder):
     found, last = {}, None
     for line in lines_of(folder):
         if line[:1] == ":":
-            last = found[line[1:].strip()] = []
-        elif line:
+            last = found.setdefault(line[1:].strip(), [])
+        elif line.strip():
             assert len(line.split()) == 4
             last.append(line.split())
     return found

@@ -20,7 +20,7 @@ from minibert.course.learn import progress_file as record
 from minibert.course.learn.checking import Outcome
 from minibert.data import fetch
 from minibert.data.registry import Entry, File
-from minibert.models.word2vec import files as word2vec
+from minibert.models.word2vec import vectors
 from minibert.storage.checkpoint import PART, Checkpoints
 from minibert.text import BPE, ArrayBatches, Vocab, WordPiece
 
@@ -135,8 +135,8 @@ def test_small_files_on_a_full_disk(small_disk, capsys, monkeypatch):
         lambda: vocab.save(small_disk / "vocab.tsv"),
         lambda: pieces.save(small_disk / "vocab.txt"),
         lambda: BPE.train([TEXT] * 3, 40, "words").save(small_disk),
-        lambda: word2vec.write(small_disk / "v.txt", WORDS[:3], np.ones((3, 50))),
-        lambda: word2vec.write(small_disk / "v.gz", WORDS[:3], np.ones((3, 50))),
+        lambda: vectors.write(small_disk / "v.txt", WORDS[:3], np.ones((3, 50))),
+        lambda: vectors.write(small_disk / "v.gz", WORDS[:3], np.ones((3, 50))),
     ):
         with pytest.raises(OSError, match="the disk is full"):
             save()

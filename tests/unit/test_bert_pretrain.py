@@ -193,7 +193,6 @@ def test_minutes_become_a_number_of_updates(corpus, tmp_path, capsys, monkeypatc
     ("options", "words"),
     [
         ("--steps 5 --minutes 1", "got both"),
-        ("--minutes 1 --checkpoint x", "give --steps with --checkpoint"),
         ("--short-share 1.5", "from 0 to below 1, got 1.5"),
         ("--heads 3", "dim=16 must be a multiple of heads=3"),
         ("--length 4", "max_length of at least 8"),

@@ -49,6 +49,32 @@ def test_links_inside_the_sources_lead_somewhere(staged):
     assert links > 150  # the glossary's alone are more
 
 
+def html_outputs(staged):
+    """(chapter, cell, HTML) of every output that is HTML."""
+    for name in CHAPTERS:
+        for cell in nbformat.read(staged / "chapters" / name, 4).cells:
+            for output in cell.get("outputs", []):
+                if "text/html" in output.get("data", {}):
+                    yield name, cell, output.data["text/html"]
+
+
+def test_tables_in_outputs_lead_to_pages_and_do_not_run_together(staged):
+    known = {f"{name[:-6]}.html" for name in CHAPTERS}
+    links = []
+    for name, cell, html in html_outputs(staged):
+        links += re.findall(r'<a[^>]*href="([^"]*)"', html)
+        assert not re.search(r"</t[dh]><t[dh]", html), (name, cell.id)
+        progress = "course.progress(" in cell.source
+        assert html.startswith(pages.UNSEARCHED) == progress, (name, cell.id)
+    assert len(links) > 30 and set(links) <= known
+
+
+def test_links_in_html_lead_to_pages_of_the_book_or_become_text():
+    html = '<td><a href="02.ipynb#top">two</a></td><td><a href="09.ipynb">nine</a></td><b>0</b>'
+    told = pages.relink_html(html, "chapters/01.ipynb", {"chapters/02.ipynb"})
+    assert told == '<td><a href="02.html#top">two</a></td>\n<td>nine</td>\n<b>0</b>'
+
+
 def test_each_exercise_has_its_solution_folded(staged):
     for name in CHAPTERS:
         cells = nbformat.read(staged / "chapters" / name, 4).cells

@@ -113,3 +113,16 @@ def test_what_is_refused(tok, tmp_path):
     (tmp_path / "vocab.json").write_text("[1", "utf-8")
     with pytest.raises(ValueError, match="is damaged"):
         BPE.load(tmp_path)
+
+
+def test_copies_keep_added_tokens_and_the_names_of_special_ones():
+    ids = {"a": 0, "b": 1, "ab": 2, "<s>": 3, "<x y>": 4}
+    tok = BPE(ids, [("a", "b")], specials=("<s>",), added=["<x y>"], end="<s>")
+    for other in (tok, pickle.loads(pickle.dumps(tok)), copy.deepcopy(tok)):
+        assert other.encode("ab<x y>a") == [2, 4, 0] and other.end_id == 3
+        assert other.special_ids == {3} and other.decode([2, 4, 3]) == "ab<x y><s>"
+        assert other.decode([2, 4, 3], skip_special_tokens=True) == "ab<x y>"
+        with pytest.raises(ValueError, match="has letters that the vocabulary lacks"):
+            other.encode("<s>")  # text like any other
+    with pytest.raises(ValueError, match="the added token '<y>' has no id"):
+        BPE(ids, [("a", "b")], added=["<y>"])

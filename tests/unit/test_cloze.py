@@ -115,3 +115,14 @@ def test_the_kinds_of_bars():
     assert cloze.kind_of("cat", "cat", truth) == "true in the world"
     assert cloze.kind_of("dog", "dog", truth) == "the hidden word"
     assert cloze.kind_of("mat", "dog", truth) == "another word"
+
+
+def test_a_table_longer_than_the_vocabulary_offers_no_spare_rows(model):
+    tokenizer = model.encoder.tokenizer
+    torch.manual_seed(0)
+    config = mb.BERTConfig(len(tokenizer) + 9, dim=12, layers=1, heads=2, hidden=16, max_length=16)
+    longer = mb.heads.MaskedLM(mb.BERT(config, tokenizer)).eval()
+    with torch.no_grad():
+        longer.output.decoder.bias[len(tokenizer) :] = 20.0
+    found = ClozePlayground(longer, "the cat sat on the mat.", "cat").guess(GAP).best(5)
+    assert all(name in tokenizer for name, _ in found) and found[0][1] > 1 / len(tokenizer)

@@ -34,7 +34,7 @@ def make_model(seed=0, double=True, **settings):
 
 def make_batches(model, lanes=2, bptt=4):
     spelled = model.config.input == "characters"
-    return mb.text.BidirectionalBatches(SENTENCES * 3, model.vocab, lanes, bptt, spelled)
+    return mb.text.BidirectionalBatches(SENTENCES * 3, model.vocab, lanes, bptt, spelled=spelled)
 
 
 def test_the_character_network_by_hand():

@@ -80,3 +80,16 @@ def test_limits_leave_fewer_tokens(model):
 def test_a_model_without_a_tokenizer_is_refused():
     with pytest.raises(ValueError, match="no tokenizer"):
         GenerationExplorer(mb.GPT(mb.GPTConfig(9, dim=4, layers=1, heads=1, hidden=4)), "a")
+
+
+def test_a_table_longer_than_the_vocabulary_shows_no_spare_rows(tokenizer):
+    torch.manual_seed(0)
+    size = len(tokenizer)
+    config = mb.GPTConfig(size + 7, dim=16, layers=1, heads=2, hidden=16, max_length=32)
+    model = mb.GPT(config, tokenizer).eval()
+    widget = GenerationExplorer(model, "the cat", steps=5, seed=3)
+    ids = model.generate(tokenizer.encode("the cat"), 5, seed=3)
+    assert widget.frame.text == tokenizer.decode(ids)
+    plain, limited = widget.distributions(ids, 7, {})
+    assert plain.shape[1] == size
+    torch.testing.assert_close(plain.sum(1), torch.ones(len(plain)))

@@ -1,5 +1,6 @@
 """Models from the Hugging Face hub: a hub on this machine, and none."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import safetensors.torch
 import torch
 
 import minibert as mb
@@ -148,3 +150,20 @@ def test_paths_are_never_looked_up_at_the_hub(monkeypatch, tmp_path):
         with pytest.raises(FileNotFoundError) as error:
             hub.find_or_fetch(source)
         assert "huggingface" not in str(error.value)
+
+
+def test_a_model_in_several_files_is_fetched_whole(server, tmp_path):
+    folder = server.folder / "someone" / "large"
+    model = bert(folder)
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    places = {n: f"model-0000{i % 2 + 1}-of-00002.safetensors" for i, n in enumerate(tensors)}
+    for file in set(places.values()):
+        part = {name: tensor for name, tensor in tensors.items() if places[name] == file}
+        safetensors.torch.save_file(part, folder / file)
+    index = json.dumps({"metadata": {}, "weight_map": places})
+    (folder / "model.safetensors.index.json").write_text(index)
+    total = float(model.embeddings.word.weight.detach().sum())
+    for offline in ("0", "1"):
+        done = read("BERT", "someone/large", server, tmp_path / "home", offline)
+        assert done.stdout.startswith(f"read {total}"), done.stderr

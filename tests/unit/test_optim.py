@@ -111,7 +111,7 @@ def test_validation_sees_the_averages_and_they_stay_at_the_end():
     model, optimizer, history = trained(60)
     assert optimizer.averaging
     assert evaluate(model, line(batch_size=20)) == pytest.approx(history.valid_loss[-1])
-    optimizer.swap()  # the weights of the last update: noisier
+    optimizer.show_weights()  # the weights of the last update: noisier
     assert evaluate(model, line(batch_size=20)) > history.valid_loss[-1]
 
 

@@ -99,6 +99,7 @@ def test_the_options_reach_the_training(corpus, tmp_path, no_data, monkeypatch):
     options = "--seed 5 --rate 0.5 --window 3 --negatives 7 --min-count 2"
     command(corpus, tmp_path / "out", *options.split())
     config = seen.pop("config")
+    assert seen.pop("checkpoint") == tmp_path / "out" / "checkpoints"
     assert seen == {"seed": 5, "rate": 0.5, "epochs": 20, "workers": 1}
     assert (config.window, config.negatives, config.subsample) == (3, 7, 0)
 

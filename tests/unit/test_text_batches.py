@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+import minibert as mb
 from minibert.text import ArrayBatches, BPTTBatches, ListBatches, PaddedBatches
+from minibert.text.windows import WindowBatches
 
 
 def test_arrays_keep_their_rows_together():
@@ -150,3 +152,88 @@ def test_a_position_of_other_batches_is_refused():
 def test_lists():
     batches = ListBatches([{"a": 1}, {"a": 2}])
     assert list(batches) == [{"a": 1}, {"a": 2}] and len(batches) == 2
+
+
+# Passes that overlap, and examples that are never left out
+
+
+def every_kind():
+    """One of each kind of batches, drawn anew in each epoch where there is something to draw."""
+    text = mb.text
+    words = [f"w{i % 9} x{i * i % 7} y{i % 4} w{i % 5}".split() for i in range(40)]
+    specials = ("<pad>", "<unk>", "<S>", "</S>")
+    vocab = text.Vocab.train(words, specials=specials)
+    tokenizer = text.WordPiece.train([" ".join(w) for w in words], 60)
+    documents = [[" ".join(w) for w in words[i : i + 5]] for i in range(0, 40, 5)]
+    examples = [{"input_ids": [1] * (i % 6 + 1), "labels": i % 3} for i in range(23)]
+    pretraining = [text.PretrainingBatches(documents, tokenizer, 4, n, seed=2) for n in (12, 20)]
+    framed = [{"input_ids": [[i] * (j + 1) for j in range(2)], "labels": 0} for i in range(9)]
+    return {
+        "windows": WindowBatches(vocab, words, batch_size=16, subsample=1e-2),
+        "cbow": WindowBatches(vocab, words, "cbow", batch_size=16, subsample=0),
+        "arrays": ArrayBatches(4, x=np.arange(11)),
+        "padded": PaddedBatches(examples, 4),
+        "dropped": PaddedBatches(examples, 4, drop_last=True),
+        "framed": text.FramedBatches(framed, 2),
+        "bptt": BPTTBatches(np.arange(200) % 20, 3, 12, vary=True),
+        "blocks": text.BlockBatches(np.arange(300), 3, 12),
+        "list": text.ListBatches([{"x": torch.tensor([i])} for i in range(5)]),
+        "pretraining": pretraining[0],
+        "short then long": text.ShortThenLong(*pretraining, 3, 4),
+        "bidirectional": text.BidirectionalBatches(words, vocab, 4, 6),
+    }
+
+
+def numbers(batch):
+    return {k: v.tolist() if torch.is_tensor(v) else v for k, v in batch.items()}
+
+
+@pytest.mark.parametrize("kind", every_kind())
+def test_a_pass_may_begin_during_another(kind):
+    alone, batches = every_kind()[kind], every_kind()[kind]
+    want = [[numbers(b) for b in alone.of_epoch(epoch)] for epoch in (0, 1, 0)]
+    found, inner = [], []
+    for _ in range(2):
+        found.append([])
+        for batch in batches:
+            found[-1].append(numbers(batch))
+            if len(found[-1]) == 2:  # a validation on the same batches
+                inner += [numbers(b) for b in batches.of_epoch(0)]
+                next(iter(batches.of_epoch(5)), None)
+    assert found == want[:2]
+    assert inner == want[2] * 2
+    assert (batches.epoch, batches.step) == (2, 0)
+
+
+def test_with_drop_last_every_example_has_its_turn():
+    """Sorted by length, the longest stood in the last batch, and were never learned."""
+    examples = [[1] * (i + 1) for i in range(10)]
+    batches = PaddedBatches(examples, 4, drop_last=True)
+    seen = set()
+    for epoch in range(12):
+        plan = batches.plan(epoch)
+        assert [len(entry) for entry in plan] == [4, 4] and len(batches) == 2
+        assert len(set(np.concatenate(plan).tolist())) == 8
+        seen |= set(np.concatenate(plan).tolist())
+    assert seen == set(range(10))
+    fixed = PaddedBatches(examples[::-1], 4, shuffle=False, drop_last=True)
+    lengths = [batch["attention_mask"].sum(1).tolist() for batch in fixed]
+    assert lengths == [[3, 4, 5, 6], [7, 8, 9, 10]]  # the last two as given are left out
+
+
+def test_one_string_is_one_text_for_whatever_learns_a_vocabulary():
+    text = "the cat sat on the mat and the cat ran"
+    for make in (
+        lambda t: mb.text.BPE.train(t, 280),
+        lambda t: mb.text.BPE.train(t, 40, "words"),
+        lambda t: mb.text.WordPiece.train(t, 60),
+        lambda t: mb.text.Vocab.train(t),
+    ):
+        one, listed = make(text), make([text])
+        assert one.tokens == listed.tokens
+    assert any(len(piece) > 1 for piece in mb.text.BPE.train(text, 280).tokens)
+    with pytest.raises(ValueError, match="texts .strings. to learn from, got list"):
+        mb.text.BPE.train([["the", "cat"]], 280)
+    for wrong, got in ((text, "got one string"), ([text], "list of sentences, got a string")):
+        with pytest.raises(ValueError, match=got):
+            mb.text.Documents(wrong, mb.text.WordPiece.train(text, 60))

@@ -364,7 +364,9 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         other = nn.Module()
         other.a, other.loss = nn.Parameter(torch.zeros(1)), None
         fit(other, rows(), steps=4, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match=r"callbacks \[\], this run has \['EarlyStopping'\]"):
+    with pytest.raises(
+        ValueError, match=r"callbacks=\[\], this run has callbacks=\[.EarlyStopping.\]"
+    ):
         fit(Line(), rows(), steps=4, checkpoint=tmp_path, patience=2, valid=rows())
 
 

@@ -323,3 +323,26 @@ def test_training_does_not_depend_on_the_order_of_texts():
     tok = WordPiece.train(texts, 500)
     assert len(tok) == 500 and tok.tokens == WordPiece.train(texts[::-1], 500).tokens
     assert not any(tok.unk_id in tok.encode(text) for text in texts)
+
+
+def test_accents_and_chinese_characters_by_hand():
+    tokens = [*SPECIALS, "schön", "schon", "東京", "東", "京"]
+    assert WordPiece(tokens).encode("Schön 東京") == [6, 8, 9]
+    kept = WordPiece(tokens, True, False, tokenize_chinese_chars=False)
+    for other in (kept, pickle.loads(pickle.dumps(kept)), copy.deepcopy(kept)):
+        assert other.encode("Schön 東京") == [5, 7]
+        assert other.encode("Schön 東京", offsets=True) == ([5, 7], [(0, 5), (6, 8)])
+
+
+def test_what_a_vocabulary_is_read_with_is_kept(tmp_path):
+    tokens = [*SPECIALS, "schön", "schon", "東京", "東", "京"]
+    for options in ({}, {"lowercase": False}, {"strip_accents": False},
+                    {"lowercase": False, "strip_accents": True},
+                    {"tokenize_chinese_chars": False}, {"added": ["a b", "##x"]}):  # fmt: skip
+        tok = WordPiece(tokens, **options)
+        tok.save(tmp_path / "vocab.txt")
+        again = WordPiece.load(tmp_path / "vocab.txt")
+        for name in ("tokens", "lowercase", "strip_accents", "tokenize_chinese_chars", "added"):
+            assert getattr(again, name) == getattr(tok, name), (options, name)
+        text = "Schön schön 東京 a b##x"
+        assert again.encode(text, offsets=True) == tok.encode(text, offsets=True)

@@ -1,6 +1,10 @@
-"""``minibert finetune MODEL --task NAME --out DIR``: a pre-trained model on a task."""
+"""``minibert finetune MODEL --task NAME --out DIR``: a pre-trained model on a task.
 
-from minibert.commands.recipes import add_models, module_of, settled
+After Ctrl-C the same command goes on where it was (see `minibert.commands.recipes.resumable`).
+"""
+
+from minibert.commands.finetune.common import RESULTS
+from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
 
 MODELS = {  # name -> what it does
     "awd-lstm": "the three stages of ULMFiT on labelled texts, beside training from scratch",
@@ -18,8 +22,6 @@ def run(args):
     args = settled(args, __name__)
     if args.task is None:
         raise ValueError("say what to learn: give --task NAME, or a --recipe")
-    if args.out.joinpath("results.json").exists():
-        raise ValueError(f"{args.out} holds results already: give --out another folder")
-    args.out.mkdir(parents=True, exist_ok=True)
-    module_of(__name__, args.model).finetune(args)
+    with out_folder(args.out, RESULTS), resumable(args):
+        module_of(__name__, args.model).finetune(args)
     return 0

@@ -8,15 +8,22 @@ held against the same classifier from random weights, on the same labels, over s
 import copy
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from minibert import text
+from minibert import data, text
 from minibert.commands import main as cli
-from minibert.commands.finetune.common import options_of, report, write_results
-from minibert.commands.recipes import positive, recipes
+from minibert.commands.finetune.common import (
+    Finished,
+    checkpoint_option,
+    options_of,
+    report,
+    write_results,
+)
+from minibert.commands.recipes import model_of, positive, recipes, saving
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
@@ -25,6 +32,8 @@ from minibert.training.optim import adamw
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
 from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ulmfit
 
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
+SAVED = 200  # updates from one checkpoint to the next
 TEST_SHARE = 0.1
 PRETRAIN = "minibert.commands.pretrain"
 
@@ -35,7 +44,7 @@ def add_arguments(option):
     option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
     option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
     option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
-    known = ", ".join(recipes(PRETRAIN))
+    known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
     option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
@@ -57,10 +66,12 @@ def add_arguments(option):
         help="between layers' rates in the classifier; 1 for one rate (2.6)",
     )
     option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
+    checkpoint_option(option)
 
 
 def finetune(args):
     """Tune, classify, compare; print the errors and write them to results.json."""
+    finished = Finished(args, 2 * args.seeds)
     start = language_model(args)
     pool, test, names = read_task(args)
     vocab = Vocab.train(
@@ -74,10 +85,10 @@ def finetune(args):
     for seed in range(args.seeds):
         chosen = draw(pool, args.labels, len(names), seed)
         for way, runs in results["scores"].items():
-            model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
-            wrong = classify(model, chosen, test, names, way, args, seed)
-            runs.append({"seed": seed, "test": {"error": wrong}})
-            print(f"seed {seed}, {way}: error {wrong:.2%}", flush=True)
+            run = partial(classify, tuned, chosen, test, names, way, args, seed)
+            found = finished.run(f"{way.replace(' ', '-')}-{seed}", run)
+            runs.append({"seed": seed, "test": found})
+            print(f"seed {seed}, {way}: error {found['error']:.2%}", flush=True)
     report(results)
     write_results(results, args.out)
 
@@ -89,7 +100,10 @@ def language_model(args):
     folder = args.start or args.out / "language_model"
     if args.pretrain and not Path(folder).exists():
         command = ["pretrain", "awd-lstm", "--recipe", args.pretrain, "--out", str(folder)]
-        if cli.main([*command, "--checkpoint", str(args.out / "checkpoints")]):
+        status = cli.main([*command, "--checkpoint", str(args.checkpoint / "language_model")])
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        if status:
             raise ValueError(f"the language model could not be made by the recipe {args.pretrain}")
     model = AWDLSTM.from_pretrained(folder)
     if model.vocab is None:
@@ -99,7 +113,7 @@ def language_model(args):
 
 def read_task(args):
     """(pool, test, names of the labels): two lists of (tokens, label)."""
-    task = text.load(args.task)
+    task = data.load(args.task)
     task = getattr(task, "train", task)
     if not hasattr(task, "labels"):
         raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
@@ -122,10 +136,16 @@ def tune(model, pool, args):
     config = config_of(args)
     batches = model.batches(held_out, config.streams, config.bptt)
     before = math.exp(evaluate(model, batches))
-    groups = discriminative_groups(model, config.target_rate, config.factor)
+    groups = discriminative_groups(model, config.target_rate, config.factor, config.weight_decay)
     optimizer = adamw(groups, betas=(0.8, 0.99))
     history = learn_text(
-        model, (read, held_out), config.target_epochs, optimizer, config, seed=args.seed
+        model,
+        (read, held_out),
+        config.target_epochs,
+        optimizer,
+        config=config,
+        seed=args.seed,
+        **{**saving(args, SAVED), "checkpoint": args.checkpoint / "tuned"},
     )
     curve = history.thinned(60)
     after = math.exp(evaluate(model, batches))
@@ -161,15 +181,18 @@ def fresh(model, seed):
     return AWDLSTM(model.config, model.vocab)
 
 
-def classify(model, chosen, test, names, way, args, seed):
-    """Stage 3: the share of the test that a classifier on ``model`` gets wrong."""
+def classify(tuned, chosen, test, names, way, args, seed, folder):
+    """Stage 3: the share of the test that a classifier gets wrong; saves in ``folder``."""
+    model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
     seed_everything(seed)
     config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
     if way == "from scratch":  # no layer is worth sparing, and none knows more than another
         config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
     train = [example(*one, model) for one in chosen]
-    adapted = ulmfit(model, train, len(names), config=config, seed=seed)
-    return error(adapted.classifier, [example(*one, model) for one in test], batch_size=100)
+    saved = {"checkpoint": folder, "checkpoint_every": saving(args, SAVED)["checkpoint_every"]}
+    adapted = ulmfit(model, train, len(names), config=config, seed=seed, **saved)
+    tested = [example(*one, model) for one in test]
+    return {"error": error(adapted.classifier, tested, batch_size=100)}
 
 
 def example(tokens, label, model):
@@ -188,9 +211,9 @@ def wikitext_perplexity(model):
 
     Those count as one word, so it is not comparable with figures for other vocabularies.
     """
-    if not any(row.name == "wikitext-2" and row.state == "here" for row in text.datasets()):
+    if not any(row.name == "wikitext-2" and row.state == "here" for row in data.datasets()):
         return {}
-    lines = text.load("wikitext-2").valid.token_lines()
+    lines = data.load("wikitext-2").valid.token_lines()
     tokens = [token.lower() for line in lines for token in line]
     ids = np.array(model.vocab.encode(tokens))
     found = math.exp(evaluate(model, model.batches(ids)))

@@ -9,12 +9,14 @@ of it is learned from.
 """
 
 import copy
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from minibert import text, world
+from minibert import world
 from minibert.commands.finetune.common import (
+    Finished,
+    checkpoint_option,
     options_of,
     report,
     some,
@@ -23,18 +25,20 @@ from minibert.commands.finetune.common import (
     write_results,
 )
 from minibert.commands.finetune.tasks import task_for
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import positive, saving
 from minibert.data.corpora import Examples, LabelledTexts
+from minibert.data.examples import Example
 from minibert.models.bert.model import BERT
 from minibert.runtime import seed_everything
 from minibert.text.batches import PaddedBatches
 from minibert.training.loop import fit
 from minibert.training.optim import adamw, linear
-from minibert.world.tasksets import Example, tasks
+from minibert.world.tasksets import tasks
 
 SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on
 WIDE = 0.6  # random weights have the standard deviation 0.6 / sqrt(width): 0.02 in BERT-base
+SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
 
 
@@ -60,11 +64,13 @@ def add_arguments(option):
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
     option("--save", action="store_true", default=False, help="keep the first fine-tuned model")
+    checkpoint_option(option)
 
 
 def finetune(args):
     """Learn, compare, print the scores and write them to results.json."""
     ways = checked_ways(args.ways)
+    finished = Finished(args, args.seeds * len(ways))
     start = language_model(args)
     data, (train, valid, test) = read_task(args)
     task = task_for(data, start.tokenizer, max_length(start, args))
@@ -80,7 +86,9 @@ def finetune(args):
         }
         results["scores"]["baseline"].append({"seed": seed, **nothing})
         for way in ways:
-            found = learned(way, start, task, (chosen, valid, test), args, seed)
+            parts, name = (chosen, valid, test), f"{way.replace(' ', '-')}-{seed}"
+            run = partial(learned, way, start, task, parts, args, seed)
+            found = finished.run(name, run)
             results["scores"][way].append(found)
             print(f"seed {seed}, {way}: {in_words(found['test'])}, {found['seconds']:.0f} s")
     report(results)
@@ -122,7 +130,7 @@ def read_task(args):
     if args.task in tasks():
         data = world.task(args.task)
         return data, (data.train, data.valid[: args.valid], data.test[: args.test])
-    parts = text.load(args.task)
+    parts = data.load(args.task)
     train = as_examples(getattr(parts, "train", parts), args.task)
     for name in ("test", "valid"):
         if hasattr(parts, name):
@@ -139,7 +147,7 @@ def read_task(args):
 
 
 def as_examples(data, name):
-    """`Examples` of what `text.load` gives; labelled texts become examples of one text."""
+    """`Examples` of what `data.load` gives; labelled texts become examples of one text."""
     if isinstance(data, LabelledTexts):
         found = [Example(text=one, label=data.names[label]) for one, label in data]
         return Examples("text", found, data.names, list(data.texts))
@@ -148,14 +156,13 @@ def as_examples(data, name):
     return data
 
 
-def learned(way, start, task, parts, args, seed):
-    """One run of one way: its scores on valid and test, and its seconds."""
+def learned(way, start, task, parts, args, seed, folder):
+    """One run of one way: its scores on valid and test, and its seconds; saves in ``folder``."""
     train, valid, test = parts
     seed_everything(seed)
     model = new_head(way, start, task)
     rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
-    started = time.perf_counter()
-    fit_head(
+    history = fit_head(
         model,
         task.examples(train),
         rate=rates[way],
@@ -163,14 +170,15 @@ def learned(way, start, task, parts, args, seed):
         batch_size=args.batch_size,
         seed=seed,
         precision=args.precision,
+        progress=True,
+        **{**saving(args, SAVED), "checkpoint": folder},
     )
-    seconds = time.perf_counter() - started
     if hasattr(task, "tune"):
         task.tune(model, valid)
     if args.save and way == WAYS[0] and seed == args.first_seed:
         model.save_pretrained(args.out / "model")
     scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
-    return {"seed": seed, **scores, "seconds": round(seconds, 1)}
+    return {"seed": seed, **scores, "seconds": round(history.seconds, 1)}
 
 
 def new_head(way, start, task):
@@ -182,7 +190,7 @@ def new_head(way, start, task):
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
 
-def fit_head(model, examples, rate, epochs=3, steps=None, batch_size=32, seed=0, **options):
+def fit_head(model, examples, rate, epochs=3, *, steps=None, batch_size=32, seed=0, **options):
     """Train a head: a tenth of the updates to warm up, then down to zero (appendix A.3).
 
     epochs: passes over the examples; or ``steps`` updates. Returns the history.

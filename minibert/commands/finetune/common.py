@@ -1,11 +1,79 @@
 """What the commands that fine-tune share: parts of a data set, and results in words and files."""
 
+import argparse
 import json
+import shutil
 import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from minibert.storage.safe_files import atomic
+from minibert.commands.recipes import CHECKPOINTS
+from minibert.storage.safe_files import atomic, read_json
+
+RESULTS = "results.json"
+FREE = ("out", "checkpoint")  # options that may differ when a command goes on
+
+
+def checkpoint_option(option: Callable) -> None:
+    """The option that says where a run is saved."""
+    option(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="save the run there again and again, and go on from it (default: only on Ctrl-C, in "
+        f"the folder {CHECKPOINTS} of --out)",
+    )
+
+
+class Finished:
+    """The runs of a command that are finished, so that one that goes on does not repeat them.
+
+    They are kept in ``args.checkpoint``. ``total``: how many runs there will be. Raises ValueError
+    where the folder belongs to a command with other options.
+    """
+
+    def __init__(self, args: argparse.Namespace, total: int):
+        self.folder, self.total, self.seconds = args.checkpoint, total, []
+        self.path = self.folder / "finished.json"
+        options = {k: v for k, v in options_of(args).items() if k not in FREE}
+        self.kept = {"options": options, "results": {}}
+        if self.path.exists():
+            found = read_json(self.path)
+            if found["options"] != options:
+                names = [n for n in options if options[n] != found["options"].get(n)]
+                raise ValueError(
+                    f"{self.folder} holds runs of a command with another --"
+                    f"{', --'.join(names).replace('_', '-')}: give the same options, or another "
+                    f"folder"
+                )
+            self.kept = found
+
+    def run(self, name: str, make: Callable[[Path], dict]) -> dict:
+        """What ``make(folder)`` gives, or gave before the command was interrupted.
+
+        ``folder``: where the run saves its checkpoints; it is removed when the run is done.
+        """
+        results = self.kept["results"]
+        if name not in results:
+            started = time.monotonic()
+            results[name] = make(self.folder / name)
+            self.seconds.append(time.monotonic() - started)
+            with atomic(self.path) as file:
+                file.write(json.dumps(self.kept).encode())
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            self.tell()
+        return results[name]
+
+    def tell(self) -> None:
+        """Print how many runs are done, and about how long the others will take."""
+        done = len(self.kept["results"])
+        if done < self.total:
+            left = statistics.mean(self.seconds) * (self.total - done)
+            words = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} minutes"
+            print(f"{done} of {self.total} runs done, about {words} left", flush=True)
 
 
 def split_groups(groups, shares, seed=0):
@@ -69,6 +137,6 @@ def report(results):
 
 def write_results(results, folder):
     """Write results.json."""
-    with atomic(folder / "results.json") as file:
+    with atomic(folder / RESULTS) as file:
         file.write(json.dumps(results, indent=1).encode() + b"\n")
-    print(f"saved in {folder / 'results.json'}")
+    print(f"saved in {folder / RESULTS}")

@@ -1,10 +1,11 @@
 """``minibert pretrain MODEL --corpus TEXT --out DIR``: from a text to a model in a folder.
 
-In several processes: ``torchrun --nproc-per-node=2 -m minibert pretrain bert ...``.
+In several processes: ``torchrun --nproc-per-node=2 -m minibert pretrain bert ...``. After Ctrl-C
+the same command goes on where it was (see `minibert.commands.recipes.resumable`).
 """
 
 from minibert.commands.pretrain.common import WORLD_TOKENS
-from minibert.commands.recipes import add_models, check_out, module_of, settled
+from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
 from minibert.training import distributed
 
 MODELS = {  # name -> what it does
@@ -28,7 +29,6 @@ def run(args):
         raise ValueError("say what to train on: give --corpus FILE_OR_NAME, or a --recipe")
     if args.corpus == "world" and args.tokens is None:
         args.tokens = WORLD_TOKENS
-    check_out(args.out)
-    with distributed.processes():
+    with out_folder(args.out), distributed.processes(), resumable(args):
         module_of(__name__, args.model).pretrain(args)
     return 0

@@ -21,7 +21,7 @@ from minibert.commands.pretrain.common import (
     world_texts,
     write_card,
 )
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.awd_lstm import model as awd_lstm
 from minibert.runtime import seed_everything
@@ -35,6 +35,7 @@ from minibert.world.kinds import KINDS
 
 SPECIALS = (PAD, UNK, EOD)
 OPTIMIZERS = ("adamw", "nt-asgd")
+SAVED = 1000  # updates from one checkpoint to the next
 SHARE = 0.01  # of another text, at its end
 
 
@@ -62,7 +63,6 @@ def add_arguments(option):
     option("--rate", type=positive(float), help="0.003 for AdamW, 30 for NT-ASGD")
     option("--optimizer", choices=OPTIMIZERS, default="adamw")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
 
 
 def pretrain(args):
@@ -181,7 +181,7 @@ def train(model, ids, valid, args):
         callbacks=callbacks,
         clip=clip,
         precision=args.precision,
-        checkpoint=args.checkpoint,
+        **saving(args, SAVED),
         valid=model.batches(valid, args.batch_size, args.bptt),
     )
 

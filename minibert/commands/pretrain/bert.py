@@ -27,15 +27,18 @@ from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.models.bert import model as bert
 from minibert.runtime import seed_everything
+from minibert.storage.safe_files import atomic
 from minibert.text.batches import IGNORE
 from minibert.text.masking import MASKED, Documents, PretrainingBatches, ShortThenLong
 from minibert.text.sentences import split_sentences
 from minibert.text.wordpiece import WordPiece
-from minibert.training import optim
+from minibert.training import distributed, optim
 from minibert.training.loop import fit, to_device
+from minibert.training.modes import evaluating
 
 TRIED = 20  # updates that --minutes times before it says how many there will be
 SAVED = 200  # updates from one checkpoint to the next
+COUNTED = "updates"  # beside the checkpoints: how many --minutes are
 
 
 def add_arguments(option):
@@ -107,11 +110,6 @@ def check(args):
     """Refuse options that do not fit together, before anything is read."""
     if args.steps and args.minutes:
         raise ValueError("expected --steps or --minutes, got both")
-    if args.minutes and args.checkpoint:
-        raise ValueError(
-            "--minutes counts its updates anew at each start, so a run could not go on exactly: "
-            "give --steps with --checkpoint"
-        )
     if not 0 <= args.short_share < 1:
         raise ValueError(f"--short-share must be from 0 to below 1, got {args.short_share}")
 
@@ -200,10 +198,18 @@ def count_steps(model, batches, args):
         if batches.short is not None:
             passes += args.epochs * batches.share * len(batches.short)
         return args.steps or max(1, round(passes / args.accumulate))
+    known = args.checkpoint / COUNTED
+    if known.is_file():  # a run that goes on has as many as it began with
+        return int(known.read_text("ascii"))
     with torch.random.fork_rng():  # the run itself draws what it would have drawn
         seconds = seconds_a_step(new_model(model.encoder.tokenizer, args), batches)
-    steps = max(1, round(60 * args.minutes / seconds))
+    (steps, seconds), *_ = distributed.gathered(
+        (max(1, round(60 * args.minutes / seconds)), seconds)
+    )
     print(f"{steps:,} updates of about {seconds:.3f} s: --steps {steps} repeats this run")
+    if not distributed.rank():
+        with atomic(known) as file:
+            file.write(str(steps).encode())
     return steps
 
 
@@ -211,7 +217,7 @@ def seconds_a_step(model, batches):
     """The time of an update, measured on a model that is thrown away."""
     some = list(islice(batches.of(TRIED).of_epoch(0), TRIED))
     started = time.perf_counter()
-    fit(model, some, steps=TRIED, progress=False)
+    fit(model, some, steps=TRIED, progress=False, reraise=True)
     return (time.perf_counter() - started) / TRIED
 
 
@@ -223,8 +229,7 @@ def train(model, batches, steps, args):
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=schedule(steps, round(batches.share * steps)),
-        checkpoint_every=SAVED,
-        **training_options(model.encoder.stack, args),
+        **training_options(model.encoder.stack, args, SAVED),
     )
 
 
@@ -236,10 +241,14 @@ def schedule(steps, short=0):
     """
     long = steps - short
     before = optim.linear(short, warmup=short // 10) if short else None
-    after = optim.linear(long, warmup=long // 10)
-    return lambda step: (
-        before(step) if step < short else after(step - short) * (0.5 if short else 1)
-    )
+    after = optim.linear(long, warmup=long // 10) if long else None
+
+    def factor(step):
+        if step < short:
+            return before(step)
+        return after(step - short) * (0.5 if short else 1) if after else 0.0
+
+    return factor
 
 
 def print_scores(model, documents, tokenizer, args):
@@ -268,11 +277,14 @@ class Scores:
     pairs: int = 0
 
 
-@torch.no_grad()
 def measure(model, batches):
     """The `Scores` of a `MaskedLM` or `Pretraining` on the first epoch of ``batches``."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
+    with evaluating(model):
+        return _measured(model, batches)
+
+
+def _measured(model, batches):
+    device = next(model.parameters()).device
     loss = right = count = told = pairs = 0
     for batch in batches.of_epoch(0):
         batch = to_device(batch, device)
@@ -287,5 +299,4 @@ def measure(model, batches):
             said = model.next(model.pool(hidden[is_first])).argmax(-1)  # (batch,)
             told += int((said == batch["next_sentence_label"]).sum())
             pairs += len(said)
-    model.train(training)
     return Scores(loss / count, right / count, count, told / pairs if pairs else None, pairs)

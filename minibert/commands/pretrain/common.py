@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from minibert import __version__, text, world
-from minibert.commands.recipes import positive
+from minibert import __version__, data, world
+from minibert.commands.recipes import CHECKPOINTS, positive, saving
 from minibert.storage.safe_files import atomic
 from minibert.training import distributed
 from minibert.training.utilisation import Utilisation
@@ -51,6 +51,13 @@ def common_arguments(option):
     )
     option("--half", action="store_true", default=False, help="save in half precision")
     option("--seed", type=int, default=0)
+    option(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="save the run there again and again, and go on from it (default: only on Ctrl-C, in "
+        f"the folder {CHECKPOINTS} of --out)",
+    )
 
 
 def training_arguments(option):
@@ -58,16 +65,15 @@ def training_arguments(option):
     option("--precision", choices=("bf16",), help="automatic mixed precision")
     option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
     option("--compile", action="store_true", default=False, help="torch.compile; needs a compiler")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
 
 
-def training_options(stack, args):
+def training_options(stack, args, every):
     """What `minibert.fit` is to be given for them; compiles the blocks of a `Stack` if asked to."""
     if args.compile:
         for block in stack.blocks:  # all alike: compiled once
             block.compile(dynamic=True)
-    names = ("precision", "accumulate", "checkpoint")
-    return {name: getattr(args, name) for name in names} | {"callbacks": [Utilisation()]}
+    how = {"precision": args.precision, "accumulate": args.accumulate}
+    return {**how, **saving(args, every), "callbacks": [Utilisation()]}
 
 
 def read_corpus(args):
@@ -120,20 +126,32 @@ def texts_of(args, fewest=1):
     """
     texts = documents_of(args.corpus, args.tokens)
     if args.valid:
-        return texts, documents_of(args.valid, HELD_OUT)
+        held_out = documents_of(args.valid, HELD_OUT)
+        if not any(text.strip() for text in held_out()):
+            raise ValueError(f"{args.valid} holds no text to validate on")
+        return texts, held_out
     count = sum(1 for _ in texts())
     every = max(2, min(EVERY, count // 4))
     held_out = len(range(0, count, every))
     if min(held_out, count - held_out) < fewest:
         raise ValueError(
-            f"{args.corpus} has too few documents to learn from and to hold some out: expected a "
-            f"title ('= Title =') before each, or at least {4 * fewest} paragraphs, one a line"
+            f"{args.corpus} has too few documents to learn from and to hold some out: expected at "
+            f"least {least_of(fewest)}, got {count}; a title ('= Title =') stands before each, and "
+            f"in a text without titles each line is one"
         )
 
     def of(part):
         return lambda: (one for n, one in enumerate(texts()) if (n % every == 0) is part)
 
     return of(False), of(True)
+
+
+def least_of(fewest):
+    """How many texts leave ``fewest`` to learn from and ``fewest`` held out; see `texts_of`."""
+    count = 2 * fewest
+    while len(range(0, count, max(2, min(EVERY, count // 4)))) < fewest:
+        count += 1
+    return count
 
 
 def documents_of(name, tokens=None):
@@ -167,12 +185,12 @@ def running_text(name):
     """
     sources, names = [], [name] if Path(name).exists() else name.split("+")
     for one in names:
-        corpus = text.load(one)
+        corpus = data.load(one)
         corpus = getattr(corpus, "train", corpus)
-        if not isinstance(corpus, text.TextCorpus):
+        if not isinstance(corpus, data.TextCorpus):
             raise ValueError(f"{one!r} is no running text; `minibert data list` shows what is")
         sources += corpus.sources
-    return text.TextCorpus(sources, corpus.pretokenised)
+    return data.TextCorpus(sources, corpus.pretokenised)
 
 
 def save(model, args):

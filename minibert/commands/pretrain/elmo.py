@@ -14,7 +14,7 @@ from minibert.commands.pretrain.common import (
     world_texts,
     write_card,
 )
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.elmo import model as elmo
 from minibert.runtime import seed_everything
@@ -27,6 +27,7 @@ from minibert.training.loop import evaluate, fit
 from minibert.world.document import EOD
 
 SPECIALS = (PAD, UNK, BOS, EOS)
+SAVED = 1000  # updates from one checkpoint to the next
 EVERY = 100  # of another text, each so manieth line is held out
 
 
@@ -51,7 +52,6 @@ def add_arguments(option):
     option("--bptt", type=size, default=20, help="words of a window (20)")
     option("--rate", type=positive(float), default=2e-3, help="the highest learning rate (0.002)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--checkpoint", type=Path, metavar="DIR", help="save the run there, and go on from it")
 
 
 def pretrain(args):
@@ -119,7 +119,7 @@ def config_of(args, vocab_size):
 def batches_of(model, sentences, lanes, bptt, seed=0):
     """`BidirectionalBatches` as the model reads them."""
     spelled = model.config.input == "characters"
-    return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled, seed=seed)
+    return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled=spelled, seed=seed)
 
 
 def train(model, sentences, valid, args):
@@ -133,7 +133,7 @@ def train(model, sentences, valid, args):
         optimizer=optim.adamw(model, args.rate),
         schedule=optim.cosine(steps, warmup=steps // 20),
         precision=args.precision,
-        checkpoint=args.checkpoint,
+        **saving(args, SAVED),
         valid=batches_of(model, valid, args.batch_size, args.bptt),
     )
 

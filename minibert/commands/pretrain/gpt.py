@@ -111,8 +111,7 @@ def train(model, ids, args):
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=optim.cosine(steps, warmup=steps // 20),
-        checkpoint_every=SAVED,
-        **training_options(model.stack, args),
+        **training_options(model.stack, args, SAVED),
     )
 
 

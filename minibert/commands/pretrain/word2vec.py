@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import asdict
 
-from minibert import text, world
+from minibert import data, world
 from minibert.commands.pretrain.common import common_arguments, read_corpus, save, write_card
 from minibert.commands.recipes import positive
 from minibert.models.word2vec import model as word2vec
@@ -50,7 +50,9 @@ def pretrain(args):
     model = word2vec.Word2Vec(config, vocab)
     options = {"epochs": args.epochs, "workers": args.workers}
     started = time.perf_counter()
-    history = word2vec.learn(model, sentences, rate=args.rate, seed=args.seed, **options)
+    history = word2vec.learn(
+        model, sentences, rate=args.rate, seed=args.seed, checkpoint=args.checkpoint, **options
+    )
     options["rate"] = history.rate[0]
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds
@@ -90,9 +92,9 @@ def print_scores(model, args):
 
 def _scored(name, score):
     """The score on a data set that is here; nothing is downloaded for it."""
-    if not any(row.name == name and row.state == "here" for row in text.datasets()):
+    if not any(row.name == name and row.state == "here" for row in data.datasets()):
         return f"not scored, it is not here (`minibert data get {name}` fetches it)"
-    return score(text.load(name))
+    return score(data.load(name))
 
 
 def words_only(vocab):

@@ -111,9 +111,16 @@ def _as_text(summary, rows):
 
 
 def _as_html(summary, table):
-    lines = ["".join(f"<td {LEFT}>{_cell(text)}</td>" for text in row) for row in table]
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<p><b>{html.escape(summary)}</b></p><table>{body}</table>"
+    columns, *rows = table
+    head, body = _row(columns, "th"), "".join(_row(row, "td") for row in rows)
+    table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    return f"<p><b>{html.escape(summary)}</b></p>\n{table}"
+
+
+def _row(row, kind):
+    """One row, a cell on each line: where tags are taken out, the words do not run together."""
+    cells = "\n".join(f"<{kind} {LEFT}>{_cell(text)}</{kind}>" for text in row)
+    return f"<tr>{cells}</tr>\n"
 
 
 def _cell(text):

@@ -6,7 +6,6 @@ system and Python unless told otherwise.
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +14,8 @@ import nbformat
 
 from minibert.course.learn.links import keep_only, only_to
 from minibert.course.learn.paths import REPOSITORY, word_lists, write_text
+from minibert.data.packages import pip
+from minibert.data.published import get, published
 from minibert.storage.safe_files import explained
 
 D2L = "d2l==1.0.3"
@@ -31,8 +32,14 @@ python="${{PYTHON:-python3}}"
     exit 1
 }}
 "$python" -m venv .venv
+extras=lab
+if [ -d weights ]; then
+    extras=lab,weights
+    mkdir -p "${{MINIBERT_HOME:-$HOME/.minibert}}/data"
+    cp -R weights/. "${{MINIBERT_HOME:-$HOME/.minibert}}/data"
+fi
 pip=".venv/bin/python -m pip install --no-index --find-links wheels"
-$pip -c constraints.txt "minibert[lab]"
+$pip -c constraints.txt "minibert[$extras]"
 $pip --no-deps {d2l}
 .venv/bin/minibert doctor
 echo 'Now: .venv/bin/jupyter lab chapters'
@@ -40,9 +47,14 @@ echo 'Now: .venv/bin/jupyter lab chapters'
 BATCH = """@echo off
 rem Installs minibert from this folder; no network is needed.
 cd /d "%~dp0"
+setlocal
 py -{major}.{minor} -m venv .venv || exit /b 1
 set pip=.venv\\Scripts\\python -m pip install --no-index --find-links wheels
-%pip% -c constraints.txt "minibert[lab]" || exit /b 1
+set extras=lab
+if not defined MINIBERT_HOME set MINIBERT_HOME=%USERPROFILE%\\.minibert
+if exist weights set extras=lab,weights
+if exist weights xcopy /e /i /y /q weights "%MINIBERT_HOME%\\data" || exit /b 1
+%pip% -c constraints.txt "minibert[%extras%]" || exit /b 1
 %pip% --no-deps {d2l} || exit /b 1
 .venv\\Scripts\\minibert doctor
 echo Now: .venv\\Scripts\\jupyter lab chapters
@@ -50,7 +62,8 @@ echo Now: .venv\\Scripts\\jupyter lab chapters
 README = """# minibert, to be installed without a network
 
 For Python {major}.{minor}{platform}. On Linux and macOS: `./install.sh`; on Windows: `install.bat`.
-Either makes `.venv` beside this file, installs from `wheels`, and looks whether all is well.
+Either makes `.venv` beside this file, installs from `wheels`, and checks the result. Published
+weights that came along are copied into `MINIBERT_HOME`, or `.minibert` in your home folder.
 Afterwards, `.venv/bin/jupyter lab chapters` (Windows: `.venv\\Scripts\\jupyter lab chapters`)
 opens the chapters. By hand, in an environment of your own:
 
@@ -60,15 +73,25 @@ opens the chapters. By hand, in an environment of your own:
 
 
 def bundle(
-    out, chapters, numbers=None, solutions=True, python=None, platforms=(), torch_index=None
+    out,
+    chapters,
+    numbers=None,
+    *,
+    solutions=True,
+    python=None,
+    platforms=(),
+    torch_index=None,
+    weights=False,
 ):
     """Make the folder ``out``; yields a line for each step.
 
     ``chapters`` is the folder of the notebooks, ``numbers`` which of them (None: all). Without
     ``solutions``, neither solved notebooks nor the texts of `mb.course.solution` are in it.
     ``python`` ("3.12") and ``platforms`` (pip's names) are passed on to pip; ``torch_index`` is
-    where PyTorch comes from (``""``: from pip's own index). Raises ValueError for a folder that is
-    not empty, FileNotFoundError for a chapter that does not exist, RuntimeError when pip fails.
+    where PyTorch comes from (``""``: from pip's own index). With ``weights``, the published
+    ones come along, fetched where need be. Raises ValueError for a folder that is not empty,
+    FileNotFoundError for a chapter that does not exist or weights that are not to be had,
+    RuntimeError when pip fails.
     """
     out = Path(out)
     if out.exists() and any(out.iterdir()):
@@ -79,13 +102,15 @@ def bundle(
         shutil.copyfile(REPOSITORY / "constraints.txt", out / "constraints.txt")
         write_scripts(out, python, platforms)
     yield f"{len(notebooks)} chapters{'' if solutions else ', without solutions'}"
+    if weights:
+        yield from copy_weights(out / "weights")
     wheels = out / "wheels"
     with tempfile.TemporaryDirectory() as folder:
         copy_package(Path(folder), solutions)
         pip("wheel", "--no-deps", "--wheel-dir", wheels, folder)
     (own,) = wheels.glob("minibert-*.whl")
     yield f"{own.name}: {own.stat().st_size / 1e6:.0f} MB"
-    for arguments in downloads(own, python, platforms, torch_index):
+    for arguments in downloads(own, python, platforms, torch_index, weights):
         pip("download", "--dest", wheels, *arguments)
     files = sorted(wheels.glob("*"))
     size = sum(path.stat().st_size for path in files)
@@ -139,7 +164,18 @@ def copy_package(folder, solutions):
     shutil.copytree(REPOSITORY / "minibert", folder / "minibert", ignore=ignore)
 
 
-def downloads(own, python, platforms, torch_index):
+def copy_weights(folder):
+    """The published weights, each in its folder; yields a line for each."""
+    for name, weights in published().items():
+        source = get(name, tell=lambda line: None)
+        with explained(folder):
+            (folder / name).mkdir(parents=True)
+            for file in weights.files:
+                shutil.copyfile(source / file.name, folder / name / file.name)
+        yield f"{name}: {weights.size / 1e6:.0f} MB"
+
+
+def downloads(own, python, platforms, torch_index, weights=False):
     """The arguments of each ``pip download``: PyTorch first, so that it is the CPU build."""
     target = ["--only-binary", ":all:"]
     target += ["--python-version", python] if python else []
@@ -150,19 +186,9 @@ def downloads(own, python, platforms, torch_index):
     source = CPU_WHEELS if torch_index is None else torch_index
     index = ["--index-url", source] if source else []
     yield [*target, *index, "--no-deps", version.split(";")[0].strip()]
-    known = ["--find-links", own.parent]
-    yield [*target, *known, "-c", pins, f"minibert[lab] @ {own.resolve().as_uri()}"]
+    known, extras = ["--find-links", own.parent], "lab,weights" if weights else "lab"
+    yield [*target, *known, "-c", pins, f"minibert[{extras}] @ {own.resolve().as_uri()}"]
     yield [*target, "--no-deps", D2L]
-
-
-def pip(*arguments):
-    """Run pip. Raises RuntimeError with the last line of what it said."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines
-        raise RuntimeError(f"pip {arguments[0]} failed: {errors[-1]}")
 
 
 def write_scripts(out, python, platforms):

@@ -35,6 +35,9 @@ def add_arguments(actions):
     bundle.add_argument("--chapters", help="numbers such as 00,01 (default: all)")
     bundle.add_argument("--root", type=Path, help="the folder `chapters` (default: found)")
     bundle.add_argument("--without-solutions", action="store_true", help="for a graded course")
+    bundle.add_argument(
+        "--weights", action="store_true", help="take the published weights along (280 MB)"
+    )
     bundle.add_argument("--python", metavar="3.12", help="of the classroom (default: this one)")
     bundle.add_argument(
         "--platform", action="append", default=[], help="as in pip download (default: this one)"
@@ -184,6 +187,7 @@ def bundle(args):
         python=args.python,
         platforms=args.platform,
         torch_index=args.torch_index,
+        weights=args.weights,
     ):
         print(line, flush=True)
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())

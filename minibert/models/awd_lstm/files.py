@@ -26,7 +26,7 @@ from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import built, config_from
 from minibert.storage.checkpoint import check_tensors, load_folder, load_tensors, save_folder
-from minibert.storage.torch_files import load_plain
+from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
 VOCAB = "vocab.tsv"
@@ -83,33 +83,12 @@ def load_fastai(path):
     return _filled(config, vocab, mapped, weights)
 
 
-def read_tensors(path):
-    """The dict of tensors in a ``.pth``, taken out of ``{"model": ...}`` where it is in one.
-
-    Raises ValueError for a file that holds anything else than tensors and plain containers.
-    """
-    try:
-        with open(path, "rb") as file:
-            found = load_plain(file)
-    except OSError:
-        raise
-    except Exception as error:  # whatever a damaged or hostile file leads torch's reader to
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} is no file of tensors alone, it was not read: {reason}") from None
-    found = found.get("model", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
-        raise ValueError(f"expected a dict of tensors in {path}, got {type(found).__name__}")
-    for name, tensor in found.items():  # a view may say that it is larger than what it views
-        if not isinstance(name, str) or tensor.layout != torch.strided or tensor.is_meta:
-            raise ValueError(f"expected names and dense tensors in {path}, got {name!r:.60}")
-        if tensor.nbytes > tensor.untyped_storage().nbytes():
-            raise ValueError(f"{path} has less data for {name[:60]} than its shape says")
-    return found
-
-
 def convert(tensors, source="the file"):
-    """fastai's tensors by our names. Raises ValueError naming those unknown or missing."""
-    mapped, copies, unknown = {}, {}, []
+    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice.
+
+    The word vectors that stand there again must be the same.
+    """
+    mapped, copies, unknown, twice = {}, {}, [], []
     plain = {"0.encoder.weight": "embedding.weight", "1.decoder.bias": "decoder.bias"}
     plain["1.decoder.weight"] = "decoder.weight"
     for name, tensor in tensors.items():
@@ -117,19 +96,29 @@ def convert(tensors, source="the file"):
         if layer:
             ours = f"layers.{layer[1]}.{layer[2]}"
             dropped = layer[2] == "weight_hh" and not layer[3]  # what stands for the raw one
-            (copies if dropped else mapped)[ours] = tensor.float()
+            table = copies if dropped else mapped
+            twice += [name] if ours in table else []
+            table[ours] = tensor.float()
         elif name in plain:
             mapped[plain[name]] = tensor.float()
         elif name not in _AGAIN:
             unknown.append(name)
+        elif not _same(tensor, tensors.get("0.encoder.weight")):
+            twice.append(name)
     mapped = {**copies, **mapped}
     if unknown:
         raise ValueError(f"{source} has tensors that no AWD-LSTM has: {', '.join(unknown[:5])}")
     if "embedding.weight" not in mapped:
         raise ValueError(f"{source} has no tensor 0.encoder.weight: it is no AWD-LSTM of fastai")
+    if twice:
+        raise ValueError(f"{source} has two different tensors for one: {', '.join(twice[:5])}")
     mapped.setdefault("decoder.weight", mapped["embedding.weight"])
     mapped.setdefault("decoder.bias", torch.zeros(len(mapped["embedding.weight"])))
     return mapped
+
+
+def _same(tensor, other):
+    return other is not None and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
 def config_of(mapped, direction="forward", start_id=0):

@@ -17,6 +17,8 @@ from minibert.models.dropout import dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.batches import BPTTBatches
+from minibert.text.inputs import as_mask, check_ids
+from minibert.training.modes import evaluating
 
 DIRECTIONS = ("forward", "backward")
 DROPOUTS = (
@@ -121,9 +123,10 @@ class WeightDropLSTM(nn.Module):
     def forward(self, x, state=None):
         """x (batch, length, inputs) -> outputs (batch, length, outputs), state (h, c).
 
-        h and c are (1, batch, outputs), as torch's LSTM has them; None stands for zeros.
+        h and c are (1, batch, outputs), as torch's LSTM has them; None stands for zeros. Raises
+        ValueError for input or state of another shape.
         """
-        state = self.zeros(x) if state is None else state
+        state = self.zeros(x) if state is None else self.checked(x, state)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
         weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
         # input, state, weights, biases?, layers, dropout, training?, bidirectional?, batch first?
@@ -145,7 +148,29 @@ class WeightDropLSTM(nn.Module):
 
     def zeros(self, x):
         """The state before the first token."""
+        self.check(x)
         return (x.new_zeros(1, len(x), self.outputs),) * 2
+
+    def checked(self, x, state):
+        """The state, once it fits: the kernel itself does not look, and would end the process."""
+        self.check(x)
+        expected = (1, len(x), self.outputs)
+        if len(state) != 2 or any(part.shape != expected for part in state):
+            raise ValueError(
+                f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
+                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
+                f"the rows that it was made from"
+            )
+        return state
+
+    def check(self, x):
+        """Refuse input that the kernel cannot take."""
+        inputs = self.weight_ih.shape[1]
+        if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
+            raise ValueError(
+                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
+                f"{tuple(x.shape)}"
+            )
 
 
 class AWDLSTM(nn.Module):
@@ -209,6 +234,9 @@ class AWDLSTM(nn.Module):
         on in training. ``state``: what an earlier call gave, to read on.
         """
         config, state = self.config, state or [None] * len(self.layers)
+        check_ids(input_ids, config.vocab_size)
+        if len(state) != len(self.layers):
+            raise ValueError(f"expected a state of {len(self.layers)} layers, got {len(state)}")
         table = self.embedding.weight
         x = embedding_dropout(table, input_ids, config.embedding_dropout, self.training)
         x = variational_dropout(x, config.input_dropout, self.training)
@@ -228,6 +256,8 @@ class AWDLSTM(nn.Module):
         changes nothing; what the output holds there means nothing. Each text starts from a fresh
         state. Raises ValueError for padding before a token.
         """
+        check_ids(input_ids, self.config.vocab_size)
+        attention_mask = as_mask(attention_mask, input_ids.shape[:2])
         if not self.backward_reader:
             _check_mask(attention_mask)
             hidden, _ = self.read(input_ids)
@@ -237,10 +267,10 @@ class AWDLSTM(nn.Module):
             hidden = [h.gather(1, order[..., None].expand_as(h)) for h in hidden]
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
-    def batches(self, ids, batch_size=32, bptt=70, vary=False, seed=0):
+    def batches(self, ids, batch_size=32, bptt=70, vary=False, *, seed=0):
         """`BPTTBatches` of a text, turned first for a backward model; ids (length,), numbers."""
         ids = ids[::-1] if self.backward_reader else ids
-        return BPTTBatches(ids, batch_size, bptt, vary, seed)
+        return BPTTBatches(ids, batch_size, bptt, vary, seed=seed)
 
     def loss(self, batch):
         """(sum of cross-entropies in nats, number of targets) of a batch from `batches`.
@@ -278,7 +308,6 @@ class AWDLSTM(nn.Module):
     def load_stream_state(self, state):
         self.state = state
 
-    @torch.no_grad()
     def log_probs(self, ids, chunk=1000):
         """log p of every token of a text given those read before it, float64 (length,).
 
@@ -288,14 +317,13 @@ class AWDLSTM(nn.Module):
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         text = torch.as_tensor(np.concatenate([[self.config.start_id], ids]))[None]
         text = text.to(self.embedding.weight.device)
-        training, found, state = self.training, [], None
-        self.eval()
-        for at in range(0, len(ids), chunk):
-            hidden, state = self.read(text[:, at : min(at + chunk, len(ids))], state)
-            log_p = self.decoder(hidden[-1]).double().log_softmax(-1)  # (1, chunk, V)
-            targets = text[:, at + 1 : at + 1 + chunk, None]
-            found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
-        self.train(training)
+        found, state = [], None
+        with evaluating(self):
+            for at in range(0, len(ids), chunk):
+                hidden, state = self.read(text[:, at : min(at + chunk, len(ids))], state)
+                log_p = self.decoder(hidden[-1]).double().log_softmax(-1)  # (1, chunk, V)
+                targets = text[:, at + 1 : at + 1 + chunk, None]
+                found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
         log_p = torch.cat(found).numpy() if found else np.zeros(0)
         return log_p[:: -1 if self.backward_reader else 1]
 

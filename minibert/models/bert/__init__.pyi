@@ -1,4 +1,5 @@
 from . import files as files
+from . import google as google
 from . import left_to_right as left_to_right
 from . import model as model
 from .model import BERT as BERT
@@ -14,6 +15,7 @@ __all__ = [
     "Embeddings",
     "Pooler",
     "files",
+    "google",
     "left_to_right",
     "model",
 ]

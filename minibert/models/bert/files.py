@@ -1,7 +1,7 @@
 """BERT in Hugging Face's layout, both ways.
 
-A folder has ``config.json``, ``model.safetensors`` (or ``pytorch_model.bin``), and ``vocab.txt`` if
-the model has a tokenizer. Names of tensors, theirs on the left::
+A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and ``vocab.txt`` or
+``tokenizer.json`` if the model has a tokenizer. Names of tensors, theirs on the left::
 
     bert.embeddings.word_embeddings.weight                    embeddings.word.weight
     bert.encoder.layer.0.attention.self.query.weight          stack.blocks.0.attention.query.weight
@@ -9,21 +9,26 @@ the model has a tokenizer. Names of tensors, theirs on the left::
     cls.predictions.transform.dense.weight                    output.dense.weight
 
 ``bert.`` is absent in a file of the encoder alone, and LayerNorm's tensors are ``gamma`` and
-``beta`` in files of 2018. A pickle is read with ``weights_only=True``: nothing in it is executed.
+``beta`` in files of 2018.
 """
 
-import json
 from pathlib import Path
 
-from minibert.models.awd_lstm.files import read_tensors
-from minibert.models.bert.model import BERT, BERTConfig
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import CONFIG, WEIGHTS, _some, save_folder, unpack
-from minibert.storage.hub import find_or_fetch
-from minibert.storage.safe_files import atomic, read_json
+import torch
 
-PICKLE, VOCAB, TOKENIZER = "pytorch_model.bin", "vocab.txt", "tokenizer_config.json"
-FILES = VOCAB, TOKENIZER  # beside configuration and weights
+from minibert.data.published import located
+from minibert.models.bert import google
+from minibert.models.bert.left_to_right import LeftToRight
+from minibert.models.bert.model import BERT, BERTConfig
+from minibert.storage import layout
+from minibert.storage.checked import built, config_from
+from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, save_folder
+from minibert.storage.hub import find_or_fetch
+from minibert.storage.known_keys import check_known
+from minibert.text.tokenizer_files import JSON, OTHERS
+
+VOCAB, SETTINGS = "vocab.txt", "tokenizer_config.json"
+FILES = VOCAB, JSON, *OTHERS  # beside configuration and weights
 
 FIELDS = {  # of config.json -> of BERTConfig
     "vocab_size": "vocab_size",
@@ -45,7 +50,16 @@ ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
     "relu": "relu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_python": "gelu",
 }
+FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
+    "position_embedding_type": ("absolute", None),
+    "directionality": ("bidi",),
+    "pooler_type": ("first_token_transform",),
+}
+POOLER = ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers")
+IGNORED = layout.NOTES | layout.TASK | {*POOLER, "pooler_size_per_head", "tie_word_embeddings"}
 NAMES = {  # beginnings of names: ours -> theirs
     "embeddings.word.": "bert.embeddings.word_embeddings.",
     "embeddings.position.": "bert.embeddings.position_embeddings.",
@@ -70,6 +84,8 @@ WORDS = {
     "output.decoder.bias": "cls.predictions.bias",
 }
 NEXT = {"next.": "cls.seq_relationship."}
+TABLE = "bert.embeddings.word_embeddings.weight"
+DECODER = "cls.predictions.decoder."
 HEADS = {  # class -> (its name in config.json, beginnings of names)
     "BERT": ("BertModel", {}),
     "MaskedLM": ("BertForMaskedLM", WORDS),
@@ -82,17 +98,21 @@ HEADS = {  # class -> (its name in config.json, beginnings of names)
 TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the encoder
 
 
-def load(source):
-    """A `minibert.BERT` from a folder, a bundled name or a hub id; in eval mode.
+def load(source, cls=BERT):
+    """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
+    cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
+    the latter in any case.
+
+    The folder may be Google's own, too (see `minibert.models.bert.google`).
     Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
     model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
     unknown or of another shape, each named as in the file, and for a configuration that this class
     cannot follow.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
-    make = _encoder(path, config, tensors)
+    make = _encoder(path, config, tensors, cls)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
     return _filled(make, tensors, path, config)
 
@@ -102,7 +122,7 @@ def load_head(cls, source):
 
     Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
     """
-    path = find_or_fetch(source, FILES)
+    path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     encoder, extra = _encoder(path, config, tensors), {}
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):
@@ -121,8 +141,10 @@ def load_head(cls, source):
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
-    architecture, _ = HEADS[type(model).__name__]
+    architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
+    if isinstance(encoder, LeftToRight):
+        config["is_decoder"] = True
     if hasattr(model, "output") and hasattr(model.output, "decoder"):
         tied = model.output.decoder.weight is encoder.embeddings.word.weight
         config["tie_word_embeddings"] = tied
@@ -130,54 +152,51 @@ def save(model, folder):
         config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.labels)}
         config["label2id"] = {name: int(i) for i, name in config["id2label"].items()}
         config["problem_type"] = "regression" if getattr(model, "regression", False) else None
-    tensors = model.state_dict()
-    save_folder(folder, config, {published(model, name): tensors[name] for name in tensors})
+    tensors = {published(model, name): tensor for name, tensor in model.state_dict().items()}
+    if config.get("tie_word_embeddings") is False:  # transformers adds the one called decoder's
+        tensors[f"{DECODER}bias"] = tensors["cls.predictions.bias"].clone()
+    save_folder(folder, config, tensors)
     if encoder.tokenizer is not None:
         encoder.tokenizer.save(Path(folder) / VOCAB)
-        settings = {"do_lower_case": encoder.tokenizer.lowercase}
-        with atomic(Path(folder) / TOKENIZER) as file:
-            file.write(json.dumps(settings).encode() + b"\n")
 
 
 def read(path):
     """(config as a dict, tensors by their newest published names) of a folder."""
-    config, tensors = read_files(path)
-    return config, renamed(tensors)
+    config, tensors = (google.read if google.is_here(path) else layout.read_files)(path)
+    return config, settled(layout.renamed(tensors, _today, path), config, path)
 
 
-def read_files(path):
-    """(config as a dict, tensors by name) of a folder in Hugging Face's layout."""
-    path = Path(path)
-    weights = next((path / name for name in (WEIGHTS, PICKLE) if (path / name).is_file()), None)
-    missing = [] if (path / CONFIG).is_file() else [CONFIG]
-    missing += [] if weights else [f"{WEIGHTS} or {PICKLE}"]
-    if missing:
-        raise FileNotFoundError(f"{path} has no {' and no '.join(missing)}")
-    config = read_json(path / CONFIG)
-    if not isinstance(config, dict):
-        raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
-    if weights.name == WEIGHTS:
-        try:
-            return config, unpack(weights.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{weights} is damaged: {error}") from error
-    return config, read_tensors(weights)
+def _today(name):
+    """A published name of any generation as it is today."""
+    for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    bare = name.startswith(("embeddings.", "encoder.", "pooler."))
+    return f"bert.{name}" if bare else name
 
 
-def renamed(tensors):
-    """The tensors of any generation by today's names, in float32, each once."""
-    found = {}
-    for name, tensor in tensors.items():
-        name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
-        name = name.replace("LayerNorm.beta", "LayerNorm.bias")
-        if name.startswith(("embeddings.", "encoder.", "pooler.")):
-            name = f"bert.{name}"
-        found[name] = tensor.float() if tensor.is_floating_point() else tensor
-    found.pop("bert.embeddings.position_ids", None)  # 0, 1, 2, ...: a table of no use
-    twice = found.pop("cls.predictions.decoder.bias", None)  # the same as cls.predictions.bias
-    if twice is not None:
-        found.setdefault("cls.predictions.bias", twice)
-    return found
+def settled(tensors, config, source):
+    """The tensors, each once, with what a file may say twice checked and taken out.
+
+    A tied file may hold the word vectors as the output layer's only. The bias that is added to the
+    logits is `cls.predictions.decoder.bias`; where there is none, it is `cls.predictions.bias`.
+    """
+    positions = "bert.embeddings.position_ids"
+    layout.drop_table(tensors, positions, lambda t: torch.arange(t.numel()).view(t.shape), source)
+    decoder, bias = f"{DECODER}weight", f"{DECODER}bias"
+    tied, own = config.get("tie_word_embeddings", True), tensors.pop(bias, None)
+    if not isinstance(tied, bool):
+        raise ValueError(f"expected tie_word_embeddings to be true or false in {source}")
+    other = tensors.get("cls.predictions.bias")
+    if own is not None and other is not None and tied and not torch.equal(own, other):
+        raise ValueError(
+            f"{source} has a {bias} unlike its cls.predictions.bias, although its config.json says "
+            "that the output layer is tied; set tie_word_embeddings to false if it is not"
+        )
+    if own is not None:
+        tensors["cls.predictions.bias"] = own
+    if tied and decoder in tensors:
+        layout.check_tied(tensors.setdefault(TABLE, tensors[decoder]), tensors.pop(decoder), source)
+    return tensors
 
 
 def to_config(config, source="config.json"):
@@ -185,10 +204,10 @@ def to_config(config, source="config.json"):
     kind = config.get("model_type", "bert")
     if kind not in ("bert", "minibert-bert"):
         raise ValueError(f"expected a model of type 'bert' in {source}, got {kind!r}")
-    if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
-        raise ValueError(f"{source} asks for relative positions or a decoder, which BERT has not")
+    own = ("norm", "position")  # of models that transformers does not know
+    check_known(config, source, taken=(*FIELDS, *own, "is_decoder"), fixed=FIXED, ignored=IGNORED)
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
-    given |= {name: config[name] for name in ("norm", "position") if name in config}
+    given |= {name: config[name] for name in own if name in config}
     name = given.get("activation", "gelu")
     if name not in tuple(ACTIVATIONS):
         expected = ", ".join(ACTIVATIONS)
@@ -209,10 +228,15 @@ def to_published(config):
     return {**found, "model_type": "bert"}
 
 
+def _kind(model):
+    """The name in `HEADS` of an encoder or a head."""
+    return "BERT" if isinstance(model, BERT) else type(model).__name__
+
+
 def published(model, name):
     """The published name of a tensor of an encoder or a head."""
-    if type(model).__name__ != "BERT":
-        for ours, theirs in HEADS[type(model).__name__][1].items():
+    if _kind(model) != "BERT":
+        for ours, theirs in HEADS[_kind(model)][1].items():
             if name.startswith(ours):
                 return theirs + name[len(ours) :]
         name = name.removeprefix("encoder.")
@@ -226,60 +250,54 @@ def published(model, name):
     return f"bert.{name}"  # only models of our own type have others
 
 
-def fill(model, tensors, source, copy=True):
-    """Copy tensors by their published names into a model, each name and shape checked first.
-
-    ``copy=False`` only checks.
-    """
-    own = {published(model, name): (name, tensor) for name, tensor in model.state_dict().items()}
-    table = "bert.embeddings.word_embeddings.weight"
-    if hasattr(model, "output") and hasattr(model.output, "decoder") and table in tensors:
-        if model.output.decoder.weight is model.encoder.embeddings.word.weight:
-            tensors["cls.predictions.decoder.weight"] = tensors[table]
-    wrong = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
-        for name, (_, tensor) in own.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    faults = {
-        "missing": [name for name in own if name not in tensors],
-        "unexpected": [name for name in tensors if name not in own],
-        "of another shape": wrong,
-    }
-    if any(faults.values()):
-        found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)
-        raise ValueError(f"the tensors of {source} do not fit {type(model).__name__}: {found}")
-    if copy:
-        model.load_state_dict({ours: tensors[name] for name, (ours, _) in own.items()})
+def _own(model, tensors):
+    """Published tensors by our names; what the model does not have keeps its name."""
+    ours = {published(model, name): name for name in model.state_dict()}
+    found = {ours.get(name, name): tensor for name, tensor in tensors.items()}
+    decoder = getattr(getattr(model, "output", None), "decoder", None)
+    if decoder is not None and decoder.weight is model.encoder.embeddings.word.weight:
+        if TABLE in tensors:
+            found["output.decoder.weight"] = tensors[TABLE]
+    return found
 
 
-def _encoder(path, config, tensors):
+def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
+    causal = config.get("is_decoder", False)
+    if not isinstance(causal, bool | None):
+        raise ValueError(f"expected is_decoder to be true or false in {path / CONFIG}")
+    cls = LeftToRight if causal else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, path / CONFIG), _tokenizer(path)
-    return lambda: BERT(settings, tokenizer, pooler=pooler)
+    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
+    return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
 def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
 
+    def named(model):
+        names = {name: published(model, name) for name in model.state_dict()}
+        return lambda name: names.get(name, name)
+
     def check(model):
-        fill(model, tensors, path, copy=False)
+        check_tensors(model, _own(model, tensors), path, named(model))
 
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, path / CONFIG, layers, tensors)
-    fill(model, tensors, path)
+    model = built(make, check, _config_file(path), layers, tensors)
+    load_tensors(model, _own(model, tensors), path, named(model))
     return model.eval()
 
 
+def _config_file(path):
+    return path / (google.CONFIG if google.is_here(path) else CONFIG)
+
+
 def _tokenizer(path):
-    """The `WordPiece` of ``vocab.txt``, or None without one."""
-    if not (path / VOCAB).is_file():
-        return None
+    """The `WordPiece` of ``tokenizer.json`` or ``vocab.txt``, or None without both."""
     from minibert.text import WordPiece
 
-    settings = read_json(path / TOKENIZER) if (path / TOKENIZER).is_file() else {}
-    lowercase = settings.get("do_lower_case", True) if isinstance(settings, dict) else None
-    if not isinstance(lowercase, bool):
-        raise ValueError(f"expected do_lower_case to be true or false in {path / TOKENIZER}")
-    return WordPiece.load(path / VOCAB, lowercase=lowercase)
+    name = next((name for name in (JSON, VOCAB) if (path / name).is_file()), None)
+    if name is None:
+        return None
+    unsaid = google.is_here(path) and not (path / SETTINGS).is_file()  # in no file of theirs
+    return WordPiece.load(path / name, lowercase=google.lowercase(path) if unsaid else None)

@@ -11,7 +11,10 @@ from minibert.text.batches import IGNORE, Batches
 
 
 class LeftToRight(BERT):
-    """A `minibert.BERT` under a causal mask; takes the same configurations, weights and heads."""
+    """A `minibert.BERT` under a causal mask; takes the same configurations, weights and heads.
+
+    In files it is a BERT with ``is_decoder``, as in transformers.
+    """
 
     causal = True  # for the fast path
 

@@ -16,14 +16,8 @@ from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import padding_mask
-from minibert.models.transformer.model import (
-    Positions,
-    Stack,
-    TransformerConfig,
-    check_ids,
-    check_length,
-    initialise,
-)
+from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
+from minibert.text.inputs import as_mask, check_ids, check_length, check_segments
 
 
 @dataclass
@@ -31,7 +25,7 @@ class BERTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of BERT-base (section 3).
 
     ``segments``: kinds of text that `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for
-    what is read from and written to published folders.
+    what is read from and written to published folders; None where they have none.
     """
 
     vocab_size: int = 30_522
@@ -48,7 +42,7 @@ class BERTConfig(TransformerConfig):
     norm_eps: float = 1e-12
     init_std: float | None = 0.02
     segments: int = 2
-    pad_id: int = 0
+    pad_id: int | None = 0
 
     @classmethod
     def base(cls, **changes):
@@ -104,16 +98,16 @@ class Pooler(nn.Module):
 class BERT(nn.Module):
     """Embeddings, a stack of blocks, and the pooler.
 
-    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. ``pooler``:
-    False leaves it out, as published models for masked words alone do.
+    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. The table of
+    word vectors may have more rows than it has pieces. ``pooler``: False leaves it out, as
+    published models for masked words alone do.
     """
 
     def __init__(self, config, tokenizer=None, pooler=True):
         super().__init__()
-        if tokenizer is not None and len(tokenizer) != config.vocab_size:
+        if tokenizer is not None and len(tokenizer) > config.vocab_size:
             raise ValueError(
-                f"expected a vocabulary of vocab_size={config.vocab_size} pieces, "
-                f"got {len(tokenizer)}"
+                f"expected at most vocab_size={config.vocab_size} pieces, got {len(tokenizer)}"
             )
         self.config, self.tokenizer = config, tokenizer
         self.embeddings = Embeddings(config)
@@ -123,13 +117,13 @@ class BERT(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a model: a folder in Hugging Face's layout, a bundled name, or a hub id.
+        """Read a model: a folder in Hugging Face's layout or Google's, a bundled name, or a hub id.
 
         See `minibert.models.bert.files.load`. Raises FileNotFoundError or ValueError.
         """
         from minibert.models.bert import files as bert
 
-        return bert.load(source)
+        return bert.load(source, cls)
 
     def save_pretrained(self, folder):
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
@@ -174,9 +168,11 @@ class BERT(nn.Module):
         check_length(input_ids, 0, self.config.max_length)
         others = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         for name, other in others.items():
-            if other is not None and other.shape != input_ids.shape:
+            if torch.is_tensor(other) and other.shape != input_ids.shape:
                 raise ValueError(
                     f"expected {name} of the shape of input_ids, {tuple(input_ids.shape)}, "
                     f"got {tuple(other.shape)}"
                 )
+        as_mask(attention_mask, input_ids.shape)
+        check_segments(token_type_ids, self.config.segments)
         check_ids(input_ids, self.config.vocab_size)

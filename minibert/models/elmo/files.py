@@ -16,6 +16,7 @@ from minibert.models.elmo.model import ELMo, ELMoConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import built, config_from
 from minibert.storage.checkpoint import pack, unpack
+from minibert.storage.known_keys import check_known
 from minibert.storage.safe_files import atomic, read_json
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
@@ -33,6 +34,12 @@ EXTRA = (
     "softmax",
     "negatives",
 )  # of the config, under "minibert" in options.json
+# What options.json may hold beside what is read: how the published models were trained.
+TRAINED = """all_clip_norm_val batch_size n_epochs n_gpus n_train_tokens n_tokens_vocab
+unroll_steps n_negative_samples_batch sample_softmax""".split()
+TOP = {"bidirectional": (True,), "share_embedding_softmax": (False,)}
+LSTM = ("dim", "projection_dim", "n_layers", "use_skip_connections", "cell_clip", "proj_clip")
+CNN = ("n_characters", "embedding", "filters", "n_highway", "activation")
 DEEPEST = 20  # groups in each other
 MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
@@ -100,13 +107,21 @@ def save(model, folder):
 def config_of(options, vocab_size=0):
     """The `ELMoConfig` of a published options.json, a dict. Raises KeyError for what is missing."""
     lstm, cnn, own = options["lstm"], options["char_cnn"], options.get("minibert", {})
+    taken = ("lstm", "char_cnn", "minibert", "dropout")
+    check_known(options, OPTIONS, taken=taken, fixed=TOP, ignored=TRAINED)
+    check_known(lstm, f"lstm in {OPTIONS}", taken=LSTM)
+    check_known(cnn, f"char_cnn in {OPTIONS}", taken=(*CNN, "max_characters_per_token"))
+    check_known(cnn["embedding"], f"embedding in {OPTIONS}", taken=("dim",))
+    check_known(own, f"minibert in {OPTIONS}", taken=EXTRA)
+    if not isinstance(lstm.get("use_skip_connections", False), bool):
+        raise ValueError("expected use_skip_connections to be true or false")
     if cnn["n_characters"] not in (ALPHABET - 1, ALPHABET):
         raise ValueError(f"expected {ALPHABET} characters, got {cnn['n_characters']}")
     shape = {
         "dim": lstm["dim"],
         "projection": lstm["projection_dim"],
         "layers": lstm["n_layers"],
-        "skip": bool(lstm.get("use_skip_connections", False)),
+        "skip": lstm.get("use_skip_connections", False),
         "cell_clip": lstm.get("cell_clip") or None,
         "proj_clip": lstm.get("proj_clip") or None,
         "char_dim": cnn["embedding"]["dim"],
@@ -115,7 +130,8 @@ def config_of(options, vocab_size=0):
         "activation": cnn["activation"],
         "max_characters": cnn.get("max_characters_per_token", LENGTH),
     }
-    extra = {name: own[name] for name in EXTRA if name in own}
+    extra = {"dropout": options["dropout"]} if "dropout" in options else {}
+    extra |= {name: own[name] for name in EXTRA if name in own}
     return config_from(ELMoConfig, {"vocab_size": vocab_size, **shape, **extra}, OPTIONS)
 
 

@@ -24,8 +24,17 @@ from minibert.models.elmo.parts import (
 )
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
-from minibert.text.batches import IGNORE
-from minibert.text.characters import BOS, EOS, LENGTH, check_sentences, spell_all, spell_sentences
+from minibert.text.characters import (
+    ALPHABET,
+    BOS,
+    EOS,
+    LENGTH,
+    check_sentences,
+    spell_all,
+    spell_sentences,
+)
+from minibert.text.inputs import IGNORE, check_ids, check_tensor
+from minibert.training.modes import evaluating
 
 INPUTS, SOFTMAXES = ("characters", "words"), ("full", "sampled")
 
@@ -181,7 +190,6 @@ class ELMo(nn.Module):
         hidden = tuple(torch.cat(pair, -1)[:, 1:-1] * real for pair in pairs)
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=hidden)
 
-    @torch.no_grad()
     def encode(self, sentences, carry=False):
         """Lists of words in, the `ModelOutput` of `forward` out, without dropout and gradients."""
         device = self.forward_layers[0].input.weight.device
@@ -192,10 +200,9 @@ class ELMo(nn.Module):
             rows = [torch.tensor(self._named().encode(list(words))) for words in sentences]
             mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], True)
             ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (batch, length)
-        training = self.training
-        self.eval()
-        out = self(ids.to(device), mask.to(device), carry)
-        self.train(training)
+        with evaluating(self):
+            out, state = self(ids.to(device), mask.to(device), carry), self.state
+        self.state = state  # what ``carry`` asked for
         return out
 
     def with_boundaries(self, ids, mask):
@@ -318,6 +325,7 @@ class ELMo(nn.Module):
 
     def _check_shape(self, ids, mask):
         wanted = 3 if self.config.input == "characters" else 2
+        check_tensor(ids)
         if ids.ndim != wanted or (mask is not None and mask.shape != ids.shape[:2]):
             shape = "(batch, length, symbols)" if wanted == 3 else "(batch, length)"
             got = tuple(ids.shape), None if mask is None else tuple(mask.shape)
@@ -325,3 +333,4 @@ class ELMo(nn.Module):
                 f"expected input_ids {shape} and attention_mask (batch, length), got {got[0]} and "
                 f"{got[1]}; `encode` takes lists of words"
             )
+        check_ids(ids, ALPHABET if wanted == 3 else self.config.vocab_size)

@@ -1,6 +1,7 @@
 from . import files as files
 from . import generation as generation
 from . import model as model
+from . import openai as openai
 from .model import GPT as GPT
 from .model import Embeddings as Embeddings
 from .model import GPTConfig as GPTConfig
@@ -16,4 +17,5 @@ __all__ = [
     "generation",
     "model",
     "next_tokens",
+    "openai",
 ]

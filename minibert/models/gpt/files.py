@@ -1,7 +1,8 @@
 """GPT and GPT-2 in Hugging Face's layout, both ways.
 
-A folder has ``config.json``, ``model.safetensors`` (or ``pytorch_model.bin``), and ``vocab.json``
-with ``merges.txt`` if the model has a tokenizer. Names of tensors, theirs on the left::
+A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and ``vocab.json`` with
+``merges.txt``, or ``tokenizer.json``, if the model has a tokenizer. Names of tensors, theirs on the
+left::
 
     transformer.wte.weight    or tokens_embed.weight          embeddings.word.weight
     transformer.wpe.weight    or positions_embed.weight       embeddings.position.weight
@@ -9,21 +10,30 @@ with ``merges.txt`` if the model has a tokenizer. Names of tensors, theirs on th
                                                               key.weight, value.weight, transposed
     transformer.h.0.mlp.c_fc.weight     (dim, hidden)         stack.blocks.0.ffn.inner.weight
     transformer.ln_f.weight             (GPT-2 only)          stack.norm.weight
+    lm_head.weight                      (where it is untied)  output.weight
 
-``transformer.`` is absent in a file of the encoder alone. A pickle is read with
-``weights_only=True``: nothing in it is executed.
+``transformer.`` is absent in a file of the encoder alone.
+
+GPT-2 may leave out the division by the root of a head's width (``scale_attn_weights``), or divide
+by the number of the layer too (``scale_attn_by_inverse_layer_idx``). Scores are products of query
+and key, so these factors are put into the weights of the query: the function is the same.
 """
 
+import math
 from pathlib import Path
 
 import torch
 
-from minibert.models.bert.files import read_files
+from minibert.data.published import located
+from minibert.models.gpt import openai
 from minibert.models.gpt.model import GPT, GPTConfig
+from minibert.storage import layout
 from minibert.storage.checked import built, config_from
 from minibert.storage.checkpoint import check_tensors, load_tensors, save_folder
 from minibert.storage.hub import find_or_fetch
+from minibert.storage.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
+from minibert.text.tokenizer_files import JSON, OTHERS
 
 FIELDS = {  # of config.json -> of GPTConfig
     "vocab_size": "vocab_size",
@@ -35,7 +45,19 @@ FIELDS = {  # of config.json -> of GPTConfig
     "attn_pdrop": "attention_dropout",
     "layer_norm_epsilon": "norm_eps",
     "initializer_range": "init_std",
+    "tie_word_embeddings": "tied",
 }
+ALIASES = {  # names that transformers takes too
+    "hidden_size": "n_embd",
+    "num_hidden_layers": "n_layer",
+    "num_attention_heads": "n_head",
+    "max_position_embeddings": "n_positions",
+}
+SCALES = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False}  # as GPT has them
+# In float32, which all tensors are read in, reordering and upcasting change nothing.
+IGNORED = layout.NOTES | layout.TASK | {"n_ctx", "n_special", "predict_special_tokens"}
+IGNORED |= {"pad_token_id", "is_decoder", "reorder_and_upcast_attn"}
+TOPS = ("score.", "classifier.", "qa_outputs.", "multiple_choice_head.")  # heads on an encoder
 KINDS = {  # model_type -> norm, names of the embeddings, name of the activation's field
     "openai-gpt": ("post", "tokens_embed", "positions_embed", "afn"),
     "gpt2": ("pre", "wte", "wpe", "activation_function"),
@@ -44,6 +66,8 @@ ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_python": "gelu",
     "relu": "relu",
 }
 IN_BLOCK = {  # ours -> theirs; linear layers are stored the other way round
@@ -59,17 +83,19 @@ PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_att
 def load(source):
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
-    Raises FileNotFoundError for a missing file; ValueError for tensors that are missing, unknown or
-    of another shape, and for a configuration that this class cannot follow.
+    The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`).
+    Heads in the file, such as a classifier's, are left out. Raises FileNotFoundError for a missing
+    file; ValueError for tensors that are missing, unknown or of another shape, and for a
+    configuration that this class cannot follow.
     """
-    path = find_or_fetch(source, (VOCAB, MERGES))
-    config, tensors = read_files(path)
+    path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
+    config, tensors = (openai.read if openai.is_here(path) else layout.read_files)(path)
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(
             f"{path} says {settings.layers:,} layers, and has {len(tensors):,} tensors"
         )
-    ours = from_published(tensors, settings)
+    ours = from_published(tensors, settings, config, path)
     model = built(lambda: GPT(settings, words), lambda m: check_tensors(m, ours, path), path)
     load_tensors(model, ours, path)
     return model.eval()
@@ -90,6 +116,12 @@ def to_config(config, source="config.json"):
         expected = " or ".join(map(repr, KINDS))
         raise ValueError(f"expected a model of type {expected} in {source}, got {kind!r}")
     norm, *_, field = KINDS[kind]
+    scales = {} if kind == "gpt2" else {name: (usual,) for name, usual in SCALES.items()}
+    taken = (*FIELDS, *ALIASES, field, "n_inner", "embd_pdrop", *(SCALES if not scales else ()))
+    check_known(config, source, taken=taken, fixed=layout.ALWAYS | scales, ignored=IGNORED)
+    for alias, theirs in ALIASES.items():
+        if alias in config and config.setdefault(theirs, config[alias]) != config[alias]:
+            raise ValueError(f"{source} has {alias} and another {theirs}, which are the same")
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
     # GPT's own "gelu" is the tanh approximation; only there does the name mean that.
     name = config.get(field, "gelu_new")
@@ -97,10 +129,13 @@ def to_config(config, source="config.json"):
     if name not in tuple(ACTIVATIONS):
         expected = ", ".join(ACTIVATIONS)
         raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
-    for theirs in ("scale_attn_by_inverse_layer_idx", "add_cross_attention"):
-        if config.get(theirs):
-            raise ValueError(f"{source} asks for {theirs}, which GPT and GPT-2 have not")
+    for theirs, usual in SCALES.items():
+        if not isinstance(config.get(theirs, usual), bool):
+            raise ValueError(f"expected {theirs} to be true or false in {source}")
     given |= {"norm": norm, "activation": ACTIVATIONS[name]}
+    embedded = config.get("embd_pdrop", 0.1)
+    if embedded != given.get("dropout", 0.1):
+        given["embedding_dropout"] = embedded
     config_from(GPTConfig, given, source)  # before it is reckoned with
     given["hidden"] = config.get("n_inner") or 4 * given.get("dim", 768)
     return config_from(GPTConfig, given, source)
@@ -123,19 +158,19 @@ def to_published(config):
     else:
         found["n_inner"] = config.hidden
     name = {"openai-gpt": "OpenAIGPTLMHeadModel", "gpt2": "GPT2LMHeadModel"}[kind]
-    extra = {"embd_pdrop": config.dropout, "architectures": [name], "n_ctx": config.max_length}
+    embedded = config.dropout if config.embedding_dropout is None else config.embedding_dropout
+    extra = {"embd_pdrop": embedded, "architectures": [name], "n_ctx": config.max_length}
     return {**found, **extra, KINDS[kind][-1]: activation, "model_type": kind}
 
 
-def from_published(tensors, config):
-    """Our tensors, by name, from published ones; what is left over keeps its name."""
-    _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == config.norm)
-    tensors = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
-    for i in range(config.layers):  # masks, which are no parameters
-        tensors.pop(f"h.{i}.attn.bias", None)
-        tensors.pop(f"h.{i}.attn.masked_bias", None)
-    tensors.pop("position_ids", None)
-    tensors.pop("lm_head.weight", None)  # the word vectors once more
+def from_published(tensors, settings, config, source):
+    """Our tensors, by name, from published ones; what is left over keeps its name.
+
+    settings: the `GPTConfig`; config: the published one. Raises ValueError where what the file says
+    twice, or what needs no saying, is not as it should be.
+    """
+    _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
+    tensors = _settled(tensors, word, settings, source)
     found = {}
 
     def take(theirs, ours, change=lambda tensor: tensor):
@@ -144,19 +179,63 @@ def from_published(tensors, config):
 
     take(f"{word}.weight", "embeddings.word.weight")
     take(f"{position}.weight", "embeddings.position.weight")
+    take("lm_head.weight", "output.weight")
+    factors = _query_factors(config, settings)
     for kind in ("weight", "bias"):
         take(f"ln_f.{kind}", f"stack.norm.{kind}")
-        for i in range(config.layers):
+        for i in range(settings.layers):
             for ours, theirs in IN_BLOCK.items():
                 turn = _turned if "ln_" not in theirs else torch.clone
                 take(f"h.{i}.{theirs}.{kind}", f"stack.blocks.{i}.{ours}.{kind}", turn)
             packed = tensors.pop(f"h.{i}.attn.c_attn.{kind}", None)
             if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
                 for ours, part in zip(PARTS, packed.chunk(3, -1), strict=True):
+                    part = part * factors[i] if ours == "attention.query" else part
                     found[f"stack.blocks.{i}.{ours}.{kind}"] = part.t().contiguous()
             elif packed is not None:
                 found[f"h.{i}.attn.c_attn.{kind}"] = packed
     return {**found, **tensors}
+
+
+def _settled(tensors, word, settings, source):
+    """The tensors without prefix, heads and masks, and with what they say twice checked."""
+    tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
+    tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
+    _drop_masks(tensors, settings, source)
+    if not settings.tied and "lm_head.weight" not in tensors:
+        raise ValueError(
+            f"{source} has no lm_head.weight, although its config.json says that the output layer "
+            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
+        )
+    if settings.tied and "lm_head.weight" in tensors:
+        output = tensors.pop("lm_head.weight")
+        layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
+    return tensors
+
+
+def _drop_masks(tensors, settings, source):
+    """Take out causal masks and numbers of positions, which are no parameters, each checked."""
+
+    def triangle(tensor):
+        return torch.ones(tensor.shape).tril() if tensor.dim() > 1 else tensor.new_ones(0)
+
+    def numbers(tensor):
+        return torch.arange(tensor.numel()).view(tensor.shape)
+
+    layout.drop_table(tensors, "position_ids", numbers, source)
+    for i in range(settings.layers):
+        layout.drop_table(tensors, f"h.{i}.attn.bias", triangle, source)
+        hidden = tensors.pop(f"h.{i}.attn.masked_bias", None)  # what masked scores are set to
+        if hidden is not None and (hidden.numel() != 1 or hidden.item() > -1e4):
+            raise ValueError(f"{source} has an unusual h.{i}.attn.masked_bias: {hidden}"[:200])
+
+
+def _query_factors(config, settings):
+    """What each layer's query is multiplied by, so that scores divided by the root are theirs."""
+    whole = config.get("scale_attn_weights", True)
+    factor = 1.0 if whole else math.sqrt(settings.dim // settings.heads)
+    inverse = config.get("scale_attn_by_inverse_layer_idx", False)
+    return [factor / (i + 1 if inverse else 1) for i in range(settings.layers)]
 
 
 def _turned(tensor):
@@ -170,6 +249,8 @@ def published(model):
     _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == config.norm)
     found = {f"transformer.{word}.weight": own["embeddings.word.weight"]}
     found[f"transformer.{position}.weight"] = own["embeddings.position.weight"]
+    if not config.tied:
+        found["lm_head.weight"] = own["output.weight"]
     for kind in ("weight", "bias"):
         if config.norm == "pre":
             found[f"transformer.ln_f.{kind}"] = own[f"stack.norm.{kind}"]
@@ -183,10 +264,15 @@ def published(model):
 
 
 def tokenizer(path):
-    """The `BPE` of ``vocab.json`` and ``merges.txt``, or None without them."""
-    path = Path(path)
-    if not ((path / VOCAB).is_file() and (path / MERGES).is_file()):
-        return None
+    """The `BPE` of ``tokenizer.json``, or of ``vocab.json`` and ``merges.txt``; or OpenAI's."""
     from minibert.text import BPE
 
+    path = Path(path)
+    if theirs := openai.tokenizer_files(path):
+        return BPE.load(*theirs)
+    missing = [name for name in (VOCAB, MERGES) if not (path / name).is_file()]
+    if missing and not (path / JSON).is_file():
+        if len(missing) == 1:
+            raise FileNotFoundError(f"{path} has half a tokenizer: there is no {missing[0]}")
+        return None
     return BPE.load(path)

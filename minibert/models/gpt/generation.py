@@ -6,8 +6,13 @@ after Keskar et al. (2019), arXiv:1909.05858, section 4.1.
 """
 
 import math
+from numbers import Integral
 
 import torch
+
+from minibert.training.modes import evaluating
+
+COLDEST = 1e-30  # a temperature that single precision can divide by
 
 
 def distribution(logits, temperature=1.0, top_k=None, top_p=None):
@@ -17,20 +22,27 @@ def distribution(logits, temperature=1.0, top_k=None, top_p=None):
     k likeliest may be drawn (with equals of the k-th). top_p: only the fewest tokens whose
     probabilities, after the temperature, add up to at least top_p.
 
-    Raises ValueError for settings out of range.
+    Raises ValueError for settings out of range, FloatingPointError for logits that are not finite.
     """
     _check(temperature, top_k, top_p)
+    highest = logits.amax(-1, keepdim=True)  # (..., 1)
+    if not highest.isfinite().all():
+        raise FloatingPointError(
+            "the model's scores are not finite, so no token can be chosen: is one of its weights "
+            "not a number?"
+        )
     if temperature == 0:
         best = logits.argmax(-1, keepdim=True)
         return torch.zeros_like(logits).scatter(-1, best, 1.0)
-    logits = logits / temperature
+    logits = (logits - highest) / max(temperature, COLDEST)
     if top_k is not None:
         least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]  # (..., 1)
         logits = logits.masked_fill(logits < least, -torch.inf)
     p = logits.softmax(-1)
-    if top_p is not None:
+    if top_p is not None and top_p < 1:
         ordered, order = p.sort(dim=-1, descending=True, stable=True)
-        spare = ordered.cumsum(-1) - ordered >= top_p  # enough was there before this one
+        before = ordered.double().cumsum(-1) - ordered  # single precision would lose the rare ones
+        spare = before >= top_p  # enough was there before this one
         p = p.masked_fill(torch.zeros_like(spare).scatter(-1, order, spare), 0.0)
         p = p / p.sum(-1, keepdim=True)
     return p
@@ -61,21 +73,31 @@ def penalise(logits, ids, penalty):
     return torch.where(seen, changed, logits)
 
 
-def _check(temperature, top_k, top_p):
+def drawable(model, logits):
+    """Logits (..., V) with -inf where the table of ``model`` is longer than its vocabulary."""
+    if model.tokenizer is None or len(model.tokenizer) == logits.shape[-1]:
+        return logits
+    beyond = torch.arange(logits.shape[-1], device=logits.device) >= len(model.tokenizer)
+    return logits.masked_fill(beyond, -torch.inf)
+
+
+def _check(temperature, top_k, top_p, repetition_penalty=1.0):
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be 0 or more, got {temperature}")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k must be at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+    if not 0 < repetition_penalty < math.inf:
+        raise ValueError(f"repetition_penalty must be above 0, got {repetition_penalty}")
 
 
-@torch.no_grad()
 def generate(
     model,
     prompt,
     steps=50,
     temperature=1.0,
+    *,
     top_k=None,
     top_p=None,
     repetition_penalty=1.0,
@@ -87,7 +109,8 @@ def generate(
     """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
 
     prompt: a string, or a list of them, for a model with a tokenizer; or a list of ids, or a list
-        of such lists, of any lengths. Each must have a token.
+        of such lists, of any lengths (arrays and tensors will do). Each must have a token. Texts
+        go on with pieces of the tokenizer alone, even if the model has room for more.
     steps: tokens to add, at most; no text gets longer than the model's ``max_length``.
     temperature, top_k, top_p: see `distribution`; ``repetition_penalty``: see `penalise`.
     stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
@@ -95,9 +118,10 @@ def generate(
         False computes all places anew at each step, and gives the same.
     stream: called with each new id (a list, one a text, None for a text that has ended).
 
-    Raises ValueError for prompts that are empty or too long, and for settings out of range.
+    Raises ValueError for prompts that are empty or too long, and for settings out of range;
+    FloatingPointError where the model's scores are not finite. The model is left as it was.
     """
-    _check(temperature, top_k, top_p)
+    _check(temperature, top_k, top_p, repetition_penalty)
     rows, give_back = _read(model, prompt)
     device, most = model.embeddings.word.weight.device, model.config.max_length
     longest = max(map(len, rows))
@@ -111,25 +135,23 @@ def generate(
     )
     padded, ends = not bool(mask.all()), _ends(model, stop)
     alive, past = torch.ones(len(rows), dtype=torch.bool, device=device), None
-    training = model.training
-    model.eval()
-    for _ in range(min(steps, most - longest)):
-        new = ids if past is None else ids[:, -1:]
-        out = model(new, mask if padded else None, past=past)
-        past = out.past if cache else None
-        logits = model.logits(out.last_hidden_state[:, -1])  # (batch, V)
-        if repetition_penalty != 1:
-            logits = penalise(logits, ids.masked_fill(mask == 0, -1), repetition_penalty)
-        p = distribution(logits, temperature, top_k, top_p)
-        chosen = draw(p, generator)
-        ids = torch.cat((ids, chosen), 1)
-        mask = torch.cat((mask, alive[:, None].long()), 1)
-        if stream is not None:
-            stream([i if a else None for i, a in zip(chosen[:, 0].tolist(), alive, strict=True)])
-        alive = alive & ~torch.isin(chosen[:, 0], ends)
-        if not alive.any():
-            break
-    model.train(training)
+    with evaluating(model):
+        for _ in range(min(steps, most - longest)):
+            new = ids if past is None else ids[:, -1:]
+            out = model(new, mask if padded else None, past=past)
+            past = out.past if cache else None
+            logits = drawable(model, model.logits(out.last_hidden_state[:, -1]))  # (batch, V)
+            if repetition_penalty != 1:
+                logits = penalise(logits, ids.masked_fill(mask == 0, -1), repetition_penalty)
+            chosen = draw(distribution(logits, temperature, top_k, top_p), generator)
+            ids = torch.cat((ids, chosen), 1)
+            mask = torch.cat((mask, alive[:, None].long()), 1)
+            if stream is not None:
+                told = zip(chosen[:, 0].tolist(), alive.tolist(), strict=True)
+                stream([i if goes_on else None for i, goes_on in told])
+            alive = alive & ~torch.isin(chosen[:, 0], ends)
+            if not alive.any():
+                break
     return give_back([row[m.bool()].tolist() for row, m in zip(ids, mask, strict=True)])
 
 
@@ -138,13 +160,14 @@ def _ends(model, stop):
     if stop is None:
         end = getattr(model.tokenizer, "end_id", None)
         stop = [] if end is None else [end]
-    stop = [stop] if isinstance(stop, int) else list(stop)
+    stop = [stop] if isinstance(stop, Integral) else [int(i) for i in stop]
     return torch.tensor(stop, dtype=torch.int64, device=model.embeddings.word.weight.device)
 
 
 def _read(model, prompt):
     """(lists of ids, what turns such lists into what the prompt was)."""
-    alone = isinstance(prompt, str) or (len(prompt) > 0 and isinstance(prompt[0], int))
+    prompt = prompt.tolist() if hasattr(prompt, "tolist") else prompt
+    alone = isinstance(prompt, str) or (len(prompt) > 0 and isinstance(prompt[0], Integral))
     prompts = [prompt] if alone else list(prompt)
     texts = bool(prompts) and isinstance(prompts[0], str)
     if texts and model.tokenizer is None:

@@ -19,15 +19,9 @@ from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import causal_mask, padding_mask
-from minibert.models.transformer.model import (
-    Positions,
-    Stack,
-    TransformerConfig,
-    check_ids,
-    check_length,
-    initialise,
-)
-from minibert.text.batches import IGNORE
+from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
+from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
+from minibert.training.modes import evaluating
 
 
 @dataclass
@@ -35,6 +29,8 @@ class GPTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of the paper (section 4.1): 116,534,784 parameters.
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
+    ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
+    shares the word vectors; with False it has a matrix of its own.
     """
 
     vocab_size: int = 40_478
@@ -50,6 +46,15 @@ class GPTConfig(TransformerConfig):
     max_length: int = 512
     norm_eps: float = 1e-5
     init_std: float | None = 0.02
+    embedding_dropout: float | None = None
+    tied: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.embedding_dropout is not None and not 0 <= self.embedding_dropout < 1:
+            raise ValueError(
+                f"embedding_dropout must be from 0 to below 1, got {self.embedding_dropout}"
+            )
 
     @classmethod
     def gpt2(cls, **changes):
@@ -71,7 +76,8 @@ class Embeddings(nn.Module):
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.dim)
         self.position = Positions(config)
-        self.dropout = Dropout(config.dropout)
+        rate = config.embedding_dropout
+        self.dropout = Dropout(config.dropout if rate is None else rate)
 
     def forward(self, input_ids, places):
         """ids and numbers of places (..., length) -> (..., length, dim)."""
@@ -81,7 +87,8 @@ class Embeddings(nn.Module):
 class GPT(nn.Module):
     """Embeddings, a stack of blocks under a causal mask, and the embeddings again as softmax.
 
-    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model.
+    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model. The table of word
+    vectors may have more rows than the tokenizer has pieces: they are never drawn.
     """
 
     causal = True
@@ -94,11 +101,12 @@ class GPT(nn.Module):
             )
         self.config, self.tokenizer = config, tokenizer
         self.embeddings, self.stack = Embeddings(config), Stack(config)
+        self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         initialise(self, config.init_std)
 
     @classmethod
     def from_pretrained(cls, source):
-        """Read a model: a folder in the layout of GPT or GPT-2, a bundled name, or a hub id.
+        """Read a model: a folder in Hugging Face's layout or OpenAI's, a bundled name, or a hub id.
 
         See `minibert.models.gpt.files.load`. Raises FileNotFoundError or ValueError.
         """
@@ -113,8 +121,9 @@ class GPT(nn.Module):
         gpt.save(self, folder)
 
     def layer_groups(self):
-        """From the bottom to the top: the embeddings, each block, the last norm."""
-        return [[self.embeddings], *self.stack.layer_groups()]
+        """From the bottom to the top: embeddings, each block, the last norm (and the output)."""
+        *blocks, last = self.stack.layer_groups()
+        return [[self.embeddings], *blocks, last if self.output is None else [*last, self.output]]
 
     def forward(self, input_ids, attention_mask=None, past=None, output_attentions=False):
         """(batch, length) ids -> `GPTOutput`: embeddings, then one state a layer.
@@ -126,7 +135,7 @@ class GPT(nn.Module):
         ids that are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
-        self.check(input_ids, attention_mask, before)
+        attention_mask = self.check(input_ids, attention_mask, before)
         length = input_ids.shape[1]
         seen = causal_mask(length, before, input_ids.device)  # (length, before + length)
         if attention_mask is None:
@@ -140,9 +149,14 @@ class GPT(nn.Module):
         out, carried = self.stack(x, seen, past=past, output_attentions=output_attentions)
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
 
+    @property
+    def output_weight(self) -> torch.Tensor:
+        """The matrix of the softmax (V, dim): the word vectors, or one of its own."""
+        return self.embeddings.word.weight if self.output is None else self.output.weight
+
     def logits(self, hidden):
         """States (..., dim) -> scores of the next token, (..., V)."""
-        return hidden @ self.embeddings.word.weight.T
+        return hidden @ self.output_weight.T
 
     def states_at(self, input_ids, attention_mask=None, wanted=None):
         """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
@@ -150,7 +164,7 @@ class GPT(nn.Module):
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
         """
-        self.check(input_ids, attention_mask)
+        attention_mask = self.check(input_ids, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, None, wanted)
         return self(input_ids, attention_mask).last_hidden_state[wanted]
@@ -163,27 +177,24 @@ class GPT(nn.Module):
         """
         wanted, targets = next_tokens(batch)
         hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
-        return linear_cross_entropy(hidden, self.embeddings.word.weight, None, targets)
+        return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
-    @torch.no_grad()
     def log_probs(self, ids):
         """log p of each token of a text but the first, given those before: float64 (length - 1,).
 
         Texts longer than ``max_length`` are read in windows that overlap by half.
         """
-        training, most = self.training, self.config.max_length
-        self.eval()
+        most, (found, done) = self.config.max_length, ([], 1)
         text = torch.as_tensor(np.asarray(ids))[None].to(self.embeddings.word.weight.device)
-        found, done = [], 1
-        while done < text.shape[1]:
-            start = 0 if done == 1 else done - most // 2
-            window = text[:, start : start + most]
-            hidden = self(window).last_hidden_state[0, done - start - 1 : -1]  # (new, dim)
-            log_p = self.logits(hidden).double().log_softmax(-1)
-            targets = window[0, done - start :]
-            found.append(log_p.gather(1, targets[:, None])[:, 0].cpu())
-            done = start + window.shape[1]
-        self.train(training)
+        with evaluating(self):
+            while done < text.shape[1]:
+                start = 0 if done == 1 else done - most // 2
+                window = text[:, start : start + most]
+                hidden = self(window).last_hidden_state[0, done - start - 1 : -1]  # (new, dim)
+                log_p = self.logits(hidden).double().log_softmax(-1)
+                targets = window[0, done - start :]
+                found.append(log_p.gather(1, targets[:, None])[:, 0].cpu())
+                done = start + window.shape[1]
         return torch.cat(found).numpy() if found else np.zeros(0)
 
     def generate(self, prompt, steps=50, **options):
@@ -193,14 +204,10 @@ class GPT(nn.Module):
         return generate(self, prompt, steps, **options)
 
     def check(self, input_ids, attention_mask=None, before=0):
-        """Refuse input that does not fit, in one sentence."""
+        """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         check_length(input_ids, before, self.config.max_length)
-        expected = (input_ids.shape[0], before + input_ids.shape[1])
-        if attention_mask is not None and attention_mask.shape != expected:
-            raise ValueError(
-                f"expected an attention_mask of shape {expected}, got {tuple(attention_mask.shape)}"
-            )
         check_ids(input_ids, self.config.vocab_size)
+        return as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
 
 
 def next_tokens(batch):

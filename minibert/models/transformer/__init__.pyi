@@ -15,8 +15,6 @@ from .model import Positions as Positions
 from .model import Stack as Stack
 from .model import Transformer as Transformer
 from .model import TransformerConfig as TransformerConfig
-from .model import check_ids as check_ids
-from .model import check_length as check_length
 from .model import initialise as initialise
 from .model import sinusoids as sinusoids
 
@@ -35,8 +33,6 @@ __all__ = [
     "attend_fused",
     "attention",
     "causal_mask",
-    "check_ids",
-    "check_length",
     "fast",
     "initialise",
     "model",

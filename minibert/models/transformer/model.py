@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, check_length
+from minibert.training.modes import evaluating
 
 ACTIVATIONS = {
     "relu": F.relu,
@@ -248,22 +249,19 @@ class Transformer(nn.Module):
         loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
         return loss, int((labels != IGNORE).sum())
 
-    @torch.no_grad()
     def generate(self, input_ids, steps, start_id, end_id=None, attention_mask=None):
         """Write the likeliest token, ``steps`` times: int64 (batch, steps).
 
         Begins after ``start_id``, which is not returned; after ``end_id`` a row has only that.
         """
-        training = self.training
-        self.eval()
-        memory = self.encode(input_ids, attention_mask).last_hidden_state
         ids, past, written = input_ids.new_full((len(input_ids), 1), start_id), None, []
-        for _ in range(steps):
-            out, past = self.decode(ids, memory, attention_mask, past)
-            best = self.output(out.last_hidden_state).argmax(-1)  # (batch, 1)
-            ids = best if end_id is None else best.masked_fill(ids == end_id, end_id)
-            written.append(ids)
-        self.train(training)
+        with evaluating(self):
+            memory = self.encode(input_ids, attention_mask).last_hidden_state
+            for _ in range(steps):
+                out, past = self.decode(ids, memory, attention_mask, past)
+                best = self.output(out.last_hidden_state).argmax(-1)  # (batch, 1)
+                ids = best if end_id is None else best.masked_fill(ids == end_id, end_id)
+                written.append(ids)
         return torch.cat(written, 1)
 
 
@@ -278,25 +276,3 @@ def initialise(model, std=None):
                     nn.init.xavier_uniform_(parameter)
                 else:
                     nn.init.normal_(parameter, std=std)
-
-
-def check_length(ids, start, max_length):
-    """Refuse ids that are no (batch, length), or more places than there are."""
-    if ids.ndim != 2:
-        raise ValueError(f"expected ids (batch, length), got {tuple(ids.shape)}")
-    if start + ids.shape[1] > max_length:
-        raise ValueError(
-            f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]}; cut the "
-            f"text into windows, or train a model with more positions"
-        )
-
-
-def check_ids(ids, vocab_size):
-    """Refuse ids that the vocabulary does not have; on a CPU, elsewhere it would have to wait."""
-    if ids.device.type == "cpu" and ids.numel():
-        low, high = ids.aminmax()
-        if low < 0 or high >= vocab_size:
-            raise ValueError(
-                f"expected ids from 0 to below vocab_size={vocab_size}, got {int(low)} to "
-                f"{int(high)}: does the tokenizer belong to the model?"
-            )

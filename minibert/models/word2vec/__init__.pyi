@@ -4,6 +4,8 @@ from . import files as files
 from . import glove as glove
 from . import model as model
 from . import scores as scores
+from . import vector_rows as vector_rows
+from . import vectors as vectors
 from .model import Snapshots as Snapshots
 from .model import Word2Vec as Word2Vec
 from .model import Word2VecConfig as Word2VecConfig
@@ -22,4 +24,6 @@ __all__ = [
     "learn",
     "model",
     "scores",
+    "vector_rows",
+    "vectors",
 ]

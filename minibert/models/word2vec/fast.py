@@ -73,6 +73,7 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
             finally:
                 run.stop()
     except KeyboardInterrupt:
+        run.interrupted = True
         print(f"Interrupted: training stopped after step {run.step}; the model is usable as it is.")
     finally:
         torch.set_num_threads(threads)
@@ -98,7 +99,7 @@ class FastRun:
         self.schedule = linear(self.total, floor=FLOOR)
         self.tables = Tables(model, self.text, self.size, workers)
         self.step, self.rate, self.loss, self.valid_loss, self.stopped = 0, rate, None, None, False
-        self.reported = 0, perf_counter()
+        self.reported, self.interrupted = (0, perf_counter()), False
 
     def tell(self, event):
         """Call the method ``event`` of each callback that has it."""
@@ -114,10 +115,14 @@ class FastRun:
         torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, number])
         start, stop = self.text.share(number, self.workers)
+        read, before = 0.0, self.words[number]  # by this worker; before the run was interrupted
         for _ in range(self.epochs):
             for step in self.text.steps(start, stop, self.size, rng):
                 if self.stopped:
                     return
+                read += step.words
+                if read <= before:
+                    continue
                 done = sum(self.words)
                 rate = self.first_rate * self.schedule(done)
                 if number == 0 and done * REPORTS >= len(self.history) * self.total:

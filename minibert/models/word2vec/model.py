@@ -83,15 +83,16 @@ class Word2Vec(nn.Module):
                 self.register_buffer(name, table, persistent=False)  # (V, longest path) each
 
     @classmethod
-    def from_pretrained(cls, source):
-        """Read a model: a folder, a file of word vectors, or the name of a bundled checkpoint.
+    def from_pretrained(cls, source, limit=None, errors="strict"):
+        """Read a model: a folder, a file of word vectors, or a bundled or published name.
 
         Files: word2vec's text and binary formats, GloVe's, fastText's ``.vec``, also ``.gz`` and
-        ``.xz``; see `minibert.models.word2vec.files.read`. Raises FileNotFoundError or ValueError.
+        ``.xz``. ``limit``: the first so many vectors alone; ``errors``: for words that are not
+        UTF-8; see `minibert.models.word2vec.vectors.read`. Raises FileNotFoundError or ValueError.
         """
         from minibert.models.word2vec import files as word2vec
 
-        return word2vec.load(source)
+        return word2vec.load(source, limit, errors)
 
     def save_pretrained(self, folder):
         """Write a folder that `from_pretrained` reads; raises ValueError without a vocabulary."""
@@ -228,7 +229,18 @@ def _padded(paths):
     return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
 
 
-def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=None, progress=True):
+def learn(
+    model,
+    sentences,
+    epochs=5,
+    rate=None,
+    *,
+    workers=1,
+    seed=0,
+    snapshots=None,
+    progress=True,
+    checkpoint=None,
+):
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
@@ -237,13 +249,18 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
     the other; it falls in a straight line to almost nothing. ``workers``: threads of the fast way;
     with one, the same seed gives the same vectors. The seed rules the order and the noise; the
     initial vectors are drawn when the model is made. ``snapshots``: a list that receives about 24
-    pairs (step, copy of the vectors).
+    pairs (step, copy of the vectors). ``checkpoint``: a folder that Ctrl-C saves in before it is
+    raised again; the same call goes on from there (exactly with one worker).
 
     The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
     sentences is in the model's vocabulary.
     """
     callbacks = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):
+        if checkpoint:
+            from minibert.training.resume import GoesOn
+
+            callbacks.append(GoesOn(checkpoint))
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
         return sgns.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
@@ -261,6 +278,8 @@ def learn(model, sentences, epochs=5, rate=None, workers=1, seed=0, snapshots=No
         callbacks=callbacks,
         clip=None,
         progress=progress,
+        checkpoint=checkpoint,
+        reraise=checkpoint is not None,
     )
 
 

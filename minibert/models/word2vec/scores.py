@@ -52,7 +52,7 @@ class Answered:
 def similarity(model, rated, any_case=True):
     """Compare a model's cosines with people's ratings: a `Rated`.
 
-    rated: a `minibert.data.corpora.Similarity`, or anything with ``pairs`` (tuples of two words)
+    rated: a `minibert.data.corpora.RatedPairs`, or anything with ``pairs`` (tuples of two words)
     and ``scores``. Pairs with an unknown word are left out. ``any_case``: a word is known however
     it is capitalised; the vocabulary's first spelling counts.
     """

@@ -1,0 +1,157 @@
+"""A folder in Hugging Face's layout: its configuration, and its tensors from one file or many.
+
+The tensors are in ``model.safetensors`` or, in older folders, in ``pytorch_model.bin``. A large
+model is cut into several such files; ``model.safetensors.index.json`` says which tensor is in which
+one. A pickle is read with ``weights_only=True``: nothing in it is executed.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from minibert.storage.checkpoint import CONFIG, WEIGHTS, unpack
+from minibert.storage.safe_files import read_json
+from minibert.storage.torch_files import read_tensors
+
+PICKLE, INDEX = "pytorch_model.bin", ".index.json"
+WRAPPERS = ("module", "_orig_mod")  # what DataParallel and torch.compile put into names
+# Keys of a config.json that change nothing in what a model computes: notes, what is kept and given
+# back, and how text was generated (written into every config.json until 2024).
+NOTES = frozenset(
+    """architectures model_type _name_or_path name_or_path transformers_version _commit_hash
+    torch_dtype dtype use_bfloat16 tf_legacy_loss tokenizer_class use_cache output_past
+    output_attentions output_hidden_states return_dict torchscript gradient_checkpointing
+    _attn_implementation attn_implementation _attn_implementation_autoset chunk_size_feed_forward
+    xla_device prefix bos_token_id eos_token_id sep_token_id decoder_start_token_id
+    max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty
+    temperature top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size
+    encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores
+    return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values
+    exponential_decay_length_penalty suppress_tokens begin_suppress_tokens minibert""".split()
+)
+# Keys that describe a head and what it is for; the encoder does not need them.
+TASK = frozenset(
+    """id2label label2id num_labels _num_labels problem_type classifier_dropout finetuning_task
+    task_specific_params summary_type summary_use_proj summary_activation summary_proj_to_labels
+    summary_first_dropout""".split()
+)
+ALWAYS = {  # keys that may have one value only
+    "add_cross_attention": (False, None),
+    "is_encoder_decoder": (False, None),
+    "pruned_heads": ({}, None),
+}
+
+
+def read_files(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    """(config as a dict, tensors by name) of a folder in Hugging Face's layout.
+
+    Raises FileNotFoundError naming what is missing; ValueError for a damaged file, and for an index
+    that does not fit its files or names one outside of the folder.
+    """
+    path = Path(path)
+    names = (WEIGHTS, WEIGHTS + INDEX, PICKLE, PICKLE + INDEX)
+    weights = next((path / name for name in names if (path / name).is_file()), None)
+    missing = [] if (path / CONFIG).is_file() else [CONFIG]
+    missing += [] if weights else [f"{WEIGHTS} or {PICKLE}"]
+    if missing:
+        raise FileNotFoundError(f"{path} has no {' and no '.join(missing)}")
+    config = read_json(path / CONFIG)
+    if not isinstance(config, dict):
+        raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
+    return config, _sharded(weights) if weights.name.endswith(INDEX) else _read(weights)
+
+
+def shards(index: str | Path) -> dict[str, set[str]]:
+    """The files that an index names, each with the names of its tensors.
+
+    Raises ValueError for an index that is damaged or names anything but files beside it.
+    """
+    found, told = {}, read_json(index)
+    table = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(table, dict) or not table:
+        raise ValueError(f"expected a weight_map, tensor to file, in {index}")
+    ending = Path(str(index).removesuffix(INDEX)).suffix
+    for name, file in table.items():
+        if not isinstance(file, str) or not _is_plain(file) or not file.endswith(ending):
+            raise ValueError(
+                f"{index} puts {name!r:.60} into {file!r:.60}: expected the plain name of a "
+                f"{ending} file in the same folder"
+            )
+        found.setdefault(file, set()).add(name)
+    return found
+
+
+def _is_plain(file):
+    return file not in ("", ".", "..") and not {"/", "\\", ":", "\0"} & set(file)
+
+
+def _sharded(index):
+    """All tensors of the files that an index names."""
+    files, tensors = shards(index), {}
+    missing = sorted(file for file in files if not (index.parent / file).is_file())
+    if missing:
+        raise FileNotFoundError(
+            f"{index.parent} has no {', '.join(missing[:8])}, which {index.name} names"
+        )
+    for file, names in sorted(files.items()):
+        found = _read(index.parent / file)
+        if odd := names.symmetric_difference(found):
+            raise ValueError(
+                f"{index.name} and {index.parent / file} do not say the same of "
+                f"{', '.join(sorted(odd)[:3])}: they do not belong together"
+            )
+        tensors |= found
+    return tensors
+
+
+def _read(weights):
+    """The tensors of one file, in float32 where they are floating-point numbers."""
+    if weights.suffix == Path(WEIGHTS).suffix:
+        try:
+            tensors = unpack(weights.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{weights} is damaged: {error}") from error
+    else:
+        tensors = read_tensors(weights)
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def renamed(
+    tensors: dict[str, torch.Tensor], change: Callable[[str], str], source: object
+) -> dict[str, torch.Tensor]:
+    """The tensors by other names: what wraps a model is taken off, then ``change`` is applied.
+
+    Raises ValueError where two tensors get the same name.
+    """
+    found, came_from = {}, {}
+    for name, tensor in tensors.items():
+        short = ".".join(part for part in name.split(".") if part not in WRAPPERS)
+        while short.startswith("model."):
+            short = short.removeprefix("model.")
+        short = change(short)
+        if short in found:
+            raise ValueError(f"{source} has the tensor {short} twice: {came_from[short]}, {name}")
+        found[short], came_from[short] = tensor, name
+    return found
+
+
+def drop_table(
+    tensors: dict[str, torch.Tensor], name: str, expected: Callable, source: object
+) -> None:
+    """Take out a table that says nothing new; ValueError where it is not ``expected(tensor)``."""
+    tensor = tensors.pop(name, None)
+    if tensor is None:
+        return
+    wanted = expected(tensor)
+    if wanted.shape != tensor.shape or not torch.equal(wanted.to(tensor.dtype), tensor):
+        raise ValueError(f"{source} has an unusual {name}, which minibert cannot follow")
+
+
+def check_tied(table: torch.Tensor, output: torch.Tensor, source: object) -> None:
+    """Refuse an output layer unlike the word vectors that it should share."""
+    if table.shape != output.shape or not torch.equal(table, output):
+        raise ValueError(
+            f"{source} has an output layer unlike its word vectors, although its config.json says "
+            "that they are tied; set tie_word_embeddings to false if the layer has its own"
+        )

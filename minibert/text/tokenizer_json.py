@@ -1,0 +1,207 @@
+"""``tokenizer.json``, the one file of Hugging Face's tokenizers, read into ours.
+
+It describes a chain of steps: normalizer, pre-tokenizer, model, post-processor, decoder. Only the
+chains of BERT's WordPiece, of GPT's BPE and of GPT-2's byte-level BPE are followed; a file that
+asks for any other step is refused, as its ids would be others. How texts are padded and cut to a
+length (``padding``, ``truncation``) is the batches' business here, so it is left out.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from minibert.storage.known_keys import check_known
+from minibert.storage.safe_files import read_json
+from minibert.text.added import Added
+
+PARTS = ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
+BERT_TEMPLATE = (["[CLS]:0", "A:0", "[SEP]:0"], ["[CLS]:0", "A:0", "[SEP]:0", "B:1", "[SEP]:1"])
+PLAIN = ["A:0"]  # of GPT's; a pair is one text after the other
+WORDPIECE = {
+    "unk_token": ("[UNK]",),
+    "continuing_subword_prefix": ("##",),
+    "max_input_chars_per_word": (100,),
+}
+BPE = {
+    "dropout": (None, 0),
+    "continuing_subword_prefix": ("", None),
+    "fuse_unk": (False, None),
+    "byte_fallback": (False, None),
+    "ignore_merges": (False, None),
+}
+BYTE_LEVEL = {"add_prefix_space": (False,), "use_regex": (True, None)}
+FREE = ("trim_offsets",)  # where a space belongs to, in offsets that are not taken
+
+
+def read(path: Path) -> dict:
+    """The parts of the file, the model being a WordPiece or a BPE; ValueError for another file."""
+    found = read_json(path)
+    check_known(found, path, taken=PARTS, ignored=("version", "truncation", "padding"))
+    model = found.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict):
+        raise ValueError(f"{path} is no tokenizer of pieces: it has no model with a vocab")
+    if not all(type(i) is int for i in model["vocab"].values()):
+        raise ValueError(f"expected the ids in {path} to be whole numbers")
+    return found
+
+
+def kind_of(found: Mapping) -> str:
+    """What the model is: "WordPiece", or "BPE"; files of 2020 do not say."""
+    model = found["model"]
+    return model.get("type") or ("BPE" if "merges" in model else "WordPiece")
+
+
+def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]]:
+    """(ids of the pieces, how text is read, added tokens with their ids) of BERT's tokenizer."""
+    found = read(path)
+    if kind_of(found) != "WordPiece":
+        raise ValueError(f"expected a WordPiece model in {path}, got {kind_of(found)!r:.60}")
+    check_known(found["model"], f"the model in {path}", taken=("type", "vocab"), fixed=WORDPIECE)
+    lowercase, accents, chinese = _bert_steps(found, path)
+    added = _added(found, path)
+    ids = {**found["model"]["vocab"], **{token["content"]: i for i, token in added}}
+    _check_template(found.get("post_processor"), BERT_TEMPLATE, path, ids)
+    _part(found, "decoder", ("WordPiece",), path, fixed={"prefix": ("##",)}, free=("cleanup",))
+    options = {"lowercase": lowercase, "strip_accents": accents, "tokenize_chinese_chars": chinese}
+    return found["model"]["vocab"], options, added
+
+
+def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[int, Added]]]:
+    """(ids, merges, kind, the unknown token, added tokens with their ids) of GPT's or GPT-2's."""
+    found = read(path)
+    model, where = found["model"], f"the model in {path}"
+    if kind_of(found) != "BPE":
+        raise ValueError(f"expected a BPE model in {path}, got {kind_of(found)!r:.60}")
+    ending = model.get("end_of_word_suffix")
+    if ending not in (None, "", "</w>"):
+        raise ValueError(f"expected words in {path} to end with '</w>' or nothing, got {ending!r}")
+    taken = ("type", "vocab", "merges", "end_of_word_suffix", "unk_token")
+    check_known(model, where, taken=taken, fixed=BPE)
+    if ending:
+        if _bert_steps(found, path) not in ((True, None, True), (True, True, True)):
+            raise ValueError(f"{path} does not lower letters as GPT's tokenizer does")
+        _part(found, "decoder", ("BPEDecoder",), path, fixed={"suffix": ("</w>",)})
+    else:
+        _part(found, "normalizer", (), path)
+        if not _part(found, "pre_tokenizer", ("ByteLevel",), path, fixed=BYTE_LEVEL, free=FREE):
+            raise ValueError(f"{path} has no pre_tokenizer: expected 'ByteLevel', as GPT-2 has")
+        _part(found, "decoder", ("ByteLevel",), path, free=(*BYTE_LEVEL, *FREE))
+    post = _alone(found.get("post_processor"), "processors")
+    if not (isinstance(post, dict) and post.get("type") == "ByteLevel"):  # which changes offsets
+        _check_template(post, (PLAIN, None), path)
+    if not isinstance(unk := model.get("unk_token"), str | None):
+        raise ValueError(f"expected the unk_token of {path} to be a piece, got {unk!r:.60}")
+    kind = "words" if ending else "bytes"
+    return model["vocab"], _merges(model, path), kind, unk, _added(found, path)
+
+
+def _merges(model, path):
+    """The merges as pairs; they may stand as "a b"."""
+    merges = model.get("merges")
+    if isinstance(merges, list):
+        pairs = [tuple(m.split(" ")) if isinstance(m, str) else m for m in merges]
+        if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            if all(isinstance(piece, str) for pair in pairs for piece in pair):
+                return pairs
+    raise ValueError(f"expected a list of merges, pairs of pieces, in {path}")
+
+
+def _bert_steps(found, path):
+    """(lowercase, strip_accents, tokenize_chinese_chars) of BERT's first two steps."""
+    names = ("lowercase", "strip_accents", "handle_chinese_chars")
+    fixed = {"clean_text": (True,)}
+    normalizer = _part(found, "normalizer", ("BertNormalizer",), path, fixed=fixed, free=names)
+    cut = _part(found, "pre_tokenizer", ("BertPreTokenizer",), path)
+    if not normalizer or not cut:
+        raise ValueError(
+            f"{path} lacks a normalizer or a pre_tokenizer: expected 'BertNormalizer' and "
+            "'BertPreTokenizer'"
+        )
+    lowercase, accents, chinese = (normalizer.get(name) for name in names)
+    if not all(isinstance(value, bool) for value in (lowercase, chinese)) or not (
+        accents is None or isinstance(accents, bool)
+    ):
+        raise ValueError(f"expected {', '.join(names)} to be true or false in {path}")
+    return lowercase, accents, chinese
+
+
+def _part(found, name, kinds, path, *, fixed=None, free=()):
+    """A step of the chain, checked; None where the file has none."""
+    part = _alone(found.get(name), f"{name}s")
+    if part is None:
+        return None
+    kind = part.get("type") if isinstance(part, dict) else part
+    if kind not in kinds:
+        expected = " or ".join(map(repr, kinds)) or "none"
+        raise ValueError(
+            f"{path} asks for the {name} {kind!r:.60}, which minibert cannot follow: "
+            f"expected {expected}"
+        )
+    where = f"the {name} in {path}"
+    check_known(part, where, taken=("type",), fixed=fixed or {}, ignored=free)
+    return part
+
+
+def _alone(part, parts):
+    """A sequence of one step is that step, one of none is None."""
+    if isinstance(part, dict) and part.get("type") == "Sequence":
+        inner = part.get(parts, part.get("pretokenizers", part.get("processors")))
+        if isinstance(inner, list) and len(inner) < 2:
+            return inner[0] if inner else None
+    return part
+
+
+def _check_template(post, templates, path, ids=None):
+    """Refuse a post-processor that frames a text, or a pair, otherwise than we do.
+
+    ids: of the vocabulary, which the special tokens in the frame must have.
+    """
+    if post is None:
+        return
+    kind = post.get("type") if isinstance(post, dict) else post
+    try:
+        found, used = _frame(post, kind)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        found, used = [None, None], {}
+    fits = all(own in (None, other) for own, other in zip(templates, found, strict=True))
+    if not fits or any(ids is None or ids.get(name) != i for name, i in used.items()):
+        expected = " ".join(item.partition(":")[0] for item in templates[0])
+        raise ValueError(
+            f"{path} has a post_processor ({kind!r:.60}) that minibert cannot follow: "
+            f"expected one that makes {expected} of a text A"
+        )
+
+
+def _frame(post, kind):
+    """(what is made of a text and of a pair, the ids of the special tokens in it)."""
+    if kind == "BertProcessing":
+        cls, sep = post["cls"][0], post["sep"][0]
+        found = [
+            [item.replace("[CLS]", cls).replace("[SEP]", sep) for item in template]
+            for template in BERT_TEMPLATE
+        ]
+        return found, {post[name][0]: post[name][1] for name in ("cls", "sep")}
+    if kind != "TemplateProcessing":
+        raise ValueError(kind)
+    items = [item for name in ("single", "pair") for item in post[name]]
+    names = {item["SpecialToken"]["id"] for item in items if "SpecialToken" in item}
+    used = {name: post["special_tokens"][name]["ids"] for name in names}
+    found = [[_item(item) for item in post[name]] for name in ("single", "pair")]
+    return found, {name: i[0] if len(i) == 1 else None for name, i in used.items()}
+
+
+def _item(item):
+    """ "[CLS]:0" of a special token, "A:0" of a text."""
+    ((kind, told),) = item.items()
+    if kind not in ("SpecialToken", "Sequence"):
+        raise ValueError(kind)
+    return f"{told['id']}:{told['type_id']}"
+
+
+def _added(found, path):
+    """The added tokens with their ids."""
+    given = found.get("added_tokens") or []
+    if not isinstance(given, list) or not all(
+        isinstance(token, dict) and isinstance(token.get("content"), str) for token in given
+    ):
+        raise ValueError(f"expected a list of added_tokens, each with its content, in {path}")
+    return [(token.get("id"), token) for token in given]

@@ -1,0 +1,121 @@
+"""One update: from batches to losses, gradients and new weights."""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from minibert.training import distributed
+from minibert.training.run import Run
+
+
+def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
+    """One update from the batches in ``run.batch``; returns (loss, tokens or else targets seen).
+
+    The gradient is that of (sum of all losses) / (sum of all counts), whichever way the targets
+    fall into batches. Each sum is divided by the first count before its backward pass, so that
+    numbers stay moderate, and the gradient is put right when all counts are known.
+    """
+    total, count, tokens, scale = 0.0, 0.0, 0, None
+    for batch in run.batch:
+        tokens += tokens_of(batch)
+        with autocast(run.device, run.precision):
+            losses, n = loss_of(run.loss_of, to_device(distributed.share(batch), run.device))
+        n = distributed.total(n, run.device)
+        scale = scale or n
+        if scale:  # gradients are the mean over the processes
+            _check_learns(losses)
+            (losses * (distributed.size() / scale)).backward()
+        total, count = total + distributed.total(losses.item(), run.device), count + n
+    if not count:
+        raise ValueError(f"the loss of step {run.step + 1} counted no target: expected one or more")
+    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+    if all(p.grad is None for p in parameters):
+        raise ValueError(
+            "the loss depends on no parameter of the optimiser, so nothing would be learned: are "
+            "they frozen, or did the model get new layers after the optimiser was made?"
+        )
+    if scale != count:
+        for p in parameters:
+            if p.grad is not None:
+                p.grad.mul_(scale / count)
+    _check_finite(run, "loss", total / count)
+    if clip is not None:
+        _check_finite(run, "gradient's norm", torch.nn.utils.clip_grad_norm_(parameters, clip))
+    run.torn = True  # until the history says so too
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    run.unit = "tokens" if tokens else "targets"
+    return total / count, tokens or count
+
+
+def loss_of(function: Any, batch: Any) -> tuple[torch.Tensor, float]:
+    """``function(batch)``: a sum of losses and what was counted.
+
+    Raises ValueError for a label that the model has no score for, and where the loss is no such
+    pair.
+    """
+    try:
+        losses, count = function(batch)
+    except IndexError as error:
+        if "out of bounds" not in str(error):
+            raise
+        raise ValueError(
+            f"a label of this batch is out of range ({error}): expected labels from 0 to below "
+            f"the model's number of labels, or -100 for none"
+        ) from error
+    if not torch.is_tensor(losses):
+        raise ValueError(
+            f"expected loss(batch) to give a tensor, the sum of the losses, and a count; got a "
+            f"{type(losses).__name__} as the sum"
+        )
+    return losses, count
+
+
+def to_device(batch: Any, device: torch.device | str) -> Any:
+    """A batch with its tensors on ``device``: dicts, lists and tuples are gone through."""
+    if torch.is_tensor(batch):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {name: to_device(value, device) for name, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        moved = [to_device(value, device) for value in batch]
+        return tuple(moved) if isinstance(batch, tuple) else moved
+    return batch
+
+
+def autocast(device: torch.device | str, precision: str | None) -> AbstractContextManager:
+    """The context of a forward pass: mixed precision for "bf16", none otherwise."""
+    if precision == "bf16":
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
+    return nullcontext()
+
+
+def tokens_of(batch: Any) -> int:
+    """How many tokens a batch holds, padding left out; 0 where it does not say."""
+    if isinstance(batch, dict):
+        if torch.is_tensor(batch.get("attention_mask")):
+            return int(batch["attention_mask"].sum())
+        if torch.is_tensor(batch.get("input_ids")):
+            return batch["input_ids"].numel()
+    return 0
+
+
+def _check_learns(losses):
+    if not losses.requires_grad:
+        raise ValueError(
+            "the loss depends on no parameter that learns: are all parameters frozen, or is the "
+            "loss computed without gradients?"
+        )
+
+
+def _check_finite(run, what, value):
+    if math.isfinite(value):
+        return
+    step, losses = run.step, run.history.loss
+    before = f"the last good loss was {losses[-1]:.4f} at step {step}" if losses else "the first"
+    raise FloatingPointError(
+        f"the {what} is {float(value)} at step {step + 1} ({before}); the weights were not updated "
+        f"with it. Try a lower learning rate, warm-up or clipping, and look at this step's batch"
+    )
