@@ -109,7 +109,7 @@ class Resume:
 
 
 class GoesOn:
-    """A callback of `minibert.models.word2vec.fast`: saves a run that Ctrl-C stops, and goes on with it."""
+    """A callback of word2vec's fast run: saves one that Ctrl-C stops, and goes on with it."""
 
     def __init__(self, folder):
         self.checkpoints = Checkpoints(folder)

@@ -100,6 +100,6 @@ def test_what_is_missing_is_one_clear_line(options, message, tmp_path, capsys):
 
 
 def test_running_text_has_no_labels(start, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(awd_lstm.text, "load", lambda name: awd_lstm.text.TextCorpus([]))
+    monkeypatch.setattr(awd_lstm.data, "load", lambda name: awd_lstm.data.TextCorpus([]))
     assert finetune(tmp_path / "out", "--task", "books_train", "--start", str(start)) == 1
     assert "has no labels" in capsys.readouterr().err
