@@ -24,7 +24,8 @@ lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8
 	    --LabApp.default_url=/lab/tree/chapters/00_start_here.ipynb $(ARGS)
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
-	$(TESTING) $(PY) -m pytest tests/browser tests/notebooks
+	$(TESTING) $(PY) -m pytest tests/browser
+	$(TESTING) $(PY) -m pytest -n 2 --dist loadgroup tests/notebooks
 	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
 	    tests/reliability
 
@@ -77,6 +78,7 @@ clean:  ## remove .venv, caches and what the tests left
 tidy: .venv/.test
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
+	.venv/bin/lint-imports
 	@rm -rf "$(TEST_HOME)" && mkdir -p "$(TEST_HOME)"
 
 FAILED = { echo; echo "$(1)" >&2; exit 1; }

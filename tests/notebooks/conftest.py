@@ -24,6 +24,17 @@ DEMO = "90_demo"
 NAMES = [DEMO, *(path.stem for path in sorted(CHAPTERS.glob("source/[0-9]*.py")))]
 
 
+def pytest_collection_modifyitems(items):
+    """With ``-n 2 --dist loadgroup``, the tests of one notebook go to one worker: it runs once."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "chapter" in parameters:
+            group = f"{parameters['chapter']} {parameters.get('version', '')}"
+        else:
+            group = item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @dataclass(frozen=True)
 class Version:
     """One notebook: of which chapter, "unsolved" or "solved", and where."""
@@ -87,8 +98,10 @@ def run(version, tmp_path_factory):
     """
     log = tmp_path_factory.mktemp("run") / "checks.jsonl"
     small = version.kind == "unsolved" and os.environ.get("MINIBERT_NOTEBOOKS") != "full"
+    threads = {"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}
     environment = {
         **os.environ,
+        **threads,
         "MINIBERT_CHECK_LOG": str(log),
         "MINIBERT_HOME": str(log.parent / "home"),
         "MINIBERT_SMOKE": "1" if small else "0",

@@ -35,8 +35,8 @@ def reviews(monkeypatch):
         for _ in range(150)
     ]
     task = LabelledTexts(*map(list, zip(*pairs, strict=True)), ("negative", "positive"))
-    monkeypatch.setattr(awd_lstm.text, "load", lambda name: task)
-    monkeypatch.setattr(awd_lstm.text, "datasets", list)
+    monkeypatch.setattr(awd_lstm.data, "load", lambda name: task)
+    monkeypatch.setattr(awd_lstm.data, "datasets", list)
     return task
 
 

@@ -71,7 +71,7 @@ def questions(count=200, none=False):
 
 
 def given(monkeypatch, data):
-    monkeypatch.setattr(bert.text, "load", lambda name: data)
+    monkeypatch.setattr(bert.data, "load", lambda name: data)
 
 
 def finetune(out, *options):
