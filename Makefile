@@ -27,7 +27,7 @@ test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every n
 	$(TESTING) $(PY) -m pytest tests/browser
 	$(TESTING) $(PY) -m pytest -n 2 --dist loadgroup tests/notebooks
 	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
-	    tests/reliability
+	    tests/reliability tests/device
 
 quick: .venv/.test tidy  ## style and the unit tests that are quick, about a minute
 	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile -m "not slow and not long" tests/unit

@@ -171,7 +171,7 @@ to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
 layer = mb.models.awd_lstm.WeightDropLSTM(inputs=5, outputs=8, weight_dropout=0.5)
 x = torch.randn(2, 6, 5)  # (batch, length, inputs)
 torch.manual_seed(0)
-dropped = mb.models.awd_lstm.dropout(layer.weight_hh, 0.5)  # (4 * outputs, outputs)
+dropped = mb.models.dropout.dropout(layer.weight_hh, 0.5)  # (4 * outputs, outputs)
 
 h = c = torch.zeros(2, 8)  # (batch, outputs)
 by_hand = []
@@ -513,6 +513,7 @@ So memory does not grow with the document. The library's head, on a very long "r
 # %% tags=["nbval-check-output"]
 classifier = mb.heads.PoolingClassifier(copy.deepcopy(tuned), labels=2, bptt=40, max_len=140).eval()
 long = torch.randint(5, 500, (1, 400 if SMOKE else 4000))
+long = long.to(tuned.embedding.weight.device)
 mask = torch.ones_like(long)
 with torch.no_grad():
     at_once = classifier.encoder(long).last_hidden_state  # (1, length, width)

@@ -650,7 +650,7 @@ def formula(config, length):
 
 
 for length in (16, 32, 64):
-    ids = torch.randint(5, len(tokenizer), (1, length))
+    ids = torch.randint(5, len(tokenizer), (1, length)).to(next(model.parameters()).device)
     with torch.no_grad(), FlopCounterMode(display=False) as counted:
         model.encoder.stack(model.encoder.embeddings(ids))
     print(f"length {length}: formula {formula(config, length):,}, counted {counted.get_total_flops():,}")

@@ -544,6 +544,7 @@ def read(name, examples, labels):
 
 def accuracy(head, batches):
     """The share of examples with the right label."""
+    batches = mb.training.to_device(list(batches), next(head.parameters()).device)
     said = [head(b["input_ids"], b["attention_mask"]).argmax(-1) == b["labels"] for b in batches]
     return torch.cat(said).float().mean().item()
 

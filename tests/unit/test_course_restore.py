@@ -180,7 +180,7 @@ def test_two_cells_with_one_id_become_two(source, mine):
     [
         ("mb.course.check = max", "course.check ="),
         ("import sys\nsys._getframe(1)", "_getframe"),
-        ("from minibert.course.exercises.ch01 import Loss", "course.exercises"),
+        ("from minibert.course.learn.exercises.ch01 import Loss", "course.learn"),
         ('exec(mb.course.solution("01.noise"))', "solution("),
         ("import os\nos.environ['X'] = '1'", "environ"),
     ],
