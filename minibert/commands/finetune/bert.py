@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from minibert import world
+from minibert import data, world
 from minibert.commands.finetune.common import (
     Finished,
     checkpoint_option,
@@ -72,8 +72,8 @@ def finetune(args):
     ways = checked_ways(args.ways)
     finished = Finished(args, args.seeds * len(ways))
     start = language_model(args)
-    data, (train, valid, test) = read_task(args)
-    task = task_for(data, start.tokenizer, max_length(start, args))
+    given, (train, valid, test) = read_task(args)
+    task = task_for(given, start.tokenizer, max_length(start, args))
     sizes = {"learned": min(len(train), args.labels or len(train)), "test": len(test)}
     print(f"{args.task}: {sizes['learned']:,} of {len(train):,} examples to learn from, ", end="")
     print(f"{len(valid):,} to validate and {len(test):,} to test on")
@@ -128,8 +128,8 @@ def read_task(args):
     without one, the groups are split once for all runs.
     """
     if args.task in tasks():
-        data = world.task(args.task)
-        return data, (data.train, data.valid[: args.valid], data.test[: args.test])
+        task = world.task(args.task)
+        return task, (task.train, task.valid[: args.valid], task.test[: args.test])
     parts = data.load(args.task)
     train = as_examples(getattr(parts, "train", parts), args.task)
     for name in ("test", "valid"):
@@ -146,14 +146,14 @@ def read_task(args):
     return train, (learned, some(valid, args.valid, 0), some(tested, args.test, 0))
 
 
-def as_examples(data, name):
+def as_examples(part, name):
     """`Examples` of what `data.load` gives; labelled texts become examples of one text."""
-    if isinstance(data, LabelledTexts):
-        found = [Example(text=one, label=data.names[label]) for one, label in data]
-        return Examples("text", found, data.names, list(data.texts))
-    if not isinstance(data, Examples):
+    if isinstance(part, LabelledTexts):
+        found = [Example(text=one, label=part.names[label]) for one, label in part]
+        return Examples("text", found, part.names, list(part.texts))
+    if not isinstance(part, Examples):
         raise ValueError(f"{name!r} has no labels; `minibert data list` shows what has")
-    return data
+    return part
 
 
 def learned(way, start, task, parts, args, seed, folder):
