@@ -386,7 +386,6 @@ CASES = {
         "not finite": put("v.txt", b"1 2\na nan 1\n"),
         "too large": put("v.txt", b"1 2\na 1e99 1\n"),
         "underscores": put("v.txt", b"1 2\na 1_0 1\n"),
-        "a word twice": put("v.txt", b"2 2\na 1 1\na 2 2\n"),
         "zeros": put("v.txt", bytes(1 << 20)),
     },
     "word2vec binary": {
@@ -454,7 +453,6 @@ CASES = {
         "half a label": put("d", b'{"text": "a", "label": 0.5}'),
         "a list for text": put("d", b'{"text": ["a"], "label": 1}'),
         "half a pair": put("d", b'{"text": "\\ud800", "label": 1}'),
-        "an empty line": put("d", b'{"text": "a", "label": 1}\n\n'),
     },
     "JSONL pairs": {
         **json_cases("d"),

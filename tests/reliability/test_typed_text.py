@@ -35,7 +35,7 @@ TYPED = {
     "a long word": "x" * 10_000,
 }
 IN_SHORT = ("quotes", "right to left", "half a pair", "very long")
-ELEMENTS = set("div bdi br table tr th td img b style code p".split())
+ELEMENTS = set("div bdi br table thead tbody tr th td img b style code p".split())
 ATTRIBUTES = set("style class role aria-live alt width height src".split())
 OWN_STYLES = (
     "overflow-wrap", "max-width", "border-left", "border-collapse", "text-align", "direction",
@@ -113,7 +113,7 @@ def layers():
         def encode(self, sentences):
             torch.manual_seed(0)
             found = torch.randn(2, len(sentences), max(map(len, sentences)), 8)
-            return mb.outputs.ModelOutput(found[-1], tuple(found))
+            return mb.models.outputs.ModelOutput(found[-1], tuple(found))
 
     made = LayerExplorer(Toy(), [["a", "bat"], ["<b>", "bat"]], ("a bat", "bat"), ("bat", "bat"))
     return made, ["text_a", "text_b"]
