@@ -1,5 +1,5 @@
 # `make help` lists what there is. Nothing is needed but Python 3.11 to 3.14, git and make;
-# without make, the README has the commands.
+# without make, docs/install.md has the commands.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help

@@ -84,7 +84,7 @@ def draw(answers):
     for ax, (name, year, gave, asked, _), answer, colour in zip(
         axes, STEPS, answers, COLOURS, strict=True
     ):
-        middle = dict(ha="center", transform=ax.transAxes, clip_on=False)
+        middle = {"ha": "center", "transform": ax.transAxes}
         ax.text(0.5, 1.78, name, size=15, weight="bold", color=colour, **middle)
         ax.text(0.5, 1.62, f"{year}: {gave}", size=9, color="#333333", **middle)
         ax.text(0.5, 1.16, asked, size=10, va="bottom", style="italic", **middle)
