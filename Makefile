@@ -51,7 +51,7 @@ findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write it
 	@test -n "$(CH)" || { echo "Say which chapter: make findings CH=01" >&2; exit 2; }
 	$(PY) -m minibert course findings $(CH) $(ARGS)
 
-bench: .venv/.test  ## measure speed and quality beside the peers
+bench: .venv/.test  ## measure speed and quality, compared with other libraries
 	$(PY) -m benchmarks $(ARGS)
 
 constraints: .venv/.test  ## pin the newest versions that fit together, for every Python
