@@ -1,5 +1,5 @@
 # `make help` lists what there is. Nothing is needed but Python 3.11 to 3.14, git and make;
-# without make, the README has the commands.
+# without make, docs/install.md has the commands.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -52,7 +52,7 @@ findings: .venv/.test  ## run one chapter's full experiment (CH=01) and write it
 	@test -n "$(CH)" || { echo "Say which chapter: make findings CH=01" >&2; exit 2; }
 	$(PY) -m minibert course findings $(CH) $(ARGS)
 
-bench: .venv/.test  ## measure speed and quality beside the peers
+bench: .venv/.test  ## measure speed and quality, compared with other libraries
 	$(PY) -m benchmarks $(ARGS)
 
 weights: .venv/.lab  ## fetch the three sets of published weights, 274 MB (MINIBERT_HOME: where to)

@@ -5,9 +5,10 @@ side, 10,000 words, fp32 on two threads. All sides get the same batches in one p
 A B ...), with equal dropout, AR and TAR; before the timing, both models get one set of weights, and
 their losses without dropout must agree. torch's plain nn.LSTM with a full softmax and no
 regularisation at all stands beside them. The full run takes about three minutes and is written to
-results/awd_lstm.json and README.md. fastai is installed for it alone: ``pip install --no-deps
-fastai fastcore "fastprogress<1.1" fasttransform fastdownload "plum-dispatch<2.10" beartype
-rich``; a stand-in takes the place of torchvision, which its text part does not use.
+results/awd_lstm.json and README.md.
+
+fastai wants an environment of its own: README.md says how to make it and why. A stand-in takes the
+place of torchvision, which fastai's text part does not use.
 """
 
 import statistics
@@ -31,7 +32,10 @@ try:
         from fastai.losses import CrossEntropyLossFlat
         from fastai.text import models as fastai_models
 except ImportError as error:
-    sys.exit(f"this benchmark needs fastai ({error}); see the head of benchmarks/awd_lstm.py")
+    sys.exit(
+        f"This benchmark needs fastai ({error}), in an environment of its own: "
+        "benchmarks/README.md, section AWD-LSTM, has the three commands."
+    )
 
 V, DIM, HIDDEN, LAYERS, BPTT, STREAMS = 10_000, 200, 400, 3, 70, 32
 STEPS, REPEATS = 4, 9

@@ -91,8 +91,8 @@ def filled(text, notebooks, texts):
     ]
     entries = [f"{h.chapter} · {h.title} <{name[:-6]}>" for name, h in heads.items()]
     docs = [name[:-3] for name in texts if name.startswith("docs/")]
-    docs.sort(key=lambda name: name != "docs/teaching")  # the guide first
-    opening = ["```{toctree}", ":hidden:", ":caption: For teachers", ""]
+    docs.sort(key=lambda name: name not in ("docs/install", "docs/teaching"))  # these two first
+    opening = ["```{toctree}", ":hidden:", ":caption: Guides", ""]
     text = text.replace("%docs%", "\n".join([*opening, *docs, "```"]) if docs else "")
     text = text.replace("%table-of-chapters%", "\n".join(rows))
     return text.replace("%chapters%", "\n".join(entries))

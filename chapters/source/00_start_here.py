@@ -174,8 +174,8 @@ for fact in dict.fromkeys(entry.facts):
 r"""
 **Every word is annotated**: its part of speech, its dictionary form, the word that it depends on and how,
 and, where it has them, its sense and the kind of name it belongs to (`B-PER` begins a person's name, `I-PER`
-goes on with it, `O` is no name). Chapter 09 asks which of these a
-model has found out without being told.
+goes on with it, `O` is no name). A question to keep in mind: which of these could a model find out
+without being told?
 """
 
 # %%

@@ -46,7 +46,7 @@ def check_python():
     number = ".".join(map(str, sys.version_info[:3]))
     where = f"{number} at {sys.executable}"
     if sys.version_info < (3, 11):  # noqa: UP036 - run from a clone, nothing has checked this yet
-        return fix(f"{where}: minibert needs 3.11 or newer; see the README, 'Start'")
+        return fix(f"{where}: minibert needs 3.11 or newer; see docs/install.md")
     if sys.version_info >= (3, 15):
         return note(f"{where}: tested with 3.11 to 3.14; if something fails, use one of those")
     return ok(where)

@@ -30,7 +30,7 @@ class AnswerExplorer(Interactive):
         self.ask = model if not hasattr(model, "parameters") else asker(model)
         self.may_be_none, self._seen = no_answer, {}
         wide = ipywidgets.Layout(width="720px")
-        style, slider = {"description_width": "initial"}, ipywidgets.Layout(width="460px")
+        style = {"description_width": "initial"}
         controls = {
             "paragraph": ipywidgets.Textarea(
                 paragraph,
@@ -40,24 +40,13 @@ class AnswerExplorer(Interactive):
             ),
             "question": ipywidgets.Text(question, continuous_update=False, layout=wide),
             "longest": ipywidgets.IntSlider(
-                12,
-                min=1,
-                max=30,
-                description="longest answer (tokens)",
-                style=style,
-                layout=slider,
+                12, min=1, max=30, description="longest answer (tokens)", style=style
             ),
         }
         rows = [["paragraph"], ["question"], ["longest"]]
         if no_answer:
             controls["threshold"] = ipywidgets.FloatSlider(
-                threshold,
-                min=-10,
-                max=10,
-                step=0.25,
-                description="threshold",
-                style=style,
-                layout=slider,
+                threshold, min=-10, max=10, step=0.25, description="threshold", style=style
             )
             rows[-1].append("threshold")
         if examples:

@@ -60,6 +60,7 @@ class Interactive:
         self._show(self._draw(first=True))
         self._still = self._bundle()
         for control in self.controls.values():
+            make_room(control)
             control.observe(self._changed, names="value")
 
     @property
@@ -158,6 +159,12 @@ class Interactive:
             live = self.widget._repr_mimebundle_()
             live["text/plain"] = CONTROLS
             figures.publish(live)
+
+
+def make_room(control):
+    """Widen a slider by its description, so that the track keeps a length a hand can use."""
+    if "Slider" in type(control).__name__ and control.layout.width is None:
+        control.layout.width = f"{260 + 8 * len(control.description)}px"
 
 
 def words_html(text, table=()):

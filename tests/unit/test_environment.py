@@ -121,7 +121,7 @@ def test_constraints_name_no_host_and_no_gpu_packages():
 
 def test_d2l_and_torch_are_the_same_everywhere():
     pinned = {pin.name: str(pin.specifier) for pin in pins()}
-    for name in ("Makefile", "README.md", "binder/postBuild", ".github/workflows/test.yml"):
+    for name in ("Makefile", "docs/install.md", "binder/postBuild", ".github/workflows/test.yml"):
         told = re.findall(r"d2l(==[\d.]+\d)", (ROOT / name).read_text("utf-8"))
         assert set(told) == {pinned["d2l"]}, name
     assert f"torch{pinned['torch']}+cpu" in (ROOT / "binder/requirements.txt").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING say exists, exists: commands, options, paths, chapters."""
+"""What the README, CONTRIBUTING and the guides say exists, exists: commands, options, paths."""
 
 import re
 import shlex
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from book import picture
 from minibert import course
 from minibert.commands import main as cli
 from minibert.storage.bundled import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+GUIDES = ("docs/install.md", "docs/commands.md", "docs/checkpoints.md", "docs/reliability.md")
 MADE_BY_THE_READER = (
     ".venv",
     "build",
@@ -23,6 +25,9 @@ MADE_BY_THE_READER = (
     "language_model",
     "imdb",
     "my_copy",
+    "snli",
+    "my_bert",
+    "wiki_train",
 )
 
 
@@ -52,7 +57,7 @@ def test_make_targets_exist(document):
     told = {
         t for code in code_of(read(document)) for t in re.findall(r"\bmake ([a-z][\w-]*)", code)
     }
-    assert {"quick", "test"} <= told
+    assert {"test"} <= told
     assert told <= makefile_targets()
 
 
@@ -65,11 +70,11 @@ def test_the_makefile_explains_every_target():
     assert not missing, "CONTRIBUTING.md does not name them"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", [*DOCUMENTS, *GUIDES])
 def test_minibert_commands_are_understood(document, capsys):
     starts = ("minibert ", "python -m minibert ")
     lines = [code for code in code_of(read(document)) if code.startswith(starts)]
-    if document == "README.md":
+    if document in ("README.md", "docs/install.md"):
         assert "minibert doctor" in lines
     for line in lines:
         argv = shlex.split(line.partition("minibert ")[2])
@@ -79,29 +84,31 @@ def test_minibert_commands_are_understood(document, capsys):
             pytest.fail(f"{document}: `{line}`: {capsys.readouterr().err}")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", [*DOCUMENTS, *GUIDES])
 def test_paths_exist(document):
-    text = read(document)
-    paths = {target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target}
+    text, folder = read(document), Path(document).parent
+    linked = {target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target}
+    assert not {path for path in linked if not (ROOT / folder / path).exists()}
+    paths = set()
     suffixes = (".md", ".txt", ".toml", ".yml", ".ipynb", ".py", ".cff")
     for word in (word for code in code_of(text) for word in code.split()):
         word = word.strip("\"',;").replace("\\", "/")
         if "://" not in word and (re.match(r"[\w.]+/", word) or word.endswith(suffixes)):
             paths.add(word)
-    assert len(paths) > 5
+    assert len(paths | linked) > 5 or document in GUIDES
     here = {path for path in paths if not path.startswith(MADE_BY_THE_READER)}
     assert not {path for path in here if not (ROOT / path).exists()}
 
 
 def test_extras_exist():
     extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
-    for name in ("README.md", "Makefile", "environment.yml", ".github/workflows/test.yml"):
+    for name in ("docs/install.md", "Makefile", "environment.yml", ".github/workflows/test.yml"):
         for told in re.findall(r"-e \"?\.\[([a-z,]+)\]", read(name)):
             assert set(told.split(",")) <= set(extras), name
 
 
 def test_each_installation_uses_the_pins():
-    for name in ("README.md", ".github/workflows/test.yml"):
+    for name in ("docs/install.md", ".github/workflows/test.yml"):
         lines = re.findall(r"pip install .*", read(name))
         assert len(lines) >= 2
         for line in lines:
@@ -110,8 +117,9 @@ def test_each_installation_uses_the_pins():
 
 
 def test_environment_variables_are_read_somewhere():
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "minibert").rglob("*.py"))
-    told = set(re.findall(r"MINIBERT_[A-Z]+", read("README.md")))
+    files = [path for folder in ("minibert", "book") for path in (ROOT / folder).rglob("*.py")]
+    sources = "".join(path.read_text("utf-8") for path in files)
+    told = {n for page in (*DOCUMENTS, *GUIDES) for n in re.findall(r"MINIBERT_[A-Z]+", read(page))}
     assert "MINIBERT_DATA" in told
     assert {name for name in told if f'"{name}"' not in sources} == set()
 
@@ -137,7 +145,33 @@ def test_python_examples_run():
         assert done.stdout
 
 
-def test_every_bundled_checkpoint_is_in_the_readme_and_no_other():
-    told = set(re.findall(r"^\| (`minibert-[^|]+) \|", read("README.md"), re.MULTILINE))
+def test_make_lab_prints_and_opens_the_first_chapter():
+    (opened,) = re.findall(r"default_url=/lab/tree/(\S+)", read("Makefile"))
+    assert opened == "chapters/" + course.chapters(ROOT / "chapters")[0]["file"]
+
+
+def test_the_readme_is_short_and_its_picture_says_what_was_computed():
+    words = re.sub(r"^\|.*$|!\[.*", "", read("README.md"), flags=re.MULTILINE).split()
+    assert len(words) < 700
+    (alt,) = re.findall(r"!\[(.+)\]\(chapters/images/arc.png\)", read("README.md"))
+    assert f"![{alt}]" in read("book/index.md")
+    tuned, scratch = (f"{value:.2f}" for _, value in picture.labels())
+    assert f"an accuracy of {tuned} on a topic after pre-training and {scratch} from scratch" in alt
+
+
+@pytest.mark.long
+def test_the_readmes_picture_is_what_the_checkpoints_answer():
+    (alt,) = re.findall(r"!\[(.+)\]\(chapters/images/arc.png\)", read("README.md"))
+    closest, gaps, following = picture.neighbours(), picture.gap(), picture.continued()
+    assert {word for word, _ in closest} == {"elm", "maple", "willow"}
+    assert {word for word, _ in gaps} == {"Tarn", "Kestle", "Ulverton"}
+    assert [word for word, _ in following[:2]] == ["door", "oven"]
+    assert all(word in alt for word, _ in [*closest, *gaps, *following[:2]])
+    same, other = (f"{value:.2f}" for _, value in picture.senses())
+    assert f"a cosine of {same} in the same sense and {other} in two senses" in alt
+
+
+def test_every_bundled_checkpoint_is_in_its_guide_and_no_other():
+    told = set(re.findall(r"^\| (`minibert-[^|]+) \|", read("docs/checkpoints.md"), re.MULTILINE))
     told = {name for cell in told for name in re.findall(r"`([^`]+)`", cell)}
     assert told == {path.name for path in BUNDLED.iterdir() if path.is_dir()}

@@ -149,3 +149,11 @@ show.Interactive(draw, {"k": slider})"""
     still, live = [o for o in notebook.cells[0].outputs if o.output_type != "stream"]
     assert still.metadata["image/png"]["alt"] == "a line to 1" and WIDGET not in still.data
     assert set(live.data) == {WIDGET, "text/plain"} and live.data["text/plain"] == CONTROLS
+
+
+def test_a_slider_keeps_its_track_beside_a_long_description():
+    names = {"cut": "cut", "longest": "longest answer (tokens)"}
+    sliders = {k: ipywidgets.IntSlider(1, description=text) for k, text in names.items()}
+    show.Interactive(lambda cut, longest: show.Frame(text="words"), sliders, [list(sliders)])
+    for name, slider in sliders.items():
+        assert int(slider.layout.width[:-2]) - 8 * len(names[name]) >= 250
