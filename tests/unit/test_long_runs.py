@@ -106,7 +106,7 @@ def test_word_vectors_go_on_too(tmp_path, monkeypatch, capsys):
     options = ["--dim", "8", "--epochs", "4", "--workers", "1", "--subsample", "0"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert pretrain("word2vec", path, whole, *options) == 0
-    update, made = mb.fast.sgns.Tables.update, []
+    update, made = mb.models.word2vec.fast.Tables.update, []
 
     def pressed(self, step, rate):
         made.append(update(self, step, rate))
@@ -114,10 +114,10 @@ def test_word_vectors_go_on_too(tmp_path, monkeypatch, capsys):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)
 
-    monkeypatch.setattr(mb.fast.sgns.Tables, "update", pressed)
+    monkeypatch.setattr(mb.models.word2vec.fast.Tables, "update", pressed)
     assert pretrain("word2vec", path, out, *options) == 130
     assert f"Saved in {out / 'checkpoints'}" in capsys.readouterr().out
-    monkeypatch.setattr(mb.fast.sgns.Tables, "update", update)
+    monkeypatch.setattr(mb.models.word2vec.fast.Tables, "update", update)
     assert pretrain("word2vec", path, out, *options) == 0
     assert not (out / "checkpoints").exists()
     a, b = (mb.Word2Vec.from_pretrained(one).state_dict() for one in (whole, out))
@@ -195,7 +195,7 @@ def test_too_few_documents_are_counted_and_asked_for(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", ["pretrain", "finetune"])
 def test_help_names_the_recipes_of_its_own_model(command, capsys):
-    package = f"minibert.{command}"
+    package = f"minibert.commands.{command}"
     for name in importlib.import_module(package).MODELS:
         with pytest.raises(SystemExit):
             cli.main([command, name, "--help"])
