@@ -249,8 +249,10 @@ def finetune(model, start, out, *options):
 @pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("model", FINETUNED)
 def test_a_finetuning_that_is_interrupted_goes_on(
-    starts, tmp_path, monkeypatch, capsys, model, asked
+    starts, tmp_path, monkeypatch, capsys, model, asked, request
 ):
+    if model == "awd-lstm":  # its task is a real data set
+        request.getfixturevalue("data_dir")
     whole, out, saved = tmp_path / "whole", tmp_path / "out", tmp_path / "saved"
     options = ["--checkpoint", str(saved)] if asked else []
     folder = saved if asked else out / "checkpoints"
