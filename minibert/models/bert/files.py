@@ -129,8 +129,9 @@ def load_head(cls, source):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
         regression = config.get("problem_type") == "regression"
-        labels = tensors["classifier.weight"].shape[:1]
-        extra = {"regression": True} if regression else {"labels": sum(labels)}
+        extra = {"labels": sum(tensors["classifier.weight"].shape[:1])} | _arguments(config, path)
+        if regression:
+            extra["regression"] = True
     elif cls.__name__ in ("MaskedLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
@@ -138,9 +139,29 @@ def load_head(cls, source):
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
+def _arguments(config, source):
+    """What a head was made with, besides its labels: dropout, and what only minibert has."""
+    own, dropout = config.get("minibert", {}), config.get("classifier_dropout")
+    kinds = {"pooling": str, "lstm": int}
+    if not isinstance(own, dict) or not all(type(v) is kinds.get(k) for k, v in own.items()):
+        raise ValueError(
+            f"expected 'minibert' to hold pooling and lstm in {source}, got {own!r:.60}"
+        )
+    if dropout is None:
+        dropout = config.get("hidden_dropout_prob", 0.1)
+    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
+        raise ValueError(f"expected a classifier_dropout below 1 in {source}, got {dropout!r:.60}")
+    return {"dropout": dropout, **own}
+
+
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
+    if _kind(model) not in HEADS or not isinstance(encoder, BERT):
+        raise ValueError(
+            f"a {_kind(model)} on a {type(encoder).__name__} cannot be saved; only these heads on "
+            f"a BERT can: {', '.join(HEADS)}"
+        )
     architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
     if isinstance(encoder, LeftToRight):
@@ -152,6 +173,12 @@ def save(model, folder):
         config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.labels)}
         config["label2id"] = {name: int(i) for i, name in config["id2label"].items()}
         config["problem_type"] = "regression" if getattr(model, "regression", False) else None
+        config["classifier_dropout"] = model.dropout.p
+        lstm = getattr(model, "lstm", None)
+        own = {"pooling": getattr(model, "pooling", None), "lstm": lstm and lstm.hidden_size}
+        config["minibert"] = {name: value for name, value in own.items() if value is not None}
+        if lstm or own["pooling"] not in (None, "first"):
+            config["model_type"] = "minibert-bert"  # transformers would compute something else
     tensors = {published(model, name): tensor for name, tensor in model.state_dict().items()}
     if config.get("tie_word_embeddings") is False:  # transformers adds the one called decoder's
         tensors[f"{DECODER}bias"] = tensors["cls.predictions.bias"].clone()
