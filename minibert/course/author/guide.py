@@ -1,6 +1,6 @@
 """The tables of the teacher's guide that come from the exercises' declarations.
 
-``python -m minibert.course.author.guide`` writes them anew: the points into ``docs/teaching.md``,
+``python -m minibert.course.author.guide`` writes them: the points into ``docs/teaching.md``,
 between its two marks, and the mistakes that each check names into ``docs/mistakes.md``. A test
 holds both files to the declarations.
 """
@@ -30,10 +30,10 @@ UNNAMED = re.compile(r"(Expected )?…|Expected .*(, got …\.|but is …\.)$") 
 NOT_TOLD = {"Right", "TypeError", "ValueError"}
 HEAD = """# What goes wrong, exercise by exercise
 
-The mistakes that the checks know by name: what a learner is told who makes them. Use the list to
-prepare a lesson, or to see what a mark below the full one was given for. Where the words are …, the
-check puts in what was expected and what it got. (`python -m minibert.course.author.guide` writes
-this page from the exercises' declarations.)
+The checks know these mistakes by name, and this is what they tell a learner who makes one. Use the
+list to prepare a lesson, or to see why a mark is below the full one. In the check itself, the
+expected and the given value stand in place of each …. (`python -m minibert.course.author.guide`
+writes this page from the exercises' declarations.)
 """
 
 
