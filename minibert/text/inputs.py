@@ -5,7 +5,7 @@ Values are looked at on a CPU only; elsewhere that would have to wait for the de
 
 import torch
 
-IGNORE = -100  # the target that torch's cross-entropy leaves out
+IGNORE = -100  # the target that torch's cross-entropy ignores
 
 
 def check_tensor(given: torch.Tensor, name: str = "input_ids") -> None:
