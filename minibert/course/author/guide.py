@@ -43,7 +43,7 @@ def chapters():
 
 
 def points_table():
-    """Markdown: a line for each chapter, with its exercises' points."""
+    """Markdown: one row per chapter, with the points of its exercises."""
     lines = ["| chapter | exercises and points | by nbgrader | by you | minutes |"]
     lines.append("|---|---|---|---|---|")
     sums = [0, 0, 0]
@@ -60,7 +60,7 @@ def points_table():
 
 
 def with_points(text):
-    """The guide with the table of points between its two marks put in anew."""
+    """The guide with a new table of points between its two marks."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{points_table()}\n{END}{rest.split(END)[1]}"
 
@@ -79,7 +79,7 @@ def mistakes_page():
 
 
 def mistakes(exercise):
-    """The sentences with which an exercise's check names a mistake, in the order of its code."""
+    """The sentences in which an exercise's check names a mistake, in the order of its code."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(type(exercise))))
     found = []
     for method in tree.body[0].body:
@@ -104,7 +104,7 @@ def _collect(nodes, found):
 
 
 def _text(node):
-    """The text of a literal, with … for what is put in; None for anything else."""
+    """The text of a literal, with … for inserted values; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
@@ -119,7 +119,7 @@ def _sentence(text):
 
 
 def main():
-    """Write both pages, and the tables of memory as they were measured."""
+    """Write both pages, and the measured tables of memory."""
     docs = REPOSITORY / "docs"
     for page in memory.PAGES:
         text = (docs / page).read_text("utf-8")
