@@ -81,7 +81,7 @@ def similarity(entry, sources):
 
 
 def analogies(entry, sources):
-    """``: section``, then four words a line; a section may go on later."""
+    """``: section``, then four words per line; a section may go on later."""
     sections, section = {}, None
     for number, line in _numbered(sources[0]):
         words = line.split()

@@ -111,8 +111,8 @@ class TokenClassifier(Head):
 def word_examples(tokenizer, sentences, labels=None, max_length=512):
     """Sentences of words as examples for `TokenClassifier`: a list of dicts.
 
-    sentences: lists of words; labels: lists of label numbers, one a word, or None. ``input_ids`` is
-    ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
+    sentences: lists of words; labels: lists of label numbers, one per word, or None. ``input_ids``
+    is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
     ``words`` (a list) the place of each word's first piece. What is beyond ``max_length`` pieces is
     cut off, with its words. A word that the tokenizer leaves nothing of becomes ``[UNK]``.
     """

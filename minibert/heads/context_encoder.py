@@ -54,7 +54,7 @@ class Remembered(nn.Module):
 
 
 class Live(nn.Module):
-    """A frozen model that reads each batch anew: for sentences that are not known beforehand.
+    """A frozen model that reads each batch again: for sentences that are not known beforehand.
 
     ``spellings``: a `minibert.text.characters.Spellings`; the ids are its rows, 0 for padding.
     """

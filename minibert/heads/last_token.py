@@ -40,7 +40,7 @@ def framed(model):
 class LastToken(Head):
     """A label for a text or pair from the state of its last token, the extract token.
 
-    labels: how many there are. auxiliary: how much foreseeing the text's own tokens counts beside
+    labels: how many there are. auxiliary: how much predicting the text's own tokens counts beside
     the task while training, the paper's lambda; 0 for not at all. dropout: before the new layer.
     sequences: how many sequences an example has (see `minibert.text.FramedBatches`).
     """

@@ -23,7 +23,7 @@ class PoolingClassifier(nn.Module):
     and state being kept; through the last ``max_len`` (up to ``bptt`` fewer) goes the gradient. So
     the memory does not grow with the document. Any other encoder gets the text at once.
 
-    In training, batch norm needs two examples a batch at least: ValueError for one.
+    In training, batch norm needs two examples per batch at least: ValueError for one.
     """
 
     def __init__(

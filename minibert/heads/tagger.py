@@ -33,7 +33,7 @@ class Tagger(nn.Module):
 
 @torch.no_grad()
 def tagged(model, batches):
-    """What a tagger says and what is true: two lists with a list of label numbers a sentence."""
+    """What a tagger says and what is true: two lists with a list of label numbers per sentence."""
     training, device = model.training, next(model.parameters()).device
     model.eval()
     said, true = [], []

@@ -83,7 +83,7 @@ class GradualUnfreezing:
             if state[name] != getattr(self, name):
                 raise ValueError(
                     f"the run was saved with {name}={state[name]}, this one has "
-                    f"{name}={getattr(self, name)}: give the same, or start afresh"
+                    f"{name}={getattr(self, name)}: give the same, or start again"
                 )
         self.interval, self.woken_at = state["interval"], list(state["woken_at"])
         self.awake = len(self.woken_at)
