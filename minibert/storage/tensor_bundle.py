@@ -96,7 +96,7 @@ class TensorBundle(Mapping):
             numbers = (data.view("<u2").astype("<u4") << 16).view("<f4")
         else:
             numbers = data.view(kind).astype("<f4" if kind == "<f2" else kind)
-        return np.array(numbers).reshape(one["shape"])
+        return numbers.reshape(one["shape"])
 
     def _check_places(self):
         """Refuse tensors that reach beyond the data, overlap, or have another size than theirs."""
@@ -139,7 +139,7 @@ def _block(data, place):
     """The (key, value) pairs of the block at ``place`` (offset, size), its checksum checked."""
     start, size = place
     end = start + size
-    if end + TRAILER > len(data) - FOOTER:
+    if end + TRAILER > len(data):
         raise ValueError("a block reaches beyond its end")
     packed = data[end]
     if _masked(crc32c(data[start : end + 1])) != int.from_bytes(data[end + 1 : end + 5], "little"):

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -300,6 +301,12 @@ def test_what_counts_as_the_optimisers(name, is_optimisers):
             authors.rows({name: ()}, {}, "here")
 
 
+def test_whole_numbers_are_no_weights():
+    rows = authors.rows({"a": (2,)}, {"a": "ours"}, "here")
+    with pytest.raises(ValueError, match="^a in here has no floating-point numbers$"):
+        authors.tensors(rows, {"a": np.zeros(2, int)}, "here")
+
+
 def changed(path, **changes):
     found = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({k: v for k, v in found.items() if v is not None}))
@@ -366,6 +373,17 @@ def objects(folder):
     np.save(folder / "params_3.npy", np.array([{}], object), allow_pickle=True)
 
 
+class Danger:
+    """What must never be unpickled."""
+
+    def __reduce__(self):
+        return pytest.fail, ("the file was unpickled",)
+
+
+def pickled(folder):
+    (folder / "params_3.npy").write_bytes(pickle.dumps(Danger()))
+
+
 def archive(folder):
     np.savez(folder / "params_3", a=np.zeros(3))
     (folder / "params_3.npz").rename(folder / "params_3.npy")
@@ -384,6 +402,8 @@ def shapes(change):
     [
         (lambda f: (f / "params_7.npy").unlink(), "has no params_7.npy"),
         (objects, "params_3.npy is no whole array"),
+        (pickled, "params_3.npy is no whole array"),
+        (lambda f: np.save(f / "params_3.npy", np.zeros(10**6)), "in params_0.npy to params_9"),
         (archive, "expected a row of floating-point numbers in .*params_3.npy"),
         (lambda f: np.save(f / "params_3.npy", np.zeros(5, int)), "row of floating-point numbers"),
         (lambda f: np.save(f / "params_3.npy", np.zeros(5)), "numbers in params_0.npy to params_9"),

@@ -112,6 +112,9 @@ def test_data_cut_short_is_refused(tmp_path):
 # An index with checksums that are right
 
 
+ONE_RESTART = bytes(4) + (1).to_bytes(4, "little")  # how a block ends: the first key is in full
+
+
 def varint(value):
     found = b""
     while value > 0x7F:
@@ -131,7 +134,7 @@ def block(pairs):
     data = b"".join(
         b"\0" + varint(len(key)) + varint(len(value)) + key + value for key, value in pairs
     )
-    return data + bytes(4) + (1).to_bytes(4, "little")
+    return data + ONE_RESTART
 
 
 def table(*blocks, packed=0, repeat=1):
@@ -187,6 +190,11 @@ def test_an_index_made_by_hand_is_read(tmp_path):
         (lambda: table(block([(b"", HEADER + field(3, field(2, 2)))])), "has version 2"),
         (lambda: table(block([(b"", HEADER), (b"b", entry()), (b"a", entry())])), "not in order"),
         (lambda: table(block([(b"", HEADER), (b"\xff", entry())])), "decode byte 0xff"),
+        (lambda: table(block([(b"", HEADER), (b"a", b""), (b"a", b"")])), "not in order"),
+        (lambda: table(b"\0\0\x7f" + HEADER + ONE_RESTART), "reaches beyond its block"),
+        (lambda: table(b"\5\0" + varint(len(HEADER)) + HEADER + ONE_RESTART), "beyond its block"),
+        (lambda: table(b"\0\0\0" + (9).to_bytes(4, "little")), "too short for its list"),
+        (lambda: table(b"\0\0"), "too short for its list"),
         (lambda: table(block([(b"", HEADER), (b"n" * 2000, entry())])), "its name is too long"),
     ],
 )
