@@ -451,7 +451,7 @@ def test_what_nbgrader_says_is_told_in_plain_words(tmp_path):
     boilerplate = "\n[ERROR] Please see the the above traceback for details."
     outdated = "nbgrader.SchemaTooOldError: Outdated schema version: 0 (expected 3)" + boilerplate
     told = reason(outdated, tmp_path)
-    assert told.startswith("the course's own notebook is of another version of nbgrader: release it again")
+    assert told.startswith("the course's own notebook is of another version of nbgrader: release")
     told = reason("  sqlalchemy.OperationalError: disk I/O error" + boilerplate, tmp_path)
     assert told == "OperationalError: disk I/O error (in cell 3 (`import os`))"
     told = reason("Killed" + boilerplate, tmp_path)
