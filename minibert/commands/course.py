@@ -19,11 +19,13 @@ def add_arguments(parser):
     findings = actions.add_parser("findings", help="run a chapter's full experiments")
     findings.add_argument("chapter", help="two digits, such as 01")
     findings.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
-    findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of them only")
-    findings.add_argument("--fresh", action="store_true", help="measure again what is there")
+    findings.add_argument(
+        "--only", nargs="+", metavar="EXPERIMENT", help="only some of the experiments"
+    )
+    findings.add_argument("--fresh", action="store_true", help="measure again what the file has")
     findings.add_argument("--smoke", action="store_true", help="a quick rehearsal; writes nothing")
     real = actions.add_parser("real", help="put the results of a run on real data into findings")
-    real.add_argument("name", help="what chapters call the run, such as imdb")
+    real.add_argument("name", help="the name that chapters use for the run, such as imdb")
     real.add_argument("folder", type=Path, help="the --out of `minibert finetune`")
     classroom_command.add_arguments(actions)
 

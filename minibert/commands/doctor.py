@@ -59,9 +59,9 @@ def check_torch():
 
         total = torch.from_numpy(numpy.ones((2, 2), dtype="float32")).sum().item()
     except Exception as error:  # a broken build fails in many ways
-        return fix(f"{_reason(error)}; install it anew: {INSTALL}")
+        return fix(f"{_reason(error)}; install it again: {INSTALL}")
     if total != 4:
-        return fix(f"torch adds four ones to {total}; install it anew: {INSTALL}")
+        return fix(f"torch adds four ones to {total}; install it again: {INSTALL}")
     return ok(f"{torch.__version__} with numpy {numpy.__version__}")
 
 
@@ -139,7 +139,7 @@ def check_widgets():
 
     folders = jupyter_path("labextensions", "@jupyter-widgets", "jupyterlab-manager")
     if not any(Path(folder).is_dir() for folder in folders):
-        return fix(f"JupyterLab does not see its widget extension; install it anew: {INSTALL}")
+        return fix(f"JupyterLab does not see its widget extension; install it again: {INSTALL}")
     return ok(f"ipywidgets {ours} with jupyterlab_widgets {labs}")
 
 

@@ -17,12 +17,12 @@ def load(name):
     ``name``: a name that `datasets` lists, or the path of a text file (plain, .xz or .gz) in which
     a line ``= Title =`` starts a document and every other line is a paragraph.
 
-    Looks in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the mirrors; the
-    SHA-256 is checked whenever a file is read. Returns a `TextCorpus`, `LabelledTexts`, `Examples`,
-    `RatedPairs`, `Analogies`, or `Splits` of them.
+    It is looked for in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the
+    mirrors. The SHA-256 is checked whenever a file is read. Returns a `TextCorpus`,
+    `LabelledTexts`, `Examples`, `RatedPairs`, `Analogies`, or `Splits` of them.
 
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
-    what to put where, when the data is neither here nor to be had.
+    what to put where, when the data is neither here nor available.
     """
     if name not in registry() and Path(name).is_file():
         return TextCorpus([Source(Path(name))])
@@ -50,7 +50,7 @@ def get(name: str) -> list[Path] | Path:
 
 @dataclass(frozen=True)
 class Listing:
-    """A line of the list of data sets; ``size`` in bytes as stored.
+    """One row of the list of data sets; ``size`` is in bytes as stored.
 
     ``state``: "here", "downloadable", or "local only" (wanted in ``MINIBERT_DATA``). ``files``: the
     paths below that folder of the edition that is here or can be had, else of the first.
@@ -111,7 +111,7 @@ def _read(entry, edition, paths):
 
 
 def _fetch(entry):
-    """Download the first edition that is to be had: (edition, paths)."""
+    """Download the first edition that is available: (edition, paths)."""
     faults = []
     for edition in entry.editions:
         if not edition.downloadable:

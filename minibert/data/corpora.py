@@ -20,12 +20,12 @@ class Document:
 
     @property
     def text(self):
-        """The paragraphs, one a line."""
+        """The paragraphs, one per line."""
         return "\n".join(self.paragraphs)
 
 
 class TextCorpus:
-    """Running text, read from its files each time that it is gone through; little stays in memory.
+    """Running text, read from its files at each iteration; little stays in memory.
 
     Iterating gives `Document` objects. In the files a line ``= Title =`` starts a document and
     every other line that is not empty is a paragraph (headings of sections are left out).
@@ -36,7 +36,7 @@ class TextCorpus:
         self.sources, self.pretokenised = tuple(sources), pretokenised
 
     def lines(self):
-        """The lines of the files as they stand."""
+        """The lines of the files, unchanged."""
         for source in self.sources:
             yield from source.lines()
 
@@ -110,7 +110,7 @@ class Examples:
     ``kind``: "text" (``text`` and perhaps ``text_b``, ``label``), "words" (``tokens``, ``labels``)
     or "questions" (``text`` the passage, ``text_b`` the question, ``span`` or None,
     ``info["answers"]`` all texts that count as right). ``labels``: all values of a label.
-    ``groups``: of each example, what must not be torn apart when the data are split: its premise,
+    ``groups``: for each example, what must stay together when the data are split: its premise or
     its article. Indexing and iterating give examples.
     """
 
@@ -171,7 +171,7 @@ class Splits:
     """A data set in parts: ``.train``, ``.valid``, ``.test``, as far as this edition has them."""
 
     def __init__(self, hint, **parts):
-        self.hint, self.parts = hint, parts  # what to do about a part that is not here
+        self.hint, self.parts = hint, parts  # what to do about a part that is missing
 
     def __getattr__(self, name):
         parts = self.__dict__.get("parts", {})

@@ -12,9 +12,9 @@ from urllib.request import Request, urlopen
 from minibert.storage.safe_files import atomic, home
 
 TIMEOUT = 20.0  # seconds without a byte before a mirror is given up
-TRIES = 2  # of each mirror; a second one goes on where the first broke off
+TRIES = 2  # for each mirror; a second attempt continues where the first broke off
 PAUSE = 1.0  # seconds between them
-SLOWEST = 1000  # bytes a second, and
+SLOWEST = 1000  # bytes per second, and
 PATIENCE = 30.0  # seconds until that is asked for
 CHUNK = 1 << 16
 NETWORK = (URLError, TimeoutError, ConnectionError, HTTPException, ssl.SSLError)
@@ -37,12 +37,12 @@ def find(entry, file):
 
 
 def cached(entry, file):
-    """Where a download of ``file`` is kept."""
+    """Where a download of ``file`` is stored."""
     return home() / "data" / entry.name / file.name
 
 
 def download(entry, file, tell=print):
-    """Fetch ``file`` from the first mirror that gives it whole, into the cache; returns its path.
+    """Fetch ``file`` into the cache from the first mirror that gives all of it; returns its path.
 
     Bytes that do not have the registered size and SHA-256 never reach the cache.
 
@@ -70,19 +70,19 @@ def _fetch(url, file, part):
             fault = _fault(part, file)
         except HTTPError as error:
             fault = f"answered {error.code} {error.reason}"
-            if error.code < 500:  # it will not change its mind
+            if error.code < 500:  # trying again will not help
                 return fault
         except NETWORK as error:
             fault = str(error) or type(error).__name__
         if fault is None:
             return None
-        if part.seek(0, os.SEEK_END) >= file.size:  # all there, and wrong
+        if part.seek(0, os.SEEK_END) >= file.size:  # complete, and wrong
             _empty(part)
     return fault
 
 
 def _receive(url, file, part):
-    """Append to ``part`` what the mirror has beyond it, or start again if it sends it all."""
+    """Append the missing rest to ``part``, or start again if the mirror sends the whole file."""
     start = part.seek(0, os.SEEK_END)
     headers = {"User-Agent": "minibert", **({"Range": f"bytes={start}-"} if start else {})}
     begun, received = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""How each layout of a data set is read: functions from (entry, its files) to an object.
+"""Readers for each layout of a data set: functions from (entry, its files) to an object.
 
 ``registry.toml`` names them. Each takes the registered `Entry` and a list of `Source`.
 """
@@ -54,17 +54,17 @@ def imdb_archive(entry, sources):
 
 
 def imdb_lines(entry, sources):
-    """The training half, a JSON object a line."""
+    """The training half, one JSON object per line."""
     return Splits(_whole(entry), train=polarity(entry, sources))
 
 
 def polarity(entry, sources):
-    """A JSON object a line: text, label (1 positive), perhaps fold."""
+    """One JSON object per line: text, label (1 positive), perhaps fold."""
     return _labelled(sources, POLARITY)
 
 
 def subjectivity(entry, sources):
-    """A JSON object a line: text, label (1 subjective)."""
+    """One JSON object per line: text, label (1 subjective)."""
     return _labelled(sources, ("objective", "subjective"))
 
 
@@ -81,7 +81,7 @@ def similarity(entry, sources):
 
 
 def analogies(entry, sources):
-    """``: section``, then four words a line; a section may go on later."""
+    """``: section``, then four words per line; a section may go on later."""
     sections, section = {}, None
     for number, line in _numbered(sources[0]):
         words = line.split()
@@ -95,7 +95,7 @@ def analogies(entry, sources):
 
 
 def inference(entry, sources):
-    """A JSON object a line: premise, hypothesis, label in words; one part of the data."""
+    """One JSON object per line: premise, hypothesis, label in words; one part of the data."""
     return _pairs(sources, ("premise", "hypothesis", "label"))
 
 
@@ -109,7 +109,7 @@ def snli_archive(entry, sources):
 
 
 def tagged(entry, sources):
-    """A word and its IOB2 tag a line, an empty line after a sentence; a train and a dev file."""
+    """A word and its IOB2 tag per line, an empty line after a sentence; train and dev files."""
     train, valid = (list(_sentences(source)) for source in sources)
     labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels}))
     parts = {
@@ -195,7 +195,7 @@ def _questions_of(source):
 
 
 def _questions(content):
-    """`Examples` of a SQuAD file; what stays together is an article.
+    """`Examples` of a SQuAD file, grouped by article.
 
     ``span`` is that of the first answer which occurs once in its paragraph, else of the first;
     None for a question of SQuAD 2.0 that has no answer.
@@ -248,7 +248,7 @@ def _check_texts(*texts):
 
 
 def _rows(source, names, extra=None, labels=None):
-    """Tuples of the fields ``names`` of a file with a JSON object a line, and of ``extra``.
+    """Tuples of the fields ``names``, and of ``extra``, of a file with one JSON object per line.
 
     They are text, but for a last one that must be among ``labels``. Raises ValueError naming the
     first line that is none.

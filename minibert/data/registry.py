@@ -34,7 +34,7 @@ class Edition:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set under its name, with the editions in which it may be had."""
+    """A data set under its name, with the editions in which it is available."""
 
     name: str
     about: str

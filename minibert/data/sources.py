@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 LIMIT = 4 << 30  # bytes that one file may unpack to
-SMALL, RATIO = 1 << 24, 200  # nor to more than so many times its size, unless that is so small
+SMALL, RATIO = 1 << 24, 200  # above SMALL bytes, it may not exceed RATIO times its stored size
 BROKEN = (EOFError, MemoryError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 ODD = (tarfile.TarError, RuntimeError, OverflowError, IndexError, KeyError)
 
@@ -78,7 +78,7 @@ class Source:
                     raise self.too_large()
                 yield str(path), unpack()
         except (*BROKEN, *ODD) as error:
-            told = " ".join(str(error).split())  # tarfile tells all that it tried, a line each
+            told = " ".join(str(error).split())  # tarfile lists all that it tried, one per line
             raise ValueError(f"{self.path} cannot be unpacked: {told}") from error
 
     def most(self, data):

@@ -15,7 +15,7 @@ POOLINGS = ("first", "last", "mean")
 
 
 class SequenceClassifier(Head):
-    """A label, or with ``regression=True`` a number, for a text or a pair of texts.
+    """A label for a text or a pair of texts, or a number with ``regression=True``.
 
     labels: how many there are. pooling: what is classified, the "first" token's state (through the
     encoder's pooler, where it has one), the "last" token's (for a model that reads to the right),
@@ -65,7 +65,7 @@ class TokenClassifier(Head):
     """A label for each word, read from its first piece (section 5.3).
 
     labels: how many there are. dropout: before the new layer. lstm: width of each direction of a
-    two-layer LSTM between, 0 for none: what the paper puts on frozen features (see `LayerMix`).
+    two-layer LSTM between them, 0 for none; the paper puts it on frozen features (see `LayerMix`).
     """
 
     per_token = True
@@ -111,10 +111,10 @@ class TokenClassifier(Head):
 def word_examples(tokenizer, sentences, labels=None, max_length=512):
     """Sentences of words as examples for `TokenClassifier`: a list of dicts.
 
-    sentences: lists of words; labels: lists of label numbers, one a word, or None. ``input_ids`` is
-    ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
-    ``words`` (a list) the place of each word's first piece. What is beyond ``max_length`` pieces is
-    cut off, with its words. A word that the tokenizer leaves nothing of becomes ``[UNK]``.
+    sentences: lists of words; labels: lists of label numbers, one per word, or None. ``input_ids``
+    is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
+    ``words`` (a list) the position of each word's first piece. Words beyond ``max_length`` pieces
+    are cut off. A word of which the tokenizer leaves nothing becomes ``[UNK]``.
     """
     examples = []
     for number, sentence in enumerate(sentences):

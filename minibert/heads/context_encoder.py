@@ -2,7 +2,7 @@
 
 Peters et al. (2018), section 3.3: leave the task model as it is, and give it [x; ELMo] in place of
 a word vector x; for some tasks also [h; ELMo] in place of the output h of its recurrent layer. The
-language model is frozen; what is learned is one `ScalarMix` for each place.
+language model is frozen; only one `ScalarMix` for each of these two uses is learned.
 """
 
 import torch
@@ -54,7 +54,7 @@ class Remembered(nn.Module):
 
 
 class Live(nn.Module):
-    """A frozen model that reads each batch anew: for sentences that are not known beforehand.
+    """A frozen model that reads each batch again: for sentences that are not known in advance.
 
     ``spellings``: a `minibert.text.characters.Spellings`; the ids are its rows, 0 for padding.
     """
@@ -122,5 +122,5 @@ class ContextEncoder(nn.Module):
 
 
 def one_epoch(batches):
-    """All batches once, from the first on, whatever the position of ``batches``."""
+    """All batches once, from the first one, whatever the position of ``batches``."""
     return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches

@@ -1,4 +1,4 @@
-"""A model as a source of features: some of its layers, mixed, its weights as they are."""
+"""A model as a source of features: some of its layers, mixed, with its weights unchanged."""
 
 import torch
 from torch import nn

@@ -1,6 +1,6 @@
 """d2l's ``BERTModel`` (*Dive into Deep Learning*, chapter 15.8) with its weights, as ours.
 
-What is different in it: no LayerNorm and no dropout on the embeddings, ReLU where BERT has GELU, a
+It differs from BERT: no LayerNorm and no dropout on the embeddings, ReLU in place of GELU, a
 softmax of its own beside the word vectors, and class 1, not 0, for "is the next sentence".
 """
 

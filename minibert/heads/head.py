@@ -1,4 +1,4 @@
-"""What all heads share: an encoder below, its hidden states where they are wanted, files."""
+"""What all heads share: an encoder below, its hidden states at chosen positions, files."""
 
 import inspect
 
@@ -13,8 +13,8 @@ class Head(nn.Module):
     """Base of the heads: ``encoder`` is any model that gives a `ModelOutput`, such as `BERT`.
 
     A batch is a dict with ``input_ids``, ``attention_mask`` and, for an encoder that takes them,
-    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state a
-    token, or a tuple of that for an output that is a tuple.
+    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state
+    per token, or a tuple of bools for an output that is a tuple.
     """
 
     per_token = False
@@ -60,7 +60,7 @@ class Head(nn.Module):
     def states_at(self, batch, wanted):
         """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order.
 
-        An encoder that can spare itself the others has a method ``states_at``.
+        An encoder that can skip the other positions has a method ``states_at``.
         """
         given = {name: batch.get(name) for name in self.taken}
         if hasattr(self.encoder, "states_at"):
@@ -97,10 +97,10 @@ def new_linear(width, outputs, encoder):
 
 @torch.no_grad()
 def run(model, examples, batch_size=32):
-    """What a head says of each example, in their order; batches are sorted by length.
+    """A head's output for each example, in order; batches are sorted by length.
 
     examples: dicts with ``input_ids`` and, for pairs, ``token_type_ids``; other names are left
-    out. Returns a list: one tensor an example, (labels,) or (length, ...), without padding; or a
+    out. Returns a list: one tensor per example, (labels,) or (length, ...), without padding; or a
     tuple of such tensors where the head gives several.
     """
     training, device = model.training, next(model.parameters()).device

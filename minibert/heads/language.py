@@ -48,7 +48,7 @@ class VocabularyOutput(nn.Module):
 
 
 class MaskedLM(Head):
-    """Guess the words that were masked, from both sides.
+    """Predict the masked words from both sides.
 
     The softmax shares the encoder's word vectors; with ``tied=False``, or for an encoder that has
     no ``embeddings.word``, it has its own, of ``vocab_size`` words.
@@ -74,15 +74,15 @@ class MaskedLM(Head):
     def loss(self, batch):
         """(sum of cross-entropies, number of masked tokens).
 
-        ``labels`` (batch, length): the word that stood there, -100 where none is to be guessed. The
-        head is computed only where there is one.
+        ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
+        is computed only where there is one.
         """
         wanted = batch["labels"] != IGNORE
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
 
 
 class NextSentence(Head):
-    """Whether the second text followed the first one: class 0 if it did, 1 if it was drawn."""
+    """Whether the second text follows the first: class 0 if it does, 1 if it is random."""
 
     def __init__(self, encoder):
         super().__init__(encoder)

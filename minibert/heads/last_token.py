@@ -23,7 +23,8 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 def framed(model):
     """A copy of a `minibert.GPT` with three more tokens: start, delimiter, extract.
 
-    Their vectors begin as the model's own did, at random. Returns (model, the first new id).
+    Their vectors are initialised at random, as the model's own were. Returns (model, the first new
+    id).
     """
     first, more = model.config.vocab_size, len(SPECIALS)
     new = copy.deepcopy(model)
@@ -40,7 +41,7 @@ def framed(model):
 class LastToken(Head):
     """A label for a text or pair from the state of its last token, the extract token.
 
-    labels: how many there are. auxiliary: how much foreseeing the text's own tokens counts beside
+    labels: how many there are. auxiliary: how much predicting the text's own tokens counts beside
     the task while training, the paper's lambda; 0 for not at all. dropout: before the new layer.
     sequences: how many sequences an example has (see `minibert.text.FramedBatches`).
     """
@@ -65,8 +66,8 @@ class LastToken(Head):
     def loss(self, batch):
         """(sum of cross-entropies, number of examples); ``labels`` (examples,).
 
-        In training lambda times the mean loss of a token is added to each example's; in eval mode
-        it is not.
+        In training, lambda times the mean loss per token is added to each example's loss; in eval
+        mode, it is not.
         """
         mask = batch.get("attention_mask")
         last = last_places(torch.ones_like(batch["input_ids"]) if mask is None else mask)
@@ -86,7 +87,7 @@ class LastToken(Head):
 
 
 class Similarity(LastToken):
-    """The same for two texts whose order means nothing: the states of both orders are added."""
+    """The same for two texts without an order: the states of both orders are added."""
 
     sequences = 2
 

@@ -1,4 +1,4 @@
-"""Two sentences, one label: read both, compare each word with what it matches in the other."""
+"""Two sentences, one label: read both, and compare each word with its match in the other."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ class PairClassifier(nn.Module):
     """A sentence-pair model in the manner of ESIM (Chen et al. 2017), which ELMo was added to.
 
     One `ContextEncoder` reads both sentences. Each word attends to the other sentence and is
-    compared with what it found there, [a, a', a - a', a * a']; the mean and the maximum over each
+    compared with what it finds there, [a, a', a - a', a * a']. The mean and the maximum over each
     sentence are classified. labels: how many there are; other arguments as for `ContextEncoder`.
     """
 
@@ -37,7 +37,7 @@ class PairClassifier(nn.Module):
         return self.output(torch.cat((of_a, of_b), -1))
 
     def _compared(self, a, b, scores, mask_b, mask_a):
-        """Sentence a word by word against b: mean and maximum, (batch, 2 * compared)."""
+        """Sentence a compared with b, word by word: mean and maximum, (batch, 2 * compared)."""
         scores = scores.masked_fill(mask_b[:, None] == 0, -torch.inf)
         found = scores.softmax(-1) @ b  # (batch, length, width): what each word of a finds in b
         x = self.compare(torch.cat((a, found, a - found, a * found), -1))

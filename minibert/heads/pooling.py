@@ -18,12 +18,12 @@ class PoolingClassifier(nn.Module):
     classes. hidden: width between the blocks. dropout: of the two blocks; each is batch norm,
     dropout, linear, and there is a ReLU between them. The second block gives the logits.
 
-    An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length: all but
-    the last tokens are read in windows of ``bptt`` tokens without gradient, only their maximum, sum
-    and state being kept; through the last ``max_len`` (up to ``bptt`` fewer) goes the gradient. So
-    the memory does not grow with the document. Any other encoder gets the text at once.
+    An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length. All but
+    the last tokens are read in windows of ``bptt`` tokens without gradient, and only their maximum,
+    sum and state are kept. The gradient goes through the last ``max_len`` tokens (up to ``bptt``
+    fewer). So the memory does not grow with the document. Other encoders get the text at once.
 
-    In training, batch norm needs two examples a batch at least: ValueError for one.
+    In training, batch norm needs at least two examples per batch: ValueError for one.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class PoolingClassifier(nn.Module):
         if getattr(self.encoder, "backward_reader", False):
             input_ids = input_ids.gather(1, turned(input_ids, mask))
         lengths = mask.sum(1)  # (batch,)
-        # of each row, the tokens that are read without gradient: whole windows, perhaps none
+        # the tokens of each row that are read without gradient: whole windows, perhaps none
         windows = (lengths - self.max_len + self.bptt - 1).clamp(min=0) // self.bptt
         earlier, state = self.skim(input_ids, windows)
         start = windows * self.bptt
@@ -83,7 +83,7 @@ class PoolingClassifier(nn.Module):
         """Read the first ``windows`` (batch,) windows of each row, keeping no more than a state.
 
         Returns (maximum, sum) of the last layer's states, each (batch, width), and the encoder's
-        state after them; (None, None), None where there are none. A row that is done drops out, so
+        state after them; (None, None), None where there are none. A finished row drops out, so
         that no row ever reads padding.
         """
         if not windows.any():
@@ -113,7 +113,7 @@ class PoolingClassifier(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """The mean of several classifiers' probabilities, such as of a forward and a backward one."""
+    """The mean of several classifiers' probabilities, for example a forward and a backward one."""
 
     def __init__(self, classifiers):
         super().__init__()

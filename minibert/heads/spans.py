@@ -18,7 +18,7 @@ NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
 
 class SpanExtractor(Head):
-    """Where an answer starts and where it ends: a score of each for every token.
+    """Where an answer starts and ends: two scores for every token.
 
     "No answer" is the span that starts and ends at `[CLS]`.
     """
@@ -108,11 +108,11 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
 
 
 def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=64):
-    """Examples to train a `SpanExtractor` on: a list of dicts, one a window.
+    """Examples to train a `SpanExtractor` on: a list of dicts, one per window.
 
     examples: (question, context, span) each; span is (start, end) in characters, or None. A window
-    that does not hold the whole answer is an example without an answer, as in the paper's program.
-    Raises ValueError for a span in which there is no token.
+    that does not contain the whole answer is an example without an answer, as in the paper's
+    program. Raises ValueError for a span without a token.
     """
     found = []
     for question, context, span in examples:
@@ -132,14 +132,14 @@ def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=
 
 
 def on_tokens(span, context, parts):
-    """A span without what belongs to no token at its ends: spaces, accents that are taken off.
+    """A span without the characters at its ends that belong to no token: spaces, removed accents.
 
-    Raises ValueError for a span in which there is no token.
+    Raises ValueError for a span without a token.
     """
     start, end = span
     over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
     if not over:
-        raise ValueError(f"the answer {context[start:end]!r:.60} at {start} holds no token")
+        raise ValueError(f"the answer {context[start:end]!r:.60} at {start} contains no token")
     return max(start, min(s for s, _ in over)), min(end, max(e for _, e in over))
 
 
@@ -159,7 +159,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model answers: ``best``, an `Answer`; ``answers``, the best ones, best first.
+    """A model's answers: ``best``, an `Answer`; ``answers``, the best ones, best first.
 
     ``starts``, ``ends``: the scores of each token of the context, from the window where it is most
     central; ``offsets``: (start, end) of these tokens. ``no_answer``: the score of "no answer"
@@ -182,10 +182,10 @@ class Reading:
 def best_threshold(readings, true):
     """The threshold of `answer` that gives the highest F1: ``find_best_thresh`` of SQuAD 2.0.
 
-    readings: of `answer` with ``no_answer=True``, on questions that were not learned; true: what is
-    right of each, as for `squad_scores`.
+    readings: of `answer` with ``no_answer=True``, on questions not used in training; true: the
+    right answers of each, as for `squad_scores`.
     """
-    gains = []  # of saying the span, not "no answer": for each question, by how sure it is
+    gains = []  # the gain of saying the span, not "no answer", for each question, by confidence
     for reading, right in zip(readings, true, strict=True):
         right = [text for text in right if normalise_answer(text)] or [""]
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
@@ -214,8 +214,8 @@ def answer(
 ):
     """Answer questions: a list of `Reading`, one for each (question, context).
 
-    longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0): it is the
-    answer where its score, the lowest of all windows, exceeds that of the best span by more than
+    longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0). "No answer" is
+    given where its score, the lowest of all windows, exceeds that of the best span by more than
     ``threshold`` (tune it on held-out questions). options: those of `windows`.
     """
     tokenizer = tokenizer or model.encoder.tokenizer
@@ -274,7 +274,7 @@ def _best_pairs(starts, ends, central, n_best, longest):
 
 
 def _most_central(place, parts):
-    """The number of the window that has the most context on the poorer side of a token."""
+    """The number of the window with the most context on the shorter side of a token."""
 
     def context(number):
         start, stop = parts[number]
@@ -307,7 +307,7 @@ def squad_scores(said, true):
     best of them is taken), [] or [""] for none.
     """
     if len(said) != len(true) or not said:
-        raise ValueError(f"expected an answer a question, got {len(said)} for {len(true)}")
+        raise ValueError(f"expected one answer per question, got {len(said)} for {len(true)}")
     exact = f1 = 0.0
     for one, right in zip(said, true, strict=True):
         right = [text for text in right if normalise_answer(text)] or [""]

@@ -9,7 +9,7 @@ from minibert.text.batches import IGNORE
 
 
 class Tagger(nn.Module):
-    """Word vectors, a bidirectional LSTM, one linear layer; ELMo beside them where it is given.
+    """Word vectors, a bidirectional LSTM and one linear layer, with ELMo beside them if given.
 
     labels: how many there are; the other arguments are those of `ContextEncoder`.
     """
@@ -33,7 +33,7 @@ class Tagger(nn.Module):
 
 @torch.no_grad()
 def tagged(model, batches):
-    """What a tagger says and what is true: two lists with a list of label numbers a sentence."""
+    """Predicted and true labels: two lists with a list of label numbers per sentence."""
     training, device = model.training, next(model.parameters()).device
     model.eval()
     said, true = [], []

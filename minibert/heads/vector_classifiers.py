@@ -34,7 +34,7 @@ class CNNClassifier(nn.Module):
         for filters in self.filters:
             width = filters.kernel_size[0]
             found = F.relu(filters(x))  # (batch, channels, length + width - 1)
-            # 1 where a filter saw a word: what it says about padding alone must not win
+            # 1 where a filter saw a word: its output on padding alone must not win
             seen = F.max_pool1d(F.pad(mask, (width - 1, width - 1)), width, stride=1)
             best.append((found * seen).amax(-1))  # (batch, channels), the maximum over time
         return self.output(self.dropout(torch.cat(best, -1)))
@@ -49,7 +49,7 @@ class RNNClassifier(nn.Module):
     """A bidirectional LSTM over word vectors; its last states are classified.
 
     Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding, which
-    stands after the words, is not read.
+    comes after the words, is not read.
     """
 
     def __init__(self, vectors, labels, freeze=False, hidden=64, dropout=0.5):

@@ -33,7 +33,7 @@ def kept(shape, p, dtype=torch.float32):
     below = min(round(p * LEVELS), LEVELS - 1)
     count = torch.Size(shape).numel()
     words = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None)
-    drawn = words.view(torch.uint8)[:count]  # eight bytes a word
+    drawn = words.view(torch.uint8)[:count]  # eight bytes per word
     return (drawn >= below).to(dtype).mul_(LEVELS / (LEVELS - below)).view(shape)
 
 

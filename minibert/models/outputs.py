@@ -10,7 +10,7 @@ class ModelOutput:
     """Hidden states of one forward pass, the same for all models.
 
     ``last_hidden_state``: (batch, length, width).
-    ``hidden_states``: tuple of such tensors, the embeddings first, then one a layer; or None.
+    ``hidden_states``: tuple of such tensors, the embeddings first, then one per layer; or None.
     ``attentions``: tuple with one (batch, heads, length, length) a layer, rows summing to one;
     None unless asked for with ``output_attentions=True``, and for models without attention.
     """

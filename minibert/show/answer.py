@@ -1,4 +1,4 @@
-"""The answer explorer: a question about a paragraph of your own, and the span that is answered."""
+"""The answer explorer: ask about a paragraph of your own, and see which span answers."""
 
 import ipywidgets
 import numpy as np
@@ -8,8 +8,8 @@ from minibert.show.widget import Frame, Interactive
 
 SHOWN = 56  # tokens on the axis
 LISTED = 5  # answers in the table
-SHORT = 12  # letters of a token on the axis
-MOST = 4000  # letters of a paragraph
+SHORT = 12  # characters of a token on the axis
+MOST = 4000  # characters of a paragraph
 
 
 class AnswerExplorer(Interactive):
@@ -17,11 +17,11 @@ class AnswerExplorer(Interactive):
 
     ``model``: a `minibert.heads.SpanExtractor` whose encoder has a tokenizer, or a function:
     (question, paragraph, longest, no_answer) -> a `minibert.heads.spans.Reading`.
-    ``no_answer``: whether the model may say that there is none, as one does that has learned it; a
+    ``no_answer``: whether the model may say that there is no answer (it must have learned this); a
     slider then moves the threshold. ``examples``: (paragraph, question) pairs to choose from.
 
     A curve is the softmax of the scores over the tokens of the paragraph. The best start and the
-    best end taken one by one may be no span at all; what is marked is the best pair that is one.
+    best end, each taken alone, may not form a span. The best pair that forms one is marked.
 
     Raises ``ValueError`` when the first paragraph or question is empty.
     """
@@ -58,7 +58,7 @@ class AnswerExplorer(Interactive):
         super().__init__(self._frame, controls, rows)
 
     def _take(self, change):
-        """Put an example into both boxes; the change of the example itself has it drawn."""
+        """Put an example into both boxes; the change of the example itself triggers the redraw."""
         if change["new"] is not None:
             self._fill(dict(zip(("paragraph", "question"), change["new"], strict=True)))
 
@@ -67,7 +67,7 @@ class AnswerExplorer(Interactive):
             raise ValueError("Type a paragraph and a question about it.")
         if len(paragraph) > MOST:
             raise ValueError(
-                f"The paragraph has {len(paragraph):,} letters; this explorer reads {MOST:,}."
+                f"The paragraph has {len(paragraph):,} characters; this explorer reads {MOST:,}."
             )
         key = question, paragraph, longest
         if key not in self._seen:
@@ -110,7 +110,7 @@ def asker(model):
 
 
 def sentence(paragraph, reading, words, said):
-    """What is answered, where it stands, and what the best start and end say one by one."""
+    """The answer, where it stands, and what the best start and the best end say alone."""
     first, last = int(np.argmax(reading.starts)), int(np.argmax(reading.ends))
     alone = f"The best start alone is “{words[first]}”, the best end alone “{words[last]}”"
     if last < first:
@@ -124,7 +124,7 @@ def sentence(paragraph, reading, words, said):
 
 
 def curves(reading, words, said):
-    """The probabilities of start and end over the tokens, those around the answer if many."""
+    """The probabilities of start and end over the tokens; of many, those around the answer."""
     starts, ends = (softmax(scores) for scores in (reading.starts, reading.ends))
     centre = int(np.argmax(starts)) if said is None else place_of(reading, said)[0]
     first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
@@ -135,7 +135,7 @@ def curves(reading, words, said):
         rows=2,
         columns=1,
         size=(7.6, 4.4),
-        layout=None,  # a fixed place for everything is twice as fast
+        layout=None,  # a fixed layout is twice as fast
         sharex=True,
         gridspec_kw={"left": 0.08, "right": 0.99, "top": 0.92, "bottom": 0.26, "hspace": 0.14},
     )

@@ -1,4 +1,4 @@
-"""The attention explorer: type a sentence, choose a head, touch a token, see where it looks."""
+"""The attention explorer: type a sentence, choose a head and a token, see where it looks."""
 
 import ipywidgets
 import numpy as np
@@ -20,10 +20,10 @@ class AttentionExplorer(Interactive):
     weights), a list of strings and (layers, heads, length, length), rows adding up to one.
     ``sentence``, ``token`` (its number), ``layer`` and ``head`` are those of the first frame.
 
-    The left picture is the whole head, a row for each token that looks; the right one is the row
-    of the token that was touched. The temperature T divides the scores before the softmax of the
-    weights that are shown, not inside the model: softmax(scores / T), which is what weights to the
-    power 1 / T give, brought to the sum one again.
+    The left picture shows the whole head, with a row for each token that looks. The right picture
+    shows the row of the chosen token. The temperature T changes only the weights that are shown,
+    not the model: they are softmax(scores / T), that is, the weights to the power 1 / T,
+    normalised again.
 
     Raises ``ValueError`` when the first sentence is empty.
     """
@@ -66,13 +66,13 @@ class AttentionExplorer(Interactive):
         return self._seen[text]
 
     def _renew(self, change):
-        """Other tokens to touch, after the text has changed; the redraw comes later, once."""
+        """Offer the tokens of a changed text; the redraw comes later, once."""
         if not change["new"].strip():
             return
         try:
             tokens, _ = self._read(change["new"])
         except Exception:
-            return  # `_frame` meets the same error, and the widget says it
+            return  # `_frame` raises the same error, and the widget shows it
         buttons = self.controls["token"]
         before, held, self._held = buttons.label, self._held, True
         buttons.options = _numbered(tokens)
@@ -124,7 +124,7 @@ def reader(model):
 
 def heated(weights, temperature):
     """softmax(scores / temperature) where ``weights`` (..., keys) are softmax(scores)."""
-    with np.errstate(divide="ignore"):  # what is masked has the weight zero, and keeps it
+    with np.errstate(divide="ignore"):  # a masked key has the weight zero, and keeps it
         scores = np.log(weights) / temperature
     most = np.maximum(scores.max(-1, keepdims=True), -1e9)
     hot = np.exp(scores - most)
@@ -132,13 +132,13 @@ def heated(weights, temperature):
 
 
 def pictures(tokens, matrix, token, where):
-    """The whole head as a map, and one row of it as bars beside."""
+    """The whole head as a map, and one row of it as bars beside it."""
     names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in tokens]
     size = (7.6, 2.0 + 0.22 * len(names))
     fig, (left, right) = new(
         f"Where each token looks: {where}", size=size, columns=2, width_ratios=(3, 2)
     )
-    scale = PowerNorm(0.5, 0, 1)  # small weights should be seen, too
+    scale = PowerNorm(0.5, 0, 1)  # small weights should be visible, too
     left.imshow(matrix, norm=scale, cmap="cividis", aspect="auto", interpolation="nearest")
     places = range(len(names))
     left.set_xticks(places, names, rotation=90, parse_math=False, fontsize=9)

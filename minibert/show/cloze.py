@@ -16,14 +16,14 @@ SHOWN = "[\N{HORIZONTAL ELLIPSIS}]"  # what stands for the hidden word in the he
 class ClozePlayground(Interactive):
     """Type a text, click the word to hide: the model's best candidates with their probabilities.
 
-    ``model``: a head that guesses masked words, such as ``mb.heads.MaskedLM`` or
-    ``mb.heads.Pretraining``, its encoder with a tokenizer. ``text`` and ``word`` (one of its words,
-    or its number) are those of the first frame. ``truths``: what may really stand in a gap, a dict
-    from a text with ``[MASK]`` in it to the dict of its right words and their probabilities (see
-    `world_truths`); ``fits``: from such a text to all words that would make sense there.
+    ``model``: a head that predicts masked words, such as ``mb.heads.MaskedLM`` or
+    ``mb.heads.Pretraining``; its encoder needs a tokenizer. ``text`` and ``word`` (one of its
+    words, or its number) are those of the first frame. ``truths`` says what is correct in a gap: it
+    maps a text with ``[MASK]`` in it to a dict of the right words and their probabilities (see
+    `world_truths`). ``fits`` maps such a text to all words that would make sense there.
 
     A word that the model cuts into pieces is hidden as a whole, behind one ``[MASK]``. Raises
-    ``ValueError`` when the first text is empty or does not have the word.
+    ``ValueError`` when the first text is empty or does not contain the word.
     """
 
     def __init__(self, model, text, word=0, truths=None, fits=None):
@@ -50,7 +50,7 @@ class ClozePlayground(Interactive):
         super().__init__(self._frame, controls, [["text"], ["hide: ", "word"]])
 
     def _renew(self, change):
-        """Other words to hide, after the text has changed; the redraw comes later, once."""
+        """Offer the words of a changed text; the redraw comes later, once."""
         words = tokenise(change["new"])[:MOST_WORDS]
         buttons = self.controls["word"]
         before, held, self._held = buttons.label, self._held, True
@@ -74,7 +74,7 @@ class ClozePlayground(Interactive):
         return Frame(figure, f"{figure.alt} {' '.join(told)}", " ".join(told))
 
     def _told(self, gap, truth, found):
-        """A sentence on what is true, and on how much the model gives to what would fit."""
+        """A sentence on the right answer, and on the probability of all words that would fit."""
         right = ", ".join(
             name if share > 0.995 else f"{name} {share:.0%}" for name, share in truth.items()
         )
@@ -87,7 +87,7 @@ class ClozePlayground(Interactive):
 
 
 class Guesser:
-    """What a model puts into the ``[MASK]`` of a text."""
+    """A model's predictions for the ``[MASK]`` of a text."""
 
     def __init__(self, model):
         self.model, self.tokenizer = model.eval(), model.encoder.tokenizer
@@ -101,7 +101,9 @@ class Guesser:
         ids = torch.tensor([ids["input_ids"]], device=next(self.model.parameters()).device)
         places = (ids[0] == self.tokenizer.mask_id).nonzero()
         if not len(places):
-            raise ValueError("The hidden word is too far from the beginning: shorten the text.")
+            raise ValueError(
+                "The hidden word lies beyond what the model can read: shorten the text."
+            )
         with torch.no_grad():
             hidden = self.model.encoder(ids).last_hidden_state[0, places[0, 0]]  # (dim,)
             scores = self.model.output(hidden)[..., : len(self.tokenizer)]
@@ -132,7 +134,7 @@ class Guesses:
             pieces = " ".join(self.tokenizer.tokens[i] for i in ids)
             return f"The hidden word “{word}” is cut into {pieces}: no single piece is right."
         if ids[0] == self.tokenizer.unk_id:
-            return f"The hidden word “{word}” has signs that the vocabulary does not know."
+            return f"The hidden word “{word}” has characters that the vocabulary does not know."
         rank = int((self.shares > self.shares[ids[0]]).sum()) + 1
         return f"The hidden word “{word}” has {self.share(word):.1%} and is number {rank:,}."
 
@@ -179,7 +181,7 @@ def candidates(best, gap, original, truth):
 
 
 def kind_of(name, original, truth):
-    """Which of the three kinds of bars a candidate is."""
+    """Which of the three kinds of bar a candidate gets."""
     if name in truth:
         return "true in the world"
     return "the hidden word" if name == original else "another word"
@@ -188,8 +190,8 @@ def kind_of(name, original, truth):
 def world_truths(world_seed=0):
     """(truths, fits) for `ClozePlayground`: every fact of the world as a sentence with a gap.
 
-    truths: gapped text -> {word: probability}, all answers that the knowledge base has, equally
-    likely; fits: gapped text -> all words that answer the same question about somebody else.
+    truths: gapped text -> {word: probability}, with all answers of the knowledge base equally
+    likely. fits: gapped text -> all words that answer the same question about any other entity.
     """
     from minibert.world.base import world
     from minibert.world.tasksets.reading import forms

@@ -22,7 +22,7 @@ def loss_curve(
     floor=None,
     title="Loss while training",
     xlabel="step",
-    ylabel="loss (nats a token)",
+    ylabel="loss (nats per token)",
     floor_label="floor",
     perplexity=False,
     size=SIZE,
@@ -31,7 +31,7 @@ def loss_curve(
 
     A history is what `mb.fit` returns (also as a dict), a list of ``(step, loss)`` pairs, or a list
     of losses. Long runs are drawn as the means of 100 stretches. ``floor`` is a loss that no model
-    can beat (a dashed line); ``perplexity=True`` adds its scale, exp(loss), on the right.
+    can beat (a dashed line). ``perplexity=True`` adds a scale on the right, exp(loss).
     """
     several = isinstance(history, Mapping) and "loss" not in history
     runs = history if several else {"": history}
@@ -69,7 +69,7 @@ def _draw_run(ax, run, name, number, several):
 
 def series(history):
     """A history as named series ``{"": (steps, losses)}``, with ``"valid"`` where it has one."""
-    if isinstance(history, Mapping):  # what History.to_dict gives, and a file of findings keeps
+    if isinstance(history, Mapping):  # what History.to_dict gives, and a findings file holds
         history = SimpleNamespace(**history)
     if hasattr(history, "loss"):
         losses = list(history.loss)
@@ -142,9 +142,9 @@ def spread(
     reference=None,
     size=None,
 ):
-    """One row a condition: a dot for every seed, their mean, and its 95 % interval.
+    """One row per condition: a dot for every seed, their mean, and its 95 % interval.
 
-    ``values`` maps a condition to its results, one a seed; ``paper`` maps some of the same
+    ``values`` maps a condition to its results, one per seed; ``paper`` maps some of the same
     conditions to the paper's own figure, drawn as a diamond. ``reference`` draws a vertical line
     (chance, or no difference).
     """
@@ -204,7 +204,7 @@ def _spread_legend(fig, ax, has_paper, paper_label):
 
 
 def bars(values, title="", xlabel="", errors=None, size=None, digits=3):
-    """Horizontal bars, one a name, with the number written at the end of each.
+    """Horizontal bars, one per name, with the number written at the end of each.
 
     ``values`` maps a name to a number; ``errors`` maps some of the names to a half-width.
     """

@@ -18,11 +18,11 @@ from PIL import Image
 
 from minibert.training.progress import in_notebook
 
-DPI = 100  # 7.6 inches wide: 760 pixels, what a notebook cell shows at 100 %
+DPI = 100  # 7.6 inches wide: 760 pixels, which a notebook cell shows at 100 %
 MAX_WIDTH = 800
 SIZE = (7.6, 4.2)
 
-# Okabe & Ito (2008), "Color universal design": told apart under every common colour blindness.
+# Okabe & Ito (2008), "Color universal design": distinguishable under every common colour blindness.
 # Yellow comes last, since it is pale on white.
 PALETTE = {
     "blue": "#0072B2",
@@ -80,7 +80,7 @@ def new(
 ):
     """A figure in the house style with one set of axes, or a grid of them.
 
-    ``size`` is in inches at 100 dots an inch. Labels are given to every set of axes; ``title``
+    ``size`` is in inches at 100 dots per inch. Labels are given to every set of axes; ``title``
     stands above the axes, or above the whole grid. ``layout`` is matplotlib's layout engine (None:
     you place the axes yourself). Further keywords go to ``Figure.subplots``.
     Returns ``(figure, axes)``; ``axes`` is an array where ``rows * columns > 1``.
@@ -107,8 +107,8 @@ def described(fig, alt):
 def figure(fig, alt=None, caption=None):
     """Show a matplotlib figure as a PNG with alt text, and close it.
 
-    ``alt`` says in words what the figure shows; the figures that `minibert.show` draws describe
-    themselves where none is given. ``caption`` is printed below the picture.
+    ``alt`` says in words what the figure shows. A figure that `minibert.show` drew describes itself
+    where none is given. ``caption`` is printed below the picture.
 
     Raises ``ValueError`` where the alt text is empty, where visible axes lack a label (an axis
     whose tick labels are words names itself; axes that are turned off need none), and where there
@@ -142,7 +142,7 @@ def refuse_unlabelled(fig, caption=None):
             if not (shared or _labelled(ax, axis)):
                 raise ValueError(
                     f"The {name} axis of axes {number} has no label: say what it measures and in "
-                    f'which unit, as in ax.set_{name}label("loss (nats a token)").'
+                    f'which unit, as in ax.set_{name}label("loss (nats per token)").'
                 )
     if not any(title.strip() for title in titles):
         raise ValueError(
@@ -152,7 +152,7 @@ def refuse_unlabelled(fig, caption=None):
 
 
 def _labelled(ax, axis):
-    """Does this axis say what it measures, or need it not?"""
+    """True for an axis that says what it measures, or does not have to."""
     if axis.get_label_text().strip() or not axis.get_visible():
         return True
     ticks = [label.get_text().strip() for label in axis.get_ticklabels() if label.get_visible()]
@@ -184,14 +184,14 @@ def _is_number(text):
 def png(fig, fast=False):
     """The figure as PNG bytes, at most 800 pixels wide; no date or version is written into it.
 
-    It has at most 256 colours, the best ones or (``fast=True``, for what is redrawn again and
-    again) those that are found quickly.
+    It has at most 256 colours: the best ones or, with ``fast=True``, those that are found quickly
+    (for a picture that is redrawn often).
     """
     dpi = min(DPI, MAX_WIDTH / fig.get_figwidth())
     if fig.dpi != dpi:
         fig.set_dpi(dpi)
     canvas = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
-    with warnings.catch_warnings():  # a letter that no font has is drawn as a box
+    with warnings.catch_warnings():  # a character that no font has is drawn as a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         _draw(fig, canvas)
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -206,7 +206,7 @@ def png(fig, fast=False):
 def move_over_backdrop(fig, artists):
     """Draw everything else of the figure once, and ``artists`` over it every time.
 
-    For a figure that is drawn again and again with other artists and the same axes.
+    For a figure that is redrawn often, with other artists and the same axes.
     """
     fig.movable = artists
     for artist in artists:
@@ -243,7 +243,7 @@ def text_html(text):
 
 
 def well_formed(text):
-    """The text as it is, but "?" for each half of a surrogate pair, which nothing can draw."""
+    """The text with "?" for each half of a surrogate pair, which nothing can draw."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Drawing text token by token, with what could have been drawn instead."""
+"""Sampling text token by token, beside the tokens that could have been drawn instead."""
 
 import ipywidgets
 import torch
@@ -8,7 +8,7 @@ from minibert.show.figures import GREY, PALETTE, described, new
 from minibert.show.widget import Frame, Interactive
 
 LISTED = 12  # candidates in the figure
-OTHERS = 3  # not taken, a row of the table
+OTHERS = 3  # not taken, in a row of the table
 
 
 class GenerationExplorer(Interactive):
@@ -88,7 +88,7 @@ class GenerationExplorer(Interactive):
 
 
 def bars(names, plain, limited, chosen, number):
-    """The likeliest tokens at one place, before and after the limits; the drawn one is marked."""
+    """The likeliest tokens at one position, before and after the limits, and the drawn one."""
     fig, ax = new(f"Token {number}", "probability", "candidate", size=(7.6, 4.2))
     plain, limited = plain.tolist(), limited.tolist()
     best = sorted(range(len(plain)), key=lambda i: -plain[i])[:LISTED]
@@ -105,5 +105,5 @@ def bars(names, plain, limited, chosen, number):
     ax.set_xlim(0, 1.05 * max(*limited, *plain))
     ax.legend(frameon=False, loc="lower right")
     listed = ", ".join(f"{names[i]} {plain[i]:.1%}" for i in best[::-1][:5])
-    about = f"Bars: at token {number} the likeliest are {listed}; drawn was {names[chosen]}."
+    about = f"Bars: at token {number} the likeliest are {listed}; {names[chosen]} was drawn."
     return described(fig, about)

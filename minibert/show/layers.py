@@ -16,14 +16,14 @@ MIX = "mix"
 
 
 class LayerExplorer(Interactive):
-    """Choose a word in each of two sentences: how alike are they in every layer, and in a mix?
+    """Choose a word in each of two sentences: how similar are they in each layer, and in a mix?
 
     ``model`` has ``encode(sentences)`` and gives ``hidden_states`` (ELMo and any other model that
     reads words); ``sentences``, lists of words, are the corpus that the nearest uses come from.
-    ``first`` and ``second``: pairs (text, word) for the first frame, ``shares`` the weights of the
-    layers there, one a layer (all 1 by default). The sliders weigh the layers of the mix, each
-    vector brought to length one before (or the layer with the largest numbers would hide the
-    others); the nearest uses are those of the mixed vectors, by cosine.
+    ``first`` and ``second`` are pairs (text, word) for the first frame, and ``shares`` the weights
+    of the layers there, one per layer (all 1 by default). The sliders weight the layers of the mix.
+    Each vector is scaled to length one first, so that the layer with the largest values does not
+    hide the others. The nearest uses are those of the mixed vectors, by cosine.
 
     Raises ``ValueError`` without a corpus, or when a word is not in its text.
     """
@@ -79,7 +79,7 @@ class LayerExplorer(Interactive):
         return [["text_a"], ["word_a"], ["text_b"], ["word_b"], ["shares of the mix: ", *sliders]]
 
     def _renew(self, change, buttons):
-        """Other words to choose from, after the text has changed; the redraw comes later, once."""
+        """Offer the words of a changed text; the redraw comes later, once."""
         words, before = tokenise(change["new"])[:MOST_WORDS], buttons.label
         held, self._held = self._held, True
         buttons.options = _numbered(words)
@@ -121,7 +121,7 @@ class LayerExplorer(Interactive):
         return words, place, self._seen[text][:, place]
 
     def _nearest(self, words, everything, vector):
-        """(cosine, use) of the uses in the corpus that are most like a vector, one a sentence.
+        """(cosine, use) of the uses in the corpus most similar to a vector, one per sentence.
 
         ``words``: the vector's own sentence, which is left out.
         """
@@ -156,9 +156,9 @@ def in_context(words, place, around=AROUND):
 
 
 def strips(mixed, cosines, names):
-    """Vectors as strips of colour: a pair a layer, one row each, with their cosine."""
+    """Vectors as strips of colour: a pair of rows for each layer, with their cosine."""
     fig, axes = new(
-        "The two words, layer by layer (each number of a vector is a cell)",
+        "The two words, layer by layer (each component of a vector is a cell)",
         size=(7.6, 0.6 + 0.78 * len(mixed)),
         rows=len(mixed),
         columns=1,
@@ -172,9 +172,11 @@ def strips(mixed, cosines, names):
         ax.set_xticks([])
         ax.grid(False)
         ax.set_title(f"{name}: cosine {cosine:.2f}", fontsize=10.5)
-    fig.supxlabel(f"numbers of the vector ({shown.shape[1]} of {mixed.shape[-1]} shown)", size=10.5)
+    fig.supxlabel(
+        f"components of the vector ({shown.shape[1]} of {mixed.shape[-1]} shown)", size=10.5
+    )
     return described(
-        fig, "Strips of colour: the vectors of two words in two sentences, one pair a layer."
+        fig, "Strips of colour: the vectors of two words in two sentences, one pair per layer."
     )
 
 

@@ -14,10 +14,10 @@ MOST_OFTEN = 0.5  # seconds between two pictures
 class LossPlot:
     """Draw the loss in a notebook while a model trains: ``mb.fit(..., callbacks=[LossPlot()])``.
 
-    The picture is redrawn at most twice a second, and drawing takes at most a tenth of the
-    time; what stays is a plain figure with alt text. Options go to `show.loss_curve`: ``floor``,
-    ``title``, ``perplexity`` and so on. Outside a notebook one line is printed at the end, under
-    nbgrader's autograder nothing; at smoke size only the last picture is drawn.
+    The picture is redrawn at most twice per second, and drawing takes at most a tenth of the time.
+    At the end, a plain figure with alt text remains. Options go to `show.loss_curve`: ``floor``,
+    ``title``, ``perplexity`` and so on. Outside a notebook, one line is printed at the end; under
+    nbgrader's autograder, nothing. At smoke size, only the last picture is drawn.
     """
 
     def __init__(self, **options):

@@ -9,7 +9,7 @@ def pca(vectors, dimensions=2):
     """Project vectors onto their first principal components.
 
     ``vectors`` is ``(n, d)``, a NumPy array or a torch tensor; returns ``(n, dimensions)``. Every
-    component points so that its largest loading is positive: the same picture in every run.
+    component has the sign that makes its largest loading positive, so every run gives one picture.
     """
     mean, axes = principal_axes(vectors, dimensions)
     return (as_array(vectors) - mean) @ axes
@@ -80,7 +80,7 @@ def heatmap(
 def _name_cells(ax, rows, columns):
     ax.set_yticks(range(len(rows)), rows, parse_math=False)
     ax.set_xticks(range(len(columns)), columns, parse_math=False)
-    if sum(len(str(name)) + 2 for name in columns) > 70:  # they would run into each other
+    if sum(len(str(name)) + 2 for name in columns) > 70:  # they would overlap
         for label in ax.get_xticklabels():
             label.set(rotation=50, ha="right", rotation_mode="anchor")
     ax.grid(False)

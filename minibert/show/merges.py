@@ -1,4 +1,4 @@
-"""The merges of byte-pair encoding on a slider, over a sentence of one's own."""
+"""The merges of byte-pair encoding on a slider, over a sentence of your own."""
 
 import ipywidgets
 import numpy as np
@@ -13,7 +13,7 @@ RECENT = 6  # merges that are listed
 
 
 class MergeExplorer(Interactive):
-    """Move the slider: the sentence after so many merges, and how many pieces it has.
+    """Move the slider to see a sentence after that many merges, and how many pieces it has.
 
     ``tokenizer``: a `minibert.text.BPE`; ``text`` and ``merges`` are those of the first frame.
     Raises ValueError for a text without words.
@@ -51,7 +51,7 @@ class MergeExplorer(Interactive):
         return Frame(figure, f"{figure.alt} {told}", f"{told}\nThe last merges: {listed}")
 
     def shown(self, piece):
-        """A piece as a person reads it: ␣ for a space, ⟨c3⟩ for a byte that is no letter alone."""
+        """A piece as a person reads it: ␣ for a space, ⟨c3⟩ for part of a character."""
         if self.tokenizer.kind == "words":
             return piece.replace(END, "∎")
         value = {letter: byte for byte, letter in enumerate(byte_letters())}
@@ -63,7 +63,7 @@ class MergeExplorer(Interactive):
 
 
 def curve(counts, totals, merges, now):
-    """How many pieces the text has after so many merges, and where the slider stands."""
+    """The number of pieces after each number of merges, and where the slider stands."""
     fig, ax = new("The sentence gets shorter", "merges", "pieces", size=(7.6, 2.8))
     ax.plot([n + 1 for n in counts], totals, "-", color=PALETTE["blue"])
     ax.plot([merges + 1], [now], "o", color=PALETTE["vermillion"], markersize=9)

@@ -13,7 +13,7 @@ ASLEEP = "#dddddd"
 
 
 def rates(layers, steps, rate, factor=2.6, cut=0.1, ratio=32, unfreezing="gradual", share=0.5):
-    """The rate of each layer at each step, (layers, steps), lowest first; NaN while it sleeps."""
+    """The rate of each layer at each step, (layers, steps), lowest first; NaN while frozen."""
     triangle = slanted_triangular(steps, cut, ratio)
     times = np.array([triangle(step) for step in range(steps)])  # (steps,)
     heights = rate / factor ** np.arange(layers - 1, -1, -1)  # (layers,)
@@ -26,7 +26,7 @@ def rates(layers, steps, rate, factor=2.6, cut=0.1, ratio=32, unfreezing="gradua
 
 
 def rate_map(matrix, names, title="The rate of each layer"):
-    """A heat map of `rates`: colour is the rate, on a logarithmic scale; hatched is asleep."""
+    """A heat map of `rates`: colour is the rate on a log scale; frozen layers are hatched."""
     fig, ax = new(title, "update", "", size=(7.6, 1.6 + 0.42 * len(names)))
     cells = ax.pcolormesh(
         np.arange(matrix.shape[1] + 1),

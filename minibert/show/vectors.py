@@ -12,7 +12,7 @@ from minibert.show.wordmap import scatter_words
 NEIGHBOURS = 8  # listed; the first five are linked in the map
 ANSWERS = 5
 BACKGROUND = 250  # words outside every group that are drawn as grey dots
-SUGGESTED = 2000  # words that the boxes suggest while one types
+SUGGESTED = 2000  # words that the boxes suggest while you type
 ALL = "all groups"
 
 
@@ -52,7 +52,7 @@ class VectorExplorer(Interactive):
         if not self.matrices:
             raise ValueError("The explorer needs at least one snapshot (step, matrix); got none.")
         if len(self.index) != len(self.words):
-            raise ValueError("Every word must be there once; the list of words repeats some.")
+            raise ValueError("Each word must appear once, but the list of words repeats some.")
         for name, members in self.groups.items():
             for word in members:
                 if word not in self.index:
@@ -124,7 +124,7 @@ class VectorExplorer(Interactive):
         raise ValueError(f"There is no vector for “{asked}”: it was not in the vocabulary.{hint}")
 
     def _typed(self, text):
-        """What was typed as a word of the vocabulary: as it stands, or but for capitals."""
+        """What was typed, as a word of the vocabulary: exactly, or apart from capitals."""
         word = text.strip()
         return word if word in self.index else self._any_case.get(word.casefold(), word)
 

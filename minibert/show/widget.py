@@ -1,8 +1,8 @@
 """A figure that controls redraw: the base of every widget of the chapters.
 
-`Interactive` shows two outputs, so that nobody ever sees an empty place. First a still picture, the
-first frame: it is what GitHub, the book and a reopened notebook show. Then the live widget, which
-hides the still picture while a kernel answers it (a style sheet does that, no script).
+`Interactive` shows two outputs, so that nobody ever sees an empty box. The first is a still picture
+of the first frame, which GitHub, the book and a reopened notebook show. The second is the live
+widget. It hides the still picture while a kernel answers it (a style sheet does that, no script).
 """
 
 import time
@@ -29,8 +29,9 @@ STYLE_SHEET = f"""<style>
 class Frame:
     """What a widget shows for one setting of its controls.
 
-    ``figure`` is a matplotlib figure (or None) and ``alt`` the words that stand for it; ``text`` is
-    plain text below it, and ``table`` rows of cells, the first of them the heading. Text and cells
+    ``figure`` is a matplotlib figure (or None), and ``alt`` describes it in words. ``text`` is
+    plain text below it, and ``table`` is a list of rows of cells; the first row is the heading.
+    Text and cells
     are shown as they are: nothing in them is read as HTML.
     """
 
@@ -45,9 +46,9 @@ class Interactive:
 
     ``draw(**values)`` gets the value of every control by name and returns a `Frame`, or a figure
     and its alt text. ``controls`` maps names to ipywidgets. ``rows`` arranges them: a list of rows
-    of names; any other text in a row is written between the controls. Show it by ending a cell with
-    it. What goes wrong in the first frame is raised; what goes wrong later is said in the widget,
-    under the last good picture.
+    of names; any other text in a row is written between the controls. To show it, end a cell with
+    it. An error in the first frame is raised. A later error is shown in the widget, under the last
+    good picture.
     """
 
     def __init__(self, draw, controls, rows=None):
@@ -71,7 +72,7 @@ class Interactive:
         return values | texts
 
     def set(self, **values):
-        """Set controls by name, as a hand would, and redraw once."""
+        """Set controls by name, as a user would, and redraw once."""
         unknown = sorted(set(values) - set(self.controls))
         if unknown:
             raise ValueError(
@@ -90,7 +91,7 @@ class Interactive:
             self._held = False
 
     def redraw(self):
-        """Draw the frame for the present values; an error becomes a sentence in the widget."""
+        """Draw the frame for the current values; an error becomes a sentence in the widget."""
         try:
             frame = self._draw()
         except ValueError as error:
@@ -162,7 +163,7 @@ class Interactive:
 
 
 def make_room(control):
-    """Widen a slider by its description, so that the track keeps a length a hand can use."""
+    """Widen a slider by its description, so that its track stays long enough to use."""
     if "Slider" in type(control).__name__ and control.layout.width is None:
         control.layout.width = f"{260 + 8 * len(control.description)}px"
 

@@ -1,4 +1,4 @@
-"""Words as points of a plane: groups by colour and shape, labels that keep out of each other's way.
+"""Words as points of a plane: groups by colour and shape, labels that do not overlap.
 
 `scatter_words` draws any set of points; `minibert.show.vectors` redraws it as a widget.
 """
@@ -41,8 +41,9 @@ def scatter_words(
     ``groups`` maps the name of a group to its words; words outside every group are small and grey.
     ``highlight`` lists words to stand out; ``arrows`` and ``links`` (thin lines) are pairs ``(from,
     to)`` of words. ``labels`` lists the words to write out: by default the highlighted ones, and
-    those of the groups (or the first words) up to 50. A label that finds no free place is left out,
-    unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``. ``into`` is an
+    those of the groups (or the first words) up to 50. A label for which there is no free space is
+    left out, unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``. ``into``
+    is an
     earlier map with groups of the same names, to be redrawn in place: that is faster.
 
     Raises ``ValueError`` for points that do not fit the words, and for an unknown word.
@@ -70,7 +71,7 @@ def scatter_words(
 def name_points(ax, at):
     """Write names beside points of a finished figure, so that none covers another or a point.
 
-    ``at`` maps a name to its ``(x, y)`` in data; a name that finds no free place is left out.
+    ``at`` maps a name to its ``(x, y)`` in data; a name without a free space is left out.
     """
     ax.figure.draw_without_rendering()  # the layout is known only now
     _labels(ax, at, [], list(at))

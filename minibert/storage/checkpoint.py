@@ -26,7 +26,7 @@ SHOWN = 8  # names that an error message lists before it only counts
 
 
 class Checkpoints:
-    """The last ``keep`` checkpoints of a training run, in a folder, one subfolder a step.
+    """The last ``keep`` checkpoints of a training run, in a folder, one subfolder per step.
 
     A subfolder holds the weights (safetensors), what else resuming needs (a torch file that is
     read with ``weights_only=True``), a readable ``record.json``, and the SHA-256 of each. It is

@@ -1,4 +1,4 @@
-"""CRC-32C (Castagnoli's polynomial) in NumPy, at about a gigabyte a second.
+"""CRC-32C (Castagnoli's polynomial) in NumPy, at about a gigabyte per second.
 
 A checksum is the remainder of a long division by a polynomial whose coefficients are bits, and such
 a division is linear: the remainder of ``a xor b`` is that of ``a`` xor that of ``b``. So a message

@@ -1,4 +1,4 @@
-"""Basic tokenisation: text into the words and signs that WordPiece then cuts into pieces.
+"""Basic tokenisation: text into the words and punctuation that WordPiece then cuts into pieces.
 
 What BERT does first (`BasicTokenizer` in google-research/bert, `BertNormalizer` and
 `BertPreTokenizer` in Hugging Face's tokenizers; the paper, Devlin et al. 2019, does not say):
@@ -17,7 +17,7 @@ import unicodedata
 from minibert.text.tokens import detokenise
 from minibert.text.unicode8 import DROPPED, IDEOGRAPHS, MARKS, PUNCTUATION, SPACES, inside
 
-CHUNK = re.compile(f"[^{inside(SPACES)}]+")  # what stands between white space
+CHUNK = re.compile(f"[^{inside(SPACES)}]+")  # what lies between white space
 _SPACE = re.compile(f"[{inside(SPACES)}]")
 _DROPPED = re.compile(f"[{inside(DROPPED)}]+")
 _MARKS = re.compile(f"[{inside(MARKS)}]+")
@@ -27,16 +27,16 @@ WORD = re.compile(f"[{_ALONE}]|[^{_ALONE}{inside(SPACES)}]+")
 _SIGNS = inside(PUNCTUATION)
 SIGNED_WORD = re.compile(f"[{_SIGNS}]|[^{_SIGNS}{inside(SPACES)}]+")  # Chinese is as other letters
 
-# How people write what basic tokenisation takes apart: don't, well-known, 3.14, 1,200.
+# How people write what basic tokenisation splits: don't, well-known, 3.14, 1,200.
 _CLITIC = re.compile(r"(?<=\w)(?<!\bn) (['’]) (?=(?:s|t|m|d|ll|re|ve)\b)", re.IGNORECASE)
 _HYPHEN = re.compile(r"(?<=\w) - (?=\w)")
 _NUMBER = re.compile(r"(?<=\d) (?:([.:])|(,)) (?=\d(?(2)\d\d\b))")
 
 
 def normalise(text, lowercase=True, strip_accents=True):
-    """``text`` without control characters, and as asked without accents and capitals.
+    """``text`` without control characters and, if asked, without accents and capitals.
 
-    Each character is treated by itself: no Greek final sigma, which `str.lower` would make.
+    Each character is lowered alone, so there is no Greek final sigma (`str.lower` would make it).
     """
     if text.isascii() and text.isprintable():
         return text.lower() if lowercase else text
@@ -52,7 +52,7 @@ def searchable(text, lowercase=True, strip_accents=True):
 
 
 def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True):
-    """The words and signs of ``text``, a list of str.
+    """The words and punctuation marks of ``text``, a list of str.
 
     >>> words("Élan, don't 東京!")
     ['elan', ',', 'don', "'", 't', '東', '京', '!']
@@ -62,7 +62,7 @@ def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True)
 
 
 def align(text, lowercase=True, strip_accents=True):
-    """For each character of `normalise` (text), the place in ``text`` that it comes from."""
+    """For each character of `normalise` (text), its position in ``text``."""
     if text.isascii() and text.isprintable():
         return range(len(text))
     return [
@@ -73,7 +73,7 @@ def align(text, lowercase=True, strip_accents=True):
 
 
 def join(words):
-    """Words and signs as people write them: `words` gives them back from the text made here.
+    """Words and punctuation as people write them; `words` of the result gives them back.
 
     >>> join(["don", "'", "t", "ask", "(", "well", "-", "known", ")", "3", ".", "14"])
     "don't ask (well-known) 3.14"

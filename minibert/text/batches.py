@@ -17,9 +17,10 @@ class Batches:
     With the last batch of an epoch the position moves to the start of the next one, so there is
     always something left to give. Passes may overlap (`of_epoch` does not move the position).
 
-    A subclass defines ``plan(epoch)``, a list with one entry a batch, and ``collate(entry, rng)``,
-    the dict of CPU tensors made from it; ``identity()`` names what a saved position depends on.
-    ``len()`` is the number of batches in the current epoch; ``epoch`` and ``step``, the position.
+    A subclass defines ``plan(epoch)``, a list with one entry per batch, and
+    ``collate(entry, rng)``, the dict of CPU tensors made from it. ``identity()`` names what a saved
+    position depends on. ``len()`` is the number of batches in the current epoch; ``epoch`` and
+    ``step``, the position.
     """
 
     def __init__(self, seed=0):
@@ -66,13 +67,13 @@ class Batches:
             if state.get(name) != value:
                 raise ValueError(
                     f"the saved position belongs to other batches: {name} was {state.get(name)!r}, "
-                    f"here it is {value!r}; give the same data and settings, or start afresh"
+                    f"here it is {value!r}; give the same data and settings, or start again"
                 )
         self.epoch, self.step = state["epoch"], state["step"]
 
 
 class ListBatches(Batches):
-    """Batches that stand ready in a list, in its order."""
+    """Batches from a list, in its order."""
 
     def __init__(self, batches):
         super().__init__()
@@ -89,7 +90,7 @@ class ListBatches(Batches):
 
 
 class RowBatches(Batches):
-    """Base of batches that are made of ``count`` examples, each seen once an epoch.
+    """Base of batches that are made of ``count`` examples, each seen once per epoch.
 
     The last batch of an epoch may be smaller; ``drop_last=True`` leaves out its examples: the
     last ones, or with ``shuffle`` others in each epoch.
@@ -162,9 +163,9 @@ class PaddedBatches(RowBatches):
     -100, others with 0) and numbers are stacked. A batch is a dict of tensors with the same names,
     ``input_ids`` (batch, length), and ``attention_mask`` (batch, length), 1 for a real token.
 
-    ``by_length``: put examples of like length together, which spares padding. With ``shuffle`` they
-    are sorted within pools of ``POOL`` batches drawn at random, and the batches are shuffled;
-    without, all are sorted (``plan(0)`` says which examples stand where). ``max_length`` cuts
+    ``by_length``: put examples of similar length together, which saves padding. With ``shuffle``,
+    they are sorted within pools of ``POOL`` batches drawn at random, and the batches are shuffled.
+    Without it, all are sorted (``plan(0)`` says where each example is). ``max_length`` cuts
     longer sequences.
 
     Raises ValueError for an empty sequence, examples with different names, or no batch.
@@ -243,7 +244,7 @@ class BPTTBatches(Batches):
     Row b of a batch continues row b of the batch before it, so that a recurrent model can carry
     its state over. A batch has ``input_ids`` and ``targets``, both (batch_size, length) and
     int64: ``targets[b, t]`` is the token after ``input_ids[b, t]``, and -100 past the end of the
-    text; every token but the first is a target exactly once an epoch. ``reset`` is True on the
+    text; every token but the first is a target exactly once per epoch. ``reset`` is True on the
     first batch of an epoch, where the model starts from a fresh state.
 
     ``vary=True`` draws each window's length as AWD-LSTM does (Merity et al. 2018, section 4.1):
@@ -299,7 +300,7 @@ class BPTTBatches(Batches):
 
 
 def _cut(array, size):
-    """Pieces of ``size``, the last one perhaps smaller."""
+    """Slices of ``size``; the last one may be smaller."""
     return np.split(array, range(size, len(array), size))
 
 

@@ -8,7 +8,7 @@ from minibert.text.characters import BOS, EOS, LENGTH, Spellings, check_sentence
 
 
 class BidirectionalBatches(Batches):
-    """Sentences as two streams: one as they stand, one with each sentence turned round.
+    """Sentences as two streams: one as they are, and one with each sentence reversed.
 
     A sentence w1 ... wn is read as ``<S> w1 ... wn`` with the targets ``w1 ... wn </S>``, and
     backwards as ``</S> wn ... w1`` with the targets ``wn ... w1 <S>`` (as in the authors' program):
@@ -84,8 +84,8 @@ class BidirectionalBatches(Batches):
 
 
 def _turned(ids, offsets):
-    """The same words with each sentence turned round."""
+    """The same words with each sentence reversed."""
     places = np.arange(len(ids))
     sizes = np.diff(offsets)
-    ends = np.repeat(offsets[:-1] + offsets[1:] - 1, sizes)  # first + last place of the sentence
+    ends = np.repeat(offsets[:-1] + offsets[1:] - 1, sizes)  # first + last position of the sentence
     return ids[ends - places]

@@ -1,4 +1,4 @@
-"""A long text in blocks of equal length, cut at other places in each epoch."""
+"""A long text in blocks of equal length, cut at different positions in each epoch."""
 
 import numpy as np
 import torch
@@ -9,11 +9,11 @@ from minibert.text.batches import Batches
 class BlockBatches(Batches):
     """One stream of ids as rows of ``length`` tokens: batches for a `minibert.GPT`.
 
-    ids: one-dimensional integer array; it may be memory-mapped, only what is asked for is read. A
-    row begins with the last token of the row before it, so that every token but the first of an
-    epoch is a target once. An epoch begins at a place drawn among the first ``length``; what does
-    not fill a row at its end is left out, as is a last batch that is not full. ``shuffle=False``
-    begins at the first token and keeps the order.
+    ids: one-dimensional integer array. It may be memory-mapped; only what is needed is read. A row
+    begins with the last token of the row before it, so every token but the first of an epoch is a
+    target once. An epoch begins at a position drawn from the first ``length``. Tokens at the end
+    that do not fill a row are left out, and so is a last batch that is not full.
+    ``shuffle=False`` begins at the first token and keeps the order.
 
     A batch has ``input_ids`` (batch, length), int64. Raises ValueError for a text that does not
     fill one batch.
@@ -38,7 +38,7 @@ class BlockBatches(Batches):
         return {**super().identity(), "tokens": len(self.ids), **settings}
 
     def plan(self, epoch):
-        """Arrays of places where rows begin, (batch_size,) each."""
+        """Arrays of the positions where rows begin, (batch_size,) each."""
         rng, first = self.rng(epoch), 0
         if self.shuffle:
             first = int(rng.integers(self.length))

@@ -1,13 +1,13 @@
-"""Byte-pair encoding: the vocabularies of GPT (words of letters) and of GPT-2 (words of bytes).
+"""Byte-pair encoding: the vocabularies of GPT (from characters) and of GPT-2 (from bytes).
 
 Sennrich, Haddow & Birch (2016), "Neural Machine Translation of Rare Words with Subword Units",
-arXiv:1508.07909. A word begins as its letters, and pairs of neighbours are merged in the order in
-which they were learned; what is left are the pieces. There are two kinds of words:
+arXiv:1508.07909. A word starts as a list of its characters. Adjacent pairs are merged in the order
+in which they were learned, and the result is the word's pieces. There are two kinds of words:
 
 - ``"words"`` (Radford et al. 2018): lower case without accents, cut as BERT's basic tokenisation
-  does (Hugging Face's reading of a tokenizer that used spaCy); the last letter of a word carries
-  ``</w>``, so that ``er</w>`` ends a word and ``er`` does not. What is no letter of the vocabulary
-  becomes ``<unk>``.
+  does (Hugging Face's version of a tokenizer that used spaCy). The last character of a word carries
+  ``</w>``, so that ``er</w>`` ends a word and ``er`` does not. A character that the vocabulary
+  lacks becomes ``<unk>``.
 - ``"bytes"`` (Radford et al. 2019, section 2.2): a word keeps the space before it and is spelled in
   the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly.
 """
@@ -26,15 +26,15 @@ from minibert.text.cache import Cache
 KINDS = ("words", "bytes")
 END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
 VOCAB, MERGES = "vocab.json", "merges.txt"
-# GPT-2's words: English clitics, then letters, digits or signs with the space before them.
+# GPT-2's words: English clitics, then letters, digits or other signs with the space before them.
 GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 @cache
 def byte_letters():
-    """A visible letter for each of the 256 bytes, a tuple of str: as in GPT-2's own files.
+    """A visible character for each of the 256 bytes, a tuple of str, as in GPT-2's own files.
 
-    Those that print stand for themselves; the others get code points from 256 on ("Ġ" is a space).
+    Printable bytes stand for themselves; the others get code points from 256 on ("Ġ" is a space).
     """
     printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
     spare = iter(range(256, 512))
@@ -88,7 +88,7 @@ class BPE:
         whole = {token.content for token in self.added}
         letters = {*"".join(token for token in self.tokens if token not in whole)}
         if kind == "bytes" and (odd := letters.difference(byte_letters())):
-            raise ValueError(f"expected pieces of bytes, got the letter {min(odd)!r}")
+            raise ValueError(f"expected pieces made of bytes, got the character {min(odd)!r}")
         self.unk, self.end = unk, end
         self.unk_id, self.end_id = self.ids.get(unk), self.ids.get(end)
         self.special_ids = {self.ids[token.content] for token in self.added if token.special}
@@ -123,7 +123,9 @@ class BPE:
             specials = tuple(dict.fromkeys((UNK, *specials)))
         ids, learned = {piece: i for i, piece in enumerate([*specials, *letters])}, []
         if size < len(ids):
-            raise ValueError(f"expected a size of at least {len(ids)} for the letters, got {size}")
+            raise ValueError(
+                f"expected a size of at least {len(ids)} to hold all characters, got {size}"
+            )
         for left, right, joined in merges.learn(spelled, letters, str.__add__, min_count):
             if len(ids) == size:
                 break
@@ -147,8 +149,8 @@ class BPE:
     def pieces(self, word, merges_used=None):
         """The pieces of one word, as `words` gives it: a list of str.
 
-        Of the pairs of neighbours the one that was learned first is merged, wherever it stands,
-        until none is left that was learned. merges_used: how many merges there are; all by default.
+        Again and again, the adjacent pair that was learned first is merged wherever it occurs,
+        until no learned pair is left. merges_used: how many merges to use; all by default.
         """
         most = len(self.merges) if merges_used is None else merges_used
         symbols = list(spell(word, self.kind))
@@ -184,8 +186,8 @@ class BPE:
     def decode(self, ids, skip_special_tokens=False):
         """The text of ids (a sequence of int, an array, a tensor of one dimension).
 
-        From bytes it is the text that was encoded; a letter that was cut in two is "\\ufffd".
-        From words it is in lower case, spaces set as people write.
+        From bytes, it is the text that was encoded; a character that was cut in two is "\\ufffd".
+        From words, it is in lower case, with spaces as people write them.
 
         Raises ValueError for an id that the vocabulary does not have.
         """
@@ -245,7 +247,9 @@ class BPE:
         """The ids of one word."""
         found = [self.ids.get(piece, self.unk_id) for piece in self.pieces(word)]
         if None in found:
-            raise ValueError(f"{word!r} has letters that the vocabulary lacks, and it has no {UNK}")
+            raise ValueError(
+                f"{word!r} has characters that the vocabulary lacks, and it has no {UNK}"
+            )
         return found
 
     def _encode_chunk(self, chunk):

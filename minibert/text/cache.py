@@ -1,11 +1,11 @@
-"""Remembering what a short string gave."""
+"""A cache for results that belong to short strings."""
 
-REMEMBERED = 1 << 16  # strings that a cache holds before it starts anew
+REMEMBERED = 1 << 16  # strings that a cache holds before it is emptied
 SHORT = 64  # characters; longer strings are not remembered
 
 
 class Cache(dict):
-    """What ``make`` gives for a short string, remembered; it starts anew when it is full."""
+    """The result of ``make`` for a short string, remembered; a full cache is emptied."""
 
     def __init__(self, make):
         self.make = make

@@ -1,8 +1,8 @@
-"""Words as characters, the way the published ELMo spells them.
+"""Words as characters, as the published ELMo spells them.
 
 A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has
-the 256 bytes and five marks (begin and end of a sentence, begin and end of a word, padding); all
-numbers are one higher than these, and 0 is left for "no word here". That makes 262
+the 256 bytes and five marks (begin and end of a sentence, begin and end of a word, padding). All
+ids are shifted by one, and 0 means "no word here". That makes 262 symbols
 (`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
 """
 
@@ -73,7 +73,7 @@ def check_sentences(sentences):
 class Spellings:
     """A growing table of words and their symbols: row 0 is "no word", then each word once.
 
-    So that a batch can name words by small numbers and the network spell each only once.
+    With it, a batch names words by small numbers, and the network spells each word only once.
     """
 
     def __init__(self, words=(), length=LENGTH):

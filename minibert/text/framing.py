@@ -1,8 +1,8 @@
 """Every task as a text that a language model can read: GPT's input transformations.
 
-Radford et al. (2018), section 3.3 and figure 1. Three tokens that the pre-trained model does not
-know frame the texts: start, delimiter and extract. What stands at the extract token, which has read
-everything, is given to the new layer.
+Radford et al. (2018), section 3.3 and figure 1. Three tokens that are new to the pre-trained model
+frame the texts: start, delimiter and extract. The extract token comes last, so its state has read
+everything; the new layer gets that state.
 """
 
 from minibert.text.batches import PaddedBatches
@@ -11,11 +11,11 @@ START, DELIMITER, EXTRACT = SPECIALS = "<start>", "<delimiter>", "<extract>"
 
 
 class Framing:
-    """Texts to sequences of ids, each begun and ended as GPT's fine-tuning wants it.
+    """Texts to sequences of ids, framed as GPT's fine-tuning expects them.
 
     tokenizer: encodes texts. first_new: the id of the start token; delimiter and extract follow
-    it (see `minibert.heads.framed`, which makes room for them). max_length: of a sequence; a text
-    that is too long loses its end, of a pair both lose alike.
+    it (see `minibert.heads.framed`, which makes room for them). max_length: of a sequence. A text
+    that is too long loses its end; a pair loses equally from both.
 
     All methods return dicts: ``input_ids`` is a list of ids, or a list of such lists where a task
     has several sequences; ``labels`` is there if a label was given.
@@ -35,11 +35,11 @@ class Framing:
         return _example(self._pair(first, second), label)
 
     def similar(self, first, second, label=None):
-        """Similarity has no order: both orders, whose states are added."""
+        """Similarity has no order: both orders are read, and their states are added."""
         return _example([self._pair(first, second), self._pair(second, first)], label)
 
     def choices(self, context, answers, label=None):
-        """Multiple choice: the context with each answer, to be scored apart."""
+        """Multiple choice: the context with each answer; each is scored separately."""
         return _example([self._pair(context, answer) for answer in answers], label)
 
     def _ids(self, text):

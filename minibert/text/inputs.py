@@ -5,7 +5,7 @@ Values are looked at on a CPU only; elsewhere that would have to wait for the de
 
 import torch
 
-IGNORE = -100  # the target that torch's cross-entropy leaves out
+IGNORE = -100  # the target that torch's cross-entropy ignores
 
 
 def check_tensor(given: torch.Tensor, name: str = "input_ids") -> None:
@@ -20,7 +20,7 @@ def check_tensor(given: torch.Tensor, name: str = "input_ids") -> None:
 
 
 def check_length(ids: torch.Tensor, start: int, max_length: int) -> None:
-    """Refuse ids that are no (batch, length), or more places than there are."""
+    """Refuse ids that are no (batch, length), or more positions than there are."""
     check_tensor(ids)
     if ids.ndim != 2:
         raise ValueError(f"expected ids (batch, length), got {tuple(ids.shape)}")

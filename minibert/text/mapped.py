@@ -1,4 +1,4 @@
-"""Token ids that need not fit into memory."""
+"""Token ids that do not have to fit into memory."""
 
 import tempfile
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def mapped(parts, kind=np.int32):
-    """The numbers of all parts, one after the other, as one array (numbers,) of ``kind``.
+    """The numbers of all parts, in order, as one array (numbers,) of ``kind``.
 
-    It is mapped from a file that is gone when nobody reads it any more. parts: an iterable of
-    sequences of numbers, gone through once.
+    It is mapped from a file that is deleted when nobody uses it any more. parts: an iterable of
+    sequences of numbers, read once.
     """
     file = tempfile.TemporaryFile()
     for part in parts:
@@ -19,5 +19,5 @@ def mapped(parts, kind=np.int32):
 
 
 def kind_for(size):
-    """The smallest whole numbers that hold the ids of a vocabulary of ``size``."""
+    """The smallest integer type that holds the ids of a vocabulary of ``size``."""
     return np.uint16 if size <= 1 << 16 else np.int32

@@ -1,8 +1,8 @@
-"""What BERT is pre-trained on: pairs of texts with masked words, drawn anew at each pass.
+"""What BERT is pre-trained on: pairs of texts with masked words, drawn again in each epoch.
 
-Devlin et al. (2019), section 3.1 and appendix A.1 and A.2; where the paper is silent it follows
-``create_pretraining_data.py`` of google-research/bert. That program masks each text once and for
-all (ten copies of it); here the draws are new at each epoch (dynamic masking, Liu et al. 2019).
+It follows Devlin et al. (2019), section 3.1 and appendices A.1 and A.2, and where the paper is
+silent, ``create_pretraining_data.py`` of google-research/bert. That program masks ten copies of
+each text once; here, the masks are drawn in each epoch (dynamic masking, Liu et al. 2019).
 """
 
 from array import array
@@ -14,12 +14,12 @@ from minibert.text.batches import IGNORE, Batches
 from minibert.text.mapped import mapped
 
 MASKED, SPLIT = 0.15, (0.8, 0.1, 0.1)  # [MASK], a random word, the word itself
-SHORT = 0.1  # how many pairs are made shorter than they could be
+SHORT = 0.1  # the share of pairs that are made shorter than necessary
 PAIR, SINGLE = 3, 2  # special tokens of [CLS] a [SEP] b [SEP] and of [CLS] a [SEP]
 
 
 class Documents:
-    """Documents of sentences of token ids, flat, mapped from a file: they need not fit into memory.
+    """Documents of sentences of token ids, mapped from a file: they may exceed the memory.
 
     ``ids``: int32 array of all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d
     has the sentences from ``first[d]`` to before ``first[d + 1]``.
@@ -67,11 +67,12 @@ class PretrainingBatches(Batches):
     documents: a `Documents`, or what makes one. tokenizer: gives ``cls_id sep_id mask_id pad_id``,
     ``special_ids``, ``continues`` (with ``whole_words``) and ``len``; a `minibert.text.WordPiece`.
     max_length: of a sequence, special tokens included. next_sentence: False makes one stretch of
-    text a sequence instead of a pair. masked: the share of tokens to guess; split: how many of them
-    become ``[MASK]``, a random word, or stay. whole_words: all pieces of a word or none.
+    text a sequence instead of a pair. masked: the share of tokens to predict. split: the shares of
+    these that become ``[MASK]``, become a random word, or stay. whole_words: mask all pieces of a
+    word or none.
 
     A batch has ``input_ids``, ``attention_mask``, ``token_type_ids`` and ``labels`` (-100 where
-    there is nothing to guess), all (batch, length). With pairs it has ``next_sentence_label``
+    there is nothing to predict), all (batch, length). With pairs it has ``next_sentence_label``
     (batch,): 0 where the second text follows the first, 1 where it is from another document.
 
     Raises ValueError for settings out of range, and for pairs from a single document.
@@ -189,12 +190,12 @@ class ShortThenLong(Batches):
 
 
 def mask_tokens(ids, maskable, tokenizer, rng, *, masked=MASKED, split=SPLIT, whole_words=False):
-    """Choose tokens to be guessed, and hide them (Devlin et al. 2019, section 3.1, task 1).
+    """Choose tokens to be predicted, and hide them (Devlin et al. 2019, section 3.1, task 1).
 
     ids, maskable: (batch, length); only tokens where ``maskable`` are chosen. Returns two new
-    arrays: what the model sees, and the labels, the ids at the chosen places and -100 elsewhere. Of
-    n tokens in a row ``max(1, round(masked * n))`` are chosen (with ``whole_words`` at most so
-    many, in whole words). A random word is never a special token.
+    arrays: what the model sees, and the labels (the ids at the chosen positions, -100 elsewhere).
+    Of n tokens in a row, ``max(1, round(masked * n))`` are chosen (with ``whole_words``, at most
+    that many, in whole words). A random word is never a special token.
     """
     chosen = np.zeros(ids.shape, bool)
     quota = np.maximum(1, np.rint(maskable.sum(1) * masked).astype(int))
@@ -217,7 +218,7 @@ def mask_tokens(ids, maskable, tokenizer, rng, *, masked=MASKED, split=SPLIT, wh
 
 
 def _words(ids, maskable, continues):
-    """The places of each word that can be masked: a piece with ``##`` belongs to the one before."""
+    """The positions of each maskable word: a piece with ``##`` belongs to the one before it."""
     words = []
     for place in np.flatnonzero(maskable).tolist():
         if words and continues[ids[place]] and words[-1][-1] == place - 1:
@@ -228,7 +229,7 @@ def _words(ids, maskable, continues):
 
 
 def _choose_words(chosen, words, quota, rng):
-    """Mark words in random order, passing over those that are too long for what is left."""
+    """Mark words in random order, skipping those that are too long for what is left."""
     for i in rng.permutation(len(words)).tolist():
         if len(words[i]) <= quota:
             chosen[words[i]] = True
@@ -239,10 +240,10 @@ def draw_pairs(documents, max_length, rng):
     """Pairs of texts, half of them with a wrong second: int64 (pairs, 5) of a0, a1, b0, b1, label.
 
     A stretch of sentences that fills a sequence is cut in two at the end of one of them. Half of
-    the time the second part is replaced by sentences of another document; the part that was not
-    used is where the next stretch begins. A document's last sentence, left alone, takes the one
-    before it along. What is too long loses tokens at both ends at random, the longer text first. A
-    stretch of a single sentence always gets a wrong second.
+    the time, the second part is replaced by sentences of another document; the next stretch then
+    begins with the part that was not used. If a document's last sentence is left alone, the one
+    before it joins it. A pair that is too long loses tokens at both ends at random, from the longer
+    text first. A stretch of a single sentence always gets a wrong second text.
     """
     found, starts = [], documents.starts
     for d in range(len(documents)):
@@ -281,7 +282,7 @@ def draw_stretches(documents, max_length, rng):
 
 
 def _room(most, rng):
-    """How many tokens a stretch is to have: mostly as many as there is room for."""
+    """The number of tokens of a stretch: usually as many as there is room for."""
     return int(rng.integers(2, most + 1)) if rng.random() < SHORT else most
 
 
@@ -303,7 +304,7 @@ def _elsewhere(documents, but, room, rng):
 def _cut(a, b, room, rng):
     """Two stretches of at most ``room`` tokens together; the longer one loses first, at both ends.
 
-    Each token that goes is the first or the last, with equal chance.
+    Each token removed is the first or the last, with equal probability.
     """
     (a0, a1), (b0, b1) = map(int, a), map(int, b)
     n, m = a1 - a0, b1 - b0

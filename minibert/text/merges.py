@@ -12,13 +12,14 @@ def learn(words, alphabet, join, min_count=2):
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
     ``words``: dict from a word, a tuple of symbols (str), to its count; ``alphabet``: all these
-    symbols. ``join``: (left, right) to the new symbol. A pair's count is over the words as they
-    stand after the merges so far; of pairs with equal counts that with the older left symbol is
-    taken, then that with the older right one: the alphabet first, in its order, then what was
-    merged. It ends when no pair occurs ``min_count`` times.
+    symbols. ``join``: (left, right) to the new symbol. A pair is counted in the words as they are
+    after the merges so far. Of pairs with equal counts, the one with the older left symbol is
+    taken, then the one with the older right symbol. (The alphabet comes first, in its order, then
+    merged symbols.) It ends when no pair occurs ``min_count`` times.
 
-    A merge looks only at the words that hold its pair. An entry of the heap may be out of date, but
-    then it is too high, as every rise is entered: the top is checked and put back if need be.
+    A merge visits only the words that contain its pair. An entry of the heap may be out of date,
+    but then it is too high, because every rise is entered. So the top is checked, and put back if
+    wrong.
     """
     symbols = list(alphabet)
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
@@ -50,7 +51,7 @@ def learn(words, alphabet, join, min_count=2):
 
 
 def _replace(spellings, times, counts, places, pair, joined):
-    """Merge ``pair`` in all words that hold it; the pairs that occur more often now."""
+    """Merge ``pair`` in all words that contain it; returns the pairs that now occur more often."""
     change = defaultdict(int)
     for i in places.pop(pair):
         before, spellings[i] = spellings[i], merge(spellings[i], pair, joined)

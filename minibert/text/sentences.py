@@ -1,4 +1,4 @@
-"""Where one sentence ends and the next begins: a rule of thumb, good enough to cut a text at."""
+"""Where one sentence ends and the next begins: a rule of thumb, good enough for cutting texts."""
 
 import re
 

@@ -244,7 +244,7 @@ def _lines(path):
     tokens = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     if "" in tokens:
         where = f"line {tokens.index('') + 1} is empty" if len(tokens) > 1 else "it is empty"
-        raise ValueError(f"{path} is no vocabulary: expected one token a line, {where}")
+        raise ValueError(f"{path} is no vocabulary: expected one token per line, {where}")
     if len(set(tokens)) != len(tokens):
         twice = next(token for i, token in enumerate(tokens) if token in tokens[:i])
         raise ValueError(

@@ -2,8 +2,8 @@
 
 The conventions are the Penn Treebank's: punctuation and English clitics are tokens of their own
 (``do n't``, ``Anna 's``, ``they 'll``), hyphenated words and numbers are one (``3-1``, ``1,200``,
-``7.30``), so are ``Mr.`` and ``U.S.``. Different from the Treebank: quotes stay as they are typed,
-and ``cannot`` is one word, so that text and tokens give each other back.
+``7.30``), so are ``Mr.`` and ``U.S.``. Unlike the Treebank, quotes stay as
+they are typed, and ``cannot`` is one word, so tokens can be turned back into their text.
 """
 
 import re
@@ -11,7 +11,7 @@ import re
 _CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"
 _NOT = r"(?i:n['’]t)(?!\w|-\w)"
 
-# No token holds white space, and none depends on what lies beyond it. A chunk between two spaces
+# No token contains white space or depends on what lies beyond it. A chunk between two spaces
 # therefore always gives the same tokens: encoding a corpus looks at each distinct chunk only once.
 _TOKEN = re.compile(
     rf"""

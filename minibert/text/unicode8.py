@@ -1,9 +1,9 @@
 """Three sets of characters as Unicode 8.0 had them, in hexadecimal.
 
-The published BERT tokenizer carries Unicode's categories from 2015, and later versions have added
-to them. Python's `unicodedata` follows Unicode: it gives other answers in every release of Python.
-With these tables a text has the same pieces everywhere, those of the published tokenizer; a
-character that is newer than they are counts as a letter. They were read off Hugging Face's
+The published BERT tokenizer uses Unicode's categories of 2015, and later versions have added to
+them. Python's `unicodedata` follows Unicode, so its answers change with each release of Python.
+With these tables, a text has the same pieces everywhere, and they are those of the published
+tokenizer. A newer character counts as a letter. They were read off Hugging Face's
 `tokenizers`, and a parity test reads them off again.
 """
 
@@ -27,7 +27,7 @@ PUNCTUATION = """
     16B37-16B3B 16B44 1BC9F 1DA87-1DA8B
 """
 
-# Category Mn: accents and their kind, that stand on the letter before them.
+# Category Mn: accents and the like, which belong to the letter before them.
 MARKS = """
     300-36F 483-487 591-5BD 5BF 5C1-5C2 5C4-5C5 5C7 610-61A 64B-65F 670 6D6-6DC 6DF-6E4
     6E7-6E8 6EA-6ED 711 730-74A 7A6-7B0 7EB-7F3 816-819 81B-823 825-827 829-82D 859-85B

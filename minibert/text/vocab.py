@@ -19,9 +19,9 @@ class Vocab:
     """Word types and their ids: ``vocab["cat"]``, ``vocab.tokens[id]``, ``"cat" in vocab``.
 
     ``tokens``: list of str, id to token. ``counts``: int64 array (len(vocab),), how often each
-    was seen in training; what was left out counts for ``<unk>``, so that the counts add up to the
-    length of the text. ``specials``: the tokens that stand for no word. ``pad_id`` and ``unk_id``
-    are the ids of ``<pad>`` and ``<unk>``, None without them.
+    was seen in training. Tokens that were left out count for ``<unk>``, so that the counts add up
+    to the length of the text. ``specials``: the tokens that stand for no word. ``pad_id`` and
+    ``unk_id`` are the ids of ``<pad>`` and ``<unk>``, None without them.
     """
 
     def __init__(self, tokens, counts=None, specials=(PAD, UNK)):
@@ -44,7 +44,7 @@ class Vocab:
 
         ``size`` is the most entries to keep, specials included; tokens seen fewer than
         ``min_count`` times are left out. Ids: the specials in the order given, then the tokens by
-        falling count, those with the same count in alphabetical (code point) order.
+        falling count; tokens with the same count are in code point order.
 
         Raises ValueError when ``size`` leaves no room for a token beside the specials.
         """
@@ -103,7 +103,7 @@ class Vocab:
         return detokenise(tokens)
 
     def encode_corpus(self, texts):
-        """All of ``texts`` at once: what `encode` gives for each, several times faster.
+        """Encode all of ``texts`` at once, as `encode` does, but several times faster.
 
         ``texts``: an iterable of strings or of lists of tokens, read once. Returns ``ids``, an
         int32 array of every token in order, and ``offsets``, an int64 array of len(texts) + 1:
@@ -126,13 +126,15 @@ class Vocab:
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
     def save(self, path):
-        """Write one token a line with its count, UTF-8, specials marked; see `load`.
+        """Write one token per line with its count, in UTF-8, with specials marked; see `load`.
 
         Raises ValueError for a token that holds a tab or a line break.
         """
         for token in self.tokens:
             if "\t" in token or "\n" in token or token == "":
-                raise ValueError(f"cannot save {token!r}: one token stands on one line of the file")
+                raise ValueError(
+                    f"cannot save {token!r}: each token must fit on one line of the file"
+                )
         with atomic(path) as file:
             for token, count in zip(self.tokens, self.counts.tolist(), strict=True):
                 mark = "\tspecial" if token in self.specials else ""

@@ -1,4 +1,4 @@
-"""Windows over sentences: the guesses that word2vec learns from."""
+"""Windows over sentences: the pairs of words that word2vec learns from."""
 
 import numpy as np
 import torch
@@ -7,11 +7,11 @@ from minibert.text.batches import Batches
 
 
 def keep_probability(counts, subsample):
-    """How likely an occurrence of each word is kept: min(1, sqrt(t / f) + t / f), float64 (V,).
+    """The probability of keeping each word, min(1, sqrt(t / f) + t / f), float64 (V,).
 
-    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. This is what the
-    authors' program does, and gensim and fastText after it; equation 5 of Mikolov et al. 2013b
-    (the probability of discarding) has no second summand, and keeps fewer words.
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. The authors' program
+    does this, and so do gensim and fastText. Equation 5 of Mikolov et al. 2013b (the probability of
+    discarding) lacks the second summand, and keeps fewer words.
     """
     counts = np.asarray(counts, float)
     if not subsample:
@@ -21,7 +21,7 @@ def keep_probability(counts, subsample):
 
 
 def word_counts(vocab):
-    """The counts of a vocabulary with 0 for its specials, which are no words: int64 (V,)."""
+    """The counts of a vocabulary, with 0 for its specials, which are not words: int64 (V,)."""
     counts = vocab.counts.copy()
     counts[[vocab[token] for token in vocab.specials]] = 0
     return counts
@@ -41,7 +41,7 @@ def known_words(vocab, sentences):
 
 
 def pairs(ids, sentence, reach):
-    """Places (centre, context) of all pairs: two int64 arrays.
+    """The positions (centre, context) of all pairs: two int64 arrays.
 
     ``ids``: (n,), only its length matters. ``sentence``: (n,), which sentence each token is in;
     a pair never crosses from one into the next. ``reach``: (n,), each centre's own window.
@@ -61,11 +61,11 @@ def pairs(ids, sentence, reach):
 
 
 class WindowBatches(Batches):
-    """Batches for `minibert.Word2Vec`: who guesses (``input_ids``), and what (``targets``).
+    """Batches for `minibert.Word2Vec`: inputs (``input_ids``) and what they predict (``targets``).
 
     vocab: gives the ids, and the counts for subsampling. sentences: strings or lists of tokens;
-    windows stay within one. Each epoch thins out frequent words, draws a reach from 1 to
-    ``window`` for every centre and shuffles, all from ``seed`` and the epoch's number.
+    windows do not cross their ends. Each epoch thins out frequent words, draws a reach from 1 to
+    ``window`` for every centre, and shuffles, all from ``seed`` and the epoch's number.
 
     Skip-gram: ``input_ids`` (batch, 1) is the centre, ``targets`` (batch,) one context word. CBOW:
     ``input_ids`` (batch, 2 * window) is the context, padded, ``targets`` the centre.
@@ -102,7 +102,9 @@ class WindowBatches(Batches):
             self._made = (epoch, *self._guesses(epoch))
         _, inputs, targets = self._made
         if not len(targets):
-            raise ValueError("the sentences hold no pair: expected some of two words or more")
+            raise ValueError(
+                "the sentences give no pair of words: expected some of two words or more"
+            )
         starts = range(0, len(targets), self.batch_size)
         return [(inputs[i : i + self.batch_size], targets[i : i + self.batch_size]) for i in starts]
 

@@ -1,8 +1,9 @@
 """WordPiece: BERT's vocabulary of words and pieces of words.
 
-A word that the vocabulary lacks is cut into pieces that it has; ``##`` marks a piece that goes on
-with a word: "unaffable" is ``una ##ffa ##ble``. So some thirty thousand entries spell almost any
-text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
+A word that the vocabulary lacks is cut into pieces that it has. ``##`` marks a piece that continues
+a
+word: "unaffable" is ``una ##ffa ##ble``. So about thirty thousand entries can spell almost any text
+(Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
 """
 
 from collections import Counter
@@ -26,14 +27,14 @@ class WordPiece:
     """Text to ids of pieces and back: ``encode``, ``decode``, ``pair``, ``train``, ``load``.
 
     ``tokens``: list of str, id to token; ``##`` in front of a piece that continues a word.
-    ``lowercase``: an uncased vocabulary. ``strip_accents``: take accents off; as ``lowercase`` when
+    ``lowercase``: an uncased vocabulary. ``strip_accents``: remove accents; as ``lowercase`` when
     None. ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens found
     whole in a text before it is cut (str or `Added`); they follow ``tokens`` unless they are among
     them. ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special
     tokens, None where the vocabulary lacks one (it must have ``[UNK]``); ``special_ids`` has all of
     them. ``continues``: bool array (len,), true for ``##`` pieces.
 
-    Raises ValueError for a vocabulary without ``[UNK]`` and for a token that stands in it twice.
+    Raises ValueError for a vocabulary without ``[UNK]``, and for one with a token twice.
     """
 
     def __init__(
@@ -73,14 +74,14 @@ class WordPiece:
         It starts from single characters and merges the pair of neighbouring pieces that is seen
         most often (at least ``min_count`` times), again and again, as Hugging Face's trainer does.
         The recipe of the published vocabularies was never released. Schuster & Nakajima (2012)
-        merge by the gain in likelihood; the score count(ab) / (count(a) count(b)) that stands in
-        many courses prefers the rarest pairs, and every merge changes the scores of other pairs. By
-        counts pieces are frequent ones, and a vocabulary is learned in seconds. Equal counts: the
-        pair of older tokens first, so that one text gives one vocabulary everywhere.
+        merge by the gain in likelihood. The score count(ab) / (count(a) count(b)), taught in many
+        courses, prefers the rarest pairs, and every merge changes the scores of other pairs. With
+        counts, pieces are frequent ones, and a vocabulary is learned in seconds. Of equal counts,
+        the pair of older tokens comes first, so one text gives the same vocabulary everywhere.
 
         Only the ``alphabet`` most frequent characters are learned; words with others are left out,
-        as they will be ``[UNK]``. Ids: the specials, then all these characters, then those that
-        go on with a word (``##``), both in code point order, then the merges.
+        as they become ``[UNK]``. Ids: the specials, then all these characters, then those that
+        continue a word (``##``), both in code point order, then the merges.
 
         Raises ValueError when ``size`` leaves no room for specials and characters, and for
         a text that is no string.
@@ -124,8 +125,8 @@ class WordPiece:
         """Ids of the pieces of ``text``, a list of int; no special tokens are added.
 
         With ``offsets=True`` also a list of (start, end): the characters of ``text`` that each
-        piece stands for. ``[MASK]`` and its kind in ``text`` are plain text, brackets and all,
-        unless ``specials=True``.
+        piece stands for. ``[MASK]`` and other special tokens in ``text`` are plain
+        text, unless ``specials=True``.
 
         Raises ValueError for anything but a string.
         """
@@ -156,8 +157,8 @@ class WordPiece:
     def decode(self, ids, skip_special_tokens=False):
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension).
 
-        Pieces are put together and spaces set as people write; what `basic.normalise` took away
-        stays away. Encoding the text of ids that `encode` gave gives them again, but for ``[UNK]``.
+        Pieces are joined, with spaces as people write them; what `basic.normalise` removed is not
+        restored. Encoding the text of encoded ids gives the same ids, except for ``[UNK]``.
 
         Raises ValueError for an id that the vocabulary does not have.
         """
@@ -179,14 +180,14 @@ class WordPiece:
 
         ``a``, ``b``: a text, or a list of ids. Returns a dict of two lists: ``input_ids`` and
         ``token_type_ids``, 0 up to the first ``[SEP]`` and 1 after it. With more than
-        ``max_length`` ids pieces go from the end of the longer part, at equal length of ``b``
+        ``max_length`` ids, pieces are cut off the end of the longer part (of ``b`` at equal length)
         (`_truncate_seq_pair` in google-research/bert).
 
         Raises ValueError where the vocabulary has no ``[CLS]`` or ``[SEP]``, and for a
         ``max_length`` below the number of special tokens.
         """
         if self.cls_id is None or self.sep_id is None:
-            raise ValueError(f"a pair needs {CLS} and {SEP}, which this vocabulary has not: {self}")
+            raise ValueError(f"a pair needs {CLS} and {SEP}, which this vocabulary lacks: {self}")
         a = self.encode(a) if isinstance(a, str) else list(a)
         second = [] if b is None else self.encode(b) if isinstance(b, str) else list(b)
         frame = 2 if b is None else 3
@@ -203,7 +204,7 @@ class WordPiece:
         return {"input_ids": first + rest, "token_type_ids": types}
 
     def save(self, path):
-        """Write ``vocab.txt``: one token a line, UTF-8, the line number (from 0) is the id.
+        """Write ``vocab.txt``, UTF-8: one token per line; the line number (from 0) is the id.
 
         How a text is read, and the added tokens, go into ``tokenizer_config.json`` beside it (see
         `minibert.text.tokenizer_files`). Raises ValueError for a token that one line cannot hold.
@@ -212,7 +213,9 @@ class WordPiece:
 
         for token in self._pieces:
             if token == "" or "\n" in token or "\r" in token:
-                raise ValueError(f"cannot save {token!r}: one token stands on one line of the file")
+                raise ValueError(
+                    f"cannot save {token!r}: each token must fit on one line of the file"
+                )
         with atomic(path) as file:
             file.write("".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
         accents = None if self.strip_accents == self.lowercase else self.strip_accents
@@ -246,7 +249,7 @@ class WordPiece:
     def _cut(self, word):
         """The ids of one word: from the left, the longest piece that the vocabulary has.
 
-        One ``[UNK]`` for the whole word if at some place no piece fits.
+        The whole word becomes one ``[UNK]`` if no piece fits at some position.
         """
         if len(word) > LONGEST:
             return [self.unk_id]
@@ -315,7 +318,7 @@ class WordPiece:
 
 
 def _count(texts, lowercase, strip_accents):
-    """How often each word of ``texts`` occurs, a Counter; too long words are left out."""
+    """How often each word of ``texts`` occurs, a Counter; words that are too long are left out."""
     chunks, counts = Counter(), Counter()
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
@@ -341,5 +344,5 @@ def _spell(counts, alphabet):
 
 
 def _joined(left, right):
-    """The piece that two neighbours make: ("##a", "##b") gives "##ab"."""
+    """The piece that two adjacent pieces make: ("##a", "##b") gives "##ab"."""
     return left + right.removeprefix(GOES_ON)

@@ -11,7 +11,7 @@ class History:
     """Lists with one entry an update, and two with one entry a validation.
 
     ``step``: 1, 2, ...; ``loss``: nats a count (token or example) of that update's batches;
-    ``rate``: learning rate of the first parameter group; ``speed``: tokens a second (targets a
+    ``rate``: learning rate of the first parameter group; ``speed``: tokens per second (targets per
     second where batches do not say their tokens). ``valid_step``, ``valid_loss``: validations.
     ``seconds``: that all updates of `minibert.fit` took, those before a run was resumed included.
     """

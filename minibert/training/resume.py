@@ -81,7 +81,7 @@ class Resume:
         if "positions" not in training:
             raise ValueError(
                 f"{source} was made by an earlier version of minibert: give resume=False, or "
-                f"another folder, to start afresh"
+                f"another folder, to start again"
             )
         positions = training["positions"]
         mine = positions[min(distributed.rank(), len(positions) - 1)]
@@ -172,7 +172,7 @@ def _same(source, saved, ours):
         ):
             raise ValueError(
                 f"{source} was made with {name}={before!r}, this run has {name}={value!r}: give "
-                f"the same, or resume=False to start afresh"
+                f"the same, or resume=False to start again"
             )
 
 

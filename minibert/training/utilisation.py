@@ -2,7 +2,7 @@
 
 Chowdhery et al. (2022), "PaLM", arXiv:2204.02311, appendix B, count what a model must multiply by a
 formula. Here PyTorch counts what one update did multiply, so that what is left out, such as padding
-or a softmax at places without a target, makes nothing look busy.
+or a softmax at positions without a target, makes nothing look busy.
 """
 
 from time import perf_counter
@@ -31,7 +31,7 @@ class Utilisation:
     """Puts ``run.utilisation`` into a run: its FLOP a second over those of `peak_flops`.
 
     What an update multiplies is counted once, in its third update, forward and backward; from
-    then on the run's tokens a second tell the rest. Matrix products and attention count, what a
+    then on the run's tokens per second tell the rest. Matrix products and attention count, what a
     fused LSTM does is not seen.
     """
 

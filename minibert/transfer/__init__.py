@@ -1,7 +1,7 @@
 """Adapting a model that was trained on something else.
 
 ``groups``: the layers of any model from bottom to top, and a rate for each. ``unfreezing``: which
-of them learn, and from when on. ``stages``: the three stages of ULMFiT.
+of them learn, and from which update. ``stages``: the three stages of ULMFiT.
 """
 
 import lazy_loader

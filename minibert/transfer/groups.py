@@ -8,7 +8,7 @@ modules, the lowest layer first::
 
 Without one, its children are its groups, in the order in which they were made, and a child called
 ``encoder`` stands for its own groups. A parameter that two groups share (tied vectors) belongs to
-the lower one; what no group names belongs to the highest.
+the lower one; a parameter in no group belongs to the highest.
 """
 
 from minibert.training.optim import decay_groups

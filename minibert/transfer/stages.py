@@ -27,11 +27,11 @@ class ULMFiTConfig:
 
     ``*_epochs``, ``*_rate``: of the general language model, of the same on the target's text, and
     of the classifier. ``streams``, ``bptt``: parallel texts and window of the language model;
-    ``batch_size``: documents a batch of the classifier. ``factor``: each layer's rate is that of
-    the layer above, divided by this (1: all alike). ``cut``, ``ratio``: the slanted triangle;
+    ``batch_size``: documents per batch of the classifier. ``factor``: each layer's rate is that of
+    the layer above, divided by this (1: all equal). ``cut``, ``ratio``: the slanted triangle;
     ``slanted=False`` keeps the rate constant. ``unfreezing``: "gradual", "all" layers from the
     start, or the "top" alone. ``unfreeze_share``: the share of the classifier's updates after which
-    all layers are awake. ``max_len``, ``dropout``: see `PoolingClassifier`.
+    all layers learn. ``max_len``, ``dropout``: see `PoolingClassifier`.
     """
 
     general_epochs: int = 10
@@ -61,7 +61,7 @@ class ULMFiTConfig:
 
 @dataclass
 class Adapted:
-    """What `ulmfit` gives: the ``classifier``, and of every stage that ran its `History`.
+    """What `ulmfit` returns: the ``classifier``, and the `History` of every stage that ran.
 
     ``histories`` has some of "general", "target" and "classifier"; ``error`` is the share of
     ``valid`` that is classified wrongly, None without ``valid``.
@@ -97,7 +97,7 @@ def ulmfit(
         language already. target: ids of text like that of the task, no labels needed, for stage 2;
         None leaves the stage out. A pair is (ids to learn from, ids to validate on).
     valid: labelled examples for ``error``. callbacks: of the classifier's training. checkpoint: a
-        folder in which each stage is saved, so that the same call goes on after it was stopped;
+        folder in which each stage is saved, so that the same call can continue after a stop;
         ``saving``: `minibert.fit`'s ``checkpoint_every`` and ``resume``.
 
     Raises KeyboardInterrupt on Ctrl-C: no stage begins from one that is not finished.
@@ -125,7 +125,7 @@ def ulmfit(
             model, target, config.target_epochs, optimizer, config=config, **options("target")
         )
 
-    # 3. A classifier on top learns from the labels; the layers below it wake one after another.
+    # 3. A classifier on top learns from the labels; the layers below are unfrozen one by one.
     classifier = PoolingClassifier(
         model, labels, dropout=config.dropout, bptt=config.bptt, max_len=config.max_len
     )
@@ -159,7 +159,7 @@ def learn_text(model, ids, epochs, optimizer, *, config, seed=0, progress=True, 
 
 
 def learn_labels(classifier, examples, config, callbacks=(), *, seed=0, progress=True, **options):
-    """Train a classifier on labelled examples by discriminative rates and gradual unfreezing."""
+    """Train a classifier on labelled examples with discriminative rates and gradual unfreezing."""
     batches = PaddedBatches(
         examples, config.batch_size, drop_last=len(examples) % config.batch_size == 1, seed=seed
     )
@@ -203,7 +203,7 @@ def _schedule(steps, config):
 
 
 def _unfreezing(classifier, steps, config):
-    """The callbacks that put layers to sleep and wake them."""
+    """The callbacks that freeze and unfreeze layers."""
     if config.unfreezing == "all":
         return []
     if config.unfreezing == "top":

@@ -1,10 +1,10 @@
-"""Which layers learn, and from when on."""
+"""Which layers learn, and from which update."""
 
 from minibert.transfer.groups import layer_groups
 
 
 def freeze(model, below):
-    """Let the lowest ``below`` groups of a model rest, and all others learn.
+    """Freeze the lowest ``below`` groups of a model, and let all others learn.
 
     The groups are those of `layer_groups`; a negative number counts from the top: -1 leaves only
     the highest to learn. Raises ValueError for a number that leaves none.
@@ -12,14 +12,14 @@ def freeze(model, below):
     groups = layer_groups(model)
     resting = below if below >= 0 else len(groups) + below
     if not 0 <= resting < len(groups):
-        raise ValueError(f"expected 0 to {len(groups) - 1} resting groups, got {below}")
+        raise ValueError(f"expected 0 to {len(groups) - 1} frozen groups, got {below}")
     for height, group in enumerate(groups):
         for parameter in group:
             parameter.requires_grad_(height >= resting)
 
 
 class GradualUnfreezing:
-    """A callback that wakes one layer after another, the highest first.
+    """A callback that unfreezes one layer after another, the highest first.
 
     Howard & Ruder 2018, section 3.3: at first the top group learns alone, and after every epoch the
     next one below joins it. ``every``: updates between two of them; by default they wake as each
@@ -83,7 +83,7 @@ class GradualUnfreezing:
             if state[name] != getattr(self, name):
                 raise ValueError(
                     f"the run was saved with {name}={state[name]}, this one has "
-                    f"{name}={getattr(self, name)}: give the same, or start afresh"
+                    f"{name}={getattr(self, name)}: give the same, or start again"
                 )
         self.interval, self.woken_at = state["interval"], list(state["woken_at"])
         self.awake = len(self.woken_at)

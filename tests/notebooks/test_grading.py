@@ -367,7 +367,7 @@ def test_a_crash_is_reported_with_its_cell_and_gets_no_marks(course):
     [
         "! no-notebook/ch90: not graded: 90_demo.ipynb is missing; the folder has no notebook",
         "! link/ch90: not graded: 90_demo.ipynb is a link: put the file itself there",
-        "! no-json/ch90: not graded: 90_demo.ipynb is no readable notebook",
+        "! no-json/ch90: not graded: 90_demo.ipynb is not a readable notebook",
         "! misnamed/ch90: not graded: 90_demo.ipynb is missing; found homework.ipynb: is it mis",
         "! elsewhere/chapter90: not graded: no assignment has this name; there are: ch90",
         "! loose.ipynb/?: not graded: a file; expected submitted/STUDENT/ASSIGNMENT/NOTEBOOK.ipynb",
@@ -451,7 +451,7 @@ def test_what_nbgrader_says_is_told_in_plain_words(tmp_path):
     boilerplate = "\n[ERROR] Please see the the above traceback for details."
     outdated = "nbgrader.SchemaTooOldError: Outdated schema version: 0 (expected 3)" + boilerplate
     told = reason(outdated, tmp_path)
-    assert told.startswith("the course's own notebook is of another nbgrader: release it anew")
+    assert told.startswith("the course's own notebook is of another version of nbgrader: release")
     told = reason("  sqlalchemy.OperationalError: disk I/O error" + boilerplate, tmp_path)
     assert told == "OperationalError: disk I/O error (in cell 3 (`import os`))"
     told = reason("Killed" + boilerplate, tmp_path)
@@ -481,7 +481,7 @@ def test_released_again_only_by_force(course):
     chapters = course.root.parent / "chapters"
     seed = (course.root / classroom.SEED_FILE).read_text()
     told = list(classroom.release(course.root, chapters, ["90"]))
-    assert told == ["ch90: released before; left as it is (--force makes it anew)"]
+    assert told == ["ch90: released before; left as it is (--force makes it again)"]
     before = grades(course, "solved")
     assert list(classroom.release(course.root, chapters, None, force=True)) == [
         "ch90: A demonstration, 12 points"

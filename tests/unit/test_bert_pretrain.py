@@ -47,7 +47,7 @@ def test_a_text_becomes_a_folder_that_can_be_read(corpus, tmp_path, capsys):
     out = tmp_path / "model"
     assert command(corpus, out, "--steps", "120", "--rate", "0.01") == 0
     printed = capsys.readouterr().out
-    assert "nats a piece" in printed and "pairs told right" in printed
+    assert "nats per piece" in printed and "pairs told right" in printed
     assert {path.name for path in out.iterdir()} >= {"config.json", "model.safetensors"}
     model = mb.heads.Pretraining.from_pretrained(out)
     assert model.encoder.config.hidden == 64 and model.encoder.config.max_length == 24

@@ -102,9 +102,9 @@ def test_what_is_refused(tok, tmp_path):
         BPE({"a": 0, "b": 1}, [("a", "b")])
     with pytest.raises(ValueError, match="expected the ids 0 to 1, each once"):
         BPE({"a": 0, "b": 2}, [])
-    with pytest.raises(ValueError, match="size of at least 256 for the letters, got 100"):
+    with pytest.raises(ValueError, match="size of at least 256 to hold all characters, got 100"):
         BPE.train(["a"], 100)
-    with pytest.raises(ValueError, match="has letters that the vocabulary lacks"):
+    with pytest.raises(ValueError, match="has characters that the vocabulary lacks"):
         BPE({"a</w>": 0}, [], "words").encode("b")
     (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "b": 1, "ab": 2}), "utf-8")
     (tmp_path / "merges.txt").write_text("#version: 0.2\na b c\n", "utf-8")
@@ -122,7 +122,7 @@ def test_copies_keep_added_tokens_and_the_names_of_special_ones():
         assert other.encode("ab<x y>a") == [2, 4, 0] and other.end_id == 3
         assert other.special_ids == {3} and other.decode([2, 4, 3]) == "ab<x y><s>"
         assert other.decode([2, 4, 3], skip_special_tokens=True) == "ab<x y>"
-        with pytest.raises(ValueError, match="has letters that the vocabulary lacks"):
+        with pytest.raises(ValueError, match="has characters that the vocabulary lacks"):
             other.encode("<s>")  # text like any other
     with pytest.raises(ValueError, match="the added token '<y>' has no id"):
         BPE(ids, [("a", "b")], added=["<y>"])

@@ -77,7 +77,7 @@ def test_the_command_in_two_processes_writes_one_model(tmp_path):
     command = ["-m", "minibert", "pretrain", "gpt", "--corpus", str(text), "--out", str(out)]
     sizes = "--size 300 --dim 8 --layers 1 --heads 1 --length 16 --steps 6".split()
     printed = launch([*command, *sizes, "--checkpoint", str(tmp_path / "saved")], 2)
-    assert printed.count("nats a piece") == 1 and printed.count("step 6 of 6") == 1
+    assert printed.count("nats per piece") == 1 and printed.count("step 6 of 6") == 1
     assert mb.GPT.from_pretrained(out).config.dim == 8
 
 

@@ -40,7 +40,7 @@ def test_a_text_becomes_a_folder_that_can_be_read(corpus, tmp_path, capsys, opti
     model = mb.ELMo.from_pretrained(out)
     assert model.config.projection == 6 and "cat" in model.vocab and "The" not in model.vocab
     assert model.config.input == ("words" if options else "characters")
-    assert model.config.cell_clip is None and "nats a word on text that was held out" in printed
+    assert model.config.cell_clip is None and "nats per word on held-out text" in printed
     card = (out / "README.md").read_text("utf-8")
     assert "mb.ELMo.from_pretrained" in card and "backward" in card
     lines = [["the", "cat", "sat", "on", "the", "mat", "."]]

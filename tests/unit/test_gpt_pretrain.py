@@ -42,7 +42,7 @@ def test_a_text_becomes_a_model_that_goes_on_with_it(corpus, tmp_path, capsys, n
     printed = capsys.readouterr().out
     model = mb.GPT.from_pretrained(tmp_path / "model")
     assert model.config.norm == norm and model.config.max_length == 16
-    assert "bits a character" in printed and "nats a piece" in printed
+    assert "bits a character" in printed and "nats per piece" in printed
     assert model.generate("the cat", 20, temperature=0).endswith("sat on the mat.<|endoftext|>")
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert "mb.GPT.from_pretrained" in card and "150 updates" in card
@@ -75,7 +75,7 @@ def test_the_world_is_scored_against_the_floor(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(common, "HELD_OUT", 1000)
     options = ["--tokens", "4000", "--cased", "--steps", "5", "--half"]
     assert command("world", tmp_path / "model", *options) == 0
-    assert "nats a token of the world; exact floor" in capsys.readouterr().out
+    assert "nats per token of the world; exact floor" in capsys.readouterr().out
 
 
 def test_the_price_of_a_text(tmp_path):
@@ -86,7 +86,7 @@ def test_the_price_of_a_text(tmp_path):
     args = type("Args", (), {"corpus": "text", "cased": True})
     scores = pretrain.print_scores(model, ["abc", "abcd"], args)
     bits = 9 * math.log2(257) / 9  # nine pieces, two of them ends of texts; nine characters
-    assert f"{math.log(257):.3f} nats a piece" in scores["loss"]
+    assert f"{math.log(257):.3f} nats per piece" in scores["loss"]
     assert f"{bits:.3f} bits a character, on 9 pieces" in scores["loss"]
 
 

@@ -55,7 +55,7 @@ def test_a_text_becomes_a_folder_that_can_be_read_and_asked(corpus, tmp_path, ca
     assert near == {"dog", "cow", "pig"}
     assert "anna" in model.vocab and "once" not in model.vocab  # five times or more
     assert "," not in model.vocab and "." not in model.vocab
-    assert "words a second" in printed.out and f"saved in {out}" in printed.out
+    assert "words per second" in printed.out and f"saved in {out}" in printed.out
     assert "step" in printed.out and "words/s" in printed.out
 
 
@@ -70,9 +70,9 @@ def test_the_card_tells_how_the_model_was_made(corpus, tmp_path, capsys, no_data
     out = tmp_path / "out"
     command(corpus, out, "--seed", "7", "--rate", "0.125")
     card = (out / "README.md").read_text("utf-8")
-    for fact in ("text.txt", "| 7 ", "dim 16", "epochs 20", "rate 0.125", "nats a pair", "torch"):
+    for fact in ("text.txt", "| 7 ", "dim 16", "epochs 20", "rate 0.125", "nats per pair", "torch"):
         assert fact in card
-    assert mb.__version__ in card and "words a second" in card
+    assert mb.__version__ in card and "words per second" in card
     assert str(tmp_path) not in card
     curve = json.loads((out / "history.json").read_text("utf-8"))
     assert 2 <= len(curve["step"]) == len(curve["loss"]) <= 200

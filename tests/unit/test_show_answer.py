@@ -73,7 +73,7 @@ def test_text_is_escaped_and_mistakes_are_sentences(explorer):
         explorer.set(**wrong)
         assert "Type a paragraph and a question" in explorer.message
     explorer.set(paragraph="word " * 1000)
-    assert "5,000 letters" in explorer.message
+    assert "5,000 characters" in explorer.message
     with pytest.raises(ValueError, match="Type a paragraph"):
         AnswerExplorer(toy, "", "where is Bell")
 

@@ -224,7 +224,7 @@ def test_squads_scores(said, true, exact, f1):
 def test_squads_scores_are_means():
     found = mb.heads.squad_scores(["cat", "x"], [["cat"], ["y"]])
     assert found == {"exact match": 50.0, "f1": 50.0}
-    with pytest.raises(ValueError, match="an answer a question, got 1 for 2"):
+    with pytest.raises(ValueError, match="one answer per question, got 1 for 2"):
         mb.heads.squad_scores(["cat"], [["cat"], ["dog"]])
 
 

@@ -131,7 +131,7 @@ def test_spans_that_end_in_a_space_or_an_accent_are_answers_for_the_model():
         got = one["start_positions"], one["end_positions"]
         assert got == wanted, span
         assert one["input_ids"][got[0]] == pieces.index("le" if span[0] == 0 else "cafe")
-    with pytest.raises(ValueError, match="the answer ' ' at 2 holds no token"):
+    with pytest.raises(ValueError, match="the answer ' ' at 2 contains no token"):
         span_examples(tokenizer, [("in", context, (2, 3))])
 
 

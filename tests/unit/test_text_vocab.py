@@ -92,7 +92,7 @@ def test_save_and_load(tmp_path):
 
 
 def test_save_refuses_what_the_file_cannot_hold(tmp_path):
-    with pytest.raises(ValueError, match="one token stands on one line"):
+    with pytest.raises(ValueError, match="each token must fit on one line"):
         Vocab(["a\tb"]).save(tmp_path / "vocab.txt")
     assert list(tmp_path.iterdir()) == []
 

@@ -144,7 +144,7 @@ def test_freezing_counts_from_either_end():
         assert [all(p.requires_grad for p in g) for g in groups] == [False] * (4 - learning) + [
             True
         ] * learning
-    with pytest.raises(ValueError, match="0 to 3 resting groups, got 4"):
+    with pytest.raises(ValueError, match="0 to 3 frozen groups, got 4"):
         freeze(model, 4)
 
 

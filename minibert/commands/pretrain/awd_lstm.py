@@ -91,7 +91,7 @@ def pretrain(args):
         f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
         "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens a second",
+        "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens per second",
     }
     write_card(model, args, facts, history)
 
@@ -99,7 +99,7 @@ def pretrain(args):
 def read_documents(args):
     """What gives the documents, what gives those held out (or None), and words for both.
 
-    Both are functions that begin anew at each call: a large text is gone through, not kept.
+    Both are functions that start again at each call: a large text is gone through, not kept.
     """
     lower = str if args.cased else str.lower
     if args.corpus == "world":
@@ -198,7 +198,7 @@ def print_scores(model, valid, vocab, args):
         corpus = world_texts(args, kinds=args.kinds)[1]
         found = nats_a_world_token(model, corpus)
         scores["against the floor"] = (
-            f"{found:.3f} nats a token of the world, unknown words spelled; exact floor "
+            f"{found:.3f} nats per token of the world, unknown words spelled; exact floor "
             f"{corpus.floor:.3f}"
         )
     for title, score in scores.items():
@@ -207,7 +207,7 @@ def print_scores(model, valid, vocab, args):
 
 
 def nats_a_world_token(model, corpus):
-    """What a cased model pays for a corpus, in nats a token of the world (comparable to its floor).
+    """What a cased model pays for a corpus, in nats per token of the world, as its floor is given.
 
     An unknown word costs ``<unk>`` and its letters, as in `minibert.models.baselines.costs`.
     """

@@ -236,8 +236,8 @@ def train(model, batches, steps, args):
 def schedule(steps, short=0):
     """What the rate is multiplied by: a tenth of the updates to warm up, then in a line to zero.
 
-    After ``short`` updates on short sequences the long ones rise and fall anew, half as high: the
-    places that they alone have must still be learned.
+    After ``short`` updates on short sequences the long ones rise and fall again, half as high: the
+    positions that they alone have must still be learned.
     """
     long = steps - short
     before = optim.linear(short, warmup=short // 10) if short else None
@@ -256,7 +256,7 @@ def print_scores(model, documents, tokenizer, args):
     asked = argparse.Namespace(**{**vars(args), "masked": MASKED})  # so that runs compare
     found = measure(model, make_batches(documents, tokenizer, asked).long)
     scores = {
-        "masked words": f"{found.loss:.3f} nats a piece, {found.right:.1%} of {found.count:,} "
+        "masked words": f"{found.loss:.3f} nats per piece, {found.right:.1%} of {found.count:,} "
         "guessed right, in text that was held out, 15 % of it masked"
     }
     if found.next_right is not None:

@@ -106,7 +106,7 @@ def world_texts(args, **options):
 def train_and_held_out(args, of_world, of_text, fewest=1):
     """What gives the documents to train on, what gives those held out, and words for them.
 
-    Both are functions that begin anew at each call. A document is ``of_world`` of one of the
+    Both are functions that start again at each call. A document is ``of_world`` of one of the
     world's, or ``of_text`` of a string; of these there must be ``fewest`` in either part.
     """
     if args.corpus == "world":
@@ -117,7 +117,7 @@ def train_and_held_out(args, of_world, of_text, fewest=1):
 
 
 def texts_of(args, fewest=1):
-    """Two functions: texts to train on and texts held out, strings, begun anew at each call.
+    """Two functions: texts to train on and texts held out, strings, started again at each call.
 
     A text is a document; where there is only one, its paragraphs. ``args.valid`` names what is held
     out (its first `HELD_OUT` words), else some of the documents are.

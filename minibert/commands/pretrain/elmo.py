@@ -77,7 +77,7 @@ def pretrain(args):
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
         "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words a second",
+        "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words per second",
     }
     write_card(model, args, facts, history)
 
@@ -142,14 +142,14 @@ def print_scores(model, valid, args):
     """Print how good the model is, and return it as a dict of strings."""
     forward, backward = directions(model, batches_of(model, valid, 4, 100))
     scores = {
-        "loss": f"forward {forward:.3f}, backward {backward:.3f} nats a word on text that was held "
-        f"out (perplexity {math.exp(forward):.1f} and {math.exp(backward):.1f})"
+        "loss": f"forward {forward:.3f}, backward {backward:.3f} nats per word on held-out text "
+        f"(perplexity {math.exp(forward):.1f} and {math.exp(backward):.1f})"
     }
     if args.corpus == "world" and args.cased:
         corpus = world_texts(args)[1]
         paid = nats_a_world_token(model, corpus)
         scores["against the floor"] = (
-            f"{paid:.3f} nats a token of the world for the forward model, unknown words spelled; "
+            f"{paid:.3f} nats per token of the world for the forward model, unknown words spelled; "
             f"exact floor {corpus.floor:.3f}"
         )
     for title, score in scores.items():
@@ -177,7 +177,7 @@ class OneDirection:
 
 
 def nats_a_world_token(model, corpus):
-    """What the forward model of a cased ELMo pays for a corpus, in nats a token of the world.
+    """What the forward model of a cased ELMo pays for a corpus, in nats per token of the world.
 
     Comparable to ``corpus.floor``: a word that the softmax lacks costs ``<unk>`` and its letters,
     as in `minibert.models.baselines.costs`.

@@ -127,14 +127,14 @@ def print_scores(model, documents, args):
     paid = -model.log_probs(ids).sum()
     pieces = len(ids) - 1
     scores = {
-        "loss": f"{paid / pieces:.3f} nats a piece (perplexity {math.exp(paid / pieces):.2f}), "
+        "loss": f"{paid / pieces:.3f} nats per piece (perplexity {math.exp(paid / pieces):.2f}), "
         f"{paid / characters / math.log(2):.3f} bits a character, on {pieces:,} pieces of text "
         "that was held out"
     }
     if args.corpus == "world" and args.cased:
         corpus = world_texts(args)[1]
         scores["against the floor"] = (
-            f"{paid / len(corpus):.3f} nats a token of the world; exact floor {corpus.floor:.3f}"
+            f"{paid / len(corpus):.3f} nats per token of the world; exact floor {corpus.floor:.3f}"
         )
     for title, score in scores.items():
         print(f"{title}: {score}")

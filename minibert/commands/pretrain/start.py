@@ -1,9 +1,9 @@
 """Where to begin when there is time for millions of words, not for billions.
 
 A fresh BERT spends its first updates on two things that can be given to it. It learns how frequent
-each word is, and until its attention has found the places beside a gap it learns little else: this
-is the plateau in the loss of masked words (chapter 05 measures it). Nothing here changes the model,
-only its first weights; training is free to change them.
+each word is, and until its attention has found the positions beside a gap it learns little else:
+this is the plateau in the loss of masked words (chapter 05 measures it). Nothing here changes the
+model, only its first weights; training is free to change them.
 """
 
 import math
@@ -23,13 +23,13 @@ def know_frequencies(model, ids):
 
 @torch.no_grad()
 def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
-    """Let the first heads of a `BERT`'s first layer begin by looking at the places beside.
+    """Let the first heads of a `BERT`'s first layer begin by looking at the positions beside.
 
-    The first d dimensions of the embeddings (d: the width of a head) are given to the places alone:
-    sines and cosines of d / 2 frequencies f. Head h compares keys p(s) with queries p(t + offset),
-    which is p(t) turned by f * offset in each plane, so it looks from place t to t + offset. The
-    attention's values and output are multiplied by ``gain``, so that what is found there is as loud
-    as the word itself. sharpness: of the queries and of the keys.
+    The first d dimensions of the embeddings (d: the width of a head) are given to the positions
+    alone: sines and cosines of d / 2 frequencies f. Head h compares keys p(s) with queries p(t +
+    offset), which is p(t) turned by f * offset in each plane, so it looks from place t to t +
+    offset. The attention's values and output are multiplied by ``gain``, so that what is found
+    there is as loud as the word itself. sharpness: of the queries and of the keys.
 
     Raises ValueError where there are fewer heads than offsets, or heads of odd width.
     """
@@ -40,8 +40,8 @@ def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
             f"expected at least {len(offsets)} heads of even width, got {config.heads} of width {d}"
         )
     frequency = 100 ** (-torch.arange(0, d, 2) / d)  # (d / 2,) wavelengths from 6 to about 600
-    angle = torch.arange(config.max_length)[:, None] * frequency  # (places, d / 2)
-    waves = torch.stack((angle.sin(), angle.cos()), -1).flatten(1)  # (places, d)
+    angle = torch.arange(config.max_length)[:, None] * frequency  # (positions, d / 2)
+    waves = torch.stack((angle.sin(), angle.cos()), -1).flatten(1)  # (positions, d)
     embeddings = encoder.embeddings
     loud = 2 * math.sqrt(2) * float(embeddings.word.weight.std())
     for table in (embeddings.word, embeddings.segment, embeddings.position):

@@ -56,15 +56,15 @@ def pretrain(args):
     options["rate"] = history.rate[0]
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds
-    print(f"trained in {seconds:.1f} s, encoding included: {speed:,.0f} words a second")
+    print(f"trained in {seconds:.1f} s, encoding included: {speed:,.0f} words per second")
     save(model, args)
     scores = print_scores(model, args)
     facts = {
         "data": f"{about}, {count:,} words that occur {args.min_count} times or more",
         "settings": ", ".join(f"{k} {v}" for k, v in {**asdict(config), **options}.items()),
         "seed": f"{args.seed} (exact only with one worker)",
-        "loss": f"{history.recent():.4f} nats a pair at the end, on the training text",
-        "time": f"{seconds:.1f} s, {speed:,.0f} words a second",
+        "loss": f"{history.recent():.4f} nats per pair at the end, on the training text",
+        "time": f"{seconds:.1f} s, {speed:,.0f} words per second",
         **scores,
     }
     write_card(model, args, facts, history)

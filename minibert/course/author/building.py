@@ -52,7 +52,8 @@ def sources(root, numbers=None):
 def make(chapter, run=True, timeout=600):
     """Build both notebooks and the solution texts of one chapter; yields (path, remarks).
 
-    The remarks say a notebook's size, what running it took, and every problem that `lint` finds.
+    The remarks give a notebook's size, the time and memory of its run, and the problems that `lint`
+    finds.
 
     With ``run`` they are executed first; without, stored outputs are kept where no code changed.
     Raises SourceError, or ExecutionError from a failing cell; a file is written only when whole.
@@ -80,7 +81,7 @@ def make(chapter, run=True, timeout=600):
 
 
 def keep_outputs(notebook, path):
-    """Carry over the stored outputs when every code cell is what it was; True if so."""
+    """Carry over the stored outputs if no code cell has changed; True if so."""
     if not path.is_file():
         return False
     old = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
@@ -93,9 +94,9 @@ def keep_outputs(notebook, path):
 
 
 def differences(chapter):
-    """Where the notebooks and solution texts on disk are not what the source makes: sentences.
+    """Sentences that say where the notebooks and solution texts on disk differ from the source.
 
-    Compared by source, ids and metadata; outputs and execution counts are left alone.
+    Sources, ids and metadata are compared; outputs and execution counts are not.
     """
     pair = dict(zip(KINDS, build(chapter.source, chapter.root), strict=True))
     found = []

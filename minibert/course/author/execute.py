@@ -79,8 +79,9 @@ def failure(notebook):
 def cleaned(outputs):
     """Outputs as they are stored: no stderr (progress bars, warnings), no live widgets.
 
-    A widget leaves a line that says how to get it back, below its still first frame; its random
-    ids go. A picture that comes twice, as PNG and inside HTML, is stored once.
+    A widget leaves its first frame as a picture and, below it, a line that says how to get the
+    controls back; its random ids are removed. A picture that comes as PNG and inside HTML is stored
+    once.
     """
     kept = []
     for output in outputs:

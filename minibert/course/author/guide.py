@@ -1,6 +1,6 @@
 """The tables of the teacher's guide that come from the exercises' declarations.
 
-``python -m minibert.course.author.guide`` writes them anew: the points into ``docs/teaching.md``,
+``python -m minibert.course.author.guide`` writes them: the points into ``docs/teaching.md``,
 between its two marks, and the mistakes that each check names into ``docs/mistakes.md``. A test
 holds both files to the declarations.
 """
@@ -30,10 +30,10 @@ UNNAMED = re.compile(r"(Expected )?…|Expected .*(, got …\.|but is …\.)$") 
 NOT_TOLD = {"Right", "TypeError", "ValueError"}
 HEAD = """# What goes wrong, exercise by exercise
 
-The mistakes that the checks know by name: what a learner is told who makes them. Use the list to
-prepare a lesson, or to see what a mark below the full one was given for. Where the words are …, the
-check puts in what was expected and what it got. (`python -m minibert.course.author.guide` writes
-this page from the exercises' declarations.)
+The checks know these mistakes by name, and this is what they tell a learner who makes one. Use the
+list to prepare a lesson, or to see why a mark is below the full one. In the check itself, the
+expected and the given value stand in place of each …. (`python -m minibert.course.author.guide`
+writes this page from the exercises' declarations.)
 """
 
 
@@ -43,7 +43,7 @@ def chapters():
 
 
 def points_table():
-    """Markdown: a line for each chapter, with its exercises' points."""
+    """Markdown: one row per chapter, with the points of its exercises."""
     lines = ["| chapter | exercises and points | by nbgrader | by you | minutes |"]
     lines.append("|---|---|---|---|---|")
     sums = [0, 0, 0]
@@ -60,7 +60,7 @@ def points_table():
 
 
 def with_points(text):
-    """The guide with the table of points between its two marks put in anew."""
+    """The guide with a new table of points between its two marks."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{points_table()}\n{END}{rest.split(END)[1]}"
 
@@ -79,7 +79,7 @@ def mistakes_page():
 
 
 def mistakes(exercise):
-    """The sentences with which an exercise's check names a mistake, in the order of its code."""
+    """The sentences in which an exercise's check names a mistake, in the order of its code."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(type(exercise))))
     found = []
     for method in tree.body[0].body:
@@ -104,7 +104,7 @@ def _collect(nodes, found):
 
 
 def _text(node):
-    """The text of a literal, with … for what is put in; None for anything else."""
+    """The text of a literal, with … for inserted values; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
@@ -119,7 +119,7 @@ def _sentence(text):
 
 
 def main():
-    """Write both pages, and the tables of memory as they were measured."""
+    """Write both pages, and the measured tables of memory."""
     docs = REPOSITORY / "docs"
     for page in memory.PAGES:
         text = (docs / page).read_text("utf-8")

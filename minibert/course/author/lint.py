@@ -1,4 +1,4 @@
-"""What must hold of a built notebook, apart from agreeing with its source: told as sentences."""
+"""What must hold of a built notebook, apart from agreeing with its source, as sentences."""
 
 import re
 
@@ -48,14 +48,14 @@ def _of_code(cell, count):
         if output.get("name") == "stderr":
             yield "stored stderr"
         if "image/png" in data and not _shown_by_us(output):
-            yield "a figure shown past mb.show.figure, which sees to labels, title and alt text"
+            yield "a figure not shown by mb.show.figure, which checks labels, title and alt text"
         if data.get("text/plain") == CONTROLS and not pictured:
             yield "a widget without a still first frame"
         pictured = pictured or bool({"image/png", "text/html"} & set(data))
 
 
 def _shown_by_us(output):
-    """True for a picture that `mb.show` checked: it has alt text, and words in its place."""
+    """True for a picture that `mb.show` checked: it has alt text and a text in its place."""
     alt = output.metadata.get("image/png", {}).get("alt", "").strip()
     return bool(alt) and output.data.get("text/plain", "").startswith("[Figure: ")
 

@@ -1,6 +1,6 @@
 """What ``{{...}}`` in a chapter's Markdown becomes: heads, exercise boxes, quizzes, findings.
 
-So that minutes, hints, explanations and measured numbers are written in one place only.
+Minutes, hints, explanations and results are thus written in one place only.
 """
 
 import re
@@ -106,6 +106,6 @@ def quiz_lines(quiz):
 
 
 def folded(summary, text):
-    """A part that opens with a click, also on a page without a kernel."""
+    """A part that opens with a click, even on a page without a kernel."""
     opening = f'<details style="margin-bottom: 0.8em"><summary>{summary}</summary>'
     return f"{opening}\n\n{text.strip()}\n\n</details>"

@@ -3,7 +3,7 @@
 ``chapters/findings/01.py`` holds the experiments: functions ``name(seed, config) -> dict`` of
 measures (numbers, or lists of numbers), ``CONFIG`` (name -> dict of settings) and, for a quick
 rehearsal, ``SMOKE`` (settings that override them). Every seed is written to
-``chapters/findings/01.json`` as soon as it is done, so that a stopped run goes on where it was.
+``chapters/findings/01.json`` as soon as it is done, so a stopped run can continue.
 """
 
 import importlib.util
@@ -105,7 +105,7 @@ def one_run(function, seed, config):
 
 
 def _numbers(values, name):
-    """The measures as plain floats; ValueError for anything else, and for what is not finite."""
+    """The measures as plain floats; ValueError for anything that is not a finite number."""
     if not isinstance(values, dict) or not values:
         raise ValueError(f"The experiment {name} must return a dict of measures.")
     plain = {}
@@ -119,7 +119,7 @@ def _numbers(values, name):
 
 
 def commit():
-    """The commit that the code stands at, with "+changes" where the tree is not clean; or None."""
+    """The commit of the code, with "+changes" where the tree is not clean; or None."""
     folder = Path(minibert.__file__).parents[1]
     try:
         head, dirty = (
@@ -162,7 +162,7 @@ def _stored(path):
     try:
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
     except ValueError as error:
-        raise ValueError(f"{path.name} is not JSON ({error}): mend it or remove it.") from error
+        raise ValueError(f"{path.name} is not JSON ({error}): repair it or remove it.") from error
 
 
 def _brief(values):

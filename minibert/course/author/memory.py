@@ -34,7 +34,7 @@ def measure(chapter):
 
 
 def table(measured):
-    """Markdown: a line for each chapter, measured beside declared."""
+    """Markdown: one row per chapter, with the measured and the declared memory."""
     lines = ["| chapter | peak, MB | declared, MB |", "|---|---|---|"]
     for chapter in sources(REPOSITORY / "chapters"):
         number = chapter.source.name[:2]
@@ -45,18 +45,18 @@ def table(measured):
 
 
 def with_table(text, measured):
-    """A page with the table between its two marks put in anew."""
+    """A page with a new table between its two marks."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{table(measured)}\n{END}{rest.split(END)[1]}"
 
 
 def read():
-    """What was measured so far."""
+    """The results so far."""
     return json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"megabytes": {}}
 
 
 def main(numbers):
-    """Measure the given chapters (default: all), one after the other, and write each down."""
+    """Measure the given chapters (default: all), one after the other, and save each result."""
     for chapter in sources(chapters_folder(), numbers or None):
         peak = measure(chapter)
         print(f"{chapter.source.stem}: {peak} MB", flush=True)

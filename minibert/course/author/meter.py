@@ -1,4 +1,4 @@
-"""Seconds and peak memory of what a process starts: notebooks are held to their budgets by it."""
+"""Seconds and peak memory of what a process starts; notebooks have a budget for both."""
 
 import os
 import threading

@@ -27,7 +27,7 @@ WIDTH = 25  # lines in a cell
 
 
 class SourceError(ValueError):
-    """A chapter's source is not as the author's guide asks; the message names file and cell."""
+    """A chapter's source breaks a rule of the author's guide; the message names file and cell."""
 
 
 def read_source(path):
@@ -152,7 +152,7 @@ def _mark(cell, grade_id, points, grade, solution):
 
 
 def _give_ids(notebook, chapter):
-    """Ids from the chapter, the nearest heading and the place below it: stable under edits."""
+    """Ids from the chapter, the nearest heading and the position below it: stable under edits."""
     seen, slug, place = {}, "head", 0
     for cell in notebook.cells:
         headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else ()
@@ -180,7 +180,7 @@ def cleared(solved):
 
 
 def nbgrader_config():
-    """The settings under which nbgrader clears solutions: the stubs must stand in one place."""
+    """The settings with which nbgrader clears solutions: the stubs are defined in one place."""
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
@@ -188,7 +188,7 @@ def nbgrader_config():
 
 
 def _verify(unsolved, solved, name):
-    """What must hold before anything runs."""
+    """Check what must hold before anything runs."""
     for version in (unsolved, solved):
         for number, cell in enumerate(version.cells):
             where = f"{name}, cell {number + 1}"

@@ -1,9 +1,10 @@
-"""Runs on real data, told beside a chapter's findings: ``minibert course real imdb FOLDER``.
+"""Results of runs on real data, beside the findings: ``minibert course real imdb FOLDER``.
 
-They take too long to repeat with the findings. `minibert finetune` writes a folder's results.json,
-`minibert pretrain` a model's history.json; what they hold goes to ``chapters/findings/real.json``
-in the form of findings, to be quoted alike: ``{{finding real imdb.pre_trained_error mean}}``. What
-does not depend on the seed, such as a curve, is the experiment ``imdb_once``.
+They take too long to repeat with the findings. `minibert finetune` writes results.json into its
+folder, and `minibert pretrain` writes history.json. Their contents go to
+``chapters/findings/real.json``
+in the form of findings, and are quoted like them: ``{{finding real imdb.pre_trained_error mean}}``.
+What does not depend on the seed, such as a curve, is the experiment ``imdb_once``.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""``mb.course.check``: judge an answer, tell the learner, keep the progress, or return the points.
+"""``mb.course.check``: judge an answer, tell the learner, save the progress, or return the points.
 
 In a lesson `check` prints and returns None, whatever happens. When nbgrader executes the notebook
 (it sets ``NBGRADER_EXECUTION``), the points are returned as the cell's last expression, because
 nbgrader gives full marks to a cell that ends in anything but a number, and none to a cell that
-wrote to stderr: so the points are a plain finite number, and stderr is swallowed meanwhile.
+wrote to stderr. So the points are a plain finite number, and stderr is swallowed meanwhile.
 
 `minibert course grade` judges in a process of its own; there `check` only hands the answers over
 (`minibert.course.learn.answering`).
@@ -89,7 +89,7 @@ def judge(exercise: Exercise, answers: tuple, secret: str | None = None, ready: 
 
 def _verdict(exercise, answers, secret):
     if isinstance(exercise, Written):
-        return "not yet", "This one is written: your teacher reads it.", 0
+        return "not yet", "This one is a written answer: your teacher reads it.", 0
     if exercise.untouched(*answers):
         return "not yet", "Write your own code, then run both cells. " + help_line(exercise), 0
     verdict = exercise.check(*answers)
@@ -106,7 +106,7 @@ def _verdict(exercise, answers, secret):
 
 
 def help_line(exercise):
-    """One sentence on where help is."""
+    """One sentence that says where to find help."""
     return f'Stuck? `mb.course.hint("{exercise.id}")`'
 
 

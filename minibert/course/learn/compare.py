@@ -34,7 +34,7 @@ def compare(got, want, mistakes=(), tolerance=1e-5, what="the answer"):
     """`Right` if ``got`` equals ``want``, else `Wrong` with the likeliest cause.
 
     ``mistakes`` holds ``(value, message)`` or ``(value, message, points)``: the value that a known
-    mistake would have given. A turned sign, a missing ``return``, a wrong type, a wrong shape and
+    mistake would have given. A wrong sign, a missing ``return``, a wrong type, a wrong shape and
     a not-a-number are recognised without being listed. ``what`` names the thing in the message.
     """
     from minibert.course.learn.exercise import Right, Wrong

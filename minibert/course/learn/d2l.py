@@ -77,7 +77,7 @@ class StandIn(ModuleType):
         raise ImportError(
             f"{self.__name__}.{name} is needed by d2l's vision chapters, and torchvision could "
             f"not be imported ({self.__reason__}); minibert's chapters do not use it. To use it, "
-            "install the torchvision made for your version of torch, and start Python anew."
+            "install the torchvision made for your version of torch, and start Python again."
         )
 
 

@@ -1,6 +1,6 @@
 """What an exercise is: a small class that declares it, and the verdicts that its check returns.
 
-An author writes one class an exercise in ``minibert/course/learn/exercises/chNN.py``::
+An author writes one class per exercise in ``minibert/course/learn/exercises/chNN.py``::
 
     class Mean(Exercise):
         id = "01.mean"
@@ -53,8 +53,8 @@ class Exercise:
     """Base class of every exercise; see the module's docstring for the attributes.
 
     ``minutes`` is how long it takes; ``difficulty`` and ``importance`` run from 1 to 5.
-    ``default`` is the value of the unsolved stub: of the answer itself, or, where ``example`` is
-    given, of the answer called with ``example``'s arguments. Override `untouched` for the rest.
+    ``default`` is the value of the unsolved stub: the answer itself or, where ``example`` is given,
+    the answer called with ``example``'s arguments. Override `untouched` for anything else.
     Raises ValueError when a subclass is declared badly.
     """
 
@@ -80,7 +80,7 @@ class Exercise:
         return answers
 
     def check(self, *answers):
-        """Judge the answers: return `Right` or `Wrong`. May seed and compute what it likes."""
+        """Judge the answers: return `Right` or `Wrong`. It may seed and compute anything."""
         raise NotImplementedError
 
     def untouched(self, *answers):
@@ -92,7 +92,7 @@ class Exercise:
 
 
 class Written(Exercise):
-    """A question that wants words: marked by a teacher, who sees ``rubric`` (Markdown)."""
+    """A question with a written answer, marked by a teacher who sees ``rubric`` (Markdown)."""
 
     rubric = ""
 

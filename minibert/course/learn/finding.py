@@ -73,7 +73,7 @@ class Findings:
         return sorted(int(seed) for seed in self._experiment(name)["seeds"])
 
     def values(self, name):
-        """One value a seed (a number, or a list of numbers for a curve), in order of the seeds."""
+        """One value per seed, in order (a number, or a list of numbers for a curve)."""
         runs = self._experiment(name)["seeds"]
         measure = name.partition(".")[2]
         if measure not in next(iter(runs.values()))["values"]:

@@ -1,4 +1,4 @@
-"""``hint``, ``solution`` and ``quiz``: help that a learner asks for, a little at a time."""
+"""``hint``, ``solution`` and ``quiz``: help on request, a little at a time."""
 
 from collections import Counter
 

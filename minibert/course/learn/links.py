@@ -1,4 +1,4 @@
-"""Links between the chapters, where only some of them are at hand: a release, a bundle."""
+"""Links between chapters, where only some of them are there: in a release or a bundle."""
 
 import re
 
@@ -6,9 +6,9 @@ LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((\d\d_\w+\.ipynb)[^)]*\)")
 
 
 def only_to(notebooks, text):
-    """Markdown in which links to chapters lead to the files named in ``notebooks`` alone.
+    """Markdown in which links to chapters lead only to the files named in ``notebooks``.
 
-    The words of all other links stay, without a link.
+    Of all other links, only the text stays.
     """
     return LINK.sub(lambda match: match[0] if match[2] in notebooks else match[1], text)
 

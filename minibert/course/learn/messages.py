@@ -1,14 +1,14 @@
 """Short messages to the learner: as plain text everywhere, as a coloured box in a notebook.
 
-The box is built from escaped text alone, so that nothing that a learner types, and no message of
-an exception, is ever read as HTML.
+The box is built from escaped text only. So nothing that a learner types, and no exception's
+message, is ever read as HTML.
 """
 
 import html
 import re
 import sys
 
-STYLES = {  # state -> (mark, the word that tells it apart without colour, colour)
+STYLES = {  # state -> (mark, a word for readers who do not see the colour, colour)
     "right": ("✓", "Right", "#1b7837"),
     "wrong": ("✗", "Wrong", "#b2182b"),
     "crashed": ("!", "It stopped with an error", "#b2182b"),
@@ -38,7 +38,7 @@ def boxed(state, title, message=""):
 
 
 def say_markdown(heading, text):
-    """Show an author's Markdown under a heading. Not for what a learner or an error says."""
+    """Show an author's Markdown under a heading. Never use it for a learner's text or an error."""
     show(f"{heading}\n{text}", {"text/markdown": f"**{heading}**\n\n{text}"})
 
 

@@ -31,9 +31,9 @@ def chapters(folder=None):
 def progress(chapter=None):
     """Show how far you are: a line for each chapter, or for each exercise of one (``"05"``).
 
-    Above it what is done, what comes next, and the minutes left. A written question counts as done
-    when a teacher has read it, so it is listed and not counted. Listed are the chapters at hand
-    (where there are none: all), and those that were begun elsewhere.
+    A line above it says what is done, what comes next, and how many minutes are left. A written
+    question is listed but not counted, because it is done only when a teacher has read it. The
+    table has the chapters that are here (if there are none, all) and those started elsewhere.
     """
     entries = record.read()
     files = {head["chapter"]: head for head in chapters()}

@@ -1,4 +1,4 @@
-"""Where the chapters lie."""
+"""Where the chapters are."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def chapters_folder(start=None):
     """The folder ``chapters`` that holds or stands above ``start`` (default: where we are).
 
     A notebook runs in ``chapters/``, in ``chapters/solutions/`` or in a copy made for grading; the
-    repository's own folder is the last resort. Raises FileNotFoundError when there is none.
+    repository's own folder is tried last. Raises FileNotFoundError when there is none.
     """
     start = Path(start or Path.cwd()).resolve()
     for folder in (start, *start.parents):

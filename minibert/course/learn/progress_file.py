@@ -17,7 +17,7 @@ def file():
 def read():
     """All entries: exercise id -> dict with ``status``, ``best``, ``of``, ``tries``, ``last``.
 
-    A file that cannot be read is kept aside as ``progress.broken-<time>.json`` and reported.
+    A file that cannot be read is moved to ``progress.broken-<time>.json`` and reported.
     """
     path = file()
     try:
@@ -35,14 +35,14 @@ def read():
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         aside = path.with_name(f"progress.broken-{time.strftime('%Y%m%d-%H%M%S')}.json")
         path.replace(aside)
-        print(f"Your progress file could not be read ({error}); it is kept as {aside.name}.")
+        print(f"Your progress file could not be read ({error}); it was renamed to {aside.name}.")
         return {}
 
 
 def remember(outcome):
-    """Merge one `Outcome` into the file; a learner's folder that is read-only is only reported.
+    """Merge one `Outcome` into the file; if the folder is read-only, this is only reported.
 
-    An exercise once right stays right. Two kernels take turns by a lock file beside it.
+    An exercise that was right once stays right. Two kernels take turns with a lock file beside it.
     """
     try:
         home().mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def remember(outcome):
             text = json.dumps({"version": 1, "exercises": entries}, indent=1, sort_keys=True)
             write_text(file(), text + "\n")
     except Timeout:
-        print("(Your progress was not saved: another notebook holds its file.)")
+        print("(Your progress was not saved: another notebook is using its file.)")
     except OSError as error:
         print(f"(Your progress was not saved: {error})")
 

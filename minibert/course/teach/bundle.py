@@ -85,7 +85,7 @@ def bundle(
 ):
     """Make the folder ``out``; yields a line for each step.
 
-    ``chapters`` is the folder of the notebooks, ``numbers`` which of them (None: all). Without
+    ``chapters`` is the folder of the notebooks, ``numbers`` selects some (None: all). Without
     ``solutions``, neither solved notebooks nor the texts of `mb.course.solution` are in it.
     ``python`` ("3.12") and ``platforms`` (pip's names) are passed on to pip; ``torch_index`` is
     where PyTorch comes from (``""``: from pip's own index). With ``weights``, the published

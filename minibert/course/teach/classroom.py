@@ -55,7 +55,7 @@ def release(out, chapters_root, numbers, force=False):
     """Make or complete the course folder ``out`` with the chapters of the given numbers.
 
     Yields a line for each. A chapter that was released before is left alone without ``force``;
-    with it, it is made anew from today's source, and the marks stay. Raises FileNotFoundError for
+    with it, it is made again from today's source, and the marks stay. Raises FileNotFoundError for
     a chapter without a source, ValueError where ``out`` is a folder of something else.
     """
     out = Path(out)
@@ -66,7 +66,7 @@ def release(out, chapters_root, numbers, force=False):
         number = chapter.source.name[:2]
         name = assignment_name(number)
         if (out / "release" / name).is_dir() and not force:
-            yield f"{name}: released before; left as it is (--force makes it anew)"
+            yield f"{name}: released before; left as it is (--force makes it again)"
             continue
         notebook = f"{chapter.source.stem}.ipynb"
         pair = build(chapter.source, chapter.root)
@@ -98,7 +98,7 @@ def prepare(out):
 def _write_source(folder, chapter, solved):
     """The solved notebook, what it reads from the folder ``chapters``, and what it links to.
 
-    Other chapters are somewhere else for a student, or nowhere, so no link leads to them.
+    A student has the other chapters elsewhere, or not at all, so no link leads to them.
     """
     number, notebook = chapter.source.name[:2], f"{chapter.source.stem}.ipynb"
     findings = folder / "chapters" / "findings"

@@ -13,19 +13,19 @@ def add_arguments(actions):
     release.add_argument("--out", type=Path, required=True, help="the course folder")
     release.add_argument("--chapters", help="numbers such as 01,05 (default: all)")
     release.add_argument("--root", type=Path, help="the folder `chapters` (default: found)")
-    release.add_argument("--force", action="store_true", help="make released ones anew")
-    grade = actions.add_parser("grade", help="autograde what lies in DIR/submitted")
+    release.add_argument("--force", action="store_true", help="make released chapters again")
+    grade = actions.add_parser("grade", help="autograde the notebooks in DIR/submitted")
     grade.add_argument("folder", type=Path, metavar="DIR", help="the course folder")
     grade.add_argument("--chapters", help="numbers such as 01,05 (default: all)")
-    grade.add_argument("--students", help="some of them, with commas (default: all)")
-    grade.add_argument("--again", action="store_true", help="also what was graded before")
-    grade.add_argument("--workers", type=int, help="submissions at a time (default: cores)")
-    grade.add_argument("--timeout", type=float, default=60, help="seconds for a cell (default 60)")
+    grade.add_argument("--students", help="some students, separated by commas (default: all)")
+    grade.add_argument("--again", action="store_true", help="also grade what was graded before")
+    grade.add_argument("--workers", type=int, help="submissions at a time (default: one per core)")
+    grade.add_argument("--timeout", type=float, default=60, help="seconds per cell (default 60)")
     grade.add_argument(
-        "--limit", type=float, default=900, help="seconds for a submission (default 900)"
+        "--limit", type=float, default=900, help="seconds per submission (default 900)"
     )
     grade.add_argument(
-        "--all-cells", action="store_true", help="run what no answer needs, too (slow)"
+        "--all-cells", action="store_true", help="also run cells that no answer needs (slow)"
     )
     grade.add_argument(
         "--full", action="store_true", help="all cells at full size, not MINIBERT_SMOKE=1"
@@ -82,7 +82,7 @@ def grade(args):
             print(f"! {submission.key}: not graded: {submission.problem}")
     remarks = {key: entry["remark"] for key, entry in course.state().items()}
     remarks |= {s.key: f"not graded: {s.problem}" for s in everything if s.problem}
-    there = {s.key for s in everything}  # what was taken away leaves its marks, but no remark
+    there = {s.key for s in everything}  # a removed submission leaves its marks, but no remark
     remarks = {key: text for key, text in remarks.items() if text and key in there}
     found = marks.marks(course.url)
     rows = marks.totals(found, remarks)
@@ -90,13 +90,13 @@ def grade(args):
     print(f"\n{marks.table(rows)}\n" if rows else "\nNothing has been handed in.\n")
     skipped = len(whole) - len(fresh)
     if skipped:
-        print(f"{skipped} unchanged since they were graded (--again grades them, too).")
+        print(f"{skipped} unchanged since they were graded (--again grades them as well).")
     print(f"Written: {args.folder}/grades.csv and totals.csv.")
     return int(any(row.remark.startswith("not graded") for row in rows))
 
 
 def run(course, todo, settings):
-    """Grade ``todo``, telling of each. A copy of the old marks is kept."""
+    """Grade ``todo`` and report on each. A copy of the old marks is kept."""
     from minibert.course.teach import fence
     from minibert.course.teach.grading import grade_all
 

@@ -278,7 +278,10 @@ def reason(log, scratch):
     told = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception)): (.+)$", log, re.MULTILINE)
     name, text = told[-1] if told else ("", "nbgrader ended without saying why")
     if name.startswith("Schema"):
-        name, text = "", "the course's own notebook is of another nbgrader: release it anew"
+        name, text = (
+            "",
+            "the course's own notebook is of another version of nbgrader: release it again",
+        )
     return f"{name}: {text[:200]} (in {last_cell(scratch)})".removeprefix(": ")
 
 

@@ -1,9 +1,9 @@
 """The kernel that a submission runs in: a Python of its own, in an empty folder, fenced off.
 
-It is told nothing of the course: no path, no seed, no result. Its environment is made anew, and its
-home is a new folder. Neither the current folder nor the user's own packages are on Python's path:
-no file beside a notebook can stand in for a module. Where the system has Landlock, the kernel reads
-Python and minibert alone (`minibert.course.teach.fence`).
+It is told nothing of the course: no path, no seed, no result. Its environment is built from
+nothing, and its home is a new folder. Neither the current folder nor the user's own packages are on
+Python's path: no file beside a notebook can stand in for a module. Where the system has Landlock,
+the kernel reads Python and minibert alone (`minibert.course.teach.fence`).
 """
 
 import json

@@ -1,7 +1,8 @@
-"""The table of marks of a course, read from nbgrader's gradebook: two CSV files, and a terminal's.
+"""The marks of a course from nbgrader's gradebook: two CSV files, and a table for a terminal.
 
 ``grades.csv`` has a line for each student, chapter and exercise, ``totals.csv`` one for each
-student and chapter. What a teacher has still to read has the state ``waiting`` and no points.
+student and chapter. A written answer that a teacher has not read yet is ``waiting`` and has no
+points.
 """
 
 import csv
@@ -33,7 +34,7 @@ class Mark:
 
 
 def marks(url):
-    """Every `Mark` in the gradebook at ``url``, by student, chapter, and place in the notebook."""
+    """Every `Mark` in the gradebook at ``url``, by student, chapter and order in the notebook."""
     with Gradebook(url) as gradebook:
         places = _places(gradebook)
         found = [
@@ -47,7 +48,7 @@ def marks(url):
 
 
 def _places(gradebook):
-    """(assignment, exercise) -> its place in the notebook."""
+    """(assignment, exercise) -> its position in the notebook."""
     return {
         (assignment.name, _exercise(cell.name)): place
         for assignment in gradebook.assignments
@@ -112,7 +113,7 @@ def write(root, found, rows):
 
 
 def _csv(head, lines):
-    """CSV text; a cell that a spreadsheet would take for a formula is made plain text."""
+    """CSV text; a cell that a spreadsheet would read as a formula is made plain text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)

@@ -1,4 +1,4 @@
-"""A course folder as nbgrader sees it: its configuration, and nbgrader's own converters."""
+"""A course folder as nbgrader sees it: its configuration, and nbgrader's converters."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def course_config(root):
 def convert(kind, root, config, assignment, student="*"):
     """Run one of nbgrader's converters in ``root``: a dict of ``success``, ``log`` and ``error``.
 
-    ``kind`` is `nbgrader.converters.GenerateAssignment` or `Autograde`; what was there is replaced.
+    ``kind`` is `nbgrader.converters.GenerateAssignment` or `Autograde`; earlier output is replaced.
     """
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import capture_log

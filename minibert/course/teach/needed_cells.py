@@ -1,7 +1,7 @@
 """Which cells of a submission its answers need, so that grading can leave out the others.
 
-What a student wrote or changed always runs, and so does every check. Of the chapter's own cells
-those run that any of these can depend on: read off the names, and rather one too many.
+A student's own or changed cells always run, and so does every check. Of the chapter's own cells,
+those run on which any of these may depend. The names in the code decide, and in doubt a cell runs.
 """
 
 import ast
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-# Names through which code reaches what it does not mention.
+# Names through which code can use others that it does not mention.
 ANYTHING = frozenset("exec eval globals locals vars get_ipython __import__ In Out _ __ ___".split())
 AT_ONCE = ("listcomp", "setcomp", "dictcomp")  # tables of functions that run where they stand
 SURE = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
@@ -18,7 +18,7 @@ SURE = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, a
 
 @dataclass
 class Names:
-    """The top-level names that a cell deals with.
+    """The top-level names that a cell uses.
 
     ``now``: read when it runs, and bound elsewhere; ``later``: read when its functions are called;
     ``sure``: bound in any case; ``bound``: bound, or an attribute or item of it set, or deleted;
@@ -37,12 +37,12 @@ class Names:
 
     @property
     def unclear(self):
-        """Whether it may deal with names that it does not mention."""
+        """Whether it may use names that it does not mention."""
         return bool(ANYTHING & self.read) or "*" in self.bound
 
 
 def names(source):
-    """The `Names` of a cell. One that is no Python does nothing, so it has none."""
+    """The `Names` of a cell. A cell that is not Python does nothing, so it has none."""
     found = Names()
     try:
         tree = ast.parse(TransformerManager().transform_cell(source))
@@ -64,14 +64,14 @@ def names(source):
 
 
 def fixed(statement):
-    """Whether this binds names to a plain number, text, None or truth value: nothing alters it."""
+    """Whether this binds names to a plain number, text, None or bool, which cannot change."""
     value = getattr(statement, "value", None)
     value = value.operand if isinstance(value, ast.UnaryOp) else value
     return isinstance(statement, ast.Assign) and isinstance(value, ast.Constant)
 
 
 def summed(node):
-    """The names ``x`` of every ``x += ...`` outside of functions; symtable calls it no reading."""
+    """The names ``x`` of each ``x += ...`` outside functions, which symtable does not count."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -125,7 +125,7 @@ def altered(tree):
 
 
 def needed(cells, own):
-    """The places of the code cells that have to run, as a set of indices.
+    """The code cells that have to run, as a set of indices.
 
     ``cells`` are those of a submission, ``own`` the sources of the chapter's cells without those
     of its exercises. All code cells, if one that runs may reach what it does not mention.
@@ -153,14 +153,14 @@ def needed(cells, own):
 
 
 def asked(cell, place):
-    """(name, place) of what a cell reads; no place where that waits for a function's call."""
+    """(name, position) of what a cell reads; no position if it waits for a function call."""
     return [(name, place) for name in cell.now] + [(name, None) for name in cell.later]
 
 
 def makers(name, place, found, is_frail):
-    """The cells that make what ``name`` is at ``place``, up to the last one that binds it anew.
+    """The cells that make what ``name`` is at ``place``, from the last one that binds it.
 
-    Functions that deal with it may be called in between, wherever they are defined.
+    Functions that use it may be called in between, wherever they are defined.
     """
     bound_anew = False
     for other in sorted(found, reverse=True):

@@ -1,4 +1,4 @@
-"""What was handed in: every submission in a course folder, looked at but not run."""
+"""Every submission in a course folder, inspected but not run."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ LARGEST = 50_000_000  # bytes of a submitted notebook
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in for one assignment; ``problem`` says why it cannot be graded."""
+    """One student's submission for one assignment; ``problem`` says why it cannot be graded."""
 
     student: str
     assignment: str
@@ -25,7 +25,7 @@ class Submission:
 
 
 def submissions(root, expected):
-    """Every `Submission` under ``root/submitted``, by student, looked at but not run."""
+    """Every `Submission` under ``root/submitted``, by student, inspected but not run."""
     found = []
     for student in visible(root / "submitted"):
         handed_in = visible(student) if student.is_dir() else []
@@ -37,12 +37,12 @@ def submissions(root, expected):
 
 
 def visible(folder):
-    """What lies in a folder, in order, but for hidden files."""
+    """The entries of a folder, in order, except hidden files."""
     return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
 
 
 def look_at(student, folder, expected):
-    """One submission, with its problem where it has one."""
+    """One submission, with its problem if it has one."""
     submission = Submission(student, folder.name, folder)
     if any(letter in "*?[]" for letter in student):
         return replace(submission, problem="a student's name must not contain * ? [ ]")
@@ -74,5 +74,5 @@ def fault(path, folder):
         nbformat.validate(notebook)
     except Exception as error:  # a broken file fails in many ways
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        return f"{path.name} is no readable notebook ({reason})"
+        return f"{path.name} is not a readable notebook ({reason})"
     return ""

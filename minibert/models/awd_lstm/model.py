@@ -78,7 +78,7 @@ class AWDLSTMConfig:
 
 
 def variational_dropout(x, p, training=True):
-    """One mask for all places of a sequence (Gal & Ghahramani 2016): x is (batch, length, width).
+    """One mask per sequence, for all positions (Gal & Ghahramani 2016); x: (batch, length, width).
 
     A number that is dropped is dropped at every place, so that noise cannot average out over time.
     """
@@ -134,9 +134,9 @@ class WeightDropLSTM(nn.Module):
         return out, (h, c)
 
     def step_by_step(self, x, state=None):
-        """The same as `forward`, to be read: one place after another, one equation a line."""
+        """The same as `forward`, for reading: one position after another, one equation per line."""
         h, c = (part[0] for part in (self.zeros(x) if state is None else state))  # (batch, outputs)
-        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once for all places
+        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once per sequence
         out = []
         for t in range(x.shape[1]):
             gates = x[:, t] @ self.weight_ih.T + self.bias_ih + h @ dropped.T + self.bias_hh

@@ -1,4 +1,4 @@
-"""BERT with its eyes covered on one side: what reading to both sides is compared with.
+"""BERT that sees one side only, for comparison with a model that sees both.
 
 Devlin et al. (2019), section 5.1 and table 5, "LTR & No NSP": the same network and the same text,
 but a place sees only itself and what stands before it, and what is learned is the next word. The

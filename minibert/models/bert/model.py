@@ -74,7 +74,7 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, input_ids, token_type_ids=None, places=None):
-        """ids (..., length) -> (..., length, dim); places are 0, 1, 2, ... by default."""
+        """ids (..., length) -> (..., length, dim); positions are 0, 1, 2, ... by default."""
         if places is None:
             places = torch.arange(input_ids.shape[-1], device=input_ids.device)
         if token_type_ids is None:
@@ -153,7 +153,7 @@ class BERT(nn.Module):
         return BERTOutput(last, out.hidden_states, out.attentions, pooled)
 
     def states_at(self, input_ids, attention_mask=None, token_type_ids=None, wanted=None):
-        """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
+        """The last hidden states at positions where ``wanted`` (batch, length) is True: (n, dim).
 
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.

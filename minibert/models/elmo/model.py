@@ -225,7 +225,7 @@ class ELMo(nn.Module):
     def layers(self, streams, state=None, mask=None):
         """Two streams, each (batch, length, projection), through the LSTMs of the two directions.
 
-        Returns a list with a pair (forward, backward) a layer, and the state: a pair a layer, h
+        Returns a list with a pair (forward, backward) per layer, and the state: a pair per layer, h
         (2, batch, projection) and c (2, batch, dim), detached. The second stream is read from left
         to right like the first: it is the one whose words were turned round before.
         """
@@ -307,7 +307,7 @@ class ELMo(nn.Module):
         self.state = state
 
     def _carried(self, batch):
-        """The state of the last call with ``carry``; sentences that it did not have begin anew."""
+        """The state of the last call with ``carry``; sentences that it did not have start again."""
         fresh = self.fresh_state(batch)
         if self.state is None:
             return fresh

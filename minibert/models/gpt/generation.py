@@ -115,8 +115,8 @@ def generate(
     temperature, top_k, top_p: see `distribution`; ``repetition_penalty``: see `penalise`.
     stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
     seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read;
-        False computes all places anew at each step, and gives the same.
-    stream: called with each new id (a list, one a text, None for a text that has ended).
+        False computes all positions again at each step, and gives the same.
+    stream: called with each new id (a list, one per text, None for a text that has ended).
 
     Raises ValueError for prompts that are empty or too long, and for settings out of range;
     FloatingPointError where the model's scores are not finite. The model is left as it was.

@@ -80,7 +80,7 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.dropout if rate is None else rate)
 
     def forward(self, input_ids, places):
-        """ids and numbers of places (..., length) -> (..., length, dim)."""
+        """ids and position ids (..., length) -> (..., length, dim)."""
         return self.dropout(self.word(input_ids) + self.position(places))
 
 
@@ -130,9 +130,9 @@ class GPT(nn.Module):
 
         ``attention_mask``: 1 for a token, 0 for padding, on either side; it changes nothing, and
         what the output holds there means nothing. ``past``: of an earlier output. The ids are then
-        those that follow, and the mask, if there is one, is for all places, (batch, past + length).
-        Raises ValueError for shapes that do not fit, for more than ``max_length`` tokens, and for
-        ids that are not in the vocabulary.
+        those that follow, and the mask, if there is one, is for all positions, (batch, past +
+        length). Raises ValueError for shapes that do not fit, for more than ``max_length`` tokens,
+        and for ids that are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
         attention_mask = self.check(input_ids, attention_mask, before)
@@ -159,7 +159,7 @@ class GPT(nn.Module):
         return hidden @ self.output_weight.T
 
     def states_at(self, input_ids, attention_mask=None, wanted=None):
-        """The last hidden states at the places where ``wanted`` (batch, length) is True: (n, dim).
+        """The last hidden states at positions where ``wanted`` (batch, length) is True: (n, dim).
 
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
@@ -172,7 +172,7 @@ class GPT(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies in nats, number of targets).
 
-        Each token but a row's first is to be foreseen from those before it; with ``labels``
+        Each token but a row's first is predicted from those before it; with ``labels``
         (batch, length) only where they are not -100. Padding is no target.
         """
         wanted, targets = next_tokens(batch)
@@ -211,12 +211,12 @@ class GPT(nn.Module):
 
 
 def next_tokens(batch):
-    """Where a next token is to be foreseen, bool (batch, length), and which, (n,), in order."""
+    """Where a next token is predicted, bool (batch, length), and which, (n,), in order."""
     ids = batch["input_ids"]
     labels = batch.get("labels", ids)
     if batch.get("attention_mask") is not None:
         labels = labels.masked_fill(batch["attention_mask"] == 0, IGNORE)
-        if (batch["attention_mask"][:, 0] == 0).any():  # padding in front foresees nothing
+        if (batch["attention_mask"][:, 0] == 0).any():  # padding in front predicts nothing
             first = (batch["attention_mask"].cumsum(1) == 1) & (batch["attention_mask"] == 1)
             labels = labels.masked_fill(first, IGNORE)
     wanted = torch.zeros_like(ids, dtype=torch.bool)

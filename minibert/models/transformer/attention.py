@@ -62,7 +62,7 @@ class MultiHeadAttention(nn.Module):
         """x (batch, length, dim) -> (new x, weights or None, (keys, values)).
 
         memory: (batch, keys, dim), what is looked at; x itself by default. past: the (keys, values)
-        of earlier places, each (batch, heads, past, head), as an earlier call gave them. fused:
+        of earlier positions, each (batch, heads, past, head), as an earlier call gave them. fused:
         which kernel; by default the fused one everywhere but on a CPU, where it is the slower one.
         The weights, (batch, heads, length, keys), come from the plain one.
         """

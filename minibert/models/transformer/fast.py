@@ -1,12 +1,12 @@
 """The Transformer's encoder in less time: what would be thrown away is not computed.
 
 Nothing here changes what is computed (a test holds it equal to `minibert.models.transformer`, with
-gradients); the places that it leaves out are those that nobody reads:
+gradients); the positions that it leaves out are those that nobody reads:
 
 - **Padding.** The real tokens of a batch stand one after the other, (tokens, dim), through every
   linear layer, norm and dropout. Only attention needs to know which belong together: sequences of
-  like length are attended to in blocks, whose few padded places are masked.
-- **The last layer** is computed at the places that are wanted, such as `[CLS]` and the masked
+  like length are attended to in blocks, whose few padded positions are masked.
+- **The last layer** is computed at the positions that are wanted, such as `[CLS]` and the masked
   words: all tokens are looked at (keys and values), only these look (queries).
 - **Attention's gradient** is written out, so that a block of sequences goes through in few calls,
   on pieces small enough for the cache, and is gathered and put back by one indexing each.
@@ -73,7 +73,7 @@ def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
 def _embedded(model, input_ids, token_type_ids, real):
     """Embeddings of the real tokens, (tokens, dim)."""
     ids = input_ids[real]
-    if not hasattr(model.embeddings, "segment"):  # GPT counts places from its first token
+    if not hasattr(model.embeddings, "segment"):  # GPT counts positions from its first token
         return model.embeddings(ids, (real.cumsum(1) - 1)[real])
     places = torch.arange(real.shape[1]).expand_as(real)[real]
     return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)

@@ -36,7 +36,7 @@ class TransformerConfig:
     the encoder, and again of the decoder. ``dropout``: on embeddings and after each sublayer;
     ``attention_dropout``: on the attention weights. ``norm``: "post", LayerNorm after the residual
     sum as in the paper, or "pre", before each sublayer and once at the end. ``position``: what
-    tells places apart; ``max_length``: how many places there are. ``init_std``: of the normal
+    tells positions apart; ``max_length``: how many positions there are. ``init_std``: of the normal
     distribution that weights start from; None for Glorot's uniform one.
 
     The defaults are the paper's base model.
@@ -149,8 +149,8 @@ class Stack(nn.Module):
     ):
         """x (batch, length, dim) -> (`ModelOutput`, past).
 
-        ``hidden_states``: x first, then one a block, the last one after the last norm. past: one
-        (keys, values) a block, to go on from: give only the new places as x then.
+        ``hidden_states``: x first, then one per block, the last one after the last norm. past: one
+        (keys, values) per block, from an earlier call: then give only the new positions as x.
         """
         hidden, attentions, carried = [x], [], []
         for i, block in enumerate(self.blocks):
@@ -184,7 +184,7 @@ class Positions(nn.Module):
             self.register_buffer("weight", table, persistent=False)
 
     def forward(self, places):
-        """Numbers of places, int64 (...) -> (..., dim)."""
+        """Position ids, int64 (...) -> (..., dim)."""
         return F.embedding(places, self.weight)
 
 

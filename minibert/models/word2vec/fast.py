@@ -33,7 +33,7 @@ from minibert.training.optim import linear
 
 BLOCK = 32  # centres that meet their surroundings in one product
 NOISE = 32  # noise words that the centres of a block share
-STEP = 1024  # centres a step, at most; a multiple of BLOCK
+STEP = 1024  # centres per step, at most; a multiple of BLOCK
 CHUNK = 1 << 17  # words of text that a worker prepares at once
 DAMPING = 0.03
 SAMPLE = 256  # rows that tell how long vectors are
@@ -54,7 +54,7 @@ def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callback
     never falling, the number of the sentence that each word is in (`minibert.text.windows`). rate:
     the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers: threads.
     callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history gets one
-    step's loss, in nats a pair.
+    step's loss, in nats per pair.
 
     Ctrl-C ends training early: the model stays usable and the history so far is returned.
     Raises ValueError for an empty text, FloatingPointError when training diverges.
@@ -230,7 +230,7 @@ class Tables:
         )
 
     def loss(self, step):
-        """The loss of a step, in nats a pair."""
+        """The loss of a step, in nats per pair."""
         v, u, weight = self.gather(step)
         pairs = weight[:, :-NOISE].sum().clamp(min=1)
         return float(step_loss(v, u, weight) / pairs)
