@@ -1,4 +1,4 @@
-"""Text: tokens, vocabularies, batches, and real data sets."""
+"""Text: tokens, vocabularies and batches."""
 
 import lazy_loader
 
