@@ -32,8 +32,10 @@ test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every n
 quick: .venv/.test tidy  ## style and the unit tests that are quick, about a minute
 	$(TESTING) $(PY) -m pytest -q -n auto --dist loadfile -m "not slow and not long" tests/unit
 
-test-full: test  ## all tests, and the long ones: kills, fuzzing, memory, determinism
+test-full: test  ## all tests, the long ones, and once more as on an old processor
 	$(TESTING) $(PY) -m pytest -m slow --hypothesis-profile=full tests
+	$(TESTING) ATEN_CPU_CAPABILITY=default $(PY) -m pytest -n auto --dist loadfile tests/unit \
+	    tests/property tests/parity
 
 chapters: .venv/.test  ## build the notebooks from chapters/source and execute them
 	$(PY) -m minibert course build --execute $(ARGS)

@@ -43,7 +43,8 @@ def test_a_text_becomes_a_folder_that_can_be_read(corpus, tmp_path, capsys, opti
     assert model.config.cell_clip is None and "nats per word on held-out text" in printed
     card = (out / "README.md").read_text("utf-8")
     assert "mb.ELMo.from_pretrained" in card and "backward" in card
-    lines = [["the", "cat", "sat", "on", "the", "mat", "."]]
+    # Forty times: training met the state of zeros, from which the first begins, a few times only.
+    lines = [["the", "cat", "sat", "on", "the", "mat", "."]] * 40
     losses = pretrain.directions(model, pretrain.batches_of(model, lines, 1, 20))
     assert max(losses) < math.log(len(model.vocab)) / 2
 
