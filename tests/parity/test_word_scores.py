@@ -157,7 +157,7 @@ def real_model(data_dir):
 
 @pytest.mark.parametrize("name", ["wordsim353", "men"])
 def test_a_real_model_gets_gensims_rank_correlation(gensim, tmp_path, real_model, name):
-    # Of thousands of pairs, two that are equally alike may change places where sums round otherwise.
+    # Two of thousands of pairs that are equally alike may change places where sums round otherwise.
     ours = check_similarity(gensim, real_model, mb.data.load(name), tmp_path / "pairs", abs=1e-4)
     assert ours.known > 100
 
