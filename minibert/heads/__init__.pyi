@@ -1,3 +1,4 @@
+from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
 from . import features as features
@@ -7,9 +8,12 @@ from . import language as language
 from . import last_token as last_token
 from . import pair as pair
 from . import pooling as pooling
+from . import scores as scores
 from . import spans as spans
 from . import tagger as tagger
 from . import vector_classifiers as vector_classifiers
+from .causal import CausalLM as CausalLM
+from .causal import DoubleHeads as DoubleHeads
 from .classify import SequenceClassifier as SequenceClassifier
 from .classify import TokenClassifier as TokenClassifier
 from .classify import word_examples as word_examples
@@ -45,7 +49,9 @@ from .vector_classifiers import predict as predict
 
 __all__ = [
     "CNNClassifier",
+    "CausalLM",
     "ContextEncoder",
+    "DoubleHeads",
     "Ensemble",
     "LastToken",
     "LayerMix",
@@ -66,6 +72,7 @@ __all__ = [
     "TokenClassifier",
     "answer",
     "best_threshold",
+    "causal",
     "classify",
     "context_encoder",
     "features",
@@ -79,6 +86,7 @@ __all__ = [
     "pooling",
     "predict",
     "run",
+    "scores",
     "share_right",
     "span_examples",
     "span_f1",

@@ -3,13 +3,13 @@
 Devlin et al. (2019), section 4 and figure 4; regression as for STS-B.
 """
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
+from minibert.heads.scores import class_loss, recurrent
 from minibert.models.dropout import Dropout
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, check_wanted, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -36,7 +36,7 @@ class SequenceClassifier(Head):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, labels); for a regression (batch,)."""
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = whole_mask(input_ids, attention_mask)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         batch["token_type_ids"] = token_type_ids
         if self.pooling == "mean":
@@ -44,11 +44,9 @@ class SequenceClassifier(Head):
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
-            places = torch.arange(mask.shape[1], device=mask.device)
-            last = (places * mask).argmax(1, keepdim=True)  # (batch, 1)
-            pooled = self.states_at(batch, places == last)
+            pooled = self.states_at(batch, last_places(mask))
         else:
-            pooled = self.pool(self.states_at(batch, first_places(input_ids)))
+            pooled = self.pool(self.states_at(batch, first_places(mask)))
         logits = self.output(self.dropout(pooled))
         return logits[:, 0] if self.regression else logits
 
@@ -58,7 +56,7 @@ class SequenceClassifier(Head):
         logits, labels = self(*given), batch["labels"]
         if self.regression:
             return F.mse_loss(logits, labels.to(logits.dtype), reduction="sum"), len(logits)
-        return F.cross_entropy(logits, labels, reduction="sum"), len(logits)
+        return class_loss(logits, labels)
 
 
 class TokenClassifier(Head):
@@ -82,30 +80,19 @@ class TokenClassifier(Head):
         """(batch, length) ids -> logits (batch, length, labels)."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         if self.lstm is not None:
-            hidden = self.recurrent(hidden, attention_mask)
-        return self.output(self.dropout(hidden))
-
-    def recurrent(self, hidden, attention_mask):
-        """The LSTM, which does not read padding: (batch, length, width) -> (.., .., 2 * lstm)."""
-        if attention_mask is None:
-            return self.lstm(hidden)[0]
-        length, lengths = hidden.shape[1], attention_mask.sum(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths, batch_first=True, enforce_sorted=False
-        )
-        out, _ = self.lstm(packed)
-        return nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=length)[0]
+            hidden, _ = recurrent(self.lstm, hidden, whole_mask(input_ids, attention_mask))
+        return self.output(self.dropout(hidden))  # the LSTM does not read padding
 
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         wanted = batch["labels"] != IGNORE
+        check_wanted(wanted, batch.get("attention_mask"))
         if self.lstm is None:
             logits = self.output(self.dropout(self.states_at(batch, wanted)))
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        labels = batch["labels"][wanted]
-        return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+        return class_loss(logits, batch["labels"][wanted])
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):

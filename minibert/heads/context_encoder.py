@@ -7,10 +7,11 @@ language model is frozen; only one `ScalarMix` for each of these two uses is lea
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from minibert.heads.scores import recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.model import ScalarMix
+from minibert.text.inputs import whole_mask
 
 PLACES = ("input", "output")
 
@@ -101,17 +102,13 @@ class ContextEncoder(nn.Module):
 
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) ids of words, mask, and ids for ``contextual``."""
-        layers = None
+        layers, mask = None, whole_mask(input_ids, attention_mask)
         if self.mixes:
             if contextual_ids is None:
                 raise ValueError("this model mixes in a language model: expected contextual_ids")
             layers = self.contextual(contextual_ids)  # (layers, batch, length, width)
         x = self._with("input", self.embedding(input_ids), layers)
-        lengths = attention_mask.sum(1).cpu()
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        h, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=input_ids.shape[1]
-        )  # (batch, length, 2 * hidden)
+        h, _ = recurrent(self.lstm, x, mask)  # (batch, length, 2 * hidden)
         return self._with("output", h, layers)
 
     def _with(self, place, x, layers):
@@ -123,4 +120,6 @@ class ContextEncoder(nn.Module):
 
 def one_epoch(batches):
     """All batches once, from the first one, whatever the position of ``batches``."""
+    if isinstance(batches, dict):
+        raise ValueError("expected batches, got one dict: put it in a list")
     return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches

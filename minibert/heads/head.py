@@ -7,6 +7,7 @@ from torch import nn
 
 from minibert.heads.pooling import _width
 from minibert.text.batches import PaddedBatches
+from minibert.text.inputs import check_wanted, whole_mask
 
 
 class Head(nn.Module):
@@ -51,7 +52,7 @@ class Head(nn.Module):
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         if attention_mask is None or not hasattr(self.encoder, "states_at"):
             return self.read(input_ids, **given).last_hidden_state
-        real = attention_mask.bool()
+        real = whole_mask(input_ids, attention_mask).bool()
         states = self.states_at({"input_ids": input_ids, **given}, real)  # (tokens, width)
         return states.new_zeros(*real.shape, states.shape[-1]).masked_scatter(
             real[..., None], states
@@ -63,6 +64,7 @@ class Head(nn.Module):
         An encoder that can skip the other positions has a method ``states_at``.
         """
         given = {name: batch.get(name) for name in self.taken}
+        check_wanted(wanted, batch.get("attention_mask"))
         if hasattr(self.encoder, "states_at"):
             return self.encoder.states_at(batch["input_ids"], **given, wanted=wanted)
         return self.encoder(batch["input_ids"], **given).last_hidden_state[wanted]
@@ -79,11 +81,16 @@ def width_of(encoder):
     return config.dim if hasattr(config, "heads") else _width(encoder)
 
 
-def first_places(input_ids):
-    """True in the first column: bool (batch, length)."""
-    wanted = torch.zeros_like(input_ids, dtype=torch.bool)
-    wanted[:, 0] = True
-    return wanted
+def first_places(mask):
+    """True at each row's first token: bool (batch, length)."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return places == mask.argmax(1, keepdim=True)
+
+
+def last_places(mask):
+    """True at each row's last token: bool (batch, length)."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return places == (places * mask).argmax(1, keepdim=True)
 
 
 def new_linear(width, outputs, encoder):
@@ -103,6 +110,8 @@ def run(model, examples, batch_size=32):
     out. Returns a list: one tensor per example, (labels,) or (length, ...), without padding; or a
     tuple of such tensors where the head gives several.
     """
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
     training, device = model.training, next(model.parameters()).device
     tokenizer = getattr(model.encoder, "tokenizer", None)
     names = [n for n in ("input_ids", "token_type_ids") if n in examples[0]] if examples else []

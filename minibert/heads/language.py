@@ -6,12 +6,12 @@ Devlin et al. (2019), section 3.1 and appendix A.1 and A.2. The batches are made
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.heads.scores import class_loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, whole_mask
 
 
 class VocabularyOutput(nn.Module):
@@ -91,13 +91,13 @@ class NextSentence(Head):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.next(self.pool(hidden[:, 0]))
+        return self.next(self.pool(hidden[first_places(whole_mask(input_ids, attention_mask))]))
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
-        first = self.states_at(batch, first_places(batch["input_ids"]))
-        labels = batch["next_sentence_label"]
-        return F.cross_entropy(self.next(self.pool(first)), labels, reduction="sum"), len(labels)
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        first = self.states_at(batch, first_places(mask))
+        return class_loss(self.next(self.pool(first)), batch["next_sentence_label"])
 
 
 class Pretraining(MaskedLM):
@@ -112,16 +112,19 @@ class Pretraining(MaskedLM):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V), and of the next sentence (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.output(hidden), self.next(self.pool(hidden[:, 0]))
+        first = hidden[first_places(whole_mask(input_ids, attention_mask))]
+        return self.output(hidden), self.next(self.pool(first))
 
     def losses(self, batch):
         """Mean loss of masked words, of next sentences, and the number of masked words."""
-        masked, first = batch["labels"] != IGNORE, first_places(batch["input_ids"])
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        masked, first = batch["labels"] != IGNORE, first_places(mask)
         hidden = self.states_at(batch, masked | first)  # (n, dim), row by row
         is_first = first[masked | first]  # `[CLS]`, which is never masked
         words, count = self.output.loss(hidden[~is_first], batch["labels"][masked])
         scores = self.next(self.pool(hidden[is_first]))  # (batch, 2)
-        return words / max(count, 1), F.cross_entropy(scores, batch["next_sentence_label"]), count
+        pairs, number = class_loss(scores, batch["next_sentence_label"])
+        return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):
         """(mean of both losses' sum times the number of masked words, that number)."""

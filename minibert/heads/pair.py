@@ -2,9 +2,10 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minibert.heads.context_encoder import ContextEncoder, one_epoch
+from minibert.heads.scores import class_loss, likeliest
+from minibert.text.inputs import check_tensor, whole_mask
 
 
 class PairClassifier(nn.Module):
@@ -28,7 +29,9 @@ class PairClassifier(nn.Module):
         self, input_ids, attention_mask, input_ids_b, contextual_ids=None, contextual_ids_b=None
     ):
         """Two sentences, (batch, length) and (batch, length b), 0 at padding -> (batch, labels)."""
-        mask_b = (input_ids_b > 0).long()
+        attention_mask = whole_mask(input_ids, attention_mask)
+        check_tensor(input_ids_b, "input_ids_b")
+        mask_b = whole_mask(input_ids_b, input_ids_b > 0)
         a = self.encoder(input_ids, attention_mask, contextual_ids)  # (batch, length, width)
         b = self.encoder(input_ids_b, mask_b, contextual_ids_b)  # (batch, length b, width)
         scores = a @ b.mT / a.shape[-1] ** 0.5  # (batch, length, length b)
@@ -46,8 +49,7 @@ class PairClassifier(nn.Module):
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``labels`` (batch,)."""
-        logits = self(*arguments(batch))
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        return class_loss(self(*arguments(batch)), batch["labels"])
 
 
 def arguments(batch):
@@ -64,6 +66,8 @@ def pair_accuracy(model, batches):
     model.eval()
     for batch in one_epoch(batches):
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        right.append((model(*arguments(batch)).argmax(-1) == batch["labels"]).cpu())
+        right.append(likeliest(model(*arguments(batch))) == batch["labels"].cpu())
     model.train(training)
+    if not right:
+        raise ValueError("expected at least one batch, got none")
     return torch.cat(right).float().mean().item()

@@ -6,9 +6,9 @@ arXiv:1801.06146, section 3.3.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.models.awd_lstm.model import turned
+from minibert.heads.scores import class_loss
+from minibert.text.inputs import reading_order, whole_mask
 
 
 class PoolingClassifier(nn.Module):
@@ -51,23 +51,23 @@ class PoolingClassifier(nn.Module):
         return [*(group for group in own if group != [output]), [self.head]]
 
     def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids and mask, padding at the end -> logits (batch, labels)."""
+        """(batch, length) ids and mask -> logits (batch, labels)."""
+        mask = whole_mask(input_ids, attention_mask)
         if self.training and len(input_ids) < 2:
             raise ValueError(
                 "batch norm needs at least two examples in a training batch, got one: choose "
                 "another batch_size, or drop_last=True"
             )
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         return self.head(self.pooled(input_ids, mask))
 
     def pooled(self, input_ids, mask):
         """(batch, 3 * width): last state, maximum, mean, over the tokens of each row."""
+        lengths = mask.sum(1)  # (batch,)
+        order = reading_order(mask, getattr(self.encoder, "backward_reader", False))
         if not hasattr(self.encoder, "read"):
             hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
-            return pool(hidden, mask.sum(1))
-        if getattr(self.encoder, "backward_reader", False):
-            input_ids = input_ids.gather(1, turned(input_ids, mask))
-        lengths = mask.sum(1)  # (batch,)
+            return pool(hidden.take_along_dim(order[..., None], 1), lengths)
+        input_ids = input_ids.gather(1, order)
         # the tokens of each row that are read without gradient: whole windows, perhaps none
         windows = (lengths - self.max_len + self.bptt - 1).clamp(min=0) // self.bptt
         earlier, state = self.skim(input_ids, windows)
@@ -109,7 +109,7 @@ class PoolingClassifier(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
         logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        return class_loss(logits, batch["labels"])
 
 
 class Ensemble(nn.Module):
@@ -128,8 +128,8 @@ class Ensemble(nn.Module):
 def pool(hidden, lengths, highest=None, total=None, before=0):
     """Concat pooling: [last, maximum, mean] of (batch, length, width) -> (batch, 3 * width).
 
-    lengths: (batch,) tokens of each row. ``highest``, ``total`` (batch, width) and ``before``
-    (batch,): maximum, sum and number of the states of earlier windows.
+    lengths: (batch,) tokens of each row, which come first. ``highest``, ``total`` (batch, width)
+    and ``before`` (batch,): maximum, sum and number of the states of earlier windows.
     """
     places = torch.arange(hidden.shape[1], device=hidden.device)
     padding = (places >= lengths[:, None])[..., None]  # (batch, length, 1)

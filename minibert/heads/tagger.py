@@ -5,7 +5,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from minibert.heads.context_encoder import ContextEncoder, one_epoch
-from minibert.text.batches import IGNORE
+from minibert.heads.scores import likeliest
+from minibert.text.inputs import IGNORE, check_targets, check_wanted
 
 
 class Tagger(nn.Module):
@@ -26,7 +27,9 @@ class Tagger(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
+        check_wanted(batch["labels"] != IGNORE, batch["attention_mask"])
         flat, labels = logits.flatten(0, 1), batch["labels"].flatten()
+        check_targets(labels, flat.shape[-1])
         loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
         return loss, int((labels != IGNORE).sum())
 
@@ -40,7 +43,7 @@ def tagged(model, batches):
     for batch in one_epoch(batches):
         more = batch.get("contextual_ids")
         ids, mask = batch["input_ids"].to(device), batch["attention_mask"].to(device)
-        best = model(ids, mask, None if more is None else more.to(device)).argmax(-1).cpu()
+        best = likeliest(model(ids, mask, None if more is None else more.to(device)))
         for row, labels in zip(best, batch["labels"], strict=True):
             real = labels != IGNORE
             said.append(row[real].tolist())
@@ -54,6 +57,8 @@ def share_right(said, true):
     right = [
         a == b for row, want in zip(said, true, strict=True) for a, b in zip(row, want, strict=True)
     ]
+    if not right:
+        raise ValueError("expected at least one labelled word, got none")
     return sum(right) / len(right)
 
 

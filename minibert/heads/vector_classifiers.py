@@ -4,7 +4,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from minibert.heads.context_encoder import one_epoch
+from minibert.heads.scores import class_loss, likeliest, recurrent
 from minibert.models.outputs import ModelOutput
+from minibert.text.inputs import check_ids, reading_order, whole_mask
 
 
 class CNNClassifier(nn.Module):
@@ -27,8 +30,11 @@ class CNNClassifier(nn.Module):
 
     def forward(self, input_ids, attention_mask):
         """(batch, length) ids and mask -> logits (batch, labels)."""
-        hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(1).to(hidden.dtype)  # (batch, 1, length)
+        mask = whole_mask(input_ids, attention_mask)
+        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+        order = reading_order(mask)  # padding between words would part them
+        hidden = hidden.take_along_dim(order[..., None], 1)
+        mask = mask.gather(1, order).unsqueeze(1).to(hidden.dtype)  # (batch, 1, length)
         x = hidden.transpose(1, 2) * mask  # (batch, dim, length)
         best = []
         for filters in self.filters:
@@ -41,15 +47,14 @@ class CNNClassifier(nn.Module):
 
     def loss(self, batch):
         """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
-        logits = self(batch["input_ids"], batch["attention_mask"])
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        return class_loss(self(batch["input_ids"], batch["attention_mask"]), batch["labels"])
 
 
 class RNNClassifier(nn.Module):
     """A bidirectional LSTM over word vectors; its last states are classified.
 
-    Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding, which
-    comes after the words, is not read.
+    Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding is not
+    read, wherever it stands.
     """
 
     def __init__(self, vectors, labels, freeze=False, hidden=64, dropout=0.5):
@@ -61,12 +66,9 @@ class RNNClassifier(nn.Module):
 
     def forward(self, input_ids, attention_mask):
         """(batch, length) ids and mask -> logits (batch, labels)."""
-        hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        lengths = attention_mask.sum(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths, batch_first=True, enforce_sorted=False
-        )
-        _, (last, _) = self.lstm(packed)  # (2, batch, hidden), forward and backward
+        mask = whole_mask(input_ids, attention_mask)
+        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+        _, last = recurrent(self.lstm, hidden, mask)  # (2, batch, hidden), forward and backward
         return self.output(self.dropout(torch.cat([last[0], last[1]], -1)))
 
     loss = CNNClassifier.loss
@@ -80,6 +82,7 @@ class Table(nn.Module):
         self.embedding = nn.Embedding.from_pretrained(vectors.detach().clone(), freeze=False)
 
     def forward(self, input_ids, attention_mask=None):
+        check_ids(input_ids, self.embedding.num_embeddings)
         vectors = self.embedding(input_ids)  # (batch, length, dim)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))
 
@@ -91,11 +94,11 @@ def predict(model, batches):
     training = model.training
     model.eval()
     found = [
-        model(batch["input_ids"].to(device), batch["attention_mask"].to(device)).argmax(-1).cpu()
-        for batch in batches
+        likeliest(model(batch["input_ids"].to(device), batch["attention_mask"].to(device)))
+        for batch in one_epoch(batches)
     ]
     model.train(training)
-    return torch.cat(found)
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
 
 
 def _encoder(vectors, freeze):
