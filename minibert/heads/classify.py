@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.scores import class_loss, recurrent
 from minibert.models.dropout import Dropout
-from minibert.text.inputs import IGNORE, check_wanted, whole_mask
+from minibert.text.inputs import IGNORE, labelled, of_batch, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -56,7 +56,7 @@ class SequenceClassifier(Head):
         logits, labels = self(*given), batch["labels"]
         if self.regression:
             return F.mse_loss(logits, labels.to(logits.dtype), reduction="sum"), len(logits)
-        return class_loss(logits, labels)
+        return class_loss(logits, of_batch(batch))
 
 
 class TokenClassifier(Head):
@@ -85,8 +85,7 @@ class TokenClassifier(Head):
 
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        wanted = batch["labels"] != IGNORE
-        check_wanted(wanted, batch.get("attention_mask"))
+        wanted = labelled(batch)
         if self.lstm is None:
             logits = self.output(self.dropout(self.states_at(batch, wanted)))
         else:

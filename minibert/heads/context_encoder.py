@@ -11,7 +11,7 @@ from torch import nn
 from minibert.heads.scores import recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.model import ScalarMix
-from minibert.text.inputs import whole_mask
+from minibert.text.inputs import check_ids, whole_mask
 
 PLACES = ("input", "output")
 
@@ -51,6 +51,7 @@ class Remembered(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, self.table.shape[1])
         return self.table[:, ids]
 
 
@@ -73,6 +74,7 @@ class Live(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, len(self.spellings))
         characters = self.spellings.table.to(ids.device)[ids]  # (batch, length, symbols)
         return torch.stack(self.model(characters, ids > 0).hidden_states)
 
@@ -103,6 +105,7 @@ class ContextEncoder(nn.Module):
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) ids of words, mask, and ids for ``contextual``."""
         layers, mask = None, whole_mask(input_ids, attention_mask)
+        check_ids(input_ids, self.embedding.num_embeddings)
         if self.mixes:
             if contextual_ids is None:
                 raise ValueError("this model mixes in a language model: expected contextual_ids")

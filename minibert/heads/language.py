@@ -11,7 +11,7 @@ from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.scores import class_loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
-from minibert.text.inputs import IGNORE, whole_mask
+from minibert.text.inputs import labelled, of_batch, whole_mask
 
 
 class VocabularyOutput(nn.Module):
@@ -77,8 +77,14 @@ class MaskedLM(Head):
         ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
         is computed only where there is one.
         """
-        wanted = batch["labels"] != IGNORE
+        wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
+
+
+def next_loss(scores, batch):
+    """(sum of cross-entropies, number of pairs); scores (batch, 2) of ``next_sentence_label``."""
+    name = "next_sentence_label"
+    return class_loss(scores, of_batch(batch, name), name)
 
 
 class NextSentence(Head):
@@ -97,7 +103,7 @@ class NextSentence(Head):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
         first = self.states_at(batch, first_places(mask))
-        return class_loss(self.next(self.pool(first)), batch["next_sentence_label"])
+        return next_loss(self.next(self.pool(first)), batch)
 
 
 class Pretraining(MaskedLM):
@@ -118,12 +124,12 @@ class Pretraining(MaskedLM):
     def losses(self, batch):
         """Mean loss of masked words, of next sentences, and the number of masked words."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
-        masked, first = batch["labels"] != IGNORE, first_places(mask)
-        hidden = self.states_at(batch, masked | first)  # (n, dim), row by row
-        is_first = first[masked | first]  # `[CLS]`, which is never masked
-        words, count = self.output.loss(hidden[~is_first], batch["labels"][masked])
-        scores = self.next(self.pool(hidden[is_first]))  # (batch, 2)
-        pairs, number = class_loss(scores, batch["next_sentence_label"])
+        masked, first = labelled(batch), first_places(mask)
+        either = masked | first
+        hidden = self.states_at(batch, either)  # (n, dim), row by row
+        words, count = self.output.loss(hidden[masked[either]], batch["labels"][masked])
+        scores = self.next(self.pool(hidden[first[either]]))  # (batch, 2)
+        pairs, number = next_loss(scores, batch)
         return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):

@@ -15,7 +15,7 @@ from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.framing import SPECIALS
-from minibert.text.inputs import whole_mask
+from minibert.text.inputs import of_batch, whole_mask
 
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
@@ -75,7 +75,7 @@ class LastToken(Head):
         """
         if not (self.training and self.auxiliary > 0):
             logits = self.judge(self.states_at(batch, self.judged(batch)))
-            return class_loss(logits, batch["labels"])
+            return class_loss(logits, of_batch(batch))
         loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
 
@@ -89,7 +89,7 @@ class LastToken(Head):
         text["labels"] = batch.get("lm_labels", batch["input_ids"])
         foresees, targets = next_tokens(text)
         states = self.states_at(batch, foresees | judged)  # (n, width), row by row
-        task = class_loss(self.judge(states[judged[foresees | judged]]), batch["labels"])
+        task = class_loss(self.judge(states[judged[foresees | judged]]), of_batch(batch))
         table = self.encoder.output_weight
         before = states[foresees[foresees | judged]]
         return *task, *linear_cross_entropy(before, table, None, targets)

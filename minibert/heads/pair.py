@@ -5,7 +5,7 @@ from torch import nn
 
 from minibert.heads.context_encoder import ContextEncoder, one_epoch
 from minibert.heads.scores import class_loss, likeliest
-from minibert.text.inputs import check_tensor, whole_mask
+from minibert.text.inputs import check_tensor, of_batch, whole_mask
 
 
 class PairClassifier(nn.Module):
@@ -49,7 +49,7 @@ class PairClassifier(nn.Module):
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``labels`` (batch,)."""
-        return class_loss(self(*arguments(batch)), batch["labels"])
+        return class_loss(self(*arguments(batch)), of_batch(batch))
 
 
 def arguments(batch):

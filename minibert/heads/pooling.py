@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from minibert.heads.scores import class_loss
-from minibert.text.inputs import reading_order, whole_mask
+from minibert.text.inputs import of_batch, reading_order, whole_mask
 
 
 class PoolingClassifier(nn.Module):
@@ -109,7 +109,7 @@ class PoolingClassifier(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
         logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return class_loss(logits, batch["labels"])
+        return class_loss(logits, of_batch(batch))
 
 
 class Ensemble(nn.Module):

@@ -11,14 +11,14 @@ NOT_FINITE = (
 )
 
 
-def class_loss(logits, labels):
+def class_loss(logits, labels, name="labels"):
     """(sum of the cross-entropies in nats, number of examples); (n, classes) and (n,).
 
     Raises ValueError for labels that are no class.
     """
-    check_targets(labels, logits.shape[-1], None)
+    check_targets(labels, logits.shape[-1], None, name)
     if labels.shape != logits.shape[:1]:
-        raise ValueError(f"expected {len(logits)} labels, one each, got {tuple(labels.shape)}")
+        raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
     return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
 
 

@@ -10,11 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, new_linear, run, width_of
-from minibert.heads.scores import NOT_FINITE
-from minibert.text.inputs import check_targets, check_wanted, whole_mask
+from minibert.heads.scores import NOT_FINITE, class_loss
+from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
@@ -52,10 +51,10 @@ class SpanExtractor(Head):
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
         total = 0.0
         for name, scores in zip(("start_positions", "end_positions"), self(*given), strict=True):
-            check_targets(batch[name], scores.shape[1], None, name)
+            loss, _ = class_loss(scores, of_batch(batch, name), name)
             place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
             check_wanted(place, batch.get("attention_mask"))
-            total = total + F.cross_entropy(scores, batch[name], reduction="sum")
+            total = total + loss
         return total / 2, len(scores)
 
 

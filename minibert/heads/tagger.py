@@ -2,11 +2,10 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minibert.heads.context_encoder import ContextEncoder, one_epoch
-from minibert.heads.scores import likeliest
-from minibert.text.inputs import IGNORE, check_targets, check_wanted
+from minibert.heads.scores import class_loss, likeliest
+from minibert.text.inputs import IGNORE, labelled
 
 
 class Tagger(nn.Module):
@@ -27,11 +26,8 @@ class Tagger(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
-        check_wanted(batch["labels"] != IGNORE, batch["attention_mask"])
-        flat, labels = logits.flatten(0, 1), batch["labels"].flatten()
-        check_targets(labels, flat.shape[-1])
-        loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
-        return loss, int((labels != IGNORE).sum())
+        wanted = labelled(batch)
+        return class_loss(logits[wanted], batch["labels"][wanted])
 
 
 @torch.no_grad()

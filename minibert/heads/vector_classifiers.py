@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from minibert.heads.context_encoder import one_epoch
 from minibert.heads.scores import class_loss, likeliest, recurrent
 from minibert.models.outputs import ModelOutput
-from minibert.text.inputs import check_ids, reading_order, whole_mask
+from minibert.text.inputs import check_ids, of_batch, reading_order, whole_mask
 
 
 class CNNClassifier(nn.Module):
@@ -47,7 +47,7 @@ class CNNClassifier(nn.Module):
 
     def loss(self, batch):
         """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
-        return class_loss(self(batch["input_ids"], batch["attention_mask"]), batch["labels"])
+        return class_loss(self(batch["input_ids"], batch["attention_mask"]), of_batch(batch))
 
 
 class RNNClassifier(nn.Module):
@@ -82,6 +82,7 @@ class Table(nn.Module):
         self.embedding = nn.Embedding.from_pretrained(vectors.detach().clone(), freeze=False)
 
     def forward(self, input_ids, attention_mask=None):
+        whole_mask(input_ids, attention_mask)
         check_ids(input_ids, self.embedding.num_embeddings)
         vectors = self.embedding(input_ids)  # (batch, length, dim)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))

@@ -3,6 +3,8 @@
 Values are looked at on a CPU only; elsewhere that would have to wait for the device.
 """
 
+from collections.abc import Mapping
+
 import torch
 
 IGNORE = -100  # the target that torch's cross-entropy ignores
@@ -103,6 +105,23 @@ def whole_mask(input_ids: torch.Tensor, attention_mask: torch.Tensor | None = No
         )
     shape = input_ids.shape[:2]
     return input_ids.new_ones(shape) if attention_mask is None else as_mask(attention_mask, shape)
+
+
+def of_batch(batch: Mapping, name: str = "labels") -> torch.Tensor:
+    """What a batch calls ``name``, whole numbers; ValueError where it has none."""
+    if batch.get(name) is None:
+        raise ValueError(f"expected {name} in the batch, which has {', '.join(batch)}")
+    check_tensor(batch[name], name)
+    return batch[name]
+
+
+def labelled(batch: Mapping, name: str = "labels") -> torch.Tensor:
+    """Where a batch has a label, not -100: bool (batch, length). ValueError where it must not."""
+    labels, shape = of_batch(batch, name), batch["input_ids"].shape[:2]
+    if labels.shape != shape:
+        raise ValueError(f"expected {name} {tuple(shape)}, got {tuple(labels.shape)}")
+    check_wanted(labels != IGNORE, batch.get("attention_mask"))
+    return labels != IGNORE
 
 
 def check_wanted(wanted: torch.Tensor, attention_mask: torch.Tensor | None) -> None:

@@ -276,6 +276,11 @@ class AWDLSTM(nn.Module):
         In training AR and TAR are added; in eval mode they are not, so that what validation
         reports is a perplexity's logarithm. The state is carried on to the next batch.
         """
+        if "targets" not in batch:
+            raise ValueError(
+                "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes; "
+                "mb.heads.CausalLM takes texts with padding"
+            )
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
         self.state = [tuple(part.detach() for part in pair) for pair in state]

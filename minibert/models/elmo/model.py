@@ -33,7 +33,7 @@ from minibert.text.characters import (
     spell_all,
     spell_sentences,
 )
-from minibert.text.inputs import IGNORE, as_mask, check_ids, check_tensor, reading_order
+from minibert.text.inputs import IGNORE, check_ids, check_tensor, reading_order, whole_mask
 from minibert.training.modes import evaluating
 
 INPUTS, SOFTMAXES = ("characters", "words"), ("full", "sampled")
@@ -175,10 +175,10 @@ class ELMo(nn.Module):
         word vectors, twice side by side, then each LSTM layer's forward and backward states.
         ``carry=True``: sentence b goes on from where sentence b of the last such call ended.
         """
-        self._check_shape(input_ids, attention_mask)
+        self._check(input_ids)
         if attention_mask is None:
             attention_mask = (input_ids if input_ids.ndim == 2 else input_ids.sum(-1)) > 0
-        attention_mask = as_mask(attention_mask, input_ids.shape[:2])
+        attention_mask = whole_mask(input_ids, attention_mask)
         order = reading_order(attention_mask)  # words first
         mask = attention_mask.gather(1, order).bool()
         ordered = input_ids.take_along_dim(order.view(*order.shape, *[1] * (input_ids.ndim - 2)), 1)
@@ -328,14 +328,12 @@ class ELMo(nn.Module):
             raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
         return self.vocab
 
-    def _check_shape(self, ids, mask):
+    def _check(self, ids):
         wanted = 3 if self.config.input == "characters" else 2
         check_tensor(ids)
-        if ids.ndim != wanted or (mask is not None and mask.shape != ids.shape[:2]):
+        if ids.ndim != wanted:
             shape = "(batch, length, symbols)" if wanted == 3 else "(batch, length)"
-            got = tuple(ids.shape), None if mask is None else tuple(mask.shape)
             raise ValueError(
-                f"expected input_ids {shape} and attention_mask (batch, length), got {got[0]} and "
-                f"{got[1]}; `encode` takes lists of words"
+                f"expected input_ids {shape}, got {tuple(ids.shape)}; `encode` takes lists of words"
             )
         check_ids(ids, ALPHABET if wanted == 3 else self.config.vocab_size)

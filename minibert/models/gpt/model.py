@@ -26,6 +26,7 @@ from minibert.text.inputs import (
     check_ids,
     check_length,
     check_wanted,
+    of_batch,
     reading_order,
 )
 from minibert.training.modes import evaluating
@@ -220,7 +221,9 @@ class GPT(nn.Module):
 def next_tokens(batch):
     """Where a next token is predicted, bool (batch, length), and which, (n,), in order."""
     ids, mask = batch["input_ids"], batch.get("attention_mask")
-    labels = batch.get("labels", ids)
+    labels = of_batch(batch, "labels" if "labels" in batch else "input_ids")
+    if labels.shape != ids.shape:
+        raise ValueError(f"expected labels {tuple(ids.shape)}, got {tuple(labels.shape)}")
     order = None if mask is None else reading_order(mask)  # padding predicts nothing
     if order is not None:
         labels = labels.masked_fill(mask == 0, IGNORE).gather(1, order)
