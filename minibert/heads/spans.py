@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
-from minibert.heads.scores import NOT_FINITE, class_loss
+from minibert.heads.scores import class_loss
+from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
@@ -236,8 +237,8 @@ def answer(
         for window in parts
     ]
     scores = run(model, flat, batch_size)
-    if not all(part.isfinite().all() for pair in scores for part in pair):
-        raise FloatingPointError(NOT_FINITE)
+    for starts, ends in scores:
+        check_scores(torch.stack((starts, ends)))
     scores = iter(scores)
     found = []
     for (_, context), parts in zip(questions, cut, strict=True):
