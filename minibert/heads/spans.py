@@ -13,6 +13,8 @@ import torch
 from torch.nn import functional as F
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.predictions import Predictions
+from minibert.heads.reading import innermost, two
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
@@ -51,6 +53,38 @@ class SpanExtractor(Head):
         first = F.cross_entropy(starts, batch["start_positions"], reduction="sum")
         last = F.cross_entropy(ends, batch["end_positions"], reduction="sum")
         return (first + last) / 2, len(starts)
+
+    def examples(self, texts, labels=None, max_length=None):
+        """Windows of (question, context) pairs; labels: spans (start, end) in characters, or None.
+
+        See `span_examples`: long contexts give several examples. Nothing is cut off.
+        """
+        labels = [None] * len(texts) if labels is None else labels
+        asked = [(*two(text), span) for text, span in zip(texts, labels, strict=True)]
+        return span_examples(self._tokenizer(), asked, **self._windows(max_length))
+
+    def predict(self, texts, batch_size=32):
+        """The answers to (question, context) pairs, spans of the contexts; see `answer` for more.
+
+        The probability is the best answer's among those that `answer` keeps.
+        """
+        texts = [two(text) for text in texts]
+        options = self._windows(None)
+        found = answer(self, texts, self._tokenizer(), batch_size=batch_size, **options)
+        shares = torch.tensor([one.best.probability for one in found])
+        return Predictions(texts, [one.best.text for one in found], shares)
+
+    def _tokenizer(self):
+        tokenizer = getattr(innermost(self.encoder), "tokenizer", None)
+        if getattr(tokenizer, "cls_id", None) is None:
+            raise ValueError("answers are found by a model whose tokenizer has [CLS] and [SEP]")
+        return tokenizer
+
+    def _windows(self, max_length):
+        """`windows`' settings: as much as the encoder can read, up to 384, with a third new."""
+        most = getattr(getattr(innermost(self.encoder), "config", None), "max_length", 384)
+        length = min(max_length or 384, most)
+        return {"max_length": length, "stride": max(1, length // 3)}
 
 
 @dataclass(frozen=True)
