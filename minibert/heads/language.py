@@ -8,10 +8,14 @@ import torch
 from torch import nn
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.heads.labels import Labels
+from minibert.heads.reading import innermost, one_or_two, two
 from minibert.heads.scores import class_loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.inputs import labelled, of_batch, whole_mask
+
+NEXT = "next_sentence_label"
 
 
 class VocabularyOutput(nn.Module):
@@ -57,11 +61,13 @@ class MaskedLM(Head):
     per_token = True
 
     def __init__(self, encoder, vocab_size=None, tied=True):
-        super().__init__(encoder)
         config = getattr(encoder, "config", None)
         words = getattr(getattr(encoder, "embeddings", None), "word", None)
+        if tied and words is not None or vocab_size == getattr(config, "vocab_size", None):
+            vocab_size = None  # it says nothing new
+        super().__init__(encoder, vocab_size=vocab_size, tied=tied)
         vocab_size = vocab_size or getattr(config, "vocab_size", None)
-        if words is None and vocab_size is None:
+        if words is None and not vocab_size:
             raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
         table = words.weight if tied and words is not None else vocab_size
         kind, eps = getattr(config, "activation", "gelu"), getattr(config, "norm_eps", 1e-12)
@@ -70,6 +76,28 @@ class MaskedLM(Head):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V)."""
         return self.output(self.read(input_ids, attention_mask, token_type_ids).last_hidden_state)
+
+    def example(self, reader, text):
+        """A text with ``[MASK]`` where a word is hidden."""
+        tokenizer = getattr(reader, "tokenizer", None)
+        mask_id = getattr(tokenizer, "mask_id", None)
+        if mask_id is None:
+            raise ValueError("masked words are predicted by a model whose tokenizer has [MASK]")
+        example = reader.text(*(tokenizer.encode(t, specials=True) for t in one_or_two(text)))
+        hidden = [i for i, one in enumerate(example["input_ids"]) if one == mask_id]
+        if not hidden:
+            raise ValueError(f"expected [MASK] in the text, got {text!r:.80}")
+        return {**example, "words": hidden}
+
+    def decided(self, example, output):
+        """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
+        logits = output[0] if isinstance(output, tuple) else output
+        shares = logits[example["words"], : len(self.columns)].softmax(-1)
+        return [self.columns[i] for i in shares.argmax(-1).tolist()], shares
+
+    @property
+    def columns(self):
+        return innermost(self.encoder).tokenizer.tokens
 
     def loss(self, batch):
         """(sum of cross-entropies, number of masked tokens).
@@ -81,14 +109,10 @@ class MaskedLM(Head):
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
 
 
-def next_loss(scores, batch):
-    """(sum of cross-entropies, number of pairs); scores (batch, 2) of ``next_sentence_label``."""
-    name = "next_sentence_label"
-    return class_loss(scores, of_batch(batch, name), name)
-
-
 class NextSentence(Head):
     """Whether the second text follows the first: class 0 if it does, 1 if it is random."""
+
+    outcome = Labels(["follows", "random"])
 
     def __init__(self, encoder):
         super().__init__(encoder)
@@ -103,7 +127,13 @@ class NextSentence(Head):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
         first = self.states_at(batch, first_places(mask))
-        return next_loss(self.next(self.pool(first)), batch)
+        return self.outcome.loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
+
+    def example(self, reader, text):
+        return reader.text(*two(text))
+
+    def labelled(self, example, label, text):
+        return {**example, "next_sentence_label": self.outcome.number(label)}
 
 
 class Pretraining(MaskedLM):
@@ -129,7 +159,7 @@ class Pretraining(MaskedLM):
         hidden = self.states_at(batch, either)  # (n, dim), row by row
         words, count = self.output.loss(hidden[masked[either]], batch["labels"][masked])
         scores = self.next(self.pool(hidden[first[either]]))  # (batch, 2)
-        pairs, number = next_loss(scores, batch)
+        pairs, number = class_loss(scores, of_batch(batch, NEXT), NEXT)
         return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):

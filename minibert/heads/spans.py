@@ -4,15 +4,15 @@ Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-resea
 that is longer than the model's window is read in windows that overlap.
 """
 
-import re
-import string
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.predictions import Predictions
+from minibert.heads.reading import innermost, two
 from minibert.heads.scores import class_loss
+from minibert.heads.squad import answer_f1, normalise_answer
 from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
@@ -57,6 +57,38 @@ class SpanExtractor(Head):
             check_wanted(place, batch.get("attention_mask"))
             total = total + loss
         return total / 2, len(scores)
+
+    def examples(self, texts, labels=None, max_length=None):
+        """Windows of (question, context) pairs; labels: spans (start, end) in characters, or None.
+
+        See `span_examples`: long contexts give several examples. Nothing is cut off.
+        """
+        labels = [None] * len(texts) if labels is None else labels
+        asked = [(*two(text), span) for text, span in zip(texts, labels, strict=True)]
+        return span_examples(self._tokenizer(), asked, **self._windows(max_length))
+
+    def predict(self, texts, batch_size=32):
+        """The answers to (question, context) pairs, spans of the contexts; see `answer` for more.
+
+        The probability is the best answer's among those that `answer` keeps.
+        """
+        texts = [two(text) for text in texts]
+        options = self._windows(None)
+        found = answer(self, texts, self._tokenizer(), batch_size=batch_size, **options)
+        shares = torch.tensor([one.best.probability for one in found])
+        return Predictions(texts, [one.best.text for one in found], shares)
+
+    def _tokenizer(self):
+        tokenizer = getattr(innermost(self.encoder), "tokenizer", None)
+        if getattr(tokenizer, "cls_id", None) is None:
+            raise ValueError("answers are found by a model whose tokenizer has [CLS] and [SEP]")
+        return tokenizer
+
+    def _windows(self, max_length):
+        """`windows`' settings: as much as the encoder can read, up to 384, with a third new."""
+        most = getattr(getattr(innermost(self.encoder), "config", None), "max_length", 384)
+        length = min(max_length or 384, most)
+        return {"max_length": length, "stride": max(1, length // 3)}
 
 
 @dataclass(frozen=True)
@@ -227,8 +259,7 @@ def answer(
     """
     if n_best < 1 or longest < 1:
         raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
-    if not all(len(one) == 2 and not isinstance(one, str) for one in questions):
-        raise ValueError("expected a list of pairs (question, context)")
+    questions = [two(one) for one in questions]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [
@@ -297,34 +328,3 @@ def _most_central(place, parts):
         return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
 
     return max(range(len(parts)), key=context)
-
-
-def normalise_answer(text):
-    """Lower case, without punctuation, articles and double spaces: SQuAD's official script."""
-    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
-
-
-def answer_f1(said, true):
-    """F1 of the words of two answers; where one is empty, 1 if both are (official script, 2.0)."""
-    said, true = normalise_answer(said).split(), normalise_answer(true).split()
-    if not said or not true:
-        return float(said == true)
-    same = sum((Counter(said) & Counter(true)).values())
-    return 2 * same / (len(said) + len(true))
-
-
-def squad_scores(said, true):
-    """{"exact match": ..., "f1": ...} in percent, as SQuAD's official script counts.
-
-    said: answers, "" for none; true: for each question a list of answers that count as right (the
-    best of them is taken), [] or [""] for none.
-    """
-    if len(said) != len(true) or not said:
-        raise ValueError(f"expected one answer per question, got {len(said)} for {len(true)}")
-    exact = f1 = 0.0
-    for one, right in zip(said, true, strict=True):
-        right = [text for text in right if normalise_answer(text)] or [""]
-        exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
-        f1 += max(answer_f1(one, text) for text in right)
-    return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}

@@ -281,7 +281,7 @@ def test_scores_that_are_not_finite_choose_nothing():
         with pytest.raises(FloatingPointError, match="not finite, so nothing can be chosen"):
             heads.answer(model, asked)
     for wrong in (asked[0], [("who came ?",)]):
-        with pytest.raises(ValueError, match=r"list of pairs \(question, context\)"):
+        with pytest.raises(ValueError, match=r"a pair \(text, other\), got"):
             heads.answer(model, wrong)
     for setting in ("n_best", "longest"):
         with pytest.raises(ValueError, match="expected n_best and longest >= 1"):
