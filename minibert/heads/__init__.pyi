@@ -1,3 +1,4 @@
+from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
 from . import features as features
@@ -11,9 +12,12 @@ from . import pair as pair
 from . import pooling as pooling
 from . import predictions as predictions
 from . import reading as reading
+from . import scores as scores
 from . import spans as spans
 from . import tagger as tagger
 from . import vector_classifiers as vector_classifiers
+from .causal import CausalLM as CausalLM
+from .causal import DoubleHeads as DoubleHeads
 from .classify import SequenceClassifier as SequenceClassifier
 from .classify import TokenClassifier as TokenClassifier
 from .classify import word_examples as word_examples
@@ -52,7 +56,9 @@ from .vector_classifiers import Table as Table
 
 __all__ = [
     "CNNClassifier",
+    "CausalLM",
     "ContextEncoder",
+    "DoubleHeads",
     "Ensemble",
     "Labels",
     "LastToken",
@@ -75,6 +81,7 @@ __all__ = [
     "TokenClassifier",
     "answer",
     "best_threshold",
+    "causal",
     "classify",
     "context_encoder",
     "features",
@@ -93,6 +100,7 @@ __all__ = [
     "predictions",
     "reading",
     "run",
+    "scores",
     "share_right",
     "span_examples",
     "span_f1",

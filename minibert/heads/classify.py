@@ -3,14 +3,14 @@
 Devlin et al. (2019), section 4 and figure 4; regression as for STS-B.
 """
 
-import torch
 from torch import nn
 
-from minibert.heads.head import Head, first_places, new_linear, ones_for, width_of
+from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import Pieces, as_words
+from minibert.heads.scores import likeliest, recurrent
 from minibert.models.dropout import Dropout
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, labelled, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -32,7 +32,7 @@ class SequenceClassifier(Head):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, labels), or (batch,) for a single number."""
-        mask = ones_for(input_ids) if attention_mask is None else attention_mask
+        mask = whole_mask(input_ids, attention_mask)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         batch["token_type_ids"] = token_type_ids
         if self.pooling == "mean":
@@ -40,17 +40,15 @@ class SequenceClassifier(Head):
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
-            places = torch.arange(mask.shape[1], device=mask.device)
-            last = (places * mask).argmax(1, keepdim=True)  # (batch, 1)
-            pooled = self.states_at(batch, places == last)
+            pooled = self.states_at(batch, last_places(mask))
         else:
-            pooled = self.pool(self.states_at(batch, first_places(input_ids)))
+            pooled = self.pool(self.states_at(batch, first_places(mask)))
         return self.outcome.scores(self.output(self.dropout(pooled)))
 
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        return self.outcome.loss(self(*given), batch["labels"])
+        return self.outcome.loss(self(*given), batch)
 
 
 class WordLabels:
@@ -77,7 +75,7 @@ class WordLabels:
 
     def decided(self, example, output):
         rows = output[example["words"]]  # (words, labels)
-        return [self.outcome.decided(row)[0] for row in rows], rows.softmax(-1)
+        return [self.columns[i] for i in likeliest(rows).tolist()], rows.softmax(-1)
 
 
 class TokenClassifier(WordLabels, Head):
@@ -99,29 +97,18 @@ class TokenClassifier(WordLabels, Head):
         """(batch, length) ids -> logits (batch, length, labels)."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         if self.lstm is not None:
-            hidden = self.recurrent(hidden, attention_mask)
-        return self.output(self.dropout(hidden))
-
-    def recurrent(self, hidden, attention_mask):
-        """The LSTM, which does not read padding: (batch, length, width) -> (.., .., 2 * lstm)."""
-        if attention_mask is None:
-            return self.lstm(hidden)[0]
-        length, lengths = hidden.shape[1], attention_mask.sum(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths, batch_first=True, enforce_sorted=False
-        )
-        out, _ = self.lstm(packed)
-        return nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=length)[0]
+            hidden, _ = recurrent(self.lstm, hidden, whole_mask(input_ids, attention_mask))
+        return self.output(self.dropout(hidden))  # the LSTM does not read padding
 
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        wanted = batch["labels"] != IGNORE
+        wanted = labelled(batch)
         if self.lstm is None:
             logits = self.output(self.dropout(self.states_at(batch, wanted)))
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        return self.outcome.loss(logits, batch["labels"][wanted])
+        return self.outcome.loss(logits, {"labels": batch["labels"][wanted]})
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):

@@ -7,12 +7,13 @@ language model is frozen; only one `ScalarMix` for each of these two uses is lea
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from minibert.heads.scores import recurrent
 from minibert.heads.vector_classifiers import Table
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.model import ScalarMix
 from minibert.text.characters import Spellings
+from minibert.text.inputs import check_ids, whole_mask
 
 PLACES = ("input", "output")
 
@@ -52,6 +53,7 @@ class Remembered(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, self.table.shape[1])
         return self.table[:, ids]
 
 
@@ -76,6 +78,7 @@ class Live(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, len(self.spellings))
         characters = self.spellings.table.to(ids.device)[ids]  # (batch, length, symbols)
         return torch.stack(self.model(characters, ids > 0).hidden_states)
 
@@ -108,17 +111,14 @@ class ContextEncoder(nn.Module):
 
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) ids of words, mask, and ids for ``contextual``."""
-        layers = None
+        layers, mask = None, whole_mask(input_ids, attention_mask)
+        check_ids(input_ids, self.embedding.num_embeddings)
         if self.mixes:
             if contextual_ids is None:
                 raise ValueError("this model mixes in a language model: expected contextual_ids")
             layers = self.contextual(contextual_ids)  # (layers, batch, length, width)
         x = self._with("input", self.embedding(input_ids), layers)
-        lengths = attention_mask.sum(1).cpu()
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        h, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=input_ids.shape[1]
-        )  # (batch, length, 2 * hidden)
+        h, _ = recurrent(self.lstm, x, mask)  # (batch, length, 2 * hidden)
         return self._with("output", h, layers)
 
     def _with(self, place, x, layers):

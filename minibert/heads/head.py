@@ -10,6 +10,7 @@ from torch import nn
 from minibert.heads.labels import CLASSES, Labels
 from minibert.heads.predictions import Predictions, batches_of, run
 from minibert.heads.reading import one_or_two, reader_of, widths_of
+from minibert.text.inputs import check_wanted, whole_mask
 
 
 class Head(nn.Module):
@@ -134,7 +135,7 @@ class Head(nn.Module):
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         if attention_mask is None or not hasattr(self.encoder, "states_at"):
             return self.read(input_ids, **given).last_hidden_state
-        real = attention_mask.bool()
+        real = whole_mask(input_ids, attention_mask).bool()
         states = self.states_at({"input_ids": input_ids, **given}, real)  # (tokens, width)
         return states.new_zeros(*real.shape, states.shape[-1]).masked_scatter(
             real[..., None], states
@@ -146,6 +147,7 @@ class Head(nn.Module):
         An encoder that can skip the other positions has a method ``states_at``.
         """
         given = {name: batch.get(name) for name in self.taken}
+        check_wanted(wanted, batch.get("attention_mask"))
         if hasattr(self.encoder, "states_at"):
             return self.encoder.states_at(batch["input_ids"], **given, wanted=wanted)
         return self.encoder(batch["input_ids"], **given).last_hidden_state[wanted]
@@ -162,16 +164,16 @@ def width_of(encoder):
     return width or (config.dim if hasattr(config, "heads") else widths_of(encoder)[-1])
 
 
-def first_places(input_ids):
-    """True in the first column: bool (batch, length)."""
-    wanted = torch.zeros(input_ids.shape[:2], dtype=torch.bool, device=input_ids.device)
-    wanted[:, 0] = True
-    return wanted
+def first_places(mask):
+    """True at each row's first token: bool (batch, length)."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return places == mask.argmax(1, keepdim=True)
 
 
-def ones_for(input_ids):
-    """The mask of ids without padding: (batch, length)."""
-    return torch.ones(input_ids.shape[:2], dtype=torch.long, device=input_ids.device)
+def last_places(mask):
+    """True at each row's last token: bool (batch, length)."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    return places == (places * mask).argmax(1, keepdim=True)
 
 
 def new_linear(width, outputs, encoder):

@@ -6,14 +6,14 @@ Devlin et al. (2019), section 3.1 and appendix A.1 and A.2. The batches are made
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.labels import Labels
 from minibert.heads.reading import innermost, one_or_two, two
+from minibert.heads.scores import class_loss, likeliest
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import labelled, of_batch, whole_mask
 
 
 class VocabularyOutput(nn.Module):
@@ -90,8 +90,8 @@ class MaskedLM(Head):
     def decided(self, example, output):
         """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
         logits = output[0] if isinstance(output, tuple) else output
-        shares = logits[example["words"], : len(self.columns)].softmax(-1)
-        return [self.columns[i] for i in shares.argmax(-1).tolist()], shares
+        logits = logits[example["words"], : len(self.columns)]  # (masks, pieces)
+        return [self.columns[i] for i in likeliest(logits).tolist()], logits.softmax(-1)
 
     @property
     def columns(self):
@@ -103,8 +103,14 @@ class MaskedLM(Head):
         ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
         is computed only where there is one.
         """
-        wanted = batch["labels"] != IGNORE
+        wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
+
+
+def next_loss(scores, batch):
+    """(sum of cross-entropies, number of pairs); scores (batch, 2) of ``next_sentence_label``."""
+    name = "next_sentence_label"
+    return class_loss(scores, of_batch(batch, name), name)
 
 
 class NextSentence(Head):
@@ -119,12 +125,13 @@ class NextSentence(Head):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.next(self.pool(hidden[:, 0]))
+        return self.next(self.pool(hidden[first_places(whole_mask(input_ids, attention_mask))]))
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
-        first = self.states_at(batch, first_places(batch["input_ids"]))
-        return self.outcome.loss(self.next(self.pool(first)), batch["next_sentence_label"])
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        first = self.states_at(batch, first_places(mask))
+        return next_loss(self.next(self.pool(first)), batch)
 
     def example(self, reader, text):
         return reader.text(*two(text))
@@ -145,16 +152,19 @@ class Pretraining(MaskedLM):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V), and of the next sentence (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.output(hidden), self.next(self.pool(hidden[:, 0]))
+        first = hidden[first_places(whole_mask(input_ids, attention_mask))]
+        return self.output(hidden), self.next(self.pool(first))
 
     def losses(self, batch):
         """Mean loss of masked words, of next sentences, and the number of masked words."""
-        masked, first = batch["labels"] != IGNORE, first_places(batch["input_ids"])
-        hidden = self.states_at(batch, masked | first)  # (n, dim), row by row
-        is_first = first[masked | first]  # `[CLS]`, which is never masked
-        words, count = self.output.loss(hidden[~is_first], batch["labels"][masked])
-        scores = self.next(self.pool(hidden[is_first]))  # (batch, 2)
-        return words / max(count, 1), F.cross_entropy(scores, batch["next_sentence_label"]), count
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        masked, first = labelled(batch), first_places(mask)
+        either = masked | first
+        hidden = self.states_at(batch, either)  # (n, dim), row by row
+        words, count = self.output.loss(hidden[masked[either]], batch["labels"][masked])
+        scores = self.next(self.pool(hidden[first[either]]))  # (batch, 2)
+        pairs, number = next_loss(scores, batch)
+        return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):
         """(mean of both losses' sum times the number of masked words, that number)."""

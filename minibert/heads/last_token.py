@@ -9,13 +9,14 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from minibert.heads.head import Head, new_linear, ones_for, width_of
+from minibert.heads.head import Head, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import two
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.framing import SPECIALS
+from minibert.text.inputs import whole_mask
 
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
@@ -65,9 +66,12 @@ class LastToken(Head):
 
     def forward(self, input_ids, attention_mask=None):
         """(rows, length) ids -> logits (examples, labels)."""
-        mask = ones_for(input_ids) if attention_mask is None else attention_mask
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        return self.judge(self.states_at(batch, last_places(mask)))
+        return self.judge(self.states_at(batch, self.judged(batch)))
+
+    def judged(self, batch):
+        """True where a sequence is judged, at each row's last token: bool (rows, length)."""
+        return last_places(whole_mask(batch["input_ids"], batch.get("attention_mask")))
 
     def judge(self, states):
         """States of the last tokens (rows, width) -> logits (examples, labels)."""
@@ -79,21 +83,26 @@ class LastToken(Head):
         In training, lambda times the mean loss per token is added to each example's loss; in eval
         mode, it is not.
         """
-        mask = batch.get("attention_mask")
-        last = last_places(ones_for(batch["input_ids"]) if mask is None else mask)
-        helped = self.training and self.auxiliary > 0
-        if not helped:
-            logits = self.judge(self.states_at(batch, last))
-            return self.outcome.loss(logits, batch["labels"])
-        text = {"input_ids": batch["input_ids"], "attention_mask": mask}
-        foresees, targets = next_tokens(text)  # never at a last token
-        states = self.states_at(batch, foresees | last)  # (n, width), row by row
-        is_last = last[foresees | last]
-        logits = self.judge(states[is_last])
-        loss, examples = self.outcome.loss(logits, batch["labels"])
-        table = self.encoder.output_weight
-        words, count = linear_cross_entropy(states[~is_last], table, None, targets)
+        if not (self.training and self.auxiliary > 0):
+            logits = self.judge(self.states_at(batch, self.judged(batch)))
+            return self.outcome.loss(logits, batch)
+        loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
+
+    def sums(self, batch):
+        """The sum of the task's losses, their number, and both for the next tokens.
+
+        ``lm_labels`` (rows, length), if there, says which tokens count, -100 for none.
+        """
+        judged = self.judged(batch)
+        text = {name: batch.get(name) for name in ("input_ids", "attention_mask")}
+        text["labels"] = batch.get("lm_labels", batch["input_ids"])
+        foresees, targets = next_tokens(text)
+        states = self.states_at(batch, foresees | judged)  # (n, width), row by row
+        task = self.outcome.loss(self.judge(states[judged[foresees | judged]]), batch)
+        table = self.encoder.output_weight
+        before = states[foresees[foresees | judged]]
+        return *task, *linear_cross_entropy(before, table, None, targets)
 
 
 class Similarity(LastToken):
@@ -140,16 +149,10 @@ class MultipleChoice(LastToken):
         return {"input_ids": [row["input_ids"] for row in rows], "choices": list(choices)}
 
     def labelled(self, example, label, text):
-        return super().labelled(
-            example, list(text[1]).index(label) if label in text[1] else label, text
-        )
+        number = list(text[1]).index(label) if label in text[1] else label
+        return super().labelled(example, number, text)
 
     def decided(self, example, output):
         """The likeliest choice as it stands in the text, and the probabilities of all."""
-        return example["choices"][int(output.argmax())], output.softmax(-1)
-
-
-def last_places(mask):
-    """True at each row's last token: bool (rows, length)."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return places == (places * mask).argmax(1, keepdim=True)
+        number, shares = self.outcome.decided(output)
+        return example["choices"][number], shares

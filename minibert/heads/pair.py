@@ -7,6 +7,7 @@ from minibert.heads.context_encoder import ContextEncoder, on_words
 from minibert.heads.head import Head
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import as_words
+from minibert.text.inputs import check_tensor, whole_mask
 
 
 class PairClassifier(Head):
@@ -35,7 +36,9 @@ class PairClassifier(Head):
         self, input_ids, attention_mask, input_ids_b, contextual_ids=None, contextual_ids_b=None
     ):
         """Two sentences, (batch, length) and (batch, length b), 0 at padding -> (batch, labels)."""
-        mask_b = (input_ids_b > 0).long()
+        attention_mask = whole_mask(input_ids, attention_mask)
+        check_tensor(input_ids_b, "input_ids_b")
+        mask_b = whole_mask(input_ids_b, input_ids_b > 0)
         a = self.encoder(input_ids, attention_mask, contextual_ids)  # (batch, length, width)
         b = self.encoder(input_ids_b, mask_b, contextual_ids_b)  # (batch, length b, width)
         scores = a @ b.mT / a.shape[-1] ** 0.5  # (batch, length, length b)
@@ -53,7 +56,7 @@ class PairClassifier(Head):
 
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(*arguments(batch)), batch["labels"])
+        return self.outcome.loss(self(*arguments(batch)), batch)
 
     def example(self, reader, text):
         """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""

@@ -7,10 +7,10 @@ arXiv:1801.06146, section 3.3.
 import torch
 from torch import nn
 
-from minibert.heads.head import Head, ones_for, width_of
+from minibert.heads.head import Head, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.predictions import Predictions
-from minibert.models.awd_lstm.model import turned
+from minibert.text.inputs import reading_order, whole_mask
 
 
 class PoolingClassifier(Head):
@@ -63,23 +63,23 @@ class PoolingClassifier(Head):
         return [*(group for group in own if group != [output]), [self.head]]
 
     def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids and mask, padding at the end -> logits (batch, labels)."""
+        """(batch, length) ids and mask -> logits (batch, labels)."""
+        mask = whole_mask(input_ids, attention_mask)
         if self.training and len(input_ids) < 2:
             raise ValueError(
                 "batch norm needs at least two examples in a training batch, got one: choose "
                 "another batch_size, or drop_last=True"
             )
-        mask = ones_for(input_ids) if attention_mask is None else attention_mask
         return self.outcome.scores(self.head(self.pooled(input_ids, mask)))
 
     def pooled(self, input_ids, mask):
         """(batch, 3 * width): last state, maximum, mean, over the tokens of each row."""
+        lengths = mask.sum(1)  # (batch,)
+        order = reading_order(mask, getattr(self.encoder, "backward_reader", False))
         if not hasattr(self.encoder, "read"):
             hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
-            return pool(hidden, mask.sum(1))
-        if getattr(self.encoder, "backward_reader", False):
-            input_ids = input_ids.gather(1, turned(input_ids, mask))
-        lengths = mask.sum(1)  # (batch,)
+            return pool(hidden.take_along_dim(order[..., None], 1), lengths)
+        input_ids = input_ids.gather(1, order)
         # the tokens of each row that are read without gradient: whole windows, perhaps none
         windows = (lengths - self.max_len + self.bptt - 1).clamp(min=0) // self.bptt
         earlier, state = self.skim(input_ids, windows)
@@ -121,7 +121,7 @@ class PoolingClassifier(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return self.outcome.loss(logits, batch["labels"])
+        return self.outcome.loss(logits, batch)
 
 
 class Ensemble(nn.Module):
@@ -160,8 +160,8 @@ class Ensemble(nn.Module):
 def pool(hidden, lengths, highest=None, total=None, before=0):
     """Concat pooling: [last, maximum, mean] of (batch, length, width) -> (batch, 3 * width).
 
-    lengths: (batch,) tokens of each row. ``highest``, ``total`` (batch, width) and ``before``
-    (batch,): maximum, sum and number of the states of earlier windows.
+    lengths: (batch,) tokens of each row, which come first. ``highest``, ``total`` (batch, width)
+    and ``before`` (batch,): maximum, sum and number of the states of earlier windows.
     """
     places = torch.arange(hidden.shape[1], device=hidden.device)
     padding = (places >= lengths[:, None])[..., None]  # (batch, length, 1)

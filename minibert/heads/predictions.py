@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from minibert.heads.reading import innermost
+from minibert.heads.scores import likeliest
 from minibert.text.batches import IGNORE, PaddedBatches
 from minibert.text.framing import FramedBatches
 from minibert.training.modes import evaluating
@@ -80,6 +81,8 @@ def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
 
 def one_epoch(batches):
     """All batches once, from the first one, whatever the position of ``batches``."""
+    if isinstance(batches, dict):
+        raise ValueError("expected batches, got one dict: put it in a list")
     return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
 
 
@@ -92,6 +95,8 @@ def run(
     keep: what to keep of (example, output). Returns a list: one tensor per example, (labels,) or
     (length, ...), without padding; or a tuple of such tensors where the head gives several.
     """
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
     found = [None] * len(examples)
     if not found:
         return found
@@ -129,7 +134,8 @@ def _one(out, place, length, per_token):
 
 def predict(model, batches):
     """The likeliest class of every example, in the order of the batches: int64 (examples,)."""
-    return torch.cat(each(model, batches, lambda _, logits: logits.argmax(-1).cpu()))
+    found = each(model, batches, lambda _, logits: likeliest(logits))
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
 
 
 def tagged(model, batches):
@@ -137,7 +143,7 @@ def tagged(model, batches):
     said, true = [], []
 
     def act(batch, logits):
-        for row, labels in zip(logits.argmax(-1).cpu(), batch["labels"], strict=True):
+        for row, labels in zip(likeliest(logits), batch["labels"], strict=True):
             said.append(row[labels != IGNORE].tolist())
             true.append(labels[labels != IGNORE].tolist())
 
@@ -147,5 +153,7 @@ def tagged(model, batches):
 
 def pair_accuracy(model, batches):
     """The share of examples that get the right label."""
-    right = each(model, batches, lambda batch, out: out.argmax(-1).cpu() == batch["labels"].cpu())
+    right = each(model, batches, lambda batch, out: likeliest(out) == batch["labels"].cpu())
+    if not right:
+        raise ValueError("expected at least one batch, got none")
     return torch.cat(right).float().mean().item()

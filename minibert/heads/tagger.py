@@ -6,7 +6,7 @@ from minibert.heads.classify import WordLabels
 from minibert.heads.context_encoder import on_words
 from minibert.heads.head import Head
 from minibert.heads.reading import as_words
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import labelled
 
 
 class Tagger(WordLabels, Head):
@@ -29,8 +29,8 @@ class Tagger(WordLabels, Head):
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
-        wanted = batch["labels"] != IGNORE
-        return self.outcome.loss(logits[wanted], batch["labels"][wanted])
+        wanted = labelled(batch)
+        return self.outcome.loss(logits[wanted], {"labels": batch["labels"][wanted]})
 
     def example(self, reader, text):
         words = as_words(text)
@@ -42,6 +42,8 @@ def share_right(said, true):
     right = [
         a == b for row, want in zip(said, true, strict=True) for a, b in zip(row, want, strict=True)
     ]
+    if not right:
+        raise ValueError("expected at least one labelled word, got none")
     return sum(right) / len(right)
 
 

@@ -6,7 +6,9 @@ from torch.nn import functional as F
 
 from minibert.heads.head import Head, width_of
 from minibert.heads.labels import CLASSES
+from minibert.heads.scores import recurrent
 from minibert.models.outputs import ModelOutput
+from minibert.text.inputs import check_ids, reading_order, whole_mask
 
 
 class Table(nn.Module):
@@ -28,6 +30,8 @@ class Table(nn.Module):
         self.settings, self.width = {"vectors": list(start.shape)}, start.shape[1]
 
     def forward(self, input_ids, attention_mask=None):
+        whole_mask(input_ids, attention_mask)
+        check_ids(input_ids, self.embedding.num_embeddings)
         vectors = self.embedding(input_ids)  # (batch, length, dim)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))
 
@@ -64,8 +68,11 @@ class CNNClassifier(Head):
 
     def forward(self, input_ids, attention_mask):
         """(batch, length) ids and mask -> logits (batch, labels)."""
-        hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(1).to(hidden.dtype)  # (batch, 1, length)
+        mask = whole_mask(input_ids, attention_mask)
+        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+        order = reading_order(mask)  # padding between words would part them
+        hidden = hidden.take_along_dim(order[..., None], 1)
+        mask = mask.gather(1, order).unsqueeze(1).to(hidden.dtype)  # (batch, 1, length)
         x = hidden.transpose(1, 2) * mask  # (batch, dim, length)
         best = []
         for filters in self.filters:
@@ -78,14 +85,14 @@ class CNNClassifier(Head):
 
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(batch["input_ids"], batch["attention_mask"]), batch["labels"])
+        return self.outcome.loss(self(batch["input_ids"], batch["attention_mask"]), batch)
 
 
 class RNNClassifier(Head):
     """A bidirectional LSTM over word vectors; its last states are classified.
 
-    Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding, which
-    comes after the words, is not read.
+    Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding is not
+    read, wherever it stands.
     """
 
     def __init__(self, encoder, labels, freeze=False, hidden=64, dropout=0.5, problem=CLASSES):
@@ -97,12 +104,9 @@ class RNNClassifier(Head):
 
     def forward(self, input_ids, attention_mask):
         """(batch, length) ids and mask -> logits (batch, labels)."""
-        hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        lengths = attention_mask.sum(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths, batch_first=True, enforce_sorted=False
-        )
-        _, (last, _) = self.lstm(packed)  # (2, batch, hidden), forward and backward
+        mask = whole_mask(input_ids, attention_mask)
+        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+        _, last = recurrent(self.lstm, hidden, mask)  # (2, batch, hidden), forward and backward
         return self.outcome.scores(self.output(self.dropout(torch.cat([last[0], last[1]], -1))))
 
     loss = CNNClassifier.loss

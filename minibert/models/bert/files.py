@@ -89,6 +89,7 @@ DECODER = "cls.predictions.decoder."
 HEADS = {  # class -> (its name in config.json, beginnings of names)
     "BERT": ("BertModel", {}),
     "MaskedLM": ("BertForMaskedLM", WORDS),
+    "CausalLM": ("BertLMHeadModel", WORDS),
     "NextSentence": ("BertForNextSentencePrediction", NEXT),
     "Pretraining": ("BertForPreTraining", {**WORDS, **NEXT}),
     "SequenceClassifier": ("BertForSequenceClassification", {"output.": "classifier."}),
@@ -133,7 +134,7 @@ def load_head(cls, source):
         if cls.__name__ == "SequenceClassifier":  # one label without a word is transformers' number
             usual = "regression" if count == 1 else "single_label_classification"
             extra["problem"] = config.get("problem_type") or usual
-    elif cls.__name__ in ("MaskedLM", "Pretraining"):
+    elif cls.__name__ in ("MaskedLM", "CausalLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
     kept = {n: t for n, t in tensors.items() if n.startswith(own) or not n.startswith(TOPS)}
