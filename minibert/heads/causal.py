@@ -6,6 +6,8 @@ from torch import nn
 from minibert.heads.head import Head, width_of
 from minibert.heads.language import VocabularyOutput
 from minibert.heads.last_token import LAMBDA, MultipleChoice
+from minibert.heads.reading import texts_of
+from minibert.heads.scores import likeliest
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.gpt import openai
@@ -33,7 +35,7 @@ class CausalLM(Head):
     per_token = True
 
     def __init__(self, encoder, tied=True):
-        super().__init__(encoder)
+        super().__init__(encoder, tied=tied)
         backward = getattr(encoder, "backward_reader", False)
         if not isinstance(encoder, GPT | AWDLSTM | LeftToRight) or backward:
             kind = f"a {'backward ' if backward else ''}{type(encoder).__name__}"
@@ -69,6 +71,22 @@ class CausalLM(Head):
             self.encoder.save_pretrained(folder)
         else:
             super().save_pretrained(folder)
+
+    def example(self, reader, text):
+        """The text alone, to say the token after it; a long one loses its beginning."""
+        start, ids = reader.ends[0], reader.ids(texts_of(text)[0])
+        if reader.max_length:
+            ids = ids[max(0, len(ids) - reader.max_length + len(start)) :]
+        return {"input_ids": [*start, *ids]}
+
+    def decided(self, example, output):
+        """The likeliest next token, and the probabilities of all."""
+        logits = output[-1, : len(self.columns)]
+        return self.columns[int(likeliest(logits))], logits.softmax(-1)
+
+    @property
+    def columns(self):
+        return (getattr(self.encoder, "tokenizer", None) or self.encoder.vocab).tokens
 
     def layer_groups(self):
         """The encoder's groups, with the output layer in the last one."""
@@ -123,6 +141,8 @@ class DoubleHeads(MultipleChoice):
 
     def __init__(self, encoder, choices=2, auxiliary=LAMBDA, dropout=0.1):
         super().__init__(encoder, choices, auxiliary, dropout)
+        if not isinstance(encoder, GPT):
+            raise ValueError(f"DoubleHeads is a GPT's, got a {type(encoder).__name__}")
 
     @classmethod
     def from_pretrained(cls, source):
@@ -162,6 +182,9 @@ class DoubleHeads(MultipleChoice):
         if wanted.numel() != rows:
             raise ValueError(f"expected mc_token_ids for {rows} sequences, got {wanted.numel()}")
         return torch.arange(length, device=wanted.device) == wanted.reshape(rows, 1)
+
+    def decided(self, example, output):
+        return super().decided(example, output[1])
 
     def losses(self, batch):
         """Mean loss of the next tokens, mean loss of the choices, and the number of tokens.

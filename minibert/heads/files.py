@@ -19,7 +19,7 @@ from pathlib import Path
 from torch import nn
 
 from minibert.data.published import located
-from minibert.heads import classify, language, last_token, pair, pooling, spans, tagger
+from minibert.heads import causal, classify, language, last_token, pair, pooling, spans, tagger
 from minibert.heads import vector_classifiers as vectors
 from minibert.heads.context_encoder import ContextEncoder, Live
 from minibert.heads.features import LayerMix
@@ -56,12 +56,18 @@ HEADS = {
         pooling.PoolingClassifier,
         tagger.Tagger,
         pair.PairClassifier,
+        causal.CausalLM,
+        causal.DoubleHeads,
     )
 }
 # what a folder may describe: class, and the argument (and attribute) that holds what is inside
 PARTS = {name: (cls, "encoder") for name, cls in HEADS.items()}
 PARTS |= {"LayerMix": (LayerMix, "model"), "Live": (Live, "model"), "Table": (vectors.Table, None)}
 PARTS["ContextEncoder"] = (ContextEncoder, "contextual")
+PUBLISHED = {name: HEADS[ours] for ours, (name, _) in bert.HEADS.items() if ours in HEADS}
+for gpt in ("GPT2", "OpenAIGPT"):
+    PUBLISHED[f"{gpt}LMHeadModel"] = causal.CausalLM
+    PUBLISHED[f"{gpt}DoubleHeadsModel"] = causal.DoubleHeads
 ENSEMBLE = pooling.Ensemble.__name__
 
 
@@ -134,11 +140,11 @@ def _published(source, cls):
     path = find_or_fetch(located(source, "BERT"), bert.FILES)
     if cls is None:
         told = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
-        names = told.get("architectures") or [None]
-        known = {theirs: ours for ours, (theirs, _) in bert.HEADS.items() if ours in HEADS}
-        if names[0] not in known:
-            raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {names[0]!r:.60}")
-        cls = HEADS[known[names[0]]]
+        theirs = (told.get("architectures") or [None])[0]
+        if theirs not in PUBLISHED:
+            raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {theirs!r:.60}")
+        cls = PUBLISHED[theirs]
+        return cls.from_pretrained(path)
     if cls.__name__ not in bert.HEADS:
         raise FileNotFoundError(f"{path} holds no {cls.__name__}: it has no {HEAD}")
     return bert.load_head(cls, path)

@@ -9,7 +9,7 @@ from torch import nn
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.labels import Labels
-from minibert.heads.reading import innermost, one_or_two, two
+from minibert.heads.reading import innermost, texts_of
 from minibert.heads.scores import class_loss, likeliest
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
@@ -81,7 +81,7 @@ class MaskedLM(Head):
         mask_id = getattr(tokenizer, "mask_id", None)
         if mask_id is None:
             raise ValueError("masked words are predicted by a model whose tokenizer has [MASK]")
-        example = reader.text(*(tokenizer.encode(t, specials=True) for t in one_or_two(text)))
+        example = reader.text(*(tokenizer.encode(t, specials=True) for t in texts_of(text)))
         hidden = [i for i, one in enumerate(example["input_ids"]) if one == mask_id]
         if not hidden:
             raise ValueError(f"expected [MASK] in the text, got {text!r:.80}")
@@ -134,7 +134,7 @@ class NextSentence(Head):
         return next_loss(self.next(self.pool(first)), batch)
 
     def example(self, reader, text):
-        return reader.text(*two(text))
+        return reader.text(*texts_of(text, 2))
 
     def labelled(self, example, label, text):
         return {**example, "next_sentence_label": self.outcome.number(label)}

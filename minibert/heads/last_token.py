@@ -11,7 +11,7 @@ from torch import nn
 
 from minibert.heads.head import Head, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.reading import two
+from minibert.heads.reading import texts_of
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
@@ -116,7 +116,7 @@ class Similarity(LastToken):
 
     def example(self, reader, text):
         """Both orders of a pair of texts."""
-        first, second = two(text)
+        first, second = texts_of(text, 2)
         rows = reader.text(first, second), reader.text(second, first)
         return {"input_ids": [row["input_ids"] for row in rows]}
 
@@ -145,7 +145,7 @@ class MultipleChoice(LastToken):
                 f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
             )
         context, choices = text
-        rows = [reader.text(*two((context, choice))) for choice in choices]
+        rows = [reader.text(*texts_of((context, choice), 2)) for choice in choices]
         return {"input_ids": [row["input_ids"] for row in rows], "choices": list(choices)}
 
     def labelled(self, example, label, text):
