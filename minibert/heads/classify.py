@@ -8,10 +8,10 @@ from torch import nn
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import Pieces, as_words
-from minibert.heads.scores import recurrent
+from minibert.heads.scores import likeliest, recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import GPT
-from minibert.text.inputs import IGNORE, labelled, of_batch, whole_mask
+from minibert.text.inputs import IGNORE, labelled, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -51,7 +51,7 @@ class SequenceClassifier(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        return self.outcome.loss(self(*given), of_batch(batch))
+        return self.outcome.loss(self(*given), batch)
 
 
 class WordLabels:
@@ -78,7 +78,7 @@ class WordLabels:
 
     def decided(self, example, output):
         rows = output[example["words"]]  # (words, labels)
-        return [self.outcome.decided(row)[0] for row in rows], rows.softmax(-1)
+        return [self.columns[i] for i in likeliest(rows).tolist()], rows.softmax(-1)
 
 
 class TokenClassifier(WordLabels, Head):
@@ -111,7 +111,7 @@ class TokenClassifier(WordLabels, Head):
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        return self.outcome.loss(logits, batch["labels"][wanted])
+        return self.outcome.loss(logits, {"labels": batch["labels"][wanted]})
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):
