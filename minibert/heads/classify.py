@@ -43,6 +43,9 @@ class SequenceClassifier(Head):
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
+            pad_id = getattr(getattr(self.encoder, "config", None), "pad_id", None)
+            if attention_mask is None and self.output.bias is None and pad_id is not None:
+                mask = (input_ids != pad_id).long()  # as transformers finds a text's end
             pooled = self.states_at(batch, last_places(mask))
         else:
             pooled = self.pool(self.states_at(batch, first_places(mask)))
