@@ -77,9 +77,10 @@ class TensorBundle(Mapping):
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor, which is not read for it."""
-        return self.entries[name]["shape"]
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor; none is read for it."""
+        return {name: one["shape"] for name, one in self.entries.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
         one = self.entries[name]

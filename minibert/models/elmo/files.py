@@ -7,33 +7,26 @@ the softmax (or a table of words) into ``softmax.safetensors``, the vocabulary i
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from minibert.models.elmo.model import ELMo, ELMoConfig
+from minibert.storage import layout
 from minibert.storage.bundled import find
-from minibert.storage.checked import built, config_from
+from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import pack, unpack
 from minibert.storage.known_keys import check_known
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import atomic, read_json, write
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
 
-OPTIONS, WEIGHTS, SOFTMAX, VOCAB = (
-    "options.json",
-    "weights.hdf5",
-    "softmax.safetensors",
-    "vocab.tsv",
-)
+OPTIONS, WEIGHTS = "options.json", "weights.hdf5"
+SOFTMAX, VOCAB = "softmax.safetensors", "vocab.tsv"
 CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell"
-EXTRA = (
-    "input",
-    "dropout",
-    "softmax",
-    "negatives",
-)  # of the config, under "minibert" in options.json
+EXTRA = ("input", "dropout", "softmax", "negatives")  # of the config, under "minibert" in the file
 # What options.json may hold beside what is read: how the published models were trained.
 TRAINED = """all_clip_norm_val batch_size n_epochs n_gpus n_train_tokens n_tokens_vocab
 unroll_steps n_negative_samples_batch sample_softmax""".split()
@@ -58,7 +51,7 @@ def load(source):
         config = config_of(read_json(options), 0 if vocab is None else len(vocab))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{options} does not describe an ELMo: {error!r}") from error
-    arrays, ready = _read(weights), {}
+    arrays = _read(weights)
     if (folder / SOFTMAX).is_file():
         try:
             softmax = unpack((folder / SOFTMAX).read_bytes())
@@ -66,17 +59,8 @@ def load(source):
             raise ValueError(f"{folder / SOFTMAX} is damaged: {error}") from error
         arrays |= {name: tensor.float().numpy() for name, tensor in softmax.items()}
     layers = max(config.layers, config.highway, len(config.filters))
-    model = built(
-        lambda: ELMo(config, vocab),
-        lambda empty: ready.update(_ready(empty, arrays, folder)),
-        options,
-        layers,
-        arrays,
-    )
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            tensor.copy_(ready[name])
-    return model.eval()
+    own = partial(_ready, source=folder)
+    return filled(lambda: ELMo(config, vocab), arrays, options, layers, own=own)
 
 
 def save(model, folder):
@@ -88,20 +72,17 @@ def save(model, folder):
         array = model.state_dict()[name].detach().cpu().numpy()
         arrays.setdefault(key, {})[name] = to_file(array)
     whole = {key: _joined(key, parts) for key, parts in arrays.items()}
-    extra = {
-        key: torch.from_numpy(a.copy()) for key, a in whole.items() if key.startswith("minibert")
-    }
+    extra = [key for key in whole if key.startswith("minibert")]
     with atomic(folder / WEIGHTS) as file, h5py.File(file, "w") as stored:
         for key, array in whole.items():
             if key not in extra:
                 stored[key] = array
     if extra:
-        with atomic(folder / SOFTMAX) as file:
-            file.write(pack(extra))
+        write(folder / SOFTMAX, pack({key: torch.from_numpy(whole[key].copy()) for key in extra}))
     if model.vocab is not None:
         model.vocab.save(folder / VOCAB)
-    with atomic(folder / OPTIONS) as file:
-        file.write(json.dumps(options_of(model.config), indent=2).encode() + b"\n")
+    options = json.dumps(options_of(model.config), indent=2)
+    write(folder / OPTIONS, options.encode() + b"\n")
 
 
 def config_of(options, vocab_size=0):
@@ -113,15 +94,14 @@ def config_of(options, vocab_size=0):
     check_known(cnn, f"char_cnn in {OPTIONS}", taken=(*CNN, "max_characters_per_token"))
     check_known(cnn["embedding"], f"embedding in {OPTIONS}", taken=("dim",))
     check_known(own, f"minibert in {OPTIONS}", taken=EXTRA)
-    if not isinstance(lstm.get("use_skip_connections", False), bool):
-        raise ValueError("expected use_skip_connections to be true or false")
+    skip = layout.flag(lstm, "use_skip_connections", False, OPTIONS)
     if cnn["n_characters"] not in (ALPHABET - 1, ALPHABET):
         raise ValueError(f"expected {ALPHABET} characters, got {cnn['n_characters']}")
     shape = {
         "dim": lstm["dim"],
         "projection": lstm["projection_dim"],
         "layers": lstm["n_layers"],
-        "skip": lstm.get("use_skip_connections", False),
+        "skip": skip,
         "cell_clip": lstm.get("cell_clip") or None,
         "proj_clip": lstm.get("proj_clip") or None,
         "char_dim": cnn["embedding"]["dim"],

@@ -28,8 +28,8 @@ from minibert.data.published import located
 from minibert.models.gpt import openai
 from minibert.models.gpt.model import GPT, GPTConfig
 from minibert.storage import layout
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import check_tensors, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
@@ -62,14 +62,6 @@ KINDS = {  # model_type -> norm, names of the embeddings, name of the activation
     "openai-gpt": ("post", "tokens_embed", "positions_embed", "afn"),
     "gpt2": ("pre", "wte", "wpe", "activation_function"),
 }
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_python": "gelu",
-    "relu": "relu",
-}
 IN_BLOCK = {  # ours -> theirs; linear layers are stored the other way round
     "attention.output": "attn.c_proj",
     "attention_norm": "ln_1",
@@ -96,9 +88,7 @@ def load(source):
             f"{path} says {settings.layers:,} layers, and has {len(tensors):,} tensors"
         )
     ours = from_published(tensors, settings, config, path)
-    model = built(lambda: GPT(settings, words), lambda m: check_tensors(m, ours, path), path)
-    load_tensors(model, ours, path)
-    return model.eval()
+    return filled(lambda: GPT(settings, words), ours, path)
 
 
 def save(model, folder):
@@ -126,13 +116,9 @@ def to_config(config, source="config.json"):
     # GPT's own "gelu" is the tanh approximation; only there does the name mean that.
     name = config.get(field, "gelu_new")
     name = "gelu_new" if kind == "openai-gpt" and name == "gelu" else name
-    if name not in tuple(ACTIVATIONS):
-        expected = ", ".join(ACTIVATIONS)
-        raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
+    given |= {"norm": norm, "activation": layout.activation(name, field, source)}
     for theirs, usual in SCALES.items():
-        if not isinstance(config.get(theirs, usual), bool):
-            raise ValueError(f"expected {theirs} to be true or false in {source}")
-    given |= {"norm": norm, "activation": ACTIVATIONS[name]}
+        layout.flag(config, theirs, usual, source)
     embedded = config.get("embd_pdrop", 0.1)
     if embedded != given.get("dropout", 0.1):
         given["embedding_dropout"] = embedded

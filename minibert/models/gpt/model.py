@@ -20,6 +20,7 @@ from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import causal_mask, padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
+from minibert.storage.checked import check_settings
 from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
@@ -51,10 +52,7 @@ class GPTConfig(TransformerConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.embedding_dropout is not None and not 0 <= self.embedding_dropout < 1:
-            raise ValueError(
-                f"embedding_dropout must be from 0 to below 1, got {self.embedding_dropout}"
-            )
+        check_settings(self, shares=("embedding_dropout",))
 
     @classmethod
     def gpt2(cls, **changes):

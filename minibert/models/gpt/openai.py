@@ -83,17 +83,12 @@ def _gpt2(folder):
         told = f"the unknown {unknown[0]!r:.60}" if isinstance(given, dict) else "no object"
         raise ValueError(f"expected {', '.join(FIELDS)} in {folder / HPARAMS}, got {told}")
     sizes = {ours: authors.size(given, name, folder / HPARAMS) for name, ours in FIELDS.items()}
-    bundle = authors.bundle(folder, CHECKPOINT)
-    if sizes["n_layer"] > len(bundle):
-        raise ValueError(
-            f"{folder} says {sizes['n_layer']:,} layers, and has {len(bundle):,} variables"
-        )
+    bundle = authors.bundle(folder, CHECKPOINT, sizes["n_layer"])
     wanted = {"model/wpe": "wpe.weight", "model/wte": "wte.weight"}
     wanted |= {"model/ln_f/g": "ln_f.weight", "model/ln_f/b": "ln_f.bias"}
     wanted |= dict(_blocks(sizes["n_layer"]))
-    shapes = {name: bundle.shape(name) for name in bundle}
     config = {"model_type": "gpt2", "activation_function": "gelu_new", **sizes}
-    return config, bundle, authors.rows(shapes, wanted, folder, required=wanted)
+    return config, bundle, authors.rows(bundle.shapes, wanted, folder, required=wanted)
 
 
 def _gpt(folder):
