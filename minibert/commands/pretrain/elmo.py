@@ -2,18 +2,10 @@
 
 import math
 import time
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from minibert.commands.pretrain.common import (
-    common_arguments,
-    limited,
-    of_the_world,
-    running_text,
-    save,
-    world_texts,
-    write_card,
-)
+from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.elmo import model as elmo
@@ -33,7 +25,7 @@ EVERY = 100  # of another text, each so manieth line is held out
 
 def add_arguments(option):
     """The options of ``minibert pretrain elmo``."""
-    common_arguments(option)
+    common.common_arguments(option)
     size = positive(int)
     option("--input", choices=elmo.INPUTS, default="characters")
     option("--size", type=size, default=60_000, help="words of the softmax, at most (60,000)")
@@ -68,18 +60,16 @@ def pretrain(args):
     started = time.perf_counter()
     history = train(model, sentences, valid, args)
     seconds = time.perf_counter() - started
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, valid, args)
     facts = {
         "data": f"{about}, {words:,} words",
-        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
         "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
-        "seed": str(args.seed),
         **scores,
         "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words per second",
     }
-    write_card(model, args, facts, history)
+    common.write_card(model, args, facts, history)
 
 
 def read_sentences(args):
@@ -88,10 +78,10 @@ def read_sentences(args):
     if args.corpus == "world":
         train, valid = (
             [[lower(word) for word in sentence] for sentence in with_ends(corpus)]
-            for corpus in world_texts(args)
+            for corpus in common.world_texts(args)
         )
-        return train, valid, of_the_world(args)
-    paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
+        return train, valid, common.of_the_world(args)
+    paragraphs = common.limited(common.running_text(args.corpus).paragraphs(), args.tokens)
     lines = [line for line in (tokenise(lower(text)) for text in paragraphs) if line]
     held_out = lines[::EVERY]
     del lines[::EVERY]
@@ -145,16 +135,9 @@ def print_scores(model, valid, args):
         "loss": f"forward {forward:.3f}, backward {backward:.3f} nats per word on held-out text "
         f"(perplexity {math.exp(forward):.1f} and {math.exp(backward):.1f})"
     }
-    if args.corpus == "world" and args.cased:
-        corpus = world_texts(args)[1]
-        paid = nats_a_world_token(model, corpus)
-        scores["against the floor"] = (
-            f"{paid:.3f} nats per token of the world for the forward model, unknown words spelled; "
-            f"exact floor {corpus.floor:.3f}"
-        )
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    note = " for the forward model, unknown words spelled"
+    scores |= common.against_the_floor(args, partial(nats_a_world_token, model), note)
+    return common.printed(scores)
 
 
 def directions(model, batches):

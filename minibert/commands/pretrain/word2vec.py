@@ -2,10 +2,9 @@
 
 import os
 import time
-from dataclasses import asdict
 
 from minibert import data, world
-from minibert.commands.pretrain.common import common_arguments, read_corpus, save, write_card
+from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive
 from minibert.models.word2vec import model as word2vec
 from minibert.models.word2vec import scores as word_scores
@@ -17,7 +16,7 @@ RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
 
 def add_arguments(option):
     """The options of ``minibert pretrain word2vec``."""
-    common_arguments(option)
+    common.common_arguments(option)
     option("--dim", type=positive(int), default=100, help="numbers in a vector (100)")
     option("--window", type=positive(int), default=5, help="words to each side, at most (5)")
     option("--mode", choices=word2vec.MODES, default="skipgram")
@@ -35,7 +34,7 @@ def pretrain(args):
     """Train a `Word2Vec`, save it, and print its scores."""
     seed_everything(args.seed)
     started = time.perf_counter()
-    sentences, about = read_corpus(args)
+    sentences, about = common.read_corpus(args)
     vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
     count = int(word2vec.word_counts(vocab).sum())
     if not count:
@@ -57,17 +56,17 @@ def pretrain(args):
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds
     print(f"trained in {seconds:.1f} s, encoding included: {speed:,.0f} words per second")
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, args)
     facts = {
         "data": f"{about}, {count:,} words that occur {args.min_count} times or more",
-        "settings": ", ".join(f"{k} {v}" for k, v in {**asdict(config), **options}.items()),
+        "training": ", ".join(f"{k} {v}" for k, v in options.items()),
         "seed": f"{args.seed} (exact only with one worker)",
         "loss": f"{history.recent():.4f} nats per pair at the end, on the training text",
         "time": f"{seconds:.1f} s, {speed:,.0f} words per second",
         **scores,
     }
-    write_card(model, args, facts, history)
+    common.write_card(model, args, facts, history)
 
 
 def print_scores(model, args):
@@ -85,9 +84,7 @@ def print_scores(model, args):
     scores["Google analogies"] = _scored(
         "google-analogies", lambda data: str(word_scores.analogies(model, data))
     )
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    return common.printed(scores)
 
 
 def _scored(name, score):
