@@ -64,28 +64,6 @@ def config_from(cls, given, source):
         raise ValueError(f"{source} holds no {name}: {str(error)[:300]}") from error
 
 
-def built(make, check, source, layers=0, tensors=()):
-    """What ``make()`` gives, after ``check`` was called with one that takes no memory.
-
-    ``check(model)`` raises ValueError where the tensors of the file do not fit. ``layers``: how
-    many the configuration asks for, no more than there are ``tensors``.
-
-    Raises ValueError, naming ``source``, too where such a model cannot be.
-    """
-    if layers > len(tensors):
-        raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")
-    try:
-        with torch.device("meta"), _Undrawn():
-            empty = make()
-    except (RuntimeError, TypeError, OverflowError) as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"{source} asks for a model that cannot be: {reason}") from error
-    check(empty)
-    if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
-        raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
-    return make()
-
-
 def filled(
     make: Callable[[], torch.nn.Module],
     tensors: Mapping,
@@ -95,17 +73,29 @@ def filled(
     own: Callable = lambda model, tensors: tensors,
     named: Callable = lambda model, name: name,
 ) -> torch.nn.Module:
-    """What ``make()`` gives with the tensors of a file, in eval mode; see `built`.
+    """The model that ``make()`` gives, with the tensors of a file, in eval mode.
 
-    own: (model, tensors) to the tensors by the model's names; named: (model, name) to what the file
-    calls a tensor, for the message. Raises ValueError, naming the tensors that do not fit.
+    Before, it is made without memory, and the tensors are compared with it. ``layers``: how many
+    the configuration asks for, no more than there are tensors. own: (model, tensors) to the tensors
+    by the model's names; named: (model, name) to what the file calls a tensor, for the message.
+
+    Raises ValueError, naming ``source``, for tensors that do not fit, each named, and where such a
+    model cannot be.
     """
-
-    def check(model):
-        check_tensors(model, own(model, tensors), source, partial(named, model))
-
-    model = built(make, check, source, layers, tensors)
-    model.load_state_dict(own(model, tensors))
+    if layers > len(tensors):
+        raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")
+    try:
+        with torch.device("meta"), _Undrawn():
+            empty = make()
+    except (RuntimeError, TypeError, OverflowError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{source} asks for a model that cannot be: {reason}") from error
+    ours = own(empty, tensors)
+    check_tensors(empty, ours, source, partial(named, empty))
+    if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
+        raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
+    model = make()
+    model.load_state_dict(ours)
     return model.eval()
 
 

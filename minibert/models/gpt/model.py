@@ -39,13 +39,9 @@ class GPTConfig(TransformerConfig):
     layers: int = 12
     heads: int = 12
     hidden: int = 3072
-    dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm: str = "post"
     activation: str = "gelu_tanh"
     position: str = "learned"
-    max_length: int = 512
-    norm_eps: float = 1e-5
     init_std: float | None = 0.02
     embedding_dropout: float | None = None
     tied: bool = True
