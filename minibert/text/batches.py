@@ -221,10 +221,8 @@ class PaddedBatches(RowBatches):
         batch = {name: self._stack(name, [e[name] for e in examples]) for name in names}
         lengths = [len(example["input_ids"][: self.max_length]) for example in examples]
         places = torch.arange(batch["input_ids"].shape[1])
-        batch["attention_mask"] = (
-            places < torch.tensor(lengths)[:, None]
-        ).long()  # (batch, length)
-        return batch
+        mask = places < torch.tensor(lengths)[:, None]  # (batch, length)
+        return {**batch, "attention_mask": mask.long()}
 
     def _stack(self, name, values):
         if np.ndim(values[0]) == 0:

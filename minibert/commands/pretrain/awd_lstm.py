@@ -5,7 +5,6 @@ slowly than its upper ones, with the words of both texts.
 """
 
 import math
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.awd_lstm import model as awd_lstm
-from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.training import optim
 from minibert.training.callbacks import RateByLength
@@ -60,8 +58,6 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train an `AWDLSTM`, save it, and print its perplexity."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     documents, held_out, about = read_documents(args)
     model = new_model(documents(), args)
     vocab = model.vocab
@@ -70,11 +66,9 @@ def pretrain(args):
         at = len(ids) - max(2, int(SHARE * len(ids)))
         ids, valid = ids[:at], ids[at:]
     unknown = float((ids == vocab.unk_id).mean())
-    print(f"{about}: {len(ids):,} tokens, {len(vocab):,} different words, {unknown:.2%} unknown")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
-    started = time.perf_counter()
+    known = f"{len(vocab):,} different words, {unknown:.2%} unknown"
+    common.tell(args, f"{about}: {len(ids):,} tokens, {known}")
     history = train(model, ids, valid, args)
-    seconds = time.perf_counter() - started
     common.save(model, args)
     scores = print_scores(model, valid, vocab, args)
     facts = {
@@ -82,9 +76,9 @@ def pretrain(args):
         "training": f"{args.optimizer}, {args.epochs} epochs, {len(history):,} updates, highest "
         f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens per second",
+        "speed": f"{args.epochs * len(ids) / history.seconds:,.0f} tokens per second",
     }
-    common.write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def read_documents(args):

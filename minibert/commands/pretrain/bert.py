@@ -18,7 +18,6 @@ from minibert.commands.recipes import positive
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.models.bert import model as bert
-from minibert.runtime import seed_everything
 from minibert.storage.safe_files import write
 from minibert.text.batches import IGNORE
 from minibert.text.masking import MASKED, Documents, PretrainingBatches, ShortThenLong
@@ -56,14 +55,12 @@ def add_arguments(option):
 def pretrain(args):
     """Train a `BERT` with its heads, save it, and print how well it guesses."""
     check(args)
-    seed_everything(args.seed)
-    started = time.perf_counter()
     texts, held_out, about = read_documents(args)
     lines = (sentence for document in texts() for sentence in document)
     tokenizer = WordPiece.train(lines, args.size, lowercase=not args.cased)
     documents, held_out = Documents(texts(), tokenizer), Documents(held_out(), tokenizer)
     words = sum(len(sentence.split()) for document in texts() for sentence in document)
-    about = common.told(about, words, len(documents.ids), tokenizer, started)
+    about = common.told(args, about, words, len(documents.ids), tokenizer)
     model = new_model(tokenizer, args)
     know_frequencies(model, documents.ids)
     batches = make_batches(documents, tokenizer, args)
@@ -78,9 +75,8 @@ def pretrain(args):
         "training": f"AdamW, {len(history):,} updates of {args.batch_size} sequences, {batches}, "
         f"{args.masked:.0%} of the pieces masked, highest rate {args.rate}{beside}",
         **scores,
-        "time": f"{history.seconds:.0f} s",
     }
-    common.write_card(model.encoder, args, facts, history)
+    common.write_card(model.encoder, args, history, facts)
 
 
 def check(args):

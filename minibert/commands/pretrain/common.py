@@ -193,11 +193,16 @@ def documents_of(name, tokens=None):
     return lambda: limited(lines() if alone else documents(), tokens)
 
 
-def told(about, words, pieces, tokenizer, started):
-    """What was read, for the card; also printed, with the seconds since ``started``."""
+def tell(args, read, done="read and count"):
+    """Print what was ``read``, and how long it took from the start of the command."""
+    print(f"{read}\n({time.perf_counter() - args.started:.1f} s to {done})", flush=True)
+
+
+def told(args, about, words, pieces, tokenizer):
+    """How much a tokenizer has made of a text, for the card; also printed."""
     about = f"{about}: {words:,} words, {pieces:,} pieces ({pieces / words:.2f} a word)"
-    print(f"{about}, {len(tokenizer):,} different pieces")
-    print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
+    read = f"{about}, {len(tokenizer):,} different pieces"
+    tell(args, read, "read, learn the pieces and encode")
     return about
 
 
@@ -259,11 +264,11 @@ def printed(scores):
     return scores
 
 
-def write_card(model, args, facts, history):
+def write_card(model, args, history, facts):
     """Write README.md beside a saved model: how it was made and how good it is.
 
-    ``facts``: dict of strings, what there is to say besides settings, seed, machine, versions and
-    date. The curve of the training goes into history.json, thinned.
+    ``facts``: dict of strings, what there is to say besides settings, seed, time, machine, versions
+    and date. The curve of the training goes into history.json, thinned.
     """
     if distributed.rank():
         return
@@ -273,6 +278,7 @@ def write_card(model, args, facts, history):
         "recipe": made,
         "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
         "seed": str(args.seed),
+        "time": f"{history.seconds:.0f} s",
         **facts,
         "numbers": "half precision" if args.half else "single precision",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -1,7 +1,6 @@
 """``minibert pretrain elmo``: two language models over a shared character network, from a text."""
 
 import math
-import time
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.elmo import model as elmo
-from minibert.runtime import seed_everything
 from minibert.text.bidirectional import BidirectionalBatches
 from minibert.text.characters import BOS, EOS
 from minibert.text.tokens import tokenise
@@ -48,18 +46,14 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train an `ELMo`, save it, and print the loss of each direction."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     sentences, valid, about = read_sentences(args)
     vocab = Vocab.train(sentences, args.size, args.min_count, SPECIALS)
     words = sum(map(len, sentences))
     unknown = vocab.counts[vocab.unk_id] / words
-    print(f"{about}: {words:,} words, {len(vocab):,} in the softmax, {unknown:.2%} unknown to it")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    known = f"{len(vocab):,} in the softmax, {unknown:.2%} unknown to it"
+    common.tell(args, f"{about}: {words:,} words, {known}")
     model = elmo.ELMo(config_of(args, len(vocab)), vocab)
-    started = time.perf_counter()
     history = train(model, sentences, valid, args)
-    seconds = time.perf_counter() - started
     common.save(model, args)
     scores = print_scores(model, valid, args)
     facts = {
@@ -67,9 +61,9 @@ def pretrain(args):
         "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words per second",
+        "speed": f"{args.epochs * words / history.seconds:,.0f} words per second",
     }
-    common.write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def read_sentences(args):

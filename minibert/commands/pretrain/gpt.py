@@ -6,12 +6,10 @@ one by one, and the stream is mapped from a file: a text may be larger than the 
 """
 
 import math
-import time
 from itertools import chain
 
 from minibert.commands.pretrain import common
 from minibert.models.gpt import model as gpt
-from minibert.runtime import seed_everything
 from minibert.text.blocks import BlockBatches
 from minibert.text.bpe import BPE, EOT
 from minibert.text.mapped import kind_for, mapped
@@ -30,14 +28,12 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train a `GPT`, save it, and print what it pays for text that was held out."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     case = str if args.cased else str.lower
     documents, held_out, about = common.train_and_held_out(args, lambda d: case(d.text), case)
     tokenizer = BPE.train(documents(), args.size, specials=(EOT,))
     ids = stream(documents(), tokenizer)
     words = sum(len(document.split()) for document in documents())
-    about = common.told(about, words, len(ids), tokenizer, started)
+    about = common.told(args, about, words, len(ids), tokenizer)
     model = gpt.GPT(config_of(args, len(tokenizer)), tokenizer)
     history = train(model, ids, args)
     common.save(model, args)
@@ -47,9 +43,8 @@ def pretrain(args):
         "training": f"AdamW, {len(history):,} updates of {args.batch_size} sequences of "
         f"{args.length} pieces, highest rate {args.rate}",
         **scores,
-        "time": f"{history.seconds:.0f} s",
     }
-    common.write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def stream(documents, tokenizer):

@@ -8,7 +8,6 @@ from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive
 from minibert.models.word2vec import model as word2vec
 from minibert.models.word2vec import scores as word_scores
-from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 
 RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
@@ -32,8 +31,6 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train a `Word2Vec`, save it, and print its scores."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     sentences, about = common.read_corpus(args)
     vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
     count = int(word2vec.word_counts(vocab).sum())
@@ -42,8 +39,7 @@ def pretrain(args):
             f"no word occurs {args.min_count} times in {args.corpus}: give more text, or a lower "
             "--min-count"
         )
-    print(f"{about}: {count:,} words, {len(vocab):,} different ones", end=" ")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    common.tell(args, f"{about}: {count:,} words, {len(vocab):,} different ones")
     chosen = ("dim", "window", "mode", "loss", "negatives", "subsample")
     config = word2vec.Word2VecConfig(len(vocab), **{name: getattr(args, name) for name in chosen})
     model = word2vec.Word2Vec(config, vocab)
@@ -66,7 +62,7 @@ def pretrain(args):
         "time": f"{seconds:.1f} s, {speed:,.0f} words per second",
         **scores,
     }
-    common.write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def print_scores(model, args):

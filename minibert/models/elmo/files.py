@@ -70,8 +70,10 @@ def save(model, folder):
     folder, arrays = Path(folder), {}
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
-        arrays.setdefault(key, {})[name] = to_file(array)
-    whole = {key: _joined(key, parts) for key, parts in arrays.items()}
+        arrays.setdefault(key, []).append(to_file(array))
+    whole = {  # of several tensors in one array, first the input's rows, then the recurrent ones
+        key: np.concatenate(parts) if len(parts) > 1 else parts[0] for key, parts in arrays.items()
+    }
     extra = [key for key in whole if key.startswith("minibert")]
     with atomic(folder / WEIGHTS) as file, h5py.File(file, "w") as stored:
         for key, array in whole.items():
@@ -141,7 +143,7 @@ def options_of(config):
 def names(model):
     """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours).
 
-    Several of our tensors may share one of the file's; `_joined` and `_part` put together and cut.
+    Several of our tensors may share one of the file's; `save` puts them together, `_part` cuts it.
     """
     table = {}
     for name in model.state_dict():
@@ -160,11 +162,10 @@ def _of_characters(rest):
     kind, *_ = rest
     if kind == "embedding":  # row 0, "no symbol", is not in the file
         return "char_embed", lambda a: a[1:], lambda a: np.concatenate([0 * a[:1], a])
-    if (
-        kind == "convolutions"
-    ):  # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
+    if kind == "convolutions":
         if rest[2] == "bias":
             return f"CNN/b_cnn_{rest[1]}", _same, _same
+        # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
         return f"CNN/W_cnn_{rest[1]}", lambda a: a.T[None], lambda a: a[0].T
     if kind == "highway":  # what TensorFlow's file calls the carry gate lets the transform through
         part = {"transform": "transform", "gate": "carry"}[rest[2]]
@@ -180,11 +181,6 @@ def _of_lstm(cell, rest):
     if rest == ["input", "bias"]:
         return f"{cell}/B", _bias_to_file, _bias_from_file
     return f"{cell}/W_0", lambda a: _swapped(a).T, lambda a: _swapped(a.T)
-
-
-def _joined(key, parts):
-    """One array of the file from the tensors of ours that it holds, in the order of the model."""
-    return np.concatenate(list(parts.values())) if len(parts) > 1 else next(iter(parts.values()))
 
 
 def _part(name, array, width):
