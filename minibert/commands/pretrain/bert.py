@@ -41,12 +41,11 @@ def add_arguments(option):
         "--short-length", type=positive(int), help="of a sequence (default: a quarter of --length)"
     )
     option("--masked", type=share, default=0.15, help="share of the pieces to guess (0.15)")
-    option("--whole-words", action="store_true", default=False, help="mask all pieces of a word")
-    option("--no-next-sentence", action="store_true", default=False, help="masked words alone")
+    option("--whole-words", action="store_true", help="mask all pieces of a word")
+    option("--no-next-sentence", action="store_true", help="masked words alone")
     option(
         "--look-beside",
         action="store_true",
-        default=False,
         help="for small budgets: two heads begin by looking at the places beside",
     )
     option("--minutes", type=share, help="about so long, in place of --epochs")

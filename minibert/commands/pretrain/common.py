@@ -47,10 +47,8 @@ def common_arguments(option):
         type=positive(int),
         help=f"of the text, at most ({WORLD_TOKENS:,} of the world, all of another)",
     )
-    option(
-        "--cased", action="store_true", default=False, help="keep capitals (default: lower case)"
-    )
-    option("--half", action="store_true", default=False, help="save in half precision")
+    option("--cased", action="store_true", help="keep capitals (default: lower case)")
+    option("--half", action="store_true", help="save in half precision")
     option("--seed", type=int, default=0)
     option(
         "--checkpoint",
@@ -78,7 +76,7 @@ def transformer_arguments(option):
     option("--rate", type=positive(float), default=1e-3, help="the highest learning rate (0.001)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
     option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
-    option("--compile", action="store_true", default=False, help="torch.compile; needs a compiler")
+    option("--compile", action="store_true", help="torch.compile; needs a compiler")
 
 
 def transformer_config(cls, args, pieces, **more):
