@@ -112,6 +112,12 @@ def test_dropouts_are_off_in_eval_mode_and_on_in_training():
         assert len(losses) == 4, name
 
 
+def test_hidden_dropout_falls_between_layers_alone():
+    one = model(**{**PLAIN, "hidden_dropout": 0.5, "layers": 1}).train()
+    first, second = (one.read(ids(2, 5))[0][-1] for _ in range(2))
+    assert torch.equal(first, second)
+
+
 def test_hidden_states_begin_with_the_embeddings():
     one = model().eval()
     out = one(ids(2, 5))

@@ -245,6 +245,20 @@ def test_losses_are_those_of_a_softmax_shared_by_both_directions():
     assert count == n + m == int((batch["targets"] >= 0).sum()) * 2
 
 
+def test_dropout_falls_before_each_layer_and_before_the_softmax(monkeypatch):
+    model, seen = make_model(dropout=0.5, layers=1, proj_clip=None), []
+    monkeypatch.setattr(model, "softmax", lambda x, targets: seen.append(x) or (x.sum(), 1))
+    for training in (True, False):
+        model.train(training).loss(next(iter(make_batches(model))))
+    assert all(0.2 < (x == 0).double().mean() < 0.8 for x in seen[:2])
+    assert all((x != 0).all() for x in seen[2:])
+
+
+def test_a_fresh_layer_remembers():
+    layer = bilm.LSTMP(3, 4, 2)
+    assert layer.input.bias.view(4, 4).tolist() == [[0] * 4, [1] * 4, [0] * 4, [0] * 4]
+
+
 def test_the_sampled_softmax_by_its_formula():
     model = make_model(softmax="sampled", negatives=4)
     hidden, targets = torch.randn(3, 5).double(), torch.tensor([2, -100, 6])

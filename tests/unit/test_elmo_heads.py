@@ -150,6 +150,23 @@ def test_a_pair_model_learns_to_compare():
     assert mb.heads.pair_accuracy(model, batches) == 1.0
 
 
+def test_two_sentences_are_compared_word_by_word():
+    model = mb.heads.PairClassifier(torch.randn(9, 8), 2, compared=5, hidden=3).eval()
+    ids = torch.tensor([[2, 3, 4]]), torch.tensor([[3, 5]])
+    a, b = (model.encoder(one, torch.ones_like(one))[0] for one in ids)
+
+    def compared(words, others):
+        rows = []
+        for word in words:
+            shares = torch.stack([word @ other / 6**0.5 for other in others]).softmax(0)
+            match = sum(share * other for share, other in zip(shares, others, strict=True))
+            rows.append(model.compare(torch.cat((word, match, word - match, word * match))))
+        return torch.cat((torch.stack(rows).mean(0), torch.stack(rows).amax(0)))
+
+    want = model.output(torch.cat((compared(a, b), compared(b, a))))
+    torch.testing.assert_close(model(ids[0], torch.ones_like(ids[0]), ids[1])[0], want)
+
+
 def test_padding_of_either_sentence_changes_nothing():
     examples, vectors = pairs()
     model = mb.heads.PairClassifier(vectors, 2).eval()
