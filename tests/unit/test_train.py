@@ -106,6 +106,30 @@ def test_clipping(clip, moved):
     assert -model.weight.item() == pytest.approx(moved, rel=1e-4)
 
 
+def test_clipping_is_by_the_norm_of_all_groups_together():
+    model = nn.ModuleDict({"a": Line(), "b": Line()})
+    model.loss = lambda batch: (3 * model["a"].weight.sum() + 4 * model["b"].weight.sum(), 1)
+    groups = [{"params": part.parameters(), "lr": 0.1} for part in model.values()]
+    fit(model, [{}], steps=1, optimizer=torch.optim.SGD(groups), clip=1.0)
+    moved = [-part.weight.item() for part in model.values()]
+    assert moved == pytest.approx([0.1 * 3 / 5, 0.1 * 4 / 5], rel=1e-4)
+
+
+def test_a_rate_that_is_changed_between_two_runs_is_heard():
+    model = Line()
+    optimizer = sgd(model, 0.1)
+    fit(model, rows(), steps=1, optimizer=optimizer)
+    optimizer.param_groups[0]["lr"] = 0.02
+    assert fit(model, rows(), steps=1, optimizer=optimizer).rate == [0.02]
+
+
+def test_updates_are_made_in_train_mode_however_the_model_came():
+    model, modes = Line().eval(), []
+    model.loss = lambda batch: modes.append(model.training) or Line.loss(model, batch)
+    fit(model, rows(12, 4), steps=2, valid=rows(4), valid_every=1)
+    assert modes == [True, False, True, False]
+
+
 def test_groups_keep_their_own_rates_under_a_schedule():
     model = nn.ModuleDict({"a": Line(), "b": Line()})
     model.loss = lambda batch: (
@@ -278,6 +302,17 @@ def test_early_stopping_takes_the_best_weights_back():
     assert model.weight.item() == pytest.approx(0.3)
     with pytest.raises(ValueError, match="patience"):
         EarlyStopping(0)
+
+
+def test_a_tie_is_no_new_best_and_a_second_run_begins_again():
+    class Flat(Line):
+        def loss(self, batch):
+            return super().loss(batch)[0] * 0 + 1, 1
+
+    stopping = EarlyStopping(2)
+    for _ in range(2):
+        history = fit(Flat(), rows(), steps=9, valid=rows(), valid_every=1, callbacks=[stopping])
+        assert history.valid_step == [1, 2, 3]  # the best, and two that are no better
 
 
 # Resuming
@@ -474,3 +509,5 @@ def test_biases_and_norms_do_not_decay():
     assert len(free["params"]) == 3 and free["weight_decay"] == 0
     assert decayed["weight_decay"] == 0.1
     assert len(optim.adamw(model).param_groups) == 2
+    (group, _) = optim.adamw(model, 0.2, betas=(0.8, 0.9), eps=1e-5).param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (0.2, (0.8, 0.9), 1e-5)
