@@ -177,6 +177,27 @@ def test_padding_of_either_sentence_changes_nothing():
         torch.testing.assert_close(together[row : row + 1], model(*pair.arguments(alone)))
 
 
+def test_scoring_leaves_the_mode_as_it_was():
+    _, _, batch, vectors = make_batch()
+    tags, examples = mb.heads.Tagger(vectors, 9), pairs()[0]
+    judge = mb.heads.PairClassifier(pairs()[1], 2)
+    for mode in (True, False):
+        mb.heads.tagged(tags.train(mode), [batch])
+        mb.heads.pair_accuracy(judge.train(mode), mb.text.PaddedBatches(examples, 9))
+        assert all(m.training is mode for model in (tags, judge) for m in model.modules())
+
+
+def test_dropout_falls_on_what_the_lstm_reads_and_on_what_it_gives(monkeypatch):
+    _, _, batch, vectors = make_batch()
+    encoder, seen = mb.heads.ContextEncoder(vectors.abs() + 1, dropout=0.5), []
+    encoder.lstm.register_forward_pre_hook(lambda _, given: seen.append(given[0].data))
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    for training in (True, False):
+        seen.append(encoder.train(training)(ids, mask)[mask.bool()])
+    assert all(0.2 < (x == 0).float().mean() < 0.8 for x in seen[:2])
+    assert all((x != 0).all() for x in seen[2:])
+
+
 def test_misuse_is_told():
     _, found, batch, vectors = make_batch()
     with pytest.raises(ValueError, match="at names some of .* got 'top'"):

@@ -1,5 +1,7 @@
 import json
 import math
+import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from torch import nn
 
 import minibert as mb
 from minibert.text import ArrayBatches, BPTTBatches
-from minibert.training import optim
+from minibert.training import optim, progress
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
 from minibert.training.loop import evaluate
@@ -352,6 +354,22 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, interru
     assert_same_run(run_lm(**options), whole)
 
 
+def test_the_draws_of_every_generator_go_on(tmp_path):
+    class Noisy(Line):
+        def loss(self, batch):
+            loss, count = super().loss(batch)
+            return loss * (random.random() + np.random.random() + torch.rand(()).item()), count
+
+    def run(interrupt=None, **options):
+        mb.seed_everything(0)
+        model = Noisy()
+        return model, fit(model, rows(), steps=8, callbacks=[Interrupt(interrupt)], **options)
+
+    whole = run()
+    run(interrupt=5, checkpoint=tmp_path)
+    assert_same_run(run(checkpoint=tmp_path), whole)
+
+
 def test_the_data_left_is_shuffled_as_it_would_have_been(tmp_path):
     def run(interrupt=None, **options):
         mb.seed_everything(0)
@@ -426,6 +444,14 @@ def test_plain_lines_where_there_is_no_terminal(capfd):
     assert err == "" and out.startswith("step 1 of 30: loss ") and "step 30 of 30" in out
 
 
+def test_the_time_that_is_left_is_judged_by_the_updates_of_this_start(capsys):
+    history = History(loss=[1.0] * 20, speed=[5.0] * 20)
+    told = {"valid_loss": None, "utilisation": None, "rate": 0.1, "unit": "tokens"}
+    run = SimpleNamespace(step=20, steps=40, history=history, **told)
+    progress._lines(run, first=10, seconds=30.0)
+    assert capsys.readouterr().out.endswith("30 s, 60 s left\n")
+
+
 def test_a_bar_in_a_terminal(monkeypatch, capsys):
     import sys
 
@@ -477,6 +503,7 @@ def test_a_history_is_thinned_to_means():
     assert short.step == [2, 4, 5] and short.loss == [4.5, 2.5, 1] and short.speed == [15, 35, 50]
     assert (short.valid_step, short.valid_loss) == ([5], [1.5])
     assert len(History().thinned()) == 0
+    assert history.recent(2) == 1.5 and history.recent() == 3 and History().recent() is None
 
 
 @pytest.mark.parametrize(
