@@ -14,7 +14,7 @@ from minibert.text import ArrayBatches, BPTTBatches
 from minibert.training import optim, progress
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
-from minibert.training.loop import evaluate
+from minibert.training.loop import evaluate, tokens_of
 
 
 class Line(nn.Module):
@@ -183,6 +183,12 @@ def test_mixed_precision_computes_in_bfloat16():
 
 
 # How long a run is
+
+
+def test_tokens_are_counted_without_padding():
+    ids = torch.tensor([[4, 5, 6], [7, 0, 0]])
+    assert tokens_of({"input_ids": ids, "attention_mask": (ids > 0).long()}) == 4
+    assert tokens_of({"input_ids": ids}) == 6 and tokens_of([ids]) == 0
 
 
 def test_it_learns_and_says_so():
