@@ -34,8 +34,8 @@ from minibert.models.elmo.model import ELMo
 from minibert.models.gpt import files as gpt
 from minibert.models.gpt import head_files as gpt_heads
 from minibert.models.gpt.model import GPT
-from minibert.storage.checked import built
-from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, pack, unpack
+from minibert.storage.checked import filled
+from minibert.storage.checkpoint import CONFIG, pack, unpack
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.safe_files import atomic, read_json
 from minibert.text.vocab import Vocab
@@ -121,19 +121,15 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
     vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
     tensors = unpack((path / TENSORS).read_bytes())
 
-    def whole(head):
-        own, rest = _tensors(head, model)
-        return {n: t for n, t in tensors.items() if n in own or n not in rest} | rest
+    def own(head, tensors):
+        theirs, rest = _tensors(head, model)
+        return {n: t for n, t in tensors.items() if n in theirs or n not in rest} | rest
 
-    def check(head):
-        check_tensors(head, whole(head), path)
-
-    head = built(lambda: _made(told, model), check, path / HEAD)
-    load_tensors(head, whole(head), path)
+    head = filled(lambda: _made(told, model), tensors, path / HEAD, own=own)
     for part in head.modules():
         if _has_words(part):
             part.vocab = _fitting(vocab, part, path)
-    return head.eval()
+    return head
 
 
 def _published(source, cls):
