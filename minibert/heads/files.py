@@ -1,7 +1,8 @@
 """Heads in files: every head on every encoder, in one kind of folder.
 
-What Hugging Face's transformers has (a `minibert.BERT` with one of its heads) stands in its layout,
-see `minibert.models.bert.files`. Everything else is a folder with
+What Hugging Face's transformers has (a `minibert.BERT` or a `minibert.GPT` with one of its heads)
+stands in its layout, see `minibert.models.bert.files` and `minibert.models.gpt.head_files`.
+Everything else is a folder with
 
 - ``head.json``: the class of the head, the other arguments of its constructor, and below
   ``inside`` the same of what it stands on: a `LayerMix`, a `Table`, a model such as `minibert.GPT`;
@@ -30,6 +31,8 @@ from minibert.models.bert import files as bert
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.bert.model import BERT
 from minibert.models.elmo.model import ELMo
+from minibert.models.gpt import files as gpt
+from minibert.models.gpt import head_files as gpt_heads
 from minibert.models.gpt.model import GPT
 from minibert.storage.checked import built
 from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, pack, unpack
@@ -64,18 +67,15 @@ HEADS = {
 PARTS = {name: (cls, "encoder") for name, cls in HEADS.items()}
 PARTS |= {"LayerMix": (LayerMix, "model"), "Live": (Live, "model"), "Table": (vectors.Table, None)}
 PARTS["ContextEncoder"] = (ContextEncoder, "contextual")
-PUBLISHED = {name: HEADS[ours] for ours, (name, _) in bert.HEADS.items() if ours in HEADS}
-for gpt in ("GPT2", "OpenAIGPT"):
-    PUBLISHED[f"{gpt}LMHeadModel"] = causal.CausalLM
-    PUBLISHED[f"{gpt}DoubleHeadsModel"] = causal.DoubleHeads
 ENSEMBLE = pooling.Ensemble.__name__
 
 
 def save(head: Head, folder: str | Path) -> None:
     """Write a head with its encoder. Raises ValueError for what no folder can hold."""
     folder = Path(folder)
-    if bert.holds(head):
-        bert.save(head, folder)
+    theirs = next((layout for layout in (bert, gpt_heads) if layout.holds(head)), None)
+    if theirs is not None:
+        theirs.save(head, folder)
         (folder / HEAD).unlink(missing_ok=True)
         return
     told, model = _described(head), _model(head)
@@ -100,7 +100,8 @@ def save_ensemble(ensemble: nn.Module, folder: str | Path) -> None:
 def load(source: str | Path, cls: type | None = None) -> nn.Module:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
-    source: what `save` wrote, or a folder, a name or a hub id of a published BERT with a head.
+    source: what `save` wrote, or a folder, a name or a hub id of a published BERT or GPT with a
+    head.
     Raises FileNotFoundError for a missing file; ValueError where the folder holds another head, or
     names, settings or tensors that do not belong there.
     """
@@ -137,17 +138,20 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
 
 def _published(source, cls):
     """A head in Hugging Face's layout; its class is told by ``architectures``, if not given."""
-    path = find_or_fetch(located(source, "BERT"), bert.FILES)
+    path = find_or_fetch(located(source, "BERT"), (*bert.FILES, gpt.VOCAB, gpt.MERGES))
+    told = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
+    told = told if isinstance(told, dict) else {}
+    is_gpt = told.get("model_type") in tuple(gpt.KINDS) or gpt.openai.is_here(path)
+    known = (gpt_heads if is_gpt else bert).HEADS
     if cls is None:
-        told = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
-        theirs = (told.get("architectures") or [None])[0]
-        if theirs not in PUBLISHED:
-            raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {theirs!r:.60}")
-        cls = PUBLISHED[theirs]
-        return cls.from_pretrained(path)
-    if cls.__name__ not in bert.HEADS:
+        name = (told.get("architectures") or [None])[0]
+        kinds = (ours for ours in known if ours in HEADS and str(name).endswith(known[ours][0]))
+        cls = HEADS.get(next(kinds, None))
+        if cls is None:
+            raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {name!r:.60}")
+    if cls.__name__ not in known:
         raise FileNotFoundError(f"{path} holds no {cls.__name__}: it has no {HEAD}")
-    return bert.load_head(cls, path)
+    return gpt_heads.load(cls, *gpt.read(path)) if is_gpt else bert.load_head(cls, path)
 
 
 def _model(head):

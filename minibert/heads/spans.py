@@ -4,9 +4,6 @@ Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-resea
 that is longer than the model's window is read in windows that overlap.
 """
 
-import re
-import string
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +11,9 @@ import torch
 from minibert.heads.head import Head, new_linear, run, width_of
 from minibert.heads.predictions import Predictions
 from minibert.heads.reading import innermost, texts_of
-from minibert.heads.scores import NOT_FINITE, class_loss
+from minibert.heads.scores import class_loss
+from minibert.heads.squad import answer_f1, normalise_answer
+from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
@@ -64,7 +63,6 @@ class SpanExtractor(Head):
 
     def predict(self, texts, batch_size=32):
         """The answers to (question, context) pairs, with the probabilities that `answer` says."""
-        texts = [texts_of(one, 2) for one in texts]
         found = [one.best for one in answer(self, texts, batch_size=batch_size, **self.windows())]
         shares = torch.tensor([one.probability for one in found])
         return Predictions(texts, [one.text for one in found], shares)
@@ -246,8 +244,7 @@ def answer(
     """
     if n_best < 1 or longest < 1:
         raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
-    if not all(len(one) == 2 and not isinstance(one, str) for one in questions):
-        raise ValueError("expected a list of pairs (question, context)")
+    questions = [texts_of(one, 2) for one in questions]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [
@@ -256,8 +253,8 @@ def answer(
         for window in parts
     ]
     scores = run(model, flat, batch_size)
-    if not all(part.isfinite().all() for pair in scores for part in pair):
-        raise FloatingPointError(NOT_FINITE)
+    for starts, ends in scores:
+        check_scores(torch.stack((starts, ends)))
     scores = iter(scores)
     found = []
     for (_, context), parts in zip(questions, cut, strict=True):
@@ -316,34 +313,3 @@ def _most_central(place, parts):
         return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
 
     return max(range(len(parts)), key=context)
-
-
-def normalise_answer(text):
-    """Lower case, without punctuation, articles and double spaces: SQuAD's official script."""
-    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
-
-
-def answer_f1(said, true):
-    """F1 of the words of two answers; where one is empty, 1 if both are (official script, 2.0)."""
-    said, true = normalise_answer(said).split(), normalise_answer(true).split()
-    if not said or not true:
-        return float(said == true)
-    same = sum((Counter(said) & Counter(true)).values())
-    return 2 * same / (len(said) + len(true))
-
-
-def squad_scores(said, true):
-    """{"exact match": ..., "f1": ...} in percent, as SQuAD's official script counts.
-
-    said: answers, "" for none; true: for each question a list of answers that count as right (the
-    best of them is taken), [] or [""] for none.
-    """
-    if len(said) != len(true) or not said:
-        raise ValueError(f"expected one answer per question, got {len(said)} for {len(true)}")
-    exact = f1 = 0.0
-    for one, right in zip(said, true, strict=True):
-        right = [text for text in right if normalise_answer(text)] or [""]
-        exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
-        f1 += max(answer_f1(one, text) for text in right)
-    return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}
