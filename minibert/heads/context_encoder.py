@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from minibert.models.dropout import Dropout
-from minibert.models.elmo.model import ScalarMix
+from minibert.models.elmo.parts import ScalarMix
 
 PLACES = ("input", "output")
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from minibert.models.elmo.model import ScalarMix
+from minibert.models.elmo.parts import ScalarMix
 from minibert.models.outputs import ModelOutput
 
 HOWS = ("concat", "sum", "mean", "scalar")

@@ -11,19 +11,28 @@ gradients of ``hidden``, ``weight`` and ``bias`` while it is in the cache, and t
 """
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional as F
 
+from minibert.models.outputs import Loss
 from minibert.text.inputs import IGNORE, check_targets
 
 PIECE = 1 << 20  # logits that are held at a time
 
 
-def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
+def linear_cross_entropy(
+    hidden: Float[Tensor, "*shape dim"],
+    weight: Float[Tensor, "V dim"],
+    bias: Float[Tensor, " V"] | None,
+    targets: Int[Tensor, "*shape"],
+    *,
+    ignore_index: int = IGNORE,
+) -> Loss:
     """(sum of the cross-entropies in nats, number of targets that counted).
 
-    hidden: (..., dim). weight: (V, dim). bias: (V,) or None. targets: (...), class numbers, or
-    ``ignore_index`` where there is nothing to predict. The sum can be differentiated once, by
-    ``hidden``, ``weight`` and ``bias``.
+    targets: class numbers, or ``ignore_index`` where there is nothing to predict. The sum can be
+    differentiated once, by ``hidden``, ``weight`` and ``bias``.
 
     Raises ValueError for shapes that do not fit together and for targets that are not in the
     vocabulary.
@@ -61,7 +70,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows = max(1, PIECE // len(weight))
         for start in range(0, len(hidden), rows):
             piece = slice(start, start + rows)
-            total += _piece(hidden[piece], weight, bias, targets[piece], grads, piece)
+            total += _piece(hidden[piece], weight, bias, targets[piece], grads=grads, piece=piece)
         ctx.save_for_backward(*grads)
         return total
 
@@ -71,7 +80,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return *grads, None
 
 
-def _piece(hidden, weight, bias, targets, grads, piece):
+def _piece(hidden, weight, bias, targets, *, grads, piece):
     """The loss of some rows, a scalar; adds what they give to ``grads``."""
     logits = hidden @ weight.T if bias is None else torch.addmm(bias, hidden, weight.T)  # (n, V)
     at_target = logits.gather(1, targets[:, None])  # (n, 1)

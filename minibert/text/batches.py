@@ -5,10 +5,14 @@ The position is therefore two numbers, and a run that is resumed sees exactly th
 would have seen without the break.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from minibert.text.inputs import IGNORE
+
+Batch = dict[str, Any]  # tensors by name; some have a flag (reset) or a count (sequences) too
 
 
 class Batches:

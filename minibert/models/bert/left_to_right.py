@@ -5,9 +5,16 @@ but a place sees only itself and what stands before it, and what is learned is t
 constraint stays when the model is fine-tuned.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
 from minibert.models.bert.model import BERT, BERTOutput
 from minibert.models.transformer.attention import causal_mask, padding_mask
-from minibert.text.batches import IGNORE, Batches
+from minibert.text.batches import IGNORE, Batch, Batches
 
 
 class LeftToRight(BERT):
@@ -18,7 +25,13 @@ class LeftToRight(BERT):
 
     causal = True  # for the fast path
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        output_attentions: bool = False,
+    ) -> BERTOutput:
         """As `BERT.forward`, each place seeing itself and those before it."""
         self.check(input_ids, attention_mask, token_type_ids)
         mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
@@ -38,17 +51,17 @@ class NextTokenBatches(Batches):
     `minibert.heads.MaskedLM` on a `LeftToRight`.
     """
 
-    def __init__(self, batches):
+    def __init__(self, batches: Batches) -> None:
         super().__init__(batches.seed)
         self.batches = batches
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         return {**super().identity(), "batches": self.batches.identity()}
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Any]:
         return self.batches.plan(epoch)
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         batch = self.batches.collate(entry, rng)
         masked = batch["labels"] != IGNORE
         ids = batch["input_ids"].where(~masked, batch["labels"])  # the text as it was

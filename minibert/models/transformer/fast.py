@@ -12,10 +12,19 @@ gradients); the positions that it leaves out are those that nobody reads:
   on pieces small enough for the cache, and is gathered and put back by one indexing each.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.models.dropout import kept
+
+if TYPE_CHECKING:
+    from minibert.models.bert.model import BERT
+    from minibert.models.gpt.model import GPT
+    from minibert.models.transformer.model import Block
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
@@ -30,7 +39,7 @@ OURS = (
 PLAIN = (*OURS, "torch.nn.modules")
 
 
-def suits(model, input_ids):
+def suits(model: nn.Module, input_ids: Tensor) -> bool:
     """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
 
     Where someone has put an adapter in, hung a hook on or compiled a block, the readable version
@@ -47,8 +56,15 @@ def suits(model, input_ids):
     )
 
 
-def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
-    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``, (n, dim).
+def states_at(
+    model: "BERT | GPT",
+    input_ids: Int[Tensor, "batch length"],
+    attention_mask: Shaped[Tensor, "batch length"] | None,
+    token_type_ids: Int[Tensor, "batch length"] | None,
+    *,
+    wanted: Bool[Tensor, "batch length"],
+) -> Float[Tensor, "n dim"]:
+    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``.
 
     Raises ValueError where a padded place is wanted.
     """
@@ -79,11 +95,12 @@ def _embedded(model, input_ids, token_type_ids, real):
     return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
 
 
-def through(block, x, asking, plan):
-    """A `minibert.models.transformer.Block` on packed tokens, x (tokens, dim), at the ``asking``
-    ones.
+def through(
+    block: "Block", x: Float[Tensor, "tokens dim"], asking: Float[Tensor, "n dim"], plan: "Plan"
+) -> Float[Tensor, "n dim"]:
+    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` ones of them.
 
-    asking: (n, dim), x itself or some of its rows -> (n, dim).
+    asking: x itself or some of its rows.
     """
     attention, before = block.attention, block.before
     y = before(block.attention_norm, x)
@@ -109,7 +126,13 @@ class Plan:
     ``from_queries``, ``from_keys``: the way back.
     """
 
-    def __init__(self, lengths, asking, heads, seen=None):
+    def __init__(
+        self,
+        lengths: list[int],
+        asking: list[int],
+        heads: int,
+        seen: Int[Tensor, " n"] | None = None,
+    ) -> None:
         lengths, asking = torch.tensor(lengths), torch.tensor(asking)
         self.heads, self.blocks, queries, keys = heads, [], _Rows(heads, 1), _Rows(heads, 2)
         first_key, first_query = lengths.cumsum(0) - lengths, asking.cumsum(0) - asking
@@ -140,11 +163,13 @@ class Plan:
 class _Rows:
     """Rows of a tensor (tokens * parts * heads, head) in the order of the blocks."""
 
-    def __init__(self, heads, parts):
+    def __init__(self, heads: int, parts: int) -> None:
         self.heads, self.parts, self.pieces, self.total = heads, parts, [], 0
         self.real = []
 
-    def add(self, first, lengths, most):
+    def add(
+        self, first: Int[Tensor, " sequences"], lengths: Int[Tensor, " sequences"], most: int
+    ) -> slice:
         """Append a block; returns the slice that it is. Padding is any row: the first."""
         places = torch.arange(most)
         real = places < lengths[:, None]  # (sequences, most)
@@ -156,7 +181,9 @@ class _Rows:
         start, self.total = self.total, self.total + rows.numel()
         return slice(start, self.total)
 
-    def done(self, tokens):
+    def done(
+        self, tokens: int
+    ) -> tuple[Int[Tensor, " places"], Int[Tensor, " rows"], Int[Tensor, " padding"]]:
         """(rows in the order of the blocks, where each row of the tensor stands there, padding).
 
         A row that is in no block gets the place past the last.

@@ -11,6 +11,7 @@ import lzma
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def write(path: str | Path, words: list[str], vectors: np.ndarray, form: str = "
             file.close()
 
 
-def _written(words, vectors, form):
+def _written(words: list[str], vectors: np.ndarray, form: str) -> Iterator[bytes]:
     """The bytes of a file, piece by piece."""
     if form != "glove":
         yield b"%d %d\n" % vectors.shape
@@ -107,7 +108,7 @@ def _written(words, vectors, form):
             yield name + b" " + (numbers % tuple(vector)).encode() + b"\n"
 
 
-def _decoded(word, path, errors):
+def _decoded(word: bytes, path: Path, errors: str) -> str:
     try:
         return word.decode("utf-8", errors)
     except UnicodeDecodeError as error:
@@ -116,7 +117,7 @@ def _decoded(word, path, errors):
         ) from error
 
 
-def _check(words, vectors, path):
+def _check(words: list[str], vectors: np.ndarray, path: Path) -> None:
     if not words:
         raise ValueError(f"{path} has no word vectors in it")
     if "" in words:
@@ -127,7 +128,7 @@ def _check(words, vectors, path):
         raise ValueError(f"{path} has a vector with numbers that are not finite: that of {word!r}")
 
 
-def _once(words, vectors, path):
+def _once(words: list[str], vectors: np.ndarray, path: Path) -> tuple[list[str], np.ndarray]:
     """Each word with its first vector; a warning where that leaves some out."""
     first = {}
     for i, word in enumerate(words):
