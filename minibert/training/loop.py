@@ -7,9 +7,10 @@ its state) also has ``stream_state()`` and ``load_stream_state(state)``.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from minibert.training import distributed, interrupts
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
 from minibert.training.modes import evaluating
-from minibert.training.optim import adamw
+from minibert.training.optim import Schedule, adamw
 from minibert.training.progress import Progress, quiet
 from minibert.training.resume import Resume
 from minibert.training.run import Run, size_of
@@ -31,13 +32,13 @@ SAVED = 1000  # updates from one checkpoint to the next
 
 def fit(
     model: torch.nn.Module,
-    batches: Iterable,
+    batches: Iterable[Any],
     steps: int | None = None,
     epochs: int | None = None,
     *,
     optimizer: torch.optim.Optimizer | None = None,
-    schedule: Callable[[int], float] | None = None,
-    callbacks: Iterable = (),
+    schedule: Schedule | None = None,
+    callbacks: Iterable[Any] = (),
     device: torch.device | str | None = None,
     clip: float | None = 1.0,
     accumulate: int = 1,
@@ -45,7 +46,7 @@ def fit(
     checkpoint: Path | str | None = None,
     checkpoint_every: int | None = None,
     resume: bool = True,
-    valid: Iterable | None = None,
+    valid: Iterable[Any] | None = None,
     valid_every: int | None = None,
     patience: int | None = None,
     progress: bool = True,
@@ -88,9 +89,11 @@ def fit(
     Raises FloatingPointError, naming the step, when the loss or the gradient's norm is not finite;
     ValueError for arguments that do not fit together, and where nothing would be learned.
     """
-    _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every)
+    counts = {"steps": steps, "epochs": epochs, "accumulate": accumulate}
+    counts |= {"checkpoint_every": checkpoint_every, "valid_every": valid_every}
+    _check_numbers(counts, clip)
     batches = _checked_batches(model, batches, precision, checkpoint)
-    _check_used(checkpoint, checkpoint_every, valid, valid_every, patience)
+    _check_used(checkpoint, checkpoint_every, valid, valid_every=valid_every, patience=patience)
     device = runtime.device(device)
     model.to(device)
     optimizer = optimizer if optimizer is not None else adamw(model)
@@ -110,7 +113,7 @@ def fit(
             if valid is not None and run.valid_every is None:
                 an_epoch = run.batches_an_epoch("valid without valid_every")
                 run.valid_every = max(1, an_epoch // accumulate)
-            _loop(run, schedule, clip, saver, checkpoint_every or SAVED)
+            _loop(run, schedule, clip, saver=saver, checkpoint_every=checkpoint_every or SAVED)
     except KeyboardInterrupt:
         said = f"training stopped after step {run.step}; the model is usable as it is."
         print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
@@ -126,7 +129,14 @@ def fit(
     return run.history
 
 
-def _loop(run, schedule, clip, saver, checkpoint_every):
+def _loop(
+    run: Run,
+    schedule: Schedule | None,
+    clip: float | None,
+    *,
+    saver: Resume | None,
+    checkpoint_every: int,
+) -> None:
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
@@ -140,7 +150,7 @@ def _loop(run, schedule, clip, saver, checkpoint_every):
             if saver:
                 saver.save(run)
             raise KeyboardInterrupt
-        if not _update(run, stream, schedule, clip, saver):
+        if not _update(run, stream, schedule, clip, saver=saver):
             break
     if run.valid is not None:
         _validate(run)
@@ -148,7 +158,14 @@ def _loop(run, schedule, clip, saver, checkpoint_every):
         saver.save(run)
 
 
-def _update(run, stream, schedule, clip, saver):
+def _update(
+    run: Run,
+    stream: Iterator[Any],
+    schedule: Schedule | None,
+    clip: float | None,
+    *,
+    saver: Resume | None,
+) -> bool:
     """One update, and what is noted of it; False where the batches have come to their end."""
     started = time.perf_counter()
     if saver:
@@ -172,7 +189,7 @@ def _update(run, stream, schedule, clip, saver):
     return True
 
 
-def _validate(run):
+def _validate(run: Run) -> None:
     """Validate, unless this step was validated already."""
     if run.history.valid_step[-1:] == [run.step]:
         return
@@ -187,7 +204,7 @@ def _validate(run):
 
 def evaluate(
     model: torch.nn.Module,
-    batches: Iterable,
+    batches: Iterable[Any],
     device: torch.device | str | None = None,
     precision: str | None = None,
 ) -> float:
@@ -212,11 +229,10 @@ def evaluate(
     return math.fsum(losses) / math.fsum(counts)
 
 
-def _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every):
+def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
+    steps, epochs = counts["steps"], counts["epochs"]
     if steps is not None and epochs is not None:
         raise ValueError(f"expected steps or epochs, got both (steps={steps}, epochs={epochs})")
-    counts = {"steps": steps, "epochs": epochs, "accumulate": accumulate}
-    counts |= {"checkpoint_every": checkpoint_every, "valid_every": valid_every}
     for name, number in counts.items():
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
@@ -224,7 +240,12 @@ def _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_ever
         raise ValueError(f"clip must be above 0, or None for no limit, got {clip}")
 
 
-def _checked_batches(model, batches, precision, checkpoint):
+def _checked_batches(
+    model: torch.nn.Module,
+    batches: Iterable[Any],
+    precision: str | None,
+    checkpoint: Path | str | None,
+) -> Iterable[Any]:
     """The batches in a form that the loop can use."""
     if not hasattr(model, "loss"):
         raise ValueError(
@@ -248,7 +269,14 @@ def _checked_batches(model, batches, precision, checkpoint):
     return batches
 
 
-def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
+def _check_used(
+    checkpoint: Path | str | None,
+    checkpoint_every: int | None,
+    valid: Iterable[Any] | None,
+    *,
+    valid_every: int | None,
+    patience: int | None,
+) -> None:
     """Refuse options that would do nothing, and what could not be validated on twice."""
     if valid is None and (valid_every is not None or patience is not None):
         name = "valid_every" if patience is None else "patience"
@@ -261,7 +289,7 @@ def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
         raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
-def _check_optimizer(model, optimizer):
+def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Refuse an optimiser that would not train this model."""
     own = {id(p) for p in model.parameters()}
     trained = [p for group in optimizer.param_groups for p in group["params"]]
