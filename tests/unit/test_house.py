@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import minibert
+from book import house
 
 PACKAGE = Path(minibert.__file__).parent
 ROOT = PACKAGE.parent
@@ -99,3 +100,14 @@ def test_more_than_four_parameters_are_given_by_name():
     for place, _, given in typed_functions():
         names = ", ".join(parameter.arg for parameter in given[POSITIONAL:])
         assert not names, f"{place} takes {names} by position: put a * in front"
+
+
+def test_the_picture_of_the_house_is_drawn_from_its_imports():
+    """``python -m book.house`` makes it; all arrows go down."""
+    rooms = house.rooms()
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders - {"pretrained"} == set(rooms[:-1])
+    arrows = house.arrows()
+    assert ("heads", "models") in arrows and ("models", "storage") in arrows
+    assert all(rooms.index(above) < rooms.index(below) for above, below in arrows)
+    assert house.TARGET.read_text("utf-8") == house.drawn()
