@@ -6,18 +6,25 @@ on torch's meta device first, where tensors have shapes and no memory.
 """
 
 import math
+from collections.abc import Callable, Sized
 from dataclasses import fields
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+Model = TypeVar("Model", bound=nn.Module)
 MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
 TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
 
 
-def config_from(cls, given, source):
+def config_from(cls: type[Config], given: object, source: object) -> Config:
     """The config dataclass ``cls`` with the values of a dict that came from a file.
 
     Raises ValueError, naming ``source``, for a value of another type than the class declares, one
@@ -36,7 +43,14 @@ def config_from(cls, given, source):
         raise ValueError(f"{source} holds no {name}: {str(error)[:300]}") from error
 
 
-def built(make, check, source, layers=0, tensors=()):
+def built(
+    make: Callable[[], Model],
+    check: Callable[[Model], object],
+    source: object,
+    layers: int = 0,
+    *,
+    tensors: Sized = (),
+) -> Model:
     """What ``make()`` gives, after ``check`` was called with one that takes no memory.
 
     ``check(model)`` raises ValueError where the tensors of the file do not fit. ``layers``: how

@@ -34,6 +34,7 @@ from .masking import Documents as Documents
 from .masking import PretrainingBatches as PretrainingBatches
 from .masking import ShortThenLong as ShortThenLong
 from .masking import mask_tokens as mask_tokens
+from .tokens import Tokenizer as Tokenizer
 from .tokens import detokenise as detokenise
 from .tokens import tokenise as tokenise
 from .vocab import Vocab as Vocab
@@ -55,6 +56,7 @@ __all__ = [
     "PretrainingBatches",
     "RowBatches",
     "ShortThenLong",
+    "Tokenizer",
     "Vocab",
     "WindowBatches",
     "WordPiece",

@@ -199,7 +199,7 @@ def _filled(config, vocab, tensors, source):
     def check(model):
         check_tensors(model, tensors, source)
 
-    model = built(lambda: AWDLSTM(config, vocab), check, source, config.layers, tensors)
+    model = built(lambda: AWDLSTM(config, vocab), check, source, config.layers, tensors=tensors)
     load_tensors(model, tensors, source)
     return model.eval()
 

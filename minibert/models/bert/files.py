@@ -310,7 +310,7 @@ def _filled(make, tensors, path, config):
         check_tensors(model, _own(model, tensors), path, named(model))
 
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, _config_file(path), layers, tensors)
+    model = built(make, check, _config_file(path), layers, tensors=tensors)
     load_tensors(model, _own(model, tensors), path, named(model))
     return model.eval()
 

@@ -71,7 +71,7 @@ def load(source):
         lambda empty: ready.update(_ready(empty, arrays, folder)),
         options,
         layers,
-        arrays,
+        tensors=arrays,
     )
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
