@@ -80,7 +80,7 @@ def costs(model: Predictor, tokens: Sequence[str], vocab: Vocab) -> Float64[np.n
     ids = encode(tokens, vocab)
     paid, letters = -model.log_probs(ids), Spelling(vocab)
     for place in np.flatnonzero(ids == vocab.ids[NEW]):
-        paid[place] += letters(tokens[place])
+        paid[place] += letters(tokens[int(place)])
     return paid
 
 
@@ -185,7 +185,7 @@ class LSTMLanguageModel(nn.Module):
         nn.init.zeros_(self.output.bias)
         self.output.weight = self.embedding.weight
         with torch.no_grad():  # at first, remember: the second quarter is the forget gate's
-            self.lstm.bias_ih_l0[config.dim : 2 * config.dim] = 1.0
+            self.lstm.get_parameter("bias_ih_l0")[config.dim : 2 * config.dim] = 1.0
 
     def forward(
         self, input_ids: Int[Tensor, "batch length"], state: State | None = None

@@ -49,8 +49,9 @@ class EarlyStopping:
         self._stop_if_due(run)
 
     def on_valid(self, run: Run) -> None:
-        if run.valid_loss < self.best:
-            self.best, self.waited = run.valid_loss, 0
+        loss = run.history.valid_loss[-1]
+        if loss < self.best:
+            self.best, self.waited = loss, 0
             self.weights = {name: t.detach().clone() for name, t in run.model.state_dict().items()}
         else:
             self.waited += 1

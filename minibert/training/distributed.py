@@ -66,7 +66,7 @@ def processes() -> Iterator[None]:
 class _Loss(nn.Module):
     """A model's loss as a forward pass, which DistributedDataParallel wants."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
@@ -74,7 +74,7 @@ class _Loss(nn.Module):
         return self.model.loss(batch)
 
 
-def loss_of(model: nn.Module) -> Callable[[Any], Loss]:
+def loss_of(model: Any) -> Callable[[Any], Loss]:
     """What gives (sum of losses, count) of a batch: ``model.loss``, in several processes joined."""
     if size() == 1:
         return model.loss

@@ -49,8 +49,8 @@ class History:
         ``step`` is the last one of them. Validations stay as they are.
         """
         size = max(1, math.ceil(len(self) / points))
-        valid = {"valid_step": list(self.valid_step), "valid_loss": list(self.valid_loss)}
-        short = History(**valid, seconds=round(self.seconds, 1))
+        short = History(seconds=round(self.seconds, 1))
+        short.valid_step, short.valid_loss = list(self.valid_step), list(self.valid_loss)
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             means = (float(f"{fmean(one[part]):.5g}") for one in (self.loss, self.rate, self.speed))

@@ -101,9 +101,10 @@ def fit(
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
-    how = {"precision": precision, "accumulate": accumulate}
-    how |= {"valid": valid, "valid_every": valid_every}
-    run = Run(model, batches, optimizer, callbacks=callbacks, device=device, **how)
+    run = Run(
+        model, batches, optimizer, callbacks=callbacks, device=device, precision=precision,
+        accumulate=accumulate, valid=valid, valid_every=valid_every,
+    )  # fmt: skip
     run.set_length(steps, epochs)
     settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
     saver = Resume(checkpoint, run, settings, resume) if checkpoint else None
@@ -140,7 +141,7 @@ def _loop(
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
-        if run.valid is not None and run.step and run.step % run.valid_every == 0:
+        if run.valid_every and run.step and run.step % run.valid_every == 0:
             _validate(run)
         if saver and run.step and run.step % checkpoint_every == 0:
             saver.save(run)
@@ -152,8 +153,7 @@ def _loop(
             raise KeyboardInterrupt
         if not _update(run, stream, schedule, clip, saver=saver):
             break
-    if run.valid is not None:
-        _validate(run)
+    _validate(run)
     if saver:
         saver.save(run)
 
@@ -190,8 +190,8 @@ def _update(
 
 
 def _validate(run: Run) -> None:
-    """Validate, unless this step was validated already."""
-    if run.history.valid_step[-1:] == [run.step]:
+    """Validate, where there is something to validate on and this step is not validated yet."""
+    if run.valid is None or run.history.valid_step[-1:] == [run.step]:
         return
     try:
         run.tell("before_valid")
@@ -215,13 +215,14 @@ def evaluate(
     an error. Raises ValueError where there is no target.
     """
     device = runtime.device(device) if device else next(model.parameters()).device
-    losses, counts = [], []
+    measured: Any = model  # a module that has a loss
+    losses, counts = list[float](), list[float]()
     with evaluating(model):
         for batch in batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches:
             if interrupts.asked() and distributed.size() == 1:
                 raise KeyboardInterrupt
             with autocast(device, precision):
-                loss, count = loss_of(model.loss, to_device(batch, device))
+                loss, count = loss_of(measured.loss, to_device(batch, device))
             losses.append(float(loss))
             counts.append(float(count))
     if not sum(counts):

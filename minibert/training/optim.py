@@ -53,7 +53,7 @@ def adamw(
     A group may carry its own ``lr`` and ``weight_decay``. One fused kernel makes the update on a
     CPU and on CUDA.
     """
-    groups = parameter_groups(model, weight_decay) if hasattr(model, "parameters") else model
+    groups = parameter_groups(model, weight_decay) if isinstance(model, nn.Module) else model
     groups = [group for group in groups if group["params"]]
     if not groups:
         raise ValueError("expected parameters to train, got none: are they all frozen?")
@@ -233,19 +233,20 @@ class NonMonotone:
         if not isinstance(run.optimizer, NTASGD):
             raise ValueError(f"NonMonotone needs NTASGD, got {type(run.optimizer).__name__}")
         run.needs_valid("NonMonotone")
-        run.optimizer.show_weights()
+        self.optimizer = run.optimizer
+        self.optimizer.show_weights()
 
     def before_valid(self, run: "Run") -> None:
-        run.optimizer.show_averages()
+        self.optimizer.show_averages()
 
     def on_valid(self, run: "Run") -> None:
-        run.optimizer.record(run.valid_loss, self.patience)
+        self.optimizer.record(run.history.valid_loss[-1], self.patience)
 
     def after_valid(self, run: "Run") -> None:
-        run.optimizer.show_weights()
+        self.optimizer.show_weights()
 
     def on_end(self, run: "Run") -> None:
-        run.optimizer.show_averages()
+        self.optimizer.show_averages()
 
 
 def _rise(step: float, warmup: int) -> float:

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from tqdm import tqdm
@@ -29,6 +30,8 @@ def quiet() -> bool:
 
 class Progress:
     """Shows step, loss, rate and speed: the callback that `minibert.fit` adds by default."""
+
+    show: Callable[[Shown, int, float], None]
 
     def on_start(self, run: Shown) -> None:
         self.started, self.first, self.shown = time.monotonic(), run.step, 0.0
@@ -82,7 +85,7 @@ class _Bar:
     """tqdm's bar, on stderr as is usual in a terminal."""
 
     def __init__(self) -> None:
-        self.bar = None
+        self.bar: tqdm | None = None
 
     def __call__(self, run: Shown, first: int, seconds: float) -> None:
         if self.bar is None:

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,8 +27,9 @@ class Resume:
     def __init__(
         self, folder: Path | str, run: Run, settings: dict[str, Any], resume: bool = True
     ) -> None:
-        self.checkpoints, self.saved = Checkpoints(folder), None
-        self.settings, self.marked = settings, None
+        self.checkpoints, self.settings = Checkpoints(folder), settings
+        self.saved: tuple[int, int] | None = None  # step, and validations
+        self.marked: dict[str, Any] | None = None
         found = self.checkpoints.load() if resume else None
         if found:
             self._restore(run, *found)
@@ -152,7 +153,7 @@ class GoesOn:
 
 def random_state(device: torch.device) -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators, as numbers and tensors."""
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = cast("tuple[Any, ...]", np.random.get_state())
     return {
         "python": random.getstate(),
         "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest],

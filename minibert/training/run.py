@@ -35,8 +35,10 @@ class Run:
         accumulate: int = 1,
         valid: Iterable[Any] | None = None,
         valid_every: int | None = None,
-    ):
-        self.model, self.batches, self.optimizer = model, batches, optimizer
+    ) -> None:
+        self.model: Any = model  # a module, and what it has besides: a loss, a stream of states
+        self.batches: Any = batches  # an iterable; some have a length and a state
+        self.optimizer = optimizer
         self.callbacks, self.device, self.precision = list(callbacks), device, precision
         self.accumulate, self.valid, self.valid_every = accumulate, valid, valid_every
         self.history = History()
@@ -56,7 +58,7 @@ class Run:
 
     def set_length(self, steps: int | None, epochs: int | None) -> None:
         """Run for ``steps`` updates, or else for ``epochs`` passes (one by default)."""
-        self.steps, self.epochs, self.limit = steps, math.inf, math.inf
+        self.steps, self.limit, self.epochs = steps, math.inf, math.inf
         if steps is not None:
             self.limit = steps
             return
@@ -137,7 +139,7 @@ class Run:
                 self.epoch += 1
 
 
-def size_of(batches: Iterable[Any]) -> int | None:
+def size_of(batches: Any) -> int | None:
     """``len(batches)``, or None where they have none, as some of torch's data loaders."""
     try:
         return len(batches)

@@ -18,7 +18,7 @@ def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
     fall into batches. Each sum is divided by the first count before its backward pass, so that
     numbers stay moderate, and the gradient is put right when all counts are known.
     """
-    total, count, tokens, scale = 0.0, 0.0, 0, None
+    total, count, tokens, scale = 0.0, 0.0, 0, 0.0
     for batch in run.batch:
         tokens += tokens_of(batch)
         with autocast(run.device, run.precision):

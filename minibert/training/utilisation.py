@@ -5,6 +5,7 @@ formula. Here PyTorch counts what one update did multiply, so that what is left 
 or a softmax at positions without a target, makes nothing look busy.
 """
 
+import math
 from time import perf_counter
 
 import torch
@@ -38,7 +39,9 @@ class Utilisation:
 
     def on_start(self, run: Run) -> None:
         self.counted = run.step + COUNTED
-        self.peak = self.counter = self.a_token = None
+        self.peak = math.nan
+        self.counter: FlopCounterMode | None = None
+        self.a_token: float | None = None
 
     def before_step(self, run: Run) -> None:
         if run.step == self.counted:

@@ -65,9 +65,9 @@ def discriminative_groups(
 
 def _modules(model: nn.Module) -> list[list[nn.Module]]:
     """The groups as lists of modules: the model's own, or its children's."""
-    if hasattr(model, "layer_groups"):
-        return model.layer_groups()
-    found = []
+    if own := getattr(model, "layer_groups", None):
+        return own()
+    found: list[list[nn.Module]] = []
     for name, child in model.named_children():
         found += (_modules(child) if name == "encoder" else []) or [[child]]
     return found

@@ -42,7 +42,8 @@ class GradualUnfreezing:
                 f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
             )
         self.every, self.start, self.layers = every, start, layers
-        self.awake, self.woken_at, self.interval = 0, [], None
+        self.awake, self.woken_at = 0, list[int]()
+        self.interval: tuple[int, int] | None = None  # batches between two, and those of an update
 
     def on_start(self, run: Run) -> None:
         self.groups = layer_groups(run.model)
@@ -59,6 +60,7 @@ class GradualUnfreezing:
         self.most = min(len(self.groups), self.layers or len(self.groups))
 
     def before_step(self, run: Run) -> None:
+        assert self.interval, "on_start comes first"
         batches, taken = self.interval
         awake = min(self.most, self.start + run.step * taken // batches)
         if awake > self.awake:

@@ -152,7 +152,8 @@ class AWDLSTM(nn.Module):
         table = self.embedding.weight
         x = embedding_dropout(table, input_ids, config.embedding_dropout, self.training)
         x = variational_dropout(x, config.input_dropout, self.training)
-        hidden, carried = [x], []
+        hidden: list[Tensor] = [x]
+        carried: list[State] = []
         for layer, before in zip(self.layers, state, strict=True):
             if carried:
                 x = variational_dropout(x, config.hidden_dropout, self.training)
@@ -193,7 +194,7 @@ class AWDLSTM(nn.Module):
         seed: int = 0,
     ) -> BPTTBatches:
         """`BPTTBatches` of a text, turned first for a backward model; ids (length,), numbers."""
-        ids = ids[::-1] if self.backward_reader else ids
+        ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         return BPTTBatches(ids, batch_size, bptt, vary, seed=seed)
 
     def loss(self, batch: Batch) -> Loss:

@@ -148,7 +148,7 @@ class BERT(nn.Module):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the embeddings, each block, the pooler."""
-        top = [] if self.pooler is None else [[self.pooler]]
+        top: list[list[nn.Module]] = [] if self.pooler is None else [[self.pooler]]
         return [[self.embeddings], *self.stack.layer_groups(), *top]
 
     def forward(

@@ -38,8 +38,7 @@ def spelled_once(
 ) -> Float[Tensor, "n projection"]:
     """``encoder`` over different words, cut to the longest."""
     used = (words != PADDING).any(0).nonzero()  # (columns, 1)
-    widest = max(filters.kernel_size[0] for filters in encoder.convolutions)
-    return encoder(words[:, : int(used[-1]) + 1 + widest])
+    return encoder(words[:, : int(used[-1]) + 1 + encoder.widest])
 
 
 def layer(

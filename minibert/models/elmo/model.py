@@ -70,7 +70,7 @@ class ELMoConfig:
     cell_clip: float | None = 3.0
     proj_clip: float | None = 3.0
     char_dim: int = 16
-    filters: tuple[tuple[int, int], ...] = (
+    filters: Sequence[Sequence[int]] = (
         (1, 32),
         (2, 32),
         (3, 64),
@@ -87,7 +87,7 @@ class ELMoConfig:
     negatives: int = 8192
 
     def __post_init__(self) -> None:
-        self.filters = tuple(tuple(pair) for pair in self.filters)
+        self.filters = tuple((width, number) for width, number in self.filters)
         known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(ACTIVATIONS)}
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -121,6 +121,7 @@ class ELMo(nn.Module):
         self.config, self.vocab, self.quick = config, vocab, True
         self.state: list[State] | None = None
         width = config.projection
+        self.encoder: CharacterEncoder | nn.Embedding
         if config.input == "characters":
             self.encoder = CharacterEncoder(config)
         else:
@@ -175,8 +176,10 @@ class ELMo(nn.Module):
         if attention_mask is None:
             attention_mask = (input_ids if input_ids.ndim == 2 else input_ids.sum(-1)) > 0
         ids, mask = self.with_boundaries(input_ids, attention_mask.bool())
-        quick = self.quick and self.config.input == "characters"
-        tokens = fast.spelled(self.encoder, ids) if quick else self.encoder(ids)
+        if self.quick and isinstance(self.encoder, CharacterEncoder):
+            tokens = fast.spelled(self.encoder, ids)
+        else:
+            tokens = self.encoder(ids)
         state = self._carried(len(ids)) if carry else None
         layers, state = self.layers((tokens, turned(tokens, mask)), state, mask)
         if carry:
@@ -237,7 +240,8 @@ class ELMo(nn.Module):
             mask = torch.ones(batch, length, dtype=torch.bool, device=streams[0].device)
         state = state or self.fresh_state(batch)
         run = fast.layer if self.quick and fast.suits(streams[0]) else both_directions
-        found, states = [], []
+        found: list[Streams] = []
+        states: list[State] = []
         for number, pair in enumerate(zip(self.forward_layers, self.backward_layers, strict=True)):
             inside = [self.dropout(x) for x in streams]
             outputs, (h, c) = run(pair, inside, state[number], mask)
@@ -254,7 +258,8 @@ class ELMo(nn.Module):
         layers, self.state = self.layers(streams, None if batch["reset"] else self.state)
         tops = [self.dropout(x) for x in layers[-1]]  # (lanes, length, projection) each
         targets = [batch["targets"], batch["backward_targets"]]
-        return tuple(self.softmax(x, t) for x, t in zip(tops, targets, strict=True))
+        forward, backward = (self.softmax(x, t) for x, t in zip(tops, targets, strict=True))
+        return forward, backward
 
     def loss(self, batch: Batch) -> Loss:
         """(sum of the losses of both directions, number of their targets), in nats."""
@@ -264,7 +269,7 @@ class ELMo(nn.Module):
     def embedded(self, batch: Batch) -> Streams:
         """Both streams of a batch as vectors."""
         ids = batch["input_ids"], batch["backward_ids"]
-        if self.config.input == "words":
+        if isinstance(self.encoder, nn.Embedding):
             return [self.encoder(x) for x in ids]
         if self.quick:
             table = fast.spelled_once(self.encoder, batch["characters"])  # (words, projection)

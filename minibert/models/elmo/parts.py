@@ -48,6 +48,7 @@ class CharacterEncoder(nn.Module):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(config.char_dim, number, width) for width, number in config.filters
         )
+        self.widest = max(width for width, _ in config.filters)
         found = sum(number for _, number in config.filters)
         self.highway = nn.ModuleList(Highway(found) for _ in range(config.highway))
         self.projection = nn.Linear(found, config.projection)
@@ -186,7 +187,7 @@ def sampled_softmax(
     bias: Float[Tensor, " V"],
     targets: Int[Tensor, "*shape"],
     *,
-    negatives: int | None = None,
+    negatives: int = 8192,
     drawn: Int[Tensor, " negatives"] | None = None,
 ) -> Loss:
     """(sum of cross-entropies among target and drawn words, number of targets).

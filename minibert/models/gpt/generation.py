@@ -8,7 +8,7 @@ after Keskar et al. (2019), arXiv:1909.05858, section 4.1.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from minibert.training.modes import evaluating
 if TYPE_CHECKING:
     from minibert.models.gpt.model import GPT
 
-Prompt = str | Sequence[int] | Sequence[str] | Sequence[Sequence[int]] | np.ndarray | Tensor
+Ids = Sequence[SupportsIndex] | np.ndarray | Tensor
+Prompt = str | Ids | Sequence[str] | Sequence[Ids]
 Written = str | list[str] | list[int] | list[list[int]]
 COLDEST = 1e-30  # a temperature that single precision can divide by
 

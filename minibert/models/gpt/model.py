@@ -238,11 +238,12 @@ class GPT(nn.Module):
 def next_tokens(batch: Batch) -> tuple[Bool[Tensor, "batch length"], Int[Tensor, " n"]]:
     """Where a next token is predicted, and which, in order."""
     ids = batch["input_ids"]
-    labels = batch.get("labels", ids)
-    if batch.get("attention_mask") is not None:
-        labels = labels.masked_fill(batch["attention_mask"] == 0, IGNORE)
-        if (batch["attention_mask"][:, 0] == 0).any():  # padding in front predicts nothing
-            first = (batch["attention_mask"].cumsum(1) == 1) & (batch["attention_mask"] == 1)
+    labels = batch["labels"] if "labels" in batch else ids
+    mask = batch.get("attention_mask")
+    if mask is not None:
+        labels = labels.masked_fill(mask == 0, IGNORE)
+        if (mask[:, 0] == 0).any():  # padding in front predicts nothing
+            first = (mask.cumsum(1) == 1) & (mask == 1)
             labels = labels.masked_fill(first, IGNORE)
     wanted = torch.zeros_like(ids, dtype=torch.bool)
     wanted[:, :-1] = labels[:, 1:] != IGNORE

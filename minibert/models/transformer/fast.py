@@ -12,7 +12,7 @@ gradients); the positions that it leaves out are those that nobody reads:
   on pieces small enough for the cache, and is gathered and put back by one indexing each.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -74,13 +74,14 @@ def states_at(
     if not wanted.any():
         return model.embeddings.word.weight.new_empty(0, model.config.dim)
     x = _embedded(model, input_ids, token_type_ids, real)  # (tokens, dim)
-    *blocks, last = model.stack.blocks
+    *blocks, last = cast("list[Block]", list(model.stack.blocks))
     lengths, some = real.sum(1).tolist(), wanted[real]  # some: (tokens,)
     causal = getattr(model, "causal", False)
     seen = (real.cumsum(1) - 1)[real] if causal else None  # (tokens,)
-    plan = Plan(lengths, lengths, last.attention.heads, seen) if blocks else None
-    for block in blocks:
-        x = through(block, x, x, plan)
+    if blocks:
+        plan = Plan(lengths, lengths, last.attention.heads, seen)
+        for block in blocks:
+            x = through(block, x, x, plan)
     seen = None if seen is None else seen[some]
     plan = Plan(lengths, wanted.sum(1).tolist(), last.attention.heads, seen)
     return model.stack.norm(through(last, x, x[some], plan))
@@ -164,8 +165,9 @@ class _Rows:
     """Rows of a tensor (tokens * parts * heads, head) in the order of the blocks."""
 
     def __init__(self, heads: int, parts: int) -> None:
-        self.heads, self.parts, self.pieces, self.total = heads, parts, [], 0
-        self.real = []
+        self.heads, self.parts, self.total = heads, parts, 0
+        self.pieces: list[Tensor] = []
+        self.real: list[Tensor] = []
 
     def add(
         self, first: Int[Tensor, " sequences"], lengths: Int[Tensor, " sequences"], most: int

@@ -7,6 +7,7 @@ theirs. Attention and its masks stand in `minibert.models.transformer.attention`
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 
@@ -28,7 +29,7 @@ from minibert.text.batches import Batch
 from minibert.text.inputs import IGNORE, check_length
 from minibert.training.modes import evaluating
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,  # x times the normal distribution function (Hendrycks & Gimpel 2016)
     "gelu_tanh": partial(F.gelu, approximate="tanh"),  # the approximation that GPT uses

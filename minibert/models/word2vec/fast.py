@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from minibert.models.word2vec.model import Word2Vec
 
 Words = Integer[np.ndarray, " words"]
-Centres, Answers = Float[Tensor, "centres d"], Float[Tensor, "answers d"]  # vectors of a step
+Centres = Float[Tensor, "centres d"]  # vectors of a step
+Answers = Float[Tensor, "answers d"]
 Weights = Float[Tensor, "centres width"]
 BLOCK = 32  # centres that meet their surroundings in one product
 NOISE = 32  # noise words that the centres of a block share
@@ -124,13 +125,15 @@ class FastRun:
         self.model, self.callbacks, self.history = model, list(callbacks), History()
         self.epochs, self.workers, self.seed, self.first_rate = epochs, workers, seed, rate
         self.text = Text(model, ids, sentence)
-        self.total, self.words = epochs * len(ids), [0] * workers  # words to read; read by each
+        self.total, self.words = epochs * len(ids), [0.0] * workers  # words to read; read by each
         self.size = min(STEP, max(1, self.total // 1000 // BLOCK) * BLOCK)
         self.steps = max(1, round(self.text.kept_share * self.total / self.size))
         self.schedule = linear(self.total, floor=FLOOR)
         self.tables = Tables(model, self.text, self.size, workers)
-        self.step, self.rate, self.loss, self.valid_loss, self.stopped = 0, rate, None, None, False
-        self.reported, self.interrupted = (0, perf_counter()), False
+        self.step, self.rate, self.stopped, self.interrupted = 0, rate, False, False
+        self.loss: float | None = None
+        self.valid_loss = None
+        self.reported: tuple[float, float] = (0, perf_counter())
 
     def tell(self, event: str) -> None:
         """Call the method ``event`` of each callback that has it."""
@@ -219,8 +222,8 @@ class Text:
             count = max(1, -(-len(ids) // size))
             arrays = self.prepare(ids, sentence, count * size, rng)
             rows = [torch.from_numpy(array).to(self.device).view(count, -1) for array in arrays]
-            for columns in zip(*rows, strict=True):
-                yield Step(*columns, words=(part.stop - at) / count)
+            for centre, answer, reach in zip(*rows, strict=True):
+                yield Step(centre, answer, reach, words=(part.stop - at) / count)
 
     def prepare(
         self, ids: Words, sentence: Words, length: int, rng: np.random.Generator
@@ -248,7 +251,8 @@ class Tables:
     """Both tables of vectors, and how a step changes them."""
 
     def __init__(self, model: "Word2Vec", text: Text, size: int, workers: int) -> None:
-        self.input, self.output = model.input.weight.detach(), model.output.weight.detach()
+        self.input = model.input.get_parameter("weight").detach()
+        self.output = model.output.weight.detach()
         weights = reach_weights(model.config.window, model.config.negatives)
         terms = expected_terms(text, size * workers, model.config.negatives)
         self.weights = weights.to(self.input)  # same device and type

@@ -37,7 +37,7 @@ class GloVe(nn.Module):
         super().__init__()
         self.w, self.w_context = (nn.Embedding(vocab_size, dim) for _ in range(2))
         self.b, self.b_context = (nn.Embedding(vocab_size, 1) for _ in range(2))
-        for table in self.children():
+        for table in (self.w, self.w_context, self.b, self.b_context):
             nn.init.uniform_(table.weight, -0.5 / dim, 0.5 / dim)
 
     def loss(self, batch: Batch, x_max: float = 100.0) -> Loss:

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -295,7 +295,7 @@ def learn(
     The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
     sentences is in the model's vocabulary.
     """
-    callbacks = [Snapshots(snapshots)] if snapshots is not None else []
+    callbacks: list[Any] = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):
         if checkpoint:
             from minibert.training.resume import GoesOn
@@ -303,8 +303,10 @@ def learn(
             callbacks.append(GoesOn(checkpoint))
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
-        how = {"rate": rate or 0.05, "workers": workers, "seed": seed, "callbacks": callbacks}
-        return sgns.train(model, ids, sentence, epochs, **how)
+        how = {"workers": workers, "seed": seed}
+        return sgns.train(
+            model, ids, sentence, epochs, rate=rate or 0.05, callbacks=callbacks, **how
+        )
     from minibert.training.loop import fit  # slow to import, and not needed to read or use vectors
 
     batches = WindowBatches.of(model, sentences, seed=seed)
@@ -334,7 +336,7 @@ class Snapshots:
         self._keep(run)
 
     def on_step(self, run: "Run | sgns.FastRun") -> None:
-        if run.step * self.count >= len(self.kept) * run.steps:
+        if run.steps and run.step * self.count >= len(self.kept) * run.steps:
             self._keep(run)
 
     def on_end(self, run: "Run | sgns.FastRun") -> None:

@@ -65,7 +65,7 @@ def similarity(model: "Word2Vec", rated: "RatedPairs", any_case: bool = True) ->
     and ``scores``. Pairs with an unknown word are left out. ``any_case``: a word is known however
     it is capitalised; the vocabulary's first spelling counts.
     """
-    find = _finder(model.vocab, any_case)
+    find = _finder(model._named(), any_case)
     rows = [(find(a), find(b), s) for (a, b), s in zip(rated.pairs, rated.scores, strict=True)]
     rows = [row for row in rows if None not in row]
     if len(rows) < 2:
@@ -91,8 +91,8 @@ def analogies(
     first so many words of the vocabulary count, as questions and as answers. ``any_case`` as in
     `similarity`.
     """
-    sections = getattr(questions, "sections", questions)
-    vocab = model.vocab
+    sections = questions if isinstance(questions, Mapping) else questions.sections
+    vocab = model._named()
     most = min(most or len(vocab), len(vocab))
     find = _finder(vocab, any_case, most)
     spelt = [find(token) for token in vocab.tokens[:most]]  # the first spelling of each

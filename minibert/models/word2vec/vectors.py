@@ -11,8 +11,9 @@ import lzma
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from minibert.storage.safe_files import atomic
 
 FORMS = ("text", "binary", "glove")
 BLOCK = 4096  # vectors that are read before they are put together
-_UNPACK = {".gz": gzip.open, ".xz": lzma.open}
+_UNPACK: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
 
 
@@ -44,7 +45,7 @@ def read(
     check_limit(limit)
     words, blocks = [], []
     try:
-        with _UNPACK.get(path.suffix, open)(path, "rb") as file:
+        with _UNPACK.get(path.suffix, _UNPACK[""])(path, "rb") as file:
             dim, rows = rows_of(Stream(file, path), path, limit)
             while block := list(itertools.islice(rows, BLOCK)):
                 words += [_decoded(word, path, errors) for word, _ in block]
@@ -130,7 +131,7 @@ def _check(words: list[str], vectors: np.ndarray, path: Path) -> None:
 
 def _once(words: list[str], vectors: np.ndarray, path: Path) -> tuple[list[str], np.ndarray]:
     """Each word with its first vector; a warning where that leaves some out."""
-    first = {}
+    first: dict[str, int] = {}
     for i, word in enumerate(words):
         first.setdefault(word, i)
     if len(first) == len(words):
