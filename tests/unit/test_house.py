@@ -17,6 +17,7 @@ ROOMS = ["text", "data", "storage", "models", "heads", "training", "transfer", "
 TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for mypy
     "data",
     "runtime",
+    "show",
     "storage",
     "text",
 )
