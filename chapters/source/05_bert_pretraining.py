@@ -489,7 +489,7 @@ nearer *house*?), a fact about somebody whom the texts mention often, and one ab
 bert = mb.heads.Pretraining.from_pretrained("minibert-bert")
 truths, fits = mb.show.world_truths()
 country, capital = next((s, v) for s, r, v in mb.world.base.world(0).facts if r == "capital")
-mb.show.ClozePlayground(bert, f"The capital of {country} is {capital}.", capital, truths, fits)
+mb.show.ClozePlayground(bert, f"The capital of {country} is {capital}.", capital, truths, fits=fits)
 
 # %% [markdown]
 r"""

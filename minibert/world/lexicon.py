@@ -242,19 +242,10 @@ def _entry(line, cls, entry, where):
             tags[key] = int(value)
         elif key not in ("sense", "lemma"):
             tags[key] = value
+    told = {"lemma": pairs.get("lemma", word), "sense": pairs.get("sense", "")}
+    told |= {"entity": entry.get("entity", ""), "extra": extra}
     try:
-        return Lexeme(
-            word,
-            cls,
-            pos,
-            rules,
-            irregular,
-            lemma=pairs.get("lemma", word),
-            sense=pairs.get("sense", ""),
-            entity=entry.get("entity", ""),
-            extra=extra,
-            **tags,
-        )
+        return Lexeme(word, cls, pos, rules, irregular=irregular, **told, **tags)
     except (IndexError, TypeError) as error:  # too short to be inflected; a tag with its own name
         raise LexiconError(f"{where}: {word!r} cannot be read: {error}") from None
 
