@@ -2,7 +2,7 @@
 
 The version to read is one line::
 
-    F.cross_entropy(hidden @ weight.T + bias, targets, ignore_index=IGNORE, reduction="sum")
+    F.cross_entropy(hidden @ weight.T + bias, targets, ignore_index=-100, reduction="sum")
 
 It keeps (targets, V) logits, their softmax and its gradient, and for a small model with a large
 vocabulary that is most of the memory and of the time. Here a few rows are taken at a time. The
@@ -26,12 +26,10 @@ def linear_cross_entropy(
     weight: Float[Tensor, "V dim"],
     bias: Float[Tensor, " V"] | None,
     targets: Int[Tensor, "*shape"],
-    *,
-    ignore_index: int = IGNORE,
 ) -> Loss:
     """(sum of the cross-entropies in nats, number of targets that counted).
 
-    targets: class numbers, or ``ignore_index`` where there is nothing to predict. The sum can be
+    targets: class numbers, or -100 where there is nothing to predict. The sum can be
     differentiated once, by ``hidden``, ``weight`` and ``bias``.
 
     Raises ValueError for shapes that do not fit together and for targets that are not in the
@@ -43,8 +41,8 @@ def linear_cross_entropy(
             f"{tuple(hidden.shape)} and targets {tuple(targets.shape)}"
         )
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
-    check_targets(targets, len(weight), ignore_index)
-    counted = targets != ignore_index
+    check_targets(targets, len(weight))
+    counted = targets != IGNORE
     count = int(counted.sum())
     if count < len(targets):
         hidden, targets = hidden[counted], targets[counted]

@@ -40,7 +40,7 @@ class GenerationExplorer(Interactive):
     ) -> None:
         if model.tokenizer is None:
             raise ValueError("The model has no tokenizer: it cannot read a text.")
-        self.model, self.steps = model.eval(), steps
+        self.model, self.tokenizer, self.steps = model.eval(), model.tokenizer, steps
         wide = ipywidgets.Layout(width="700px")
         slow = {"continuous_update": False}
         controls = {
@@ -64,7 +64,7 @@ class GenerationExplorer(Interactive):
     def _frame(self, prompt, temperature, top_k, top_p, seed, token):
         options = {"temperature": temperature, "top_k": top_k or None}
         options["top_p"] = top_p if top_p < 1 else None
-        start = self.model.tokenizer.encode(prompt)
+        start = self.tokenizer.encode(prompt)
         if not start:
             raise ValueError("There is nothing to go on with: type how the text begins.")
         ids = self.model.generate(start, self.steps, seed=seed, **options)
@@ -74,7 +74,7 @@ class GenerationExplorer(Interactive):
         figure = bars(
             self.names(range(plain.shape[1])), plain[at], limited[at], drawn[at], number=at + 1
         )
-        text = self.model.tokenizer.decode(ids)
+        text = self.tokenizer.decode(ids)
         table = [["", "drawn", "probability", "left by the limits", "likeliest not taken"]]
         for number, (chosen, p, q) in enumerate(zip(drawn, plain, limited, strict=True), 1):
             table.append([number, *self.row(chosen, p, q)])
@@ -88,7 +88,7 @@ class GenerationExplorer(Interactive):
         with torch.no_grad():
             text = torch.tensor([ids[:-1]], device=device)
             hidden = self.model(text).last_hidden_state[0, start - 1 :]  # (tokens, dim)
-            logits = self.model.logits(hidden)[:, : len(self.model.tokenizer)].cpu()
+            logits = self.model.logits(hidden)[:, : len(self.tokenizer)].cpu()
         return logits.softmax(-1), distribution(logits, **options)
 
     def row(self, chosen: int, p: Tensor, q: Tensor) -> tuple[str, str, str, str]:
@@ -102,7 +102,7 @@ class GenerationExplorer(Interactive):
 
     def names(self, ids: Iterable[int]) -> list[str]:
         """Pieces as a person reads them."""
-        decode = self.model.tokenizer.decode
+        decode = self.tokenizer.decode
         return [decode([i]).replace(" ", "␣").replace("\n", "⏎") for i in ids]
 
 

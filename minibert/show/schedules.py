@@ -79,7 +79,7 @@ class TriangleExplorer(Interactive):
     def picture(self, cut: float, ratio: float) -> Frame:
         steps = np.arange(self.steps)
         factor = slanted_triangular(self.steps, cut, ratio)
-        values = self.rate * np.array([factor(step) for step in steps])
+        values = self.rate * np.array([factor(step) for step in range(self.steps)])
         fig, ax = new("The slanted triangle", "update", "learning rate")
         ax.plot(steps, values, color=PALETTE["blue"])
         ax.axhline(self.rate / ratio, color=GREY, linestyle=":", linewidth=1.3)

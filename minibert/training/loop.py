@@ -241,12 +241,7 @@ def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
         raise ValueError(f"clip must be above 0, or None for no limit, got {clip}")
 
 
-def _checked_batches(
-    model: torch.nn.Module,
-    batches: Iterable[Any],
-    precision: str | None,
-    checkpoint: Path | str | None,
-) -> Iterable[Any]:
+def _checked_batches(model, batches, precision, checkpoint):
     """The batches in a form that the loop can use."""
     if not hasattr(model, "loss"):
         raise ValueError(
@@ -270,14 +265,7 @@ def _checked_batches(
     return batches
 
 
-def _check_used(
-    checkpoint: Path | str | None,
-    checkpoint_every: int | None,
-    valid: Iterable[Any] | None,
-    *,
-    valid_every: int | None,
-    patience: int | None,
-) -> None:
+def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
     """Refuse options that would do nothing, and what could not be validated on twice."""
     if valid is None and (valid_every is not None or patience is not None):
         name = "valid_every" if patience is None else "patience"

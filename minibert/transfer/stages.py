@@ -153,7 +153,6 @@ def learn_text(
     *,
     config: ULMFiTConfig,
     seed: int = 0,
-    progress: bool = True,
     **options: Any,
 ) -> History:
     """Train a language model on a stream of ids, or on a pair (stream, stream to validate on).
@@ -172,7 +171,6 @@ def learn_text(
         optimizer=optimizer,
         schedule=_schedule(steps, config),
         callbacks=[RateByLength(config.bptt), *options.pop("callbacks", ())],
-        progress=progress,
         **options,
     )
 
@@ -184,7 +182,6 @@ def learn_labels(
     callbacks: Iterable[Any] = (),
     *,
     seed: int = 0,
-    progress: bool = True,
     **options: Any,
 ) -> History:
     """Train a classifier on labelled examples with discriminative rates and gradual unfreezing."""
@@ -202,7 +199,6 @@ def learn_labels(
         optimizer=adamw(groups, betas=(0.8, 0.99)),
         schedule=_schedule(steps, config),
         callbacks=[*_unfreezing(classifier, steps, config), *callbacks],
-        progress=progress,
         **options,
     )
 

@@ -27,6 +27,7 @@ from minibert.text.inputs import as_mask, check_ids
 from minibert.text.vocab import Vocab
 from minibert.training.modes import evaluating
 
+Ids = Sequence[int] | np.ndarray
 DIRECTIONS = ("forward", "backward")
 DROPOUTS = (
     "embedding_dropout",
@@ -185,13 +186,7 @@ class AWDLSTM(nn.Module):
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
     def batches(
-        self,
-        ids: Sequence[int] | np.ndarray,
-        batch_size: int = 32,
-        bptt: int = 70,
-        vary: bool = False,
-        *,
-        seed: int = 0,
+        self, ids: Ids, batch_size: int = 32, bptt: int = 70, vary: bool = False, *, seed: int = 0
     ) -> BPTTBatches:
         """`BPTTBatches` of a text, turned first for a backward model; ids (length,), numbers."""
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
@@ -235,9 +230,7 @@ class AWDLSTM(nn.Module):
     def load_stream_state(self, state: list[State] | None) -> None:
         self.state = state
 
-    def log_probs(
-        self, ids: Sequence[int] | np.ndarray, chunk: int = 1000
-    ) -> Float64[np.ndarray, " tokens"]:
+    def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
         """log p of every token of a text given those read before it.
 
         The text starts after ``start_id``; a backward model starts at its end. In the order of

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from minibert.models.bert.model import BERT, BERTOutput
-from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.bert.model import BERT
+from minibert.models.transformer.attention import Mask, causal_mask, padding_mask
 from minibert.text.batches import IGNORE, Batch, Batches
 
 
@@ -25,23 +24,10 @@ class LeftToRight(BERT):
 
     causal = True  # for the fast path
 
-    def forward(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        token_type_ids: Int[Tensor, "batch length"] | None = None,
-        output_attentions: bool = False,
-    ) -> BERTOutput:
-        """As `BERT.forward`, each place seeing itself and those before it."""
-        self.check(input_ids, attention_mask, token_type_ids)
+    def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask:
+        """Where a token may look: at itself and those before it, and at no padding."""
         mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
-        if attention_mask is not None:
-            mask = mask & padding_mask(attention_mask)  # (batch, 1, length, length)
-        x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
-        out, _ = self.stack(x, mask, output_attentions=output_attentions)
-        last = out.last_hidden_state
-        pooled = None if self.pooler is None else self.pooler(last[:, 0])
-        return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+        return mask if attention_mask is None else mask & padding_mask(attention_mask)
 
 
 class NextTokenBatches(Batches):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer import fast
-from minibert.models.transformer.attention import padding_mask
+from minibert.models.transformer.attention import Mask, padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.text.inputs import as_mask, check_ids, check_length, check_segments
 
@@ -166,12 +166,16 @@ class BERT(nn.Module):
         for ids that are not in the vocabulary.
         """
         self.check(input_ids, attention_mask, token_type_ids)
-        mask = None if attention_mask is None else padding_mask(attention_mask)
         x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
-        out, _ = self.stack(x, mask, output_attentions=output_attentions)
+        seen = self.seen(input_ids, attention_mask)
+        out, _ = self.stack(x, seen, output_attentions=output_attentions)
         last = out.last_hidden_state
         pooled = None if self.pooler is None else self.pooler(last[:, 0])
         return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+
+    def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask | None:
+        """Where a token may look: everywhere but at padding."""
+        return None if attention_mask is None else padding_mask(attention_mask)
 
     def states_at(
         self,

@@ -14,6 +14,10 @@ from torch.nn import functional as F
 
 from minibert.models.dropout import dropout
 
+Query = Float[Tensor, "*batch length d_k"]
+Key = Float[Tensor, "*batch keys d_k"]
+Value = Float[Tensor, "*batch keys d_v"]
+Found = Float[Tensor, "*batch length d_v"]
 Mask = Bool[Tensor, "... #length #keys"]
 Past = tuple[
     Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]
@@ -38,13 +42,8 @@ def causal_mask(
 
 
 def attend(
-    query: Float[Tensor, "*batch length d_k"],
-    key: Float[Tensor, "*batch keys d_k"],
-    value: Float[Tensor, "*batch keys d_v"],
-    mask: Mask | None = None,
-    *,
-    p: float = 0.0,
-) -> tuple[Float[Tensor, "*batch length d_v"], Float[Tensor, "*batch length keys"]]:
+    query: Query, key: Key, value: Value, mask: Mask | None = None, *, p: float = 0.0
+) -> tuple[Found, Float[Tensor, "*batch length keys"]]:
     """Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V (section 3.2.1, equation 1).
 
     Returns what was found, and the weights, whose rows add up to one. ``p``: dropout on the weights
@@ -60,13 +59,8 @@ def attend(
 
 
 def attend_fused(
-    query: Float[Tensor, "*batch length d_k"],
-    key: Float[Tensor, "*batch keys d_k"],
-    value: Float[Tensor, "*batch keys d_v"],
-    mask: Mask | None = None,
-    *,
-    p: float = 0.0,
-) -> Float[Tensor, "*batch length d_v"]:
+    query: Query, key: Key, value: Value, mask: Mask | None = None, *, p: float = 0.0
+) -> Found:
     """What `attend` finds, by PyTorch's fused kernel, which never holds the weights."""
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
 

@@ -32,6 +32,10 @@ from minibert.training.progress import Progress, quiet
 if TYPE_CHECKING:
     from minibert.training.run import Run
 
+Hidden = Float[Tensor, "batch dim"]
+Targets = Int[Tensor, " batch"]
+Noise = Int[Tensor, "batch k"] | None
+Sum = Float[Tensor, ""]
 MODES, LOSSES = ("skipgram", "cbow"), ("negative", "hierarchical", "full")
 
 
@@ -146,12 +150,7 @@ class Word2Vec(nn.Module):
         }[self.config.loss]
         return score(hidden, batch["targets"], batch.get("negatives")), len(hidden)
 
-    def negative_sampling(
-        self,
-        hidden: Float[Tensor, "batch dim"],
-        targets: Int[Tensor, " batch"],
-        negatives: Int[Tensor, "batch k"] | None = None,
-    ) -> Float[Tensor, ""]:
+    def negative_sampling(self, hidden: Hidden, targets: Targets, negatives: Noise = None) -> Sum:
         """Equation 4 of 2013b; a noise word that is the target itself counts for nothing."""
         if negatives is None:
             shape = (len(targets), self.config.negatives)
@@ -163,23 +162,15 @@ class Word2Vec(nn.Module):
         return -F.logsigmoid(positive).sum() - (F.logsigmoid(-noise) * real).sum()
 
     def hierarchical_softmax(
-        self,
-        hidden: Float[Tensor, "batch dim"],
-        targets: Int[Tensor, " batch"],
-        negatives: Tensor | None = None,
-    ) -> Float[Tensor, ""]:
+        self, hidden: Hidden, targets: Targets, negatives: Noise = None
+    ) -> Sum:
         """Equation 3 of 2013b: one sigmoid at each inner node on the way to the target."""
         nodes, turns = self.nodes[targets], self.turns[targets]  # (batch, path)
         scores = torch.einsum("bpd,bd->bp", self.output(nodes.clamp(min=0)), hidden)
         signs = 1 - 2 * turns.float()  # turn 0 wants a high score, turn 1 a low one
         return -(F.logsigmoid(signs * scores) * (nodes >= 0)).sum()
 
-    def full_softmax(
-        self,
-        hidden: Float[Tensor, "batch dim"],
-        targets: Int[Tensor, " batch"],
-        negatives: Tensor | None = None,
-    ) -> Float[Tensor, ""]:
+    def full_softmax(self, hidden: Hidden, targets: Targets, _: Noise = None) -> Sum:
         """Equation 2 of 2013b: every word of the vocabulary is scored."""
         logits = hidden @ self.output.weight.T  # (batch, dim) @ (dim, V) -> (batch, V)
         return F.cross_entropy(logits, targets, reduction="sum")
