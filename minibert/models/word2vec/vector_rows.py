@@ -7,8 +7,8 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -45,7 +45,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 class Stream:
     """The bytes of a file: the next ones can be looked at before they are taken."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BufferedIOBase, path: Path) -> None:
         self.file, self.path, self.buffer, self.at = file, path, b"", 0
         size = path.stat().st_size
         self.left = max(MOST_UNPACKED, RATIO * size) if path.suffix in PACKED else float("inf")

@@ -11,11 +11,12 @@ import lzma
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from minibert.models.word2vec.vector_rows import Stream, rows_of
 from minibert.storage.safe_files import atomic
@@ -63,7 +64,12 @@ def check_limit(limit: int | None) -> None:
         raise ValueError(f"limit must be a positive whole number or None, got {limit!r}")
 
 
-def write(path: str | Path, words: list[str], vectors: np.ndarray, form: str = "text") -> None:
+def write(
+    path: str | Path,
+    words: list[str],
+    vectors: np.ndarray | Tensor | Sequence[Sequence[float]],
+    form: str = "text",
+) -> None:
     """Write words and vectors (words, dimensions), whole or not at all.
 
     form: "text" or "binary", word2vec's own, or "glove", text without the header. A name that ends
