@@ -111,8 +111,8 @@ def test_public_functions_are_annotated():
 def test_mypy_checks_the_same_rooms():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
     (checked,) = (part for part in settings["overrides"] if part.get("ignore_errors") is False)
-    names = {name.removeprefix("minibert.").removesuffix(".*") for name in checked["module"]}
-    assert names == {room.replace("/", ".") for room in TYPED}
+    names = {name.removesuffix(".*") for name in checked["module"]} - {"typed_use"}
+    assert names == {f"minibert.{room}".replace("/", ".") for room in TYPED}
 
 
 def test_more_than_four_parameters_are_given_by_name():
