@@ -1,6 +1,7 @@
 """The house: every public name loads in a fresh process, and files stay small enough to read."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,7 @@ TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for
 UNTYPED = ("data/examples", "data/readers")  # modules of these rooms that are not annotated yet
 POSITIONAL = 4  # parameters; more are keyword-only
 LINES = 350  # of a module
+WIDTH = 100  # letters of a line; ruff holds the code to it
 BODY = 39  # lines of a function, its head and its docstring apart
 LONGER = {"course/learn/exercises/ch01.py": 353, "course/learn/exercises/ch04.py": 373}
 LONGER |= {"course/learn/exercises/ch05.py": 372, "course/learn/exercises/ch06.py": 374}
@@ -85,6 +87,16 @@ def test_functions_are_short_enough_to_read():
                 name = f"{path.relative_to(PACKAGE).as_posix()}: {node.name}"
                 lines = node.end_lineno - start.lineno + 1
                 assert lines <= LONGER.get(name, BODY), f"{name} has {lines} lines"
+
+
+def test_the_prose_of_chapters_is_cut_into_short_lines():
+    """Tables apart; the address of a link and a macro count nothing, since they cannot be cut."""
+    for path in sorted((ROOT / "chapters" / "source").glob("*.py")):
+        cells = re.split(r"(?m)^# %% ?(.*)\n", path.read_text("utf-8"))
+        for kind, cell in zip(cells[1::2], cells[2::2], strict=True):
+            for line in cell.splitlines() if kind.startswith("[markdown]") else ():
+                size = len(re.sub(r"\{\{.*?\}\}|\]\(.*?\)", "", line))
+                assert size <= WIDTH or line.startswith("|"), f"{path.name}: {line}"
 
 
 def functions(tree):
