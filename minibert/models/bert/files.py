@@ -81,6 +81,7 @@ DECODER = "cls.predictions.decoder."
 HEADS = {  # class -> (its name in config.json, beginnings of names)
     "BERT": ("BertModel", {}),
     "MaskedLM": ("BertForMaskedLM", WORDS),
+    "CausalLM": ("BertLMHeadModel", WORDS),
     "NextSentence": ("BertForNextSentencePrediction", NEXT),
     "Pretraining": ("BertForPreTraining", {**WORDS, **NEXT}),
     "SequenceClassifier": ("BertForSequenceClassification", {"output.": "classifier."}),
@@ -120,40 +121,39 @@ def load_head(cls, source):
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
-        regression = config.get("problem_type") == "regression"
-        extra = {"labels": sum(tensors["classifier.weight"].shape[:1])} | _arguments(config, path)
-        if regression:
-            extra["regression"] = True
-    elif cls.__name__ in ("MaskedLM", "Pretraining"):
+        count = sum(tensors["classifier.weight"].shape[:1])
+        labels = layout.labels_in(config, count, path)
+        extra = {"labels": labels, **_arguments(config, path)}
+        if cls.__name__ == "SequenceClassifier":
+            extra["problem"] = layout.problem_in(config, count)
+    elif cls.__name__ in ("MaskedLM", "CausalLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
     kept = {n: t for n, t in tensors.items() if n.startswith(own) or not n.startswith(TOPS)}
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
+def holds(model):
+    """Whether `save` can write this model: an encoder, or a head that transformers has too."""
+    encoder, kind = getattr(model, "encoder", model), _kind(model)
+    words = getattr(getattr(model, "output", None), "decoder", None)
+    return (
+        kind in HEADS
+        and type(encoder) in (BERT, LeftToRight)
+        and (words is None or words.out_features == encoder.config.vocab_size)
+    )
+
+
 def _arguments(config, source):
     """What a head was made with, besides its labels: dropout, and what only minibert has."""
-    own, dropout = config.get("minibert", {}), config.get("classifier_dropout")
-    kinds = {"pooling": str, "lstm": int}
-    if not isinstance(own, dict) or not all(type(v) is kinds.get(k) for k, v in own.items()):
-        raise ValueError(
-            f"expected 'minibert' to hold pooling and lstm in {source}, got {own!r:.60}"
-        )
-    if dropout is None:
-        dropout = config.get("hidden_dropout_prob", 0.1)
-    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
-        raise ValueError(f"expected a classifier_dropout below 1 in {source}, got {dropout!r:.60}")
-    return {"dropout": dropout, **own}
+    own = layout.own_keys(config, {"pooling": str, "lstm": int}, source)
+    names = ("classifier_dropout", "hidden_dropout_prob")
+    return {"dropout": layout.dropout_in(config, names, 0.1, source), **own}
 
 
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
-    if _kind(model) not in HEADS or not isinstance(encoder, BERT):
-        raise ValueError(
-            f"a {_kind(model)} on a {type(encoder).__name__} cannot be saved; only these heads on "
-            f"a BERT can: {', '.join(HEADS)}"
-        )
     architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
     if isinstance(encoder, LeftToRight):
@@ -161,15 +161,13 @@ def save(model, folder):
     if hasattr(model, "output") and hasattr(model.output, "decoder"):
         tied = model.output.decoder.weight is encoder.embeddings.word.weight
         config["tie_word_embeddings"] = tied
-    if hasattr(model, "labels"):
-        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.labels)}
-        config["label2id"] = {name: int(i) for i, name in config["id2label"].items()}
-        config["problem_type"] = "regression" if getattr(model, "regression", False) else None
-        config["classifier_dropout"] = model.dropout.p
-        lstm = getattr(model, "lstm", None)
-        own = {"pooling": getattr(model, "pooling", None), "lstm": lstm and lstm.hidden_size}
-        config["minibert"] = {name: value for name, value in own.items() if value is not None}
-        if lstm or own["pooling"] not in (None, "first"):
+    settings = getattr(model, "settings", {})
+    if "labels" in settings:
+        config |= layout.label_keys(settings["labels"], settings.get("problem"))
+        config["classifier_dropout"] = settings["dropout"]
+        own = {name: settings[name] for name in ("pooling", "lstm") if settings.get(name)}
+        config["minibert"] = own
+        if "lstm" in own or own.get("pooling", "first") != "first":
             config["model_type"] = "minibert-bert"  # transformers would compute something else
     tensors = {published(model, name): tensor for name, tensor in model.state_dict().items()}
     if config.get("tie_word_embeddings") is False:  # transformers adds the one called decoder's

@@ -47,6 +47,7 @@ FIELDS = {  # of config.json -> of GPTConfig
     "layer_norm_epsilon": "norm_eps",
     "initializer_range": "init_std",
     "tie_word_embeddings": "tied",
+    "pad_token_id": "pad_id",
 }
 ALIASES = {  # names that transformers takes too
     "hidden_size": "n_embd",
@@ -57,7 +58,7 @@ ALIASES = {  # names that transformers takes too
 SCALES = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False}  # as GPT has them
 # In float32, which all tensors are read in, reordering and upcasting change nothing.
 IGNORED = layout.NOTES | layout.TASK | {"n_ctx", "n_special", "predict_special_tokens"}
-IGNORED |= {"pad_token_id", "is_decoder", "reorder_and_upcast_attn"}
+IGNORED |= {"is_decoder", "reorder_and_upcast_attn"}
 TOPS = ("score.", "classifier.", "qa_outputs.", "multiple_choice_head.")  # heads on an encoder
 KINDS = {  # model_type -> norm, names of the embeddings, name of the activation's field
     "openai-gpt": ("post", "tokens_embed", "positions_embed", "afn"),
@@ -81,8 +82,17 @@ def load(source):
     file; ValueError for tensors that are missing, unknown or of another shape, and for a
     configuration that this class cannot follow.
     """
+    return model_of(*read(source))
+
+
+def read(source):
+    """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
     path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
-    config, tensors = (openai.read if openai.is_here(path) else layout.read_files)(path)
+    return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
+
+
+def model_of(path, config, tensors):
+    """The `GPT` of what `read` gives, in eval mode."""
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(
