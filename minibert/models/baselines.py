@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from minibert.models.outputs import Loss
 from minibert.text import BPTTBatches, Vocab
-from minibert.text.batches import IGNORE, Batch
+from minibert.text.batches import Batch
+from minibert.text.inputs import IGNORE, check_ids, whole_mask
 from minibert.training.history import History
 from minibert.training.loop import fit
 from minibert.training.modes import evaluating
@@ -191,6 +192,8 @@ class LSTMLanguageModel(nn.Module):
         self, input_ids: Int[Tensor, "batch length"], state: State | None = None
     ) -> tuple[Float[Tensor, "batch length V"], State]:
         """Logits of the next words, and the state."""
+        whole_mask(input_ids)
+        check_ids(input_ids, self.config.vocab_size)
         x = self.dropout(self.embedding(input_ids))  # (batch, length, dim)
         x, state = self.lstm(x, state)
         return self.output(self.dropout(x)), state
@@ -221,7 +224,7 @@ class LSTMLanguageModel(nn.Module):
                 targets = text[:, at + 1 : at + 1 + chunk, None]
                 log_p = logits.double().log_softmax(-1)  # (1, chunk, V)
                 found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
-        return torch.cat(found).numpy()
+        return torch.cat(found).numpy() if found else np.zeros(0)
 
     def distribution(self, context: Ids) -> Float64[np.ndarray, " V"]:
         """p of every word after the ids ``context``."""

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from minibert.storage.safe_files import atomic, explained, parse_json, read_json
+from minibert.storage.safe_files import explained, parse_json, read_json, write
 from minibert.storage.torch_files import load_plain
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
@@ -151,10 +151,8 @@ def save_folder(folder: str | Path, config: Any, tensors: Mapping[str, Tensor]) 
     ``config``: a dataclass or a dict; ``tensors``: a state_dict.
     """
     config = asdict(config) if not isinstance(config, dict) else config
-    with atomic(Path(folder) / WEIGHTS) as file:
-        file.write(pack(tensors))
-    with atomic(Path(folder) / CONFIG) as file:
-        file.write(json.dumps(config, indent=2).encode() + b"\n")
+    write(Path(folder) / WEIGHTS, pack(tensors))
+    write(Path(folder) / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
 
 def load_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -181,7 +179,7 @@ def load_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def load_tensors(
     model: nn.Module,
     tensors: Mapping[str, Tensor],
-    source: str = "the file",
+    source: object = "the file",
     named: Callable[[str], str] = str,
 ) -> None:
     """Copy ``tensors`` into ``model``, each name, shape and kind of number checked first.
@@ -196,7 +194,7 @@ def load_tensors(
 def check_tensors(
     model: nn.Module,
     tensors: Mapping[str, Tensor],
-    source: str = "the file",
+    source: object = "the file",
     named: Callable[[str], str] = str,
 ) -> None:
     """Whether the tensors are those of the model; ValueError as in `load_tensors`."""
@@ -216,14 +214,17 @@ def check_tensors(
             if found.is_floating_point() != wanted.is_floating_point()
         ],
     }
-    if any(faults.values()):
-        found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)
-        raise ValueError(f"the tensors of {source} do not fit {type(model).__name__}: {found}")
+    refuse(faults, f"the tensors of {source} do not fit {type(model).__name__}")
 
 
-def _some(names):
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def refuse(faults: Mapping[str, Sequence[str]], sentence: str) -> None:
+    """Raise ValueError: ``sentence`` and the names of each kind of fault, where there are any."""
+    found = []
+    for fault, names in faults.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        found += [f"{fault}: {', '.join(names[:SHOWN])}{more}"] if names else []
+    if found:
+        raise ValueError(f"{sentence}: {'; '.join(found)}")
 
 
 def _write_folder(path, files):

@@ -68,6 +68,12 @@ def atomic(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[An
             raise
 
 
+def write(path: str | Path, data: bytes) -> None:
+    """Write bytes to a file, as `atomic` does."""
+    with atomic(path) as file:
+        file.write(data)
+
+
 def parse_json(text: str) -> Any:
     """What JSON text says, where all readers agree on it.
 

@@ -20,6 +20,7 @@ from . import vocab as vocab
 from . import windows as windows
 from . import wordpiece as wordpiece
 from .batches import ArrayBatches as ArrayBatches
+from .batches import Batch as Batch
 from .batches import Batches as Batches
 from .batches import BPTTBatches as BPTTBatches
 from .batches import ListBatches as ListBatches
@@ -45,6 +46,7 @@ __all__ = [
     "ArrayBatches",
     "BPE",
     "BPTTBatches",
+    "Batch",
     "Batches",
     "BidirectionalBatches",
     "BlockBatches",

@@ -1,7 +1,6 @@
 """Batches for a language model that reads sentences in both directions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,8 @@ class BidirectionalBatches(Batches):
 
     ``sentences``: lists of words. ``vocab``: a `Vocab` with ``<S>`` and ``</S>`` (and ``<unk>``).
     """
+
+    SETTINGS = ("batch_size", "bptt", "spelled", "targets")
 
     def __init__(
         self,
@@ -63,10 +64,6 @@ class BidirectionalBatches(Batches):
     def _spelled(self, sentences):
         rows = [self.spellings.encode(words) for words in sentences]
         return np.concatenate([np.array(row, np.int64) for row in rows])
-
-    def identity(self) -> dict[str, Any]:
-        names = ("batch_size", "bptt", "spelled", "targets")
-        return {**super().identity(), **{name: getattr(self, name) for name in names}}
 
     def plan(self, epoch: int) -> list[tuple[int, int]]:
         """Windows (start, stop) in each lane."""

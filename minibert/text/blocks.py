@@ -1,7 +1,5 @@
 """A long text in blocks of equal length, cut at different positions in each epoch."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -21,11 +19,14 @@ class BlockBatches(Batches):
     fill one batch.
     """
 
+    SETTINGS = ("tokens", "batch_size", "length", "shuffle")
+
     def __init__(
         self, ids: np.ndarray, batch_size: int, length: int, shuffle: bool = True, *, seed: int = 0
     ) -> None:
         super().__init__(seed)
         self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
+        self.tokens = len(ids)
         if length < 2 or batch_size < 1 or len(self) < 1:
             raise ValueError(
                 f"expected a text that fills a batch of {batch_size} rows of {length} tokens (at "
@@ -35,11 +36,6 @@ class BlockBatches(Batches):
     def __len__(self) -> int:
         room = len(self.ids) - 1 - (self.length if self.shuffle else 0)
         return max(0, room) // (self.length - 1) // self.batch_size
-
-    def identity(self) -> dict[str, Any]:
-        names = ("batch_size", "length", "shuffle")
-        settings = {name: getattr(self, name) for name in names}
-        return {**super().identity(), "tokens": len(self.ids), **settings}
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Arrays of the positions where rows begin, (batch_size,) each."""

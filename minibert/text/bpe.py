@@ -127,7 +127,7 @@ class BPE:
         Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
         string. One string is one text.
         """
-        counts = merges.count(texts, partial(words, kind=kind))
+        counts = merges.counted(texts, partial(words, kind=kind))
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
             letters = list(byte_letters())

@@ -13,16 +13,16 @@ Symbol = TypeVar("Symbol")
 GOES_ON = "##"  # in front of a piece that continues a word (WordPiece)
 
 
-def count(texts: Iterable[str], words: Callable[[str], Iterable[str]]) -> Counter[str]:
-    """How often each of the ``words`` of the texts occurs; one string is one text.
+def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counter[str]:
+    """How often each part of ``texts`` occurs; ``cut`` gives the parts of one of them.
 
-    Raises ValueError for a text that is no string.
+    One string is one text. Raises ValueError for a text that is no string.
     """
     counts: Counter[str] = Counter()
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
-        counts.update(words(text))
+        counts.update(cut(text))
     return counts
 
 

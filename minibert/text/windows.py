@@ -81,6 +81,8 @@ class WindowBatches(Batches):
     ``attention_mask`` is 1 at real inputs.
     """
 
+    SETTINGS = ("tokens", "mode", "window", "batch_size")
+
     def __init__(
         self,
         vocab: Vocab,
@@ -97,6 +99,7 @@ class WindowBatches(Batches):
         self.ids, self.sentence = known_words(vocab, sentences)  # (words,) each
         self.keep = keep_probability(word_counts(vocab), subsample)
         self._made: tuple[Any, ...] = (None,)  # (epoch, inputs, targets) once they are drawn
+        self.tokens = len(self.ids)
 
     @classmethod
     def of(
@@ -151,8 +154,3 @@ class WindowBatches(Batches):
             "attention_mask": (rows >= 0).long(),
             "targets": torch.from_numpy(targets),
         }
-
-    def identity(self) -> dict[str, Any]:
-        names = ("mode", "window", "batch_size")
-        settings = {name: getattr(self, name) for name in names}
-        return {**super().identity(), "tokens": len(self.ids), **settings}

@@ -20,6 +20,7 @@ from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
 from minibert.text.merges import GOES_ON
 from minibert.text.tokens import Placed, TextOrIds, cut_pair
+from minibert.text.vocab import numbered
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
@@ -53,12 +54,7 @@ class WordPiece:
         self.tokens = [*tokens, *(new.content for new in self.added if new.content not in known)]
         self.lowercase, self.tokenize_chinese_chars = bool(lowercase), bool(tokenize_chinese_chars)
         self.strip_accents = self.lowercase if strip_accents is None else bool(strip_accents)
-        self.ids = {token: i for i, token in enumerate(self.tokens)}
-        if len(self.ids) != len(self.tokens):
-            twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(
-                f"a vocabulary holds each token once, got {twice!r:.60} more than once"
-            )
+        self.ids = numbered(self.tokens)
         if UNK not in self.ids:
             raise ValueError(
                 f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r:.200}"
@@ -342,7 +338,7 @@ class WordPiece:
 def _count(texts, lowercase, strip_accents):
     """How often each word of ``texts`` occurs, a Counter; words that are too long are left out."""
     counts = Counter()
-    for chunk, n in merges.count(texts, basic.CHUNK.findall).items():
+    for chunk, n in merges.counted(texts, basic.CHUNK.findall).items():
         for word in basic.words(chunk, lowercase, strip_accents):
             if len(word) <= LONGEST:
                 counts[word] += n

@@ -67,10 +67,9 @@ class World:
         self.countries, self.rivers, self.teams = Choice(countries), Choice(rivers), Choice(teams)
         self.adults = self.part(lambda p: p.trade is not None)
         self.children = self.part(lambda p: p.trade is None)
-        self.films = draw_works(
-            self.lexicon, draw, self.adults, self.towns, "film_title", "director", "actor"
-        )
-        self.books = draw_works(self.lexicon, draw, self.adults, self.towns, "book_title", "writer")
+        drawn = self.lexicon, draw, self.adults, self.towns
+        self.films = draw_works(*drawn, cls="film_title", maker="director", star="actor")
+        self.books = draw_works(*drawn, cls="book_title", maker="writer")
         self._sort_people(draw)
         trades = self.lexicon["trade"]
         shares = {trade: (int(trade.woman), 100 - int(trade.woman)) for trade in trades}

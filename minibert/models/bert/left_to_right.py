@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from minibert.models.bert.model import BERT
-from minibert.models.transformer.attention import Mask, causal_mask, padding_mask
+from minibert.models.transformer.attention import Mask, causal_mask
 from minibert.text.batches import IGNORE, Batch, Batches
 
 
@@ -25,9 +25,8 @@ class LeftToRight(BERT):
     causal = True  # for the fast path
 
     def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask:
-        """Where a token may look: at itself and those before it, and at no padding."""
-        mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
-        return mask if attention_mask is None else mask & padding_mask(attention_mask)
+        """Each position sees itself and those before it."""
+        return causal_mask(input_ids.shape[1], 0, input_ids.device, attention_mask)
 
 
 class NextTokenBatches(Batches):

@@ -19,26 +19,32 @@ Key = Float[Tensor, "*batch keys d_k"]
 Value = Float[Tensor, "*batch keys d_v"]
 Found = Float[Tensor, "*batch length d_v"]
 Mask = Bool[Tensor, "... #length #keys"]
-Past = tuple[
-    Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]
-]  # keys, values
+Past = tuple[Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]]
 
 
 def padding_mask(
     attention_mask: Shaped[Tensor, "batch length"],
 ) -> Bool[Tensor, "batch 1 1 length"]:
-    """1 for a token, 0 for padding -> a mask with which none of the padding is seen."""
+    """From 1 for a token, 0 for padding: a mask with which none of the padding is seen."""
     return attention_mask.bool()[:, None, None, :]
 
 
 def causal_mask(
-    length: int, past: int = 0, device: torch.device | str | None = None
-) -> Bool[Tensor, "{length} {past}+{length}"]:
+    length: int,
+    past: int = 0,
+    device: torch.device | str | None = None,
+    attention_mask: Shaped[Tensor, "batch keys"] | None = None,
+) -> Mask:
     """A place sees the ``past`` ones, those before it and itself.
 
-    ``&`` it with `padding_mask` to have both.
+    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length): and none
+    of the padding. Padding sees itself, so that no row is empty.
     """
-    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
+    seen = torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
+    if attention_mask is None:
+        return seen
+    own = seen & ~seen.tril(past - 1)
+    return seen & padding_mask(attention_mask) | own
 
 
 def attend(

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import Loss, ModelOutput
+from minibert.models.softmax import check_scores
 from minibert.models.transformer.attention import (
     Mask,
     MultiHeadAttention,
@@ -25,8 +26,9 @@ from minibert.models.transformer.attention import (
     causal_mask,
     padding_mask,
 )
+from minibert.storage.checked import check_settings
 from minibert.text.batches import Batch
-from minibert.text.inputs import IGNORE, check_length
+from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -68,16 +70,9 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         known = {"norm": NORMS, "activation": ACTIVATIONS, "position": POSITIONS}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                expected = " or ".join(map(repr, values))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("vocab_size", "dim", "layers", "heads", "hidden", "max_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        positive = ("vocab_size", "dim", "layers", "heads", "hidden", "max_length")
+        shares = ("dropout", "attention_dropout")
+        check_settings(self, known=known, positive=positive, shares=shares)
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} must be a multiple of heads={self.heads}")
 
@@ -246,6 +241,7 @@ class Transformer(nn.Module):
     ) -> Float[Tensor, "batch length dim"]:
         """Vectors of ids, the first of which stands at place ``start``."""
         check_length(ids, start, self.config.max_length)
+        check_ids(ids, self.config.vocab_size)
         places = torch.arange(start, start + ids.shape[1], device=ids.device)
         x = self.embedding(ids) * math.sqrt(self.config.dim)
         return self.dropout(x + self.positions(places))
@@ -256,8 +252,9 @@ class Transformer(nn.Module):
         attention_mask: Shaped[Tensor, "batch length"] | None = None,
         output_attentions: bool = False,
     ) -> ModelOutput:
+        x, attention_mask = self.embed(input_ids), as_mask(attention_mask, input_ids.shape)
         mask = None if attention_mask is None else padding_mask(attention_mask)
-        return self.encoder(self.embed(input_ids), mask, output_attentions=output_attentions)[0]
+        return self.encoder(x, mask, output_attentions=output_attentions)[0]
 
     def decode(
         self,
@@ -315,7 +312,9 @@ class Transformer(nn.Module):
             memory = self.encode(input_ids, attention_mask).last_hidden_state
             for _ in range(steps):
                 out, past = self.decode(ids, memory, attention_mask, past)
-                best = self.output(out.last_hidden_state).argmax(-1)  # (batch, 1)
+                logits = self.output(out.last_hidden_state)
+                check_scores(logits)
+                best = logits.argmax(-1)  # (batch, 1)
                 ids = best if end_id is None else best.masked_fill(ids == end_id, end_id)
                 written.append(ids)
         return torch.cat(written, 1)
