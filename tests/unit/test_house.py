@@ -49,7 +49,6 @@ UNTYPED = (  # parts of these rooms that are not annotated yet
     "course/learn/exercises/",
     "data/examples",
     "data/readers",
-    *(f"models/{system}/files" for system in ("awd_lstm", "bert", "elmo", "gpt")),
 )
 POSITIONAL = 4  # parameters; more are keyword-only
 LINES = 350  # of a module

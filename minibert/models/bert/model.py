@@ -9,7 +9,7 @@ Its blocks are those of `minibert.models.transformer`; published weights load by
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -144,7 +144,7 @@ class BERT(nn.Module):
         """
         from minibert.models.bert import files as bert
 
-        return bert.load(source, cls)
+        return cast("Self", bert.load(source, cls))
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""

@@ -123,7 +123,7 @@ class GPT(nn.Module):
         initialise(self, config.init_std)
 
     @classmethod
-    def from_pretrained(cls, source: Path | str) -> "Self":
+    def from_pretrained(cls, source: Path | str) -> "GPT":
         """Read a model: a folder in Hugging Face's layout or OpenAI's, a bundled name, or a hub id.
 
         See `minibert.models.gpt.files.load`. Raises FileNotFoundError or ValueError.
