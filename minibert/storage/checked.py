@@ -1,4 +1,4 @@
-"""Models from files: nothing is built before it is known to fit what the file holds.
+"""Checked configs, and models from files: nothing is built before it is known to fit.
 
 A damaged or hostile configuration may ask for a thousand layers or for more memory than there is.
 So its values are checked against the types that the config class declares, and the model is made
