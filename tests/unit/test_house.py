@@ -43,3 +43,11 @@ def test_modules_are_short_enough_to_read():
         name = path.relative_to(PACKAGE).as_posix()
         lines = len(path.read_text("utf-8").splitlines())
         assert lines <= LONGER.get(name, LINES), f"{name} has {lines} lines"
+
+
+def test_the_mistakes_that_tests_must_notice_still_fit_the_library():
+    from tests.mistakes import mistakes
+
+    for mistake in mistakes():
+        assert mistake.text() != mistake.path.read_text("utf-8")  # ValueError unless it fits
+        assert mistake.tests and all((ROOT / test).is_file() for test in mistake.tests), mistake
