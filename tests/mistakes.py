@@ -18,7 +18,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 ONCE = ["torch", "pytest", "hypothesis", "scipy.stats", "transformers"]  # slow to import
-OPTIONS = ["-x", "-q", "-m", "not slow and not long", "-p", "no:cacheprovider", "--no-summary"]
+OPTIONS = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--no-summary"]
 
 
 class Mistake(NamedTuple):
