@@ -93,7 +93,7 @@ def test_averages_are_the_mean_of_the_weights_since_then():
     assert model.weight.item() == pytest.approx(seen[-1])
 
 
-def trained(steps, folder=None):
+def trained(steps, folder=None, callbacks=()):
     model = Line()
     optimizer = NTASGD(model, 0.3, weight_decay=0.0)
     history = mb.fit(
@@ -101,7 +101,7 @@ def trained(steps, folder=None):
         line(),
         steps=steps,
         optimizer=optimizer,
-        callbacks=[NonMonotone(patience=1)],
+        callbacks=[NonMonotone(patience=1), *callbacks],
         clip=None,
         valid=line(batch_size=20),
         valid_every=3,
@@ -113,11 +113,20 @@ def trained(steps, folder=None):
 
 
 def test_validation_sees_the_averages_and_they_stay_at_the_end():
-    model, optimizer, history = trained(60)
-    assert optimizer.averaging
+    seen, began = [], []
+
+    class Watch:
+        def on_step(self, run):
+            seen.append(run.model.weight.item())
+            began.append(run.optimizer.averaging)
+
+    model, optimizer, history = trained(60, callbacks=[Watch()])
+    averaged = [weight for weight, averaging in zip(seen, began, strict=True) if averaging]
+    assert 1 < len(averaged) < 60
+    assert model.weight.item() == pytest.approx(sum(averaged) / len(averaged), rel=1e-5)
     assert evaluate(model, line(batch_size=20)) == pytest.approx(history.valid_loss[-1])
-    optimizer.show_weights()  # the weights of the last update: noisier
-    assert evaluate(model, line(batch_size=20)) > history.valid_loss[-1]
+    optimizer.show_weights()
+    assert model.weight.item() == seen[-1]  # of the last update alone
 
 
 def test_an_averaging_run_that_is_resumed_goes_on_bit_for_bit(tmp_path):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import minibert as mb
+from minibert.models.awd_lstm.model import DROPOUTS
 from minibert.text import PaddedBatches
 from minibert.training.callbacks import RateByLength
 from minibert.transfer import (
@@ -266,8 +267,10 @@ CONFIG = {
 @pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)
 def test_the_three_stages_end_in_a_classifier(direction):
     mb.seed_everything(0)
-    model = language_model(direction=direction)
+    model = language_model(direction=direction, **dict.fromkeys(DROPOUTS, 0.0))
     before = nats_a_token(model, text(200))
+    rates = {"general_rate": 0.03, "classifier_rate": 0.1, "dropout": (0.0, 0.0)}
+    epochs = {"general_epochs": 6, "classifier_epochs": 20}
     adapted = ulmfit(
         model,
         list(labelled(model)),
@@ -275,16 +278,14 @@ def test_the_three_stages_end_in_a_classifier(direction):
         general=(text(), text(200)),
         target=text(),
         valid=list(labelled(model, 40, seed=1)),
-        config=ULMFiTConfig(
-            **{**CONFIG, "general_rate": 0.02, "classifier_epochs": 20, "classifier_rate": 0.1}
-        ),
+        config=ULMFiTConfig(**{**CONFIG, **rates, **epochs}),
         progress=False,
     )
     assert list(adapted.histories) == ["general", "target", "classifier"]
     assert adapted.histories["general"].valid_loss
-    assert adapted.histories["general"].valid_loss[-1] < before - 0.01
+    assert adapted.histories["general"].valid_loss[-1] < before - 0.4
     assert adapted.classifier.encoder is model
-    assert adapted.error < 0.1
+    assert adapted.error <= 0.1
     assert adapted.error == error(adapted.classifier, list(labelled(model, 40, seed=1)))
 
 
