@@ -40,7 +40,7 @@ class Predictions:
 
         Where an input has several words or masks, a list of such lists.
         """
-        if self.names is None:
+        if self.names is None or self.probabilities is None:
             raise ValueError("these predictions have one answer for each input, no names to rank")
         return [self._best(row, count) for row in self.probabilities]
 

@@ -67,20 +67,23 @@ def document(ids, model):
     return ids + start if model.backward_reader else start + ids
 
 
-def one_or_two(given: Any) -> tuple[str, ...]:
-    """(text,) of a text, (text, other) of a pair; ValueError for anything else."""
-    if isinstance(given, str):
-        return (given,)
-    if isinstance(given, list | tuple) and [type(text) for text in given] == [str, str]:
-        return tuple(given)
-    raise ValueError(f"expected a text, or a pair (text, other), got {given!r:.80}")
+def listed(texts: Any) -> list:
+    """Several texts as a list; a string alone is one of them. ValueError for what is no list."""
+    if isinstance(texts, str):
+        return [texts]
+    if isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}")
+    return list(texts)
 
 
-def two(given: Any) -> tuple[str, ...]:
-    """(text, other) of a pair; ValueError for anything else."""
-    if isinstance(given, str) or len(one_or_two(given)) != 2:
-        raise ValueError(f"expected a pair (text, other), got {given!r:.80}")
-    return tuple(given)
+def texts_of(given: Any, least: int = 1) -> tuple[str, ...]:
+    """(text,) of a text, (text, other) of a pair; ValueError for fewer than ``least``, or else."""
+    texts = (given,) if isinstance(given, str) else given
+    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        if least <= len(texts) <= 2:
+            return tuple(texts)
+    expected = "a text, or a pair (text, other)" if least == 1 else "a pair (text, other)"
+    raise ValueError(f"expected {expected}, got {given!r:.80}")
 
 
 def as_words(given: Any) -> list[str]:
