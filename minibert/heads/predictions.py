@@ -116,7 +116,7 @@ def run(
 
 def batches_of(model, examples, batch_size=32, **options):
     """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
-    encoder, first = innermost(model.encoder), examples[0]["input_ids"]
+    encoder, first = innermost(model.encoder), examples[0]["input_ids"] if len(examples) else ()
     words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
     pad_id = getattr(words, "pad_id", None) or 0
     several = isinstance(first, list) and np.ndim(first[0]) > 0

@@ -111,7 +111,11 @@ def refused(head, encoder):
     if head == "CausalLM" and encoder not in ("GPT", "AWDLSTM", "LeftToRight"):
         return "stands on a model that gives" if encoder in ON_WORDS else "reads from left to right"
     if head == "DoubleHeads" and encoder != "GPT":
-        return "stands on a model that gives" if encoder in ON_WORDS else "auxiliary=0.3 trains a"
+        return (
+            "stands on a model that gives"
+            if encoder in ON_WORDS
+            else "auxiliary=0.3 trains a|DoubleHeads stands on"
+        )
     if head in ("Tagger", "PairClassifier"):
         return None if encoder in ("Table", *ON_WORDS) else "expected word vectors"
     return "stands on a model that gives" if encoder in ON_WORDS else None
