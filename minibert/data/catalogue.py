@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from minibert.data import published, readers
+from minibert.data import own_files, published, readers
 from minibert.data.corpora import TextCorpus
 from minibert.data.fetch import cached, data_folder, download, find
 from minibert.data.registry import registry
 from minibert.data.sources import Source
 
 
-def load(name):
-    """A real data set, or the text of a file of your own.
+def load(name, kind=None, **columns):
+    """A real data set, or a file of your own.
 
-    ``name``: a name that `datasets` lists, or the path of a text file (plain, .xz or .gz) in which
-    a line ``= Title =`` starts a document and every other line is a paragraph.
+    ``name``: a name that `datasets` lists; or the path of a labelled file, whose ``kind`` and
+    ``columns`` are those of `minibert.data.own_files.read`; or that of a text file (plain, .xz or
+    .gz) in which a line ``= Title =`` starts a document and every other line is a paragraph.
 
     It is looked for in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the
     mirrors. The SHA-256 is checked whenever a file is read. Returns a `TextCorpus`,
@@ -25,8 +26,12 @@ def load(name):
     what to put where, when the data is neither here nor available.
     """
     if name not in registry() and Path(name).is_file():
+        if kind or columns or own_files.kind_of(name):
+            return own_files.read(name, kind, **columns)
         return TextCorpus([Source(Path(name))])
     entry = _entry(name)
+    if kind or columns:
+        raise ValueError(f"kind and columns are for a file of your own, and {name!r} is a data set")
     for edition in entry.editions:
         if paths := _present(entry, edition):
             return _read(entry, edition, paths)

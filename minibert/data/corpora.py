@@ -1,7 +1,8 @@
 """What a loaded data set is: running text, labelled texts, rated pairs, analogies."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -125,6 +126,24 @@ class Examples:
     def __getitem__(self, i):
         return self.examples[i]
 
+    def split(self, *shares: float, seed: int = 0) -> list["Examples"]:
+        """Parts of these shares, no group in two of them, drawn by ``seed`` (see `split_groups`).
+
+        >>> train, test = data.split(0.8, 0.2)  # doctest: +SKIP
+        """
+        return [self.part(places) for places in split_groups(self.groups, shares, seed)]
+
+    def without(self, other: "Examples") -> "Examples":
+        """The examples whose group is not among those of ``other``."""
+        known = set(other.groups)
+        return self.part([i for i, group in enumerate(self.groups) if group not in known])
+
+    def part(self, places: Iterable[int]) -> "Examples":
+        """The examples at these positions, in this order."""
+        places = list(places)
+        examples, groups = ([of[i] for i in places] for of in (self.examples, self.groups))
+        return replace(self, examples=examples, groups=groups)
+
     def __repr__(self):
         labels = f": {', '.join(self.labels)}" if self.labels else ""
         return f"Examples({len(self):,} {self.kind}{labels})"
@@ -165,6 +184,33 @@ class Analogies:
 
     def __repr__(self):
         return f"Analogies({len(self):,} questions in {len(self.sections)} sections)"
+
+
+def split_groups(groups: list, shares: Sequence[float], seed: int = 0) -> list[list[int]]:
+    """Positions of examples in parts of these shares, no group in two of them.
+
+    groups: of each example, what must stay together (a premise, an article). The groups are drawn
+    in an order that ``seed`` says, and a part is full as soon as it has its share of the examples.
+
+    Raises ValueError where there are fewer groups than parts.
+    """
+    names = list(dict.fromkeys(groups))
+    if len(names) < len(shares):
+        raise ValueError(
+            f"expected at least {len(shares)} groups for {len(shares)} parts, got {len(names)}"
+        )
+    places = {name: [] for name in names}
+    for place, name in enumerate(groups):
+        places[name].append(place)
+    parts, limits = [[] for _ in shares], np.cumsum(shares) / sum(shares) * len(groups)
+    number = done = 0
+    for order, at in enumerate(np.random.default_rng(seed).permutation(len(names))):
+        left = len(names) - order  # every part gets a group, however few there are
+        full = done >= limits[number] or left < len(shares) - number
+        number += bool(full and number < len(shares) - 1 and parts[number])
+        parts[number] += places[names[at]]
+        done += len(places[names[at]])
+    return parts
 
 
 class Splits:

@@ -3,6 +3,8 @@
 After Ctrl-C the same command goes on where it was (see `minibert.commands.recipes.resumable`).
 """
 
+from pathlib import Path
+
 from minibert.commands.finetune.common import RESULTS
 from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
 
@@ -19,6 +21,9 @@ def add_arguments(parser):
 
 def run(args):
     """Fine-tune as the arguments say; returns the exit status."""
+    given = vars(args)
+    if Path(given.get("task") or "").is_file():
+        given.setdefault("recipe", f"own-{args.model}")
     args = settled(args, __name__)
     if args.task is None:
         raise ValueError("say what to learn: give --task NAME, or a --recipe")

@@ -7,8 +7,8 @@ held against the same classifier from random weights, on the same labels, over s
 
 import copy
 import math
+from collections import Counter
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,14 @@ import torch
 from minibert import data, text
 from minibert.commands import main as cli
 from minibert.commands.finetune.common import (
+    BASELINE,
     Finished,
-    checkpoint_option,
+    compare,
     options_of,
-    report,
-    write_results,
+    read_task,
+    shared_options,
+    some,
+    ways_of,
 )
 from minibert.commands.recipes import model_of, positive, recipes, saving
 from minibert.models.awd_lstm.model import AWDLSTM
@@ -34,25 +37,23 @@ from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ul
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 SAVED = 200  # updates from one checkpoint to the next
-TEST_SHARE = 0.1
+SHARES = (0.9, 0.1)  # of data that come in one part: to read and learn from, to test on
 PRETRAIN = "minibert.commands.pretrain"
+WAYS = ("pre-trained", "from scratch")
 
 
 def add_arguments(option):
     """The options of ``minibert finetune awd-lstm``."""
     size = positive(int)
-    option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
-    option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
-    option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
+    known = "labelled texts: imdb, movie_reviews, subjectivity"
+    shared_options(option, known, "a language model, from `minibert pretrain awd-lstm`", WAYS)
     known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
     option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
-    option("--test", type=size, help="texts to test on, of the tenth (all)")
     option("--length", type=size, default=400, help="tokens of a text that are read (400)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
-    option("--seeds", type=size, default=3, help="classifiers from each start (3)")
     option("--seed", type=int, default=0, help="of the language model's tuning")
     for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
         option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
@@ -66,31 +67,30 @@ def add_arguments(option):
         help="between layers' rates in the classifier; 1 for one rate (2.6)",
     )
     option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
-    checkpoint_option(option)
 
 
 def finetune(args):
     """Tune, classify, compare; print the errors and write them to results.json."""
-    finished = Finished(args, 2 * args.seeds)
+    ways = ways_of(args, WAYS)
+    finished = Finished(args, len(ways) * args.seeds)
     start = language_model(args)
-    pool, test, names = read_task(args)
+    pool, test, names = read_texts(args)
     vocab = Vocab.train(
         (tokens for tokens, _ in pool), args.size, args.min_count, start.vocab.specials
     )
     once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}
     once |= wikitext_perplexity(start)
     tuned, found = tune(with_vocabulary(start, vocab), pool, args)
-    results = {"options": options_of(args), "once": once | found}
-    results["scores"] = {"pre-trained": [], "from scratch": []}
-    for seed in range(args.seeds):
+
+    def learn(way, seed, folder):
         chosen = draw(pool, args.labels, len(names), seed)
-        for way, runs in results["scores"].items():
-            run = partial(classify, tuned, chosen, test, names, way, args, seed)
-            found = finished.run(f"{way.replace(' ', '-')}-{seed}", run)
-            runs.append({"seed": seed, "test": found})
-            print(f"seed {seed}, {way}: error {found['error']:.2%}", flush=True)
-    report(results)
-    write_results(results, args.out)
+        if way == BASELINE:
+            most = Counter(label for _, label in chosen).most_common(1)[0][0]
+            return {"test": {"error": sum(label != most for _, label in test) / len(test)}}
+        return {"test": classify(tuned, chosen, test, names, way, args, seed, folder)}
+
+    results = {"options": options_of(args), "once": once | found}
+    compare(args, finished, (BASELINE, *ways), learn, results)
 
 
 def language_model(args):
@@ -111,17 +111,20 @@ def language_model(args):
     return model
 
 
-def read_task(args):
+def read_texts(args):
     """(pool, test, names of the labels): two lists of (tokens, label)."""
-    task = data.load(args.task)
-    task = getattr(task, "train", task)
-    if not hasattr(task, "labels"):
-        raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
-    read = [(text.tokenise(one.lower())[: args.length], label) for one, label in task]
-    order = np.random.default_rng(0).permutation(len(read))  # files are often sorted by label
-    cut = int(TEST_SHARE * len(read))
-    test, pool = ([read[i] for i in some] for some in (order[:cut], order[cut:]))
-    return pool[: args.texts], test[: args.test], task.names
+    task, (pool, test) = read_task(args, SHARES)
+    if pool[0].label is None or pool[0].text_b is not None:
+        raise ValueError(f"awd-lstm learns labels of single texts, which {args.task} does not have")
+    parts = some(pool, args.texts, 0), some(test, args.test, 0)
+    read = [
+        [
+            (text.tokenise(one.text.lower())[: args.length], task.labels.index(one.label))
+            for one in part
+        ]
+        for part in parts
+    ]
+    return *read, task.labels
 
 
 def tune(model, pool, args):
@@ -161,17 +164,19 @@ def stream(pairs, model):
 
 
 def draw(pool, count, classes, seed):
-    """``count`` examples, as many of each class as there are of the others."""
+    """``count`` examples, as many of each class as there are of the others; or all there are."""
+    if count >= len(pool):
+        return some(pool, None, seed)
     rng = np.random.default_rng([1, seed])
-    by_class = [[one for one in pool if one[1] == label] for label in range(classes)]
     chosen = []
-    for label, some in enumerate(by_class):
+    for label in range(classes):
+        of_class = [one for one in pool if one[1] == label]
         share = count // classes + (label < count % classes)
-        if len(some) < share:
+        if len(of_class) < share:
             raise ValueError(
-                f"expected {share} texts of class {label} to learn from, got {len(some)}"
+                f"expected {share} texts of class {label} to learn from, got {len(of_class)}"
             )
-        chosen += [some[i] for i in rng.permutation(len(some))[:share]]
+        chosen += [of_class[i] for i in rng.permutation(len(of_class))[:share]]
     return chosen
 
 
