@@ -197,7 +197,8 @@ def split_groups(groups: list, shares: Sequence[float], seed: int = 0) -> list[l
     names = list(dict.fromkeys(groups))
     if len(names) < len(shares):
         raise ValueError(
-            f"expected at least {len(shares)} groups for {len(shares)} parts, got {len(names)}"
+            f"expected at least {len(shares)} groups, such as different texts, for "
+            f"{len(shares)} parts, got {len(names)}"
         )
     places = {name: [] for name in names}
     for place, name in enumerate(groups):

@@ -13,7 +13,7 @@ from minibert.data.tagged_words import sentences, universal
 
 KINDS = {  # of examples -> endings of the files that hold them
     "text": (".csv", ".tsv", ".jsonl"),
-    "words": (".conll", ".conllu", ".bio", ".iob"),
+    "words": (".conll", ".conllu", ".bio", ".iob", ".iob2"),
     "questions": (".json",),
 }
 OTHER = "other"  # the column of a second text, where a table has it

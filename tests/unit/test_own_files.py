@@ -1,6 +1,7 @@
 """A file of one's own: what is read from it, and one sentence for whatever is wrong with it."""
 
 import gzip
+import lzma
 
 import pytest
 
@@ -132,6 +133,9 @@ def test_what_is_wrong_with_lines_of_json(load, line, message):
 # Words
 
 
+UNIVERSAL = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
+
+
 def universal(*words, sent="1"):
     rows = (f"{i}\t{form}\t_\t{tag}" + "\t_" * 6 for i, form, tag in words)
     return f"# sent_id = {sent}\n" + "\n".join(rows) + "\n\n"
@@ -163,6 +167,17 @@ def test_conllu_that_is_refused(load, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         load("d.conllu", content)
     assert "d.conllu" in str(caught.value)
+
+
+def test_a_treebank_has_all_its_words(data_dir):
+    path = data_dir / "en_ewt-ud-dev.conllu.xz"
+    data = mb.data.load(path)
+    lines = lzma.open(path, "rt", encoding="utf-8").read().splitlines()
+    assert len(data) == sum(line.startswith("# text = ") for line in lines)
+    ids = [line.split("\t")[0] for line in lines if "\t" in line]
+    assert any(not one.isdecimal() for one in ids)  # there are tokens of several words
+    assert sum(len(e.tokens) for e in data) == sum(one.isdecimal() for one in ids)
+    assert set(data.labels) == set(UNIVERSAL.split())  # the format's seventeen
 
 
 def test_tagged_words_and_a_kind_that_the_ending_does_not_tell(load):
@@ -234,5 +249,5 @@ def test_no_group_stands_in_two_parts_and_none_is_empty():
     for seed in range(9):
         assert all(split_groups("aaaaaabc", (0.8, 0.1, 0.1), seed))
         assert all(split_groups("aaaaaabc", (0.2, 0.2, 0.6), seed))
-    with pytest.raises(ValueError, match="at least 3 groups for 3 parts, got 2"):
+    with pytest.raises(ValueError, match="at least 3 groups, such as .* for 3 parts, got 2"):
         split_groups("aab", (0.7, 0.1, 0.2))
