@@ -231,7 +231,7 @@ class PaddedBatches(RowBatches):
         if np.ndim(values[0]) == 0:
             return _tensor(np.array(values))
         values = [np.asarray(value)[: self.max_length] for value in values]
-        shape = (len(values), max(map(len, values)))
+        shape = (len(values), max(map(len, values)), *values[0].shape[1:])
         stacked = np.full(shape, self.padding.get(name, 0), np.result_type(*values))
         for row, value in zip(stacked, values, strict=True):
             row[: len(value)] = value

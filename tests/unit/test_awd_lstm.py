@@ -12,10 +12,10 @@ import minibert as mb
 from minibert.models.awd_lstm.model import (
     WeightDropLSTM,
     embedding_dropout,
-    turned,
     variational_dropout,
 )
 from minibert.text import Vocab
+from minibert.text.inputs import reading_order
 from minibert.training.callbacks import RateByLength
 from minibert.training.loop import evaluate
 
@@ -135,8 +135,9 @@ def test_padding_changes_nothing(direction):
             one(text).hidden_states, together.hidden_states, strict=True
         ):
             torch.testing.assert_close(padded_layer[row, : text.shape[1]], alone[0])
-    with pytest.raises(ValueError, match="padding at the end of each row"):
-        one(padded, mask.flip(1))
+    flipped = one(padded.roll(2, 1), mask.roll(2, 1))  # padding in front
+    for layer, other in zip(together.hidden_states, flipped.hidden_states, strict=True):
+        torch.testing.assert_close(other.roll(-2, 1)[mask.bool()], layer[mask.bool()])
 
 
 @torch.no_grad()
@@ -155,9 +156,10 @@ def test_a_backward_model_is_a_forward_model_of_the_turned_text():
     assert first["targets"].tolist() == [[16, 15, 14, 13, 12]]
 
 
-def test_turned_turns_within_the_mask():
-    mask = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]])
-    assert turned(mask, mask).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3]]
+def test_the_reading_order_passes_over_padding():
+    mask = torch.tensor([[1, 1, 1, 0], [0, 1, 0, 1]])
+    assert reading_order(mask).tolist() == [[0, 1, 2, 3], [1, 3, 0, 2]]
+    assert reading_order(mask, backward=True).tolist() == [[2, 1, 0, 3], [3, 1, 0, 2]]
 
 
 def test_the_loss_is_the_cross_entropy_and_carries_its_state():

@@ -252,7 +252,7 @@ def test_pooling_by_hand(monkeypatch):
 
 
 def test_a_regression_is_a_number_an_example():
-    head = mb.heads.SequenceClassifier(make(), regression=True).double().eval()
+    head = mb.heads.SequenceClassifier(make(), problem="regression").double().eval()
     given = {**batch(), "labels": torch.tensor([0.0, 1, 2, 3, 4, 5]).double()}
     loss, count = head.loss(given)
     found = head(**inputs(given))
@@ -273,7 +273,7 @@ def test_first_pieces_carry_the_label():
     assert examples[0]["words"] == [1, 3, 4, 5]
     short = mb.heads.word_examples(Pieces(), [["ab", "c", "def"]], max_length=5)
     assert short[0] == {"input_ids": [2, 97, 98, 99, 3], "words": [1, 3]}
-    with pytest.raises(ValueError, match="1 labels for the 2 words of sentence 0"):
+    with pytest.raises(ValueError, match="1 labels for the 2 words of 'a b'"):
         mb.heads.word_examples(Pieces(), [["a", "b"]], [[1]])
 
 
@@ -391,9 +391,11 @@ def test_models_that_only_we_have(tmp_path):
     assert config["model_type"] == "minibert-bert"
     again = mb.BERT.from_pretrained(tmp_path)
     assert again.config == model.config and again.tokenizer is None
-    regression = mb.heads.SequenceClassifier(make(), regression=True)
+    regression = mb.heads.SequenceClassifier(make(), problem="regression")
     regression.save_pretrained(tmp_path / "r")
-    assert mb.heads.SequenceClassifier.from_pretrained(tmp_path / "r").regression
+    assert (
+        mb.heads.SequenceClassifier.from_pretrained(tmp_path / "r").settings == regression.settings
+    )
 
 
 def spoil(folder, change):

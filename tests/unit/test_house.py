@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import minibert
+from book import house
 
 PACKAGE = Path(minibert.__file__).parent
 ROOT = PACKAGE.parent
@@ -43,3 +44,14 @@ def test_modules_are_short_enough_to_read():
         name = path.relative_to(PACKAGE).as_posix()
         lines = len(path.read_text("utf-8").splitlines())
         assert lines <= LONGER.get(name, LINES), f"{name} has {lines} lines"
+
+
+def test_the_picture_of_the_house_is_drawn_from_its_imports():
+    """``python -m book.house`` makes it; all arrows go down."""
+    rooms = house.rooms()
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders - {"pretrained"} == set(rooms[:-1])
+    arrows = house.arrows()
+    assert ("heads", "models") in arrows and ("models", "storage") in arrows
+    assert all(rooms.index(above) < rooms.index(below) for above, below in arrows)
+    assert house.TARGET.read_text("utf-8") == house.drawn()

@@ -289,7 +289,7 @@ def _measured(model, batches):
     for batch in batches.of_epoch(0):
         batch = to_device(batch, device)
         masked, pairs_too = batch["labels"] != IGNORE, hasattr(model, "next")
-        first = first_places(batch["input_ids"]) & pairs_too
+        first = first_places(batch["attention_mask"]) & pairs_too
         hidden = model.states_at(batch, masked | first)  # (n, dim), row by row
         is_first = first[masked | first]
         logits, labels = model.output(hidden[~is_first]), batch["labels"][masked]

@@ -89,6 +89,7 @@ DECODER = "cls.predictions.decoder."
 HEADS = {  # class -> (its name in config.json, beginnings of names)
     "BERT": ("BertModel", {}),
     "MaskedLM": ("BertForMaskedLM", WORDS),
+    "CausalLM": ("BertLMHeadModel", WORDS),
     "NextSentence": ("BertForNextSentencePrediction", NEXT),
     "Pretraining": ("BertForPreTraining", {**WORDS, **NEXT}),
     "SequenceClassifier": ("BertForSequenceClassification", {"output.": "classifier."}),
@@ -128,15 +129,39 @@ def load_head(cls, source):
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
-        regression = config.get("problem_type") == "regression"
-        extra = {"labels": sum(tensors["classifier.weight"].shape[:1])} | _arguments(config, path)
-        if regression:
-            extra["regression"] = True
-    elif cls.__name__ in ("MaskedLM", "Pretraining"):
+        count = sum(tensors["classifier.weight"].shape[:1])
+        extra = {"labels": _labels(config, count, path), **_arguments(config, path)}
+        if cls.__name__ == "SequenceClassifier":  # one label without a word is transformers' number
+            usual = "regression" if count == 1 else "single_label_classification"
+            extra["problem"] = config.get("problem_type") or usual
+    elif cls.__name__ in ("MaskedLM", "CausalLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
     kept = {n: t for n, t in tensors.items() if n.startswith(own) or not n.startswith(TOPS)}
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
+
+
+def _labels(config, count, source):
+    """The names in ``id2label``, or how many there are where they say nothing."""
+    told = config.get("id2label")
+    if told is None:
+        return count
+    places = [str(i) for i in range(count)]
+    if not isinstance(told, dict) or sorted(told) != sorted(places):
+        raise ValueError(f"expected id2label for {count} labels in {source}, got {told!r:.60}")
+    names = [told[place] for place in places]
+    return count if names == [f"LABEL_{i}" for i in range(count)] else names
+
+
+def holds(model):
+    """Whether `save` can write this model: an encoder, or a head that transformers has too."""
+    encoder, kind = getattr(model, "encoder", model), _kind(model)
+    words = getattr(getattr(model, "output", None), "decoder", None)
+    return (
+        kind in HEADS
+        and type(encoder) in (BERT, LeftToRight)
+        and (words is None or words.out_features == encoder.config.vocab_size)
+    )
 
 
 def _arguments(config, source):
@@ -157,11 +182,6 @@ def _arguments(config, source):
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
-    if _kind(model) not in HEADS or not isinstance(encoder, BERT):
-        raise ValueError(
-            f"a {_kind(model)} on a {type(encoder).__name__} cannot be saved; only these heads on "
-            f"a BERT can: {', '.join(HEADS)}"
-        )
     architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
     if isinstance(encoder, LeftToRight):
@@ -169,15 +189,16 @@ def save(model, folder):
     if hasattr(model, "output") and hasattr(model.output, "decoder"):
         tied = model.output.decoder.weight is encoder.embeddings.word.weight
         config["tie_word_embeddings"] = tied
-    if hasattr(model, "labels"):
-        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.labels)}
-        config["label2id"] = {name: int(i) for i, name in config["id2label"].items()}
-        config["problem_type"] = "regression" if getattr(model, "regression", False) else None
-        config["classifier_dropout"] = model.dropout.p
-        lstm = getattr(model, "lstm", None)
-        own = {"pooling": getattr(model, "pooling", None), "lstm": lstm and lstm.hidden_size}
-        config["minibert"] = {name: value for name, value in own.items() if value is not None}
-        if lstm or own["pooling"] not in (None, "first"):
+    settings = getattr(model, "settings", {})
+    if "labels" in settings:
+        names = model.outcome.names or [f"LABEL_{i}" for i in range(model.labels)]
+        config["id2label"] = {str(i): name for i, name in enumerate(names)}
+        config["label2id"] = {name: i for i, name in enumerate(names)}
+        config["problem_type"] = settings.get("problem")
+        config["classifier_dropout"] = settings["dropout"]
+        own = {name: settings[name] for name in ("pooling", "lstm") if settings.get(name)}
+        config["minibert"] = own
+        if "lstm" in own or own.get("pooling", "first") != "first":
             config["model_type"] = "minibert-bert"  # transformers would compute something else
     tensors = {published(model, name): tensor for name, tensor in model.state_dict().items()}
     if config.get("tie_word_embeddings") is False:  # transformers adds the one called decoder's

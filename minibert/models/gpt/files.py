@@ -88,8 +88,17 @@ def load(source):
     file; ValueError for tensors that are missing, unknown or of another shape, and for a
     configuration that this class cannot follow.
     """
+    return filled(*read(source))
+
+
+def read(source):
+    """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
     path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
-    config, tensors = (openai.read if openai.is_here(path) else layout.read_files)(path)
+    return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
+
+
+def filled(path, config, tensors):
+    """The `GPT` of what `read` gives, in eval mode."""
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
-from minibert.text.inputs import IGNORE, check_length
+from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
 ACTIVATIONS = {
@@ -209,14 +209,16 @@ class Transformer(nn.Module):
     def embed(self, ids, start=0):
         """ids (batch, length), the first at place ``start`` -> (batch, length, dim)."""
         check_length(ids, start, self.config.max_length)
+        check_ids(ids, self.config.vocab_size)
         places = torch.arange(start, start + ids.shape[1], device=ids.device)
         x = self.embedding(ids) * math.sqrt(self.config.dim)
         return self.dropout(x + self.positions(places))
 
     def encode(self, input_ids, attention_mask=None, output_attentions=False):
         """(batch, length) ids and mask -> `ModelOutput` of the encoder."""
+        x, attention_mask = self.embed(input_ids), as_mask(attention_mask, input_ids.shape)
         mask = None if attention_mask is None else padding_mask(attention_mask)
-        return self.encoder(self.embed(input_ids), mask, output_attentions=output_attentions)[0]
+        return self.encoder(x, mask, output_attentions=output_attentions)[0]
 
     def decode(self, ids, memory, attention_mask=None, past=None):
         """What was written so far (batch, length) and what was read -> (`ModelOutput`, past).
