@@ -413,10 +413,10 @@ def of_gpt(labels, learned, test, config, name, seed):
 def of_bert(labels, learned, test, config, name, seed):
     """BERT: one text or two with segments, read from [CLS]."""
     settings, start = settings_of(config, name, "bert"), bundled("bert")
-    task = TextTask(start.tokenizer, labels, start.config.max_length)
+    task = TextTask(labels, start.config.max_length)
     head = task.head(copy.deepcopy(start))
     bert_finetune.fit_head(
-        head, task.examples(learned), rate=settings["rate"], steps=settings["steps"],
+        head, task.examples(head, learned), rate=settings["rate"], steps=settings["steps"],
         batch_size=settings["batch_size"], seed=seed,
     )  # fmt: skip
     return task.scores(head, test)["accuracy"]

@@ -1,4 +1,4 @@
-"""The command line: ``minibert doctor | pretrain | finetune | data | course``.
+"""The command line: ``minibert doctor | pretrain | finetune | predict | data | course``.
 
 Each command lives in a module with ``add_arguments(parser)`` and ``run(args) -> int``, imported
 only when it is the one chosen, so that ``minibert --help`` answers at once.
@@ -23,6 +23,10 @@ COMMANDS = {  # name -> (module, what it does)
     "finetune": (
         "minibert.commands.finetune",
         "adapt a pre-trained model to a labelled task, with a score",
+    ),
+    "predict": (
+        "minibert.commands.predict",
+        "say what a fine-tuned model makes of texts",
     ),
     "data": ("minibert.commands.data", "list the real data sets, or fetch one"),
     "course": ("minibert.commands.course", "build, release and grade the notebooks"),

@@ -16,7 +16,8 @@ def load(name, kind=None, **columns):
 
     ``name``: a name that `datasets` lists; or the path of a labelled file, whose ``kind`` and
     ``columns`` are those of `minibert.data.own_files.read`; or that of a text file (plain, .xz or
-    .gz) in which a line ``= Title =`` starts a document and every other line is a paragraph.
+    .gz), or of a folder with such files (.txt), in which a line ``= Title =`` starts a document and
+    every other line is a paragraph.
 
     It is looked for in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the
     mirrors. The SHA-256 is checked whenever a file is read. Returns a `TextCorpus`,
@@ -25,10 +26,10 @@ def load(name, kind=None, **columns):
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
     what to put where, when the data is neither here nor available.
     """
-    if name not in registry() and Path(name).is_file():
+    if name not in registry() and Path(name).exists():
         if kind or columns or own_files.kind_of(name):
             return own_files.read(name, kind, **columns)
-        return TextCorpus([Source(Path(name))])
+        return TextCorpus([Source(path) for path in _text_files(Path(name))])
     entry = _entry(name)
     if kind or columns:
         raise ValueError(f"kind and columns are for a file of your own, and {name!r} is a data set")
@@ -36,6 +37,15 @@ def load(name, kind=None, **columns):
         if paths := _present(entry, edition):
             return _read(entry, edition, paths)
     return _read(entry, *_fetch(entry))
+
+
+def _text_files(path):
+    """The file at ``path``, or all text files in a folder, by their names."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    files = sorted(one for one in inside if own_files.ending_of(one) == ".txt")
+    if path.is_dir() and not files:
+        raise ValueError(f"{path} is a folder without text files (.txt)")
+    return files or [path]
 
 
 def get(name: str) -> list[Path] | Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from minibert.data.examples import given, wanted
 from minibert.text.tokens import tokenise
 
 _TITLE = re.compile(r"\s*= (?!=)(.+) =\s*")  # = Title =, but not = = Section = =
@@ -125,6 +126,16 @@ class Examples:
 
     def __getitem__(self, i):
         return self.examples[i]
+
+    @property
+    def inputs(self) -> list:
+        """What a head reads of each: ``head.examples(data.inputs, data.targets)``."""
+        return [given(example) for example in self.examples]
+
+    @property
+    def targets(self) -> list:
+        """What a head is to say of each: a label or several, labels of words, a span or None."""
+        return [wanted(example) for example in self.examples]
 
     def split(self, *shares: float, seed: int = 0) -> list["Examples"]:
         """Parts of these shares, no group in two of them, drawn by ``seed`` (see `split_groups`).

@@ -1,4 +1,4 @@
-"""One labelled example of a data set."""
+"""One labelled example of a data set, and what a head makes of it."""
 
 from dataclasses import dataclass, field
 
@@ -22,3 +22,20 @@ class Example:
     choices: tuple | None = None
     span: tuple | None = None
     info: dict = field(default_factory=dict, compare=False)
+
+
+def given(example: Example) -> str | tuple | list:
+    """What a head reads: a text, a pair of texts, a list of words, or (question, text)."""
+    if example.labels is not None:
+        return list(example.tokens)
+    if example.text_b is None:
+        return example.text
+    asked = example.label is None
+    return (example.text_b, example.text) if asked else (example.text, example.text_b)
+
+
+def wanted(example: Example) -> object:
+    """What a head is to say of it: a label or several, a label per word, a span or None."""
+    if example.labels is not None:
+        return list(example.labels)
+    return example.span if example.label is None else example.label

@@ -22,7 +22,7 @@ MANY = 20  # labels; more of them than half of the texts are taken for a mistake
 
 def kind_of(path: str | Path) -> str | None:
     """The kind of examples in a file, by its ending, or None for an ending without one."""
-    return next((kind for kind, endings in KINDS.items() if _ending(path) in endings), None)
+    return next((kind for kind, endings in KINDS.items() if ending_of(path) in endings), None)
 
 
 def read(
@@ -55,7 +55,7 @@ def read(
     if kind == "questions":
         found = questions_of(source)
     elif kind == "words":
-        found = list((universal if _ending(path) == ".conllu" else sentences)(source))
+        found = list((universal if ending_of(path) == ".conllu" else sentences)(source))
     else:
         found = list(_texts(source, (text, other, label), separator))
     if not found:
@@ -67,7 +67,8 @@ def read(
     return Examples(kind, found, _labels(source, found, labels), texts)
 
 
-def _ending(path):
+def ending_of(path: str | Path) -> str:
+    """The ending of a file's name in lower case, without .gz and .xz."""
     endings = [end for end in Path(path).suffixes if end not in (".gz", ".xz")]
     return endings[-1].lower() if endings else ""
 
@@ -75,7 +76,7 @@ def _ending(path):
 def _texts(source, columns, separator):
     """The examples of a table; ``columns``: the names of text, other (or None), and label."""
     text, other, label = columns
-    rows = _objects if _ending(source.path) == ".jsonl" else _rows
+    rows = _objects if ending_of(source.path) == ".jsonl" else _rows
     for number, row in rows(source, [name for name in columns if name]):
         texts = [row[name] for name in (text, other or OTHER) if name in row]
         if not all(isinstance(one, str) and one.strip() for one in texts):

@@ -113,13 +113,13 @@ def test_each_kind_of_task_is_learned_and_written_down(
 
 def test_features_leave_the_model_as_it_is(start, tokenizer):
     model = mb.BERT.from_pretrained(start)
-    task = tasks.task_for(pairs(), tokenizer, 24)
+    task = tasks.task_for(pairs(), 24)
     for way, moves in (("features", False), ("fine-tuned", True), ("from scratch", True)):
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         head = bert.new_head(way, model, task)
         encoder = head.encoder.model if way == "features" else head.encoder
         begun = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-        bert.fit_head(head, task.examples(pairs(32)), rate=1e-2, epochs=1)
+        bert.fit_head(head, task.examples(head, pairs(32)), rate=1e-2, epochs=1)
         changed = any((begun[name] != t).any() for name, t in encoder.state_dict().items())
         assert changed == moves
         name = "embeddings.word.weight"
@@ -157,10 +157,10 @@ def test_a_world_task_is_taken_as_it_is():
 
 
 def test_the_baselines(tokenizer):
-    task = tasks.task_for(pairs(), tokenizer, 24)
+    task = tasks.task_for(pairs(), 24)
     some = [Example("a", "b", label=label) for label in ("entailment", "contradiction") * 2]
     assert task.baseline([some[1]] * 2 + [some[0]], some) == {"accuracy": 0.5}
-    task = tasks.task_for(sentences(), tokenizer, 24)
+    task = tasks.task_for(sentences(), 24)
     train = [Example(tokens=("Ada", "Ada", "sat"), labels=("B-PER", "O", "O"))] * 2
     train.append(Example(tokens=("Ada", "Ben"), labels=("B-PER", "B-PER")))
     test = [Example(tokens=("Ada", "Ben", "new"), labels=("B-PER", "B-PER", "B-PER"))]
@@ -171,7 +171,7 @@ def test_the_baselines(tokenizer):
 
 
 def test_words_past_the_window_are_no_names(tokenizer, start):
-    task = tasks.WordTask(tokenizer, ("B-PER", "O"), max_length=5)
+    task = tasks.WordTask(("B-PER", "O"), max_length=5)
     example = Example(tokens=("Ada", "cats", "Ben", "sat"), labels=("B-PER", "O", "B-PER", "O"))
     head = task.head(mb.BERT.from_pretrained(start))
     with torch.no_grad():
@@ -205,10 +205,10 @@ def test_the_threshold_is_the_best_there_is():
 
 def test_no_answer_is_learned_with_a_threshold(start, tokenizer):
     data = questions(400, none=True)
-    task = tasks.task_for(data, tokenizer, 24)
+    task = tasks.task_for(data, 24)
     assert task.no_answer
     head = bert.new_head("fine-tuned", mb.BERT.from_pretrained(start), task)
-    bert.fit_head(head, task.examples(data[:300]), rate=3e-3, epochs=8, batch_size=16)
+    bert.fit_head(head, task.examples(head, data[:300]), rate=3e-3, epochs=8, batch_size=16)
     task.tune(head, data[300:350])
     assert task.threshold != 0.0
     assert task.scores(head, data[350:])["told apart"] > 0.9

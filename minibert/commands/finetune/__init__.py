@@ -11,6 +11,7 @@ from minibert.commands.recipes import add_models, module_of, out_folder, resumab
 MODELS = {  # name -> what it does
     "awd-lstm": "the three stages of ULMFiT on labelled texts, beside training from scratch",
     "bert": "one new layer for texts, pairs, names or answers, beside features and from scratch",
+    "gpt": "one new layer for texts, pairs or names, beside features and from scratch",
 }
 
 

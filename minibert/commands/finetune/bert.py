@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from minibert.commands.finetune.common import (
     BASELINE,
+    MODEL,
     Finished,
     compare,
     options_of,
@@ -25,7 +26,6 @@ from minibert.commands.finetune.tasks import task_for
 from minibert.commands.recipes import positive, saving
 from minibert.models.bert.model import BERT
 from minibert.runtime import seed_everything
-from minibert.text.batches import PaddedBatches
 from minibert.training.loop import fit
 from minibert.training.optim import adamw, linear
 
@@ -35,14 +35,15 @@ SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
 
 
-def add_arguments(option):
-    """The options of ``minibert finetune bert``."""
+def add_arguments(option, model="bert"):
+    """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
     known = "snli, wikiann, wnut17, squad, imdb, one of the world"
-    shared_options(option, known, "a BERT; see `minibert pretrain bert`", WAYS)
+    shared_options(option, known, f"a {model.upper()}; see `minibert pretrain {model}`", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
     option("--epochs", type=size, default=3, help="passes over the examples (3)")
+    option("--least", type=size, default=1, help="updates, however few the examples are (1)")
     option("--batch-size", type=size, default=32, help="examples an update (32)")
     option(
         "--max-length", type=size, help="pieces that are read at once (as many as the model can)"
@@ -53,14 +54,14 @@ def add_arguments(option):
     option("--precision", choices=("bf16",), help="automatic mixed precision")
 
 
-def finetune(args):
-    """Learn, compare, print the scores and write them to results.json."""
+def finetune(args, kind=BERT):
+    """Learn, compare, print the scores and write them to results.json; kind: of the model."""
     ways = ways_of(args, WAYS)
     finished = Finished(args, args.seeds * len(ways))
-    start = language_model(args)
+    start = language_model(args, kind)
     given, (train, valid, test) = read_task(args, SHARES)
     valid, test = some(valid, args.valid, 0), some(test, args.test, 0)
-    task = task_for(given, start.tokenizer, max_length(start, args))
+    task = task_for(given, max_length(start, args))
     sizes = {"learned": min(len(train), args.labels or len(train)), "test": len(test)}
     print(f"{args.task}: {sizes['learned']:,} of {len(train):,} examples to learn from, ", end="")
     print(f"{len(valid):,} to validate and {len(test):,} to test on")
@@ -75,13 +76,13 @@ def finetune(args):
     compare(args, finished, (BASELINE, *ways), learn, results)
 
 
-def language_model(args):
+def language_model(args, kind):
     """The model to start from, with its tokenizer."""
     if args.start is None:
         raise ValueError("give a model to start from: --start FOLDER, or a bundled name")
-    model = BERT.from_pretrained(args.start)
+    model = kind.from_pretrained(args.start)
     if model.tokenizer is None:
-        raise ValueError(f"the model in {args.start} has no vocabulary (vocab.txt)")
+        raise ValueError(f"the model in {args.start} has no vocabulary")
     return model
 
 
@@ -99,11 +100,12 @@ def learned(way, start, task, parts, args, seed, folder):
     seed_everything(seed)
     model = new_head(way, start, task)
     rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
+    examples = task.examples(model, train)
     history = fit_head(
         model,
-        task.examples(train),
+        examples,
         rate=rates[way],
-        epochs=args.epochs,
+        steps=max(args.least, args.epochs * -(-len(examples) // args.batch_size)),
         batch_size=args.batch_size,
         seed=seed,
         precision=args.precision,
@@ -112,8 +114,8 @@ def learned(way, start, task, parts, args, seed, folder):
     )
     if hasattr(task, "tune"):
         task.tune(model, valid)
-    if args.save and way == WAYS[0] and seed == args.first_seed:
-        model.save_pretrained(args.out / "model")
+    if args.save and way == ways_of(args, WAYS)[0] and seed == args.first_seed:
+        model.save_pretrained(args.out / MODEL)
     scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
     return {**scores, "seconds": round(history.seconds, 1)}
 
@@ -122,7 +124,8 @@ def new_head(way, start, task):
     """The model of one of `WAYS` with its new layer; ``start`` itself is not changed."""
     if way == "from scratch":
         config = replace(start.config, init_std=WIDE / start.config.dim**0.5)
-        return task.head(BERT(config, start.tokenizer, pooler=start.pooler is not None))
+        pooler = {"pooler": start.pooler is not None} if isinstance(start, BERT) else {}
+        return task.head(type(start)(config, start.tokenizer, **pooler))
     start = copy.deepcopy(start)
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
@@ -132,8 +135,7 @@ def fit_head(model, examples, rate, epochs=3, *, steps=None, batch_size=32, seed
 
     epochs: passes over the examples; or ``steps`` updates. Returns the history.
     """
-    tokenizer = model.encoder.tokenizer
-    batches = PaddedBatches(examples, batch_size, tokenizer.pad_id, seed=seed)
+    batches = model.batches(examples, batch_size, seed=seed)
     steps = steps or epochs * len(batches)
     options = {"progress": False, **options}
     schedule = linear(steps, warmup=steps // 10)

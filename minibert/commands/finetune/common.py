@@ -19,7 +19,7 @@ from minibert.data.own_files import KINDS
 from minibert.storage.safe_files import atomic, read_json
 from minibert.world.tasksets import tasks
 
-RESULTS = "results.json"
+RESULTS, MODEL = "results.json", "model"  # in the folder of --out
 FREE = ("out", "checkpoint")  # options that may differ when a command goes on
 BASELINE = "baseline"  # a way that learns next to nothing
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on
@@ -35,7 +35,9 @@ def shared_options(option: Callable, known: str, start: str, ways: tuple) -> Non
     option("--test", type=size, help="examples to test on (all)")
     option("--seeds", type=size, default=3, help="runs of each way (3)")
     option("--first-seed", type=int, default=0, help="the first of them (0)")
-    option("--save", action="store_true", default=False, help="keep the first model in DIR/model")
+    option(
+        "--save", action="store_true", default=False, help=f"keep the first model in DIR/{MODEL}"
+    )
     option("--kind", choices=KINDS, help="of a file of your own (told by its ending)")
     option("--columns", metavar="text=A,label=B", default="", help="of a table of your own")
     option("--separator", metavar="MARK", help="between the labels of a text that has several")
@@ -116,6 +118,8 @@ def compare(args, finished, ways, learn, results) -> None:
             print(f"seed {seed}, {way}: {in_words(found['test'])}", flush=True)
     report(results)
     write_results(results, args.out)
+    if args.save:
+        print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
 
 
 def in_words(scores):
