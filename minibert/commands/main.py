@@ -7,6 +7,7 @@ only when it is the one chosen, so that ``minibert --help`` answers at once.
 import argparse
 import os
 import sys
+import warnings
 from importlib import import_module
 
 from minibert import __version__
@@ -37,9 +38,11 @@ DEBUG = "MINIBERT_DEBUG"
 def main(argv=None):
     """Run one command; returns the exit status: 0 done, 1 failed, 2 misused, 130 interrupted.
 
-    An error is one line on stderr. ``MINIBERT_DEBUG=1`` lets it through with its traceback.
+    An error is one line on stderr, and so is a warning. ``MINIBERT_DEBUG=1`` lets an error through
+    with its traceback.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    warnings.formatwarning = lambda message, *_, **__: f"minibert: {message}\n"
     try:
         args = make_parser(argv).parse_args(argv)
         status = args.run(args) or 0

@@ -14,6 +14,7 @@ from . import predictions as predictions
 from . import reading as reading
 from . import scores as scores
 from . import spans as spans
+from . import squad as squad
 from . import tagger as tagger
 from . import vector_classifiers as vector_classifiers
 from .causal import CausalLM as CausalLM
@@ -46,7 +47,7 @@ from .spans import SpanExtractor as SpanExtractor
 from .spans import answer as answer
 from .spans import best_threshold as best_threshold
 from .spans import span_examples as span_examples
-from .spans import squad_scores as squad_scores
+from .squad import squad_scores as squad_scores
 from .tagger import Tagger as Tagger
 from .tagger import share_right as share_right
 from .tagger import span_f1 as span_f1
@@ -105,6 +106,7 @@ __all__ = [
     "span_examples",
     "span_f1",
     "spans",
+    "squad",
     "squad_scores",
     "tagged",
     "tagger",

@@ -33,7 +33,7 @@ class CausalLM(Head):
     per_token = True
 
     def __init__(self, encoder, tied=True):
-        super().__init__(encoder)
+        super().__init__(encoder, tied=tied)
         backward = getattr(encoder, "backward_reader", False)
         if not isinstance(encoder, GPT | AWDLSTM | LeftToRight) or backward:
             kind = f"a {'backward ' if backward else ''}{type(encoder).__name__}"
@@ -57,15 +57,14 @@ class CausalLM(Head):
         """
         path = find_or_fetch(source, OPTIONAL)
         config = read_json(path / CONFIG) if (path / CONFIG).is_file() else None
-        if isinstance(config, dict) and config.get("model_type") in ("bert", "minibert-bert"):
-            return super().from_pretrained(path)
         fastai = config is None and not openai.is_here(path)
-        own = isinstance(config, dict) and "weight_dropout" in config
-        return cls((AWDLSTM if fastai or own else GPT).from_pretrained(path)).eval()
+        if fastai or isinstance(config, dict) and "weight_dropout" in config:
+            return cls(AWDLSTM.from_pretrained(path)).eval()
+        return super().from_pretrained(path)
 
     def save_pretrained(self, folder):
         """Write the model's own folder, which `from_pretrained` reads, and Hugging Face's too."""
-        if self.output is None:
+        if isinstance(self.encoder, AWDLSTM):
             self.encoder.save_pretrained(folder)
         else:
             super().save_pretrained(folder)
@@ -81,6 +80,26 @@ class CausalLM(Head):
         if self.output is not None:
             return self.output(hidden)
         return nn.functional.linear(hidden, *self.softmax)
+
+    def example(self, reader, text):
+        """The tokens of a text, the last ones where there are too many."""
+        ids = [*reader.ends[0], *reader.ids(text)]
+        if not ids:
+            raise ValueError(f"expected a text of at least one token, got {text!r:.80}")
+        kept = ids if reader.max_length is None else ids[-reader.max_length :]
+        reader.cut += len(kept) < len(ids)
+        return {"input_ids": kept}
+
+    def decided(self, example, output):
+        """The likeliest token after the text, and the probabilities (V,) of all."""
+        shares = output[-1, : len(self.columns)].softmax(-1)
+        return self.columns[int(shares.argmax())], shares
+
+    @property
+    def columns(self):
+        """The tokens of the vocabulary."""
+        words = getattr(self.encoder, "tokenizer", None) or self.encoder.vocab
+        return words.tokens
 
     @property
     def softmax(self):
@@ -119,29 +138,15 @@ class DoubleHeads(MultipleChoice):
     beside the choice's in training. dropout: before the new layer.
     """
 
-    per_token = (True, False)
+    per_token = False, False
 
     def __init__(self, encoder, choices=2, auxiliary=LAMBDA, dropout=0.1):
         super().__init__(encoder, choices, auxiliary, dropout)
-
-    @classmethod
-    def from_pretrained(cls, source):
-        """Read encoder and head from a folder in Hugging Face's layout, or a hub id.
-
-        Raises FileNotFoundError or ValueError; see `minibert.models.gpt.head_files`.
-        """
-        from minibert.models.gpt import head_files
-
-        return head_files.load(cls, source)
-
-    def save_pretrained(self, folder):
-        """Write encoder and head, a folder that `from_pretrained` reads, and Hugging Face's too."""
-        from minibert.models.gpt import head_files
-
-        head_files.save(self, folder)
+        if not isinstance(encoder, GPT):
+            raise ValueError(f"DoubleHeads stands on a GPT, got a {type(encoder).__name__}")
 
     def forward(self, input_ids, attention_mask=None, mc_token_ids=None):
-        """(examples * choices, length) ids -> (logits (examples * choices, length, V), of choices
+        """(examples * choices, length) ids -> (logits (examples, choices, length, V), of choices
         (examples, choices)).
 
         ``mc_token_ids``, as many numbers as rows: the position to judge each sequence by; its last
@@ -150,7 +155,12 @@ class DoubleHeads(MultipleChoice):
         hidden = self.read(input_ids, attention_mask).last_hidden_state
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         judged = self.judged(batch | {"mc_token_ids": mc_token_ids})
-        return self.encoder.logits(hidden), self.judge(hidden[judged])
+        logits = self.encoder.logits(hidden).unflatten(0, (-1, self.sequences))
+        return logits, self.judge(hidden[judged])
+
+    def decided(self, example, output):
+        """The likeliest choice as it stands in the text, and the probabilities of all."""
+        return super().decided(example, output[1])
 
     def judged(self, batch):
         """True where ``mc_token_ids`` says, or at each row's last token: bool (rows, length)."""

@@ -8,9 +8,10 @@ from torch import nn
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import Pieces, as_words
-from minibert.heads.scores import likeliest, recurrent
+from minibert.heads.scores import recurrent
 from minibert.models.dropout import Dropout
-from minibert.text.inputs import IGNORE, labelled, whole_mask
+from minibert.models.gpt.model import GPT
+from minibert.text.inputs import IGNORE, labelled, of_batch, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -28,7 +29,9 @@ class SequenceClassifier(Head):
             raise ValueError(f"pooling must be {' or '.join(map(repr, POOLINGS))}, got {pooling!r}")
         super().__init__(encoder, labels=labels, problem=problem, dropout=dropout, pooling=pooling)
         self.pooling, self.dropout = pooling, Dropout(dropout)
-        self.output = new_linear(width_of(encoder), self.labels, encoder)
+        # read at a GPT's last token, it is transformers' own classifier, which has no bias
+        bias = not (pooling == "last" and isinstance(encoder, GPT))
+        self.output = new_linear(width_of(encoder), self.labels, encoder, bias)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, labels), or (batch,) for a single number."""
@@ -48,7 +51,7 @@ class SequenceClassifier(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        return self.outcome.loss(self(*given), batch)
+        return self.outcome.loss(self(*given), of_batch(batch))
 
 
 class WordLabels:
@@ -75,7 +78,7 @@ class WordLabels:
 
     def decided(self, example, output):
         rows = output[example["words"]]  # (words, labels)
-        return [self.columns[i] for i in likeliest(rows).tolist()], rows.softmax(-1)
+        return [self.columns[i] for i in rows.argmax(-1).tolist()], rows.softmax(-1)
 
 
 class TokenClassifier(WordLabels, Head):
@@ -98,7 +101,7 @@ class TokenClassifier(WordLabels, Head):
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         if self.lstm is not None:
             hidden, _ = recurrent(self.lstm, hidden, whole_mask(input_ids, attention_mask))
-        return self.output(self.dropout(hidden))  # the LSTM does not read padding
+        return self.output(self.dropout(hidden))
 
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
@@ -108,7 +111,7 @@ class TokenClassifier(WordLabels, Head):
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        return self.outcome.loss(logits, {"labels": batch["labels"][wanted]})
+        return self.outcome.loss(logits, batch["labels"][wanted])
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):

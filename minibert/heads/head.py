@@ -9,7 +9,8 @@ from torch import nn
 
 from minibert.heads.labels import CLASSES, Labels
 from minibert.heads.predictions import Predictions, batches_of, run
-from minibert.heads.reading import one_or_two, reader_of, widths_of
+from minibert.heads.reading import reader_of, texts_of, widths_of
+from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, whole_mask
 
 
@@ -89,7 +90,7 @@ class Head(nn.Module):
 
     def example(self, reader, text):
         """The example of one of the ``texts``."""
-        return reader.text(*one_or_two(text))
+        return reader.text(*texts_of(text))
 
     def labelled(self, example, label, text):
         """The example of ``text`` with its label."""
@@ -104,16 +105,22 @@ class Head(nn.Module):
     def predict(self, texts: Sequence, batch_size: int = 32) -> Predictions:
         """What the head says of texts that it may never have seen, in their order.
 
-        texts: as for `examples`; a single string is one text. The head is left as it was.
+        texts: as for `examples`; a single string is one text. The head is left as it was. Raises
+        FloatingPointError where its scores are not finite.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        said = run(self, self.examples(texts), batch_size, keep=self.decided)
+
+        def keep(example, output):
+            for part in output if isinstance(output, tuple) else (output,):
+                check_scores(part)
+            return self.decided(example, output)
+
+        said = run(self, self.examples(texts), batch_size, keep=keep)
         labels, probabilities = [one for one, _ in said], [p for _, p in said]
         if probabilities and probabilities[0] is None:
             probabilities = None
-        elif self.per_token is False:
-            none = torch.zeros(0, len(self.columns))
-            probabilities = torch.stack(probabilities) if said else none
+        elif probabilities and probabilities[0].ndim == 1:
+            probabilities = torch.stack(probabilities)
         return Predictions(texts, labels, probabilities, self.columns)
 
     def decided(self, example: dict, output: Any) -> tuple:
@@ -176,12 +183,13 @@ def last_places(mask):
     return places == (places * mask).argmax(1, keepdim=True)
 
 
-def new_linear(width, outputs, encoder):
+def new_linear(width, outputs, encoder, bias=True):
     """A linear layer that starts as the encoder's own do: normal, ``init_std`` or 0.02."""
-    layer = nn.Linear(width, outputs)
+    layer = nn.Linear(width, outputs, bias=bias)
     std = getattr(getattr(encoder, "config", None), "init_std", None) or 0.02
     nn.init.normal_(layer.weight, std=std)
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

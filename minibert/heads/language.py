@@ -9,11 +9,13 @@ from torch import nn
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.labels import Labels
-from minibert.heads.reading import innermost, one_or_two, two
-from minibert.heads.scores import class_loss, likeliest
+from minibert.heads.reading import innermost, texts_of
+from minibert.heads.scores import class_loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.inputs import labelled, of_batch, whole_mask
+
+NEXT = "next_sentence_label"
 
 
 class VocabularyOutput(nn.Module):
@@ -81,7 +83,7 @@ class MaskedLM(Head):
         mask_id = getattr(tokenizer, "mask_id", None)
         if mask_id is None:
             raise ValueError("masked words are predicted by a model whose tokenizer has [MASK]")
-        example = reader.text(*(tokenizer.encode(t, specials=True) for t in one_or_two(text)))
+        example = reader.text(*(tokenizer.encode(t, specials=True) for t in texts_of(text)))
         hidden = [i for i, one in enumerate(example["input_ids"]) if one == mask_id]
         if not hidden:
             raise ValueError(f"expected [MASK] in the text, got {text!r:.80}")
@@ -91,7 +93,7 @@ class MaskedLM(Head):
         """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
         logits = output[0] if isinstance(output, tuple) else output
         logits = logits[example["words"], : len(self.columns)]  # (masks, pieces)
-        return [self.columns[i] for i in likeliest(logits).tolist()], logits.softmax(-1)
+        return [self.columns[i] for i in logits.argmax(-1).tolist()], logits.softmax(-1)
 
     @property
     def columns(self):
@@ -105,12 +107,6 @@ class MaskedLM(Head):
         """
         wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
-
-
-def next_loss(scores, batch):
-    """(sum of cross-entropies, number of pairs); scores (batch, 2) of ``next_sentence_label``."""
-    name = "next_sentence_label"
-    return class_loss(scores, of_batch(batch, name), name)
 
 
 class NextSentence(Head):
@@ -131,10 +127,10 @@ class NextSentence(Head):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
         first = self.states_at(batch, first_places(mask))
-        return next_loss(self.next(self.pool(first)), batch)
+        return self.outcome.loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
 
     def example(self, reader, text):
-        return reader.text(*two(text))
+        return reader.text(*texts_of(text, 2))
 
     def labelled(self, example, label, text):
         return {**example, "next_sentence_label": self.outcome.number(label)}
@@ -163,7 +159,7 @@ class Pretraining(MaskedLM):
         hidden = self.states_at(batch, either)  # (n, dim), row by row
         words, count = self.output.loss(hidden[masked[either]], batch["labels"][masked])
         scores = self.next(self.pool(hidden[first[either]]))  # (batch, 2)
-        pairs, number = next_loss(scores, batch)
+        pairs, number = class_loss(scores, of_batch(batch, NEXT), NEXT)
         return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):

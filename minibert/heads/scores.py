@@ -3,12 +3,8 @@
 from torch import nn
 from torch.nn import functional as F
 
+from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_targets, reading_order
-
-NOT_FINITE = (
-    "the model's scores are not finite, so nothing can be chosen: is one of its weights not a "
-    "number?"
-)
 
 
 def class_loss(logits, labels, name="labels"):
@@ -27,8 +23,7 @@ def likeliest(logits):
 
     Raises FloatingPointError for scores that are not finite.
     """
-    if not logits.isfinite().all():
-        raise FloatingPointError(NOT_FINITE)
+    check_scores(logits)
     return logits.argmax(-1).cpu()
 
 

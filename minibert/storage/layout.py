@@ -136,6 +136,53 @@ def renamed(
     return found
 
 
+def labels_in(config: dict, count: int, source: object) -> int | list[str]:
+    """The names in ``id2label``, or how many labels there are where it says nothing."""
+    told = config.get("id2label")
+    if told is None:
+        return count
+    places = [str(i) for i in range(count)]
+    if not isinstance(told, dict) or sorted(told) != sorted(places):
+        raise ValueError(f"expected id2label for {count} labels in {source}, got {told!r:.60}")
+    names = [told[place] for place in places]
+    return count if names == [f"LABEL_{i}" for i in range(count)] else names
+
+
+def label_keys(labels: int | list[str], problem: str | None = None) -> dict:
+    """What a configuration says of labels: `labels_in` and `problem_in` read it."""
+    names = labels if isinstance(labels, list) else [f"LABEL_{i}" for i in range(labels)]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+        "problem_type": problem,
+    }
+
+
+def problem_in(config: dict, count: int) -> str:
+    """The ``problem_type``; one label without a word is a number, as transformers has it."""
+    usual = "regression" if count == 1 else "single_label_classification"
+    return config.get("problem_type") or usual
+
+
+def dropout_in(config: dict, names: tuple[str, ...], usual: float, source: object) -> float:
+    """The first dropout of these names that is given, or the usual one."""
+    found = next((config[name] for name in names if config.get(name) is not None), usual)
+    if type(found) not in (int, float) or not 0 <= found < 1:
+        raise ValueError(f"expected a {names[0]} below 1 in {source}, got {found!r:.60}")
+    return found
+
+
+def own_keys(config: dict, kinds: dict[str, type], source: object) -> dict:
+    """What only minibert has, by name; ValueError for another name or kind than in ``kinds``."""
+    own = config.get("minibert", {})
+    if not isinstance(own, dict) or not all(
+        type(v) is kinds.get(k) or type(v) is int and kinds.get(k) is float for k, v in own.items()
+    ):
+        expected = " and ".join(kinds) or "nothing"
+        raise ValueError(f"expected 'minibert' to hold {expected} in {source}, got {own!r:.60}")
+    return own
+
+
 def drop_table(
     tensors: dict[str, torch.Tensor], name: str, expected: Callable, source: object
 ) -> None:

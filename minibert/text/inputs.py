@@ -108,16 +108,16 @@ def whole_mask(input_ids: torch.Tensor, attention_mask: torch.Tensor | None = No
 
 
 def of_batch(batch: Mapping, name: str = "labels") -> torch.Tensor:
-    """What a batch calls ``name``, whole numbers; ValueError where it has none."""
+    """What a batch calls ``name``; ValueError where it has none."""
     if batch.get(name) is None:
         raise ValueError(f"expected {name} in the batch, which has {', '.join(batch)}")
-    check_tensor(batch[name], name)
     return batch[name]
 
 
 def labelled(batch: Mapping, name: str = "labels") -> torch.Tensor:
     """Where a batch has a label, not -100: bool (batch, length). ValueError where it must not."""
     labels, shape = of_batch(batch, name), batch["input_ids"].shape[:2]
+    check_tensor(labels, name)
     if labels.shape != shape:
         raise ValueError(f"expected {name} {tuple(shape)}, got {tuple(labels.shape)}")
     check_wanted(labels != IGNORE, batch.get("attention_mask"))

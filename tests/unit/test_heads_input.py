@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import minibert as mb
+from minibert.models.baselines import LSTMConfig, LSTMLanguageModel
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.text import Vocab
 
@@ -42,6 +43,14 @@ def elmo():
     return mb.ELMo(config, Vocab(names, specials=names[:2]))
 
 
+def transformer():
+    return mb.Transformer(mb.TransformerConfig(40, **SIZES))
+
+
+def lstm():
+    return LSTMLanguageModel(LSTMConfig(40, dim=6))
+
+
 MODELS = {
     "BERT": bert,
     "LeftToRight": lambda: bert(LeftToRight),
@@ -53,6 +62,7 @@ MODELS = {
     "Table": lambda: heads.Table(vectors()),
     "LayerMix": mixed,
 }
+OTHERS = {"Transformer": transformer, "LSTMLanguageModel": lstm}  # ids in, logits out
 TEXTS = {  # an output for each text
     **{
         f"SequenceClassifier, {pooling}": lambda p=pooling: heads.SequenceClassifier(
@@ -87,18 +97,23 @@ WORDS = {  # an output for each token
     "Pretraining": lambda: heads.Pretraining(bert()),
 }
 ALL = {**MODELS, **TEXTS, **WORDS}
+WITH_OTHERS = {**ALL, **OTHERS}
 
 
 def made(name):
     torch.manual_seed(0)
-    return ALL[name]().eval()
+    return WITH_OTHERS[name]().eval()
 
 
 def say(model, ids, mask, **more):
     """The output, as a tuple of tensors."""
     if isinstance(model, heads.PairClassifier):
         more["input_ids_b"] = IDS * MASK if len(ids) == 3 and len(ids[0]) < 12 else ids * mask
-    out = model(input_ids=ids, attention_mask=mask, **more)
+    if isinstance(model, mb.Transformer):
+        more["decoder_ids"] = IDS[:, :2]
+    if not isinstance(model, LSTMLanguageModel):
+        more["attention_mask"] = mask
+    out = model(input_ids=ids, **more)
     out = getattr(out, "last_hidden_state", out)
     return out if isinstance(out, tuple) else (out,)
 
@@ -167,7 +182,7 @@ BAD = {  # changes of the input -> what is said
 
 
 @pytest.mark.parametrize("what", BAD)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", WITH_OTHERS)
 def test_what_does_not_fit_is_refused_in_one_sentence(name, what):
     changes, said = BAD[what]
     model = made(name)
@@ -176,6 +191,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence(name, what):
         kinds and "token_type_ids" in inspect.signature(model.forward).parameters
     ):
         pytest.skip("it does not tell texts apart")
+    if name == "LSTMLanguageModel" and "ids" not in changes:
+        pytest.skip("it takes no mask")
     given = {"ids": IDS, "mask": MASK, **changes}
     with pytest.raises(ValueError, match=said) as error:
         say(model, given.pop("ids"), given.pop("mask"), **given)
@@ -264,7 +281,7 @@ def test_scores_that_are_not_finite_choose_nothing():
         with pytest.raises(FloatingPointError, match="not finite, so nothing can be chosen"):
             heads.answer(model, asked)
     for wrong in (asked[0], [("who came ?",)]):
-        with pytest.raises(ValueError, match=r"list of pairs \(question, context\)"):
+        with pytest.raises(ValueError, match=r"a pair \(text, other\), got"):
             heads.answer(model, wrong)
     for setting in ("n_best", "longest"):
         with pytest.raises(ValueError, match="expected n_best and longest >= 1"):
@@ -281,3 +298,7 @@ def test_scores_that_are_not_finite_choose_nothing():
             torch.nn.init.constant_(parameter, np.nan)
         with pytest.raises(FloatingPointError, match="not finite, so nothing can be chosen"):
             act(model, [batch])
+    writer = made("Transformer")
+    torch.nn.init.constant_(writer.decoder.blocks[0].ffn.outer.bias, np.nan)
+    with pytest.raises(FloatingPointError, match="not finite, so nothing can be chosen"):
+        writer.generate(IDS, 3, start_id=1)

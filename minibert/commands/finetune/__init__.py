@@ -7,6 +7,7 @@ from pathlib import Path
 
 from minibert.commands.finetune.common import RESULTS
 from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
+from minibert.runtime import smoke
 
 MODELS = {  # name -> what it does
     "awd-lstm": "the three stages of ULMFiT on labelled texts, beside training from scratch",
@@ -28,6 +29,8 @@ def run(args):
     args = settled(args, __name__)
     if args.task is None:
         raise ValueError("say what to learn: give --task NAME, or a --recipe")
+    if smoke():
+        vars(args).update({n: 1 for n in vars(args) if n == "least" or n.endswith("epochs")})
     with out_folder(args.out, RESULTS), resumable(args):
         module_of(__name__, args.model).finetune(args)
     return 0

@@ -13,7 +13,8 @@ from minibert.heads.features import LayerMix
 from minibert.heads.labels import CLASSES, MULTI_LABEL
 from minibert.heads.last_token import LastToken, framed
 from minibert.heads.predictions import run
-from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples, squad_scores
+from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples
+from minibert.heads.squad import squad_scores
 from minibert.heads.tagger import share_right, span_f1
 from minibert.models.gpt.model import GPT
 from minibert.text.sentences import split_sentences

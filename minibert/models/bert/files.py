@@ -130,10 +130,10 @@ def load_head(cls, source):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
         count = sum(tensors["classifier.weight"].shape[:1])
-        extra = {"labels": _labels(config, count, path), **_arguments(config, path)}
-        if cls.__name__ == "SequenceClassifier":  # one label without a word is transformers' number
-            usual = "regression" if count == 1 else "single_label_classification"
-            extra["problem"] = config.get("problem_type") or usual
+        labels = layout.labels_in(config, count, path)
+        extra = {"labels": labels, **_arguments(config, path)}
+        if cls.__name__ == "SequenceClassifier":
+            extra["problem"] = layout.problem_in(config, count)
     elif cls.__name__ in ("MaskedLM", "CausalLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
@@ -141,42 +141,17 @@ def load_head(cls, source):
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
-def _labels(config, count, source):
-    """The names in ``id2label``, or how many there are where they say nothing."""
-    told = config.get("id2label")
-    if told is None:
-        return count
-    places = [str(i) for i in range(count)]
-    if not isinstance(told, dict) or sorted(told) != sorted(places):
-        raise ValueError(f"expected id2label for {count} labels in {source}, got {told!r:.60}")
-    names = [told[place] for place in places]
-    return count if names == [f"LABEL_{i}" for i in range(count)] else names
-
-
 def holds(model):
-    """Whether `save` can write this model: an encoder, or a head that transformers has too."""
-    encoder, kind = getattr(model, "encoder", model), _kind(model)
-    words = getattr(getattr(model, "output", None), "decoder", None)
-    return (
-        kind in HEADS
-        and type(encoder) in (BERT, LeftToRight)
-        and (words is None or words.out_features == encoder.config.vocab_size)
-    )
+    """Whether `save` can write this head: one on a BERT, as transformers has it."""
+    fits = _kind(model) in HEADS and type(model.encoder) in (BERT, LeftToRight)
+    return fits and not getattr(model, "settings", {}).get("vocab_size")
 
 
 def _arguments(config, source):
     """What a head was made with, besides its labels: dropout, and what only minibert has."""
-    own, dropout = config.get("minibert", {}), config.get("classifier_dropout")
-    kinds = {"pooling": str, "lstm": int}
-    if not isinstance(own, dict) or not all(type(v) is kinds.get(k) for k, v in own.items()):
-        raise ValueError(
-            f"expected 'minibert' to hold pooling and lstm in {source}, got {own!r:.60}"
-        )
-    if dropout is None:
-        dropout = config.get("hidden_dropout_prob", 0.1)
-    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
-        raise ValueError(f"expected a classifier_dropout below 1 in {source}, got {dropout!r:.60}")
-    return {"dropout": dropout, **own}
+    own = layout.own_keys(config, {"pooling": str, "lstm": int}, source)
+    names = ("classifier_dropout", "hidden_dropout_prob")
+    return {"dropout": layout.dropout_in(config, names, 0.1, source), **own}
 
 
 def save(model, folder):
@@ -191,10 +166,7 @@ def save(model, folder):
         config["tie_word_embeddings"] = tied
     settings = getattr(model, "settings", {})
     if "labels" in settings:
-        names = model.outcome.names or [f"LABEL_{i}" for i in range(model.labels)]
-        config["id2label"] = {str(i): name for i, name in enumerate(names)}
-        config["label2id"] = {name: i for i, name in enumerate(names)}
-        config["problem_type"] = settings.get("problem")
+        config |= layout.label_keys(settings["labels"], settings.get("problem"))
         config["classifier_dropout"] = settings["dropout"]
         own = {name: settings[name] for name in ("pooling", "lstm") if settings.get(name)}
         config["minibert"] = own

@@ -46,6 +46,7 @@ FIELDS = {  # of config.json -> of GPTConfig
     "layer_norm_epsilon": "norm_eps",
     "initializer_range": "init_std",
     "tie_word_embeddings": "tied",
+    "pad_token_id": "pad_id",
 }
 ALIASES = {  # names that transformers takes too
     "hidden_size": "n_embd",
@@ -56,7 +57,7 @@ ALIASES = {  # names that transformers takes too
 SCALES = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False}  # as GPT has them
 # In float32, which all tensors are read in, reordering and upcasting change nothing.
 IGNORED = layout.NOTES | layout.TASK | {"n_ctx", "n_special", "predict_special_tokens"}
-IGNORED |= {"pad_token_id", "is_decoder", "reorder_and_upcast_attn"}
+IGNORED |= {"is_decoder", "reorder_and_upcast_attn"}
 TOPS = ("score.", "classifier.", "qa_outputs.", "multiple_choice_head.")  # heads on an encoder
 KINDS = {  # model_type -> norm, names of the embeddings, name of the activation's field
     "openai-gpt": ("post", "tokens_embed", "positions_embed", "afn"),

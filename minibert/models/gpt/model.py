@@ -25,6 +25,7 @@ from minibert.text.inputs import (
     as_mask,
     check_ids,
     check_length,
+    check_tensor,
     check_wanted,
     of_batch,
     reading_order,
@@ -38,7 +39,8 @@ class GPTConfig(TransformerConfig):
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
     ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
-    shares the word vectors; with False it has a matrix of its own.
+    shares the word vectors; with False it has a matrix of its own. ``pad_id``: kept for published
+    classifiers, which find a text's end by it; here the mask says where a text ends.
     """
 
     vocab_size: int = 40_478
@@ -56,6 +58,7 @@ class GPTConfig(TransformerConfig):
     init_std: float | None = 0.02
     embedding_dropout: float | None = None
     tied: bool = True
+    pad_id: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -222,6 +225,7 @@ def next_tokens(batch):
     """Where a next token is predicted, bool (batch, length), and which, (n,), in order."""
     ids, mask = batch["input_ids"], batch.get("attention_mask")
     labels = of_batch(batch, "labels" if "labels" in batch else "input_ids")
+    check_tensor(labels, "labels")
     if labels.shape != ids.shape:
         raise ValueError(f"expected labels {tuple(ids.shape)}, got {tuple(labels.shape)}")
     order = None if mask is None else reading_order(mask)  # padding predicts nothing

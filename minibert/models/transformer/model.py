@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
+from minibert.models.softmax import check_scores
 from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
 from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
@@ -261,7 +262,9 @@ class Transformer(nn.Module):
             memory = self.encode(input_ids, attention_mask).last_hidden_state
             for _ in range(steps):
                 out, past = self.decode(ids, memory, attention_mask, past)
-                best = self.output(out.last_hidden_state).argmax(-1)  # (batch, 1)
+                logits = self.output(out.last_hidden_state)
+                check_scores(logits)
+                best = logits.argmax(-1)  # (batch, 1)
                 ids = best if end_id is None else best.masked_fill(ids == end_id, end_id)
                 written.append(ids)
         return torch.cat(written, 1)
