@@ -230,11 +230,12 @@ class Recurrent(nn.Module):
     cells: how many; states are brought to ``config.dim``, and the word vectors are the softmax.
     """
 
-    log_probs = mb.GPT.log_probs
+    log_probs, output_weight = mb.GPT.log_probs, mb.GPT.output_weight
 
     def __init__(self, config, tokenizer, cells):
         super().__init__()
-        self.config, self.tokenizer, self.embeddings = config, tokenizer, nn.Module()
+        self.config, self.tokenizer, self.output = config, tokenizer, None  # tied, as the GPT is
+        self.embeddings = nn.Module()
         self.embeddings.word = nn.Embedding(config.vocab_size, config.dim)
         initialise(self, config.init_std)
         self.lstm = nn.LSTM(config.dim, cells, batch_first=True)
@@ -377,11 +378,11 @@ def learn(head, examples, settings, seed):
 @torch.no_grad()
 def right(head, examples):
     """The share of examples with the right label."""
-    head.eval()
-    found = []
-    for batch in batches_of(examples, 32, shuffle=False):
-        labels = batch.pop("labels")
-        found.append(head(**batch).argmax(-1) == labels)
+    found = mb.heads.predictions.each(
+        head,
+        batches_of(examples, 32, shuffle=False),
+        lambda batch, logits: logits.argmax(-1).cpu() == batch["labels"],
+    )
     return torch.cat(found).float().mean().item()
 
 
