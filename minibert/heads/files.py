@@ -32,8 +32,8 @@ from minibert.models.elmo.model import ELMo
 from minibert.models.gpt import files as gpt
 from minibert.models.gpt import head_files as gpt_heads
 from minibert.models.gpt.model import GPT
-from minibert.storage.checked import built
-from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, pack, unpack
+from minibert.storage.checked import filled
+from minibert.storage.checkpoint import CONFIG, pack, unpack
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.safe_files import atomic, read_json
 from minibert.text.vocab import Vocab
@@ -100,16 +100,17 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
     model = None if kind is None else MODELS[kind].from_pretrained(path / ENCODER)
     tensors = unpack((path / TENSORS).read_bytes())
 
-    def check(head):
-        check_tensors(head, tensors | _below(head, model), path)
-
-    head = built(lambda: _made(told, model), check, path / HEAD)
-    load_tensors(head, tensors | _below(head, model), path)
+    head = filled(
+        lambda: _made(told, model),
+        tensors,
+        path / HEAD,
+        own=lambda head, found: found | _below(head, model),
+    )
     for table in _tables(head) if (path / VOCAB).is_file() else ():
         table.vocab, rows = Vocab.load(path / VOCAB), table.embedding.num_embeddings
         if len(table.vocab) != rows:
             raise ValueError(f"{path} has {len(table.vocab)} words and vectors for {rows}")
-    return head.eval()
+    return head
 
 
 def _published(source, cls):

@@ -10,7 +10,6 @@ from torch import nn
 from minibert.heads.labels import CLASSES, Labels
 from minibert.heads.predictions import Predictions, batches_of, run
 from minibert.heads.reading import reader_of, texts_of, widths_of
-from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, whole_mask
 
 
@@ -109,13 +108,7 @@ class Head(nn.Module):
         FloatingPointError where its scores are not finite.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-
-        def keep(example, output):
-            for part in output if isinstance(output, tuple) else (output,):
-                check_scores(part)
-            return self.decided(example, output)
-
-        said = run(self, self.examples(texts), batch_size, keep=keep)
+        said = run(self, self.examples(texts), batch_size, keep=self.decided)
         labels, probabilities = [one for one, _ in said], [p for _, p in said]
         if probabilities and probabilities[0] is None:
             probabilities = None

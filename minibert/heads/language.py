@@ -10,7 +10,7 @@ from torch import nn
 from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.labels import Labels
 from minibert.heads.reading import innermost, texts_of
-from minibert.heads.scores import class_loss
+from minibert.heads.scores import class_loss, likeliest
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.inputs import labelled, of_batch, whole_mask
@@ -93,7 +93,7 @@ class MaskedLM(Head):
         """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
         logits = output[0] if isinstance(output, tuple) else output
         logits = logits[example["words"], : len(self.columns)]  # (masks, pieces)
-        return [self.columns[i] for i in logits.argmax(-1).tolist()], logits.softmax(-1)
+        return [self.columns[i] for i in likeliest(logits).tolist()], logits.softmax(-1)
 
     @property
     def columns(self):
@@ -127,7 +127,7 @@ class NextSentence(Head):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
         first = self.states_at(batch, first_places(mask))
-        return self.outcome.loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
+        return class_loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
 
     def example(self, reader, text):
         return reader.text(*texts_of(text, 2))

@@ -16,7 +16,7 @@ from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.framing import SPECIALS
-from minibert.text.inputs import of_batch, whole_mask
+from minibert.text.inputs import whole_mask
 
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
@@ -85,7 +85,7 @@ class LastToken(Head):
         """
         if not (self.training and self.auxiliary > 0):
             logits = self.judge(self.states_at(batch, self.judged(batch)))
-            return self.outcome.loss(logits, of_batch(batch))
+            return self.outcome.loss(logits, batch)
         loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
 
@@ -98,11 +98,11 @@ class LastToken(Head):
         text = {name: batch.get(name) for name in ("input_ids", "attention_mask")}
         text["labels"] = batch.get("lm_labels", batch["input_ids"])
         foresees, targets = next_tokens(text)
-        either = foresees | judged
-        states = self.states_at(batch, either)  # (n, width), row by row
-        task = self.outcome.loss(self.judge(states[judged[either]]), of_batch(batch))
+        states = self.states_at(batch, foresees | judged)  # (n, width), row by row
+        task = self.outcome.loss(self.judge(states[judged[foresees | judged]]), batch)
         table = self.encoder.output_weight
-        return *task, *linear_cross_entropy(states[foresees[either]], table, None, targets)
+        before = states[foresees[foresees | judged]]
+        return *task, *linear_cross_entropy(before, table, None, targets)
 
 
 class Similarity(LastToken):

@@ -36,6 +36,14 @@ TASK = frozenset(
     task_specific_params summary_type summary_use_proj summary_activation summary_proj_to_labels
     summary_first_dropout""".split()
 )
+ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
+    "gelu": "gelu",
+    "relu": "relu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_python": "gelu",
+}
 ALWAYS = {  # keys that may have one value only
     "add_cross_attention": (False, None),
     "is_encoder_decoder": (False, None),
@@ -60,6 +68,22 @@ def read_files(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
     if not isinstance(config, dict):
         raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
     return config, _sharded(weights) if weights.name.endswith(INDEX) else _read(weights)
+
+
+def flag(config: dict, name: str, usual: bool | None, source: object) -> bool | None:
+    """A setting that is true or false, or ``usual``; ValueError where it is something else."""
+    value = config.get(name, usual)
+    if not isinstance(value, bool) and value is not usual:
+        raise ValueError(f"expected {name} to be true or false in {source}")
+    return value
+
+
+def activation(name: object, field: str, source: object) -> str:
+    """Our name of an activation; ValueError, naming the ``field``, for one that is not known."""
+    if name not in tuple(ACTIVATIONS):
+        expected = ", ".join(ACTIVATIONS)
+        raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
+    return ACTIVATIONS[name]
 
 
 def shards(index: str | Path) -> dict[str, set[str]]:

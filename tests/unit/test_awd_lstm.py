@@ -1,6 +1,7 @@
 """AWD-LSTM: each regulariser against its formula, and what must not depend on the batch."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +111,12 @@ def test_dropouts_are_off_in_eval_mode_and_on_in_training():
         torch.manual_seed(0)
         losses = {one.loss(batch())[0].item() for _ in range(4)}
         assert len(losses) == 4, name
+
+
+def test_hidden_dropout_falls_between_layers_alone():
+    one = model(**{**PLAIN, "hidden_dropout": 0.5, "layers": 1}).train()
+    first, second = (one.read(ids(2, 5))[0][-1] for _ in range(2))
+    assert torch.equal(first, second)
 
 
 def test_hidden_states_begin_with_the_embeddings():
@@ -242,6 +249,14 @@ def test_rates_follow_the_length_of_the_window():
     mb.fit(one, batches, optimizer=optimizer, callbacks=[RateByLength(20), Watch()], progress=False)
     assert len({length for length, _ in rates}) > 3
     assert all(rate == pytest.approx(0.5 * length / 20) for length, rate in rates)
+
+
+def test_the_rate_of_several_windows_is_by_their_mean_length():
+    group = {"lr": 1.0}
+    windows = [{"input_ids": torch.zeros(2, length)} for length in (10, 30)]
+    run = SimpleNamespace(batch=windows, optimizer=SimpleNamespace(param_groups=[group]))
+    RateByLength(40).before_step(run)
+    assert group["lr"] == 0.5
 
 
 @pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)

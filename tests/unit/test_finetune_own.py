@@ -95,9 +95,9 @@ def test_all_of_a_file_is_learned_from_where_another_is_held_out(run, capsys):
     write("other.csv", "about,message", ["good", "odd"], TEXTS[:2])
     assert run("bert", *options, "--held-out", "other.csv", out="two") == 1
     told = capsys.readouterr().err
-    assert told == (
-        "minibert: other.csv, line 3: expected one of the labels bad, good, got 'odd'\n"
-    )
+    assert told == "minibert: other.csv, line 3: expected one of the labels bad, good, got 'odd'\n"
+    assert run("bert", *options, "--held-out", "my.csv", out="two") == 1
+    assert capsys.readouterr().err == "minibert: all of my.csv is in my.csv, too\n"
 
 
 def test_several_labels(run, capsys):
@@ -186,3 +186,15 @@ def test_stages_in_python_give_the_names_back(starts, tmp_path):
         "bad",
         "good",
     ]
+
+
+def test_a_long_text_loses_words_and_not_the_token_where_the_model_begins(starts):
+    for direction in ("forward", "backward"):
+        model = mb.AWDLSTM.from_pretrained(starts / "awd-lstm")
+        model.config.direction = direction
+        start = model.config.start_id
+        with pytest.warns(UserWarning, match="longer than the 4 tokens"):
+            head = mb.heads.PoolingClassifier(model, KINDS)
+            (one,) = head.examples(["the film was seen by the cat"], max_length=4)
+        words = model.vocab.encode(["the", "film", "was"])
+        assert one["input_ids"] == ([*words, start] if direction == "backward" else [start, *words])

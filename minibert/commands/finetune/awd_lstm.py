@@ -77,6 +77,7 @@ def finetune(args):
     finished = Finished(args, len(ways) * args.seeds)
     start = language_model(args)
     task, pool, test = read_texts(args)
+    print(f"{args.task}: {len(pool):,} texts to read and {len(test):,} to test on")
     words = [tokens_of(example, args.length) for example in pool]
     vocab = Vocab.train(words, args.size, args.min_count, start.vocab.specials)
     once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}

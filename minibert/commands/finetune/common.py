@@ -77,8 +77,11 @@ def read_task(args: argparse.Namespace, shares: tuple) -> tuple:
         test = next((getattr(parts, n) for n in ("test", "valid") if hasattr(parts, n)), None)
     if test is None:
         return train, train.split(*shares)
+    test = as_examples(test, args.task).without(train)
+    if not len(test):
+        raise ValueError(f"all of {args.held_out or 'the part to test on'} is in {args.task}, too")
     learned = train.split(1 - VALID_SHARE, VALID_SHARE) if len(shares) > 2 else [train]
-    return train, [*learned, as_examples(test, args.task).without(train)]
+    return train, [*learned, test]
 
 
 def own_options(args):

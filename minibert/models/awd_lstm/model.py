@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from minibert.models.dropout import dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
+from minibert.storage.checked import check_settings
 from minibert.text.batches import BPTTBatches
 from minibert.text.inputs import check_ids, reading_order, whole_mask
 from minibert.training.modes import evaluating
@@ -61,15 +62,8 @@ class AWDLSTMConfig:
     start_id: int = 1
 
     def __post_init__(self):
-        if self.direction not in DIRECTIONS:
-            expected = " or ".join(map(repr, DIRECTIONS))
-            raise ValueError(f"direction must be {expected}, got {self.direction!r}")
-        for name in ("vocab_size", "dim", "hidden", "layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in DROPOUTS:
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        known, positive = {"direction": DIRECTIONS}, ("vocab_size", "dim", "hidden", "layers")
+        check_settings(self, known=known, positive=positive, shares=DROPOUTS)
 
     def widths(self):
         """(input, output) of each layer."""

@@ -21,8 +21,8 @@ from minibert.models.bert import google
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.bert.model import BERT, BERTConfig
 from minibert.storage import layout
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import CONFIG, save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
 from minibert.text.tokenizer_files import JSON, OTHERS
@@ -44,14 +44,6 @@ FIELDS = {  # of config.json -> of BERTConfig
     "initializer_range": "init_std",
     "type_vocab_size": "segments",
     "pad_token_id": "pad_id",
-}
-ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
-    "gelu": "gelu",
-    "relu": "relu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_python": "gelu",
 }
 FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
     "position_embedding_type": ("absolute", None),
@@ -203,9 +195,7 @@ def settled(tensors, config, source):
     positions = "bert.embeddings.position_ids"
     layout.drop_table(tensors, positions, lambda t: torch.arange(t.numel()).view(t.shape), source)
     decoder, bias = f"{DECODER}weight", f"{DECODER}bias"
-    tied, own = config.get("tie_word_embeddings", True), tensors.pop(bias, None)
-    if not isinstance(tied, bool):
-        raise ValueError(f"expected tie_word_embeddings to be true or false in {source}")
+    tied, own = layout.flag(config, "tie_word_embeddings", True, source), tensors.pop(bias, None)
     other = tensors.get("cls.predictions.bias")
     if own is not None and other is not None and tied and not torch.equal(own, other):
         raise ValueError(
@@ -228,11 +218,8 @@ def to_config(config, source="config.json"):
     check_known(config, source, taken=(*FIELDS, *own, "is_decoder"), fixed=FIXED, ignored=IGNORED)
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
     given |= {name: config[name] for name in own if name in config}
-    name = given.get("activation", "gelu")
-    if name not in tuple(ACTIVATIONS):
-        expected = ", ".join(ACTIVATIONS)
-        raise ValueError(f"expected hidden_act to be one of {expected} in {source}, got {name!r}")
-    return config_from(BERTConfig, {**given, "activation": ACTIVATIONS[name]}, source)
+    name = layout.activation(given.get("activation", "gelu"), "hidden_act", source)
+    return config_from(BERTConfig, {**given, "activation": name}, source)
 
 
 def to_published(config):
@@ -241,7 +228,8 @@ def to_published(config):
     A model that transformers does not know (``norm="pre"``, other positions) gets a type of ours.
     """
     found = {theirs: getattr(config, ours) for theirs, ours in FIELDS.items()}
-    found["hidden_act"] = next(k for k, v in ACTIVATIONS.items() if v == config.activation)
+    names = layout.ACTIVATIONS.items()
+    found["hidden_act"] = next(theirs for theirs, ours in names if ours == config.activation)
     if (config.norm, config.position) != ("post", "learned"):
         own = {"norm": config.norm, "position": config.position}
         return {**found, **own, "model_type": "minibert-bert"}
@@ -283,10 +271,7 @@ def _own(model, tensors):
 
 def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
-    causal = config.get("is_decoder", False)
-    if not isinstance(causal, bool | None):
-        raise ValueError(f"expected is_decoder to be true or false in {path / CONFIG}")
-    cls = LeftToRight if causal else cls
+    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / CONFIG) else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
     settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
@@ -294,18 +279,8 @@ def _encoder(path, config, tensors, cls=BERT):
 
 def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
-
-    def named(model):
-        names = {name: published(model, name) for name in model.state_dict()}
-        return lambda name: names.get(name, name)
-
-    def check(model):
-        check_tensors(model, _own(model, tensors), path, named(model))
-
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, _config_file(path), layers, tensors)
-    load_tensors(model, _own(model, tensors), path, named(model))
-    return model.eval()
+    return filled(make, tensors, path, layers, own=_own, named=published)
 
 
 def _config_file(path):

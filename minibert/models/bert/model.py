@@ -31,6 +31,8 @@ from minibert.text.inputs import (
 class BERTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of BERT-base (section 3).
 
+    What is not named here is as in the Transformer: dropout 0.1, norms after the sublayers, 512
+    positions.
     ``segments``: kinds of text that `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for
     what is read from and written to published folders; None where they have none.
     """
@@ -40,12 +42,9 @@ class BERTConfig(TransformerConfig):
     layers: int = 12
     heads: int = 12
     hidden: int = 3072
-    dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm: str = "post"
     activation: str = "gelu"
     position: str = "learned"
-    max_length: int = 512
     norm_eps: float = 1e-12
     init_std: float | None = 0.02
     segments: int = 2

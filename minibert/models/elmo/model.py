@@ -24,6 +24,7 @@ from minibert.models.elmo.parts import (
 )
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
+from minibert.storage.checked import check_settings
 from minibert.text.characters import (
     ALPHABET,
     BOS,
@@ -72,13 +73,8 @@ class ELMoConfig:
     def __post_init__(self):
         self.filters = tuple(tuple(pair) for pair in self.filters)
         known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(ACTIVATIONS)}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                expected = " or ".join(map(repr, values))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("dim", "projection", "layers", "char_dim", "negatives"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        positive = ("dim", "projection", "layers", "char_dim", "negatives")
+        check_settings(self, known=known, positive=positive)
         if self.input == "words" and self.vocab_size < 1:
             raise ValueError(f"words need a vocabulary: vocab_size is {self.vocab_size}")
         widest = max((width for width, _ in self.filters), default=0)

@@ -8,7 +8,8 @@ The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on t
     qa_outputs.weight                    (2, dim)        output.weight of a `SpanExtractor`
 
 Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours
-reads the last one of the mask. The last two are there for GPT-2 only.
+reads the last one of the mask, and that token where there is no mask. The last two are there for
+GPT-2 only.
 """
 
 from minibert.models.gpt import files
@@ -41,7 +42,7 @@ def load(cls, path, config, tensors):
     """
     kind, prefix = cls.__name__, HEADS[cls.__name__][1]
     if kind == "CausalLM":
-        return cls(files.filled(path, config, tensors)).eval()
+        return cls(files.model_of(path, config, tensors)).eval()
     own = layout.renamed(tensors, str, path)
     own = {n.removeprefix(prefix): t for n, t in own.items() if n.startswith(prefix)}
     if kind == "DoubleHeads":
@@ -51,7 +52,7 @@ def load(cls, path, config, tensors):
     if "weight" not in own or own["weight"].ndim != 2:
         raise ValueError(f"{path} has no matrix {prefix}weight: it holds no {kind}")
     arguments = _arguments(kind, config, len(own["weight"]), path)
-    head = cls(files.filled(path, config, dict(tensors)), **arguments)
+    head = cls(files.model_of(path, config, dict(tensors)), **arguments)
     load_tensors(head.output, own, path, lambda name: prefix + name)
     return head.eval()
 

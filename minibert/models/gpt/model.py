@@ -20,6 +20,7 @@ from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import causal_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
+from minibert.storage.checked import check_settings
 from minibert.text.inputs import (
     IGNORE,
     as_mask,
@@ -39,8 +40,8 @@ class GPTConfig(TransformerConfig):
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
     ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
-    shares the word vectors; with False it has a matrix of its own. ``pad_id``: kept for published
-    classifiers, which find a text's end by it; here the mask says where a text ends.
+    shares the word vectors; with False it has a matrix of its own. ``pad_id``: of published
+    classifiers, which find a text's end by it where no mask says it.
     """
 
     vocab_size: int = 40_478
@@ -48,13 +49,9 @@ class GPTConfig(TransformerConfig):
     layers: int = 12
     heads: int = 12
     hidden: int = 3072
-    dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm: str = "post"
     activation: str = "gelu_tanh"
     position: str = "learned"
-    max_length: int = 512
-    norm_eps: float = 1e-5
     init_std: float | None = 0.02
     embedding_dropout: float | None = None
     tied: bool = True
@@ -62,10 +59,7 @@ class GPTConfig(TransformerConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.embedding_dropout is not None and not 0 <= self.embedding_dropout < 1:
-            raise ValueError(
-                f"embedding_dropout must be from 0 to below 1, got {self.embedding_dropout}"
-            )
+        check_settings(self, shares=("embedding_dropout",))
 
     @classmethod
     def gpt2(cls, **changes):

@@ -18,6 +18,7 @@ from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import check_scores
 from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
+from minibert.storage.checked import check_settings
 from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
@@ -59,16 +60,9 @@ class TransformerConfig:
 
     def __post_init__(self):
         known = {"norm": NORMS, "activation": ACTIVATIONS, "position": POSITIONS}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                expected = " or ".join(map(repr, values))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("vocab_size", "dim", "layers", "heads", "hidden", "max_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        positive = ("vocab_size", "dim", "layers", "heads", "hidden", "max_length")
+        shares = ("dropout", "attention_dropout")
+        check_settings(self, known=known, positive=positive, shares=shares)
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} must be a multiple of heads={self.heads}")
 

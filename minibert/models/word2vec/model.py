@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from minibert.models.outputs import ModelOutput
 from minibert.models.word2vec import fast as sgns
+from minibert.storage.checked import check_settings
 from minibert.text.inputs import check_ids, whole_mask
 from minibert.text.windows import WindowBatches, known_words, word_counts
 from minibert.training.optim import linear
@@ -45,13 +46,8 @@ class Word2VecConfig:
     subsample: float = 1e-3
 
     def __post_init__(self):
-        for name, known in (("mode", MODES), ("loss", LOSSES)):
-            if getattr(self, name) not in known:
-                expected = " or ".join(map(repr, known))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("vocab_size", "dim", "window", "negatives"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        positive = ("vocab_size", "dim", "window", "negatives")
+        check_settings(self, known={"mode": MODES, "loss": LOSSES}, positive=positive)
         if self.subsample < 0:
             raise ValueError(f"subsample must not be negative, got {self.subsample}")
 
