@@ -205,8 +205,9 @@ class Words(Reader):
                 "each of them by itself"
             )
         (before, after), between = self.ends, self.start if len(parts) > 1 else []
-        ids = [*before, *parts[0], *between, *(parts[1:] or [[]])[0], *after]
-        return {"input_ids": ids[: self.max_length]}, len(ids)
+        inner = [*parts[0], *between, *(parts[1:] or [[]])[0]]
+        kept = inner[: self.max_length and self.max_length - len(before) - len(after)]
+        return {"input_ids": [*before, *kept, *after]}, len(before) + len(inner) + len(after)
 
 
 class Spelled(Reader):
