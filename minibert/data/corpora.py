@@ -1,13 +1,13 @@
 """What a loaded data set is: running text, labelled texts, rated pairs, analogies."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from minibert.data.examples import Example
+from minibert.data.examples import Example, given, wanted
 from minibert.data.sources import Member, Source
 from minibert.text.tokens import tokenise
 
@@ -129,6 +129,34 @@ class Examples:
     def __getitem__(self, i: int) -> Example:
         return self.examples[i]
 
+    @property
+    def inputs(self) -> list:
+        """What a head reads of each: ``head.examples(data.inputs, data.targets)``."""
+        return [given(example) for example in self.examples]
+
+    @property
+    def targets(self) -> list:
+        """What a head is to say of each: a label or several, labels of words, a span or None."""
+        return [wanted(example) for example in self.examples]
+
+    def split(self, *shares: float, seed: int = 0) -> list["Examples"]:
+        """Parts of these shares, no group in two of them, drawn by ``seed`` (see `split_groups`).
+
+        >>> train, test = data.split(0.8, 0.2)  # doctest: +SKIP
+        """
+        return [self.part(places) for places in split_groups(self.groups, shares, seed)]
+
+    def without(self, other: "Examples") -> "Examples":
+        """The examples whose group is not among those of ``other``."""
+        known = set(other.groups)
+        return self.part([i for i, group in enumerate(self.groups) if group not in known])
+
+    def part(self, places: Iterable[int]) -> "Examples":
+        """The examples at these positions, in this order."""
+        places = list(places)
+        examples = [self.examples[i] for i in places]
+        return replace(self, examples=examples, groups=[self.groups[i] for i in places])
+
     def __repr__(self) -> str:
         labels = f": {', '.join(self.labels)}" if self.labels else ""
         return f"Examples({len(self):,} {self.kind}{labels})"
@@ -169,6 +197,35 @@ class Analogies:
 
     def __repr__(self) -> str:
         return f"Analogies({len(self):,} questions in {len(self.sections)} sections)"
+
+
+def split_groups(groups: list, shares: Sequence[float], seed: int = 0) -> list[list[int]]:
+    """Positions of examples in parts of these shares, no group in two of them.
+
+    groups: of each example, what must stay together (a premise, an article). The groups are drawn
+    in an order that ``seed`` says, and a part is full as soon as it has its share of the examples.
+
+    Raises ValueError where there are fewer groups than parts.
+    """
+    names = list(dict.fromkeys(groups))
+    if len(names) < len(shares):
+        raise ValueError(
+            f"expected at least {len(shares)} groups, such as different texts, for "
+            f"{len(shares)} parts, got {len(names)}"
+        )
+    places: dict[str, list[int]] = {name: [] for name in names}
+    for place, name in enumerate(groups):
+        places[name].append(place)
+    parts: list[list[int]] = [[] for _ in shares]
+    limits = np.cumsum(shares) / sum(shares) * len(groups)
+    number = done = 0
+    for order, at in enumerate(np.random.default_rng(seed).permutation(len(names))):
+        left = len(names) - order  # every part gets a group, however few there are
+        full = done >= limits[number] or left < len(shares) - number
+        number += bool(full and number < len(shares) - 1 and parts[number])
+        parts[number] += places[names[at]]
+        done += len(places[names[at]])
+    return parts
 
 
 class Splits:

@@ -52,9 +52,15 @@ class Source:
         try:
             with opener(io.BytesIO(data)) as unpacked:
                 limited = io.BufferedReader(_Limited(unpacked, self, self.most(data)), 1 << 20)
-                for line in io.TextIOWrapper(limited, encoding="utf-8-sig", newline="\n"):
+                for number, line in enumerate(limited, 1):
+                    line = line.decode("utf-8-sig" if number == 1 else "utf-8")
                     yield line.rstrip("\r\n")
-        except (*BROKEN, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{self.path} cannot be read as text: line {number} is not UTF-8 ({error.reason}); "
+                "save the file as UTF-8"
+            ) from error
+        except BROKEN as error:
             raise ValueError(f"{self.path} cannot be read as text: {error}") from error
 
     def read_text(self) -> str:
@@ -121,6 +127,22 @@ def decoded(data: bytes, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} cannot be read as text: {error}") from error
+
+
+def numbered(source: Source | Member) -> Iterator[tuple[int, str]]:
+    """(number, line) of the lines that are not blank. Raises ValueError where there are none."""
+    empty = True
+    for number, line in enumerate(source.lines(), 1):
+        if line.strip():
+            empty = False
+            yield number, line
+    if empty:
+        raise ValueError(f"{source.path} is empty")
+
+
+def refusal(source: Source | Member, number: int, expected: str, line: str) -> ValueError:
+    """The error, to be raised, that names the file and the line that is not as expected."""
+    return ValueError(f"{source.path}, line {number}: expected {expected}, got {line[:60]!r}")
 
 
 class _Limited(io.RawIOBase):

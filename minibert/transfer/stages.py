@@ -14,7 +14,6 @@ import torch
 
 from minibert.heads.pooling import PoolingClassifier
 from minibert.heads.predictions import predict
-from minibert.heads.reading import document as document
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.text.batches import PaddedBatches
 from minibert.training.callbacks import RateByLength
@@ -202,6 +201,12 @@ def learn_labels(
         callbacks=[*_unfreezing(classifier, steps, config), *callbacks],
         **options,
     )
+
+
+def document(ids: Iterable[int], model: AWDLSTM) -> list[int]:
+    """A text's ids with the model's start token where the model begins to read."""
+    ids, start = list(ids), [model.config.start_id]
+    return ids + start if model.backward_reader else start + ids
 
 
 def error(classifier: PoolingClassifier, examples: Examples, batch_size: int = 32) -> float:

@@ -160,3 +160,11 @@ def test_the_picture_of_the_house_is_drawn_from_its_imports():
     assert ("heads", "models") in arrows and ("models", "storage") in arrows
     assert all(rooms.index(above) < rooms.index(below) for above, below in arrows)
     assert house.TARGET.read_text("utf-8") == house.drawn()
+
+
+def test_the_mistakes_that_tests_must_notice_still_fit_the_library():
+    from tests.mistakes import mistakes
+
+    for mistake in mistakes():
+        assert mistake.text() != mistake.path.read_text("utf-8")  # ValueError unless it fits
+        assert mistake.tests and all((ROOT / test).is_file() for test in mistake.tests), mistake

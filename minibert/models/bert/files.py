@@ -136,14 +136,9 @@ def load_head(cls: Any, source: Path | str) -> Any:
 
 
 def holds(model: Any) -> bool:
-    """Whether `save` can write this model: an encoder, or a head that transformers has too."""
-    encoder, kind = getattr(model, "encoder", model), _kind(model)
-    words = getattr(getattr(model, "output", None), "decoder", None)
-    return (
-        kind in HEADS
-        and type(encoder) in (BERT, LeftToRight)
-        and (words is None or words.out_features == encoder.config.vocab_size)
-    )
+    """Whether `save` can write this head: one on a BERT, as transformers has it."""
+    fits = _kind(model) in HEADS and type(model.encoder) in (BERT, LeftToRight)
+    return fits and not getattr(model, "settings", {}).get("vocab_size")
 
 
 def _arguments(config, source):

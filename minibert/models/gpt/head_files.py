@@ -8,7 +8,8 @@ The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on t
     qa_outputs.weight                    (2, dim)        output.weight of a `SpanExtractor`
 
 Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours
-reads the last one of the mask. The last two are there for GPT-2 only.
+reads the last one of the mask, and that token where there is no mask. The last two are there for
+GPT-2 only.
 """
 
 from pathlib import Path

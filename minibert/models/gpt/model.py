@@ -51,8 +51,8 @@ class GPTConfig(TransformerConfig):
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
     ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
-    shares the word vectors; with False it has a matrix of its own. ``pad_id``: kept for published
-    classifiers, which find a text's end by it; here the mask says where a text ends.
+    shares the word vectors; with False it has a matrix of its own. ``pad_id``: of published
+    classifiers, which find a text's end by it where no mask says it.
     """
 
     vocab_size: int = 40_478
