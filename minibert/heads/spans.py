@@ -4,24 +4,23 @@ Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-resea
 that is longer than the model's window is read in windows that overlap.
 """
 
-import re
-import string
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.predictions import Predictions
+from minibert.heads.reading import innermost, listed, texts_of
+from minibert.heads.scores import class_loss
+from minibert.heads.squad import answer_f1, normalise_answer
+from minibert.models.softmax import check_scores
+from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
 
 class SpanExtractor(Head):
-    """Where an answer starts and ends: two scores for every token.
-
-    "No answer" is the span that starts and ends at `[CLS]`.
-    """
+    """Where an answer starts and ends, two scores for every token: both at `[CLS]` for none."""
 
     per_token = True
 
@@ -37,7 +36,8 @@ class SpanExtractor(Head):
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         scores = self.output(hidden)  # (batch, length, 2)
         if attention_mask is not None:
-            scores = scores.masked_fill(attention_mask[..., None] == 0, -torch.inf)
+            mask = whole_mask(input_ids, attention_mask)
+            scores = scores.masked_fill(mask[..., None] == 0, -torch.inf)
         return scores[..., 0], scores[..., 1]
 
     def loss(self, batch):
@@ -47,10 +47,35 @@ class SpanExtractor(Head):
         answer, 0 and 0 for none.
         """
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        starts, ends = self(*given)
-        first = F.cross_entropy(starts, batch["start_positions"], reduction="sum")
-        last = F.cross_entropy(ends, batch["end_positions"], reduction="sum")
-        return (first + last) / 2, len(starts)
+        names, total = ("start_positions", "end_positions"), 0.0
+        for name, scores in zip(names, self(*given), strict=True):
+            loss, _ = class_loss(scores, of_batch(batch, name), name)
+            place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
+            check_wanted(place, batch.get("attention_mask"))
+            total = total + loss
+        return total / 2, len(scores)
+
+    def examples(self, texts, labels=None, max_length=None):
+        """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
+        texts = listed(texts)
+        pairs = zip(texts, labels or [None] * len(texts), strict=True)
+        asked = [(*texts_of(one, 2), span) for one, span in pairs]
+        return span_examples(examples=asked, **self.windows(max_length))
+
+    def predict(self, texts, batch_size=32):
+        """The answers to (question, context) pairs, with the probabilities that `answer` says."""
+        texts = [texts_of(one, 2) for one in listed(texts)]
+        found = [one.best for one in answer(self, texts, batch_size=batch_size, **self.windows())]
+        shares = torch.tensor([one.probability for one in found])
+        return Predictions(texts, [one.text for one in found], shares)
+
+    def windows(self, max_length=None):
+        """The tokenizer, and windows of up to 384 tokens, a third of each new: see `windows`."""
+        model = innermost(self.encoder)
+        if getattr(getattr(model, "tokenizer", None), "cls_id", None) is None:
+            raise ValueError("answers are found by a model whose tokenizer has [CLS] and [SEP]")
+        length = min(max_length or 384, model.config.max_length)
+        return {"tokenizer": model.tokenizer, "max_length": length, "stride": max(1, length // 3)}
 
 
 @dataclass(frozen=True)
@@ -190,6 +215,8 @@ def best_threshold(readings, true):
         right = [text for text in right if normalise_answer(text)] or [""]
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
         gains.append((reading.no_answer, span - none))
+    if not gains:
+        raise ValueError("expected at least one reading, got none")
     gains.sort()
     best, total, threshold = 0.0, 0.0, gains[0][0] - 1.0
     for place, (difference, gain) in enumerate(gains):
@@ -216,8 +243,12 @@ def answer(
 
     longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0). "No answer" is
     given where its score, the lowest of all windows, exceeds that of the best span by more than
-    ``threshold`` (tune it on held-out questions). options: those of `windows`.
+    ``threshold`` (tune it on held-out questions). options: those of `windows`. Raises
+    FloatingPointError where the model's scores are not finite.
     """
+    if n_best < 1 or longest < 1:
+        raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
+    questions = [texts_of(one, 2) for one in listed(questions)]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [
@@ -225,7 +256,10 @@ def answer(
         for parts in cut
         for window in parts
     ]
-    scores = iter(run(model, flat, batch_size))
+    scores = run(model, flat, batch_size)
+    for starts, ends in scores:
+        check_scores(torch.stack((starts, ends)))
+    scores = iter(scores)
     found = []
     for (_, context), parts in zip(questions, cut, strict=True):
         scored = [(window, *next(scores)) for window in parts]
@@ -283,34 +317,3 @@ def _most_central(place, parts):
         return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
 
     return max(range(len(parts)), key=context)
-
-
-def normalise_answer(text):
-    """Lower case, without punctuation, articles and double spaces: SQuAD's official script."""
-    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
-
-
-def answer_f1(said, true):
-    """F1 of the words of two answers; where one is empty, 1 if both are (official script, 2.0)."""
-    said, true = normalise_answer(said).split(), normalise_answer(true).split()
-    if not said or not true:
-        return float(said == true)
-    same = sum((Counter(said) & Counter(true)).values())
-    return 2 * same / (len(said) + len(true))
-
-
-def squad_scores(said, true):
-    """{"exact match": ..., "f1": ...} in percent, as SQuAD's official script counts.
-
-    said: answers, "" for none; true: for each question a list of answers that count as right (the
-    best of them is taken), [] or [""] for none.
-    """
-    if len(said) != len(true) or not said:
-        raise ValueError(f"expected one answer per question, got {len(said)} for {len(true)}")
-    exact = f1 = 0.0
-    for one, right in zip(said, true, strict=True):
-        right = [text for text in right if normalise_answer(text)] or [""]
-        exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
-        f1 += max(answer_f1(one, text) for text in right)
-    return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minibert.storage.checkpoint import refuse
 from minibert.storage.tensor_bundle import TensorBundle
 
 OPTIMISER = re.compile(  # Adam's two means of each variable, and what it counts
     r"(.+/)?(adam_[mv]|Adam(_1)?|AdamWeightDecayOptimizer(_1)?)"
     r"|global_step|beta[12]_power|good_steps|loss_scale"
 )
-SHOWN = 8  # names that a message lists before it only counts
 LEFT_OUT = "left out: the optimiser's"
 LATEST = re.compile(r'model_checkpoint_path: "(?:[^"\n]*/)?([^"/\n]+)"')  # of the file "checkpoint"
 
@@ -33,7 +33,12 @@ class Row:
     went: str
 
 
-def rows(shapes: Mapping[str, tuple], wanted: Mapping[str, str], source, required=()) -> list[Row]:
+def rows(
+    shapes: Mapping[str, tuple],
+    wanted: Mapping[str, str],
+    source: object,
+    required: Iterable[str] = (),
+) -> list[Row]:
     """Where each variable goes, in the file's order.
 
     shapes: of each variable, by its name. wanted: the published name of each that is known;
@@ -42,14 +47,14 @@ def rows(shapes: Mapping[str, tuple], wanted: Mapping[str, str], source, require
     """
     missing = [name for name in required if name not in shapes]
     unknown = [n for n in shapes if n not in wanted and not OPTIMISER.fullmatch(n)]
-    faults = {"missing": missing, "unknown": unknown}
-    if any(faults.values()):
-        found = "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults.items() if names)
-        raise ValueError(f"the variables of {source} are not those of its configuration: {found}")
+    sentence = f"the variables of {source} are not those of its configuration"
+    refuse({"missing": missing, "unknown": unknown}, sentence)
     return [Row(name, tuple(shapes[name]), wanted.get(name, LEFT_OUT)) for name in shapes]
 
 
-def tensors(found: Iterable[Row], arrays: Mapping[str, np.ndarray], source) -> dict:
+def tensors(
+    found: Iterable[Row], arrays: Mapping[str, np.ndarray], source: object
+) -> dict[str, torch.Tensor]:
     """The tensors by their published names, in float32; those that were left out are not read.
 
     Raises ValueError, naming it, for a variable of other than floating-point numbers.
@@ -72,27 +77,26 @@ def table(found: Iterable[Row]) -> str:
     return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}" for a, b, c in lines)
 
 
-def bundle(folder: str | Path, name: str) -> TensorBundle:
+def bundle(folder: str | Path, name: str, layers: int) -> TensorBundle:
     """The checkpoint ``name`` of a folder; without one, that which its file "checkpoint" names.
 
-    Raises FileNotFoundError where neither is there, and as `TensorBundle` does.
+    Raises FileNotFoundError where neither is there, ValueError where it cannot hold ``layers``, and
+    as `TensorBundle` does.
     """
     folder = Path(folder)
     if not (folder / f"{name}.index").is_file() and (folder / "checkpoint").is_file():
         told = LATEST.match((folder / "checkpoint").read_bytes()[:4096].decode(errors="replace"))
         name = told[1] if told else name
-    return TensorBundle(folder / name)
+    found = TensorBundle(folder / name)
+    if layers > len(found):
+        raise ValueError(f"{folder} says {layers:,} layers, and has {len(found):,} variables")
+    return found
 
 
-def size(config: Mapping, name: str, source) -> int:
+def size(config: Mapping, name: str, source: object) -> int:
     """A positive whole number of a configuration; ValueError where it is none, or missing."""
     value = config.get(name)
     if type(value) is not int or value < 1:
         told = "nothing" if value is None else repr(value)[:40]
         raise ValueError(f"expected {name} to be a positive whole number in {source}, got {told}")
     return value
-
-
-def _listed(names):
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -5,10 +5,16 @@ The position is therefore two numbers, and a run that is resumed sees exactly th
 would have seen without the break.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from minibert.text.inputs import IGNORE
+
+Batch = dict[str, Any]  # tensors by name; some have a flag (reset) or a count (sequences) too
 
 
 class Batches:
@@ -18,35 +24,38 @@ class Batches:
     always something left to give. Passes may overlap (`of_epoch` does not move the position).
 
     A subclass defines ``plan(epoch)``, a list with one entry per batch, and
-    ``collate(entry, rng)``, the dict of CPU tensors made from it. ``identity()`` names what a saved
-    position depends on. ``len()`` is the number of batches in the current epoch; ``epoch`` and
-    ``step``, the position.
+    ``collate(entry, rng)``, the dict of CPU tensors made from it. ``SETTINGS`` names the attributes
+    that a saved position depends on, beside the seed. ``len()`` is the number of batches in the
+    current epoch; ``epoch`` and ``step``, the position.
     """
 
-    def __init__(self, seed=0):
+    SETTINGS: tuple[str, ...] = ()
+
+    def __init__(self, seed: int = 0) -> None:
         self.seed, self.epoch, self.step = seed, 0, 0
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Any]:
         raise NotImplementedError(f"{type(self).__name__} must define plan(epoch)")
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         raise NotImplementedError(f"{type(self).__name__} must define collate(entry, rng)")
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """What must be the same for a saved position to mean the same batches."""
-        return {"kind": type(self).__name__, "seed": self.seed}
+        settings = {name: getattr(self, name) for name in self.SETTINGS}
+        return {"kind": type(self).__name__, "seed": self.seed, **settings}
 
-    def rng(self, epoch, step=-1):
+    def rng(self, epoch: int, step: int = -1) -> np.random.Generator:
         """The NumPy generator of one batch, or with ``step=-1`` of the order of an epoch."""
         return np.random.default_rng([self.seed, epoch, step + 1])
 
-    def of_epoch(self, epoch, start=0):
+    def of_epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step ``start`` on; does not move the position."""
         plan = self.plan(epoch)
         for step in range(start, len(plan)):
             yield self.collate(plan[step], self.rng(epoch, step))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         epoch, start, size = self.epoch, self.step, len(self)
         if 0 < size <= start:  # a position at the end of an epoch
             epoch, start, size = epoch + 1, 0, len(self.plan(epoch + 1))
@@ -54,14 +63,14 @@ class Batches:
             self.epoch, self.step = (epoch, step) if step < size else (epoch + 1, 0)
             yield batch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.plan(self.epoch))
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The position: the next batch to give is step ``step`` of epoch ``epoch``."""
         return {"epoch": self.epoch, "step": self.step, **self.identity()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to a saved position. Raises ValueError if it was saved by other batches."""
         for name, value in self.identity().items():
             if state.get(name) != value:
@@ -75,17 +84,17 @@ class Batches:
 class ListBatches(Batches):
     """Batches from a list, in its order."""
 
-    def __init__(self, batches):
+    def __init__(self, batches: Sequence[Batch]) -> None:
         super().__init__()
         self.batches = batches
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Batch]:
         return self.batches
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Batch, rng: np.random.Generator) -> Batch:
         return entry
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         return {**super().identity(), "batches": len(self.batches)}
 
 
@@ -98,7 +107,17 @@ class RowBatches(Batches):
     Raises ValueError where there would be no batch.
     """
 
-    def __init__(self, count, batch_size, shuffle=True, drop_last=False, *, seed=0):
+    SETTINGS: tuple[str, ...] = ("count", "batch_size", "shuffle", "drop_last")
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        *,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         if count < 1 or batch_size < 1:
             raise ValueError(
@@ -113,24 +132,20 @@ class RowBatches(Batches):
         self.count, self.batch_size = count, batch_size
         self.shuffle, self.drop_last = shuffle, drop_last
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator) -> np.ndarray:
         """The examples of an epoch in their order: int64 array (count,), or fewer to drop some."""
         order = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
         return order[: self.count - self.count % self.batch_size] if self.drop_last else order
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[np.ndarray]:
         rng = self.rng(epoch)
         batches = _cut(self.order(rng), self.batch_size)
         if self.shuffle:
             batches = [batches[i] for i in rng.permutation(len(batches))]
         return batches
 
-    def __len__(self):
+    def __len__(self) -> int:
         return (self.count + (0 if self.drop_last else self.batch_size - 1)) // self.batch_size
-
-    def identity(self):
-        names = ("count", "batch_size", "shuffle", "drop_last")
-        return {**super().identity(), **{name: getattr(self, name) for name in names}}
 
 
 class ArrayBatches(RowBatches):
@@ -144,14 +159,21 @@ class ArrayBatches(RowBatches):
     {'centre': tensor([5, 6]), 'context': tensor([6, 5])}
     """
 
-    def __init__(self, batch_size, shuffle=True, drop_last=False, seed=0, **arrays):
+    def __init__(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
+        **arrays: np.ndarray | Tensor,
+    ) -> None:
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"expected arrays of one length, got {lengths or 'no array'}")
         super().__init__(next(iter(lengths.values())), batch_size, shuffle, drop_last, seed=seed)
         self.arrays = arrays
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         return {name: _tensor(array[entry]) for name, array in self.arrays.items()}
 
 
@@ -171,21 +193,22 @@ class PaddedBatches(RowBatches):
     Raises ValueError for an empty sequence, examples with different names, or no batch.
     """
 
+    SETTINGS = (*RowBatches.SETTINGS, "by_length", "max_length")
     POOL = 50
     PADDING = {"labels": IGNORE}
 
     def __init__(
         self,
-        examples,
-        batch_size,
-        pad_id=0,
+        examples: Sequence[Sequence[int] | dict[str, Any]],
+        batch_size: int,
+        pad_id: int = 0,
         *,
-        shuffle=True,
-        by_length=True,
-        max_length=None,
-        drop_last=False,
-        seed=0,
-    ):
+        shuffle: bool = True,
+        by_length: bool = True,
+        max_length: int | None = None,
+        drop_last: bool = False,
+        seed: int = 0,
+    ) -> None:
         if isinstance(examples, dict | str) or not hasattr(examples, "__getitem__"):
             raise ValueError(
                 f"expected a list of examples, got one {type(examples).__name__}: put it in a list"
@@ -198,10 +221,7 @@ class PaddedBatches(RowBatches):
             at = int(np.argmin(self.lengths))
             raise ValueError(f"expected at least one token in each example, example {at} has none")
 
-    def identity(self):
-        return {**super().identity(), "by_length": self.by_length, "max_length": self.max_length}
-
-    def order(self, rng):
+    def order(self, rng: np.random.Generator) -> np.ndarray:
         order = super().order(rng)
         if not self.by_length:
             return order
@@ -210,7 +230,7 @@ class PaddedBatches(RowBatches):
             [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
         )
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         examples = [_named(self.examples[i]) for i in entry]
         names = examples[0].keys()
         for i, example in zip(entry, examples, strict=True):
@@ -222,16 +242,14 @@ class PaddedBatches(RowBatches):
         batch = {name: self._stack(name, [e[name] for e in examples]) for name in names}
         lengths = [len(example["input_ids"][: self.max_length]) for example in examples]
         places = torch.arange(batch["input_ids"].shape[1])
-        batch["attention_mask"] = (
-            places < torch.tensor(lengths)[:, None]
-        ).long()  # (batch, length)
-        return batch
+        mask = places < torch.tensor(lengths)[:, None]  # (batch, length)
+        return {**batch, "attention_mask": mask.long()}
 
     def _stack(self, name, values):
         if np.ndim(values[0]) == 0:
             return _tensor(np.array(values))
         values = [np.asarray(value)[: self.max_length] for value in values]
-        shape = (len(values), max(map(len, values)))
+        shape = (len(values), max(map(len, values)), *values[0].shape[1:])
         stacked = np.full(shape, self.padding.get(name, 0), np.result_type(*values))
         for row, value in zip(stacked, values, strict=True):
             row[: len(value)] = value
@@ -254,7 +272,11 @@ class BPTTBatches(Batches):
     ``ids``: one-dimensional integer array, at least two tokens; may be memory-mapped.
     """
 
-    def __init__(self, ids, batch_size, bptt, vary=False, *, seed=0):
+    SETTINGS = ("tokens", "batch_size", "bptt", "vary")
+
+    def __init__(
+        self, ids: np.ndarray, batch_size: int, bptt: int, vary: bool = False, *, seed: int = 0
+    ) -> None:
         super().__init__(seed)
         if len(ids) < 2 or batch_size < 1 or bptt < 1:
             raise ValueError(
@@ -262,17 +284,10 @@ class BPTTBatches(Batches):
                 f"got {len(ids)} ids, batch_size={batch_size}, bptt={bptt}"
             )
         self.ids, self.batch_size, self.bptt, self.vary = ids, batch_size, bptt, vary
+        self.tokens = len(ids)
         self.length = -(-(len(ids) - 1) // batch_size)  # of each stream, in targets
 
-    def identity(self):
-        names = ("batch_size", "bptt", "vary")
-        return {
-            **super().identity(),
-            "tokens": len(self.ids),
-            **{name: getattr(self, name) for name in names},
-        }
-
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[tuple[int, int]]:
         """Windows (start, stop) in each stream."""
         if not self.vary:
             starts = range(0, self.length, self.bptt)
@@ -283,7 +298,7 @@ class BPTTBatches(Batches):
             stops.append(min(stops[-1] + max(5, int(rng.normal(mean, 5))), self.length))
         return list(zip(stops[:-1], stops[1:], strict=True))
 
-    def collate(self, entry, rng):
+    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Batch:
         start, stop = entry
         shape = (self.batch_size, stop - start)
         input_ids, targets = np.zeros(shape, np.int64), np.full(shape, IGNORE, np.int64)

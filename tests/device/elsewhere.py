@@ -75,6 +75,12 @@ class Elsewhere(torch.Tensor):
             raise NotImplementedError("this device cannot change a tensor's shape in place")
         self.inner = value.inner
 
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise RuntimeError("only tensors without a history can be copied deeply")
+        copied = Elsewhere(self.inner.detach().clone()).requires_grad_(self.requires_grad)
+        return memo.setdefault(id(self), copied)
+
     def __reduce_ex__(self, protocol):
         arguments = (self.detach().cpu(), self.dtype, str(self.device), self.requires_grad)
         return torch._utils._rebuild_device_tensor_from_cpu_tensor, arguments

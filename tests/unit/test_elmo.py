@@ -7,7 +7,6 @@ import torch
 
 import minibert as mb
 from minibert.models.elmo import fast
-from minibert.models.elmo import model as elmo
 from minibert.models.elmo import parts as bilm
 from minibert.text.characters import spell_all
 
@@ -101,6 +100,16 @@ def test_clipping_limits_cells_and_outputs():
     torch.testing.assert_close(new_c, cell)
     want = (layer.projection.weight @ (o.sigmoid() * cell.tanh())).clamp(-0.2, 0.2)
     torch.testing.assert_close(new_h, want)
+
+
+def test_the_state_of_a_sentence_stays_where_it_ended():
+    layer = make_model().forward_layers[0]
+    x, mask = torch.randn(2, 6, 5).double(), torch.arange(6) < torch.tensor([[6], [4]])
+    state = torch.randn(2, 5).double(), torch.randn(2, 7).double()
+    out, (h, c) = layer(x, state, mask)
+    alone, (h_alone, c_alone) = layer(x[1:, :4], [part[1:] for part in state], mask[1:, :4])
+    torch.testing.assert_close((out[1:, :4], h[1:], c[1:]), (alone, h_alone, c_alone))
+    assert (out[1, 4:] == 0).all()
 
 
 def test_turning_round_leaves_padding_in_place():
@@ -207,7 +216,7 @@ def test_the_quick_layer_differentiates_as_numbers_say():
     weights = [p for one in pair for p in one.parameters()]
 
     def run(*_):
-        return torch.stack(fast.layer(pair, inputs, state, mask)[0])
+        return torch.stack(fast.layer(tuple(pair), inputs, state, mask)[0])
 
     assert torch.autograd.gradcheck(run, (*inputs, *weights), atol=1e-6)
 
@@ -243,6 +252,20 @@ def test_losses_are_those_of_a_softmax_shared_by_both_directions():
     total, count = model.loss(batch)
     torch.testing.assert_close(total, forward + backward)
     assert count == n + m == int((batch["targets"] >= 0).sum()) * 2
+
+
+def test_dropout_falls_before_each_layer_and_before_the_softmax(monkeypatch):
+    model, seen = make_model(dropout=0.5, layers=1, proj_clip=None), []
+    monkeypatch.setattr(model, "softmax", lambda x, targets: seen.append(x) or (x.sum(), 1))
+    for training in (True, False):
+        model.train(training).loss(next(iter(make_batches(model))))
+    assert all(0.2 < (x == 0).double().mean() < 0.8 for x in seen[:2])
+    assert all((x != 0).all() for x in seen[2:])
+
+
+def test_a_fresh_layer_remembers():
+    layer = bilm.LSTMP(3, 4, 2)
+    assert layer.input.bias.view(4, 4).tolist() == [[0] * 4, [1] * 4, [0] * 4, [0] * 4]
 
 
 def test_the_sampled_softmax_by_its_formula():
@@ -303,7 +326,7 @@ def test_the_state_goes_from_batch_to_batch_and_can_be_saved():
 
 
 def test_scalar_mix_by_hand():
-    mix = elmo.ScalarMix(3)
+    mix = bilm.ScalarMix(3)
     layers = [torch.randn(2, 4, 5) for _ in range(3)]
     torch.testing.assert_close(mix(layers), sum(layers) / 3)
     with torch.no_grad():
@@ -319,7 +342,7 @@ def test_scalar_mix_by_hand():
 
 
 def test_scalar_mix_with_layers_brought_to_one_scale():
-    mix = elmo.ScalarMix(2, layer_norm=True)
+    mix = bilm.ScalarMix(2, layer_norm=True)
     h = torch.randn(3, 6)
     want = (h - h.mean(-1, keepdim=True)) / (h.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(mix([100 * h, 100 * h]), want, atol=1e-3, rtol=1e-3)

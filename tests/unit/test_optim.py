@@ -21,6 +21,8 @@ def test_the_slanted_triangle_is_the_papers():
         assert factor(t) == pytest.approx((1 + p * (ratio - 1)) / ratio)
     assert factor(0) == pytest.approx(1 / 32) and factor(20) == 1
     assert factor(200) == factor(900) == pytest.approx(1 / 32)
+    factor = slanted_triangular(37, 0.33)  # 12.2 updates: the twelfth is the last that rises
+    assert factor(11) < 1 == factor(12) > factor(13)
 
 
 @pytest.mark.parametrize("steps, cut", [(1, 0.1), (2, 0.1), (5, 0.9), (37, 0.33)])
@@ -60,6 +62,9 @@ def test_before_it_averages_it_is_sgd():
     for model, optimizer in ((ours, a), (theirs, b)):
         mb.fit(model, line(), steps=15, optimizer=optimizer, progress=False)
     torch.testing.assert_close(ours.weight, theirs.weight)
+    equal = NTASGD(Line(), 0.1)
+    equal.record(2.0, patience=0), equal.record(2.0, patience=0)
+    assert not equal.averaging  # no worse is not worse
 
 
 def test_averaging_begins_when_validation_is_worse_than_some_time_ago():

@@ -56,7 +56,7 @@ def test_the_fused_kernel_finds_the_same(kind):
 
 def test_what_is_masked_changes_nothing_and_gets_no_weight():
     query, key, value = qkv(1, 4, 6)
-    mask = torch.tensor([True, True, False, True])
+    mask = torch.tensor([[True, True, False, True]])
     found, weights = a.attend(query, key, value, mask)
     key[:, 2], value[:, 2] = 1e6, -1e6
     again, _ = a.attend(query, key, value, mask)
@@ -91,6 +91,14 @@ def test_dropout_falls_on_the_weights_in_training_alone():
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 6))  # those shown are whole
     attention.eval()
     assert torch.equal(attention(x)[0], attention(x)[0])
+
+
+def test_dropout_falls_on_what_a_sublayer_adds_and_not_on_the_sum():
+    block = t.Block(config(norm="pre", dropout=0.5)).train()
+    for layer in (block.attention.output, block.ffn.outer):  # they add nothing
+        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+    x = torch.randn(2, 5, 12)
+    assert torch.equal(block(x)[0], x)
 
 
 def test_heads_are_attentions_side_by_side():
@@ -271,6 +279,7 @@ def test_a_wrong_configuration_is_refused(changes, said):
         config(**changes)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_too_many_tokens_are_refused():
     model = make()
     with pytest.raises(ValueError, match="at most max_length=16 tokens, got 17"):

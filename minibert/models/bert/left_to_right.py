@@ -5,9 +5,15 @@ but a place sees only itself and what stands before it, and what is learned is t
 constraint stays when the model is fine-tuned.
 """
 
-from minibert.models.bert.model import BERT, BERTOutput
-from minibert.models.transformer.attention import causal_mask, padding_mask
-from minibert.text.batches import IGNORE, Batches
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from minibert.models.bert.model import BERT
+from minibert.models.transformer.attention import Mask, causal_mask
+from minibert.text.batches import IGNORE, Batch, Batches
 
 
 class LeftToRight(BERT):
@@ -18,17 +24,9 @@ class LeftToRight(BERT):
 
     causal = True  # for the fast path
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
-        """As `BERT.forward`, each place seeing itself and those before it."""
-        self.check(input_ids, attention_mask, token_type_ids)
-        mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
-        if attention_mask is not None:
-            mask = mask & padding_mask(attention_mask)  # (batch, 1, length, length)
-        x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
-        out, _ = self.stack(x, mask, output_attentions=output_attentions)
-        last = out.last_hidden_state
-        pooled = None if self.pooler is None else self.pooler(last[:, 0])
-        return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+    def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask:
+        """Each position sees itself and those before it."""
+        return causal_mask(input_ids.shape[1], 0, input_ids.device, attention_mask)
 
 
 class NextTokenBatches(Batches):
@@ -38,17 +36,17 @@ class NextTokenBatches(Batches):
     `minibert.heads.MaskedLM` on a `LeftToRight`.
     """
 
-    def __init__(self, batches):
+    def __init__(self, batches: Batches) -> None:
         super().__init__(batches.seed)
         self.batches = batches
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         return {**super().identity(), "batches": self.batches.identity()}
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Any]:
         return self.batches.plan(epoch)
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         batch = self.batches.collate(entry, rng)
         masked = batch["labels"] != IGNORE
         ids = batch["input_ids"].where(~masked, batch["labels"])  # the text as it was

@@ -12,15 +12,15 @@ from minibert.data.published import located
 from minibert.models.word2vec.model import Word2Vec, Word2VecConfig
 from minibert.models.word2vec.vectors import check_limit, read
 from minibert.storage.bundled import find
-from minibert.storage.checked import config_from
-from minibert.storage.checkpoint import load_folder, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import load_folder, save_folder
 from minibert.text.vocab import Vocab
 
 VOCAB = "vocab.tsv"
 ARRAY, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 
 
-def load(source, limit: int | None = None, errors: str = "strict") -> Word2Vec:
+def load(source: Path | str, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     """A `minibert.Word2Vec` from a folder, a file of vectors, or a bundled or published name.
 
     A folder is what `save` writes. From a file or published vectors come the input vectors and the
@@ -35,7 +35,7 @@ def load(source, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     words, vectors = read_array(path, limit) if path.is_dir() else read(path, limit, errors)
     model = Word2Vec(Word2VecConfig(len(words), vectors.shape[1]), Vocab(words, specials=()))
     with torch.no_grad():
-        model.input.weight.copy_(torch.from_numpy(vectors))
+        model.input.get_parameter("weight").copy_(torch.from_numpy(vectors))
     return model.eval()
 
 
@@ -67,21 +67,11 @@ def _load_folder(path):
     config, tensors = load_folder(path)
     if not (path / VOCAB).is_file():
         raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
-    config = config_from(Word2VecConfig, config, path)
-    for name, tensor in tensors.items():  # before there is a table of that size
-        if tensor.shape != (config.vocab_size, config.dim):
-            raise ValueError(
-                f"{path} is damaged: {name} is {tuple(tensor.shape)}, "
-                f"expected {(config.vocab_size, config.dim)}"
-            )
-    if not tensors:
-        raise ValueError(f"{path} is damaged: there are no tensors in it")
-    model = Word2Vec(config, Vocab.load(path / VOCAB))
-    load_tensors(model, tensors, path)
-    return model.eval()
+    config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
+    return filled(lambda: Word2Vec(config, vocab), tensors, path)
 
 
-def save(model, folder):
+def save(model: Word2Vec, folder: Path | str) -> None:
     """Write a model to a folder: config.json, model.safetensors and vocab.tsv.
 
     An input module other than a plain table is saved as the table of the vectors that it gives.
