@@ -78,7 +78,7 @@ def model(start):
 
 def learned(head, task, examples, settings, seed):
     """A head, trained on examples for so many epochs, and at least so many updates."""
-    read = task.examples(examples)
+    read = task.examples(head, examples)
     steps = max(settings["epochs"] * -(-len(read) // 32), settings["least"])
     bert.fit_head(head, read, rate=settings["rate"], steps=steps, seed=seed)
     return head
@@ -99,7 +99,7 @@ def labels(seed, config):
     found, start = {}, model(config["start"])
     for name, budgets in config["budgets"].items():
         data = mb.world.task(name, seed=seed)
-        task = task_for(data, start.tokenizer, start.config.max_length)
+        task = task_for(data, start.config.max_length)
         train, test = short(data.train), short(data.test)[: config["test"]]
         for way, setting in (("fine-tuned", "tuned"), ("from scratch", "scratch")):
             curve = []
@@ -119,7 +119,7 @@ def labels(seed, config):
 def layers(seed, config):
     """Names by frozen layers with an LSTM on them, and by fine-tuning (table 7)."""
     start, data = model(config["start"]), mb.world.task("ner", seed=seed)
-    task = WordTask(start.tokenizer, data.labels, start.config.max_length)
+    task = WordTask(data.labels, start.config.max_length)
     train, test = data.train[: config["labels"]], data.test[: config["test"]]
     top = last_layers(start, 3)
     ways = {
@@ -146,7 +146,7 @@ def restarts(seed, config):
     deviations.
     """
     start, data = model(config["start"]), mb.world.task(config["task"], seed=seed)
-    task = task_for(data, start.tokenizer, start.config.max_length)
+    task = task_for(data, start.config.max_length)
     train = data.train[: config["labels"]]
     valid, test = data.valid[: config["valid"]], data.test[: config["test"]]
     tried = {}
@@ -189,7 +189,7 @@ def sizes(seed, config):
         found.setdefault("parameters", []).append(count)
         for name in config["tasks"]:
             data = mb.world.task(name, seed=seed)
-            task = task_for(data, tokenizer, 64)
+            task = task_for(data, 64)
             train, test = data.train[: config["labels"]], data.test[: config["test"]]
             mb.seed_everything(seed)
             head = learned(task.head(copy.deepcopy(start)), task, train, config["tuned"], seed)

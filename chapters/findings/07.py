@@ -230,11 +230,12 @@ class Recurrent(nn.Module):
     cells: how many; states are brought to ``config.dim``, and the word vectors are the softmax.
     """
 
-    log_probs = mb.GPT.log_probs
+    log_probs, output_weight = mb.GPT.log_probs, mb.GPT.output_weight
 
     def __init__(self, config, tokenizer, cells):
         super().__init__()
-        self.config, self.tokenizer, self.embeddings = config, tokenizer, nn.Module()
+        self.config, self.tokenizer, self.output = config, tokenizer, None  # tied, as the GPT is
+        self.embeddings = nn.Module()
         self.embeddings.word = nn.Embedding(config.vocab_size, config.dim)
         initialise(self, config.init_std)
         self.lstm = nn.LSTM(config.dim, cells, batch_first=True)
@@ -377,11 +378,11 @@ def learn(head, examples, settings, seed):
 @torch.no_grad()
 def right(head, examples):
     """The share of examples with the right label."""
-    head.eval()
-    found = []
-    for batch in batches_of(examples, 32, shuffle=False):
-        labels = batch.pop("labels")
-        found.append(head(**batch).argmax(-1) == labels)
+    found = mb.heads.predictions.each(
+        head,
+        batches_of(examples, 32, shuffle=False),
+        lambda batch, logits: logits.argmax(-1).cpu() == batch["labels"],
+    )
     return torch.cat(found).float().mean().item()
 
 
@@ -413,10 +414,10 @@ def of_gpt(labels, learned, test, config, name, seed):
 def of_bert(labels, learned, test, config, name, seed):
     """BERT: one text or two with segments, read from [CLS]."""
     settings, start = settings_of(config, name, "bert"), bundled("bert")
-    task = TextTask(start.tokenizer, labels, start.config.max_length)
+    task = TextTask(labels, start.config.max_length)
     head = task.head(copy.deepcopy(start))
     bert_finetune.fit_head(
-        head, task.examples(learned), rate=settings["rate"], steps=settings["steps"],
+        head, task.examples(head, learned), rate=settings["rate"], steps=settings["steps"],
         batch_size=settings["batch_size"], seed=seed,
     )  # fmt: skip
     return task.scores(head, test)["accuracy"]

@@ -1,4 +1,4 @@
-"""The command line: ``minibert doctor | pretrain | finetune | data | course``.
+"""The command line: ``minibert doctor | pretrain | finetune | predict | data | course``.
 
 Each command lives in a module with ``add_arguments(parser)`` and ``run(args) -> int``, imported
 only when it is the one chosen, so that ``minibert --help`` answers at once.
@@ -7,6 +7,7 @@ only when it is the one chosen, so that ``minibert --help`` answers at once.
 import argparse
 import os
 import sys
+import warnings
 from importlib import import_module
 
 from minibert import __version__
@@ -15,6 +16,7 @@ COMMANDS = {  # name, also of its module -> what it does
     "doctor": "check Python, torch, Jupyter, data and disk, and say what to do",
     "pretrain": "train a model on a corpus, with checkpoints and scores",
     "finetune": "adapt a pre-trained model to a labelled task, with a score",
+    "predict": "say what a fine-tuned model makes of texts",
     "data": "list the real data sets, or fetch one",
     "course": "build, release and grade the notebooks",
 }
@@ -24,9 +26,11 @@ DEBUG = "MINIBERT_DEBUG"
 def main(argv=None):
     """Run one command; returns the exit status: 0 done, 1 failed, 2 misused, 130 interrupted.
 
-    An error is one line on stderr. ``MINIBERT_DEBUG=1`` lets it through with its traceback.
+    An error is one line on stderr, and so is a warning. ``MINIBERT_DEBUG=1`` lets an error through
+    with its traceback.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    warnings.formatwarning = lambda message, *_, **__: f"minibert: {message}\n"
     try:
         args = make_parser(argv).parse_args(argv)
         status = args.run(args) or 0

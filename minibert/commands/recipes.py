@@ -136,9 +136,14 @@ def out_folder(path: Path, holds: str | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        for one in made if int(os.environ.get("RANK", 0)) == 0 else ():
-            with suppress(OSError):  # there is something in it
-                one.rmdir()
+        _remove_empty(made)
+
+
+def _remove_empty(paths):
+    """Remove the folders among these paths that are empty when their turn comes."""
+    for one in paths if int(os.environ.get("RANK", 0)) == 0 else ():
+        with suppress(OSError):  # a file, or a folder with something in it
+            one.rmdir()
 
 
 @contextmanager
@@ -147,10 +152,13 @@ def resumable(args: argparse.Namespace) -> Iterator[None]:
 
     By default it is `CHECKPOINTS` in ``args.out``: written on Ctrl-C and at the end of training,
     and removed when the command is done. One that was asked for is also written every so many
-    updates, and stays.
+    updates, and stays. A command that fails before that leaves no empty folders in it.
     """
     args.checkpoint = args.checkpoint or args.out / CHECKPOINTS
-    yield
+    try:
+        yield
+    finally:
+        _remove_empty([*sorted(args.checkpoint.rglob("*"), reverse=True), args.checkpoint])
     if args.checkpoint == args.out / CHECKPOINTS and int(os.environ.get("RANK", 0)) == 0:
         shutil.rmtree(args.checkpoint, ignore_errors=True)
 

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from minibert.data import published, readers
+from minibert.data import own_files, published, readers
 from minibert.data.corpora import TextCorpus
 from minibert.data.fetch import cached, data_folder, download, find
 from minibert.data.registry import registry
 from minibert.data.sources import Source
 
 
-def load(name):
-    """A real data set, or the text of a file of your own.
+def load(name: str | Path, kind: str | None = None, **columns: Any) -> Any:
+    """A real data set, or a file of your own.
 
-    ``name``: a name that `datasets` lists, or the path of a text file (plain, .xz or .gz) in which
-    a line ``= Title =`` starts a document and every other line is a paragraph.
+    ``name``: a name that `datasets` lists; or the path of a labelled file, whose ``kind`` and
+    ``columns`` are those of `minibert.data.own_files.read`; or that of a text file (plain, .xz or
+    .gz), or of a folder with such files (.txt), in which a line ``= Title =`` starts a document and
+    every other line is a paragraph.
 
     It is looked for in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the
     mirrors. The SHA-256 is checked whenever a file is read. Returns a `TextCorpus`,
@@ -24,13 +27,26 @@ def load(name):
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
     what to put where, when the data is neither here nor available.
     """
-    if name not in registry() and Path(name).is_file():
-        return TextCorpus([Source(Path(name))])
+    if name not in registry() and Path(name).exists():
+        if kind or columns or own_files.kind_of(name):
+            return own_files.read(name, kind, **columns)
+        return TextCorpus([Source(path) for path in _text_files(Path(name))])
     entry = _entry(name)
+    if kind or columns:
+        raise ValueError(f"kind and columns are for a file of your own, and {name!r} is a data set")
     for edition in entry.editions:
         if paths := _present(entry, edition):
             return _read(entry, edition, paths)
     return _read(entry, *_fetch(entry))
+
+
+def _text_files(path):
+    """The file at ``path``, or all text files in a folder, by their names."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    files = sorted(one for one in inside if own_files.ending_of(one) == ".txt")
+    if path.is_dir() and not files:
+        raise ValueError(f"{path} is a folder without text files (.txt)")
+    return files or [path]
 
 
 def get(name: str) -> list[Path] | Path:
@@ -61,7 +77,7 @@ class Listing:
     licence: str
     size: int
     state: str
-    files: tuple = ()
+    files: tuple[str, ...] = ()
 
 
 def weights() -> list[Listing]:
@@ -72,7 +88,7 @@ def weights() -> list[Listing]:
     ]
 
 
-def datasets():
+def datasets() -> list[Listing]:
     """All data sets that `load` knows, as a list of `Listing`."""
     return [_listing(entry) for entry in registry().values()]
 

@@ -4,16 +4,16 @@
 """
 
 import math
-import re
+from collections.abc import Iterator
 
 import numpy as np
 
 from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
 from minibert.data.examples import Example
-from minibert.data.sources import Member, decoded
+from minibert.data.sources import Member, Source, decoded, numbered, refusal
+from minibert.data.tagged_words import sentences
 from minibert.storage.safe_files import parse_json
 
-_TAG = re.compile("O|[BI]-.+")
 POLARITY = ("negative", "positive")
 INFERENCE = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # the gold label of a pair on which SNLI's writers did not agree
@@ -71,10 +71,10 @@ def subjectivity(entry, sources):
 def similarity(entry, sources):
     """Word, word, score, with tabs between them."""
     pairs, scores = [], []
-    for number, line in _numbered(sources[0]):
+    for number, line in numbered(sources[0]):
         row = [field.strip() for field in line.split("\t")]
         if len(row) != 3 or not all(row) or not _is_number(row[2]):
-            _refuse(sources[0], number, "word, tab, word, tab, score", line)
+            raise refusal(sources[0], number, "word, tab, word, tab, score", line)
         pairs.append((row[0], row[1]))
         scores.append(float(row[2]))
     return RatedPairs(pairs, np.array(scores))
@@ -83,12 +83,12 @@ def similarity(entry, sources):
 def analogies(entry, sources):
     """``: section``, then four words per line; a section may go on later."""
     sections, section = {}, None
-    for number, line in _numbered(sources[0]):
+    for number, line in numbered(sources[0]):
         words = line.split()
         if line.startswith(":"):
             section = sections.setdefault(line[1:].strip(), [])
         elif section is None or len(words) != 4:
-            _refuse(sources[0], number, "four words below the name of a section", line)
+            raise refusal(sources[0], number, "four words below the name of a section", line)
         else:
             section.append(tuple(words))
     return Analogies(sections)
@@ -110,7 +110,7 @@ def snli_archive(entry, sources):
 
 def tagged(entry, sources):
     """A word and its IOB2 tag per line, an empty line after a sentence; train and dev files."""
-    train, valid = (list(_sentences(source)) for source in sources)
+    train, valid = (list(sentences(source)) for source in sources)
     labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels}))
     parts = {
         name: Examples("words", part, labels, [" ".join(sentence.tokens) for sentence in part])
@@ -121,7 +121,7 @@ def tagged(entry, sources):
 
 def squad(entry, sources):
     """SQuAD's JSON: one file, or the published pair of train and dev."""
-    parts = [_questions_of(source) for source in sources]
+    parts = [questions_of(source) for source in sources]
     return parts[0] if len(parts) == 1 else Splits("SQuAD's test is secret", **_two(parts))
 
 
@@ -139,52 +139,7 @@ def _pairs(sources, names):
     return Examples("text", found, INFERENCE, [example.text for example in found])
 
 
-def _sentences(source):
-    """Examples of the sentences in a file of words and tags, in as many columns on every line.
-
-    Columns are parted by tabs, or by spaces in a line without them: a no-break space belongs to its
-    word. A ``-DOCSTART-`` line ends a sentence and is none; so are comments, lines that begin
-    with ``# `` and have no columns. An ``I-`` that continues nothing begins a name, as in IOB1 and
-    in conlleval; it is read as ``B-``.
-    """
-    words, lines, columns = [], [*source.lines(), ""], None
-    tabs = any("\t" in line for line in lines)
-    for number, line in enumerate(lines, 1):
-        bare = line.strip(" \t")
-        if bare and not bare.startswith("-DOCSTART-"):
-            if _is_comment(bare, tabs, columns):
-                continue
-            fields = re.split("\t" if "\t" in bare else " +", line.rstrip(" \t"))
-            columns = columns or len(fields)
-            if len(fields) < 2 or not fields[0].strip(" ") or not _TAG.fullmatch(fields[-1]):
-                _refuse(source, number, "a word and its tag (O, B-... or I-...)", line)
-            if len(fields) != columns:
-                _refuse(source, number, f"{columns} columns, as in the lines before", line)
-            words.append((fields[0].strip(" "), fields[-1]))
-        elif words:
-            tokens, tags = zip(*words, strict=True)
-            yield Example(text=" ".join(tokens), tokens=tokens, labels=iob2(tags))
-            words = []
-
-
-def _is_comment(line, tabs, columns):
-    """Whether a line that begins with ``# `` is no word: it has not the columns of the others."""
-    if not line.startswith("# ") or "\t" in line:
-        return False
-    fields = line.split()
-    return tabs or (len(fields) != columns if columns else not _TAG.fullmatch(fields[-1]))
-
-
-def iob2(tags: tuple) -> tuple:
-    """Tags in which every name begins with ``B-``: an ``I-`` that continues nothing becomes one."""
-    before = ("O", *tags)
-    return tuple(
-        f"B-{tag[2:]}" if tag[:2] == "I-" and last[2:] != tag[2:] else tag
-        for last, tag in zip(before, tags, strict=False)
-    )
-
-
-def _questions_of(source):
+def questions_of(source: Source) -> Examples:
     """`_questions` of a file; ValueError, naming it, where it is laid out in another way."""
     try:
         return _questions(parse_json(source.read_text()))
@@ -257,30 +212,27 @@ def _rows(source, names, extra=None, labels=None):
     if labels is not None:
         known = ", ".join(map(str, labels))
         expected = f"an object with {', '.join(names)}, the last one of {known}"
-    for number, line in _numbered(source):
-        try:
-            row = parse_json(line)
-        except ValueError as error:
-            raise ValueError(f"{source.path}, line {number}: {error}") from error
-        if not isinstance(row, dict) or any(name not in row for name in names):
-            _refuse(source, number, expected, line)
+    for number, line, row in objects(source):
+        if any(name not in row for name in names):
+            raise refusal(source, number, expected, line)
         values = [row[name] for name in names]
         told = values if labels is None else values[:-1]
         known = labels is None or (type(values[-1]) in (int, str) and values[-1] in labels)
         if not known or not all(isinstance(value, str) for value in told):
-            _refuse(source, number, expected, line)
+            raise refusal(source, number, expected, line)
         yield (*values, row.get(extra)) if extra else tuple(values)
 
 
-def _numbered(source):
-    """(number, line) of the lines that are not blank. Raises ValueError where there are none."""
-    empty = True
-    for number, line in enumerate(source.lines(), 1):
-        if line.strip():
-            empty = False
-            yield number, line
-    if empty:
-        raise ValueError(f"{source.path} is empty")
+def objects(source: Source | Member) -> Iterator[tuple[int, str, dict]]:
+    """(number, line, what it says) of a file with one JSON object per line."""
+    for number, line in numbered(source):
+        try:
+            row = parse_json(line)
+        except ValueError as error:
+            raise ValueError(f"{source.path}, line {number}: {error}") from error
+        if not isinstance(row, dict):
+            raise refusal(source, number, "an object with names and values", line)
+        yield number, line, row
 
 
 def _is_number(text):
@@ -288,10 +240,6 @@ def _is_number(text):
         return math.isfinite(float(text)) and "_" not in text
     except ValueError:
         return False
-
-
-def _refuse(source, number, expected, line):
-    raise ValueError(f"{source.path}, line {number}: expected {expected}, got {line[:60]!r}")
 
 
 def _whole(entry):

@@ -6,6 +6,8 @@ from torch import nn
 from minibert.heads.head import Head, width_of
 from minibert.heads.language import VocabularyOutput
 from minibert.heads.last_token import LAMBDA, MultipleChoice
+from minibert.heads.reading import texts_of
+from minibert.heads.scores import likeliest
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.gpt import openai
@@ -69,6 +71,22 @@ class CausalLM(Head):
         else:
             super().save_pretrained(folder)
 
+    def example(self, reader, text):
+        """The text alone, to say the token after it; a long one loses its beginning."""
+        start, ids = reader.ends[0], reader.ids(texts_of(text)[0])
+        if reader.max_length:
+            ids = ids[max(0, len(ids) - reader.max_length + len(start)) :]
+        return {"input_ids": [*start, *ids]}
+
+    def decided(self, example, output):
+        """The likeliest next token, and the probabilities of all."""
+        logits = output[-1, : len(self.columns)]
+        return self.columns[int(likeliest(logits))], logits.softmax(-1)
+
+    @property
+    def columns(self):
+        return (getattr(self.encoder, "tokenizer", None) or self.encoder.vocab).tokens
+
     def layer_groups(self):
         """The encoder's groups, with the output layer in the last one."""
         *below, top = self.encoder.layer_groups()
@@ -80,26 +98,6 @@ class CausalLM(Head):
         if self.output is not None:
             return self.output(hidden)
         return nn.functional.linear(hidden, *self.softmax)
-
-    def example(self, reader, text):
-        """The tokens of a text, the last ones where there are too many."""
-        ids = [*reader.ends[0], *reader.ids(text)]
-        if not ids:
-            raise ValueError(f"expected a text of at least one token, got {text!r:.80}")
-        kept = ids if reader.max_length is None else ids[-reader.max_length :]
-        reader.cut += len(kept) < len(ids)
-        return {"input_ids": kept}
-
-    def decided(self, example, output):
-        """The likeliest token after the text, and the probabilities (V,) of all."""
-        shares = output[-1, : len(self.columns)].softmax(-1)
-        return self.columns[int(shares.argmax())], shares
-
-    @property
-    def columns(self):
-        """The tokens of the vocabulary."""
-        words = getattr(self.encoder, "tokenizer", None) or self.encoder.vocab
-        return words.tokens
 
     @property
     def softmax(self):
@@ -142,6 +140,8 @@ class DoubleHeads(MultipleChoice):
 
     def __init__(self, encoder, choices=2, auxiliary=LAMBDA, dropout=0.1):
         super().__init__(encoder, choices, auxiliary, dropout)
+        if not isinstance(encoder, GPT):
+            raise ValueError(f"DoubleHeads is a GPT's, got a {type(encoder).__name__}")
 
     def forward(self, input_ids, attention_mask=None, mc_token_ids=None):
         """(examples * choices, length) ids -> (logits (examples, choices, length, V), of choices

@@ -7,11 +7,11 @@ from torch import nn
 
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.reading import Pieces, as_words
-from minibert.heads.scores import recurrent
+from minibert.heads.reading import Pieces, as_words, listed
+from minibert.heads.scores import likeliest, recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import GPT
-from minibert.text.inputs import IGNORE, labelled, of_batch, whole_mask
+from minibert.text.inputs import IGNORE, labelled, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
@@ -43,6 +43,9 @@ class SequenceClassifier(Head):
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
+            pad_id = getattr(getattr(self.encoder, "config", None), "pad_id", None)
+            if attention_mask is None and self.output.bias is None and pad_id is not None:
+                mask = (input_ids != pad_id).long()  # as transformers finds a text's end
             pooled = self.states_at(batch, last_places(mask))
         else:
             pooled = self.pool(self.states_at(batch, first_places(mask)))
@@ -51,7 +54,7 @@ class SequenceClassifier(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        return self.outcome.loss(self(*given), of_batch(batch))
+        return self.outcome.loss(self(*given), batch)
 
 
 class WordLabels:
@@ -73,12 +76,12 @@ class WordLabels:
 
         A string alone is one text.
         """
-        texts = [as_words(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        texts = [as_words(text) for text in listed(texts)]
         return super().predict(texts, batch_size)
 
     def decided(self, example, output):
         rows = output[example["words"]]  # (words, labels)
-        return [self.outcome.decided(row)[0] for row in rows], rows.softmax(-1)
+        return [self.columns[i] for i in likeliest(rows).tolist()], rows.softmax(-1)
 
 
 class TokenClassifier(WordLabels, Head):
@@ -111,7 +114,7 @@ class TokenClassifier(WordLabels, Head):
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        return self.outcome.loss(logits, batch["labels"][wanted])
+        return self.outcome.loss(logits, {"labels": batch["labels"][wanted]})
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):

@@ -10,7 +10,7 @@ Everything else is a folder with
 - ``vocab.tsv``: the words of a table;
 - ``encoder``: the model's own folder.
 
-Classes are looked up in `PARTS` and `MODELS` only; nothing is imported by a name in a file.
+Classes are looked up in `PARTS` and `MODELS` only.
 """
 
 import inspect
@@ -19,13 +19,11 @@ from pathlib import Path
 
 from torch import nn
 
+from minibert import heads
 from minibert.data.published import located
-from minibert.heads import causal, classify, language, last_token, pair, pooling, spans, tagger
-from minibert.heads import vector_classifiers as vectors
-from minibert.heads.context_encoder import ContextEncoder, Live
-from minibert.heads.features import LayerMix
-from minibert.heads.head import Head
+from minibert.heads.context_encoder import ContextEncoder
 from minibert.heads.reading import innermost
+from minibert.heads.vector_classifiers import Table
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert import files as bert
 from minibert.models.bert.left_to_right import LeftToRight
@@ -42,51 +40,33 @@ from minibert.text.vocab import Vocab
 
 HEAD, TENSORS, VOCAB, ENCODER = "head.json", "head.safetensors", "vocab.tsv", "encoder"
 MODELS = {cls.__name__: cls for cls in (BERT, LeftToRight, GPT, AWDLSTM, ELMo)}
-HEADS = {
-    cls.__name__: cls
-    for cls in (
-        classify.SequenceClassifier,
-        classify.TokenClassifier,
-        causal.CausalLM,
-        causal.DoubleHeads,
-        language.MaskedLM,
-        language.NextSentence,
-        language.Pretraining,
-        last_token.LastToken,
-        last_token.Similarity,
-        last_token.MultipleChoice,
-        spans.SpanExtractor,
-        vectors.CNNClassifier,
-        vectors.RNNClassifier,
-        pooling.PoolingClassifier,
-        tagger.Tagger,
-        pair.PairClassifier,
-    )
-}
-# what a folder may describe: class, and the argument (and attribute) that holds what is inside
-PARTS = {name: (cls, "encoder") for name, cls in HEADS.items()}
-PARTS |= {"LayerMix": (LayerMix, "model"), "Live": (Live, "model"), "Table": (vectors.Table, None)}
-PARTS["ContextEncoder"] = (ContextEncoder, "contextual")
-ENSEMBLE = pooling.Ensemble.__name__
+HEADS = """SequenceClassifier TokenClassifier SpanExtractor MaskedLM NextSentence Pretraining
+CausalLM DoubleHeads LastToken Similarity MultipleChoice PoolingClassifier CNNClassifier
+RNNClassifier Tagger PairClassifier""".split()
+# what a folder may describe: a class of `minibert.heads`, and its argument for what is inside
+PARTS = {"LayerMix": "model", "Live": "model", "Table": None, "ContextEncoder": "contextual"}
+PARTS |= dict.fromkeys(HEADS, "encoder")
+ENSEMBLE = "Ensemble"
 
 
-def save(head: Head, folder: str | Path) -> None:
+def save(head: nn.Module, folder: str | Path) -> None:
     """Write a head with its encoder. Raises ValueError for what no folder can hold."""
     folder = Path(folder)
-    theirs = next((layout for layout in (bert, gpt_heads) if layout.holds(head)), None)
-    if theirs is not None:
-        theirs.save(head, folder)
-        (folder / HEAD).unlink(missing_ok=True)
-        return
+    for layout in (bert, gpt_heads):
+        if layout.holds(head):
+            layout.save(head, folder)
+            (folder / HEAD).unlink(missing_ok=True)
+            return
     told, model = _described(head), _model(head)
     if model is not None:
         model.save_pretrained(folder / ENCODER)
+    below = _below(head, model)
     with atomic(folder / TENSORS) as file:
-        file.write(pack(_tensors(head, model)[0]))
+        file.write(pack({n: t for n, t in head.state_dict().items() if n not in below}))
     (folder / VOCAB).unlink(missing_ok=True)
-    vocab = next((part.vocab for part in head.modules() if _has_words(part)), None)
-    if vocab is not None:
-        vocab.save(folder / VOCAB)
+    for table in _tables(head):
+        if table.vocab is not None:
+            table.vocab.save(folder / VOCAB)
     _write(told, folder)
 
 
@@ -101,34 +81,35 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
     source: what `save` wrote, or a folder, a name or a hub id of a published BERT or GPT with a
-    head.
-    Raises FileNotFoundError for a missing file; ValueError where the folder holds another head, or
-    names, settings or tensors that do not belong there.
+    head. Raises FileNotFoundError for a missing file; ValueError where the folder holds another
+    head, or names, settings or tensors that do not belong there.
     """
     path = Path(source)
     if not (path / HEAD).is_file():
         return _published(source, cls)
     told = read_json(path / HEAD)
     name = told.get("class") if isinstance(told, dict) else None
-    wanted = name if cls is None else cls.__name__
-    if name == ENSEMBLE == wanted:
+    wanted = [*HEADS, ENSEMBLE] if cls is None else [cls.__name__]
+    if name not in wanted:
+        raise ValueError(
+            f"expected a {' or '.join(wanted)} in {path / HEAD}, got the class {name!r:.60}"
+        )
+    if name == ENSEMBLE:
         return _ensemble(told, path)
-    if name != wanted or not isinstance(name, str) or name not in HEADS:
-        expected = f"a {wanted}" if cls else f"one of {', '.join([*HEADS, ENSEMBLE])}"
-        raise ValueError(f"expected {expected} in {path / HEAD}, got the class {name!r:.60}")
     kind = _checked(told, path / HEAD)
     model = None if kind is None else MODELS[kind].from_pretrained(path / ENCODER)
-    vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
     tensors = unpack((path / TENSORS).read_bytes())
 
-    def own(head, tensors):
-        theirs, rest = _tensors(head, model)
-        return {n: t for n, t in tensors.items() if n in theirs or n not in rest} | rest
-
-    head = filled(lambda: _made(told, model), tensors, path / HEAD, own=own)
-    for part in head.modules():
-        if _has_words(part):
-            part.vocab = _fitting(vocab, part, path)
+    head = filled(
+        lambda: _made(told, model),
+        tensors,
+        path / HEAD,
+        own=lambda head, found: found | _below(head, model),
+    )
+    for table in _tables(head) if (path / VOCAB).is_file() else ():
+        table.vocab, rows = Vocab.load(path / VOCAB), table.embedding.num_embeddings
+        if len(table.vocab) != rows:
+            raise ValueError(f"{path} has {len(table.vocab)} words and vectors for {rows}")
     return head
 
 
@@ -141,10 +122,10 @@ def _published(source, cls):
     known = (gpt_heads if is_gpt else bert).HEADS
     if cls is None:
         name = (told.get("architectures") or [None])[0]
-        kinds = (ours for ours in known if ours in HEADS and str(name).endswith(known[ours][0]))
-        cls = HEADS.get(next(kinds, None))
-        if cls is None:
+        kinds = [ours for ours in known if ours in HEADS and str(name).endswith(known[ours][0])]
+        if not kinds:
             raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {name!r:.60}")
+        cls = getattr(heads, kinds[0])
     if cls.__name__ not in known:
         raise FileNotFoundError(f"{path} holds no {cls.__name__}: it has no {HEAD}")
     return gpt_heads.load(cls, *gpt.read(path)) if is_gpt else bert.load_head(cls, path)
@@ -156,35 +137,42 @@ def _model(head):
     return found if type(found) in MODELS.values() else None
 
 
+def _below(head, model):
+    """The tensors of a head that are its model's, by name, tied ones among them."""
+    inside = set() if model is None else {id(t) for t in model.state_dict(keep_vars=True).values()}
+    return {n: t for n, t in head.state_dict(keep_vars=True).items() if id(t) in inside}
+
+
+def _tables(head):
+    return [part for part in head.modules() if type(part) in (Table, ContextEncoder)]
+
+
 def _described(part):
     """A part as JSON: its class and settings, and what is inside it."""
     name = type(part).__name__
     if MODELS.get(name) is type(part):
         return {"class": name}
-    cls, inside = PARTS.get(name, (None, None))
-    if cls is not type(part):
-        raise ValueError(
-            f"a {name} cannot be saved with a head; what can is one of "
-            f"{', '.join([*MODELS, *PARTS])}"
-        )
-    told, below = {"class": name, "settings": part.settings}, inside and getattr(part, inside)
-    return told if below is None else {**told, "inside": _described(below)}
+    if name not in PARTS or getattr(heads, name) is not type(part):
+        known = ", ".join([*MODELS, *PARTS])
+        raise ValueError(f"a {name} cannot be saved with a head; what can is one of {known}")
+    told = {"class": name, "settings": part.settings}
+    inside = PARTS[name] and getattr(part, PARTS[name])
+    return told if inside is None else {**told, "inside": _described(inside)}
 
 
 def _checked(told, source):
     """The name of the model at the bottom, or None; ValueError for what `_made` cannot follow."""
-    known = isinstance(told, dict) and isinstance(told.get("class"), str)
-    if known and told["class"] in MODELS and set(told) == {"class"}:
-        return told["class"]
-    if not known or told["class"] not in PARTS or not isinstance(told.get("settings"), dict):
+    name = told.get("class") if isinstance(told, dict) else None
+    if name in [*MODELS] and set(told) == {"class"}:
+        return name
+    if name not in [*PARTS] or not isinstance(told.get("settings"), dict):
         raise ValueError(f"{source} describes no part of a head: {told!r:.80}")
     if odd := sorted(set(told) - {"class", "settings", "inside"}):
         raise ValueError(f"{source} has the key {odd[0]!r:.60}, which minibert does not know")
-    parameters = inspect.signature(PARTS[told["class"]][0]).parameters
-    for name, value in told["settings"].items():
-        default = parameters[name].default if name in parameters else None
-        if name not in parameters and "options" not in parameters or not _alike(value, default):
-            raise ValueError(f"{source} has a {told['class']} with {name[:60]}={value!r:.60}")
+    parameters = inspect.signature(getattr(heads, name)).parameters
+    for key, value in told["settings"].items():
+        if key not in parameters or not _alike(value, parameters[key].default):
+            raise ValueError(f"{source} has a {name} with {key[:60]}={value!r:.60}")
     return _checked(told["inside"], source) if "inside" in told else None
 
 
@@ -201,29 +189,8 @@ def _made(told, model):
     """The part that is described, on the model at its bottom."""
     if told["class"] in MODELS:
         return model
-    cls, inside = PARTS[told["class"]]
-    below = {inside: _made(told["inside"], model)} if "inside" in told else {}
-    return cls(**told["settings"], **below)
-
-
-def _tensors(head, model):
-    """(the tensors of a head by name, those of the model in it), tied ones among the latter."""
-    inside = set() if model is None else {id(t) for t in model.state_dict(keep_vars=True).values()}
-    own, rest = {}, {}
-    for name, tensor in head.state_dict(keep_vars=True).items():
-        (rest if id(tensor) in inside else own)[name] = tensor
-    return own, rest
-
-
-def _has_words(part):
-    return type(part) in (vectors.Table, ContextEncoder)
-
-
-def _fitting(vocab, part, path):
-    rows = part.embedding.num_embeddings
-    if vocab is not None and len(vocab) != rows:
-        raise ValueError(f"{path} has {len(vocab)} words and vectors for {rows}")
-    return vocab
+    below = {PARTS[told["class"]]: _made(told["inside"], model)} if "inside" in told else {}
+    return getattr(heads, told["class"])(**told["settings"], **below)
 
 
 def _ensemble(told, path):
@@ -231,7 +198,7 @@ def _ensemble(told, path):
     if type(count) is not int or count < 1 or set(told) != {"class", "classifiers"}:
         raise ValueError(f"expected a number of classifiers in {path / HEAD}, got {told!r:.80}")
     numbers = range(count) if (path / str(count - 1)).is_dir() else [count - 1]
-    return pooling.Ensemble([load(path / str(number)) for number in numbers]).eval()
+    return heads.Ensemble([load(path / str(number)) for number in numbers]).eval()
 
 
 def _write(told, folder):

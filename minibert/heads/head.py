@@ -9,8 +9,7 @@ from torch import nn
 
 from minibert.heads.labels import CLASSES, Labels
 from minibert.heads.predictions import Predictions, batches_of, run
-from minibert.heads.reading import one_or_two, reader_of, widths_of
-from minibert.models.softmax import check_scores
+from minibert.heads.reading import listed, reader_of, texts_of, widths_of
 from minibert.text.inputs import check_wanted, whole_mask
 
 
@@ -79,8 +78,11 @@ class Head(nn.Module):
         is longer than ``max_length`` tokens, or than the encoder can read, loses its end, and a
         warning says so. Raises ValueError, for an encoder without a tokenizer too.
         """
-        texts, reader = list(texts), reader_of(self.encoder, max_length)
+        texts, reader = listed(texts), reader_of(self.encoder, max_length)
         found = [self.example(reader, one) for one in texts]
+        for given, example in zip(texts, found, strict=True):
+            if not len(example["input_ids"]):
+                raise ValueError(f"expected a text of at least one token, got {given!r:.80}")
         reader.warn(len(found))
         if labels is None:
             return found
@@ -90,7 +92,7 @@ class Head(nn.Module):
 
     def example(self, reader, text):
         """The example of one of the ``texts``."""
-        return reader.text(*one_or_two(text))
+        return reader.text(*texts_of(text))
 
     def labelled(self, example, label, text):
         """The example of ``text`` with its label."""
@@ -108,20 +110,13 @@ class Head(nn.Module):
         texts: as for `examples`; a single string is one text. The head is left as it was. Raises
         FloatingPointError where its scores are not finite.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-
-        def keep(example, output):
-            for part in output if isinstance(output, tuple) else (output,):
-                check_scores(part)
-            return self.decided(example, output)
-
-        said = run(self, self.examples(texts), batch_size, keep=keep)
+        texts = listed(texts)
+        said = run(self, self.examples(texts), batch_size, keep=self.decided)
         labels, probabilities = [one for one, _ in said], [p for _, p in said]
         if probabilities and probabilities[0] is None:
             probabilities = None
-        elif self.per_token is False:
-            none = torch.zeros(0, len(self.columns))
-            probabilities = torch.stack(probabilities) if said else none
+        elif probabilities and probabilities[0].ndim == 1:
+            probabilities = torch.stack(probabilities)
         return Predictions(texts, labels, probabilities, self.columns)
 
     def decided(self, example: dict, output: Any) -> tuple:

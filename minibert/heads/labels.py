@@ -1,13 +1,15 @@
 """What a head says in the end: one class, several of them, or a number."""
 
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from minibert.heads.scores import class_loss
+from minibert.models.softmax import check_scores
+from minibert.text.inputs import of_batch
 
 PROBLEMS = CLASSES, MULTI_LABEL, REGRESSION = (  # transformers' names
     "single_label_classification",
@@ -84,29 +86,29 @@ class Labels:
         """The output of a layer (examples, count) as logits: (examples,) where it is one number."""
         return output[:, 0] if self.problem == REGRESSION and self.count == 1 else output
 
-    def loss(
-        self, logits: torch.Tensor, labels: torch.Tensor, name: str = "labels"
-    ) -> tuple[torch.Tensor, int]:
+    def loss(self, logits: torch.Tensor, batch: Mapping) -> tuple[torch.Tensor, int]:
         """(sum of losses, their number): their quotient is the mean that transformers gives.
 
-        logits: (examples, count), or (examples,) of a regression with one number. labels: class
-        numbers (examples,), otherwise of the shape of logits. Raises ValueError for others, which
-        it calls ``name``.
+        logits: (examples, count), or (examples,) of a regression with one number. The batch's
+        ``labels``: class numbers (examples,), otherwise of the shape of logits. Raises ValueError.
         """
         if self.problem == CLASSES:
-            return class_loss(logits, labels, name)
-        if not torch.is_tensor(labels):
-            raise ValueError(f"expected {name} as a tensor, got a {type(labels).__name__}")
-        if labels.shape != logits.shape:
+            return class_loss(logits, of_batch(batch))
+        labels = batch.get("labels")
+        if not torch.is_tensor(labels) or labels.shape != logits.shape:
             raise ValueError(
-                f"a {self.problem} takes {name} of shape {tuple(logits.shape)}, got "
-                f"{tuple(labels.shape)}"
+                f"a {self.problem} takes labels of shape {tuple(logits.shape)}, got "
+                f"{tuple(labels.shape) if torch.is_tensor(labels) else labels!r:.60}"
             )
         loss = F.mse_loss if self.problem == REGRESSION else F.binary_cross_entropy_with_logits
         return loss(logits, labels.to(logits.dtype), reduction="sum"), logits.numel()
 
     def decided(self, logits: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
-        """(label or labels, probabilities (count,)) of one example; a regression has none."""
+        """(label or labels, probabilities (count,)) of one example; a regression has none.
+
+        Raises FloatingPointError for logits that are not finite.
+        """
+        check_scores(logits)
         if self.problem == REGRESSION:
             return logits.tolist(), None
         names = range(self.count) if self.names is None else self.names

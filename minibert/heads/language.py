@@ -9,8 +9,8 @@ from torch import nn
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
 from minibert.heads.labels import Labels
-from minibert.heads.reading import innermost, one_or_two, two
-from minibert.heads.scores import class_loss
+from minibert.heads.reading import innermost, texts_of
+from minibert.heads.scores import class_loss, likeliest
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.inputs import labelled, of_batch, whole_mask
@@ -83,7 +83,7 @@ class MaskedLM(Head):
         mask_id = getattr(tokenizer, "mask_id", None)
         if mask_id is None:
             raise ValueError("masked words are predicted by a model whose tokenizer has [MASK]")
-        example = reader.text(*(tokenizer.encode(t, specials=True) for t in one_or_two(text)))
+        example = reader.text(*(tokenizer.encode(t, specials=True) for t in texts_of(text)))
         hidden = [i for i, one in enumerate(example["input_ids"]) if one == mask_id]
         if not hidden:
             raise ValueError(f"expected [MASK] in the text, got {text!r:.80}")
@@ -92,8 +92,8 @@ class MaskedLM(Head):
     def decided(self, example, output):
         """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
         logits = output[0] if isinstance(output, tuple) else output
-        shares = logits[example["words"], : len(self.columns)].softmax(-1)
-        return [self.columns[i] for i in shares.argmax(-1).tolist()], shares
+        logits = logits[example["words"], : len(self.columns)]  # (masks, pieces)
+        return [self.columns[i] for i in likeliest(logits).tolist()], logits.softmax(-1)
 
     @property
     def columns(self):
@@ -127,10 +127,10 @@ class NextSentence(Head):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
         mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
         first = self.states_at(batch, first_places(mask))
-        return self.outcome.loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
+        return class_loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
 
     def example(self, reader, text):
-        return reader.text(*two(text))
+        return reader.text(*texts_of(text, 2))
 
     def labelled(self, example, label, text):
         return {**example, "next_sentence_label": self.outcome.number(label)}

@@ -11,12 +11,12 @@ from torch import nn
 
 from minibert.heads.head import Head, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.reading import two
+from minibert.heads.reading import texts_of
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.framing import SPECIALS
-from minibert.text.inputs import of_batch, whole_mask
+from minibert.text.inputs import whole_mask
 
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
@@ -85,7 +85,7 @@ class LastToken(Head):
         """
         if not (self.training and self.auxiliary > 0):
             logits = self.judge(self.states_at(batch, self.judged(batch)))
-            return self.outcome.loss(logits, of_batch(batch))
+            return self.outcome.loss(logits, batch)
         loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
 
@@ -98,11 +98,11 @@ class LastToken(Head):
         text = {name: batch.get(name) for name in ("input_ids", "attention_mask")}
         text["labels"] = batch.get("lm_labels", batch["input_ids"])
         foresees, targets = next_tokens(text)
-        either = foresees | judged
-        states = self.states_at(batch, either)  # (n, width), row by row
-        task = self.outcome.loss(self.judge(states[judged[either]]), of_batch(batch))
+        states = self.states_at(batch, foresees | judged)  # (n, width), row by row
+        task = self.outcome.loss(self.judge(states[judged[foresees | judged]]), batch)
         table = self.encoder.output_weight
-        return *task, *linear_cross_entropy(states[foresees[either]], table, None, targets)
+        before = states[foresees[foresees | judged]]
+        return *task, *linear_cross_entropy(before, table, None, targets)
 
 
 class Similarity(LastToken):
@@ -116,7 +116,7 @@ class Similarity(LastToken):
 
     def example(self, reader, text):
         """Both orders of a pair of texts."""
-        first, second = two(text)
+        first, second = texts_of(text, 2)
         rows = reader.text(first, second), reader.text(second, first)
         return {"input_ids": [row["input_ids"] for row in rows]}
 
@@ -140,19 +140,22 @@ class MultipleChoice(LastToken):
 
     def example(self, reader, text):
         """The context with each of the choices."""
-        if len(text) != 2 or isinstance(text[1], str) or len(text[1]) != self.sequences:
+        pair = (
+            isinstance(text, list | tuple) and len(text) == 2 and isinstance(text[1], list | tuple)
+        )
+        if not pair or len(text[1]) != self.sequences:
             raise ValueError(
                 f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
             )
         context, choices = text
-        rows = [reader.text(*two((context, choice))) for choice in choices]
+        rows = [reader.text(*texts_of((context, choice), 2)) for choice in choices]
         return {"input_ids": [row["input_ids"] for row in rows], "choices": list(choices)}
 
     def labelled(self, example, label, text):
-        return super().labelled(
-            example, list(text[1]).index(label) if label in text[1] else label, text
-        )
+        number = list(text[1]).index(label) if label in text[1] else label
+        return super().labelled(example, number, text)
 
     def decided(self, example, output):
         """The likeliest choice as it stands in the text, and the probabilities of all."""
-        return example["choices"][int(output.argmax())], output.softmax(-1)
+        number, shares = self.outcome.decided(output)
+        return example["choices"][number], shares

@@ -7,7 +7,7 @@ from minibert.heads.context_encoder import ContextEncoder, on_words
 from minibert.heads.head import Head
 from minibert.heads.labels import CLASSES
 from minibert.heads.reading import as_words
-from minibert.text.inputs import check_tensor, of_batch, whole_mask
+from minibert.text.inputs import check_tensor, whole_mask
 
 
 class PairClassifier(Head):
@@ -56,11 +56,11 @@ class PairClassifier(Head):
 
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(*arguments(batch)), of_batch(batch))
+        return self.outcome.loss(self(*arguments(batch)), batch)
 
     def example(self, reader, text):
         """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""
-        if isinstance(text, str) or len(text) != 2:
+        if not isinstance(text, list | tuple) or len(text) != 2:
             raise ValueError(f"expected a pair (text, other), got {text!r:.80}")
         a, b = map(as_words, text)
         ids, ids_b = reader.words(a)["input_ids"], reader.words(b)["input_ids"]

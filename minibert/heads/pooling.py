@@ -10,7 +10,7 @@ from torch import nn
 from minibert.heads.head import Head, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.predictions import Predictions
-from minibert.text.inputs import of_batch, reading_order, whole_mask
+from minibert.text.inputs import reading_order, whole_mask
 
 
 class PoolingClassifier(Head):
@@ -121,7 +121,7 @@ class PoolingClassifier(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return self.outcome.loss(logits, of_batch(batch))
+        return self.outcome.loss(logits, batch)
 
 
 class Ensemble(nn.Module):

@@ -40,7 +40,7 @@ class Predictions:
 
         Where an input has several words or masks, a list of such lists.
         """
-        if self.names is None:
+        if self.names is None or self.probabilities is None:
             raise ValueError("these predictions have one answer for each input, no names to rank")
         return [self._best(row, count) for row in self.probabilities]
 
@@ -116,7 +116,7 @@ def run(
 
 def batches_of(model, examples, batch_size=32, **options):
     """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
-    encoder, first = innermost(model.encoder), examples[0]["input_ids"]
+    encoder, first = innermost(model.encoder), examples[0]["input_ids"] if len(examples) else ()
     words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
     pad_id = getattr(words, "pad_id", None) or 0
     several = isinstance(first, list) and np.ndim(first[0]) > 0

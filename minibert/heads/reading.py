@@ -61,26 +61,23 @@ def reader_of(encoder: nn.Module, max_length: int | None = None) -> "Reader":
     return Pieces(tokenizer, most) if hasattr(tokenizer, "cls_id") else Framed(model, most)
 
 
-def document(ids, model):
-    """A text's ids with the start token of an `AWDLSTM` where the model begins to read."""
-    ids, start = list(ids), [model.config.start_id]
-    return ids + start if model.backward_reader else start + ids
+def listed(texts: Any) -> list:
+    """Several texts as a list; a string alone is one of them. ValueError for what is no list."""
+    if isinstance(texts, str):
+        return [texts]
+    if isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}")
+    return list(texts)
 
 
-def one_or_two(given: Any) -> tuple[str, ...]:
-    """(text,) of a text, (text, other) of a pair; ValueError for anything else."""
-    if isinstance(given, str):
-        return (given,)
-    if isinstance(given, list | tuple) and [type(text) for text in given] == [str, str]:
-        return tuple(given)
-    raise ValueError(f"expected a text, or a pair (text, other), got {given!r:.80}")
-
-
-def two(given: Any) -> tuple[str, ...]:
-    """(text, other) of a pair; ValueError for anything else."""
-    if isinstance(given, str) or len(one_or_two(given)) != 2:
-        raise ValueError(f"expected a pair (text, other), got {given!r:.80}")
-    return tuple(given)
+def texts_of(given: Any, least: int = 1) -> tuple[str, ...]:
+    """(text,) of a text, (text, other) of a pair; ValueError for fewer than ``least``, or else."""
+    texts = (given,) if isinstance(given, str) else given
+    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        if least <= len(texts) <= 2:
+            return tuple(texts)
+    expected = "a text, or a pair (text, other)" if least == 1 else "a pair (text, other)"
+    raise ValueError(f"expected {expected}, got {given!r:.80}")
 
 
 def as_words(given: Any) -> list[str]:
@@ -96,27 +93,30 @@ class Reader:
     """Makes examples; ``cut`` counts those that lost tokens to ``max_length``.
 
     ``ids(text)`` gives the tokens of a text, or of a list that holds them; ``word(word, first)``
-    those of a word, never none; ``framed(parts)`` an example of one or two texts; ``ends``: what
-    stands before and after a list of words.
+    those of a word, never none; ``framed(parts)`` an example of one or two texts, and how long it
+    would be uncut; ``ends``: what stands before and after a list of words.
     """
 
     ends = [], []
 
-    def __init__(self, max_length: int | None = None) -> None:
-        self.max_length, self.cut = max_length, 0
+    def __init__(self, tokenizer: Any = None, max_length: int | None = None) -> None:
+        self.tokenizer, self.max_length, self.cut = tokenizer, max_length, 0
+
+    def ids(self, text):
+        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+
+    def finished(self, ids):
+        return ids
 
     def text(self, *texts: Any) -> dict:
         """The example of a text, or of two: ``input_ids``, perhaps ``token_type_ids``."""
-        parts = [self.ids(text) for text in texts]
-        example, whole = self.framed(parts)
+        example, whole = self.framed([self.ids(text) for text in texts])
         self.cut += len(example["input_ids"]) < whole
         return example
 
     def words(self, words: list[str]) -> dict:
-        """``input_ids``, and in ``words`` the position of each word's first token.
-
-        Words beyond ``max_length`` are left out.
-        """
+        """``input_ids``, and in ``words`` the position of each word's first token, as far as
+        ``max_length`` allows."""
         (before, after), places = self.ends, []
         ids = list(before)
         for word in words:
@@ -127,9 +127,6 @@ class Reader:
             places.append(len(ids))
             ids += pieces
         return {"input_ids": self.finished([*ids, *after]), "words": places}
-
-    def finished(self, ids):
-        return ids
 
     def warn(self, count: int) -> None:
         """Say how many of the examples were cut, if any were."""
@@ -145,11 +142,8 @@ class Pieces(Reader):
     """`minibert.text.WordPiece`."""
 
     def __init__(self, tokenizer, max_length=None):
-        super().__init__(max_length)
-        self.tokenizer, self.ends = tokenizer, ([tokenizer.cls_id], [tokenizer.sep_id])
-
-    def ids(self, text):
-        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+        super().__init__(tokenizer, max_length)
+        self.ends = [tokenizer.cls_id], [tokenizer.sep_id]
 
     def word(self, word, first):
         return self.tokenizer.encode(word) or [self.tokenizer.unk_id]
@@ -163,27 +157,21 @@ class Framed(Reader):
     """`minibert.text.BPE`, in the frame of GPT's fine-tuning if the model has room for it."""
 
     def __init__(self, model, max_length=None):
-        super().__init__(max_length)
-        self.tokenizer, self.framing = model.tokenizer, None
+        super().__init__(model.tokenizer, max_length)
         first_new = model.config.vocab_size - len(SPECIALS)
-        if first_new >= len(self.tokenizer):
-            self.framing = Framing(self.tokenizer, first_new, max_length)
-
-    def ids(self, text):
-        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+        has_room = first_new >= len(self.tokenizer)
+        self.framing = Framing(self.tokenizer, first_new, max_length) if has_room else None
 
     def word(self, word, first):
         return self.tokenizer.encode(word if first else f" {word}") or [self.tokenizer.end_id]
 
     def framed(self, parts):
-        if self.framing is None:
-            if len(parts) > 1:
-                raise ValueError(
-                    "this GPT has no token that parts two texts: mb.heads.framed(gpt) adds it"
-                )
+        if self.framing is not None:
+            make = self.framing.text if len(parts) == 1 else self.framing.pair
+            return make(*parts), sum(map(len, parts)) + len(parts) + 1
+        if len(parts) == 1:
             return {"input_ids": parts[0][: self.max_length]}, len(parts[0])
-        make = self.framing.text if len(parts) == 1 else self.framing.pair
-        return make(*parts), sum(map(len, parts)) + len(parts) + 1
+        raise ValueError("this GPT has no token that parts two texts: mb.heads.framed(gpt) adds it")
 
 
 class Words(Reader):
@@ -193,41 +181,40 @@ class Words(Reader):
     """
 
     def __init__(self, model, max_length=None):
-        super().__init__(max_length)
-        self.model, self.vocab = model, model.vocab
-        known = (token for token in self.vocab.tokens if token not in self.vocab.specials)
+        super().__init__(model.vocab, max_length)
+        known = {*self.tokenizer.tokens}.difference(self.tokenizer.specials)
         self.lower = all(token == token.lower() for token in known)
-        self.starts = isinstance(model, AWDLSTM)
-        if self.starts:
-            start = [model.config.start_id]
-            self.ends = ([], start) if model.backward_reader else (start, [])
+        self.start = [model.config.start_id] if isinstance(model, AWDLSTM) else []
+        if self.start:
+            self.ends = ([], self.start) if model.backward_reader else (self.start, [])
 
     def ids(self, text):
         words = tokenise(text) if isinstance(text, str) else text
         words = [word.lower() for word in words] if self.lower else words
-        if self.vocab.unk_id is None:
-            words = [word for word in words if word in self.vocab]
-        return self.vocab.encode(words)
+        if self.tokenizer.unk_id is None:
+            words = [word for word in words if word in self.tokenizer]
+        return self.tokenizer.encode(words)
 
     def word(self, word, first):
-        return self.vocab.encode([word.lower() if self.lower else word])
+        return self.tokenizer.encode([word.lower() if self.lower else word])
 
     def framed(self, parts):
-        if len(parts) > 1 and not self.starts:
+        if len(parts) > 1 and not self.start:
             raise ValueError(
-                f"a {type(self.model).__name__} has no token that parts two texts: "
-                "mb.heads.PairClassifier reads each of them by itself"
+                "this encoder has no token that parts two texts: mb.heads.PairClassifier reads "
+                "each of them by itself"
             )
-        ids = parts[0] if len(parts) == 1 else [*parts[0], self.model.config.start_id, *parts[1]]
-        ids = document(ids, self.model) if self.starts else ids
-        return {"input_ids": ids[: self.max_length]}, len(ids)
+        (before, after), between = self.ends, self.start if len(parts) > 1 else []
+        inner = [*parts[0], *between, *(parts[1:] or [[]])[0]]
+        kept = inner[: self.max_length and self.max_length - len(before) - len(after)]
+        return {"input_ids": [*before, *kept, *after]}, len(before) + len(inner) + len(after)
 
 
 class Spelled(Reader):
     """The letters of each word, as an `ELMo` reads them; two texts are two of its sentences."""
 
     def __init__(self, length, max_length=None):
-        super().__init__(max_length)
+        super().__init__(None, max_length)
         self.length = length
 
     def ids(self, text):

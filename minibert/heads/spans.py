@@ -10,7 +10,7 @@ import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
 from minibert.heads.predictions import Predictions
-from minibert.heads.reading import innermost, two
+from minibert.heads.reading import innermost, listed, texts_of
 from minibert.heads.scores import class_loss
 from minibert.heads.squad import answer_f1, normalise_answer
 from minibert.models.softmax import check_scores
@@ -20,10 +20,7 @@ NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
 
 class SpanExtractor(Head):
-    """Where an answer starts and ends: two scores for every token.
-
-    "No answer" is the span that starts and ends at `[CLS]`.
-    """
+    """Where an answer starts and ends, two scores for every token: both at `[CLS]` for none."""
 
     per_token = True
 
@@ -50,8 +47,8 @@ class SpanExtractor(Head):
         answer, 0 and 0 for none.
         """
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        total = 0.0
-        for name, scores in zip(("start_positions", "end_positions"), self(*given), strict=True):
+        names, total = ("start_positions", "end_positions"), 0.0
+        for name, scores in zip(names, self(*given), strict=True):
             loss, _ = class_loss(scores, of_batch(batch, name), name)
             place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
             check_wanted(place, batch.get("attention_mask"))
@@ -59,36 +56,26 @@ class SpanExtractor(Head):
         return total / 2, len(scores)
 
     def examples(self, texts, labels=None, max_length=None):
-        """Windows of (question, context) pairs; labels: spans (start, end) in characters, or None.
-
-        See `span_examples`: long contexts give several examples. Nothing is cut off.
-        """
-        labels = [None] * len(texts) if labels is None else labels
-        asked = [(*two(text), span) for text, span in zip(texts, labels, strict=True)]
-        return span_examples(self._tokenizer(), asked, **self._windows(max_length))
+        """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
+        texts = listed(texts)
+        pairs = zip(texts, labels or [None] * len(texts), strict=True)
+        asked = [(*texts_of(one, 2), span) for one, span in pairs]
+        return span_examples(examples=asked, **self.windows(max_length))
 
     def predict(self, texts, batch_size=32):
-        """The answers to (question, context) pairs, spans of the contexts; see `answer` for more.
+        """The answers to (question, context) pairs, with the probabilities that `answer` says."""
+        texts = [texts_of(one, 2) for one in listed(texts)]
+        found = [one.best for one in answer(self, texts, batch_size=batch_size, **self.windows())]
+        shares = torch.tensor([one.probability for one in found])
+        return Predictions(texts, [one.text for one in found], shares)
 
-        The probability is the best answer's among those that `answer` keeps.
-        """
-        texts = [two(text) for text in texts]
-        options = self._windows(None)
-        found = answer(self, texts, self._tokenizer(), batch_size=batch_size, **options)
-        shares = torch.tensor([one.best.probability for one in found])
-        return Predictions(texts, [one.best.text for one in found], shares)
-
-    def _tokenizer(self):
-        tokenizer = getattr(innermost(self.encoder), "tokenizer", None)
-        if getattr(tokenizer, "cls_id", None) is None:
+    def windows(self, max_length=None):
+        """The tokenizer, and windows of up to 384 tokens, a third of each new: see `windows`."""
+        model = innermost(self.encoder)
+        if getattr(getattr(model, "tokenizer", None), "cls_id", None) is None:
             raise ValueError("answers are found by a model whose tokenizer has [CLS] and [SEP]")
-        return tokenizer
-
-    def _windows(self, max_length):
-        """`windows`' settings: as much as the encoder can read, up to 384, with a third new."""
-        most = getattr(getattr(innermost(self.encoder), "config", None), "max_length", 384)
-        length = min(max_length or 384, most)
-        return {"max_length": length, "stride": max(1, length // 3)}
+        length = min(max_length or 384, model.config.max_length)
+        return {"tokenizer": model.tokenizer, "max_length": length, "stride": max(1, length // 3)}
 
 
 @dataclass(frozen=True)
@@ -228,6 +215,8 @@ def best_threshold(readings, true):
         right = [text for text in right if normalise_answer(text)] or [""]
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
         gains.append((reading.no_answer, span - none))
+    if not gains:
+        raise ValueError("expected at least one reading, got none")
     gains.sort()
     best, total, threshold = 0.0, 0.0, gains[0][0] - 1.0
     for place, (difference, gain) in enumerate(gains):
@@ -259,7 +248,7 @@ def answer(
     """
     if n_best < 1 or longest < 1:
         raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
-    questions = [two(one) for one in questions]
+    questions = [texts_of(one, 2) for one in listed(questions)]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [

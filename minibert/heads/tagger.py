@@ -30,7 +30,7 @@ class Tagger(WordLabels, Head):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
         wanted = labelled(batch)
-        return self.outcome.loss(logits[wanted], batch["labels"][wanted])
+        return self.outcome.loss(logits[wanted], {"labels": batch["labels"][wanted]})
 
     def example(self, reader, text):
         words = as_words(text)

@@ -8,7 +8,7 @@ from minibert.heads.head import Head, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.scores import recurrent
 from minibert.models.outputs import ModelOutput
-from minibert.text.inputs import check_ids, of_batch, reading_order, whole_mask
+from minibert.text.inputs import check_ids, reading_order, whole_mask
 
 
 class Table(nn.Module):
@@ -85,7 +85,7 @@ class CNNClassifier(Head):
 
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(batch["input_ids"], batch["attention_mask"]), of_batch(batch))
+        return self.outcome.loss(self(batch["input_ids"], batch["attention_mask"]), batch)
 
 
 class RNNClassifier(Head):

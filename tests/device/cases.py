@@ -248,6 +248,26 @@ def multiple_choice():
 
 
 @case
+def double_heads():
+    return mb.heads.DoubleHeads(gpt(), 3, dropout=0.0), framed(3)
+
+
+@case
+def causal():
+    return mb.heads.CausalLM(gpt()), mb.text.PaddedBatches(rows(), 3)
+
+
+@case
+def causal_left_to_right():
+    return mb.heads.CausalLM(bert(LeftToRight)), mb.text.PaddedBatches(rows(), 3)
+
+
+@case
+def classifier_of_the_last():
+    return mb.heads.SequenceClassifier(gpt(), 2, dropout=0.0, pooling="last"), padded()
+
+
+@case
 def pooling_over_windows():
     head = mb.heads.PoolingClassifier(awd_lstm(), 2, dropout=(0, 0), bptt=4, max_len=4)
     return head, padded()

@@ -221,7 +221,7 @@ OURS = {
 @pytest.mark.parametrize("cls", OURS)
 def test_a_folder_of_ours_is_read_by_transformers(cls, tmp_path):
     torch.manual_seed(0)
-    config = mb.BERTConfig(41, 24, 3, 4, 40, max_length=20, activation="gelu_tanh")
+    config = mb.BERTConfig(41, 24, 3, 4, hidden=40, max_length=20, activation="gelu_tanh")
     labels = {"labels": 4} if cls.endswith("Classifier") else {}
     model = getattr(mb.heads, cls)(mb.BERT(config), **labels).eval()
     model.save_pretrained(tmp_path)
@@ -249,3 +249,37 @@ def test_their_pickles_of_2018(tmp_path):
     given = batch()
     loss, count = mb.heads.Pretraining.from_pretrained(tmp_path).loss(given)
     close("pickles with gamma, beta", VARIANTS[0], loss / count, theirs(**given).loss)
+
+
+PROBLEMS = {  # of labels for four rows, three labels
+    "single_label_classification": torch.tensor([2, 0, 1, 1]),
+    "multi_label_classification": torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]]),
+    "regression": torch.tensor([[1.5, 0, -1], [0, 2, 3], [1, 1, 1], [0, -1, 0.5]]),
+    "one number": torch.tensor([1.5, 0.0, -2.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_three_problems_of_a_sequence_classifier(problem, tmp_path):
+    """Logits, the mean loss and its gradients; with names of labels, both ways."""
+    labels, names = PROBLEMS[problem], ["low", "middle", "high"]
+    told = {"num_labels": 1}
+    if problem != "one number":
+        told = {"id2label": dict(enumerate(names)), "problem_type": problem}
+    theirs = peer(transformers.BertForSequenceClassification, **told)
+    model = ours(mb.heads.SequenceClassifier, theirs, tmp_path)
+    given = inputs(batch())
+    want = theirs(**given, labels=labels)
+    loss, count = model.loss({**given, "labels": labels})
+    close("logits", VARIANTS[0], model(**given), want.logits.squeeze(-1))
+    close("loss", VARIANTS[0], loss / count, want.loss)
+    want.loss.backward()
+    (loss / count).backward()
+    gradients("gradients", VARIANTS[0], model, theirs)
+    assert model.outcome.names == (None if problem == "one number" else names)
+    model.save_pretrained(tmp_path / "again")
+    again = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "again")
+    assert again.config.problem_type == model.settings["problem"]
+    if problem != "one number":
+        assert again.config.id2label == dict(enumerate(names))
+    close("written", VARIANTS[0], again.train()(**given, labels=labels).loss, want.loss)

@@ -1,6 +1,7 @@
 """`minibert finetune awd-lstm`: the split, the comparison, and what is written down."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from minibert.commands import main as cli
 from minibert.commands.finetune import awd_lstm
 from minibert.data.corpora import LabelledTexts
+from minibert.data.examples import Example
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.text.vocab import Vocab
 
@@ -55,10 +57,11 @@ def test_a_task_is_learned_and_the_errors_are_written_down(start, reviews, tmp_p
     assert len(once["curve step"]) == len(once["curve loss"]) >= 2
     assert once["perplexity after"] < once["perplexity before"]
     assert results["options"]["labels"] == 100
-    assert set(results["scores"]) == {"pre-trained", "from scratch"}
-    for runs in results["scores"].values():
+    assert list(results["scores"]) == ["baseline", "pre-trained", "from scratch"]
+    for way, runs in results["scores"].items():
         assert [run["seed"] for run in runs] == [0, 1]
-        assert max(run["test"]["error"] for run in runs) <= 0.1
+        errors = [run["test"]["error"] for run in runs]
+        assert 0.3 < min(errors) < 0.7 if way == "baseline" else max(errors) <= 0.1
     printed = capsys.readouterr().out
     assert "before" in printed and "over 2 seeds" in printed
     assert finetune(out, "--task", "imdb", "--start", str(start)) == 1
@@ -66,22 +69,32 @@ def test_a_task_is_learned_and_the_errors_are_written_down(start, reviews, tmp_p
 
 
 def test_no_text_of_the_test_is_learned_from_and_all_labels_are_in_it(reviews):
-    args = type("Args", (), {"task": "imdb", "length": 50, "texts": None, "test": None})
-    pool, test, names = awd_lstm.read_task(args)
-    assert (len(pool), len(test), names) == (270, 30, ("negative", "positive"))
-    assert 5 <= sum(label for _, label in test) <= 25
-    everything = sorted((tuple(tokens), label) for tokens, label in pool + test)
-    assert everything == sorted((tuple(text.lower().split()), label) for text, label in reviews)
-    assert awd_lstm.read_task(args)[1] == test
+    args = SimpleNamespace(task="imdb", length=50, texts=None, test=None, held_out=None)
+    args.kind, args.columns, args.separator = None, "", None
+    task, pool, test = awd_lstm.read_texts(args)
+    assert (len(pool), len(test), task.labels) == (270, 30, ["negative", "positive"])
+    assert 5 <= sum(e.label == "positive" for e in test) <= 25
+    everything = sorted((e.text, task.labels.index(e.label)) for e in pool + test)
+    assert everything == sorted(reviews)
+    assert not {e.text for e in pool} & {e.text for e in test}
+    assert awd_lstm.read_texts(args)[2] == test
+    args.texts, args.test = 40, 5
+    _, *fewer = awd_lstm.read_texts(args)
+    assert [len(part) for part in fewer] == [40, 5]
+    assert all(one in part for some, part in zip(fewer, (pool, test), strict=True) for one in some)
 
 
 def test_labels_are_drawn_evenly_and_by_the_seed():
-    pool = [([str(i)], int(i >= 60)) for i in range(100)]
-    one, again, other = (awd_lstm.draw(pool, 41, 2, seed) for seed in (0, 0, 1))
+    labels = ["a", "b"]
+    pool = [Example(str(i), label=labels[i >= 60]) for i in range(100)]
+    one, again, other = (awd_lstm.draw(pool, 41, labels, seed) for seed in (0, 0, 1))
     assert one == again != other
-    assert [label for _, label in one].count(0) == 21 and len({t for (t,), _ in one}) == 41
-    with pytest.raises(ValueError, match="expected 50 texts of class 1 to learn from, got 40"):
-        awd_lstm.draw(pool, 100, 2, 0)
+    assert [e.label for e in one].count("a") == 21 and len({e.text for e in one}) == 41
+    with pytest.raises(ValueError, match="expected 45 texts with the label 'b' to .*, got 40"):
+        awd_lstm.draw(pool, 90, labels, 0)
+    assert sorted(e.text for e in awd_lstm.draw(pool, 500, labels, 0)) == sorted(
+        map(str, range(100))
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,15 @@ def questions(count=200, none=False):
 
 
 def given(monkeypatch, data):
-    monkeypatch.setattr(bert.data, "load", lambda name: data)
+    monkeypatch.setattr(mb.data, "load", lambda name: data)
+
+
+def read_task(task="made"):
+    """The data, and its parts, as lists."""
+    nothing = dict.fromkeys(("held_out", "kind", "separator"))
+    args = SimpleNamespace(task=task, columns="", **nothing)
+    data, parts = common.read_task(args, bert.SHARES)
+    return data, [list(part) for part in parts]
 
 
 def finetune(out, *options):
@@ -105,13 +113,13 @@ def test_each_kind_of_task_is_learned_and_written_down(
 
 def test_features_leave_the_model_as_it_is(start, tokenizer):
     model = mb.BERT.from_pretrained(start)
-    task = tasks.task_for(pairs(), tokenizer, 24)
+    task = tasks.task_for(pairs(), 24)
     for way, moves in (("features", False), ("fine-tuned", True), ("from scratch", True)):
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         head = bert.new_head(way, model, task)
         encoder = head.encoder.model if way == "features" else head.encoder
         begun = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-        bert.fit_head(head, task.examples(pairs(32)), rate=1e-2, epochs=1)
+        bert.fit_head(head, task.examples(head, pairs(32)), rate=1e-2, epochs=1)
         changed = any((begun[name] != t).any() for name, t in encoder.state_dict().items())
         assert changed == moves
         name = "embeddings.word.weight"
@@ -119,30 +127,12 @@ def test_features_leave_the_model_as_it_is(start, tokenizer):
         assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
 
 
-def test_no_group_stands_in_two_parts():
-    data = pairs()
-    parts = common.split_groups(data.groups, (0.7, 0.1, 0.2))
-    assert sorted(place for part in parts for place in part) == list(range(len(data)))
-    groups = [{data.groups[place] for place in part} for part in parts]
-    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
-    for part, share in zip(parts, (0.7, 0.1, 0.2), strict=True):
-        assert abs(len(part) / len(data) - share) < 0.02
-    assert parts == common.split_groups(data.groups, (0.7, 0.1, 0.2))
-    assert parts != common.split_groups(data.groups, (0.7, 0.1, 0.2), seed=1)
-    assert list(map(len, common.split_groups("aaaaaabc", (0.8, 0.1, 0.1)))) != [8, 0, 0]
-    assert all(common.split_groups("aaaaaabc", (0.8, 0.1, 0.1), seed) for seed in range(9))
-    for seed in range(9):
-        assert all(common.split_groups("aaaaaabc", (0.8, 0.1, 0.1), seed))
-    with pytest.raises(ValueError, match="at least 3 groups for 3 parts, got 2"):
-        common.split_groups("aab", (0.7, 0.1, 0.2))
-
-
 def test_a_part_to_test_on_loses_what_is_learned(monkeypatch):
     train, other = sentences(200), sentences(100, seed=5)
     shared = set(train.groups) & set(other.groups)
     assert shared
     given(monkeypatch, Splits("", train=train, valid=other))
-    _, (learned, valid, test) = bert.read_task(SimpleNamespace(task="made", valid=1000, test=None))
+    _, (learned, valid, test) = read_task()
     texts = [{example.text for example in part} for part in (learned, valid, test)]
     assert not (texts[0] & texts[1] or texts[2] & (texts[0] | texts[1]))
     assert len(test) == sum(group not in shared for group in other.groups)
@@ -152,25 +142,25 @@ def test_a_part_to_test_on_loses_what_is_learned(monkeypatch):
 def test_labelled_texts_become_examples(monkeypatch):
     given(monkeypatch, LabelledTexts(["good", "bad"] * 20, [1, 0] * 20, ("negative", "positive")))
     with pytest.raises(ValueError, match="at least 3 groups"):  # all texts are two
-        bert.read_task(SimpleNamespace(task="made", valid=10, test=None))
+        read_task()
     texts = [f"{word} {i}" for i in range(20) for word in ("good", "bad")]
     given(monkeypatch, LabelledTexts(texts, [1, 0] * 20, ("negative", "positive")))
-    _, (learned, valid, test) = bert.read_task(SimpleNamespace(task="made", valid=10, test=5))
-    assert (len(learned), len(valid), len(test)) == (28, 4, 5)
+    _, (learned, valid, test) = read_task()
+    assert (len(learned), len(valid), len(test)) == (28, 4, 8)
     assert all((e.label == "positive") == e.text.startswith("good") for e in learned)
 
 
 def test_a_world_task_is_taken_as_it_is():
-    data, parts = bert.read_task(SimpleNamespace(task="paraphrase", valid=10, test=None))
-    assert [len(part) for part in parts] == [2000, 10, 1000]
+    data, parts = read_task("paraphrase")
+    assert [len(part) for part in parts] == [2000, 500, 1000]
     assert data.labels == ("different", "same")
 
 
 def test_the_baselines(tokenizer):
-    task = tasks.task_for(pairs(), tokenizer, 24)
+    task = tasks.task_for(pairs(), 24)
     some = [Example("a", "b", label=label) for label in ("entailment", "contradiction") * 2]
     assert task.baseline([some[1]] * 2 + [some[0]], some) == {"accuracy": 0.5}
-    task = tasks.task_for(sentences(), tokenizer, 24)
+    task = tasks.task_for(sentences(), 24)
     train = [Example(tokens=("Ada", "Ada", "sat"), labels=("B-PER", "O", "O"))] * 2
     train.append(Example(tokens=("Ada", "Ben"), labels=("B-PER", "B-PER")))
     test = [Example(tokens=("Ada", "Ben", "new"), labels=("B-PER", "B-PER", "B-PER"))]
@@ -181,7 +171,7 @@ def test_the_baselines(tokenizer):
 
 
 def test_words_past_the_window_are_no_names(tokenizer, start):
-    task = tasks.WordTask(tokenizer, ("B-PER", "O"), max_length=5)
+    task = tasks.WordTask(("B-PER", "O"), max_length=5)
     example = Example(tokens=("Ada", "cats", "Ben", "sat"), labels=("B-PER", "O", "B-PER", "O"))
     head = task.head(mb.BERT.from_pretrained(start))
     with torch.no_grad():
@@ -217,10 +207,10 @@ def test_the_threshold_is_the_best_there_is():
 
 def test_no_answer_is_learned_with_a_threshold(start, tokenizer):
     data = questions(400, none=True)
-    task = tasks.task_for(data, tokenizer, 24)
+    task = tasks.task_for(data, 24)
     assert task.no_answer
     head = bert.new_head("fine-tuned", mb.BERT.from_pretrained(start), task)
-    bert.fit_head(head, task.examples(data[:300]), rate=3e-3, epochs=8, batch_size=16)
+    bert.fit_head(head, task.examples(head, data[:300]), rate=3e-3, epochs=8, batch_size=16)
     task.tune(head, data[300:350])
     assert task.threshold != 0.0
     assert task.scores(head, data[350:])["told apart"] > 0.9

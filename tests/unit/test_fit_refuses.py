@@ -249,12 +249,25 @@ def test_devices_that_are_none(monkeypatch):
         runtime.device()
 
 
+class Raw(torch.nn.Linear):
+    """A model of a learner's own, which checks nothing."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+
+    def loss(self, batch):
+        logits, labels = self(batch["input_ids"].float()), batch["labels"]
+        return torch.nn.functional.cross_entropy(logits, labels, reduction="sum"), len(labels)
+
+
 def test_labels_that_the_model_does_not_know():
-    model = mb.heads.CNNClassifier(torch.randn(9, 4), 2)
+    head = mb.heads.CNNClassifier(torch.randn(9, 4), 2)
     batches = PaddedBatches([{"input_ids": [1, 2, 3], "labels": 2}] * 4, 2)
-    for act in (lambda: fit(model, batches, 1), lambda: evaluate(model, batches, "cpu")):
-        with pytest.raises(ValueError, match="a label of this batch is out of range"):
-            act()
+    said = {head: "labels from 0 to below 2, got 2", Raw(): "a label of this batch is out of range"}
+    for model, sentence in said.items():
+        for act in (lambda m: fit(m, batches, 1), lambda m: evaluate(m, batches, "cpu")):
+            with pytest.raises(ValueError, match=sentence):
+                act(model)
     lm = mb.AWDLSTM(mb.AWDLSTMConfig(9, 4, 6, 1))
     batch = {"input_ids": torch.ones(2, 3, dtype=torch.long), "reset": True}
     with pytest.raises(ValueError, match="labels from 0 to below 9 .* got 1 to 9"):
@@ -291,6 +304,7 @@ MODELS = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", MODELS)
 def test_ids_of_another_kind_are_refused_in_a_sentence(kind):
     model = MODELS[kind]().eval()

@@ -178,6 +178,20 @@ def test_a_command_that_fails_leaves_no_folder(tmp_path, capsys):
     assert "is a file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("model", ["bert", "awd-lstm"])
+def test_a_training_that_fails_leaves_no_folder(model, asked, starts, tmp_path, capsys):
+    task = tmp_path / "task.csv"
+    rows = (f"the {kind} film {i},{kind}" for i in range(20) for kind in ("good", "bad"))
+    task.write_text("\n".join(["text,label", *rows]), "utf-8")
+    more = ["--checkpoint", str(tmp_path / "saved")] if asked else []
+    more += {"bert": ["--rate"], "awd-lstm": ["--target-epochs", "9", "--target-rate"]}[model]
+    command = ["finetune", model, "--task", str(task), "--start", str(starts / model)]
+    assert cli.main([*command, "--out", str(tmp_path / "out"), *more, "1e38"]) == 1
+    assert "the loss is nan" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["task.csv"]
+
+
 def test_too_few_documents_are_counted_and_asked_for(tmp_path, capsys):
     path = tmp_path / "titles.txt"
     titled = ("\n".join(["", f" = Title {i} = ", ""] + ["A cat sat here ."] * 50) for i in range(3))

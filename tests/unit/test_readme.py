@@ -17,6 +17,7 @@ from minibert.storage.bundled import BUNDLED
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 GUIDES = ("docs/install.md", "docs/commands.md", "docs/checkpoints.md", "docs/reliability.md")
+GUIDES += ("docs/your-data.md",)
 MADE_BY_THE_READER = (
     ".venv",
     "build",
@@ -27,6 +28,8 @@ MADE_BY_THE_READER = (
     "my_copy",
     "snli",
     "my_bert",
+    "reviews",
+    ".txt",
     "wiki_train",
 )
 

@@ -8,7 +8,6 @@ held against the same classifier from random weights, on the same labels, over s
 import copy
 import math
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,42 +16,46 @@ import torch
 from minibert import data, text
 from minibert.commands import main as cli
 from minibert.commands.finetune.common import (
+    BASELINE,
+    MODEL,
     Finished,
-    checkpoint_option,
+    compare,
     options_of,
-    report,
-    write_results,
+    read_task,
+    shared_options,
+    some,
+    ways_of,
 )
+from minibert.commands.finetune.tasks import TextTask
 from minibert.commands.recipes import model_of, positive, recipes, saving
+from minibert.heads.pooling import PoolingClassifier
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 from minibert.training.loop import evaluate
 from minibert.training.optim import adamw
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
-from minibert.transfer.stages import UNFREEZING, document, error, learn_text, ulmfit
+from minibert.transfer.stages import UNFREEZING, learn_text, ulmfit
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 SAVED = 200  # updates from one checkpoint to the next
-TEST_SHARE = 0.1
+SHARES = (0.9, 0.1)  # of data that come in one part: to read and learn from, to test on
 PRETRAIN = "minibert.commands.pretrain"
+WAYS = ("pre-trained", "from scratch")
 
 
 def add_arguments(option):
     """The options of ``minibert finetune awd-lstm``."""
     size = positive(int)
-    option("--task", metavar="NAME", help="labelled texts: imdb, movie_reviews, subjectivity")
-    option("--out", required=True, type=Path, metavar="DIR", help="a folder; a stopped run goes on")
-    option("--start", metavar="FOLDER", help="a language model, from `minibert pretrain awd-lstm`")
+    known = "labelled texts: imdb, movie_reviews, subjectivity"
+    shared_options(option, known, "a language model, from `minibert pretrain awd-lstm`", WAYS)
     known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
     option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
-    option("--test", type=size, help="texts to test on, of the tenth (all)")
     option("--length", type=size, default=400, help="tokens of a text that are read (400)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
-    option("--seeds", type=size, default=3, help="classifiers from each start (3)")
     option("--seed", type=int, default=0, help="of the language model's tuning")
     for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
         option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
@@ -66,31 +69,32 @@ def add_arguments(option):
         help="between layers' rates in the classifier; 1 for one rate (2.6)",
     )
     option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
-    checkpoint_option(option)
 
 
 def finetune(args):
     """Tune, classify, compare; print the errors and write them to results.json."""
-    finished = Finished(args, 2 * args.seeds)
+    ways = ways_of(args, WAYS)
+    finished = Finished(args, len(ways) * args.seeds)
     start = language_model(args)
-    pool, test, names = read_task(args)
-    vocab = Vocab.train(
-        (tokens for tokens, _ in pool), args.size, args.min_count, start.vocab.specials
-    )
+    task, pool, test = read_texts(args)
+    print(f"{args.task}: {len(pool):,} texts to read and {len(test):,} to test on")
+    words = [tokens_of(example, args.length) for example in pool]
+    vocab = Vocab.train(words, args.size, args.min_count, start.vocab.specials)
     once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}
-    once |= wikitext_perplexity(start)
-    tuned, found = tune(with_vocabulary(start, vocab), pool, args)
+    once |= {} if Path(args.task).is_file() else wikitext_perplexity(start)
+    tuned, found = tune(with_vocabulary(start, vocab), words, args)
+
+    def learn(way, seed, folder):
+        chosen = draw(pool, args.labels, task.labels, seed)
+        if way == BASELINE:
+            return {"test": {"error": 1 - task.baseline(chosen, test)["accuracy"]}}
+        head = classify(tuned, task, chosen, way, args, seed, folder)
+        if args.save and way == ways[0] and seed == args.first_seed:
+            head.save_pretrained(args.out / MODEL)
+        return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}}
+
     results = {"options": options_of(args), "once": once | found}
-    results["scores"] = {"pre-trained": [], "from scratch": []}
-    for seed in range(args.seeds):
-        chosen = draw(pool, args.labels, len(names), seed)
-        for way, runs in results["scores"].items():
-            run = partial(classify, tuned, chosen, test, names, way, args, seed)
-            found = finished.run(f"{way.replace(' ', '-')}-{seed}", run)
-            runs.append({"seed": seed, "test": found})
-            print(f"seed {seed}, {way}: error {found['error']:.2%}", flush=True)
-    report(results)
-    write_results(results, args.out)
+    compare(args, finished, (BASELINE, *ways), learn, results)
 
 
 def language_model(args):
@@ -111,28 +115,29 @@ def language_model(args):
     return model
 
 
-def read_task(args):
-    """(pool, test, names of the labels): two lists of (tokens, label)."""
-    task = data.load(args.task)
-    task = getattr(task, "train", task)
-    if not hasattr(task, "labels"):
-        raise ValueError(f"{args.task!r} has no labels; `minibert data list` shows what has")
-    read = [(text.tokenise(one.lower())[: args.length], label) for one, label in task]
-    order = np.random.default_rng(0).permutation(len(read))  # files are often sorted by label
-    cut = int(TEST_SHARE * len(read))
-    test, pool = ([read[i] for i in some] for some in (order[:cut], order[cut:]))
-    return pool[: args.texts], test[: args.test], task.names
+def read_texts(args):
+    """(the `TextTask`, examples to read and to learn from, examples to test on)."""
+    task, (pool, test) = read_task(args, SHARES)
+    if type(pool[0].label) not in (str, int):
+        raise ValueError(f"awd-lstm learns one label for a text, which {args.task} does not have")
+    pool, test = some(pool, args.texts, 0), some(test, args.test, 0)
+    return TextTask(task.labels, args.length + 1), pool, test
 
 
-def tune(model, pool, args):
+def tokens_of(example, most):
+    """The words of a text, or of both of a pair, in lower case and at most so many."""
+    return text.tokenise(" ".join(filter(None, (example.text, example.text_b))).lower())[:most]
+
+
+def tune(model, words, args):
     """Stage 2: the language model reads the task's texts, without their labels.
 
     Returns it with its perplexity on a twentieth of the texts that it did not read, before and
     after, and the loss on what it read.
     """
     seed_everything(args.seed)
-    at = len(pool) // 20
-    held_out, read = stream(pool[:at], model), stream(pool[at:], model)
+    at = max(1, len(words) // 20)
+    held_out, read = stream(words[:at], model), stream(words[at:], model)
     config = config_of(args)
     batches = model.batches(held_out, config.streams, config.bptt)
     before = math.exp(evaluate(model, batches))
@@ -154,24 +159,27 @@ def tune(model, pool, args):
     return model, {**perplexity, "curve step": curve.step, "curve loss": curve.loss}
 
 
-def stream(pairs, model):
-    """Texts as one stream of ids, each ended by the model's start token, int64 (tokens,)."""
+def stream(texts, model):
+    """Lists of words as one stream of ids, the start token after each, int64 (tokens,)."""
     start = model.config.start_id
-    return np.array([i for tokens, _ in pairs for i in [*model.vocab.encode(tokens), start]])
+    return np.array([i for words in texts for i in [*model.vocab.encode(words), start]])
 
 
-def draw(pool, count, classes, seed):
-    """``count`` examples, as many of each class as there are of the others."""
+def draw(pool, count, labels, seed):
+    """``count`` examples, as many of each label as there are of the others; or all there are."""
+    if count >= len(pool):
+        return some(pool, None, seed)
     rng = np.random.default_rng([1, seed])
-    by_class = [[one for one in pool if one[1] == label] for label in range(classes)]
     chosen = []
-    for label, some in enumerate(by_class):
-        share = count // classes + (label < count % classes)
-        if len(some) < share:
+    for place, label in enumerate(labels):
+        of_label = [example for example in pool if str(example.label) == label]
+        share = count // len(labels) + (place < count % len(labels))
+        if len(of_label) < share:
             raise ValueError(
-                f"expected {share} texts of class {label} to learn from, got {len(some)}"
+                f"expected {share} texts with the label {label!r} to learn from, got "
+                f"{len(of_label)}"
             )
-        chosen += [some[i] for i in rng.permutation(len(some))[:share]]
+        chosen += [of_label[i] for i in rng.permutation(len(of_label))[:share]]
     return chosen
 
 
@@ -181,23 +189,16 @@ def fresh(model, seed):
     return AWDLSTM(model.config, model.vocab)
 
 
-def classify(tuned, chosen, test, names, way, args, seed, folder):
-    """Stage 3: the share of the test that a classifier gets wrong; saves in ``folder``."""
-    model = copy.deepcopy(tuned) if way == "pre-trained" else fresh(tuned, seed)
+def classify(tuned, task, chosen, way, args, seed, folder):
+    """Stage 3: a classifier that has learned from the chosen examples; saves in ``folder``."""
+    model = copy.deepcopy(tuned) if way == WAYS[0] else fresh(tuned, seed)
+    train = task.examples(PoolingClassifier(model, task.labels), chosen)
     seed_everything(seed)
     config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
     if way == "from scratch":  # no layer is worth sparing, and none knows more than another
         config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
-    train = [example(*one, model) for one in chosen]
     saved = {"checkpoint": folder, "checkpoint_every": saving(args, SAVED)["checkpoint_every"]}
-    adapted = ulmfit(model, train, len(names), config=config, seed=seed, **saved)
-    tested = [example(*one, model) for one in test]
-    return {"error": error(adapted.classifier, tested, batch_size=100)}
-
-
-def example(tokens, label, model):
-    """A labelled text as the classifier reads it."""
-    return {"input_ids": document(model.vocab.encode(tokens), model), "labels": label}
+    return ulmfit(model, train, task.labels, config=config, seed=seed, **saved).classifier
 
 
 def config_of(args):

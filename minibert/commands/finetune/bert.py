@@ -10,51 +10,40 @@ of it is learned from.
 
 import copy
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
-from minibert import data, world
 from minibert.commands.finetune.common import (
+    BASELINE,
+    MODEL,
     Finished,
-    checkpoint_option,
+    compare,
     options_of,
-    report,
+    read_task,
+    shared_options,
     some,
-    split_groups,
-    without_groups,
-    write_results,
+    ways_of,
 )
 from minibert.commands.finetune.tasks import task_for
 from minibert.commands.recipes import positive, saving
-from minibert.data.corpora import Examples, LabelledTexts
-from minibert.data.examples import Example
 from minibert.models.bert.model import BERT
 from minibert.runtime import seed_everything
-from minibert.text.batches import PaddedBatches
 from minibert.training.loop import fit
 from minibert.training.optim import adamw, linear
-from minibert.world.tasksets import tasks
 
 SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
-VALID_SHARE = 0.1  # of the training part, where there is another part to test on
 WIDE = 0.6  # random weights have the standard deviation 0.6 / sqrt(width): 0.02 in BERT-base
 SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
 
 
-def add_arguments(option):
-    """The options of ``minibert finetune bert``."""
+def add_arguments(option, model="bert"):
+    """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
-    option("--task", metavar="NAME", help="snli, wikiann, wnut17, squad, imdb, or one of the world")
-    option("--out", required=True, type=Path, metavar="DIR", help="a folder for what is found")
-    option("--start", metavar="FOLDER", help="a BERT; see `minibert pretrain bert`")
-    option("--ways", metavar="LIST", default=",".join(WAYS), help=f"some of {','.join(WAYS)}")
+    known = "snli, wikiann, wnut17, squad, imdb, one of the world"
+    shared_options(option, known, f"a {model.upper()}; see `minibert pretrain {model}`", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
-    option("--test", type=size, help="examples to test on (all)")
-    option("--seeds", type=size, default=3, help="runs of each way (3)")
-    option("--first-seed", type=int, default=0, help="the first of them (0)")
     option("--epochs", type=size, default=3, help="passes over the examples (3)")
+    option("--least", type=size, default=1, help="updates, however few the examples are (1)")
     option("--batch-size", type=size, default=32, help="examples an update (32)")
     option(
         "--max-length", type=size, help="pieces that are read at once (as many as the model can)"
@@ -63,53 +52,37 @@ def add_arguments(option):
     option("--features-rate", type=share, default=2e-3, help="on frozen features (0.002)")
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--save", action="store_true", default=False, help="keep the first fine-tuned model")
-    checkpoint_option(option)
 
 
-def finetune(args):
-    """Learn, compare, print the scores and write them to results.json."""
-    ways = checked_ways(args.ways)
+def finetune(args, kind=BERT):
+    """Learn, compare, print the scores and write them to results.json; kind: of the model."""
+    ways = ways_of(args, WAYS)
     finished = Finished(args, args.seeds * len(ways))
-    start = language_model(args)
-    given, (train, valid, test) = read_task(args)
-    task = task_for(given, start.tokenizer, max_length(start, args))
+    start = language_model(args, kind)
+    given, (train, valid, test) = read_task(args, SHARES)
+    valid, test = some(valid, args.valid, 0), some(test, args.test, 0)
+    task = task_for(given, max_length(start, args))
     sizes = {"learned": min(len(train), args.labels or len(train)), "test": len(test)}
     print(f"{args.task}: {sizes['learned']:,} of {len(train):,} examples to learn from, ", end="")
     print(f"{len(valid):,} to validate and {len(test):,} to test on")
+
+    def learn(way, seed, folder):
+        parts = some(train, args.labels, seed), valid, test
+        if way == BASELINE:
+            return {n: task.baseline(parts[0], of) for n, of in (("valid", valid), ("test", test))}
+        return learned(way, start, task, parts, args, seed, folder)
+
     results = {"options": options_of(args), "examples": {**sizes, "valid": len(valid)}}
-    results["scores"] = {way: [] for way in ("baseline", *ways)}
-    for seed in range(args.first_seed, args.first_seed + args.seeds):
-        chosen = some(train, args.labels, seed)
-        nothing = {
-            part: task.baseline(chosen, of) for part, of in (("valid", valid), ("test", test))
-        }
-        results["scores"]["baseline"].append({"seed": seed, **nothing})
-        for way in ways:
-            parts, name = (chosen, valid, test), f"{way.replace(' ', '-')}-{seed}"
-            run = partial(learned, way, start, task, parts, args, seed)
-            found = finished.run(name, run)
-            results["scores"][way].append(found)
-            print(f"seed {seed}, {way}: {in_words(found['test'])}, {found['seconds']:.0f} s")
-    report(results)
-    write_results(results, args.out)
+    compare(args, finished, (BASELINE, *ways), learn, results)
 
 
-def checked_ways(given):
-    """The ways to learn that ``--ways`` names."""
-    ways = [way.strip() for way in given.split(",")]
-    if unknown := [way for way in ways if way not in WAYS]:
-        raise ValueError(f"--ways must be some of {','.join(WAYS)}, got {unknown[0]!r}")
-    return ways
-
-
-def language_model(args):
+def language_model(args, kind):
     """The model to start from, with its tokenizer."""
     if args.start is None:
         raise ValueError("give a model to start from: --start FOLDER, or a bundled name")
-    model = BERT.from_pretrained(args.start)
+    model = kind.from_pretrained(args.start)
     if model.tokenizer is None:
-        raise ValueError(f"the model in {args.start} has no vocabulary (vocab.txt)")
+        raise ValueError(f"the model in {args.start} has no vocabulary")
     return model
 
 
@@ -121,52 +94,18 @@ def max_length(model, args):
     return args.max_length or most
 
 
-def read_task(args):
-    """(the data, (train, valid, test)), lists of examples; no group stands in two of them.
-
-    A part to test on that the data have is taken, without what stands in the training part too;
-    without one, the groups are split once for all runs.
-    """
-    if args.task in tasks():
-        task = world.task(args.task)
-        return task, (task.train, task.valid[: args.valid], task.test[: args.test])
-    parts = data.load(args.task)
-    train = as_examples(getattr(parts, "train", parts), args.task)
-    for name in ("test", "valid"):
-        if hasattr(parts, name):
-            test = as_examples(getattr(parts, name), args.task)
-            kept = without_groups(test.groups, train.groups)
-            rest, valid = split_groups(train.groups, (1 - VALID_SHARE, VALID_SHARE))
-            tested = [test[i] for i in kept]
-            break
-    else:
-        rest, valid, kept = split_groups(train.groups, SHARES)
-        tested = [train[i] for i in kept]
-    learned, valid = ([train[i] for i in places] for places in (rest, valid))
-    return train, (learned, some(valid, args.valid, 0), some(tested, args.test, 0))
-
-
-def as_examples(part, name):
-    """`Examples` of what `data.load` gives; labelled texts become examples of one text."""
-    if isinstance(part, LabelledTexts):
-        found = [Example(text=one, label=part.names[label]) for one, label in part]
-        return Examples("text", found, part.names, list(part.texts))
-    if not isinstance(part, Examples):
-        raise ValueError(f"{name!r} has no labels; `minibert data list` shows what has")
-    return part
-
-
 def learned(way, start, task, parts, args, seed, folder):
     """One run of one way: its scores on valid and test, and its seconds; saves in ``folder``."""
     train, valid, test = parts
     seed_everything(seed)
     model = new_head(way, start, task)
     rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
+    examples = task.examples(model, train)
     history = fit_head(
         model,
-        task.examples(train),
+        examples,
         rate=rates[way],
-        epochs=args.epochs,
+        steps=max(args.least, args.epochs * -(-len(examples) // args.batch_size)),
         batch_size=args.batch_size,
         seed=seed,
         precision=args.precision,
@@ -175,17 +114,18 @@ def learned(way, start, task, parts, args, seed, folder):
     )
     if hasattr(task, "tune"):
         task.tune(model, valid)
-    if args.save and way == WAYS[0] and seed == args.first_seed:
-        model.save_pretrained(args.out / "model")
+    if args.save and way == ways_of(args, WAYS)[0] and seed == args.first_seed:
+        model.save_pretrained(args.out / MODEL)
     scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
-    return {"seed": seed, **scores, "seconds": round(history.seconds, 1)}
+    return {**scores, "seconds": round(history.seconds, 1)}
 
 
 def new_head(way, start, task):
     """The model of one of `WAYS` with its new layer; ``start`` itself is not changed."""
     if way == "from scratch":
         config = replace(start.config, init_std=WIDE / start.config.dim**0.5)
-        return task.head(BERT(config, start.tokenizer, pooler=start.pooler is not None))
+        pooler = {"pooler": start.pooler is not None} if isinstance(start, BERT) else {}
+        return task.head(type(start)(config, start.tokenizer, **pooler))
     start = copy.deepcopy(start)
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
@@ -195,15 +135,10 @@ def fit_head(model, examples, rate, epochs=3, *, steps=None, batch_size=32, seed
 
     epochs: passes over the examples; or ``steps`` updates. Returns the history.
     """
-    tokenizer = model.encoder.tokenizer
-    batches = PaddedBatches(examples, batch_size, tokenizer.pad_id, seed=seed)
+    batches = model.batches(examples, batch_size, seed=seed)
     steps = steps or epochs * len(batches)
     options = {"progress": False, **options}
     schedule = linear(steps, warmup=steps // 10)
     return fit(
         model, batches, steps=steps, optimizer=adamw(model, rate), schedule=schedule, **options
     )
-
-
-def in_words(scores):
-    return ", ".join(f"{name} {score:.1%}" for name, score in scores.items())

@@ -1,4 +1,4 @@
-"""What the commands that fine-tune share: parts of a data set, and results in words and files."""
+"""What the commands that fine-tune share: options, parts of a data set, runs, and results."""
 
 import argparse
 import json
@@ -6,19 +6,42 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from minibert.commands.recipes import CHECKPOINTS
+from minibert import data, world
+from minibert.commands.recipes import CHECKPOINTS, positive
+from minibert.data.corpora import Examples, LabelledTexts
+from minibert.data.examples import Example
+from minibert.data.own_files import KINDS
 from minibert.storage.safe_files import atomic, read_json
+from minibert.world.tasksets import tasks
 
-RESULTS = "results.json"
+RESULTS, MODEL = "results.json", "model"  # in the folder of --out
 FREE = ("out", "checkpoint")  # options that may differ when a command goes on
+BASELINE = "baseline"  # a way that learns next to nothing
+VALID_SHARE = 0.1  # of the training part, where there is another part to test on
 
 
-def checkpoint_option(option: Callable) -> None:
-    """The option that says where a run is saved."""
+def shared_options(option: Callable, known: str, start: str, ways: tuple) -> None:
+    """The options that every model has; known, start: what to say of --task and of --start."""
+    size = positive(int)
+    option("--task", metavar="NAME", help=f"{known}, or a file of your own (docs/your-data.md)")
+    option("--out", required=True, type=Path, metavar="DIR", help="a folder for what is found")
+    option("--start", metavar="FOLDER", help=start)
+    option("--ways", metavar="LIST", default=",".join(ways), help=f"some of {','.join(ways)}")
+    option("--test", type=size, help="examples to test on (all)")
+    option("--seeds", type=size, default=3, help="runs of each way (3)")
+    option("--first-seed", type=int, default=0, help="the first of them (0)")
+    option(
+        "--save", action="store_true", default=False, help=f"keep the first model in DIR/{MODEL}"
+    )
+    option("--kind", choices=KINDS, help="of a file of your own (told by its ending)")
+    option("--columns", metavar="text=A,label=B", default="", help="of a table of your own")
+    option("--separator", metavar="MARK", help="between the labels of a text that has several")
+    option("--held-out", metavar="FILE", help="score on it, not on a share of --task")
     option(
         "--checkpoint",
         type=Path,
@@ -26,6 +49,84 @@ def checkpoint_option(option: Callable) -> None:
         help="save the run there again and again, and go on from it (default: only on Ctrl-C, in "
         f"the folder {CHECKPOINTS} of --out)",
     )
+
+
+def ways_of(args: argparse.Namespace, known: tuple) -> list[str]:
+    """The ways to learn that ``--ways`` names."""
+    ways = [way.strip() for way in args.ways.split(",")]
+    if unknown := [way for way in ways if way not in known]:
+        raise ValueError(f"--ways must be some of {','.join(known)}, got {unknown[0]!r}")
+    return ways
+
+
+def read_task(args: argparse.Namespace, shares: tuple) -> tuple:
+    """(the data, its parts): train, perhaps valid, test; no group stands in two of them.
+
+    shares: of the parts where the data come in one, split once for all runs. Where there is another
+    part to test on, it is taken, without what stands in the training part too.
+    """
+    if args.task in tasks() and not args.held_out:
+        task = world.task(args.task)
+        return task, (task.train, task.valid, task.test)
+    own = own_options(args)
+    parts = data.load(args.task, **own)
+    train = as_examples(getattr(parts, "train", parts), args.task)
+    if args.held_out:
+        test = data.load(args.held_out, **own, labels=train.labels)
+    else:
+        test = next((getattr(parts, n) for n in ("test", "valid") if hasattr(parts, n)), None)
+    if test is None:
+        return train, train.split(*shares)
+    test = as_examples(test, args.task).without(train)
+    if not len(test):
+        raise ValueError(f"all of {args.held_out or 'the part to test on'} is in {args.task}, too")
+    learned = train.split(1 - VALID_SHARE, VALID_SHARE) if len(shares) > 2 else [train]
+    return train, [*learned, test]
+
+
+def own_options(args):
+    """What ``--kind``, ``--columns`` and ``--separator`` say, as `minibert.data.load` takes it."""
+    given = dict(part.partition("=")[::2] for part in args.columns.split(",") if part)
+    if unknown := set(given) - {"text", "label", "other"}:
+        raise ValueError(
+            f"--columns says which columns are text, label and other (text=review,label=stars), "
+            f"got {min(unknown)!r}"
+        )
+    given |= {"kind": args.kind, "separator": args.separator}
+    return {name: value for name, value in given.items() if value}
+
+
+def as_examples(part, name):
+    """`Examples` of what `data.load` gives; labelled texts become examples of one text."""
+    if isinstance(part, LabelledTexts):
+        found = [Example(text=one, label=part.names[label]) for one, label in part]
+        return Examples("text", found, part.names, list(part.texts))
+    if not isinstance(part, Examples):
+        raise ValueError(f"{name!r} has no labels; `minibert data list` shows what has")
+    return part
+
+
+def compare(args, finished, ways, learn, results) -> None:
+    """Run each way with each seed, print the scores, and write them to results.json.
+
+    learn: a function of (way, seed, folder to save in) that returns the scores by part, such as
+    ``{"test": {"accuracy": 0.9}}``. The `BASELINE` is a way that takes no time.
+    """
+    scores = results["scores"] = {way: [] for way in ways}
+    for seed in range(args.first_seed, args.first_seed + args.seeds):
+        for way in ways:
+            run, name = partial(learn, way, seed), f"{way.replace(' ', '-')}-{seed}"
+            found = run(None) if way == BASELINE else finished.run(name, run)
+            scores[way].append({"seed": seed, **found})
+            print(f"seed {seed}, {way}: {in_words(found['test'])}", flush=True)
+    report(results)
+    write_results(results, args.out)
+    if args.save:
+        print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
+
+
+def in_words(scores):
+    return ", ".join(f"{name} {score:.1%}" for name, score in scores.items())
 
 
 class Finished:
@@ -74,39 +175,6 @@ class Finished:
             left = statistics.mean(self.seconds) * (self.total - done)
             words = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} minutes"
             print(f"{done} of {self.total} runs done, about {words} left", flush=True)
-
-
-def split_groups(groups, shares, seed=0):
-    """Places of examples in parts of these shares, no group in two of them: lists of int.
-
-    groups: of each example, what must stay together (a premise, an article). The groups are drawn
-    in an order that ``seed`` says, and a part is full as soon as it has its share of the examples.
-
-    Raises ValueError where there are fewer groups than parts.
-    """
-    names = list(dict.fromkeys(groups))
-    if len(names) < len(shares):
-        raise ValueError(
-            f"expected at least {len(shares)} groups for {len(shares)} parts, got {len(names)}"
-        )
-    places = {name: [] for name in names}
-    for place, name in enumerate(groups):
-        places[name].append(place)
-    parts, limits = [[] for _ in shares], np.cumsum(shares) / sum(shares) * len(groups)
-    number = done = 0
-    for order, at in enumerate(np.random.default_rng(seed).permutation(len(names))):
-        left = len(names) - order  # every part gets a group, however few there are
-        full = done >= limits[number] or left < len(shares) - number
-        number += bool(full and number < len(shares) - 1 and parts[number])
-        parts[number] += places[names[at]]
-        done += len(places[names[at]])
-    return parts
-
-
-def without_groups(groups, known):
-    """Places of the examples whose group is not among ``known``: a list of int."""
-    known = set(known)
-    return [place for place, group in enumerate(groups) if group not in known]
 
 
 def some(examples, count, seed):

@@ -1,4 +1,4 @@
-"""Four kinds of task for one model: how examples are read, which layer is new, what is scored.
+"""Three kinds of task for one model: how examples are read, which layer is new, what is scored.
 
 Devlin et al. (2019), figure 4. Examples are those of `minibert.world.tasksets`; a task is made of
 the world's `Task` or of `minibert.data.corpora.Examples` by `task_for`. Scores are shares from 0 to
@@ -7,27 +7,31 @@ the world's `Task` or of `minibert.data.corpora.Examples` by `task_for`. Scores 
 
 from collections import Counter, defaultdict
 
-from minibert.heads.classify import SequenceClassifier, TokenClassifier, word_examples
+from minibert.data.examples import given, wanted
+from minibert.heads.classify import SequenceClassifier, TokenClassifier
 from minibert.heads.features import LayerMix
-from minibert.heads.head import run
+from minibert.heads.labels import CLASSES, MULTI_LABEL
+from minibert.heads.last_token import LastToken, framed
+from minibert.heads.predictions import run
 from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples
 from minibert.heads.squad import squad_scores
 from minibert.heads.tagger import share_right, span_f1
+from minibert.models.gpt.model import GPT
 from minibert.text.sentences import split_sentences
 from minibert.text.tokens import tokenise
 
 LSTM = 128  # width of each direction on frozen features; the paper has 768
 
 
-def task_for(data, tokenizer, max_length=128):
+def task_for(data, max_length=128):
     """The `TextTask`, `WordTask` or `QuestionTask` for a world's `Task`, or for `Examples`."""
     examples = getattr(data, "train", data)
     kind = getattr(data, "kind", None)
     if kind == "words" or examples[0].labels is not None:
-        return WordTask(tokenizer, data.labels, max_length)
+        return WordTask(data.labels, max_length)
     if kind == "questions" or "exact match" in getattr(data, "metric", ""):
-        return QuestionTask(tokenizer, max_length, any(one.span is None for one in examples))
-    return TextTask(tokenizer, data.labels, max_length)
+        return QuestionTask(max_length, any(one.span is None for one in examples))
+    return TextTask(data.labels, max_length, isinstance(examples[0].label, tuple))
 
 
 def last_layers(encoder, most=4):
@@ -36,76 +40,76 @@ def last_layers(encoder, most=4):
 
 
 class TextTask:
-    """A label for a text, or for a pair of texts: read from `[CLS]`."""
+    """A label for a text, or for a pair of texts; with ``several``, any number of labels.
 
-    def __init__(self, tokenizer, labels, max_length=128):
-        self.tokenizer, self.labels, self.max_length = tokenizer, tuple(labels), max_length
+    It is read from `[CLS]`, or by a GPT from its extract token.
+    """
 
-    def examples(self, examples):
-        """What `SequenceClassifier` learns from: a list of dicts."""
-        pair, most = self.tokenizer.pair, self.max_length
-        return [
-            {**pair(e.text, e.text_b, most), "labels": self.labels.index(e.label)} for e in examples
-        ]
+    def __init__(self, labels, max_length=128, several=False):
+        self.labels = [str(label) for label in labels]
+        self.max_length, self.several = max_length, several
+        self.problem = MULTI_LABEL if several else CLASSES
+
+    def examples(self, head, examples):
+        """What a head learns from: a list of dicts."""
+        labels = [str(y) if isinstance(y, int) else y for y in map(wanted, examples)]
+        return head.examples(map(given, examples), labels, self.max_length)
 
     def head(self, encoder):
         """The model and one new layer, to be trained together."""
-        return SequenceClassifier(encoder, len(self.labels))
+        if isinstance(encoder, GPT):
+            return LastToken(framed(encoder)[0], self.labels, problem=self.problem)
+        return SequenceClassifier(encoder, self.labels, self.problem)
 
     def features(self, encoder):
         """The model frozen: its last layers side by side, their mean over the text, one layer."""
         mixed = LayerMix(encoder, last_layers(encoder))
-        return SequenceClassifier(mixed, len(self.labels), pooling="mean")
+        return SequenceClassifier(mixed, self.labels, self.problem, pooling="mean")
 
     def said(self, head, examples):
-        """The likeliest label of each example."""
-        return [self.labels[int(logits.argmax())] for logits in run(head, self.examples(examples))]
+        """What the head says of each example: its likeliest label, or all that are likely."""
+        read = head.examples(map(given, examples), max_length=self.max_length)
+        return [label for label, _ in run(head, read, keep=head.decided)]
 
     def scores(self, head, examples):
-        said = self.said(head, examples)
-        return {
-            "accuracy": sum(a == e.label for a, e in zip(said, examples, strict=True)) / len(said)
-        }
+        return self._scores(self.said(head, examples), examples)
+
+    def _scores(self, said, examples):
+        if not self.several:
+            right = sum(a == str(e.label) for a, e in zip(said, examples, strict=True))
+            return {"accuracy": right / len(said)}
+        pairs = [(set(a), set(e.label)) for a, e in zip(said, examples, strict=True)]
+        total = sum(len(a) + len(b) for a, b in pairs)
+        f1 = 2 * sum(len(a & b) for a, b in pairs) / total if total else 1.0
+        return {"f1": f1, "all right": sum(a == b for a, b in pairs) / len(pairs)}
 
     def baseline(self, train, test):
         """Always the most frequent label."""
         most = Counter(example.label for example in train).most_common(1)[0][0]
-        return {"accuracy": sum(example.label == most for example in test) / len(test)}
+        return self._scores([most if self.several else str(most)] * len(test), test)
 
 
-class WordTask:
+class WordTask(TextTask):
     """A label for every word: read from its first piece (section 5.3)."""
 
-    def __init__(self, tokenizer, labels, max_length=128):
-        self.tokenizer, self.labels, self.max_length = tokenizer, tuple(labels), max_length
+    def __init__(self, labels, max_length=128):
+        super().__init__(labels, max_length)
         self.names = all(label == "O" or label[:2] in ("B-", "I-") for label in labels)
 
-    def examples(self, examples):
-        """What `TokenClassifier` learns from: a list of dicts."""
-        numbers = [[self.labels.index(label) for label in e.labels] for e in examples]
-        sentences = [e.tokens for e in examples]
-        return word_examples(self.tokenizer, sentences, numbers, self.max_length)
-
     def head(self, encoder):
-        return TokenClassifier(encoder, len(self.labels))
+        return TokenClassifier(encoder, self.labels)
 
     def features(self, encoder, layers=None, how="concat"):
         """Frozen layers, a bidirectional LSTM of two layers on them, one layer (section 5.3)."""
         mixed = LayerMix(encoder, layers or last_layers(encoder), how)
-        return TokenClassifier(mixed, len(self.labels), lstm=LSTM)
+        return TokenClassifier(mixed, self.labels, lstm=LSTM)
 
     def said(self, head, examples):
         """Labels of each sentence's words; what is past ``max_length`` is "O", or the first one."""
-        read, found = self.examples(examples), []
         rest = "O" if self.names else self.labels[0]
-        for one, logits, example in zip(read, run(head, read), examples, strict=True):
-            best = logits[one["words"]].argmax(-1).tolist()  # (words,)
-            found.append([self.labels[i] for i in best])
-            found[-1] += [rest] * (len(example.tokens) - len(best))
-        return found
-
-    def scores(self, head, examples):
-        return self._scores(self.said(head, examples), examples)
+        found = super().said(head, examples)
+        lengths = [len(example.tokens) for example in examples]
+        return [row + [rest] * (n - len(row)) for row, n in zip(found, lengths, strict=True)]
 
     def _scores(self, said, examples):
         true = [list(example.labels) for example in examples]
@@ -130,15 +134,15 @@ class QuestionTask:
     ``no_answer``: whether there may be none; then ``threshold`` is tuned by `tune`.
     """
 
-    def __init__(self, tokenizer, max_length=128, no_answer=False, longest=30):
-        self.tokenizer, self.max_length, self.no_answer = tokenizer, max_length, no_answer
+    def __init__(self, max_length=128, no_answer=False, longest=30):
+        self.max_length, self.no_answer = max_length, no_answer
         self.longest, self.threshold = longest, 0.0
         self.windows = {"max_length": max_length, "stride": max(1, max_length // 2)}
 
-    def examples(self, examples):
+    def examples(self, head, examples):
         """What `SpanExtractor` learns from, a dict a window."""
         asked = [(e.text_b, e.text, e.span) for e in examples]
-        return span_examples(self.tokenizer, asked, **self.windows)
+        return span_examples(head.encoder.tokenizer, asked, **self.windows)
 
     def head(self, encoder):
         return SpanExtractor(encoder)
@@ -151,7 +155,7 @@ class QuestionTask:
         """`minibert.heads.answer` for every example."""
         asked = [(e.text_b, e.text) for e in examples]
         options = {"no_answer": self.no_answer, "threshold": self.threshold, **self.windows}
-        return answer(head, asked, self.tokenizer, longest=self.longest, **options)
+        return answer(head, asked, longest=self.longest, **options)
 
     def tune(self, head, examples):
         """Choose the threshold of "no answer" on examples that are neither learned nor tested."""

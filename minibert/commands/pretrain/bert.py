@@ -242,7 +242,7 @@ def measure(model, batches):
         for batch in batches.of_epoch(0):
             batch = to_device(batch, device)
             masked = batch["labels"] != IGNORE
-            first = first_places(batch["input_ids"]) & pairs_too
+            first = first_places(batch["attention_mask"]) & pairs_too
             hidden = model.states_at(batch, masked | first)  # (n, dim), row by row
             is_first = first[masked | first]
             logits, labels = model.output(hidden[~is_first]), batch["labels"][masked]

@@ -7,8 +7,10 @@ the softmax (or a table of words) into ``softmax.safetensors``, the vocabulary i
 """
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from minibert.text.vocab import Vocab
 OPTIONS, WEIGHTS = "options.json", "weights.hdf5"
 SOFTMAX, VOCAB = "softmax.safetensors", "vocab.tsv"
 CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell"
+Named = tuple[str, Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 EXTRA = ("input", "dropout", "softmax", "negatives")  # of the config, under "minibert" in the file
 # What options.json may hold beside what is read: how the published models were trained.
 TRAINED = """all_clip_norm_val batch_size n_epochs n_gpus n_train_tokens n_tokens_vocab
@@ -47,13 +50,13 @@ FIELDS = {  # of options.json -> of ELMoConfig
         "max_characters_per_token": "max_characters",
     },
 }
-UNSAID = {"use_skip_connections": False, "cell_clip": None, "proj_clip": None}
+UNSAID: dict[str, Any] = {"use_skip_connections": False, "cell_clip": None, "proj_clip": None}
 UNSAID |= {"max_characters_per_token": LENGTH}
 DEEPEST = 20  # groups in each other
 MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
 
-def load(source):
+def load(source: Path | str) -> ELMo:
     """A `minibert.ELMo` from a folder, or from the name of a bundled checkpoint; in eval mode.
 
     The folder holds one ``*options.json`` and one ``*weights.hdf5``, as published. Raises
@@ -79,11 +82,11 @@ def load(source):
     return filled(lambda: ELMo(config, vocab), arrays, options, layers, own=own)
 
 
-def save(model, folder):
+def save(model: ELMo, folder: Path | str) -> None:
     """Write a model as `load` reads it; the numbers keep their precision."""
     import h5py
 
-    folder, arrays = Path(folder), {}
+    folder, arrays = Path(folder), dict[str, list[np.ndarray]]()
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
         arrays.setdefault(key, []).append(to_file(array))
@@ -103,7 +106,7 @@ def save(model, folder):
     write(folder / OPTIONS, options.encode() + b"\n")
 
 
-def config_of(options, vocab_size=0):
+def config_of(options: dict[str, Any], vocab_size: int = 0) -> ELMoConfig:
     """The `ELMoConfig` of a published options.json, a dict. Raises KeyError for what is missing."""
     lstm, cnn, own = options["lstm"], options["char_cnn"], options.get("minibert", {})
     taken = (*FIELDS, "minibert", "dropout")
@@ -126,7 +129,7 @@ def config_of(options, vocab_size=0):
     return config_from(ELMoConfig, given, OPTIONS)
 
 
-def options_of(config):
+def options_of(config: ELMoConfig) -> dict[str, Any]:
     """The options.json of a config, as a dict; `EXTRA` stands under "minibert"."""
     found = {
         part: {theirs: getattr(config, ours) for theirs, ours in fields.items()}
@@ -136,7 +139,7 @@ def options_of(config):
     return {**found, "minibert": {name: getattr(config, name) for name in EXTRA}}
 
 
-def names(model):
+def names(model: ELMo) -> dict[str, Named]:
     """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours).
 
     Several of our tensors may share one of the file's; `save` puts them together, `_part` cuts it.
