@@ -108,9 +108,10 @@ class Labels:
 
         Raises FloatingPointError for logits that are not finite.
         """
-        check_scores(logits)
         if self.problem == REGRESSION:
+            check_scores(logits.reshape(-1, 1))  # each number by itself
             return logits.tolist(), None
+        check_scores(logits)
         names = range(self.count) if self.names is None else self.names
         if self.problem == CLASSES:
             return names[int(logits.argmax())], logits.softmax(-1)
