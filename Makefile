@@ -83,6 +83,7 @@ tidy: .venv/.test
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	.venv/bin/lint-imports
+	.venv/bin/mypy
 	@rm -rf "$(TEST_HOME)" && mkdir -p "$(TEST_HOME)"
 
 FAILED = { echo; echo "$(1)" >&2; exit 1; }

@@ -116,7 +116,7 @@ class Everywhere(Ours):
 
         def states_at(input_ids, attention_mask, token_type_ids, wanted):
             real = attention_mask.bool()
-            found = BERT.states_at(encoder, input_ids, attention_mask, token_type_ids, real)
+            found = BERT.states_at(encoder, input_ids, attention_mask, token_type_ids, wanted=real)
             return found[wanted[real]]
 
         encoder.states_at = states_at
@@ -151,7 +151,7 @@ class D2L(Ours):
 
     def __init__(self, case):
         torch.manual_seed(0)
-        sizes = case.vocab, case.dim, case.hidden, case.heads, case.layers
+        sizes = case.vocab, case.dim, hidden = case.hidden, case.heads, case.layers
         super().__init__(d2l().BERTModel(*sizes, DROPOUT, max_len=case.length))
         ids = torch.ones(1, 2, dtype=torch.long)
         self.model(ids, ids, torch.tensor([2]), ids)  # now it knows its shapes
@@ -184,7 +184,7 @@ def sides(case):
         case.dim,
         case.layers,
         case.heads,
-        case.hidden,
+        hidden=case.hidden,
         dropout=DROPOUT,
         attention_dropout=DROPOUT,
         max_length=case.length,

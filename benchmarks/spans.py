@@ -73,7 +73,7 @@ def main(quick=False):
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     examples, about = windows(64 if quick else COUNT)
-    config = mb.BERTConfig(8192, 256, 4, 4, 1024, max_length=LENGTH)
+    config = mb.BERTConfig(8192, 256, 4, 4, hidden=1024, max_length=LENGTH)
     model = mb.heads.SpanExtractor(mb.BERT(config)).eval()
     peer = theirs(model)
     sides = {

@@ -116,7 +116,7 @@ def ours(corpus, seed, epochs=EPOCHS, rate=0.05):
     config = mb.Word2VecConfig(len(corpus.vocab), DIM, WINDOW, negatives=NEGATIVES)
     model = mb.Word2Vec(config, corpus.vocab)
     start = perf_counter()
-    sgns.train(model, corpus.ids, corpus.sentence, epochs, rate, WORKERS, seed)
+    sgns.train(model, corpus.ids, corpus.sentence, epochs, rate=rate, workers=WORKERS, seed=seed)
     return perf_counter() - start, model.vectors, model.output.weight.detach()
 
 

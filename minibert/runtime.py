@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 
-def seed_everything(seed=0):
+def seed_everything(seed: int = 0) -> None:
     """Seed Python, NumPy and torch (CPU and accelerators) with one integer."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -43,6 +43,6 @@ def _checked(asked):
     return found
 
 
-def smoke():
+def smoke() -> bool:
     """True when ``MINIBERT_SMOKE=1``: run at the smallest size that still exercises the code."""
     return os.environ.get("MINIBERT_SMOKE") == "1"

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
@@ -20,6 +21,11 @@ torch.set_num_threads(1)
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile("default")
+
+# The models' annotations, shapes above all, are checked at each call; an int will do for a float.
+CHECKS = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+assert "minibert" not in sys.modules, "the hook must be there before what it changes"
+jaxtyping.install_import_hook("minibert.models", CHECKS)
 
 CONNECT = socket.socket.connect
 HOMES = [os.environ.get("MINIBERT_HOME"), Path.home() / ".minibert"]  # before tests get their own
@@ -50,6 +56,12 @@ def pytest_collection_modifyitems(items):
     if marked and not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """No annotation is checked: for tests of how the library itself refuses what does not fit."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="session")

@@ -49,12 +49,12 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 r"""
 ## 1. What is transfer learning?
 
-For a long time every task began from nothing. To sort reviews, people labelled thousands of reviews and
-trained a model on them; to find names, they labelled names and trained another one. Each model had
-to learn from its few labels not only its task, but also what words are.
+For a long time every task began from nothing. To sort reviews, people labelled thousands of reviews
+and trained a model on them; to find names, they labelled names and trained another one. Each model
+had to learn from its few labels not only its task, but also what words are.
 
-Text without labels costs nothing. So split the work: **pre-train** one model on plain text, where the
-next word is the label, and then **adapt** it to each task with few labels.
+Text without labels costs nothing. So split the work: **pre-train** one model on plain text, where
+the next word is the label, and then **adapt** it to each task with few labels.
 """
 
 # %%
@@ -94,13 +94,14 @@ There are two ways to adapt, and you will meet both in nearly every chapter.
 | **features** | they stay as they are | a model on top, which reads the vectors | one model serves many tasks; computing is dear |
 | **fine-tuning** | they are trained further, gently | one small layer | the last bit of accuracy counts |
 
-What is pre-trained has grown from chapter to chapter: *word vectors* (01), *vectors of words in their
-sentence* (02), *a whole language model* (03), and *a Transformer* (04 to 07).
+What is pre-trained has grown from chapter to chapter: *word vectors* (01), *vectors of words in
+their sentence* (02), *a whole language model* (03), and *a Transformer* (04 to 07).
 
 ## 2. How the chapters work
 
 Each chapter asks one question and answers it by building something. You read, you predict, you run.
-Between the texts stand exercises: a cell with a gap (`# YOUR CODE HERE`), then a cell that checks it.
+Between the texts stand exercises: a cell with a gap (`# YOUR CODE HERE`), then a cell that checks
+it.
 
 | call | what it does |
 |---|---|
@@ -110,13 +111,13 @@ Between the texts stand exercises: a cell with a gap (`# YOUR CODE HERE`), then 
 | `mb.course.progress()` | what is done, and what comes next |
 | `mb.course.source(mb.Word2Vec)` | shows the library's own code, in place |
 
-Nothing breaks while an exercise is unsolved: its check says *not yet*, and all that follows uses the
-library. What you have solved is remembered on this computer, in the folder `.minibert` of your home
-(`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/` the same
-ones solved. To begin a chapter anew, copy its notebook afresh from the repository.
+Nothing breaks while an exercise is unsolved: its check says *not yet*, and all that follows uses
+the library. What you have solved is remembered on this computer, in the folder `.minibert` of your
+home (`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/`
+the same ones solved. To begin a chapter anew, copy its notebook afresh from the repository.
 
-**Where you are.** Run this cell whenever you come back: it says what is done, what is next, and how many
-minutes of exercises are left.
+**Where you are.** Run this cell whenever you come back: it says what is done, what is next, and how
+many minutes of exercises are left.
 """
 
 # %%
@@ -137,11 +138,12 @@ r"""
 
 ## 3. A tour of the embedded world
 
-The models of these chapters train on a laptop in about a minute, so they need a small language. Ours is
-written by a program: plain English prose about a little country of its own, with people, trades,
-rivers, films and football. The program knows the truth about every word that it writes, so we can check
-what a model has understood. `generate` needs no network, and gives the same text for the same seed. It
-counts in **tokens**: words, punctuation marks, and the ends of sentences and documents.
+The models of these chapters train on a laptop in about a minute, so they need a small language.
+Ours is written by a program: plain English prose about a little country of its own, with people,
+trades, rivers, films and football. The program knows the truth about every word that it writes, so
+we can check what a model has understood. `generate` needs no network, and gives the same text for
+the same seed. It counts in **tokens**: words, punctuation marks, and the ends of sentences and
+documents.
 """
 
 # %%
@@ -160,8 +162,8 @@ for document in rounds[:10]:
 
 # %% [markdown]
 r"""
-The people and places are the same in all documents: whoever is a baker in one story is a baker in the
-news. Each document lists the facts that it states.
+The people and places are the same in all documents: whoever is a baker in one story is a baker in
+the news. Each document lists the facts that it states.
 """
 
 # %%
@@ -172,10 +174,10 @@ for fact in dict.fromkeys(entry.facts):
 
 # %% [markdown]
 r"""
-**Every word is annotated**: its part of speech, its dictionary form, the word that it depends on and how,
-and, where it has them, its sense and the kind of name it belongs to (`B-PER` begins a person's name, `I-PER`
-goes on with it, `O` is no name). A question to keep in mind: which of these could a model find out
-without being told?
+**Every word is annotated**: its part of speech, its dictionary form, the word that it depends on
+and how, and, where it has them, its sense and the kind of name it belongs to (`B-PER` begins a
+person's name, `I-PER` goes on with it, `O` is no name). A question to keep in mind: which of these
+could a model find out without being told?
 """
 
 # %%
@@ -219,8 +221,8 @@ mb.show.figure(draw_arcs(sentence), alt=f"Dependency arcs: {alt}.")
 
 # %% [markdown]
 r"""
-**Homographs**: one spelling, several senses. The world has some on purpose, because chapters 01 and 02
-differ in what they can do with them.
+**Homographs**: one spelling, several senses. The world has some on purpose, because chapters 01 and
+02 differ in what they can do with them.
 """
 
 # %%
@@ -237,8 +239,8 @@ for word, uses in several[:: max(1, len(several) // 5)][:5]:
 
 # %% [markdown]
 r"""
-**A few words make up most of the text.** In any natural text the frequency of a word falls roughly as one
-over its rank: Zipf's law. (`<eos>` ends a sentence, `<eod>` a document.)
+**A few words make up most of the text.** In any natural text the frequency of a word falls roughly
+as one over its rank: Zipf's law. (`<eos>` ends a sentence, `<eod>` a document.)
 """
 
 # %%
@@ -251,23 +253,25 @@ mb.show.figure(mb.show.zipf(counts))
 r"""
 ## 4. Surprise, entropy, perplexity
 
-How well does somebody foresee a text? Ask for a probability of each next word, and look at the probability
-$p$ that was given to the word which came. The **surprise** is $-\log p$: nothing for a word that was
-certain, much for one thought unlikely. With the natural logarithm its unit is the **nat**. Surprises add
-up: two words with probabilities $p$ and $q$ surprise by $-\log pq = -\log p - \log q$.
+How well does somebody foresee a text? Ask for a probability of each next word, and look at the
+probability $p$ that was given to the word which came. The **surprise** is $-\log p$: nothing for a
+word that was certain, much for one thought unlikely. With the natural logarithm its unit is the
+**nat**. Surprises add up: two words with probabilities $p$ and $q$ surprise by
+$-\log pq = -\log p - \log q$.
 
-The **entropy** is the mean surprise of somebody who knows the true distribution $p$; the **cross-entropy**,
-of somebody who believes in $q$ instead:
+The **entropy** is the mean surprise of somebody who knows the true distribution $p$; the
+**cross-entropy**, of somebody who believes in $q$ instead:
 
 $$
 H(p) = -\sum_w p(w) \log p(w) \qquad H(p, q) = -\sum_w p(w) \log q(w) \;\ge\; H(p)
 $$
 
-A wrong belief always costs: the difference is the Kullback-Leibler divergence, and it is never negative.
+A wrong belief always costs: the difference is the Kullback-Leibler divergence, and it is never
+negative.
 
-*Predict before you run:* a coin shows heads with probability $p$. At which $p$ is it hardest to foresee?
-Somebody believes that it is fair: what does that cost where $p = 0.9$? (The plot is made by D2L's library;
-D2L is the book *Dive into Deep Learning*, which runs along with these chapters.)
+*Predict before you run:* a coin shows heads with probability $p$. At which $p$ is it hardest to
+foresee? Somebody believes that it is fair: what does that cost where $p = 0.9$? (The plot is made
+by D2L's library; D2L is the book *Dive into Deep Learning*, which runs along with these chapters.)
 """
 
 # %%
@@ -286,8 +290,8 @@ mb.show.figure(d2l.plt.gcf(), alt="The entropy of a coin is a hill: zero at both
 r"""
 {{exercise 00.entropy}}
 
-Write the entropy of a distribution over $V$ outcomes, in nats. `p` has the shape `(V,)`; some of its entries
-may be 0, and an outcome that never happens adds nothing.
+Write the entropy of a distribution over $V$ outcomes, in nats. `p` has the shape `(V,)`; some of
+its entries may be 0, and an outcome that never happens adds nothing.
 """
 
 # %%
@@ -305,13 +309,13 @@ mb.course.check("00.entropy", entropy)
 
 # %% [markdown]
 r"""
-The **perplexity** says the same in another way: $\exp$ of the mean surprise. Perplexity 20 means: as unsure
-as when choosing blindly among 20 words.
+The **perplexity** says the same in another way: $\exp$ of the mean surprise. Perplexity 20 means:
+as unsure as when choosing blindly among 20 words.
 
 {{exercise 00.perplexity}}
 
-`logs` is a list: the natural logarithm of the probability that a model gave to each token of a text. Write the
-perplexity of the model on that text.
+`logs` is a list: the natural logarithm of the probability that a model gave to each token of a
+text. Write the perplexity of the model on that text.
 """
 
 # %%
@@ -329,10 +333,10 @@ mb.course.check("00.perplexity", perplexity)
 
 # %% [markdown]
 r"""
-**Tensors and shapes, for who has not met them (optional).** A tensor is a block of numbers; its *shape*
-says how many there are along each side. Language models turn ids `(batch, length)` into *logits*
-`(batch, length, V)`, one number for each possible next word, and a softmax turns these into
-probabilities. Torch's `cross_entropy` does softmax, logarithm and look-up at once.
+**Tensors and shapes, for who has not met them (optional).** A tensor is a block of numbers; its
+*shape* says how many there are along each side. Language models turn ids `(batch, length)` into
+*logits* `(batch, length, V)`, one number for each possible next word, and a softmax turns these
+into probabilities. Torch's `cross_entropy` does softmax, logarithm and look-up at once.
 """
 
 # %% tags=["nbval-check-output"]
@@ -347,9 +351,10 @@ print(tuple(logits.shape), [round(total, 4) for total in p.sum(-1)[0].tolist()],
 r"""
 ## 5. The floor: the best that anybody can do
 
-With real text nobody knows how much of it can be foreseen. Shannon (1951) let people guess letters to find
-out. Here we know it exactly, since the text is drawn by a program whose every draw has a known probability.
-Look at a grammar so small that all of its texts fit on the screen. It makes two choices:
+With real text nobody knows how much of it can be foreseen. Shannon (1951) let people guess letters
+to find out. Here we know it exactly, since the text is drawn by a program whose every draw has a
+known probability. Look at a grammar so small that all of its texts fit on the screen. It makes two
+choices:
 
 1. the cat (3 in 4) or the dog (1 in 4) sleeps;
 2. the text ends here (1 in 2), or it says of the weather that it was warm or cold (1 in 4 each).
@@ -365,11 +370,11 @@ print(f"{math.fsum(texts.values()):.4f}  altogether")
 
 # %% [markdown]
 r"""
-No two ways lead to the same text: **every choice shows**. So the probability of a text is the product of its
-choices' probabilities, its logarithm is the sum of theirs, and the six add up to one. The world's own
-writer keeps to this rule, and adds up the logarithms as it draws. Here is the same grammar in its language: a
-number before a bar is a weight, `[nsubj ...]` and `*` mark subject and head, and `chance(50)` says yes in half
-of the cases.
+No two ways lead to the same text: **every choice shows**. So the probability of a text is the
+product of its choices' probabilities, its logarithm is the sum of theirs, and the six add up to
+one. The world's own writer keeps to this rule, and adds up the logarithms as it draws. Here is the
+same grammar in its language: a number before a bar is a weight, `[nsubj ...]` and `*` mark subject
+and head, and `chance(50)` says yes in half of the cases.
 """
 
 # %% tags=["nbval-check-output"]
@@ -394,8 +399,8 @@ print("as by hand:", all(math.isclose(written[text], texts[text]) for text in te
 
 # %% [markdown]
 r"""
-The full world has far too many texts to list, but each one that it writes carries its log-probability. The
-sum over a corpus, divided by the number of tokens, is the corpus's **floor**.
+The full world has far too many texts to list, but each one that it writes carries its
+log-probability. The sum over a corpus, divided by the number of tokens, is the corpus's **floor**.
 
 *Predict before you run:* there are a few thousand different words, so a blind guess costs about
 $\log 3000 \approx 8$ nats a token. How much does a token cost somebody who knows everything?
@@ -411,15 +416,17 @@ print(f"floor of the test text: {test.floor:.4f}, by hand {by_hand:.4f} nats a t
 
 # %% [markdown]
 r"""
-Less than a nat: once a sentence has begun, most of it follows. A model that reads from left to right gives each
-text a probability, too, the product over its tokens: $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$.
-What it pays above the floor is its Kullback-Leibler divergence from the world, so over enough new text **no
-such model can get below the floor**, however large it is. Nowhere else in language modelling do you
-know how far there is still to go.
+Less than a nat: once a sentence has begun, most of it follows. A model that reads from left to
+right gives each text a probability, too, the product over its tokens:
+$\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. What it pays above the floor is its
+Kullback-Leibler divergence from the world, so over enough new text **no such model can get below
+the floor**, however large it is. Nowhere else in language modelling do you know how far there is
+still to go.
 
-For a fair comparison all models must be charged for *the same text*: with its capitals, with the ends of
-sentences and documents, and without an `<unk>` that hides a rare word. Ours write `<new>` for a word
-that they do not know, and then pay for its letters, at a price that is the same for all of them.
+For a fair comparison all models must be charged for *the same text*: with its capitals, with the
+ends of sentences and documents, and without an `<unk>` that hides a rare word. Ours write `<new>`
+for a word that they do not know, and then pay for its letters, at a price that is the same for all
+of them.
 """
 
 # %%
@@ -436,23 +443,23 @@ for token in new[:3]:
 r"""
 ## 6. Counting: unigram and trigram
 
-The **unigram** model ignores the past: $p(w)$ is how often $w$ came. The **trigram** model looks two words
-back, and counts what came after them. But most groups of three words were never seen in training, and a
-probability of zero costs infinitely much. So it mixes in what the shorter histories say. Let $h$ be the
-words before, $h'$ the same without the first of them, $c(\cdot)$ a count, and $T(h)$ the number of *different*
-words that have followed $h$. Then (Witten & Bell 1991)
+The **unigram** model ignores the past: $p(w)$ is how often $w$ came. The **trigram** model looks
+two words back, and counts what came after them. But most groups of three words were never seen in
+training, and a probability of zero costs infinitely much. So it mixes in what the shorter histories
+say. Let $h$ be the words before, $h'$ the same without the first of them, $c(\cdot)$ a count, and
+$T(h)$ the number of *different* words that have followed $h$. Then (Witten & Bell 1991)
 
 $$
 p(w \mid h) = \frac{c(h\,w) + T(h)\; p(w \mid h')}{c(h) + T(h)}
 $$
 
-After *New* or *once upon* nearly always the same word comes: $T$ is small, and the counts are trusted. After
-*the* anything may come: $T$ is large. At the bottom stands $1/V$ for each word.
+After *New* or *once upon* nearly always the same word comes: $T$ is small, and the counts are
+trusted. After *the* anything may come: $T$ is large. At the bottom stands $1/V$ for each word.
 
 {{exercise 00.trigram}}
 
-Write the formula. `together` is $c(h\,w)$, `total` is $c(h)$, `different` is $T(h)$, `shorter` is $p(w \mid h')$.
-A history that was never seen has nothing to say: then the answer is `shorter`.
+Write the formula. `together` is $c(h\,w)$, `total` is $c(h)$, `different` is $T(h)$, `shorter` is
+$p(w \mid h')$. A history that was never seen has nothing to say: then the answer is `shorter`.
 """
 
 # %%
@@ -470,7 +477,8 @@ mb.course.check("00.trigram", interpolate)
 
 # %% [markdown]
 r"""
-The library does it for all words at once. Is it a distribution? And what does it say after *She lives*?
+The library does it for all words at once. Is it a distribution? And what does it say after *She
+lives*?
 """
 
 # %%
@@ -487,11 +495,11 @@ mb.course.source(baselines.NGram._step)
 r"""
 ## 7. Remembering: an LSTM
 
-A trigram forgets what stood three words ago. A **recurrent network** reads the words one by one and keeps a
-vector of notes; an LSTM has learned gates that say what to forget, what to write down and what to show
-(Hochreiter & Schmidhuber 1997; the gate that forgets came with Gers et al. 2000). With $x_t$ the vector of the
-word, $h_{t-1}$ what it showed before, $W$, $U$ and $b$ learned, $\sigma(z) = 1 / (1 + e^{-z})$, which lies
-between 0 and 1, and $\odot$ a product number by number:
+A trigram forgets what stood three words ago. A **recurrent network** reads the words one by one and
+keeps a vector of notes; an LSTM has learned gates that say what to forget, what to write down and
+what to show (Hochreiter & Schmidhuber 1997; the gate that forgets came with Gers et al. 2000). With
+$x_t$ the vector of the word, $h_{t-1}$ what it showed before, $W$, $U$ and $b$ learned,
+$\sigma(z) = 1 / (1 + e^{-z})$, which lies between 0 and 1, and $\odot$ a product number by number:
 
 $$
 \begin{aligned}
@@ -501,8 +509,8 @@ h_t &= \sigma(o) \odot \tanh(c_t) && \text{show}
 \end{aligned}
 $$
 
-**In ten lines (optional).** Torch's `nn.LSTM` does the same; so does D2L's recurrent module, if we hand it
-torch's. On the same weights all three must agree.
+**In ten lines (optional).** Torch's `nn.LSTM` does the same; so does D2L's recurrent module, if we
+hand it torch's. On the same weights all three must agree.
 """
 
 # %%
@@ -530,9 +538,10 @@ print(tuple(ours.shape), torch.allclose(ours, layer(x)[0], atol=1e-6),
 
 # %% [markdown]
 r"""
-A language model is that layer between two tables: word vectors go in, and its $h_t$ is held against every
-word's vector to score it as the next one. Here is the library's, and how it is trained: long stretches
-of text, read side by side, with one call of `mb.fit`, which serves every model of this series.
+A language model is that layer between two tables: word vectors go in, and its $h_t$ is held against
+every word's vector to score it as the next one. Here is the library's, and how it is trained: long
+stretches of text, read side by side, with one call of `mb.fit`, which serves every model of this
+series.
 
 *Predict before you run:* order the three models by their loss. How much of the way from the unigram
 to the floor will the LSTM make?
@@ -554,7 +563,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-This is the loss on training text, which it reads several times. What counts is text that it has not seen:
+This is the loss on training text, which it reads several times. What counts is text that it has not
+seen:
 """
 
 # %%
@@ -566,10 +576,11 @@ mb.show.figure(mb.show.bars(bars, "What a token of new text costs (one seed)", "
 
 # %% [markdown]
 r"""
-All stay above the floor. Did the longer memory win? It has more to learn than counting has, and takes far
-longer over it; section 10 asks the same with less text, and with other seeds. Does any model beat the
-floor on single documents? It may by luck, just as a gambler may win an evening; but not on the mean. So
-we take the difference for each document: what the model pays, minus what the world's own probability costs.
+All stay above the floor. Did the longer memory win? It has more to learn than counting has, and
+takes far longer over it; section 10 asks the same with less text, and with other seeds. Does any
+model beat the floor on single documents? It may by luck, just as a gambler may win an evening; but
+not on the mean. So we take the difference for each document: what the model pays, minus what the
+world's own probability costs.
 """
 
 # %%
@@ -586,11 +597,11 @@ for name, cost in costs.items():
 r"""
 ## 8. Touch it: guess the next word
 
-Move the slider along a document. The bars show what each model thinks comes next, with the word that came
-in orange; the lines below add up what each has paid, and the dotted line is the floor of the whole
-document. It begins where the LSTM is furthest ahead of the trigram. Try the place right after a name, the
-start of a sentence, and the middle of a phrase. Where does the LSTM know something that the trigram has
-forgotten? Where is nobody able to know?
+Move the slider along a document. The bars show what each model thinks comes next, with the word
+that came in orange; the lines below add up what each has paid, and the dotted line is the floor of
+the whole document. It begins where the LSTM is furthest ahead of the trigram. Try the place right
+after a name, the start of a sentence, and the middle of a phrase. Where does the LSTM know
+something that the trigram has forgotten? Where is nobody able to know?
 """
 
 # %%
@@ -649,9 +660,9 @@ r"""
 
 {{exercise 00.find_the_bug}}
 
-A colleague computes perplexity batch by batch: "Strange. With larger batches my model gets better, although I
-have not trained it any further." Each batch is a pair: the *sum* of its tokens' losses, and their number. Find
-out why the answer depends on how the tokens fall into batches, and mend it.
+A colleague computes perplexity batch by batch: "Strange. With larger batches my model gets better,
+although I have not trained it any further." Each batch is a pair: the *sum* of its tokens' losses,
+and their number. Find out why the answer depends on how the tokens fall into batches, and mend it.
 """
 
 # %%
@@ -673,18 +684,20 @@ mb.course.check("00.find_the_bug", evaluate)
 r"""
 {{exercise 00.below}}
 
-A friend reports that her language model reaches a loss *below* the floor of this world's text. Nobody
-can. Write down three different things that you would look at first, and how each could make a loss too small.
+A friend reports that her language model reaches a loss *below* the floor of this world's text.
+Nobody can. Write down three different things that you would look at first, and how each could make
+a loss too small.
 """
 
 # %% [markdown] written="00.below"
 r"""
-First the text: was the model tested on documents that it had read in training, or on other ones than the
-floor was computed on? Was the text made easier, in lower case, or with `<unk>` in place of the rare words?
-Then the counting: dividing by subwords or letters instead of the world's tokens gives smaller numbers, and so
-does leaving the ends of sentences out of the sum. Last the model: if it can see the word that it predicts,
-because a mask is missing or because it reads both sides, then its numbers are no probability of the text at
-all. And if the test text is a page long, it may just have been lucky: look at the spread over documents.
+First the text: was the model tested on documents that it had read in training, or on other ones
+than the floor was computed on? Was the text made easier, in lower case, or with `<unk>` in place of
+the rare words? Then the counting: dividing by subwords or letters instead of the world's tokens
+gives smaller numbers, and so does leaving the ends of sentences out of the sum. Last the model: if
+it can see the word that it predicts, because a mask is missing or because it reads both sides, then
+its numbers are no probability of the text at all. And if the test text is a page long, it may just
+have been lucky: look at the spread over documents.
 """
 
 # %% [markdown]
@@ -692,8 +705,8 @@ r"""
 ## 10. How much of this is luck?
 
 The full experiment trains all three on two amounts of text, over {{finding 00 models.floor seeds}} seeds
-(`make findings CH=00`, settings in `chapters/findings/00.py`); each seed draws other texts. First the means,
-then every run on the larger amount as a dot.
+(`make findings CH=00`, settings in `chapters/findings/00.py`); each seed draws other texts. First
+the means, then every run on the larger amount as a dot.
 """
 
 # %%
@@ -730,8 +743,8 @@ far back, facts about people, sense and topic.
 
 ## 11. The real thing
 
-The same trigram on real English, when it is at hand (`minibert data list` says where to put it): British
-novels. Here nobody knows the floor.
+The same trigram on real English, when it is at hand (`minibert data list` says where to put it):
+British novels. Here nobody knows the floor.
 """
 
 # %%
@@ -755,12 +768,14 @@ Real English is harder by far: there are more words, more that they can mean, an
 
 ## 12. Summary
 
-- **Transfer learning**: pre-train on plain text, adapt with few labels; as features, or by fine-tuning.
-- A language model is judged by its surprise at new text: nats a token, or perplexity, its exponential.
-- The embedded world writes text whose exact probability is known. Its **floor** is the least that any model
-  reading from left to right can pay, and models are compared by what they pay above it.
-- A unigram knows the words, a trigram the phrases; an LSTM can remember further back, given the text to
-  learn it from.
+- **Transfer learning**: pre-train on plain text, adapt with few labels; as features, or by
+  fine-tuning.
+- A language model is judged by its surprise at new text: nats a token, or perplexity, its
+  exponential.
+- The embedded world writes text whose exact probability is known. Its **floor** is the least that
+  any model reading from left to right can pay, and models are compared by what they pay above it.
+- A unigram knows the words, a trigram the phrases; an LSTM can remember further back, given the
+  text to learn it from.
 - Totals first, one division last: only then do numbers not depend on how the text is cut.
 
 {{quiz 00.q1}}
@@ -777,10 +792,9 @@ mb.course.progress("00")
 r"""
 Next: [chapter 01](01_word2vec.ipynb), where a word gets a vector from the company it keeps.
 
-**Further reading.** Shannon (1951), *Prediction and entropy of printed English*. Witten & Bell (1991), *The
-zero-frequency problem*. Chen & Goodman (1999), *An empirical study of smoothing techniques for language
-modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Gers et al. (2000), *Learning to
-forget*. Ruder (2019), *Neural transfer learning for natural language processing* (thesis). D2L, chapters
-[9](https://d2l.ai/chapter_recurrent-neural-networks/index.html) and
-[10](https://d2l.ai/chapter_recurrent-modern/index.html).
+**Further reading.** Shannon (1951), *Prediction and entropy of printed English*. Witten & Bell
+(1991), *The zero-frequency problem*. Chen & Goodman (1999), *An empirical study of smoothing
+techniques for language modeling*. Hochreiter & Schmidhuber (1997), *Long short-term memory*. Gers
+et al. (2000), *Learning to forget*. Ruder (2019), *Neural transfer learning for natural language
+processing* (thesis). D2L, chapters [9](https://d2l.ai/chapter_recurrent-neural-networks/index.html) and [10](https://d2l.ai/chapter_recurrent-modern/index.html).
 """

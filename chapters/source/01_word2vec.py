@@ -19,10 +19,11 @@ r"""
 
 {{head}}
 
-The LSTM of chapter 00 began with a table, a vector for each word, and nobody has looked into it yet. What can
-such a table hold? Open a book in a language you do not know, and look only at which words stand near which.
-Could you find out that *puppy* is to *dog* what *kitten* is to *cat*? This chapter builds a model that does
-just that: it reads plain text, nobody tells it anything, and afterwards it can be asked.
+The LSTM of chapter 00 began with a table, a vector for each word, and nobody has looked into it
+yet. What can such a table hold? Open a book in a language you do not know, and look only at which
+words stand near which. Could you find out that *puppy* is to *dog* what *kitten* is to *cat*? This
+chapter builds a model that does just that: it reads plain text, nobody tells it anything, and
+afterwards it can be asked.
 
 > You shall know a word by the company it keeps. (J. R. Firth, 1957)
 """
@@ -84,8 +85,8 @@ reading into a guessing game: *given the centre, guess a context word*.
 
 {{exercise 01.pairs}}
 
-Write `pairs(tokens, window)`. It returns a list of `(centre, context)` tuples: every token with each
-of its neighbours.
+Write `pairs(tokens, window)`. It returns a list of `(centre, context)` tuples: every token with
+each of its neighbours.
 """
 
 # %%
@@ -285,9 +286,9 @@ mb.course.check("01.noise", noise_distribution)
 r"""
 **Which words are worth reading?** After a hundred thousand times, *the* has nothing more to say.
 Occurrences of a word with relative frequency $f(w)$ are **discarded** with probability
-$1 - \sqrt{t / f(w)}$ (Mikolov et al. 2013b, eq. 5), before the windows are formed: so frequent words
-vanish, and the window reaches further. Words rarer than the threshold $t$ all stay; it is about
-$10^{-5}$ in the paper, and $10^{-3}$ for our short text.
+$1 - \sqrt{t / f(w)}$ (Mikolov et al. 2013b, eq. 5), before the windows are formed: so frequent
+words vanish, and the window reaches further. Words rarer than the threshold $t$ all stay; it is
+about $10^{-5}$ in the paper, and $10^{-3}$ for our short text.
 
 {{exercise 01.subsample}}
 
@@ -324,8 +325,9 @@ r"""
 ## 6. Train it
 
 The library does what you have just written, in blocks: it looks at many centres at once, and lets
-neighbouring pairs share their noise words. `minibert/models/word2vec/fast.py` holds these tricks, and a test holds
-them equal to the textbook. The rate falls in a straight line to zero, as in the original program.
+neighbouring pairs share their noise words. `minibert/models/word2vec/fast.py` holds these tricks,
+and a test holds them equal to the textbook. The rate falls in a straight line to zero, as in the
+original program.
 
 *Predict before you run:* which words will be nearest to *puppy*? To *monday*? To *was*?
 """
@@ -354,8 +356,8 @@ for word in ["puppy", "monday", "was", "baker", "wonderful"]:
 # %% [markdown]
 r"""
 Nobody told the model what a day is, or a trade. It found out from the words around them. Look also
-at what it *cannot* tell: words of opposite meaning stand in the same places, so *good* and *bad* come
-out close. Nearness here means *used alike*.
+at what it *cannot* tell: words of opposite meaning stand in the same places, so *good* and *bad*
+come out close. Nearness here means *used alike*.
 
 ## 7. Arithmetic with meanings
 
@@ -391,9 +393,9 @@ mb.course.check("01.analogy", analogy)
 
 # %% [markdown]
 r"""
-The world has its own questions, since its facts and its grammar are known: capitals, pairs of gender,
-plurals, past tenses, comparatives, and the young of animals. Here are three of each kind that the
-text has words for.
+The world has its own questions, since its facts and its grammar are known: capitals, pairs of
+gender, plurals, past tenses, comparatives, and the young of animals. Here are three of each kind
+that the text has words for.
 """
 
 # %%
@@ -425,8 +427,8 @@ Read this figure with care. A blind guess is right once in a thousand or more, s
 above chance, and some are low all the same. A relation becomes a direction only if the text uses it
 as one: it must often put the first words into one kind of place, and the second into another.
 
-Is it really a parallelogram? The sum relies on arrows that are parallel, and on the map below they are,
-roughly.
+Is it really a parallelogram? The sum relies on arrows that are parallel, and on the map below they
+are, roughly.
 """
 
 # %%
@@ -444,9 +446,9 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-But a right answer proves little if it would have come without the arrow. So ask of each kind: how parallel
-are its arrows (their mean cosine: 1 if parallel, 0 if as any two), and how often is the nearest neighbour of $c$
-alone, with no sum at all, the right answer?
+But a right answer proves little if it would have come without the arrow. So ask of each kind: how
+parallel are its arrows (their mean cosine: 1 if parallel, 0 if as any two), and how often is the
+nearest neighbour of $c$ alone, with no sum at all, the right answer?
 """
 
 # %%
@@ -461,9 +463,10 @@ for section, asked in questions.items():
 
 # %% [markdown]
 r"""
-Capitals pass both tests: their arrows point much the same way, and $c$ alone is of no use. The pairs of gender
-pass neither. Their arrows point anywhere, and *wife* is found because it is the word nearest to *husband*
-(Linzen 2016 warned of just this). A score needs a baseline that is as cheap as it can be.
+Capitals pass both tests: their arrows point much the same way, and $c$ alone is of no use. The
+pairs of gender pass neither. Their arrows point anywhere, and *wife* is found because it is the
+word nearest to *husband* (Linzen 2016 warned of just this). A score needs a baseline that is as
+cheap as it can be.
 """
 
 # %% [markdown]
@@ -471,8 +474,8 @@ r"""
 ## 8. Touch it
 
 A map of the words: search it, ask an analogy (a − b + c), and move the slider to see the meanings
-appear while the model trains. Things to try: *spring*, a word with two meanings; two days of the week;
-the analogy *woman − man + king* (in the letters of section 7: $b - a + c$).
+appear while the model trains. Things to try: *spring*, a word with two meanings; two days of the
+week; the analogy *woman − man + king* (in the letters of section 7: $b - a + c$).
 """
 
 # %%
@@ -542,10 +545,10 @@ gives the better vectors is measured in section 14.
 
 ## 10. One word, one vector, two meanings
 
-*Bat* is an animal and a piece of wood; *spring* is a season and a source of water. The model has one
-vector for both. The world knows which is meant at each place, so we can ask an exact question. In
-every second document we write the sense into the text (`bat#animal`); the others stay plain. Then
-all three, the plain word and both of its senses, live in one space.
+*Bat* is an animal and a piece of wood; *spring* is a season and a source of water. The model has
+one vector for both. The world knows which is meant at each place, so we can ask an exact question.
+In every second document we write the sense into the text (`bat#animal`); the others stay plain.
+Then all three, the plain word and both of its senses, live in one space.
 
 *Predict before you run:* where does the plain vector lie? At one of the senses, somewhere else, or
 between them? And if one sense is used nine times as often as the other?
@@ -614,11 +617,11 @@ happens when one sense is nine times as frequent as the other, and how you would
 
 # %% [markdown] written="01.homographs"
 r"""
-The loss treats all occurrences of *bat* alike, so its one vector must predict the words of a match at
-one place and the words of a cave at the next; the sum of both pulls leaves it in between. Every
-occurrence pulls, so at nine to one it lies close to the frequent sense, and the neighbours of
-the rare sense are hard to find. To test it: mark the senses in half of the text, train, and compare
-the place of the plain vector with the share of the senses, over many homographs and seeds. A remedy
+The loss treats all occurrences of *bat* alike, so its one vector must predict the words of a match
+at one place and the words of a cave at the next; the sum of both pulls leaves it in between. Every
+occurrence pulls, so at nine to one it lies close to the frequent sense, and the neighbours of the
+rare sense are hard to find. To test it: mark the senses in half of the text, train, and compare the
+place of the plain vector with the share of the senses, over many homographs and seeds. A remedy
 must give the word a vector that depends on its sentence.
 """
 
@@ -636,8 +639,8 @@ $$
 v_w = \frac{1}{|G_w|} \sum_{g \in G_w} z_g
 $$
 
-$G_w$ are the word's n-grams, here of three to five letters. (The paper takes three to six, adds the whole word as
-one more piece, and leaves the sum undivided.)
+$G_w$ are the word's n-grams, here of three to five letters. (The paper takes three to six, adds the
+whole word as one more piece, and leaves the sum undivided.)
 """
 
 # %%
@@ -672,9 +675,9 @@ for word in sorted(hidden):
 r"""
 ## 12. Counting instead of guessing: GloVe (optional)
 
-Skip-gram meets the same pairs again and again. GloVe (Pennington et al. 2014) counts them once, in a
-matrix $X$ ($X_{ij}$: how often $j$ stands near $i$; a neighbour at distance $d$ counts $1/d$), and
-fits the logarithms:
+Skip-gram meets the same pairs again and again. GloVe (Pennington et al. 2014) counts them once, in
+a matrix $X$ ($X_{ij}$: how often $j$ stands near $i$; a neighbour at distance $d$ counts $1/d$),
+and fits the logarithms:
 
 $$
 J = \sum_{X_{ij}>0} f(X_{ij})\,\big(w_i^\top \tilde w_j + b_i + \tilde b_j - \log X_{ij}\big)^2,
@@ -682,9 +685,9 @@ J = \sum_{X_{ij}>0} f(X_{ij})\,\big(w_i^\top \tilde w_j + b_i + \tilde b_j - \lo
 $$
 
 Each word has two vectors again, $w_i$ and $\tilde w_i$, and two numbers $b_i$, $\tilde b_i$ for how
-frequent it is; $f$ lets rare pairs count less. Skip-gram with negative sampling fits a matrix of counts,
-too, without ever writing it down: pointwise mutual information, shifted by $\log k$ (Levy & Goldberg 2014).
-Two roads to one place.
+frequent it is; $f$ lets rare pairs count less. Skip-gram with negative sampling fits a matrix of
+counts, too, without ever writing it down: pointwise mutual information, shifted by $\log k$ (Levy &
+Goldberg 2014). Two roads to one place.
 """
 
 # %%
@@ -707,16 +710,16 @@ mb.show.figure(mb.show.bars(accuracy_by_section(counted), "GloVe: analogies (one
 r"""
 ## 13. What are the vectors good for?
 
-A vector is a start for the next task. Take a review and ask: does its writer like the thing? A small
-convolutional network (Kim 2014) looks at the text through windows of three, four and five words. Its
-**first layer** is a table of word vectors, and there are three ways to fill it:
+A vector is a start for the next task. Take a review and ask: does its writer like the thing? A
+small convolutional network (Kim 2014) looks at the text through windows of three, four and five
+words. Its **first layer** is a table of word vectors, and there are three ways to fill it:
 
 - **random**: it starts from nothing, and learns from the labelled reviews alone;
 - **frozen**: it starts from our vectors, which never change;
 - **tuned**: it starts from our vectors, which are trained with the rest.
 
-*Predict before you run:* who wins with 100 labelled reviews? Which of the three can make sense of a word
-that is in no labelled review?
+*Predict before you run:* who wins with 100 labelled reviews? Which of the three can make sense of a
+word that is in no labelled review?
 """
 
 # %%
@@ -756,14 +759,14 @@ mb.show.figure(mb.show.bars(results, "Reviews judged rightly after 100 labels (o
 
 # %% [markdown]
 r"""
-A blind guess would be right half the time: a hundred labels are few, whatever the first layer. Section 14 has
-more labels and more seeds.
+A blind guess would be right half the time: a hundred labels are few, whatever the first layer.
+Section 14 has more labels and more seeds.
 
 {{exercise 01.find_the_bug}}
 
 A colleague reports: "With my classifier, tuned and frozen vectors give exactly the same result. And
-`sum(p.numel() ...)` says that my model is tiny." Here is the class. Run it, find out why, and mend it
-so that the vectors are trained with the rest.
+`sum(p.numel() ...)` says that my model is tiny." Here is the class. Run it, find out why, and mend
+it so that the vectors are trained with the rest.
 """
 
 # %%
@@ -799,8 +802,8 @@ r"""
 
 One seed proves nothing: another draw of the text, of the first vectors and of the noise gives other
 bars. So the full experiments were run over {{finding 01 methods.negative seeds}} seeds
-(`make findings CH=01`, settings in `chapters/findings/01.py`), and the dots below are those runs. The
-diamonds are the papers' own figures, from a billion words and three hundred dimensions: compare
+(`make findings CH=01`, settings in `chapters/findings/01.py`), and the dots below are those runs.
+The diamonds are the papers' own figures, from a billion words and three hundred dimensions: compare
 directions, not heights.
 """
 
@@ -887,15 +890,17 @@ r"""
 - {{claim 01 first_layer.frozen_most first_layer.random_most | with the most labels, frozen vectors beat random ones}}
 - {{claim 01 first_layer.tuned_most first_layer.frozen_most | with the most labels, tuned vectors beat frozen ones}}
 
-Kim (2014) found tuned vectors from Google News 100 billion words a little better than frozen ones, and
-both far better than random ones (SST-2: 87.2, 86.8 and 82.7 % right). Compare with what was measured
-here, and ask what our vectors cannot know: sentiment is just what *good* and *bad* do not share.
+Kim (2014) found tuned vectors from Google News 100 billion words a little better than frozen ones,
+and both far better than random ones (SST-2: 87.2, 86.8 and 82.7 % right). Compare with what was
+measured here, and ask what our vectors cannot know: sentiment is just what *good* and *bad* do not
+share.
 
 ## 15. The real thing
 
 The same class, on real English: some pages of British novels, when they are at hand
-(`minibert data list` says where to put them). It takes a few seconds; the whole collection, with the
-scores of the standard benchmarks, is one command: `minibert pretrain word2vec --corpus books_train`.
+(`minibert data list` says where to put them). It takes a few seconds; the whole collection, with
+the scores of the standard benchmarks, is one command:
+`minibert pretrain word2vec --corpus books_train`.
 """
 
 # %%
@@ -920,13 +925,14 @@ Vectors that others have trained on billions of words load into the same class: 
 
 ## 16. Summary
 
-- A word's meaning, as far as a text shows it, is the company that it keeps. Skip-gram turns this into a
-  guessing game, and the vectors are what it learns in order to win.
+- A word's meaning, as far as a text shows it, is the company that it keeps. Skip-gram turns this
+  into a guessing game, and the vectors are what it learns in order to win.
 - Negative sampling makes the game cheap; the 3/4 power and subsampling deal with Zipf's law.
 - Differences between vectors can carry relations, so that analogies become sums.
-- Vectors from plain text can be the first layer of a classifier. Whether they help depends on the task:
-  they know which words are *used alike*, and *good* is used like *bad*.
-- A word has one vector: homographs lie between their senses. Chapter 02 gives each *occurrence* its own.
+- Vectors from plain text can be the first layer of a classifier. Whether they help depends on the
+  task: they know which words are *used alike*, and *good* is used like *bad*.
+- A word has one vector: homographs lie between their senses. Chapter 02 gives each *occurrence* its
+  own.
 
 {{quiz 01.q1}}
 
@@ -943,11 +949,10 @@ r"""
 **Further reading.** Mikolov et al. (2013a), [arXiv:1301.3781](https://arxiv.org/abs/1301.3781), and
 (2013b), [arXiv:1310.4546](https://arxiv.org/abs/1310.4546): the two papers of this chapter. Goldberg &
 Levy (2014), *word2vec explained*, [arXiv:1402.3722](https://arxiv.org/abs/1402.3722): the derivation in
-full. Levy & Goldberg (2014), *Neural word embedding as implicit matrix factorization*. Pennington et
-al. (2014), *GloVe*. Bojanowski et al. (2017), *Enriching word vectors with subword information*,
-[arXiv:1607.04606](https://arxiv.org/abs/1607.04606). Linzen (2016), *Issues in evaluating semantic spaces using
-word analogies*, [arXiv:1606.07736](https://arxiv.org/abs/1606.07736). Kim (2014), *Convolutional neural networks for
-sentence classification*, [arXiv:1408.5882](https://arxiv.org/abs/1408.5882). Arora et al. (2018),
-*Linear algebraic structure of word senses*, [arXiv:1601.03764](https://arxiv.org/abs/1601.03764).
-D2L, [sections 15.1 to 15.7](https://d2l.ai/chapter_natural-language-processing-pretraining/index.html).
+full. Levy & Goldberg (2014), *Neural word embedding as implicit matrix factorization*. Pennington
+et al. (2014), *GloVe*. Bojanowski et al. (2017), *Enriching word vectors with subword information*,
+[arXiv:1607.04606](https://arxiv.org/abs/1607.04606). Linzen (2016), *Issues in evaluating semantic spaces using word analogies*,
+[arXiv:1606.07736](https://arxiv.org/abs/1606.07736). Kim (2014), *Convolutional neural networks for sentence classification*,
+[arXiv:1408.5882](https://arxiv.org/abs/1408.5882). Arora et al. (2018), *Linear algebraic structure of word senses*,
+[arXiv:1601.03764](https://arxiv.org/abs/1601.03764). D2L, [sections 15.1 to 15.7](https://d2l.ai/chapter_natural-language-processing-pretraining/index.html).
 """

@@ -18,12 +18,12 @@ r"""
 
 {{head}}
 
-Chapter 01 ended with a word that had two meanings and one vector. A reader has no such trouble: *the
-bat slept in the barn*, *she swung the bat*, and you know at once. You know because you have read the
-rest of the sentence. This chapter builds a model that does the same: it reads the sentence from both
-ends, and gives every **occurrence** of a word a vector of its own. In 2018 this one idea lifted the
-state of the art on six tasks at once, and the habit of training a language model first and the task
-second has never left the field.
+Chapter 01 ended with a word that had two meanings and one vector. A reader has no such trouble:
+*the bat slept in the barn*, *she swung the bat*, and you know at once. You know because you have
+read the rest of the sentence. This chapter builds a model that does the same: it reads the sentence
+from both ends, and gives every **occurrence** of a word a vector of its own. In 2018 this one idea
+lifted the state of the art on six tasks at once, and the habit of training a language model first
+and the task second has never left the field.
 """
 
 # %%
@@ -44,9 +44,9 @@ r"""
 ## 1. A word is its letters
 
 word2vec looks a word up in a table. ELMo **spells** it: every word becomes 50 symbols, a mark for
-its begin, its bytes, a mark for its end, and padding. With 256 bytes, five marks (the other two are for the
-ends of a sentence) and a 0 for "no word here" the alphabet has 262 symbols, and no word in any language is
-unknown.
+its begin, its bytes, a mark for its end, and padding. With 256 bytes, five marks (the other two are
+for the ends of a sentence) and a 0 for "no word here" the alphabet has 262 symbols, and no word in
+any language is unknown.
 """
 
 # %% tags=["nbval-check-output"]
@@ -58,9 +58,9 @@ print([characters.unspell(characters.spell(word)) for word in ("bat", "naïve", 
 
 # %% [markdown]
 r"""
-Each symbol has a small vector. A **convolution** slides a filter over them: a filter of width 3 looks
-at three letters at a time and says how much it likes them. With $x_i$ the vector of symbol $i$, and
-$W$, $b$ the weights and bias of a filter of width $w$, its score at place $i$ is
+Each symbol has a small vector. A **convolution** slides a filter over them: a filter of width 3
+looks at three letters at a time and says how much it likes them. With $x_i$ the vector of symbol
+$i$, and $W$, $b$ the weights and bias of a filter of width $w$, its score at place $i$ is
 
 $$
 s_i = \sum_{j=0}^{w-1} W_j \cdot x_{i+j} + b, \qquad m = \max_i s_i
@@ -70,8 +70,8 @@ and **max-pooling** keeps only the best match $m$: *is there an "-ing" in this w
 
 {{exercise 02.convolve}}
 
-Write `best_match(x, weight, bias)` for one filter: `x` is `(symbols, dim)`, `weight` `(width, dim)`,
-`bias` a number.
+Write `best_match(x, weight, bias)` for one filter: `x` is `(symbols, dim)`, `weight`
+`(width, dim)`, `bias` a number.
 """
 
 # %%
@@ -92,15 +92,15 @@ mb.course.check("02.convolve", best_match)
 # %% [markdown]
 r"""
 Many filters of several widths give a long vector: one number for each pattern that was looked for.
-Two **highway** layers mix them. A highway layer computes something new and decides, number by number,
-how much of it to let through; the rest passes as it is (Srivastava et al. 2015):
+Two **highway** layers mix them. A highway layer computes something new and decides, number by
+number, how much of it to let through; the rest passes as it is (Srivastava et al. 2015):
 
 $$
 y = t \odot \mathrm{relu}(W x + b) + (1 - t) \odot x, \qquad t = \sigma(V x + c)
 $$
 
-A last projection brings the result to the width of a word vector. Here is the whole network by hand,
-beside the library's.
+A last projection brings the result to the width of a word vector. Here is the whole network by
+hand, beside the library's.
 """
 
 # %%
@@ -139,14 +139,14 @@ p(w_1 \dots w_n) = \prod_{k=1}^{n} p(w_k \mid w_{k+1} \dots w_n)
 $$
 
 Training raises the logarithm of both (Peters et al. 2018, section 3.1). The two share the spelling
-network and the softmax; each has LSTMs of its own. Nobody has labelled anything: the text is question
-and answer at once.
+network and the softmax; each has LSTMs of its own. Nobody has labelled anything: the text is
+question and answer at once.
 
 {{exercise 02.both_ways}}
 
-Write `both_ways(words)`: four lists, what the forward model reads and what it must say, then the same
-for the backward model. `<S>` and `</S>` mark the begin and the end of the sentence; both models
-must say where it stops.
+Write `both_ways(words)`: four lists, what the forward model reads and what it must say, then the
+same for the backward model. `<S>` and `</S>` mark the begin and the end of the sentence; both
+models must say where it stops.
 """
 
 # %%
@@ -166,10 +166,10 @@ mb.course.check("02.both_ways", both_ways)
 
 # %% [markdown]
 r"""
-The LSTM is that of chapter 00 with one change: its output is **projected** to fewer numbers, which are
-what the next step and the next layer see. So the memory $c$ may be large (4,096 cells in the published
-model) while everything that is handed on stays small (512). The published models also *clip*: no
-cell and no output may grow beyond 3. Written out for one word:
+The LSTM is that of chapter 00 with one change: its output is **projected** to fewer numbers, which
+are what the next step and the next layer see. So the memory $c$ may be large (4,096 cells in the
+published model) while everything that is handed on stays small (512). The published models also
+*clip*: no cell and no output may grow beyond 3. Written out for one word:
 """
 
 # %%
@@ -196,8 +196,8 @@ def read(layers, x):
 
 # %% [markdown]
 r"""
-From the second layer on the input is added to the output, a **skip connection**: the layer has to say
-only what is new. Both directions, the shared softmax, and the library's loss on the same batch:
+From the second layer on the input is added to the output, a **skip connection**: the layer has to
+say only what is new. Both directions, the shared softmax, and the library's loss on the same batch:
 """
 
 # %%
@@ -250,9 +250,9 @@ r"""
 
 A small one, from nothing, on a little of the embedded world (`with_ends` gives its sentences, and
 `<eod>` as a sentence of its own at the end of each document). The fast parts of the library do
-what you have just written: each different word of a batch is spelled once, both directions run as one
-batch, the softmax goes in pieces (`minibert/models/elmo/fast.py`; a test holds them equal to the version that
-you have read).
+what you have just written: each different word of a batch is spelled once, both directions run as
+one batch, the softmax goes in pieces (`minibert/models/elmo/fast.py`; a test holds them equal to
+the version that you have read).
 """
 
 # %%
@@ -279,8 +279,8 @@ print(f"held out: forward {left:.2f}, backward {right:.2f} nats a word")
 # %% [markdown]
 r"""
 The two are close: both estimate the probability of one text, and a text has only one. Half a minute
-with a little text is not enough to learn what words mean, though. For the rest of the chapter we take a larger one that
-comes with the library, trained for some minutes on more of the same world
+with a little text is not enough to learn what words mean, though. For the rest of the chapter we
+take a larger one that comes with the library, trained for some minutes on more of the same world
 (`minibert pretrain elmo --recipe minibert-elmo` makes it again).
 """
 
@@ -294,13 +294,13 @@ print(f"held out: forward {left:.2f}, backward {right:.2f} nats a word")
 
 # %% [markdown]
 r"""
-For every word there are now $L + 1 = 3$ vectors: the spelled word (twice side by side, so that all have
-one width), and the forward and backward states of each LSTM layer, put together.
+For every word there are now $L + 1 = 3$ vectors: the spelled word (twice side by side, so that all
+have one width), and the forward and backward states of each LSTM layer, put together.
 
 ## 4. One vector from all layers
 
-Which layer should a task use? ELMo does not choose: it learns a weighted sum, the **scalar mix**, anew
-for every task (Peters et al. 2018, equation 1):
+Which layer should a task use? ELMo does not choose: it learns a weighted sum, the **scalar mix**,
+anew for every task (Peters et al. 2018, equation 1):
 
 $$
 \mathrm{ELMo}_k = \gamma \sum_{j=0}^{L} s_j \, h_{k,j}, \qquad s = \mathrm{softmax}(w)
@@ -338,9 +338,9 @@ print("as in the library:", torch.allclose(by_hand, library(layers)))
 r"""
 ## 5. The same word, elsewhere
 
-Now to the question of the chapter. The world says which sense each homograph has at each place, so we
-can collect the uses of one, and colour them by sense. *Predict before you run:* what will you see in
-layer 0?
+Now to the question of the chapter. The world says which sense each homograph has at each place, so
+we can collect the uses of one, and colour them by sense. *Predict before you run:* what will you
+see in layer 0?
 """
 
 # %%
@@ -389,8 +389,8 @@ layers in this way.
 
 {{exercise 02.sense}}
 
-Write `nearest_sense(vector, means)`: `means` maps a sense to its mean vector; the answer is the sense
-with the largest cosine.
+Write `nearest_sense(vector, means)`: `means` maps a sense to its mean vector; the answer is the
+sense with the largest cosine.
 """
 
 # %%
@@ -444,18 +444,18 @@ mb.show.figure(mb.show.bars(scores, "Word senses named rightly (one model)", "sh
 
 # %% [markdown]
 r"""
-Layer 0 gives one answer for all uses of one form: it can tell *bats* from *bat*, and nothing else. And it
-knows no frequencies: the nearest mean may be that of the rare sense, so it falls behind the bar that always names
-the frequent one. The other layers have read the sentence.
+Layer 0 gives one answer for all uses of one form: it can tell *bats* from *bat*, and nothing else.
+And it knows no frequencies: the nearest mean may be that of the rare sense, so it falls behind the
+bar that always names the frequent one. The other layers have read the sentence.
 
 ## 6. Touch it
 
 Two sentences; click a word in each. The strips are the two vectors, layer by layer, with their
-cosine; below stand the nearest uses in the corpus. The sliders weigh the layers of the mix (here each
-vector has been brought to length one first, since layer 0 has larger numbers than the others). Things to
-try: give all weight to the word vector, then to layer 2, and watch the uses change; change the end of a
-sentence, and see that a word at its begin moves (which half of the vector?); ask for a word that no
-text has ever had, such as *batlike*.
+cosine; below stand the nearest uses in the corpus. The sliders weigh the layers of the mix (here
+each vector has been brought to length one first, since layer 0 has larger numbers than the others).
+Things to try: give all weight to the word vector, then to layer 2, and watch the uses change;
+change the end of a sentence, and see that a word at its begin moves (which half of the vector?);
+ask for a word that no text has ever had, such as *batlike*.
 """
 
 # %%
@@ -468,15 +468,15 @@ mb.show.LayerExplorer(elmo, some[: 40 if SMOKE else 1500], shares=(0.0, 0.5, 1.0
 r"""
 ## 7. ELMo in another model
 
-A tagger finds the names in a text: people, places, organisations. Ours is word vectors, an LSTM in both
-directions, and one linear layer. To add ELMo, nothing of this changes: the mix is put beside the word
-vector, $[x_k; \mathrm{ELMo}_k]$, and, where it helps, beside the output of the LSTM,
+A tagger finds the names in a text: people, places, organisations. Ours is word vectors, an LSTM in
+both directions, and one linear layer. To add ELMo, nothing of this changes: the mix is put beside
+the word vector, $[x_k; \mathrm{ELMo}_k]$, and, where it helps, beside the output of the LSTM,
 $[h_k; \mathrm{ELMo}_k]$. ELMo itself is **frozen**. So its vectors can be computed once for every
 sentence and remembered; the tagger learns its own weights and, for each place, the mix.
 
-Each word gets a tag, as in chapter 00 (`B-PER`, `I-PER`, `O`). A name counts only if all of it is right, and the
-score is **F1**, the harmonic mean of *precision* (how many of the names found are right) and *recall* (how many of
-the right ones were found).
+Each word gets a tag, as in chapter 00 (`B-PER`, `I-PER`, `O`). A name counts only if all of it is
+right, and the score is **F1**, the harmonic mean of *precision* (how many of the names found are
+right) and *recall* (how many of the right ones were found).
 """
 
 # %%
@@ -532,33 +532,33 @@ for place, learned in tagger.encoder.mixes.items():
 
 # %% [markdown]
 r"""
-In so few steps the shares have hardly left their beginning, a third each. After long training, the paper
-found more weight on the first LSTM layer at the input (figure 2).
+In so few steps the shares have hardly left their beginning, a third each. After long training, the
+paper found more weight on the first LSTM layer at the input (figure 2).
 
 {{exercise 02.layers}}
 
-The mix costs four numbers. Explain in three to five sentences why one should not simply take the top
-layer, and how you would find out whether the mix is worth it.
+The mix costs four numbers. Explain in three to five sentences why one should not simply take the
+top layer, and how you would find out whether the mix is worth it.
 """
 
 # %% [markdown] written="02.layers"
 r"""
-The top layer serves the two language models: it has to be good at guessing the next and the previous
-word, and whatever does not help there may be lost on the way up. Lower layers are nearer to the form of
-the word and to its grammar, higher ones nearer to what the sentence is about, so a tagger of word
-classes and a model of meaning want different layers, and the mix lets each have its own for the price of
-four numbers. To find out: train the task model with the mix, with the top layer alone and with the
-lowest alone, on several seeds, and compare the errors pairwise. If the interval of the difference
-holds zero, the mix has not shown its worth on this task.
+The top layer serves the two language models: it has to be good at guessing the next and the
+previous word, and whatever does not help there may be lost on the way up. Lower layers are nearer
+to the form of the word and to its grammar, higher ones nearer to what the sentence is about, so a
+tagger of word classes and a model of meaning want different layers, and the mix lets each have its
+own for the price of four numbers. To find out: train the task model with the mix, with the top
+layer alone and with the lowest alone, on several seeds, and compare the errors pairwise. If the
+interval of the difference holds zero, the mix has not shown its worth on this task.
 """
 
 # %% [markdown]
 r"""
 ## 8. Words that nobody has seen
 
-A table has one row for all words that it does not know. The letters say more: an ending, a capital, a
-part that is known from elsewhere. These words are in no text of the world; the nearest words of the
-vocabulary, by the spelled vector (layer 0):
+A table has one row for all words that it does not know. The letters say more: an ending, a capital,
+a part that is known from elsewhere. These words are in no text of the world; the nearest words of
+the vocabulary, by the spelled vector (layer 0):
 """
 
 # %%
@@ -574,15 +574,15 @@ for word in ["Wednesdays", "Marlowton", "replanted", "unhappily", "gardened", "h
 
 # %% [markdown]
 r"""
-Nearness of letters is not nearness of meaning, and some of these neighbours are only lookalikes. But
-the vector need not do everything: the LSTMs above it read the sentence, too.
+Nearness of letters is not nearness of meaning, and some of these neighbours are only lookalikes.
+But the vector need not do everything: the LSTMs above it read the sentence, too.
 
 ## 9. How much of this is luck?
 
-The full experiments draw a text, train two models on it, one that spells and one that looks its words up
-in a table, and ask both, over {{finding 02 layers.forward seeds}} seeds (`make findings CH=02`, settings in `chapters/findings/02.py`).
-The diamonds are the paper's figures, from a billion words, 4,096 cells and other test sets: compare
-directions, not heights.
+The full experiments draw a text, train two models on it, one that spells and one that looks its
+words up in a table, and ask both, over {{finding 02 layers.forward seeds}} seeds (`make findings CH=02`, settings in
+`chapters/findings/02.py`). The diamonds are the paper's figures, from a billion words, 4,096 cells
+and other test sets: compare directions, not heights.
 """
 
 # %%
@@ -621,16 +621,16 @@ r"""
 - {{claim 02 layers.pos_1 layers.pos_0 | layer 1 is better than the spelled word for the part of speech}}
 - {{claim 02 layers.pos_1 layers.pos_2 | layer 1 is better than layer 2 for the part of speech}}
 
-Peters et al. (2018, tables 5 and 6): part of speech 97.3 % from layer 1 and 96.8 % from layer 2, word
-senses 67.4 and 69.0 (F1).
+Peters et al. (2018, tables 5 and 6): part of speech 97.3 % from layer 1 and 96.8 % from layer 2,
+word senses 67.4 and 69.0 (F1).
 
 The language models themselves: forward {{finding 02 layers.forward mean .3f}}, backward
 {{finding 02 layers.backward mean .3f}} nats a word on held-out text. Counted as in chapter 00, letters of
 unknown words included, the forward model pays {{finding 02 layers.nats_a_token mean .3f}} nats a token;
 the exact floor is {{finding 02 layers.floor mean .3f}}.
 
-Two tasks with and without ELMo: the names of section 7, and **inference**, where two sentences are given: does
-the second follow from the first, contradict it, or neither?
+Two tasks with and without ELMo: the names of section 7, and **inference**, where two sentences are
+given: does the second follow from the first, contradict it, or neither?
 """
 
 # %%
@@ -704,9 +704,10 @@ Real text is one command away: `minibert pretrain elmo --corpus wiki_train --out
 
 ## 11. Summary
 
-- A vector for each *occurrence* of a word answers what one vector a word cannot: what is meant here.
-- It comes from two language models, one in each direction, that no label was needed to train. Neither
-  may see the word that it predicts.
+- A vector for each *occurrence* of a word answers what one vector a word cannot: what is meant
+  here.
+- It comes from two language models, one in each direction, that no label was needed to train.
+  Neither may see the word that it predicts.
 - The words are spelled, so that none is unknown.
 - The layers hold different things. A scalar mix lets every task take what it needs.
 - Frozen, ELMo is a better input for a task model. Chapter 03 asks what happens when the

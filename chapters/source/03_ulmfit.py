@@ -19,11 +19,11 @@ r"""
 
 {{head}}
 
-Somebody who has read a thousand novels needs to see only a few film reviews to know what a review is.
-Somebody who cannot read needs a very great number. In January 2018 Jeremy Howard and Sebastian Ruder
-gave a network the novels first (their paper was first called *FitLaM*, fine-tuned language models).
-Chapter 01 handed on a first layer, chapter 02 a frozen model for another one to read; this chapter hands on the
-whole network, and shows how to tune it without breaking it.
+Somebody who has read a thousand novels needs to see only a few film reviews to know what a review
+is. Somebody who cannot read needs a very great number. In January 2018 Jeremy Howard and Sebastian
+Ruder gave a network the novels first (their paper was first called *FitLaM*, fine-tuned language
+models). Chapter 01 handed on a first layer, chapter 02 a frozen model for another one to read; this
+chapter hands on the whole network, and shows how to tune it without breaking it.
 """
 
 # %%
@@ -46,9 +46,9 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 r"""
 ## 1. A language model that learns its text by heart
 
-ULMFiT stands on a language model: guess the next word, again and again. In chapter 00 that was a small
-LSTM. Here is one with two layers, on a little text, trained for many passes. It is an *AWD-LSTM* with
-everything that will make it one turned off.
+ULMFiT stands on a language model: guess the next word, again and again. In chapter 00 that was a
+small LSTM. Here is one with two layers, on a little text, trained for many passes. It is an
+*AWD-LSTM* with everything that will make it one turned off.
 
 *Predict before you run:* what happens to the loss on new text, while the loss on the training text
 falls?
@@ -87,24 +87,24 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The network has enough weights to note the text down. (New text begins with the lower loss because more of
-its words are unknown, and `<new>` is easy to foresee. Nobody pays for its letters here, so the floor is only a
-landmark.) Merity, Keskar and Socher (2018) asked how far a
-plain LSTM gets if it is kept from doing that, and found a handful of answers. Together they are the
-AWD-LSTM: *ASGD weight-dropped LSTM*.
+The network has enough weights to note the text down. (New text begins with the lower loss because
+more of its words are unknown, and `<new>` is easy to foresee. Nobody pays for its letters here, so
+the floor is only a landmark.) Merity, Keskar and Socher (2018) asked how far a plain LSTM gets if
+it is kept from doing that, and found a handful of answers. Together they are the AWD-LSTM: *ASGD
+weight-dropped LSTM*.
 
 ## 2. Dropout for a network with a memory
 
 Dropout sets numbers to zero at random in training, so that no number can be relied on alone. In a
-network that reads word after word, the question is how often to draw the mask. A state that is to be
-carried over fifty words would meet fifty fresh masks and be gone. So the mask is drawn once for the
-whole sequence (**variational**, or *locked*, dropout; Gal & Ghahramani 2016): whatever is dropped
-at one place is dropped at all of them.
+network that reads word after word, the question is how often to draw the mask. A state that is to
+be carried over fifty words would meet fifty fresh masks and be gone. So the mask is drawn once for
+the whole sequence (**variational**, or *locked*, dropout; Gal & Ghahramani 2016): whatever is
+dropped at one place is dropped at all of them.
 
 {{exercise 03.locked}}
 
-Write `locked(x, p)`; `x` has the shape `(batch, length, width)`. Each text of the batch gets a mask of its
-own, the same at all places; what is kept is divided by $1 - p$.
+Write `locked(x, p)`; `x` has the shape `(batch, length, width)`. Each text of the batch gets a mask
+of its own, the same at all places; what is kept is divided by $1 - p$.
 """
 
 # %%
@@ -136,9 +136,9 @@ mb.show.figure(fig, alt="Left: zeros at random places. Right: whole rows of zero
 
 # %% [markdown]
 r"""
-It is used three times: on the word vectors, between layers, and on the last layer's output. **Embedding
-dropout** is its sister: it drops whole *words*. A word that is dropped is a vector of zeros wherever it
-stands in the window, and the model must do without it.
+It is used three times: on the word vectors, between layers, and on the last layer's output.
+**Embedding dropout** is its sister: it drops whole *words*. A word that is dropped is a vector of
+zeros wherever it stands in the window, and the model must do without it.
 """
 
 # %%
@@ -152,8 +152,8 @@ r"""
 ## 3. Weight drop
 
 The state is still carried from word to word by one matrix, and nothing has been dropped there.
-**Weight drop** (DropConnect on the recurrent weights) zeroes entries of the matrix itself, once for a
-window. With $m$ a mask of zeros and ones, one step of the LSTM is
+**Weight drop** (DropConnect on the recurrent weights) zeroes entries of the matrix itself, once for
+a window. With $m$ a mask of zeros and ones, one step of the LSTM is
 
 $$
 \begin{aligned}
@@ -163,8 +163,8 @@ c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g), \qquad h_t = \sigma(o
 \end{aligned}
 $$
 
-The mask is the same at all places, so there is a trick: drop first, and then hand the dropped matrix
-to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
+The mask is the same at all places, so there is a trick: drop first, and then hand the dropped
+matrix to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
 """
 
 # %% tags=["nbval-check-output"]
@@ -193,9 +193,9 @@ mb.course.source(mb.models.awd_lstm.WeightDropLSTM.forward)
 r"""
 {{exercise 03.find_the_bug}}
 
-A colleague has wrapped torch's `nn.LSTM`. "The first batch is fine," she says, "then the loss goes up,
-and after a while the network says the same to everything." Find out what happens to the recurrent
-matrix, and mend `forward`.
+A colleague has wrapped torch's `nn.LSTM`. "The first batch is fine," she says, "then the loss goes
+up, and after a while the network says the same to everything." Find out what happens to the
+recurrent matrix, and mend `forward`.
 """
 
 # %%
@@ -227,19 +227,19 @@ r"""
 ## 4. Smaller parts
 
 **Tied weights** (Inan et al. 2017; Press & Wolf 2017). The matrix that turns a state into scores of
-words is the table of word vectors itself. That saves a second table as large as the first, and says something
-true: the words that could stand here have vectors that are alike.
+words is the table of word vectors itself. That saves a second table as large as the first, and says
+something true: the words that could stand here have vectors that are alike.
 
-**Activation penalties.** AR (activation regularisation) keeps the last layer's output small, TAR (the same
-in time) keeps it from jumping from one place to the next. With $\hat h$ the output after dropout and $h$ before
-it, the loss gets
+**Activation penalties.** AR (activation regularisation) keeps the last layer's output small, TAR
+(the same in time) keeps it from jumping from one place to the next. With $\hat h$ the output after
+dropout and $h$ before it, the loss gets
 
 $$
 \alpha \,\overline{\hat h_t^2} \;+\; \beta\, \overline{(h_{t+1} - h_t)^2}
 $$
 
-(the bars are means; the paper writes norms, and this is what the authors' program computes). Only in
-training: what we report is the cross-entropy, whose exponential is the perplexity.
+(the bars are means; the paper writes norms, and this is what the authors' program computes). Only
+in training: what we report is the cross-entropy, whose exponential is the perplexity.
 
 {{exercise 03.penalty}}
 
@@ -262,15 +262,15 @@ mb.course.check("03.penalty", penalty)
 
 # %% [markdown]
 r"""
-**Windows of changing length.** A long text is read in windows, and gradients stop at their edges. If
-all windows are equally long, the same words stand at the edges in every epoch. So the length is drawn
-anew, and the rate is scaled with it, for a short window's mean has fewer words in it
+**Windows of changing length.** A long text is read in windows, and gradients stop at their edges.
+If all windows are equally long, the same words stand at the edges in every epoch. So the length is
+drawn anew, and the rate is scaled with it, for a short window's mean has fewer words in it
 (`model.batches(..., vary=True)` and `mb.training.callbacks.RateByLength`).
 
-**NT-ASGD** (non-monotonically triggered, averaged SGD). Plain SGD with a high rate, until the loss on
-validation text has stopped getting better; from then on the weights are averaged, and the mean is the
-model. Its whole memory is one more copy of the weights (`mb.optim.NTASGD`). ULMFiT, and this chapter, train
-with Adam.
+**NT-ASGD** (non-monotonically triggered, averaged SGD). Plain SGD with a high rate, until the loss
+on validation text has stopped getting better; from then on the weights are averaged, and the mean
+is the model. Its whole memory is one more copy of the weights (`mb.optim.NTASGD`). ULMFiT, and this
+chapter, train with Adam.
 """
 
 # %%
@@ -284,9 +284,9 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-(The training curve of the AWD-LSTM is that of a network with holes in it, penalties included; compare
-the curves on new text.) How much does each part contribute? The full experiment takes them away one at
-a time, on {{finding 03 awd.full seeds}} seeds. Settings: `chapters/findings/03.py`.
+(The training curve of the AWD-LSTM is that of a network with holes in it, penalties included;
+compare the curves on new text.) How much does each part contribute? The full experiment takes them
+away one at a time, on {{finding 03 awd.full seeds}} seeds. Settings: `chapters/findings/03.py`.
 """
 
 # %%
@@ -317,20 +317,20 @@ r"""
 - {{claim 03 awd.untied awd.full | it pays more without tied weights}}
 
 Read the intervals before the words: {{finding 03 awd.full seeds}} seeds, 20,000 tokens, at most twenty passes. Each
-network is judged as it was when it was best on other new text. (That stops the plain one early, in the
-middle of its falling rate. With a schedule that is allowed to end, the gap narrowed in a trial of one
-seed, and did not close.) A word that the training text lacks is paid for letter by letter. The floor is {{finding 03 awd.floor mean .2f}} nats a token; the AWD-LSTM pays
-{{finding 03 awd.full mean .2f}}, the plain one {{finding 03 awd.plain mean .2f}}. Merity et al. (2018)
-report test perplexities of 57.3 on the Penn Treebank and 65.8 on WikiText-2 (validation 60.0 and
-68.6). Such figures can be compared only over one vocabulary and one training text: another world,
-another number.
+network is judged as it was when it was best on other new text. (That stops the plain one early, in
+the middle of its falling rate. With a schedule that is allowed to end, the gap narrowed in a trial
+of one seed, and did not close.) A word that the training text lacks is paid for letter by letter.
+The floor is {{finding 03 awd.floor mean .2f}} nats a token; the AWD-LSTM pays {{finding 03 awd.full mean .2f}}, the plain one {{finding 03 awd.plain mean .2f}}. Merity et al. (2018) report test
+perplexities of 57.3 on the Penn Treebank and 65.8 on WikiText-2 (validation 60.0 and 68.6). Such
+figures can be compared only over one vocabulary and one training text: another world, another
+number.
 
 ## 5. Stage 1: a language model of general text
 
 The pre-trained model came with the package: `minibert pretrain awd-lstm --recipe
 minibert-awd-lstm-forward` made it from encyclopedia entries, stories, news, letters and dialogues.
-**It has not seen a single review**, and reviews are what we want to judge. That is the situation of the
-paper: Wikipedia first, and then films.
+**It has not seen a single review**, and reviews are what we want to judge. That is the situation of
+the paper: Wikipedia first, and then films.
 """
 
 # %%
@@ -351,9 +351,9 @@ print(unlabelled[0])
 
 # %% [markdown]
 r"""
-Reviews have words that the model has never met. The vocabulary grows by them; a new word starts as the
-mean of all the vectors (as in the authors' program), which is the best guess about a word of which
-nothing is known.
+Reviews have words that the model has never met. The vocabulary grows by them; a new word starts as
+the mean of all the vectors (as in the authors' program), which is the best guess about a word of
+which nothing is known.
 """
 
 # %%
@@ -381,12 +381,13 @@ r"""
 Now the model reads reviews, without labels, for a few passes. Tuning a trained network is not
 training: there is something to lose. Two ideas protect it.
 
-**Discriminative rates.** Lower layers hold what is general, upper ones what is special. So each layer
-learns more slowly than the one above it: $\eta^{l-1} = \eta^{l} / 2.6$.
+**Discriminative rates.** Lower layers hold what is general, upper ones what is special. So each
+layer learns more slowly than the one above it: $\eta^{l-1} = \eta^{l} / 2.6$.
 
 {{exercise 03.rates}}
 
-`rate` is that of the highest layer; the answer is a list of `layers` numbers, the lowest layer first.
+`rate` is that of the highest layer; the answer is a list of `layers` numbers, the lowest layer
+first.
 """
 
 # %%
@@ -468,12 +469,13 @@ for name, texts in (("general text", new_general), ("reviews", new_reviews)):
 
 # %% [markdown]
 r"""
-Reviews are now foreseen far better, and something of the general text is lost: the price of any tuning.
+Reviews are now foreseen far better, and something of the general text is lost: the price of any
+tuning.
 
 ## 7. Stage 3: a classifier on top
 
-A review's verdict may hang on a few words anywhere in it. So the head gets more than the last state: the
-largest value that each number had anywhere, and its mean. **Concat pooling**:
+A review's verdict may hang on a few words anywhere in it. So the head gets more than the last
+state: the largest value that each number had anywhere, and its mean. **Concat pooling**:
 
 $$
 h_c = [\,h_T;\; \max_t h_t;\; \tfrac1T \textstyle\sum_t h_t\,]
@@ -504,10 +506,11 @@ mb.course.check("03.pool", concat_pool)
 
 # %% [markdown]
 r"""
-Two small blocks follow (batch norm, dropout, linear; 50 hidden, a ReLU between). Documents may be long:
-**BPT3C** (back-propagation through time for text classification) reads all but the end in windows, keeping
-only the state, the running maximum and the running sum, and sends gradients through the last tokens alone.
-So memory does not grow with the document. The library's head, on a very long "review":
+Two small blocks follow (batch norm, dropout, linear; 50 hidden, a ReLU between). Documents may be
+long: **BPT3C** (back-propagation through time for text classification) reads all but the end in
+windows, keeping only the state, the running maximum and the running sum, and sends gradients
+through the last tokens alone. So memory does not grow with the document. The library's head, on a
+very long "review":
 """
 
 # %% tags=["nbval-check-output"]
@@ -523,15 +526,15 @@ print(torch.allclose(torch.cat([last, most, mean], 1), streamed, atol=1e-5))
 
 # %% [markdown]
 r"""
-**Gradual unfreezing.** The head starts from random numbers. Its first gradients say little about the
-task and much about its own confusion; sent down, they would stir up what the language model knows. So
-at first the head learns alone; then the layer below it wakes, then the next. On the map, hatched
-is asleep.
+**Gradual unfreezing.** The head starts from random numbers. Its first gradients say little about
+the task and much about its own confusion; sent down, they would stir up what the language model
+knows. So at first the head learns alone; then the layer below it wakes, then the next. On the map,
+hatched is asleep.
 
-Our task has nine classes: three sentences are given, and the question is which kind of text they come
-from, a story, a letter, a lesson ... The language model has read such texts, though not the labels (of
-one kind, reviews, it has read nothing). The target's text is general text here, so stage 2 can be left
-out.
+Our task has nine classes: three sentences are given, and the question is which kind of text they
+come from, a story, a letter, a lesson ... The language model has read such texts, though not the
+labels (of one kind, reviews, it has read nothing). The target's text is general text here, so stage
+2 can be left out.
 """
 
 # %%
@@ -570,26 +573,26 @@ mb.show.UnfreezingExplorer(try_schedule, layers, steps=40)
 
 # %% [markdown]
 r"""
-Change the schedule, and press the button: a classifier is trained on a hundred labels (some seconds). You
-see its error on new texts, and the perplexity that the language model inside it has *afterwards*. It was
-trained for something else, and this is how one sees what it has forgotten.
+Change the schedule, and press the button: a classifier is trained on a hundred labels (some
+seconds). You see its error on new texts, and the perplexity that the language model inside it has
+*afterwards*. It was trained for something else, and this is how one sees what it has forgotten.
 
 *Predict before you press:* which order of waking forgets most? Does who forgets most also err most?
 
 {{exercise 03.forgetting}}
 
-In four to six sentences: why does a language model forget when a classifier on top of it is trained,
-what holds that back, and how would you show it?
+In four to six sentences: why does a language model forget when a classifier on top of it is
+trained, what holds that back, and how would you show it?
 """
 
 # %% [markdown] written="03.forgetting"
 r"""
-At first the head is random, so what it sends down is no message about the task, but it is large. With all
-layers awake these gradients change the vectors and matrices that hold what the model knows of language,
-and nothing in the loss asks to keep it. Gradual unfreezing waits until the head has something to say;
-low rates for low layers keep what is general nearly as it is; the triangle starts slowly. To show it, take
-the language model out of the classifier and measure its perplexity on held-out text before and after,
-for several orders of waking and several seeds.
+At first the head is random, so what it sends down is no message about the task, but it is large.
+With all layers awake these gradients change the vectors and matrices that hold what the model knows
+of language, and nothing in the loss asks to keep it. Gradual unfreezing waits until the head has
+something to say; low rates for low layers keep what is general nearly as it is; the triangle starts
+slowly. To show it, take the language model out of the classifier and measure its perplexity on
+held-out text before and after, for several orders of waking and several seeds.
 """
 
 # %% [markdown]
@@ -604,8 +607,8 @@ mb.course.source(mb.transfer.ulmfit)
 
 # %% [markdown]
 r"""
-*Predict before you run:* a hundred labelled texts, nine classes. What is the error of a blind guess? And
-of the same network from random weights?
+*Predict before you run:* a hundred labelled texts, nine classes. What is the error of a blind
+guess? And of the same network from random weights?
 """
 
 # %%
@@ -628,9 +631,10 @@ mb.show.figure(mb.show.bars(errors, "Topic: errors after 100 labels (one seed)",
 # %% [markdown]
 r"""
 Now the paper's own case: does the reviewer like it? Chapter 01 found that word vectors do not help
-here. All three stages, with the model that has just read reviews. In the third, all layers learn at one
-rate and from the start, whichever weights they begin with: on the validation texts of one seed the
-gentle schedule was far too gentle for this task. To find an opinion, this small model has to change.
+here. All three stages, with the model that has just read reviews. In the third, all layers learn at
+one rate and from the start, whichever weights they begin with: on the validation texts of one seed
+the gentle schedule was far too gentle for this task. To find an opinion, this small model has to
+change.
 """
 
 # %%
@@ -673,9 +677,10 @@ r"""
 
 One seed proves nothing. The full experiment draws the labelled texts, the head and the order of the
 batches anew for each of {{finding 03 topic.ulmfit seeds}} seeds (`make findings CH=03`). The language
-models are the same in all of them: the general ones of above, and for sentiment one that has read ten
-times as many reviews as yours (`minibert pretrain awd-lstm --recipe minibert-awd-lstm-reviews-forward`).
-So the spread is that of stage 3, not of the stages before it.
+models are the same in all of them: the general ones of above, and for sentiment one that has read
+ten times as many reviews as yours
+(`minibert pretrain awd-lstm --recipe minibert-awd-lstm-reviews-forward`). So the spread is that of
+stage 3, not of the stages before it.
 """
 
 # %%
@@ -716,14 +721,14 @@ r"""
 With 100 labels ULMFiT errs on {{finding 03 topic.ulmfit_100 mean .1%}}, training from scratch on
 {{finding 03 topic.scratch_100 mean .1%}}; from scratch on 1,000 it is
 {{finding 03 topic.scratch_most mean .1%}}. How many labels from scratch are as good as ULMFiT's hundred
-stands above, seed by seed, read off the curve. Howard and Ruder (2018, figure 3) found that 100 labels did as
-well as training from scratch on 10 to 20 times more, and with unlabelled text of the target on 50 (IMDb)
-to 100 (AG News) times more.
+stands above, seed by seed, read off the curve. Howard and Ruder (2018, figure 3) found that 100
+labels did as well as training from scratch on 10 to 20 times more, and with unlabelled text of the
+target on 50 (IMDb) to 100 (AG News) times more.
 
-Such a gap is as wide as the baseline is weak, so the baseline was given its chance: from scratch the
-network got 500 updates, or 25 passes where that is more, at a rate between the two that were best on
-validation texts of one seed. (With fewer passes it looked far worse there: that is the first thing to ask
-about a weak baseline.) What would a plain count of words give?
+Such a gap is as wide as the baseline is weak, so the baseline was given its chance: from scratch
+the network got 500 updates, or 25 passes where that is more, at a rate between the two that were
+best on validation texts of one seed. (With fewer passes it looked far worse there: that is the
+first thing to ask about a weak baseline.) What would a plain count of words give?
 """
 
 # %%
@@ -738,11 +743,12 @@ r"""
 - {{claim 03 sentiment.general_most sentiment.ulmfit_most | with the most labels, leaving stage 2 out errs more than all three stages}}
 
 (On {{finding 03 sentiment.ulmfit seeds}} seeds; with so few, an interval is wide.) Two tasks, one language model.
-Which kind of text this is decides what comes next in it at every word, so the model knows it already, and
-the head has only to ask. An opinion is spread over a few words of judgement, denied and contrasted; to
-foresee the text, there was much else to learn first. So here the layers had to move, all of them and soon.
-The schedule is no law: it says how much of what was learned shall be kept, and a task decides how much of
-it is worth keeping. That reading is a guess: how would you test it?
+Which kind of text this is decides what comes next in it at every word, so the model knows it
+already, and the head has only to ask. An opinion is spread over a few words of judgement, denied
+and contrasted; to foresee the text, there was much else to learn first. So here the layers had to
+move, all of them and soon. The schedule is no law: it says how much of what was learned shall be
+kept, and a task decides how much of it is worth keeping. That reading is a guess: how would you
+test it?
 """
 
 # %%
@@ -792,20 +798,22 @@ r"""
 - {{claim 03 parts.ulmfit parts.both | the forward model alone errs more than both directions together}}
 - {{claim 03 parts.backward parts.both | the backward model alone errs more than both together}}
 
-The paper's own figures, from 100 million words of Wikipedia and whole data sets: IMDb 4.6 % error with both
-directions and 5.30 with one, TREC-6 3.6, AG News 5.01, DBpedia 0.80, Yelp-bi 2.16, Yelp-full 29.98; 18 to
-24 % lower errors than the state of the art of the day. Compare directions, not heights.
+The paper's own figures, from 100 million words of Wikipedia and whole data sets: IMDb 4.6 % error
+with both directions and 5.30 with one, TREC-6 3.6, AG News 5.01, DBpedia 0.80, Yelp-bi 2.16,
+Yelp-full 29.98; 18 to 24 % lower errors than the state of the art of the day. Compare directions,
+not heights.
 
 ## 10. The real thing
 
 fastai's weights, trained on WikiText-103, load into the same class: put `lstm_fwd.pth` and its
-`lstm_fwd_itos.pkl` into a folder and call `mb.AWDLSTM.from_pretrained(folder)`. The words are read by
-an unpickler that knows lists and strings and nothing else.
+`lstm_fwd_itos.pkl` into a folder and call `mb.AWDLSTM.from_pretrained(folder)`. The words are read
+by an unpickler that knows lists and strings and nothing else.
 
-All three stages on real film reviews are one command: `minibert finetune awd-lstm --recipe imdb-cpu --out imdb`.
-Its settings stand in `minibert/commands/finetune/recipes/imdb-cpu.toml`: a small AWD-LSTM (2 layers of 256 cells) reads
-12 million words of Wikipedia once, then {{finding real imdb_once.texts_read mean ,.0f}} reviews without their
-labels, then learns from 500 labels. It takes hours on one core, so it was run once, and what it printed is kept:
+All three stages on real film reviews are one command:
+`minibert finetune awd-lstm --recipe imdb-cpu --out imdb`. Its settings stand in
+`minibert/commands/finetune/recipes/imdb-cpu.toml`: a small AWD-LSTM (2 layers of 256 cells) reads
+12 million words of Wikipedia once, then {{finding real imdb_once.texts_read mean ,.0f}} reviews without their labels, then learns from 500 labels.
+It takes hours on one core, so it was run once, and what it printed is kept:
 """
 
 # %%
@@ -837,10 +845,9 @@ Reading the reviews takes the perplexity on reviews that were held out from
 that model errs on {{finding real imdb.pre_trained_error mean .1%}} of a test of
 {{finding real imdb_once.texts_to_test_on mean ,.0f}} reviews (of which it reads the first 300 words), the same network from
 random weights on {{finding real imdb.from_scratch_error mean .1%}}. The paper errs on 4.6 %, with all 25,000 labels and a
-far larger model that has read 100 million words. On WikiText-2's validation text the small model's perplexity is
-{{finding real imdb_once.wikitext_2_perplexity mean .0f}}, but over its own 8,000 words, so that
-{{finding real imdb_once.wikitext_2_unknown mean .0%}} of the text is one and the same unknown word: that makes it easy, and
-it must not be held against AWD-LSTM's 68.6 on the same text.
+far larger model that has read 100 million words. On WikiText-2's validation text the small model's
+perplexity is {{finding real imdb_once.wikitext_2_perplexity mean .0f}}, but over its own 8,000 words, so that {{finding real imdb_once.wikitext_2_unknown mean .0%}} of the text is one and the same unknown word:
+that makes it easy, and it must not be held against AWD-LSTM's 68.6 on the same text.
 """
 
 # %%
@@ -856,13 +863,14 @@ else:
 r"""
 ## 11. Summary
 
-- A language model that is kept from learning by heart foresees more of a new text. AWD-LSTM drops words,
-  states and recurrent weights, each with one mask for a whole window, and ties its vectors.
+- A language model that is kept from learning by heart foresees more of a new text. AWD-LSTM drops
+  words, states and recurrent weights, each with one mask for a whole window, and ties its vectors.
 - ULMFiT hands on the whole network in three stages: general text, the target's text, labels.
-- Tuning can destroy what it builds on. Lower rates for lower layers, the slanted triangle and gradual
-  unfreezing are three ways of going gently; what is lost can be measured as perplexity.
+- Tuning can destroy what it builds on. Lower rates for lower layers, the slanted triangle and
+  gradual unfreezing are three ways of going gently; what is lost can be measured as perplexity.
 - Concat pooling and BPT3C make a classifier of a language model, whatever the document's length.
-- Which of the parts matter is a question to measure; the answers above hold for this world and this size.
+- Which of the parts matter is a question to measure; the answers above hold for this world and this
+  size.
 - Every network so far reads word after word and carries what it knows in one vector.
   Chapter 04 lets each word look straight at any other.
 

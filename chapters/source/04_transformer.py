@@ -20,11 +20,11 @@ r"""
 {{head}}
 
 In *the dog that chased the three cats was tired*, what is tired is seven words away. An LSTM, as in
-chapters 02 and 03, has to carry the dog through all of them, one step after the other, in one vector.
-**Attention** lets *was* look straight at *dog*, and at every other word, in a single step; and since no step
-has to wait for the one before, all words can look at the same time. This chapter builds it from a lookup in a table, and ends
-with a Transformer that turns statements into questions. Chapters 05 to 07, and nearly every language model
-since, are made of nothing else.
+chapters 02 and 03, has to carry the dog through all of them, one step after the other, in one
+vector. **Attention** lets *was* look straight at *dog*, and at every other word, in a single step;
+and since no step has to wait for the one before, all words can look at the same time. This chapter
+builds it from a lookup in a table, and ends with a Transformer that turns statements into
+questions. Chapters 05 to 07, and nearly every language model since, are made of nothing else.
 """
 
 # %%
@@ -52,8 +52,8 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 r"""
 ## 1. From a lookup table to attention
 
-A table has **keys** and **values**. You come with a **query**; where a key equals it, you get that key's
-value.
+A table has **keys** and **values**. You come with a **query**; where a key equals it, you get that
+key's value.
 """
 
 # %%
@@ -62,9 +62,9 @@ table["cat"]
 
 # %% [markdown]
 r"""
-The same as vectors. Each key is a row of a matrix $K$, each value a row of $V$. Compare the query $q$
-with all keys by dot products, turn the comparison into weights that are 1 at the best match and 0
-elsewhere, and take the weighted sum of the values: that is a lookup.
+The same as vectors. Each key is a row of a matrix $K$, each value a row of $V$. Compare the query
+$q$ with all keys by dot products, turn the comparison into weights that are 1 at the best match and
+0 elsewhere, and take the weighted sum of the values: that is a lookup.
 """
 
 # %%
@@ -78,10 +78,10 @@ weights @ value  # (keys,) @ (keys, d_v) -> (d_v,)
 
 # %% [markdown]
 r"""
-Two things are missing. What if no key *equals* the query: how many legs has a kitten, or a bat? And how
-could a network *learn* what to ask for, when the slightest change of the query changes nothing at all,
-until suddenly it changes everything? The all-or-nothing choice has no gradient. So make it soft: a
-softmax instead of the maximum. Every key gets some weight, the more the better it fits.
+Two things are missing. What if no key *equals* the query: how many legs has a kitten, or a bat? And
+how could a network *learn* what to ask for, when the slightest change of the query changes nothing
+at all, until suddenly it changes everything? The all-or-nothing choice has no gradient. So make it
+soft: a softmax instead of the maximum. Every key gets some weight, the more the better it fits.
 """
 
 # %%
@@ -93,25 +93,27 @@ for sharpness in (0.5, 1, 2, 20):
 
 # %% [markdown]
 r"""
-With scores that are large and far apart the soft lookup becomes the hard one. In between it answers with a
-mixture, and it has a gradient: the query can be moved towards the key that would have helped.
+With scores that are large and far apart the soft lookup becomes the hard one. In between it answers
+with a mixture, and it has a gradient: the query can be moved towards the key that would have
+helped.
 
 ## 2. Scaled dot-product attention
 
-Many queries at once are the rows of a matrix $Q$, `(length, d_k)`. The keys $K$, `(keys, d_k)`, are as wide
-as they; the values $V$, `(keys, d_v)`, need not be. The whole of it is one formula, with a softmax over each row
-(Vaswani et al. 2017, equation 1):
+Many queries at once are the rows of a matrix $Q$, `(length, d_k)`. The keys $K$, `(keys, d_k)`, are
+as wide as they; the values $V$, `(keys, d_v)`, need not be. The whole of it is one formula, with a
+softmax over each row (Vaswani et al. 2017, equation 1):
 
 $$
 \mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V
 $$
 
-In **self-attention** queries, keys and values all come from the same words, by three learned matrices:
-*what am I looking for*, *what am I found by*, and *what do I tell those who find me*.
+In **self-attention** queries, keys and values all come from the same words, by three learned
+matrices: *what am I looking for*, *what am I found by*, and *what do I tell those who find me*.
 
 {{exercise 04.attention}}
 
-Write `attention(query, key, value)`: `query` is `(length, d)`, `key` `(keys, d)` and `value` `(keys, d_v)`.
+Write `attention(query, key, value)`: `query` is `(length, d)`, `key` `(keys, d)` and `value`
+`(keys, d_v)`.
 """
 
 # %%
@@ -130,8 +132,8 @@ mb.course.check("04.attention", attention)
 
 # %% [markdown]
 r"""
-The library's `attend` is the same with any number of dimensions in front, a mask (section 3), and dropout
-on the weights. Here it is, one query at a time, beside it; and d2l's class.
+The library's `attend` is the same with any number of dimensions in front, a mask (section 3), and
+dropout on the weights. Here it is, one query at a time, beside it; and d2l's class.
 """
 
 # %%
@@ -159,11 +161,11 @@ print("each row of the weights adds up to one:", torch.allclose(weights.sum(-1),
 r"""
 ### Why divide by $\sqrt{d}$?
 
-A dot product of two vectors is a sum of $d$ products. If their numbers are independent, with mean 0 and
-variance 1, then the sum has variance $d$, so it grows like $\sqrt{d}$. *Predict before you run:* for $d = 256$
-and 16 keys, how large is the largest of the 16 weights without the division? And how much of the gradient
-gets through the softmax, if the derivative of the weight $w_j$ by the score $k$ is $w_j (\delta_{jk} - w_k)$, with
-$\delta_{jk}$ 1 for $j = k$ and 0 otherwise?
+A dot product of two vectors is a sum of $d$ products. If their numbers are independent, with mean 0
+and variance 1, then the sum has variance $d$, so it grows like $\sqrt{d}$. *Predict before you
+run:* for $d = 256$ and 16 keys, how large is the largest of the 16 weights without the division?
+And how much of the gradient gets through the softmax, if the derivative of the weight $w_j$ by the
+score $k$ is $w_j (\delta_{jk} - w_k)$, with $\delta_{jk}$ 1 for $j = k$ and 0 otherwise?
 """
 
 # %%
@@ -197,15 +199,16 @@ mb.show.figure(fig, alt="Without the division the largest weight nears 1 and the
 
 # %% [markdown]
 r"""
-Without the root, an untrained attention of width 1,024 has already decided, at random, where to look; and
-the slope, which is what could teach it better, is next to nothing. With it both stay where they are at any
-width.
+Without the root, an untrained attention of width 1,024 has already decided, at random, where to
+look; and the slope, which is what could teach it better, is next to nothing. With it both stay
+where they are at any width.
 
 ## 3. Masks: what must not be seen
 
-Two things must be hidden. In a batch, short sentences are filled up with **padding**, which means nothing.
-And a model that predicts the next word must not see it: that is the **causal** mask. A hidden place gets
-the score $-\infty$, thus the weight 0. In this library a mask is boolean, and `True` means *may be looked at*.
+Two things must be hidden. In a batch, short sentences are filled up with **padding**, which means
+nothing. And a model that predicts the next word must not see it: that is the **causal** mask. A
+hidden place gets the score $-\infty$, thus the weight 0. In this library a mask is boolean, and
+`True` means *may be looked at*.
 
 {{exercise 04.mask}}
 
@@ -264,9 +267,9 @@ print("weight on what is hidden:", float(weights[0][~mask].sum()))
 
 # %% [markdown]
 r"""
-d2l says it with lengths (`valid_lens`) instead of masks, and writes $-10^6$ in place of $-\infty$. As long as
-something may be looked at, the two agree. Where *everything* is hidden, they do not: d2l then looks at all
-that it should not, evenly, while our `attend` finds zeros.
+d2l says it with lengths (`valid_lens`) instead of masks, and writes $-10^6$ in place of $-\infty$.
+As long as something may be looked at, the two agree. Where *everything* is hidden, they do not: d2l
+then looks at all that it should not, evenly, while our `attend` finds zeros.
 """
 
 # %% tags=["nbval-check-output"]
@@ -284,23 +287,23 @@ for row in range(3):
 r"""
 ## 4. Many heads
 
-One softmax gives one set of weights, and one mixture. But *was* may want its subject and its adverb, apart
-from each other. So let several **heads** look in parallel, each with its own narrow queries, keys and values,
-and put what they find side by side (Vaswani et al. 2017, section 3.2.2):
+One softmax gives one set of weights, and one mixture. But *was* may want its subject and its
+adverb, apart from each other. So let several **heads** look in parallel, each with its own narrow
+queries, keys and values, and put what they find side by side (Vaswani et al. 2017, section 3.2.2):
 
 $$
 \mathrm{MultiHead}(X) = [\mathrm{head}_1; \dots; \mathrm{head}_h]\, W^O, \qquad
 \mathrm{head}_i = \mathrm{Attention}(X W^Q_i,\; X W^K_i,\; X W^V_i)
 $$
 
-$X$ is `(length, d)`, each of a head's three matrices $d \times d / h$, and $W^O$ is $d \times d$, so $h$ narrow
-heads cost what one head of width $d$ would. In code there are no $h$ small
-matrices but one large one, whose output is cut into heads.
+$X$ is `(length, d)`, each of a head's three matrices $d \times d / h$, and $W^O$ is $d \times d$,
+so $h$ narrow heads cost what one head of width $d$ would. In code there are no $h$ small matrices
+but one large one, whose output is cut into heads.
 
 {{exercise 04.split_heads}}
 
-Write `split_heads(x, heads)`: from `(batch, length, dim)` to `(batch, heads, length, dim / heads)`. The first
-head gets the first `dim / heads` numbers of each token.
+Write `split_heads(x, heads)`: from `(batch, length, dim)` to `(batch, heads, length, dim / heads)`.
+The first head gets the first `dim / heads` numbers of each token.
 """
 
 # %%
@@ -320,8 +323,8 @@ mb.course.check("04.split_heads", split_heads)
 
 # %% [markdown]
 r"""
-Multi-head attention by hand, head by head, and the library's class with the same weights. And d2l's, which
-has no biases unless asked, and puts the heads into the batch.
+Multi-head attention by hand, head by head, and the library's class with the same weights. And
+d2l's, which has no biases unless asked, and puts the heads into the batch.
 """
 
 # %%
@@ -351,12 +354,13 @@ for heads in (1, 2, 8):
 
 # %% [markdown]
 r"""
-With a second argument, `layer(x, memory)`, queries come from `x`, keys and values from `memory`: then one text
-looks at another. That is **cross-attention**, which a translator needs (section 8).
+With a second argument, `layer(x, memory)`, queries come from `x`, keys and values from `memory`:
+then one text looks at another. That is **cross-attention**, which a translator needs (section 8).
 
 ## 5. Order
 
-*Predict before you run:* if we shuffle the words of a sentence, what happens to what self-attention finds?
+*Predict before you run:* if we shuffle the words of a sentence, what happens to what self-attention
+finds?
 """
 
 # %% tags=["nbval-check-output"]
@@ -371,39 +375,42 @@ print("with a causal mask:", torch.allclose(causal[:, shuffled], causal_shuffled
 
 # %% [markdown]
 r"""
-The proof is short. Let the matrix $\Pi$, a single 1 in each row and column, shuffle the rows. Then $Q' = \Pi Q$,
-$K' = \Pi K$, $V' = \Pi V$, and (the root left out)
+The proof is short. Let the matrix $\Pi$, a single 1 in each row and column, shuffle the rows. Then
+$Q' = \Pi Q$, $K' = \Pi K$, $V' = \Pi V$, and (the root left out)
 
 $$
-\mathrm{softmax}\big(\Pi Q K^\top \Pi^\top\big) \Pi V = \Pi\, \mathrm{softmax}\big(Q K^\top\big) \Pi^\top \Pi V
+\mathrm{softmax}\big(\Pi Q K^\top \Pi^\top\big) \Pi V
+ = \Pi\, \mathrm{softmax}\big(Q K^\top\big) \Pi^\top \Pi V
  = \Pi\, \mathrm{softmax}\big(Q K^\top\big) V,
 $$
 
-since $\Pi^\top \Pi = I$, and a softmax over shuffled columns is the shuffled softmax. Everything else in a
-Transformer works on each place alone. So without further help *dog bites man* and *man bites dog* are one and
-the same: a **bag of words**. With the causal mask they are not: why?
+since $\Pi^\top \Pi = I$, and a softmax over shuffled columns is the shuffled softmax. Everything
+else in a Transformer works on each place alone. So without further help *dog bites man* and *man
+bites dog* are one and the same: a **bag of words**. With the causal mask they are not: why?
 
 {{exercise 04.order}}
 
-Explain in three to five sentences why self-attention with a causal mask can tell order, although nothing
-tells it the places. Is there something that its first layer still cannot tell?
+Explain in three to five sentences why self-attention with a causal mask can tell order, although
+nothing tells it the places. Is there something that its first layer still cannot tell?
 """
 
 # %% [markdown] written="04.order"
 r"""
-Without a mask every place looks at the same set of words, and a weighted sum does not depend on their order.
-With the causal mask the first place sees one word, the second two, and so on: the sets are nested, so moving
-a word changes which places can see it. The state of a later word therefore depends on which words came
-before it, and a place can, for example, notice whether an A was already there. In the first layer the
-last place still sees the same set of plain words whichever way the others stand; only from the second layer
-on does it see *states* that know what came before them. One can test it by shuffling all words but the last
-and comparing the last state after one layer and after two.
+Without a mask every place looks at the same set of words, and a weighted sum does not depend on
+their order. With the causal mask the first place sees one word, the second two, and so on: the sets
+are nested, so moving a word changes which places can see it. The state of a later word therefore
+depends on which words came before it, and a place can, for example, notice whether an A was already
+there. In the first layer the last place still sees the same set of plain words whichever way the
+others stand; only from the second layer on does it see *states* that know what came before them.
+One can test it by shuffling all words but the last and comparing the last state after one layer and
+after two.
 """
 
 # %% [markdown]
 r"""
-So each place needs a mark of its own, a vector that is added to the word's. The paper's marks are clock
-hands: pairs of a sine and a cosine, each pair turning slower than the one before (section 3.5).
+So each place needs a mark of its own, a vector that is added to the word's. The paper's marks are
+clock hands: pairs of a sine and a cosine, each pair turning slower than the one before (section
+3.5).
 
 $$
 P_{t,\,2i} = \sin\!\left(\frac{t}{10000^{2i/d}}\right), \qquad
@@ -449,15 +456,15 @@ mb.show.figure(fig, alt="Stripes that turn slower to the right; dot products pea
 
 # %% [markdown]
 r"""
-On the right the same curve stands at three places: the dot product of two marks depends only on their
-**distance**. (For each pair of columns $\sin s \sin t + \cos s \cos t = \cos(s - t)$.) So "three words back"
-can be learned once, for all places. The other way is to give every place a vector and **learn** it, as BERT
-and GPT do; the paper found both about equally good (table 3, row E: a BLEU, the score of a translator, of 25.7
-learned and 25.8 sinusoidal).
+On the right the same curve stands at three places: the dot product of two marks depends only on
+their **distance**. (For each pair of columns $\sin s \sin t + \cos s \cos t = \cos(s - t)$.) So
+"three words back" can be learned once, for all places. The other way is to give every place a
+vector and **learn** it, as BERT and GPT do; the paper found both about equally good (table 3, row
+E: a BLEU, the score of a translator, of 25.7 learned and 25.8 sinusoidal).
 
-What is lost without them? A task where only order matters: twelve letters, one A and one B among them.
-Which comes first? The four readers below differ in positions and mask alone; a `Stack` is a pile of the blocks
-that section 6 opens.
+What is lost without them? A task where only order matters: twelve letters, one A and one B among
+them. Which comes first? The four readers below differ in positions and mask alone; a `Stack` is a
+pile of the blocks that section 6 opens.
 """
 
 # %%
@@ -513,13 +520,13 @@ mb.show.figure(mb.show.bars(right, "Does A come before B? (one seed; chance is 0
 
 # %% [markdown]
 r"""
-Without positions and without the mask, the model cannot do it, however long it trains: this is not a matter
-of skill. Section 10 has the same on sentences of the world, over several seeds.
+Without positions and without the mask, the model cannot do it, however long it trains: this is not
+a matter of skill. Section 10 has the same on sentences of the world, over several seeds.
 
 ## 6. A block
 
-Attention moves information *between* places. Between two attentions every place thinks by itself, in a
-**feed-forward network** of two layers, the same for all places (section 3.3):
+Attention moves information *between* places. Between two attentions every place thinks by itself,
+in a **feed-forward network** of two layers, the same for all places (section 3.3):
 
 $$
 \mathrm{FFN}(x) = \max(0,\, x W_1 + b_1)\, W_2 + b_2
@@ -527,10 +534,11 @@ $$
 
 $W_1$ widens, to $4d$ numbers as a rule, and $W_2$ narrows again to $d$.
 
-Around each of the two goes a **residual connection**: the sublayer's output is *added* to what came in. So
-there is one stream of vectors from the bottom to the top, and every sublayer reads from it and writes into
-it. A **LayerNorm** keeps the numbers at a moderate size: it brings each vector to mean 0 and variance 1 over
-its own numbers, then scales and shifts them by learned weights. Where does it stand? There are two schools:
+Around each of the two goes a **residual connection**: the sublayer's output is *added* to what came
+in. So there is one stream of vectors from the bottom to the top, and every sublayer reads from it
+and writes into it. A **LayerNorm** keeps the numbers at a moderate size: it brings each vector to
+mean 0 and variance 1 over its own numbers, then scales and shifts them by learned weights. Where
+does it stand? There are two schools:
 
 | | | |
 |---|---|---|
@@ -561,8 +569,8 @@ mb.course.source(Block)
 r"""
 {{exercise 04.find_the_bug}}
 
-A colleague has written a pre-LN block. "It trains", he says, "but the more layers I add, the worse it gets,
-and warm-up does not help." Find what he did to the residual stream, and mend `forward`.
+A colleague has written a pre-LN block. "It trains", he says, "but the more layers I add, the worse
+it gets, and warm-up does not help." Find what he did to the residual stream, and mend `forward`.
 """
 
 # %%
@@ -596,10 +604,10 @@ mb.course.check("04.find_the_bug", PreBlock)
 r"""
 ## 7. Before or after?
 
-The paper's authors trained with a **warm-up**: the learning rate begins near zero, rises for some thousand
-steps, and only then falls (section 5.3). Without it their model does not train, and for three years hardly anyone
-could say why. Xiong et al. (2020) looked at the gradients *before the first step*. Let us do the same, on a
-language model of letters: some blocks and a causal mask.
+The paper's authors trained with a **warm-up**: the learning rate begins near zero, rises for some
+thousand steps, and only then falls (section 5.3). Without it their model does not train, and for
+three years hardly anyone could say why. Xiong et al. (2020) looked at the gradients *before the
+first step*. Let us do the same, on a language model of letters: some blocks and a causal mask.
 """
 
 # %%
@@ -658,14 +666,15 @@ mb.show.figure(fig, alt="Gradient norms by block before the first step, for post
 
 # %% [markdown]
 r"""
-Before anything is learned, the two are already far apart. With post-LN the last block gets a gradient that does
-not fall when layers are added, since the last LayerNorm stands right behind its sublayer. With pre-LN the stream
-grows from block to block, and the one norm at the end divides by its size: the gradients get smaller towards the
-top, and smaller in a deeper model, by about $1/\sqrt{L}$ for $L$ blocks. Large first steps near the output, in a direction that was
-drawn at random, are what warm-up protects from.
+Before anything is learned, the two are already far apart. With post-LN the last block gets a
+gradient that does not fall when layers are added, since the last LayerNorm stands right behind its
+sublayer. With pre-LN the stream grows from block to block, and the one norm at the end divides by
+its size: the gradients get smaller towards the top, and smaller in a deeper model, by about
+$1/\sqrt{L}$ for $L$ blocks. Large first steps near the output, in a direction that was drawn at
+random, are what warm-up protects from.
 
-*Predict before you run:* four models, post-LN and pre-LN, with a warm-up over half of the steps and with none, all
-else equal. Which one fails?
+*Predict before you run:* four models, post-LN and pre-LN, with a warm-up over half of the steps and
+with none, all else equal. Which one fails?
 """
 
 # %%
@@ -693,20 +702,23 @@ print(f"by the letters' frequencies alone: {unigram:.2f} nats a letter")
 
 # %% [markdown]
 r"""
-A model that ends near the last figure has learned how frequent the letters are, and hardly anything else:
-whatever its blocks found did not reach the output. One rate and one seed prove nothing; section 10 has several.
+A model that ends near the last figure has learned how frequent the letters are, and hardly anything
+else: whatever its blocks found did not reach the output. One rate and one seed prove nothing;
+section 10 has several.
 
 ## 8. Encoder and decoder
 
-The first Transformer was a translator. Its **encoder**, a stack without a causal mask, reads a sentence. Its
-**decoder**, a stack with one, writes another, word by word; each of its blocks has a second attention
-between the two sublayers that you know, in which the words written so far look at what the encoder made of
-the sentence: **cross-attention**, queries from the decoder, keys and values from the encoder. BERT is an
-encoder alone, GPT a decoder alone (without the second attention). All three are the one `Block`.
+The first Transformer was a translator. Its **encoder**, a stack without a causal mask, reads a
+sentence. Its **decoder**, a stack with one, writes another, word by word; each of its blocks has a
+second attention between the two sublayers that you know, in which the words written so far look at
+what the encoder made of the sentence: **cross-attention**, queries from the decoder, keys and
+values from the encoder. BERT is an encoder alone, GPT a decoder alone (without the second
+attention). All three are the one `Block`.
 
-Our translation goes from statements to questions: *Timothy has planted the tree* becomes *Has Timothy
-planted the tree?* The world's grammar gives us pairs. The auxiliary moves to the front; where there is none,
-*do* comes in and takes the ending of the verb with it. The rest must be copied, in order.
+Our translation goes from statements to questions: *Timothy has planted the tree* becomes *Has
+Timothy planted the tree?* The world's grammar gives us pairs. The auxiliary moves to the front;
+where there is none, *do* comes in and takes the ending of the verb with it. The rest must be
+copied, in order.
 """
 
 # %%
@@ -724,9 +736,9 @@ for statement, asked in fresh[:4]:
 
 # %% [markdown]
 r"""
-In training the decoder reads the right question, shifted by one: at each place it has the words so far, and
-must say the next one (**teacher forcing**). So all places are computed at the same time; an LSTM has to go from one to the next.
-`<s>` begins what is written, `</s>` ends it.
+In training the decoder reads the right question, shifted by one: at each place it has the words so
+far, and must say the next one (**teacher forcing**). So all places are computed at the same time;
+an LSTM has to go from one to the next. `<s>` begins what is written, `</s>` ends it.
 """
 
 # %%
@@ -768,9 +780,9 @@ for mine, (statement, right) in list(zip(asked, fresh, strict=True))[:12]:
 
 # %% [markdown]
 r"""
-Where does the decoder look while it writes? A hook notes what its last cross-attention was given, and we
-ask that layer once more, for its weights. *Predict before you run:* where will it look when it has to write
-*Did*? And when it has to write the verb?
+Where does the decoder look while it writes? A hook notes what its last cross-attention was given,
+and we ask that layer once more, for its weights. *Predict before you run:* where will it look when
+it has to write *Did*? And when it has to write the verb?
 """
 
 # %%
@@ -801,11 +813,11 @@ by-product of learning to write the right word.
 
 ## 9. Touch it
 
-A larger encoder, trained for longer on the same world: the BERT of chapter 05, which comes with the library.
-It reads words, rare ones in pieces (`##`), between two marks, `[CLS]` and `[SEP]`. Type a sentence, touch a token,
-choose a layer and a head: on the left is all of the head, on the right the row of the token that you touched. The
-temperature $T$ divides the scores before the softmax of the weights shown: cold is the lookup of section 1, hot
-looks everywhere alike (the dotted line).
+A larger encoder, trained for longer on the same world: the BERT of chapter 05, which comes with the
+library. It reads words, rare ones in pieces (`##`), between two marks, `[CLS]` and `[SEP]`. Type a
+sentence, touch a token, choose a layer and a head: on the left is all of the head, on the right the
+row of the token that you touched. The temperature $T$ divides the scores before the softmax of the
+weights shown: cold is the lookup of section 1, hot looks everywhere alike (the dotted line).
 """
 
 # %%
@@ -814,18 +826,19 @@ mb.show.AttentionExplorer(bert, "The windows of the library were empty.", token=
 
 # %% [markdown]
 r"""
-In the first frame the verb looks for its subject: *were* and not *was*, since it is the windows that were empty,
-although *library* stands nearer. Things to try: does this head do so in other sentences? Is there one in which
-every token looks at the place before it, or after? One that looks mostly at `[SEP]`, the
-place to look when there is nothing to say? Move a word to another place: do the weights follow the word or the
-place? A head with a plain meaning is rare, and whether weights *explain* what a model does is disputed
-(Jain & Wallace 2019, [arXiv:1902.10186](https://arxiv.org/abs/1902.10186)).
+In the first frame the verb looks for its subject: *were* and not *was*, since it is the windows
+that were empty, although *library* stands nearer. Things to try: does this head do so in other
+sentences? Is there one in which every token looks at the place before it, or after? One that looks
+mostly at `[SEP]`, the place to look when there is nothing to say? Move a word to another place: do
+the weights follow the word or the place? A head with a plain meaning is rare, and whether weights
+*explain* what a model does is disputed (Jain & Wallace 2019, [arXiv:1902.10186](https://arxiv.org/abs/1902.10186)).
 
 ## 10. How much of this is luck?
 
 The full experiments ran over {{finding 04 order.letters_none seeds}} seeds (`make findings CH=04`,
-settings in `chapters/findings/04.py`). First, order: the letters of section 5, and sentences of the world,
-every second of them with its words backwards (but for the first and the last). Which are as they were written?
+settings in `chapters/findings/04.py`). First, order: the letters of section 5, and sentences of the
+world, every second of them with its words backwards (but for the first and the last). Which are as
+they were written?
 """
 
 # %%
@@ -849,8 +862,8 @@ r"""
 - {{claim 04 order.words_causal order.words_sinusoidal | on the sentences, a causal mask alone beats sinusoidal positions without a mask}}
 
 Each sentence stands in the test beside its own reversal, and each row of letters beside the same
-with A and B exchanged. Without positions the two are one and the same input, so the dashed line is not where
-a bad model happens to land; it is where this one *must* be.
+with A and B exchanged. Without positions the two are one and the same input, so the dashed line is
+not where a bad model happens to land; it is where this one *must* be.
 
 Next, the norm: the language models of section 7, at three rates, with and without warm-up.
 """
@@ -875,8 +888,9 @@ mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm
 
 # %% [markdown]
 r"""
-A loss is the better the lower it is. On the dotted line a model has learned how frequent each letter is and
-nothing more; where both kinds of squares lie on it, this warm-up was too short for the rate.
+A loss is the better the lower it is. On the dotted line a model has learned how frequent each
+letter is and nothing more; where both kinds of squares lie on it, this warm-up was too short for
+the rate.
 
 - {{claim 04 warmup.post_none_d6_r1 warmup.post_warm_d6_r1 | at the lowest rate, post-LN ends higher without warm-up than with it}}
 - {{claim 04 warmup.post_none_d6_r2 warmup.post_warm_d6_r2 | at the middle rate, post-LN ends higher without warm-up than with it}}
@@ -888,9 +902,9 @@ nothing more; where both kinds of squares lie on it, this warm-up was too short 
 - {{claim 04 warmup.post_warm_best warmup.pre_warm_best | with warm-up and each at its best rate, post-LN ends higher than pre-LN}}
 - {{claim 04 warmup.pre_none_d6_r2 warmup.pre_warm_d6_r2 | at the middle rate, pre-LN too ends higher without warm-up}}
 
-Xiong et al. (2020) trained translators (IWSLT14 and WMT14) and BERT: with Adam and without warm-up their
-post-LN translator reached a BLEU of 8.45 where it has about 34 with warm-up, while pre-LN did as well without.
-Their models are deeper, wider and trained for far longer than these.
+Xiong et al. (2020) trained translators (IWSLT14 and WMT14) and BERT: with Adam and without warm-up
+their post-LN translator reached a BLEU of 8.45 where it has about 34 with warm-up, while pre-LN did
+as well without. Their models are deeper, wider and trained for far longer than these.
 """
 
 # %%
@@ -913,8 +927,8 @@ mb.show.figure(fig, alt="Gradient norms by block, and in the last block by depth
 
 # %% [markdown]
 r"""
-The paper's theorem 1 says that the gradient in the last block is of the order $d \sqrt{\ln d}$ with post-LN,
-however deep the model is, and smaller by $1 / \sqrt{L}$ with pre-LN.
+The paper's theorem 1 says that the gradient in the last block is of the order $d \sqrt{\ln d}$ with
+post-LN, however deep the model is, and smaller by $1 / \sqrt{L}$ with pre-LN.
 
 - {{claim 04 gradients.post_top_deep gradients.pre_top_deep | in the last of 16 blocks, post-LN has the larger gradient}}
 - {{claim 04 gradients.pre_top_shallow gradients.pre_top_deep | with pre-LN, the last block's gradient is smaller in the deeper model}}
@@ -924,8 +938,8 @@ From 2 to 16 blocks the last block's gradient changes from {{finding 04 gradient
 {{finding 04 gradients.post_top_deep mean .3f}} with post-LN, and from
 {{finding 04 gradients.pre_top_shallow mean .3f}} to {{finding 04 gradients.pre_top_deep mean .3f}} with pre-LN.
 
-Last, the questions: whole questions without a mistake, to statements that were not in the training text (after fewer
-steps than in section 8).
+Last, the questions: whole questions without a mistake, to statements that were not in the training
+text (after fewer steps than in section 8).
 """
 
 # %%
@@ -941,14 +955,15 @@ r"""
 - {{claim 04 questions.full questions.no_positions | positions help}}
 - {{claim 04 questions.full questions.post | pre-LN beats post-LN (both with warm-up)}}
 
-The model without positions gets the statement as a bag of words, and yet it is not quite blind: its decoder has the
-causal mask, knows what it has written, and can often guess in which order such words stand.
+The model without positions gets the statement as a bag of words, and yet it is not quite blind: its
+decoder has the causal mask, knows what it has written, and can often guess in which order such
+words stand.
 
 ## 11. The real thing
 
-The layer that PyTorch itself ships computes the same, given the same weights. And the same block learns on real
-English, when it is at hand (`minibert data list` says where to put it): a small causal language model on an
-extract of Wikipedia.
+The layer that PyTorch itself ships computes the same, given the same weights. And the same block
+learns on real English, when it is at hand (`minibert data list` says where to put it): a small
+causal language model on an extract of Wikipedia.
 """
 
 # %% tags=["nbval-check-output"]
@@ -986,14 +1001,14 @@ else:
 r"""
 ## 12. Summary
 
-- Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the values.
-  Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
+- Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the
+  values. Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
 - A mask hides padding and the future. Heads look in parallel, each in its own way.
 - Nothing in attention knows about order. Positions tell it, or the nested sets of a causal mask.
-- A block is attention and a feed-forward network, each around a residual stream; where the norm stands
-  decides how gently the first steps must be taken.
-- An encoder reads, a decoder writes and looks at what was read. Chapter 05 trains the encoder alone on plain
-  text, and calls it BERT.
+- A block is attention and a feed-forward network, each around a residual stream; where the norm
+  stands decides how gently the first steps must be taken.
+- An encoder reads, a decoder writes and looks at what was read. Chapter 05 trains the encoder alone
+  on plain text, and calls it BERT.
 
 {{quiz 04.q1}}
 
@@ -1008,10 +1023,9 @@ mb.course.progress()
 # %% [markdown]
 r"""
 **Further reading.** Vaswani et al. (2017), [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), and *The
-Annotated Transformer* (Rush 2018; Huang et al. 2022), the paper with its code beside it. Bahdanau et al. (2015),
-[arXiv:1409.0473](https://arxiv.org/abs/1409.0473): attention before the Transformer. Ba et al. (2016), *Layer
-normalization*, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450). Xiong et al. (2020),
-[arXiv:2002.04745](https://arxiv.org/abs/2002.04745). Haviv et al. (2022), *Transformer language models without
-positional encodings still learn positional information*, [arXiv:2203.16634](https://arxiv.org/abs/2203.16634).
-D2L, [chapter 11](https://d2l.ai/chapter_attention-mechanisms-and-transformers/index.html).
+Annotated Transformer* (Rush 2018; Huang et al. 2022), the paper with its code beside it. Bahdanau
+et al. (2015), [arXiv:1409.0473](https://arxiv.org/abs/1409.0473): attention before the Transformer. Ba et al. (2016), *Layer
+normalization*, [arXiv:1607.06450](https://arxiv.org/abs/1607.06450). Xiong et al. (2020), [arXiv:2002.04745](https://arxiv.org/abs/2002.04745). Haviv et al. (2022),
+*Transformer language models without positional encodings still learn positional information*,
+[arXiv:2203.16634](https://arxiv.org/abs/2203.16634). D2L, [chapter 11](https://d2l.ai/chapter_attention-mechanisms-and-transformers/index.html).
 """

@@ -20,14 +20,14 @@ r"""
 {{head}}
 
 *The [...] barked at the postman.* You did not need to read it left to right: *barked* told you, and
-that stands on the other side of the gap. The language models so far could not have used it. Those of
-chapters 02 and 03 read in one direction; ELMo runs two of them, but they never meet below the last
-layer, so no layer ever sees both sides of a word at once.
+that stands on the other side of the gap. The language models so far could not have used it. Those
+of chapters 02 and 03 read in one direction; ELMo runs two of them, but they never meet below the
+last layer, so no layer ever sees both sides of a word at once.
 
-A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But what can it
-be trained on? Asked for the next word, it would look it up: the next word stands in its input. The answer
-of Devlin et al. (2019) is an old exercise from school, the cloze test. Hide some words, and let the
-network guess them.
+A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But what
+can it be trained on? Asked for the next word, it would look it up: the next word stands in its
+input. The answer of Devlin et al. (2019) is an old exercise from school, the cloze test. Hide some
+words, and let the network guess them.
 """
 
 # %%
@@ -47,14 +47,14 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 r"""
 ## 1. Words in pieces
 
-Before anything is hidden, text must become numbers. Whole words need a huge vocabulary and still meet
-unknown ones; letters make sequences long. **WordPiece** lies between: frequent words are one piece, rare
-words several. A piece that goes on with a word is written with `##`.
+Before anything is hidden, text must become numbers. Whole words need a huge vocabulary and still
+meet unknown ones; letters make sequences long. **WordPiece** lies between: frequent words are one
+piece, rare words several. A piece that goes on with a word is written with `##`.
 
-**Learning the pieces.** Start with single characters. Count how often two pieces stand side by side in
-the words, merge the most frequent pair into a new piece, and do it again. (The first word pieces, of
-Schuster & Nakajima 2012, took the pair that made the text likeliest. The program that learned BERT's own was
-never published; counting is the simplest rule.) By hand, on five words:
+**Learning the pieces.** Start with single characters. Count how often two pieces stand side by side
+in the words, merge the most frequent pair into a new piece, and do it again. (The first word
+pieces, of Schuster & Nakajima 2012, took the pair that made the text likeliest. The program that
+learned BERT's own was never published; counting is the simplest rule.) By hand, on five words:
 """
 
 # %%
@@ -82,11 +82,11 @@ print("new" in learned, "##est" in learned, [learned.tokens[i] for i in learned.
 
 # %% [markdown]
 r"""
-The library finds the same pieces (`min_count`: it stops at pairs seen less than four times); it keeps the counts up to date instead of counting anew, so that a
-million words take seconds.
+The library finds the same pieces (`min_count`: it stops at pairs seen less than four times); it
+keeps the counts up to date instead of counting anew, so that a million words take seconds.
 
-**Cutting a word.** The merges are not needed any more. A word is cut from the left: take the longest
-piece in the vocabulary that fits, then go on behind it.
+**Cutting a word.** The merges are not needed any more. A word is cut from the left: take the
+longest piece in the vocabulary that fits, then go on behind it.
 
 {{exercise 05.wordpiece}}
 
@@ -117,9 +117,9 @@ mb.course.check("05.wordpiece", wordpiece)
 
 # %% [markdown]
 r"""
-Now the world of our chapters; for this model only its match reports, because a minute of training is short,
-and they speak of few things. Nine hundred pieces hold their words whole, and cut what they have never
-met. Capitals become small letters first: the vocabulary is *uncased*.
+Now the world of our chapters; for this model only its match reports, because a minute of training
+is short, and they speak of few things. Nine hundred pieces hold their words whole, and cut what
+they have never met. Capitals become small letters first: the vocabulary is *uncased*.
 """
 
 # %%
@@ -135,9 +135,10 @@ for word in ["goal", "Thursday", "postman", "unkindness", "xylophonist"]:
 r"""
 ## 2. What BERT reads
 
-One text, or two: `[CLS] a [SEP] b [SEP]`. The state of `[CLS]` will stand for the whole input; `[SEP]` ends
-a text. Each token becomes the **sum of three vectors** (figure 2 of the paper): what it is, where it
-stands, and which of the two texts it belongs to (its **segment**, `token_type_ids`). A LayerNorm follows.
+One text, or two: `[CLS] a [SEP] b [SEP]`. The state of `[CLS]` will stand for the whole input;
+`[SEP]` ends a text. Each token becomes the **sum of three vectors** (figure 2 of the paper): what
+it is, where it stands, and which of the two texts it belongs to (its **segment**,
+`token_type_ids`). A LayerNorm follows.
 """
 
 # %% tags=["nbval-check-output"]
@@ -161,14 +162,14 @@ print("by hand and library agree:", torch.allclose(x, library, atol=1e-5))
 
 # %% [markdown]
 r"""
-Everything above these vectors is chapter 04: blocks of attention and feed-forward layers, no causal mask,
-the norm after the residual sum.
+Everything above these vectors is chapter 04: blocks of attention and feed-forward layers, no causal
+mask, the norm after the residual sum.
 
 ## 3. The first task: masked words
 
-15 % of the tokens are chosen. A model that always found `[MASK]` at these places would learn that every
-*other* token is to be trusted and needs no thought, and it would meet a strange text when it is used,
-one without any `[MASK]`. So, of the chosen tokens,
+15 % of the tokens are chosen. A model that always found `[MASK]` at these places would learn that
+every *other* token is to be trusted and needs no thought, and it would meet a strange text when it
+is used, one without any `[MASK]`. So, of the chosen tokens,
 
 - 80 % become `[MASK]`,
 - 10 % become a random word,
@@ -179,8 +180,9 @@ and all of them are to be guessed. At no place can the model know whether it wil
 {{exercise 05.mask}}
 
 `ids`, `chosen` (bool), `fate` (uniform in [0, 1)) and `drawn` (random words) all have the shape
-`(batch, length)`. Return what the model sees, and the labels: the word that stood there where it was chosen,
-and -100 elsewhere. `fate` below 0.8 means `[MASK]`, from there to below 0.9 a random word.
+`(batch, length)`. Return what the model sees, and the labels: the word that stood there where it
+was chosen, and -100 elsewhere. `fate` below 0.8 means `[MASK]`, from there to below 0.9 a random
+word.
 """
 
 # %%
@@ -200,8 +202,9 @@ mb.course.check("05.mask", hide)
 
 # %% [markdown]
 r"""
-The library's batches do this anew at every epoch (the paper masked ten copies of the text beforehand; Liu
-et al. 2019 found that drawing anew is as good or better). Special tokens are never chosen.
+The library's batches do this anew at every epoch (the paper masked ten copies of the text
+beforehand; Liu et al. 2019 found that drawing anew is as good or better). Special tokens are never
+chosen.
 """
 
 # %%
@@ -235,8 +238,8 @@ for kind in ("[MASK]", "kept"):
 # %% [markdown]
 r"""
 **Whole words.** If `##ness` is hidden and *unkind* stands before it, the guess is too easy. With
-`whole_words=True` all pieces of a word are chosen or none (the authors did so in later models). How many
-of the chosen tokens belong to a word of which another piece can be read?
+`whole_words=True` all pieces of a word are chosen or none (the authors did so in later models). How
+many of the chosen tokens belong to a word of which another piece can be read?
 """
 
 # %%
@@ -260,25 +263,27 @@ print(f"pieces: {half_read(batches):.1%}   whole words: {half_read(whole):.1%}")
 
 # %% [markdown]
 r"""
-(What is left are texts that begin within a word: the count joins their first piece to the `[SEP]` before it.)
+(What is left are texts that begin within a word: the count joins their first piece to the `[SEP]`
+before it.)
 
-**The loss** is the cross-entropy at the chosen places, and at no other. The head on top is small: a linear
-layer, GELU (a smoother $\max(0, x)$) and LayerNorm, and then the table of word vectors once more, turned round:
+**The loss** is the cross-entropy at the chosen places, and at no other. The head on top is small: a
+linear layer, GELU (a smoother $\max(0, x)$) and LayerNorm, and then the table of word vectors once
+more, turned round:
 
 $$
 \ell = -\frac{1}{|M|} \sum_{i \in M} \log \mathrm{softmax}\big(E\, h_i + b\big)_{w_i}
 $$
 
-$M$ are the chosen places, $h_i$ `(dim,)` is the head's state at place $i$, $E$ `(V, dim)` the table, $b$ `(V,)` a
-bias, and $w_i$ the word that stood there.
+$M$ are the chosen places, $h_i$ `(dim,)` is the head's state at place $i$, $E$ `(V, dim)` the
+table, $b$ `(V,)` a bias, and $w_i$ the word that stood there.
 
 Where nothing is asked, nothing need be computed: with 15 % chosen, six of seven rows of the largest
 matrix product of the model are spared.
 
 {{exercise 05.mlm_loss}}
 
-`hidden` (batch, length, dim), `table` (V, dim), `bias` (V,), `labels` (batch, length) with -100 where
-nothing is asked. Return the mean over the places that are.
+`hidden` (batch, length, dim), `table` (V, dim), `bias` (V,), `labels` (batch, length) with -100
+where nothing is asked. Return the mean over the places that are.
 """
 
 # %%
@@ -311,9 +316,10 @@ print(f"by hand {by_hand:.5f}   library {total / count:.5f}   places {count}")
 r"""
 ## 4. Find the bug
 
-The number of chosen tokens differs from text to text, so books and tutorials store them in rows of one
-length, and pad: word 0 at weight 0. Here is a loss as it stands in a popular book (rewritten, with the
-same mistake). A reader reports: "My loss depends on what I pad with." Find out why, and mend it.
+The number of chosen tokens differs from text to text, so books and tutorials store them in rows of
+one length, and pad: word 0 at weight 0. Here is a loss as it stands in a popular book (rewritten,
+with the same mistake). A reader reports: "My loss depends on what I pad with." Find out why, and
+mend it.
 
 {{exercise 05.find_the_bug}}
 """
@@ -340,8 +346,8 @@ mb.course.check("05.find_the_bug", pretraining_loss)
 
 # %% [markdown]
 r"""
-The function in D2L's package behaves so; the cell asks it, with a network that answers at random. The
-second and third number should be the same: only a label of weight 0 has changed.
+The function in D2L's package behaves so; the cell asks it, with a network that answers at random.
+The second and third number should be the same: only a label of weight 0 has changed.
 """
 
 # %%
@@ -361,11 +367,11 @@ for labels in asked:
 r"""
 ## 5. The second task: next sentences
 
-Many tasks ask about two texts: does this answer that, does one follow from the other? So half of the
-pairs are a text and what follows it, the others a text and one from another document. (A text is any stretch of
-a document, and may begin or end within a sentence.) The state of
-`[CLS]`, through the **pooler** (a linear layer and tanh) and a layer of two outputs, must tell which. The loss
-of a batch is the sum of both means.
+Many tasks ask about two texts: does this answer that, does one follow from the other? So half of
+the pairs are a text and what follows it, the others a text and one from another document. (A text
+is any stretch of a document, and may begin or end within a sentence.) The state of `[CLS]`, through
+the **pooler** (a linear layer and tanh) and a layer of two outputs, must tell which. The loss of a
+batch is the sum of both means.
 """
 
 # %%
@@ -385,11 +391,11 @@ mb.course.source(mb.heads.Pretraining.losses)
 r"""
 ## 6. Pre-train it
 
-A BERT of two layers, from nothing. Watch the shape of the curve: the network first learns how frequent each
-word is, which needs no context, and stays there for a while.
+A BERT of two layers, from nothing. Watch the shape of the curve: the network first learns how
+frequent each word is, which needs no context, and stays there for a while.
 
-*Predict before you run:* what is the loss of the masked words at the first step, with nine hundred pieces? And
-that of the next sentence?
+*Predict before you run:* what is the loss of the masked words at the first step, with nine hundred
+pieces? And that of the next sentence?
 """
 
 # %%
@@ -424,16 +430,17 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The loss begins near $\log 900 + \log 2$, a blind guess at both. It falls, then it only creeps: a **plateau**. To
-guess a word from its neighbours, some head must look at the places beside. At the start every head looks at all places alike, so the neighbour is one word in thirty,
-and what it says drowns in the rest. No head is told to look there because nothing is gained by looking there
-yet, and nothing is gained because no head looks there. A long training finds the way out by itself; Devlin et al.
-trained for a million steps. We have four hundred.
+The loss begins near $\log 900 + \log 2$, a blind guess at both. It falls, then it only creeps: a
+**plateau**. To guess a word from its neighbours, some head must look at the places beside. At the
+start every head looks at all places alike, so the neighbour is one word in thirty, and what it says
+drowns in the rest. No head is told to look there because nothing is gained by looking there yet,
+and nothing is gained because no head looks there. A long training finds the way out by itself;
+Devlin et al. trained for a million steps. We have four hundred.
 
-So give it what it needs to begin: a few of the dimensions hold the place alone, as sines and cosines, and two
-heads of the first layer start as "one place back" and "one place ahead" (a wave shifted by one place is the wave,
-turned). The softmax starts at the words' frequencies, too. The model is the same; these are only its first
-weights, and training may change them all.
+So give it what it needs to begin: a few of the dimensions hold the place alone, as sines and
+cosines, and two heads of the first layer start as "one place back" and "one place ahead" (a wave
+shifted by one place is the wave, turned). The softmax starts at the words' frequencies, too. The
+model is the same; these are only its first weights, and training may change them all.
 """
 
 # %%
@@ -477,44 +484,46 @@ print(f"held out: {scores.loss:.2f} nats a masked piece, {scores.right:.0%} righ
 r"""
 ## 7. The cloze playground
 
-The model `minibert-bert` comes with the library: the same class, three layers, trained for longer on all
-kinds of texts of the world (its card says how). Click a word to hide it. Where the sentence states a fact of the
-world, the truth is known, and the playground says how much of its probability the model gives to it.
+The model `minibert-bert` comes with the library: the same class, three layers, trained for longer
+on all kinds of texts of the world (its card says how). Click a word to hide it. Where the sentence
+states a fact of the world, the truth is known, and the playground says how much of its probability
+the model gives to it.
 
-Try: the verb against its subject (hide *were* in *The dogs near the house were hungry.*: does it follow *dogs*, or the
-nearer *house*?), a fact about somebody whom the texts mention often, and one about somebody whom they hardly mention.
+Try: the verb against its subject (hide *were* in *The dogs near the house were hungry.*: does it
+follow *dogs*, or the nearer *house*?), a fact about somebody whom the texts mention often, and one
+about somebody whom they hardly mention.
 """
 
 # %%
 bert = mb.heads.Pretraining.from_pretrained("minibert-bert")
 truths, fits = mb.show.world_truths()
 country, capital = next((s, v) for s, r, v in mb.world.base.world(0).facts if r == "capital")
-mb.show.ClozePlayground(bert, f"The capital of {country} is {capital}.", capital, truths, fits)
+mb.show.ClozePlayground(bert, f"The capital of {country} is {capital}.", capital, truths, fits=fits)
 
 # %% [markdown]
 r"""
 {{exercise 05.why_mask}}
 
-Why is a deep network that reads to both sides not simply trained on the next word? What does masking cost,
-and what are the random and the unchanged 10 % for? Three to five sentences.
+Why is a deep network that reads to both sides not simply trained on the next word? What does
+masking cost, and what are the random and the unchanged 10 % for? Three to five sentences.
 """
 
 # %% [markdown] written="05.why_mask"
 r"""
-In a network that looks to both sides the next word is part of the input, so it would be copied, through other
-places after two layers even if a place cannot see itself. Hiding the word makes the question honest. The price
-is that only 15 % of the tokens teach something in a pass, so more passes are needed, and that the model reads
-`[MASK]`, which no later task will show it. As some of the chosen words are left or swapped, it never knows
-which word it will be asked for, and has to keep a useful state for each: that matters most where the states
-are used as they are, without fine-tuning.
+In a network that looks to both sides the next word is part of the input, so it would be copied,
+through other places after two layers even if a place cannot see itself. Hiding the word makes the
+question honest. The price is that only 15 % of the tokens teach something in a pass, so more passes
+are needed, and that the model reads `[MASK]`, which no later task will show it. As some of the
+chosen words are left or swapped, it never knows which word it will be asked for, and has to keep a
+useful state for each: that matters most where the states are used as they are, without fine-tuning.
 """
 
 # %% [markdown]
 r"""
 ## 8. Both sides against one
 
-Is it worth the trouble? The fair opponent is the same network with a causal mask, trained on the next word, on the
-same text, for as many steps. It is one mask away:
+Is it worth the trouble? The fair opponent is the same network with a causal mask, trained on the
+next word, on the same text, for as many steps. It is one mask away:
 """
 
 # %%
@@ -524,14 +533,16 @@ mb.course.source(LeftToRight.forward)
 
 # %% [markdown]
 r"""
-Left to right every token is a target, not one in seven: more to learn from in each step. Both sides: each guess
-may use everything. Neither has next sentences here. The full experiment (`make findings CH=05`, settings in
-`chapters/findings/05.py`) trains both on match reports, stories and letters, each with two heads that begin by
-looking beside (back and ahead, or both back), over {{finding 05 ways.mlm_ner seeds}} seeds.
-The curves show what each can do with a word's state as training goes on: tell the **sense** of a homograph by the
-nearest mean vector (chapter 02), and find **names** after fine-tuning on two hundred sentences.
+Left to right every token is a target, not one in seven: more to learn from in each step. Both
+sides: each guess may use everything. Neither has next sentences here. The full experiment
+(`make findings CH=05`, settings in `chapters/findings/05.py`) trains both on match reports, stories
+and letters, each with two heads that begin by looking beside (back and ahead, or both back), over {{finding 05 ways.mlm_ner seeds}}
+seeds. The curves show what each can do with a word's state as training goes on: tell the **sense**
+of a homograph by the nearest mean vector (chapter 02), and find **names** after fine-tuning on two
+hundred sentences.
 
-*Predict before you look:* who is ahead at the first measurement, a quarter of the way? And at the end?
+*Predict before you look:* who is ahead at the first measurement, a quarter of the way? And at the
+end?
 """
 
 # %%
@@ -556,19 +567,20 @@ r"""
 - {{claim 05 ways.mlm_ner_early ways.ltr_ner_early | already after a quarter of the training, both sides find names better}}
 - {{claim 05 ways.ltr_ner_share ways.mlm_ner_share | left to right converges faster: after a quarter of the training it has more of its final score in names}}
 
-In the paper (table 5, both without next sentences) both sides have 87.9 against 77.8 F1 on SQuAD, 83.9 against
-82.1 on MNLI and 86.5 against 77.5 on MRPC. Appendix C.1 finds that masked words converge marginally
-slower, and that they are ahead almost at once.
+In the paper (table 5, both without next sentences) both sides have 87.9 against 77.8 F1 on SQuAD,
+83.9 against 82.1 on MNLI and 86.5 against 77.5 on MRPC. Appendix C.1 finds that masked words
+converge marginally slower, and that they are ahead almost at once.
 
-Hold that against the lines above with one difference in mind. Their race was a million steps on three billion
-words; ours ends when the masked model guesses {{finding 05 ways.mlm_right mean .0%}} of the hidden words of unseen
-texts. In a race so short it counts how many targets a step has: each token on one side, one in seven on the other.
-Look at the curves from left to right: who learns faster, and who has learned more when it ends?
+Hold that against the lines above with one difference in mind. Their race was a million steps on
+three billion words; ours ends when the masked model guesses {{finding 05 ways.mlm_right mean .0%}} of the hidden words of unseen texts.
+In a race so short it counts how many targets a step has: each token on one side, one in seven on
+the other. Look at the curves from left to right: who learns faster, and who has learned more when
+it ends?
 
 ## 9. What to put in the gaps, and whether to ask for the next sentence
 
-Table 8 of the paper: always `[MASK]` costs little when the model is fine-tuned (names: 94.9 against 95.4), and
-more when its states are used as they are (94.0 against 94.9).
+Table 8 of the paper: always `[MASK]` costs little when the model is fine-tuned (names: 94.9 against
+95.4), and more when its states are used as they are (94.0 against 94.9).
 """
 
 # %%
@@ -588,16 +600,18 @@ r"""
 - {{claim 05 ways.nsp_nli ways.mlm_nli | with next sentences, inference is better than without}}
 
 The model with both tasks tells {{finding 05 ways.nsp_next_right mean .0%}} of the held-out pairs right. In the
-paper QNLI falls from 88.4 to 84.9 without next sentences, MNLI from 84.4 to 83.9. Later work (RoBERTa, Liu et al.
-2019) found that the task can be dropped when the text is cut differently: compare what was measured here, and
-mind that the text of our world is simple, so that a wrong second text is often told by its names alone.
+paper QNLI falls from 88.4 to 84.9 without next sentences, MNLI from 84.4 to 83.9. Later work
+(RoBERTa, Liu et al.
+2019) found that the task can be dropped when the text is cut differently: compare what was measured
+here, and mind that the text of our world is simple, so that a wrong second text is often told by
+its names alone.
 
 ## 10. How big, and what it costs
 
 {{exercise 05.parameters}}
 
-Count the parameters of a BERT with three tables (words, positions, two segments) and their LayerNorm, `layers`
-blocks, and the pooler.
+Count the parameters of a BERT with three tables (words, positions, two segments) and their
+LayerNorm, `layers` blocks, and the pooler.
 """
 
 # %%
@@ -626,17 +640,17 @@ with torch.device("meta"):  # shapes without numbers: nothing is stored
 r"""
 The paper rounds to 110 and 340 million.
 
-**Work.** A linear layer of $n \times m$ costs $2nm$ operations a token. A block has four of $d \times d$ and two of
-$d \times 4d$; attention multiplies each query with all $L$ keys, and its weights with all $L$ values. So one token
-costs, forward,
+**Work.** A linear layer of $n \times m$ costs $2nm$ operations a token. A block has four of
+$d \times d$ and two of $d \times 4d$; attention multiplies each query with all $L$ keys, and its
+weights with all $L$ values. So one token costs, forward,
 
 $$
 \underbrace{8 d^2 + 16 d^2}_{\text{linear layers}} + \underbrace{4 L d}_{\text{attention}}
 \quad\text{operations a layer}
 $$
 
-The backward pass costs twice as much again. Attention costs as much as the rest only where $L = 6d$, which for BERT-base
-would be 4,608 tokens. PyTorch can count what it really multiplies.
+The backward pass costs twice as much again. Attention costs as much as the rest only where
+$L = 6d$, which for BERT-base would be 4,608 tokens. PyTorch can count what it really multiplies.
 """
 
 # %%
@@ -657,8 +671,9 @@ for length in (16, 32, 64):
 
 # %% [markdown]
 r"""
-And the clock? A step of training on about the same number of tokens each time, as sequences get longer, and as layers
-are added. *Predict before you run:* is the line by layers straight? Does it go through zero?
+And the clock? A step of training on about the same number of tokens each time, as sequences get
+longer, and as layers are added. *Predict before you run:* is the line by layers straight? Does it
+go through zero?
 """
 
 # %%
@@ -697,18 +712,19 @@ mb.show.figure(fig, alt="Two charts: time of a step by the number of layers, and
 
 # %% [markdown]
 r"""
-Layers cost alike, so the line on the left is nearly straight. What it would have at no layer at all is paid once,
-whatever the depth: embeddings, and the softmax over the words (little, with a thousand; thirty thousand cost more). On the
-right only attention's share grows; at width 96 it should have reached that of the rest at a length of $6d = 576$.
+Layers cost alike, so the line on the left is nearly straight. What it would have at no layer at all
+is paid once, whatever the depth: embeddings, and the softmax over the words (little, with a
+thousand; thirty thousand cost more). On the right only attention's share grows; at width 96 it
+should have reached that of the rest at a length of $6d = 576$.
 
-**Short, then long.** The position vectors of far places can only be learned on long sequences, but most of the
-learning does not need them. So BERT was trained on sequences of 128 for 90 % of the steps, and of 512 for the rest:
-`mb.text.ShortThenLong`, or `--short-share 0.9` on the command line.
+**Short, then long.** The position vectors of far places can only be learned on long sequences, but
+most of the learning does not need them. So BERT was trained on sequences of 128 for 90 % of the
+steps, and of 512 for the rest: `mb.text.ShortThenLong`, or `--short-share 0.9` on the command line.
 
 ## 11. The real thing
 
-The published vocabulary on real text, when both are at hand (`minibert data list` says where to put them): ids
-equal to those of the published tokenizer, which a test holds over millions of lines.
+The published vocabulary on real text, when both are at hand (`minibert data list` says where to put
+them): ids equal to those of the published tokenizer, which a test holds over millions of lines.
 """
 
 # %%
@@ -726,16 +742,19 @@ else:
 
 # %% [markdown]
 r"""
-On real text the same training is one command, `minibert pretrain bert --recipe minibert-bert-english --out my_bert`; it
-learns its pieces from Wikipedia first, and says at the end how many hidden words it guesses in text that it has never
-read. The weights that Google published load into the same class: `mb.BERT.from_pretrained("bert-base-uncased")`, given
-the folder. Chapter 06 fine-tunes such models.
+On real text the same training is one command,
+`minibert pretrain bert --recipe minibert-bert-english --out my_bert`; it learns its pieces from
+Wikipedia first, and says at the end how many hidden words it guesses in text that it has never
+read. The weights that Google published load into the same class:
+`mb.BERT.from_pretrained("bert-base-uncased")`, given the folder. Chapter 06 fine-tunes such models.
 
 ## 12. Summary
 
 - Word pieces spell any text with a fixed vocabulary: frequent words whole, rare ones in parts.
-- A network that sees both sides cannot be asked for the next word; hide 15 % of the words, and ask for those.
-- The loss counts the chosen places and nothing else. A mean that is multiplied by weights afterwards is still that mean.
+- A network that sees both sides cannot be asked for the next word; hide 15 % of the words, and ask
+  for those.
+- The loss counts the chosen places and nothing else. A mean that is multiplied by weights
+  afterwards is still that mean.
 - 80 / 10 / 10 keeps the model from knowing where it will be asked.
 - `[CLS]` and segments make one input of two texts; next sentences train them.
 - A layer costs $24 d^2 + 4 L d$ operations a token: short sequences first.
@@ -753,10 +772,9 @@ mb.course.progress()
 # %% [markdown]
 r"""
 **Further reading.** Devlin et al. (2019), [arXiv:1810.04805](https://arxiv.org/abs/1810.04805): the paper; appendices A
-and C answer most questions about the details. Taylor (1953), *Cloze procedure*: the exercise. Wu et al. (2016),
-[arXiv:1609.08144](https://arxiv.org/abs/1609.08144), and Sennrich et al. (2016),
-[arXiv:1508.07909](https://arxiv.org/abs/1508.07909): words in pieces. Liu et al. (2019), *RoBERTa*,
-[arXiv:1907.11692](https://arxiv.org/abs/1907.11692): what of BERT's recipe matters. Wettig et al. (2023), *Should you mask
-15 % in masked language modeling?*, [arXiv:2202.08005](https://arxiv.org/abs/2202.08005). D2L,
-[sections 15.8 to 15.10](https://d2l.ai/chapter_natural-language-processing-pretraining/bert.html).
+and C answer most questions about the details. Taylor (1953), *Cloze procedure*: the exercise. Wu et
+al. (2016), [arXiv:1609.08144](https://arxiv.org/abs/1609.08144), and Sennrich et al. (2016), [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): words in pieces. Liu
+et al. (2019), *RoBERTa*, [arXiv:1907.11692](https://arxiv.org/abs/1907.11692): what of BERT's recipe matters. Wettig et al. (2023),
+*Should you mask 15 % in masked language modeling?*, [arXiv:2202.08005](https://arxiv.org/abs/2202.08005). D2L, [sections 15.8 to
+15.10](https://d2l.ai/chapter_natural-language-processing-pretraining/bert.html).
 """

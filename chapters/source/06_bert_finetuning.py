@@ -19,11 +19,11 @@ r"""
 
 {{head}}
 
-Until 2018 every task had an architecture of its own: one network for inference, with attention between
-the two sentences, another for names, with a layer that liked sensible sequences of tags, a third and
-very intricate one for questions. ELMo made all of them better and left them as they were. BERT threw
-them away. What remains is the model of chapter 05, one new layer so small that it fits on a line, and a
-few minutes of training, in which *every* weight moves.
+Until 2018 every task had an architecture of its own: one network for inference, with attention
+between the two sentences, another for names, with a layer that liked sensible sequences of tags, a
+third and very intricate one for questions. ELMo made all of them better and left them as they were.
+BERT threw them away. What remains is the model of chapter 05, one new layer so small that it fits
+on a line, and a few minutes of training, in which *every* weight moves.
 """
 
 # %%
@@ -48,8 +48,8 @@ print(f"{config.layers} layers of {config.dim}, {len(tokenizer):,} pieces, "
 r"""
 ## 1. Four tasks, four new layers
 
-Everything a task needs is in the last hidden states, one vector for each token. The only question is
-which of them to ask (the paper's figure 4):
+Everything a task needs is in the last hidden states, one vector for each token. The only question
+is which of them to ask (the paper's figure 4):
 
 | the task | what BERT reads | what is asked | new weights for width $d$ |
 |---|---|---|---|
@@ -76,9 +76,9 @@ for name, head in heads.items():
 r"""
 ## 2. A label for a text
 
-Which kind of text do three sentences come from: a story, a letter, a lesson ...? With $C$ the vector of
-`[CLS]` after the pooler (chapter 05: a dense layer and tanh, trained on next sentences), and $W$ the new
-matrix of $K$ rows,
+Which kind of text do three sentences come from: a story, a letter, a lesson ...? With $C$ the
+vector of `[CLS]` after the pooler (chapter 05: a dense layer and tanh, trained on next sentences),
+and $W$ the new matrix of $K$ rows,
 
 $$
 p(k \mid \text{text}) = \mathrm{softmax}(W C + b)_k, \qquad
@@ -114,12 +114,12 @@ print(torch.allclose(by_hand, theirs, atol=1e-4), count)
 
 # %% [markdown]
 r"""
-Training is what it was in pre-training, with a fresh optimiser: AdamW, a short warm-up, then down to
-zero. The paper's ranges (appendix A.3) are batches of 16 or 32, rates of 2e-5 to 5e-5 and 2 to 4 passes.
-Our model is far smaller than BERT-base, and small models want higher rates.
+Training is what it was in pre-training, with a fresh optimiser: AdamW, a short warm-up, then down
+to zero. The paper's ranges (appendix A.3) are batches of 16 or 32, rates of 2e-5 to 5e-5 and 2 to 4
+passes. Our model is far smaller than BERT-base, and small models want higher rates.
 
-*Predict before you run:* two hundred labelled texts, nine classes. How many of the new texts will be told
-right after four passes? And how many if the same network starts from random weights?
+*Predict before you run:* two hundred labelled texts, nine classes. How many of the new texts will
+be told right after four passes? And how many if the same network starts from random weights?
 """
 
 # %%
@@ -149,14 +149,14 @@ for name, start in (("pre-trained", copy.deepcopy(bert)), ("from scratch", mb.BE
 r"""
 ## 3. A label for two texts
 
-Does the second sentence follow from the first? Before BERT one built two encoders and a clever way for
-them to look at each other. Here both texts go into one sequence, and the self-attention that is there
-anyway lets every word of one look at every word of the other, in every layer.
+Does the second sentence follow from the first? Before BERT one built two encoders and a clever way
+for them to look at each other. Here both texts go into one sequence, and the self-attention that is
+there anyway lets every word of one look at every word of the other, in every layer.
 
 {{exercise 06.pair}}
 
-Write `pair(first, second, cls_id, sep_id)` for two lists of ids. It returns two lists: the ids as BERT
-reads them, and the segment (0 or 1) of each.
+Write `pair(first, second, cls_id, sep_id)` for two lists of ids. It returns two lists: the ids as
+BERT reads them, and the segment (0 or 1) of each.
 """
 
 # %%
@@ -204,19 +204,20 @@ print(relation("Ada Pell saw a bird.", "Ada Pell saw a heron."))
 
 # %% [markdown]
 r"""
-Do not trust it: to tell what follows from what, 1,500 examples are few for so small a model. Section 8 sets it
-beside the other tasks.
+Do not trust it: to tell what follows from what, 1,500 examples are few for so small a model.
+Section 8 sets it beside the other tasks.
 
 ## 4. A label for each word
 
-Names are marked in the **IOB2** way: `B-PER` begins a person, `I-PER` goes on with it, `O` is no name.
-The labels belong to words and BERT reads pieces. The paper's answer (section 5.3): the label stands at the
-*first* piece of its word, and the loss leaves the other pieces out. They are read all the same.
+Names are marked in the **IOB2** way: `B-PER` begins a person, `I-PER` goes on with it, `O` is no
+name. The labels belong to words and BERT reads pieces. The paper's answer (section 5.3): the label
+stands at the *first* piece of its word, and the loss leaves the other pieces out. They are read all
+the same.
 
 {{exercise 06.align}}
 
-Write `align(words, labels, encode, cls_id, sep_id)`: `encode(word)` gives a list of pieces, `labels` are
-numbers, and -100 (`IGNORE`) is "no label here", which `F.cross_entropy` leaves out.
+Write `align(words, labels, encode, cls_id, sep_id)`: `encode(word)` gives a list of pieces,
+`labels` are numbers, and -100 (`IGNORE`) is "no label here", which `F.cross_entropy` leaves out.
 """
 
 # %%
@@ -258,10 +259,11 @@ for i, mark in list(zip(read["input_ids"], read["labels"], strict=True))[:14]:
 
 # %% [markdown]
 r"""
-The score counts whole names: right only if the kind and both ends are right. With $\mathrm{TP}$ the names
-that were found and are true, precision is $\mathrm{TP}$ over all that were said, recall $\mathrm{TP}$ over
-all that are there, and $F_1$ their harmonic mean. Most words are no name, so the accuracy of words says
-little: who always says `O` is right most of the time (the cell prints how often), and has found nothing.
+The score counts whole names: right only if the kind and both ends are right. With $\mathrm{TP}$ the
+names that were found and are true, precision is $\mathrm{TP}$ over all that were said, recall
+$\mathrm{TP}$ over all that are there, and $F_1$ their harmonic mean. Most words are no name, so the
+accuracy of words says little: who always says `O` is right most of the time (the cell prints how
+often), and has found nothing.
 """
 
 # %%
@@ -287,9 +289,9 @@ print(f"F1 of names {f1:.3f}; words right {right:.3f}, and {always_o:.3f} for al
 r"""
 ## 5. A span that answers
 
-A question and a passage stand in one sequence. Two new vectors of width $d$, $S$ and $E$, are all that is
-learned beside BERT itself: token $i$ with the state $T_i$, as wide, starts the answer with the score $S \cdot T_i$ and
-ends it with $E \cdot T_i$. A span from $i$ to $j$ scores
+A question and a passage stand in one sequence. Two new vectors of width $d$, $S$ and $E$, are all
+that is learned beside BERT itself: token $i$ with the state $T_i$, as wide, starts the answer with
+the score $S \cdot T_i$ and ends it with $E \cdot T_i$. A span from $i$ to $j$ scores
 
 $$
 s_{ij} = S \cdot T_i + E \cdot T_j, \qquad j \geq i,
@@ -300,8 +302,8 @@ $-\log p(\text{end})$ (section 4.2 has their sum).
 
 {{exercise 06.best_span}}
 
-Write `best_span(starts, ends, longest)`: the pair `(i, j)` with the highest score, where $i \leq j$ and
-the span has at most `longest` tokens. Both scores are tensors of shape `(length,)`.
+Write `best_span(starts, ends, longest)`: the pair `(i, j)` with the highest score, where $i \leq j$
+and the span has at most `longest` tokens. Both scores are tensors of shape `(length,)`.
 """
 
 # %%
@@ -322,9 +324,9 @@ mb.course.check("06.best_span", best_span)
 
 # %% [markdown]
 r"""
-An answer may be right in part. SQuAD's official script counts the **exact match**, and an **F1** of the
-words that two answers share, both after lower case, and without punctuation and articles; where several
-answers count as right, the best of them is taken.
+An answer may be right in part. SQuAD's official script counts the **exact match**, and an **F1** of
+the words that two answers share, both after lower case, and without punctuation and articles; where
+several answers count as right, the best of them is taken.
 
 {{exercise 06.f1}}
 
@@ -353,15 +355,16 @@ mb.course.check("06.f1", f1)
 
 # %% [markdown]
 r"""
-**Long passages.** A model reads no more than its positions allow, here as in BERT-base with its 512. A
-longer passage is cut into windows that overlap (a new one begins every `stride` tokens), each with the question
-in front; a token's scores come from the window in which it has most context on both sides. `mb.heads.answer` does that, and gives back
-places in the original text, in characters. To save your time we learn from passages of which nearly
-all fit into one window, which leaves the stories out.
+**Long passages.** A model reads no more than its positions allow, here as in BERT-base with
+its 512. A longer passage is cut into windows that overlap (a new one begins every `stride` tokens),
+each with the question in front; a token's scores come from the window in which it has most context
+on both sides. `mb.heads.answer` does that, and gives back places in the original text, in
+characters. To save your time we learn from passages of which nearly all fit into one window, which
+leaves the stories out.
 
-**No answer.** In SQuAD 2.0 the passage may not tell. The paper lets "no answer" be the span that starts
-and ends at `[CLS]`, and says it where its score exceeds that of the best span by more than a threshold
-$\tau$ (section 4.3). Our questions are of that kind; about one in four has no answer.
+**No answer.** In SQuAD 2.0 the passage may not tell. The paper lets "no answer" be the span that
+starts and ends at `[CLS]`, and says it where its score exceeds that of the best span by more than a
+threshold $\tau$ (section 4.3). Our questions are of that kind; about one in four has no answer.
 """
 
 # %%
@@ -404,8 +407,8 @@ for name, tau in (("always an answer", math.inf), ("threshold 0", 0.0), ("tuned"
 
 # %% [markdown]
 r"""
-*Why not choose the threshold on the test questions?* A quiz at the end asks. Here is how F1 moves with it, on
-the questions that it was tuned on and on the others:
+*Why not choose the threshold on the test questions?* A quiz at the end asks. Here is how F1 moves
+with it, on the questions that it was tuned on and on the others:
 """
 
 # %%
@@ -421,14 +424,15 @@ mb.show.figure(fig, alt="F1 on valid and on test by the threshold, and the one t
 
 # %% [markdown]
 r"""
-The two curves need not be highest at one place: what is best on a few hundred questions is partly their luck.
+The two curves need not be highest at one place: what is best on a few hundred questions is partly
+their luck.
 
 ## 6. Ask about a paragraph of your own
 
-The bars are the model's two softmaxes over the tokens: how likely each is to start the answer, and how
-likely to end it. Change the question by a word and watch both move. Ask something that the paragraph does
-not tell, and look at the threshold. (This model knows nothing but its small world. Names it has never
-seen are pieces to it.)
+The bars are the model's two softmaxes over the tokens: how likely each is to start the answer, and
+how likely to end it. Change the question by a word and watch both move. Ask something that the
+paragraph does not tell, and look at the threshold. (This model knows nothing but its small world.
+Names it has never seen are pieces to it.)
 """
 
 # %%
@@ -440,15 +444,15 @@ mb.show.AnswerExplorer(finder, portrait, "In which town does Ada Pell live?", no
 
 # %% [markdown]
 r"""
-*Predict before you try:* "In which town does Tom live?" Should that be answered, and will it be? What if
-you say *Ada* in place of *Ada Pell*, or ask for a trade instead of a town?
+*Predict before you try:* "In which town does Tom live?" Should that be answered, and will it be?
+What if you say *Ada* in place of *Ada Pell*, or ask for a trade instead of a town?
 
 ## 7. Features or fine-tuning?
 
-The other way, ELMo's, leaves the model as it is and learns something on top of its layers. It has its
-merits: one run of the model serves many tasks, and the vectors can be computed once and kept. The paper
-compares both on names (table 7): frozen layers below a bidirectional LSTM of two layers, against one new
-layer and every weight learned.
+The other way, ELMo's, leaves the model as it is and learns something on top of its layers. It has
+its merits: one run of the model serves many tasks, and the vectors can be computed once and kept.
+The paper compares both on names (table 7): frozen layers below a bidirectional LSTM of two layers,
+against one new layer and every weight learned.
 """
 
 # %%
@@ -468,7 +472,8 @@ r"""
 
 A colleague classifies texts by the mean of their frozen vectors. "It is odd," he says. "The same
 review is positive in one batch and negative in the next." Find out why, and mend it. `hidden` is
-`(batch, length, dim)`, `mask` `(batch, length)` has 1 for a real token, `weight` is `(dim, labels)`.
+`(batch, length, dim)`, `mask` `(batch, length)` has 1 for a real token, `weight` is
+`(dim, labels)`.
 """
 
 # %%
@@ -489,9 +494,9 @@ mb.course.check("06.find_the_bug", classify)
 r"""
 ## 8. Findings: how many labels does each task need?
 
-One seed proves nothing. The full experiments (`make findings CH=06`) draw the examples, the new layer and
-the order of the batches anew for each of {{finding 06 labels.nli_tuned seeds}} seeds. From scratch the
-same network learned for as long, and on few examples for longer (100 updates at least, fine-tuning 60).
+One seed proves nothing. The full experiments (`make findings CH=06`) draw the examples, the new
+layer and the order of the batches anew for each of {{finding 06 labels.nli_tuned seeds}} seeds. From scratch the same network learned
+for as long, and on few examples for longer (100 updates at least, fine-tuning 60).
 """
 
 # %%
@@ -527,15 +532,16 @@ r"""
 - {{claim 06 labels.qa_tuned_600 labels.qa_scratch_600 | questions: with 600 examples, fine-tuning beats training from scratch}}
 - {{claim 06 labels.qa_tuned_600 labels.qa_baseline | questions: it beats the sentence that shares most words with the question}}
 
-The tasks differ in what they ask of the model. What a text is about lies open in its words, and a few
-examples are enough to say what is wanted. To tell entailment from contradiction, or to point at an answer,
-two parts of the input must be compared, and no masked word ever asked for that in this form.
+The tasks differ in what they ask of the model. What a text is about lies open in its words, and a
+few examples are enough to say what is wanted. To tell entailment from contradiction, or to point at
+an answer, two parts of the input must be compared, and no masked word ever asked for that in this
+form.
 
 ## 9. Findings: which layers, and is fine-tuning worth it?
 
 The names again, with {{finding 06 layers.tuned seeds}} seeds and few examples, in the ways of the paper's
-table 7. (BERT-base has twelve layers and the paper mixes the last four; ours has three, and all of them
-are mixed.)
+table 7. (BERT-base has twelve layers and the paper mixes the last four; ours has three, and all of
+them are mixed.)
 """
 
 # %%
@@ -554,23 +560,24 @@ r"""
 - {{claim 06 layers.tuned layers.last | fine-tuning beats the last layer as a feature}}
 - {{claim 06 layers.tuned layers.concat_last | fine-tuning beats all layers as features}}
 
-The paper (table 7, F1 on the development set of CoNLL-2003, BERT-base): embeddings 91.0, second-to-last
-layer 95.6, last layer 94.9, weighted sum of the last four 95.9, the last four side by side 96.1, weighted
-sum of all twelve 95.5, fine-tuned 96.4. Both ways work; the best features come within half a point.
+The paper (table 7, F1 on the development set of CoNLL-2003, BERT-base): embeddings 91.0,
+second-to-last layer 95.6, last layer 94.9, weighted sum of the last four 95.9, the last four side
+by side 96.1, weighted sum of all twelve 95.5, fine-tuned 96.4. Both ways work; the best features
+come within half a point.
 
-Before you read our figures as a verdict on features, ask what the task is. In this small world most names
-are told by their words alone: a list of the words that were seen in 400 sentences reaches an F1 of
-{{finding 06 labels.ner_baseline mean .3f}}. What the embeddings know of a word is then most of what can be
-known, and an LSTM of its own is a good reader of the rest. The wide interval of the last layer is one failed run
-among five: section 10.
+Before you read our figures as a verdict on features, ask what the task is. In this small world most
+names are told by their words alone: a list of the words that were seen in 400 sentences reaches an
+F1 of {{finding 06 labels.ner_baseline mean .3f}}. What the embeddings know of a word is then most of what can be known, and an LSTM of its own
+is a good reader of the rest. The wide interval of the last layer is one failed run among five:
+section 10.
 
 ## 10. Findings: how much of it is luck?
 
-Devlin et al. met runs of their large model that failed on small data sets, restarted them several times, and took the best on
-the development set (section 4.1). Dodge et al. (2020) looked closer. Two things differ between seeds, the
-first weights of the new layer and the order of the examples, and both matter about equally. Here the same
-{{finding 06 restarts.mean seeds}} draws of a hundred texts are each learned seven times: four new layers
-with one order, four orders with one new layer. A line is the mean of the seven.
+Devlin et al. met runs of their large model that failed on small data sets, restarted them several
+times, and took the best on the development set (section 4.1). Dodge et al. (2020) looked closer.
+Two things differ between seeds, the first weights of the new layer and the order of the examples,
+and both matter about equally. Here the same {{finding 06 restarts.mean seeds}} draws of a hundred texts are each learned seven times:
+four new layers with one order, four orders with one new layer. A line is the mean of the seven.
 """
 
 # %%
@@ -592,35 +599,36 @@ orders alone {{finding 06 restarts.spread_order mean .3f}}.
 - {{claim 06 restarts.best restarts.mean | the restart that is best on validation is better on the test than the mean restart}}
 - {{claim 06 restarts.spread_order restarts.spread_first_weights | the order of the data matters more than the first weights}}
 
-Dodge et al. (2020) fine-tuned BERT hundreds of times on each of four small tasks. The best of their runs
-was well above what had been published for it, with nothing changed but the seed. Keep that in mind when a
-table shows one number a model.
+Dodge et al. (2020) fine-tuned BERT hundreds of times on each of four small tasks. The best of their
+runs was well above what had been published for it, with nothing changed but the seed. Keep that in
+mind when a table shows one number a model.
 
 {{exercise 06.luck}}
 
-A paper shows a table: on a data set of 500 examples, the old model 71.2, the new one 72.6. "We took the
-best of ten restarts of our model on the development set." In four to six sentences: what do you believe,
-what differs between two runs of one program, and what would you ask for?
+A paper shows a table: on a data set of 500 examples, the old model 71.2, the new one 72.6. "We took
+the best of ten restarts of our model on the development set." In four to six sentences: what do you
+believe, what differs between two runs of one program, and what would you ask for?
 """
 
 # %% [markdown] written="06.luck"
 r"""
-Two runs of one program differ in the first weights of the new layer, in the order of the examples and in
-what dropout takes away; if the examples were drawn, in those too. On 500 examples that alone moves the
-score by more than the difference in the table. The new model had ten tries and the old one perhaps one,
-and the best of ten is high by construction, whatever the model. So I believe nothing yet. I would ask for
-the same number of runs on both sides, chosen (if at all) by the same rule on the development set, with
-mean and spread or all the values shown, on the same draws so that differences can be paired, and for a
-test that was looked at once.
+Two runs of one program differ in the first weights of the new layer, in the order of the examples
+and in what dropout takes away; if the examples were drawn, in those too. On 500 examples that alone
+moves the score by more than the difference in the table. The new model had ten tries and the old
+one perhaps one, and the best of ten is high by construction, whatever the model. So I believe
+nothing yet. I would ask for the same number of runs on both sides, chosen (if at all) by the same
+rule on the development set, with mean and spread or all the values shown, on the same draws so that
+differences can be paired, and for a test that was looked at once.
 """
 
 # %% [markdown]
 r"""
 ## 11. Findings: do larger models help on small tasks?
 
-One might think that a large model needs much data. The paper found the contrary (table 6): larger models
-were better on all four tasks that were tried, one of them with 3,600 examples. Here three models, each
-pre-trained for equally many updates on the same text, are fine-tuned on two hundred examples.
+One might think that a large model needs much data. The paper found the contrary (table 6): larger
+models were better on all four tasks that were tried, one of them with 3,600 examples. Here three
+models, each pre-trained for equally many updates on the same text, are fine-tuned on two hundred
+examples.
 """
 
 # %%
@@ -646,15 +654,16 @@ r"""
 - {{claim 06 sizes.topic_2 sizes.topic_1 | topic: the largest beats the second largest}}
 
 The paper's own (table 6, development sets, average of five restarts): from 3 layers of 768 to 24 of
-1,024, MNLI rises from 77.9 to 86.6, MRPC (3,600 examples) from 79.8 to 87.8, SST-2 from 88.4 to 93.7.
-Equal updates are not equal cost: the larger model has also computed more. Chapter 05 asks about that.
+1,024, MNLI rises from 77.9 to 86.6, MRPC (3,600 examples) from 79.8 to 87.8, SST-2 from 88.4 to
+93.7. Equal updates are not equal cost: the larger model has also computed more. Chapter 05 asks
+about that.
 
 ## 12. The real thing
 
-The published weights load into the same class (`mb.BERT.from_pretrained(folder)`, chapter 05), and every
-head works on them. Fine-tuning on real data is one command a task; data that are not here are named
-with what to do. `minibert-bert-english` is a small BERT (4 layers of 256) that has read Wikipedia and novels for
-a good hour on one core; any folder with a BERT will do in its place:
+The published weights load into the same class (`mb.BERT.from_pretrained(folder)`, chapter 05), and
+every head works on them. Fine-tuning on real data is one command a task; data that are not here are
+named with what to do. `minibert-bert-english` is a small BERT (4 layers of 256) that has read
+Wikipedia and novels for a good hour on one core; any folder with a BERT will do in its place:
 
 ```bash
 minibert finetune bert --recipe snli-cpu    --start minibert-bert-english --out snli
@@ -662,9 +671,9 @@ minibert finetune bert --recipe wikiann-cpu --start minibert-bert-english --out 
 minibert finetune bert --recipe squad-cpu   --start minibert-bert-english --out squad
 ```
 
-Each prints, and writes to `results.json`: fine-tuned, features, from scratch, and a baseline that hardly
-learns (the most frequent label; each word's most frequent label; the sentence that shares most words with
-the question). What they found here, once:
+Each prints, and writes to `results.json`: fine-tuned, features, from scratch, and a baseline that
+hardly learns (the most frequent label; each word's most frequent label; the sentence that shares
+most words with the question). What they found here, once:
 """
 
 # %%
@@ -685,18 +694,20 @@ r"""
 - {{claim real wikiann.fine_tuned_entity_f1 wikiann.from_scratch_entity_f1 | names in Wikipedia: fine-tuned beats from scratch}}
 - {{claim real wikiann.fine_tuned_entity_f1 wikiann.features_entity_f1 | names in Wikipedia: fine-tuned beats frozen features}}
 
-BERT-base reaches 88.5 F1 on SQuAD 1.1 (Devlin et al. 2019, table 2), with 88,000 questions to learn from: it is
-twenty times as large, and has read a hundred times as much text, forty times over. Look at what is left of it here,
-on a single seed, and hold it against the baseline, which has learned nothing.
+BERT-base reaches 88.5 F1 on SQuAD 1.1 (Devlin et al. 2019, table 2), with 88,000 questions to learn
+from: it is twenty times as large, and has read a hundred times as much text, forty times over. Look
+at what is left of it here, on a single seed, and hold it against the baseline, which has learned
+nothing.
 """
 
 # %% [markdown]
 r"""
 ## 13. Summary
 
-- One model and one small new layer for each task: `[CLS]` for texts and pairs, first pieces for words,
-  two vectors for spans. Everything is trained, gently and for a few passes.
-- Labels belong to words, characters or texts, and the model reads pieces. Most bugs live in between.
+- One model and one small new layer for each task: `[CLS]` for texts and pairs, first pieces for
+  words, two vectors for spans. Everything is trained, gently and for a few passes.
+- Labels belong to words, characters or texts, and the model reads pieces. Most bugs live in
+  between.
 - "No answer" is a score like others, and its threshold is chosen on validation questions.
 - Frozen layers are good features, and cheap where one text serves many tasks.
 - Few labels: much is won by pre-training, and much is luck. Say how often you tried.

@@ -20,12 +20,12 @@ r"""
 
 {{head}}
 
-*The baker had heard of the inn before, and when he came home he said that ...* Somebody who can go on
-with this, and with anything else, knows a great deal: that a *he* is wanted, what inns are like, what
-people say of them. Four months before BERT, Radford et al. (2018) built a model on this idea alone. It reads
-from the left, as chapters 02 and 03 did, but with the blocks of chapter 04. It is fine-tuned for nearly any
-task by writing the task down as one text. And because it has a probability for every text, it can be
-*asked* before it is taught, and it can write.
+*The baker had heard of the inn before, and when he came home he said that ...* Somebody who can go
+on with this, and with anything else, knows a great deal: that a *he* is wanted, what inns are like,
+what people say of them. Four months before BERT, Radford et al. (2018) built a model on this idea
+alone. It reads from the left, as chapters 02 and 03 did, but with the blocks of chapter 04. It is
+fine-tuned for nearly any task by writing the task down as one text. And because it has a
+probability for every text, it can be *asked* before it is taught, and it can write.
 """
 
 # %%
@@ -55,10 +55,10 @@ print(f"{config.layers} layers of {config.dim}, {tokenizer}, "
 r"""
 ## 1. Byte pairs
 
-BERT's pieces (chapter 05) were learned by merging and cut by the longest match. **Byte-pair encoding**
-(Sennrich et al. 2016, from an old method of data compression) merges both times. To learn: write each word as
-letters, the last one marked as the end of a word; merge the pair of neighbours that is most frequent; do it
-again. What is learned is the *list of merges*, in order.
+BERT's pieces (chapter 05) were learned by merging and cut by the longest match. **Byte-pair
+encoding** (Sennrich et al. 2016, from an old method of data compression) merges both times. To
+learn: write each word as letters, the last one marked as the end of a word; merge the pair of
+neighbours that is most frequent; do it again. What is learned is the *list of merges*, in order.
 """
 
 # %%
@@ -91,9 +91,9 @@ To cut a word: spell it, and make the merges in the order in which they were lea
 
 {{exercise 07.bpe}}
 
-Write `bpe(symbols, merges)`. `symbols` is a list such as `["l", "o", "w</w>"]`, `merges` a list of pairs, the
-first that was learned in front. Return the list of pieces. `merge(symbols, pair, joined)` is at hand: it
-joins a pair wherever it stands in a list.
+Write `bpe(symbols, merges)`. `symbols` is a list such as `["l", "o", "w</w>"]`, `merges` a list of
+pairs, the first that was learned in front. Return the list of pieces.
+`merge(symbols, pair, joined)` is at hand: it joins a pair wherever it stands in a list.
 """
 
 # %%
@@ -112,10 +112,10 @@ mb.course.check("07.bpe", bpe)
 
 # %% [markdown]
 r"""
-GPT had 40,000 merges over letters, in lower case. GPT-2 spelled words in the 256 **bytes** of their UTF-8
-instead, and so does our model: there is no unknown word, no capital is lost, and what is decoded is what was
-encoded, whatever it was. A word keeps the space before it (written as `␣` below, with a `·` where a word is
-cut), so that the pieces tell where words begin.
+GPT had 40,000 merges over letters, in lower case. GPT-2 spelled words in the 256 **bytes** of their
+UTF-8 instead, and so does our model: there is no unknown word, no capital is lost, and what is
+decoded is what was encoded, whatever it was. A word keeps the space before it (written as `␣`
+below, with a `·` where a word is cut), so that the pieces tell where words begin.
 """
 
 # %% tags=["nbval-check-output"]
@@ -125,9 +125,9 @@ print("a letter that is rare is its bytes:", len(tokenizer.encode("北")) == len
 
 # %% [markdown]
 r"""
-Type a sentence of your own, and move the slider: it makes the merges one after the other. *Predict first:* which
-words of yours are one piece in the end, and after how many merges is half of the gain made? A vocabulary is a
-bargain. More pieces make the text shorter, and each of them rarer.
+Type a sentence of your own, and move the slider: it makes the merges one after the other. *Predict
+first:* which words of yours are one piece in the end, and after how many merges is half of the gain
+made? A vocabulary is a bargain. More pieces make the text shorter, and each of them rarer.
 """
 
 # %%
@@ -137,15 +137,16 @@ mb.show.MergeExplorer(tokenizer, "The goalkeeper of Alder Vale was unkind to my 
 r"""
 ## 2. The model
 
-Nothing is new here. A token's vector and its place's are added, blocks follow, and the table of vectors serves
-once more as the softmax (the paper's equation 2):
+Nothing is new here. A token's vector and its place's are added, blocks follow, and the table of
+vectors serves once more as the softmax (the paper's equation 2):
 
 $$
-h_0 = U W_e + W_p, \qquad h_l = \mathrm{block}(h_{l-1}), \qquad P(u) = \mathrm{softmax}(h_n W_e^\top)
+h_0 = U W_e + W_p, \qquad h_l = \mathrm{block}(h_{l-1}), \qquad
+P(u) = \mathrm{softmax}(h_n W_e^\top)
 $$
 
-$U$ is the tokens as one-hot rows, `(length, V)`, $W_e$ `(V, dim)` their table, $W_p$ `(length, dim)` the vectors of the places, and $n$ the
-number of blocks, which are post-LN.
+$U$ is the tokens as one-hot rows, `(length, V)`, $W_e$ `(V, dim)` their table, $W_p$
+`(length, dim)` the vectors of the places, and $n$ the number of blocks, which are post-LN.
 
 By hand, with the weights of the model that comes with the library:
 """
@@ -165,8 +166,8 @@ print("by hand and library agree:", torch.allclose(x, library, atol=1e-4))
 
 # %% [markdown]
 r"""
-The one difference to chapter 05 that matters is `tril`. The test of chapter 04 once more: change what must not be
-seen, and see that nothing changes.
+The one difference to chapter 05 that matters is `tril`. The test of chapter 04 once more: change
+what must not be seen, and see that nothing changes.
 """
 
 # %% tags=["nbval-check-output"]
@@ -187,19 +188,21 @@ for share, i in zip(*p.topk(5), strict=True):
 r"""
 ## 3. What is learned: every next token
 
-By the chain rule, the probability of a text is the product of those of its tokens, each given what came before:
+By the chain rule, the probability of a text is the product of those of its tokens, each given what
+came before:
 
 $$
 \log P(u_1, \dots, u_n) = \sum_{i} \log P(u_i \mid u_1, \dots, u_{i-1})
 $$
 
-The state at place $i$ has seen $u_1$ to $u_i$, so it foresees $u_{i+1}$: the targets are the text itself,
-**shifted by one**. A single pass gives the losses of all places at once. That is what the mask is for.
+The state at place $i$ has seen $u_1$ to $u_i$, so it foresees $u_{i+1}$: the targets are the text
+itself, **shifted by one**. A single pass gives the losses of all places at once. That is what the
+mask is for.
 
 {{exercise 07.lm_loss}}
 
-`logits` is (batch, length, V), `ids` and `mask` (batch, length), 1 for a token and 0 for padding. Return the
-mean cross-entropy over all tokens that are to be foreseen.
+`logits` is (batch, length, V), `ids` and `mask` (batch, length), 1 for a token and 0 for padding.
+Return the mean cross-entropy over all tokens that are to be foreseen.
 """
 
 # %%
@@ -230,8 +233,9 @@ print(f"by hand {by_hand:.5f}   library {total / count:.5f}   targets {count}")
 r"""
 ## 4. How far from the limit?
 
-A small GPT from nothing, on the match reports that chapter 05 used. One long stream of text is cut into blocks, at
-other places in each epoch. Every token is a target: compare the curve with BERT's, which only crept.
+A small GPT from nothing, on the match reports that chapter 05 used. One long stream of text is cut
+into blocks, at other places in each epoch. Every token is a target: compare the curve with BERT's,
+which only crept.
 """
 
 # %%
@@ -262,10 +266,11 @@ mb.show.figure(mb.show.loss_curve(history, title="The next token", ylabel="loss 
 
 # %% [markdown]
 r"""
-Perplexities of models with different pieces cannot be compared: who cuts text into more of them pays less for each.
-What can be compared is the price of the *whole* text, divided by something that does not depend on the model: here, the
-tokens of the world. That price has an exact lower limit (chapter 00), and a causal model is the kind that it
-limits: BERT's guesses from both sides are no probability of the text.
+Perplexities of models with different pieces cannot be compared: who cuts text into more of them
+pays less for each. What can be compared is the price of the *whole* text, divided by something that
+does not depend on the model: here, the tokens of the world. That price has an exact lower limit
+(chapter 00), and a causal model is the kind that it limits: BERT's guesses from both sides are no
+probability of the text.
 """
 
 # %%
@@ -292,21 +297,22 @@ mb.show.figure(mb.show.bars(paid, "New match reports", "nats a token of the worl
 r"""
 ## 5. Writing
 
-A distribution over the next token is all that is needed to write: choose one, append it, and ask again. How to
-choose?
+A distribution over the next token is all that is needed to write: choose one, append it, and ask
+again. How to choose?
 
 - **Greedy**: the likeliest. The same text every time, and it likes to go in circles.
-- **Sampling**: as likely as the model says. Most of the 3,000 pieces are unlikely, but there are many of them,
-  and one slip is enough to spoil a text.
-- **Temperature** $T$: divide the logits by $T$ first. Below 1 the likely get likelier; towards 0 it is greedy.
+- **Sampling**: as likely as the model says. Most of the 3,000 pieces are unlikely, but there are
+  many of them, and one slip is enough to spoil a text.
+- **Temperature** $T$: divide the logits by $T$ first. Below 1 the likely get likelier; towards 0 it
+  is greedy.
 - **Top-k** (Fan et al. 2018): draw among the $k$ likeliest.
-- **Nucleus**, or top-p (Holtzman et al. 2020): draw among the fewest tokens whose probabilities add up to at least $p$.
-  They are few where the model is sure, and many where it is not.
+- **Nucleus**, or top-p (Holtzman et al. 2020): draw among the fewest tokens whose probabilities add
+  up to at least $p$. They are few where the model is sure, and many where it is not.
 
 {{exercise 07.nucleus}}
 
-Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The result has the same shape: 0 for what
-is outside, and the rest adds up to 1.
+Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The result has the
+same shape: 0 for what is outside, and the rest adds up to 1.
 """
 
 # %%
@@ -345,9 +351,10 @@ print("greedy by hand and library agree:", ids == gpt.generate(ids[:3], 17, temp
 
 # %% [markdown]
 r"""
-**The cache.** This loop is wasteful. For each new token it reads the whole text again, although the keys and values of
-all earlier places are what they were: under the causal mask nothing that comes later can change them. So keep them, and
-compute one place a step. With $n$ tokens, that makes $n$ places instead of $n(n+1)/2$.
+**The cache.** This loop is wasteful. For each new token it reads the whole text again, although the
+keys and values of all earlier places are what they were: under the causal mask nothing that comes
+later can change them. So keep them, and compute one place a step. With $n$ tokens, that makes $n$
+places instead of $n(n+1)/2$.
 """
 
 # %% tags=["nbval-check-output"]
@@ -370,9 +377,10 @@ print(f"16 texts: {seconds[True]:.2f} s with the cache, {seconds[False]:.2f} s w
 
 # %% [markdown]
 r"""
-Now touch it. The figure shows the distribution of one token, as the model gives it and as your limits leave it; the table
-lists every token that was drawn, and what could have stood there instead. Try: a temperature of 0; a temperature of 2
-without limits, then with top-p 0.9; and look for a place where the model was sure, and one where it was not.
+Now touch it. The figure shows the distribution of one token, as the model gives it and as your
+limits leave it; the table lists every token that was drawn, and what could have stood there
+instead. Try: a temperature of 0; a temperature of 2 without limits, then with top-p 0.9; and look
+for a place where the model was sure, and one where it was not.
 """
 
 # %%
@@ -389,8 +397,9 @@ for seed, prompt in enumerate(["The inn at", "Dear", "When the storm came,"]):
 
 # %% [markdown]
 r"""
-**The likeliest text is not the best one.** *Predict before you run:* which texts does the model itself find likelier, its
-own greedy ones or those that really stand in the world? And which repeat themselves?
+**The likeliest text is not the best one.** *Predict before you run:* which texts does the model
+itself find likelier, its own greedy ones or those that really stand in the world? And which repeat
+themselves?
 """
 
 # %%
@@ -415,16 +424,18 @@ for way, texts in written.items():
 
 # %% [markdown]
 r"""
-Compare the first row with the last. Whoever writes says what is not quite foreseen, or it would not be worth saying
-(Holtzman et al. 2020, figure 2): a text that is always as likely as possible is a poor text. Plain sampling may err to the
-other side, because a model gives too much to the many tokens that it knows little of, and these are what the limits cut
-off. Which row is nearest to the world's own?
+Compare the first row with the last. Whoever writes says what is not quite foreseen, or it would not
+be worth saying (Holtzman et al. 2020, figure 2): a text that is always as likely as possible is a
+poor text. Plain sampling may err to the other side, because a model gives too much to the many
+tokens that it knows little of, and these are what the limits cut off. Which row is nearest to the
+world's own?
 
 ## 6. Any task as a text
 
-Now to the tasks. A task comes as a text, as two, or as a question with answers; a language model reads
-one sequence. So the task is *written* as a sequence, with three new tokens: start, delimiter and extract (figure 1 of the
-paper). The state of the **extract** token has read everything, and one new linear layer reads that.
+Now to the tasks. A task comes as a text, as two, or as a question with answers; a language model
+reads one sequence. So the task is *written* as a sequence, with three new tokens: start, delimiter
+and extract (figure 1 of the paper). The state of the **extract** token has read everything, and one
+new linear layer reads that.
 
 | the task | what GPT reads | what is done with the state at `⟨e⟩` |
 |---|---|---|
@@ -437,8 +448,8 @@ paper). The state of the **extract** token has read everything, and one new line
 
 {{exercise 07.choices}}
 
-Write `choices(context, answers, start, delimiter, extract)`, the last row of the table: `context` is a list of ids, `answers` a list of
-lists, the other three are ids.
+Write `choices(context, answers, start, delimiter, extract)`, the last row of the table: `context`
+is a list of ids, `answers` a list of lists, the other three are ids.
 """
 
 # %%
@@ -456,7 +467,8 @@ mb.course.check("07.choices", choices)
 
 # %% [markdown]
 r"""
-`mb.heads.framed` gives a copy of a model with three more rows in its table, and `mb.text.Framing` writes the sequences.
+`mb.heads.framed` gives a copy of a model with three more rows in its table, and `mb.text.Framing`
+writes the sequences.
 """
 
 # %%
@@ -478,8 +490,9 @@ print("right:", example.label)
 
 # %% [markdown]
 r"""
-**Two losses.** While it learns the task (loss $L_2$), the model goes on foreseeing the tokens of the task's own texts (loss
-$L_1$), which is to help it to generalise and to learn faster; the paper has $\lambda = 0.5$ (equation 5):
+**Two losses.** While it learns the task (loss $L_2$), the model goes on foreseeing the tokens of
+the task's own texts (loss $L_1$), which is to help it to generalise and to learn faster; the paper
+has $\lambda = 0.5$ (equation 5):
 
 $$
 L_3 = L_2 + \lambda L_1
@@ -503,10 +516,11 @@ print("by hand and library agree:", torch.allclose(task + 0.5 * words, total / c
 r"""
 {{exercise 07.find_the_bug}}
 
-A colleague wrote the two losses herself. "It trains, and the loss falls," she says. "But on my balanced test the model says
-*positive* every single time." Positive is class 1. Find out why, and mend it. `scores` (batch, labels) and `labels` (batch,) are the
-task's; `words` (batch, length, V) are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are
-means: over the examples, and over the tokens to be foreseen.
+A colleague wrote the two losses herself. "It trains, and the loss falls," she says. "But on my
+balanced test the model says *positive* every single time." Positive is class 1. Find out why, and
+mend it. `scores` (batch, labels) and `labels` (batch,) are the task's; `words` (batch, length, V)
+are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are means:
+over the examples, and over the tokens to be foreseen.
 """
 
 # %%
@@ -526,8 +540,9 @@ mb.course.check("07.find_the_bug", joint_loss)
 
 # %% [markdown]
 r"""
-All four kinds of task, each learned for some seconds from 150 to 1,500 examples. The model is small, and some seconds are
-few, so hold each bar against its chance; what matters here is that one model takes all four.
+All four kinds of task, each learned for some seconds from 150 to 1,500 examples. The model is
+small, and some seconds are few, so hold each bar against its chance; what matters here is that one
+model takes all four.
 """
 
 # %%
@@ -580,12 +595,14 @@ mb.show.figure(mb.show.bars(scores, "One model, four kinds of task (one seed)", 
 r"""
 ## 7. Asked, not taught
 
-A model that knows how texts go on can be asked without a single label: put the question so that the answer is a way to go on.
-That is **zero-shot** behaviour. The paper compared *positive* with *negative* after a review and the word *very*, and of several
-answers to a question took the one whose tokens were the likeliest on average. In our world:
+A model that knows how texts go on can be asked without a single label: put the question so that the
+answer is a way to go on. That is **zero-shot** behaviour. The paper compared *positive* with
+*negative* after a review and the word *very*, and of several answers to a question took the one
+whose tokens were the likeliest on average. In our world:
 
 - **story**: which of the two ends is likelier, for each token of it?
-- **review**: is *I can recommend it.* likelier than *I cannot recommend it.*? (The task has left the verdict out.)
+- **review**: is *I can recommend it.* likelier than *I cannot recommend it.*? (The task has left
+  the verdict out.)
 - **agreement**: after *The key to the cabinets*, is it *is* or *are*?
 """
 
@@ -626,7 +643,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-Hold *story* against its bar in section 6: there 150 labels and a new layer, here no label and nothing new. Why might asking do better?
+Hold *story* against its bar in section 6: there 150 labels and a new layer, here no label and
+nothing new. Why might asking do better?
 
 ## 8. Findings: what it knows before it is taught
 
@@ -638,8 +656,9 @@ The bundled model once more, over {{finding 07 asked.story_cloze seeds}} draws o
 
 (It is a single model: what another would answer, after another pre-training, this cannot say.)
 
-When does a model begin to know? The full experiments (`make findings CH=07`, settings in `chapters/findings/07.py`) pre-train such a model
-once more, and put the same questions to snapshots of it (the paper's figure 2, right).
+When does a model begin to know? The full experiments (`make findings CH=07`, settings in
+`chapters/findings/07.py`) pre-train such a model once more, and put the same questions to snapshots
+of it (the paper's figure 2, right).
 """
 
 # %%
@@ -669,22 +688,23 @@ r"""
 - {{claim 07 growth.story_cloze_last growth.story_cloze_early | stories: it goes on getting better after the first tenth of the training}}
 - {{claim 07 growth.agreement_last growth.agreement_early | agreement: it goes on getting better after the first tenth}}
 
-A narrow GPT of three layers and an LSTM with about as many weights, pre-trained for half a minute over {{finding 07 zero_shot.floor seeds}}
-seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats; the large one paid
-{{finding 07 growth.nats_early mean .2f}} after a tenth of its training:
+A narrow GPT of three layers and an LSTM with about as many weights, pre-trained for half a minute
+over {{finding 07 zero_shot.floor seeds}} seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats; the large one paid {{finding 07 growth.nats_early mean .2f}} after a tenth of its training:
 
 - {{claim 07 zero_shot.gpt_agreement_last zero_shot.gpt_agreement_first | agreement: this pre-trained GPT answers better than an untrained one}}
 - {{claim 07 zero_shot.gpt_agreement_last zero_shot.lstm_agreement_last | agreement: it answers better than the LSTM}}
 - {{claim 07 zero_shot.lstm_nats_last zero_shot.gpt_nats_last | the LSTM pays more for new text than GPT}}
 
-The authors saw such answers get better steadily over the whole pre-training, on all four of their tasks; those of the LSTM did so less, with
-more ups and downs. Their explanation: to foresee text well, the model has to learn to do much of what the tasks ask.
+The authors saw such answers get better steadily over the whole pre-training, on all four of their
+tasks; those of the LSTM did so less, with more ups and downs. Their explanation: to foresee text
+well, the model has to learn to do much of what the tasks ask.
 
 ## 9. Findings: what each layer is worth
 
-Now fine-tune these small models, but keep only a part of what was pre-trained: nothing, the vectors, the vectors and the first block, and so
-on; the rest starts anew at random (the paper's figure 2, left). Two tasks, with a few dozen examples each: which of nine
-kinds of text do some sentences come from? And what is a review about, a film, an inn, a tool ...?
+Now fine-tune these small models, but keep only a part of what was pre-trained: nothing, the
+vectors, the vectors and the first block, and so on; the rest starts anew at random (the paper's
+figure 2, left). Two tasks, with a few dozen examples each: which of nine kinds of text do some
+sentences come from? And what is a review about, a film, an inn, a tool ...?
 """
 
 # %%
@@ -708,13 +728,13 @@ r"""
 - {{claim 07 transfer.topic_full transfer.topic_0 | kind of text: all blocks are better than the vectors alone}}
 - {{claim 07 transfer.subject_full transfer.subject_0 | about what: all blocks are better than the vectors alone}}
 
-(The first three: the mean of both tasks.) In the paper each of the twelve layers adds something, on MultiNLI up to nine points for all of
-them.
+(The first three: the mean of both tasks.) In the paper each of the twelve layers adds something, on
+MultiNLI up to nine points for all of them.
 
 ## 10. Findings: what matters
 
-Table 5 of the paper takes parts away: the auxiliary loss, the Transformer (an LSTM of 2,048 cells in its place), the pre-training. Here the
-score is the mean of both tasks.
+Table 5 of the paper takes parts away: the auxiliary loss, the Transformer (an LSTM of 2,048 cells
+in its place), the pre-training. Here the score is the mean of both tasks.
 """
 
 # %%
@@ -727,18 +747,21 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The paper's diamonds are the mean of eight tasks: 74.7, 75.0, 69.1 and 59.9. Compare directions, not heights.
+The paper's diamonds are the mean of eight tasks: 74.7, 75.0, 69.1 and 59.9. Compare directions, not
+heights.
 
 - {{claim 07 transfer.full transfer.scratch | pre-training is better than none}}
 - {{claim 07 transfer.full transfer.lstm | the Transformer is better than the LSTM}}
 - {{claim 07 transfer.no_auxiliary transfer.full | without the auxiliary loss the mean is higher}}
 
-The auxiliary loss was no clear gain in the paper either: it helped on the larger data sets, and not on the smaller ones.
+The auxiliary loss was no clear gain in the paper either: it helped on the larger data sets, and not
+on the smaller ones.
 
 ## 11. Findings: GPT beside BERT and ELMo
 
-Three models that come with the library, on the same examples and for as many updates, each in its own way: GPT with framed texts; BERT
-from `[CLS]`, with segments (chapter 06); ELMo frozen, beside word vectors, in an LSTM that is trained for the task (chapter 02).
+Three models that come with the library, on the same examples and for as many updates, each in its
+own way: GPT with framed texts; BERT from `[CLS]`, with segments (chapter 06); ELMo frozen, beside
+word vectors, in an LSTM that is trained for the task (chapter 02).
 """
 
 # %%
@@ -763,35 +786,39 @@ r"""
 - {{claim 07 beside.paraphrase_gpt beside.paraphrase_elmo | paraphrase: GPT is better than ELMo}}
 - {{claim 07 beside.paraphrase_bert beside.paraphrase_gpt | paraphrase: BERT is better than GPT}}
 
-Devlin et al. (2019, table 1) give, as the mean over GLUE, 71.0 for ELMo below a BiLSTM with attention, 75.1 for GPT and 79.6 for BERT-base,
-which was given GPT's size on purpose. Ours are less alike: they differ in width, vocabulary, steps and in the text that they read, as their cards
-tell. And few updates suit a model that is moved as a whole, less an LSTM on top that starts at random. So take the lines above for what they
-are, three models and not three ideas.
+Devlin et al. (2019, table 1) give, as the mean over GLUE, 71.0 for ELMo below a BiLSTM with
+attention, 75.1 for GPT and 79.6 for BERT-base, which was given GPT's size on purpose. Ours are less
+alike: they differ in width, vocabulary, steps and in the text that they read, as their cards tell.
+And few updates suit a model that is moved as a whole, less an LSTM on top that starts at random. So
+take the lines above for what they are, three models and not three ideas.
 
 {{exercise 07.one_side}}
 
-You are to choose between a model that reads to the left only and one that reads both sides. What does the one pay, what does it get for
-it? Name a task of your own, and say which you would take. Four to six sentences.
+You are to choose between a model that reads to the left only and one that reads both sides. What
+does the one pay, what does it get for it? Name a task of your own, and say which you would take.
+Four to six sentences.
 """
 
 # %% [markdown] written="07.one_side"
 r"""
-A model that reads from the left knows nothing of what follows a word, so a name or a span is judged before its sentence is over, and of
-two texts only the second is read in the light of the first; the label has to wait for the last token, and similarity wants both orders.
-What it gets: every token is a target, not one in seven, and it learns on texts as they are, without a `[MASK]` that no task will show. Above all
-it has a probability for any text: it can write, rank ends of a story, and answer before it has seen a label. For marking the names of
-medicines in doctors' letters I would take both sides: there are labels, and the word after a name often tells what it is. For
-finishing those letters, or with no labels at all, the left side.
+A model that reads from the left knows nothing of what follows a word, so a name or a span is judged
+before its sentence is over, and of two texts only the second is read in the light of the first; the
+label has to wait for the last token, and similarity wants both orders. What it gets: every token is
+a target, not one in seven, and it learns on texts as they are, without a `[MASK]` that no task will
+show. Above all it has a probability for any text: it can write, rank ends of a story, and answer
+before it has seen a label. For marking the names of medicines in doctors' letters I would take both
+sides: there are labels, and the word after a name often tells what it is. For finishing those
+letters, or with no labels at all, the left side.
 """
 
 # %% [markdown]
 r"""
 ## 12. The real thing
 
-`minibert-gpt-english` is the same class, wider, and it has read Wikipedia and novels on a single processor core; its card,
-`minibert/pretrained/minibert-gpt-english/README.md`, says for how long and what it pays for new text. *Predict first:* after so
-little reading, what will be right in its sentences: the spelling, the grammar, the style, the thread, the facts? Seeds 0 to 2,
-unedited.
+`minibert-gpt-english` is the same class, wider, and it has read Wikipedia and novels on a single
+processor core; its card, `minibert/pretrained/minibert-gpt-english/README.md`, says for how long
+and what it pays for new text. *Predict first:* after so little reading, what will be right in its
+sentences: the spelling, the grammar, the style, the thread, the facts? Seeds 0 to 2, unedited.
 """
 
 # %%
@@ -804,8 +831,9 @@ for seed, prompt in enumerate(prompts):
 
 # %% [markdown]
 r"""
-How sure is it of the grammar alone? Pairs that differ in one word, of which one is wrong; the likelier text of each pair counts as its
-answer. (Warstadt et al. 2020 ask 67,000 such questions; these eight only show how it is done.)
+How sure is it of the grammar alone? Pairs that differ in one word, of which one is wrong; the
+likelier text of each pair counts as its answer. (Warstadt et al. 2020 ask 67,000 such questions;
+these eight only show how it is done.)
 """
 
 # %%
@@ -819,8 +847,8 @@ for before, right, wrong in pairs:
 
 # %% [markdown]
 r"""
-OpenAI's published merges on real text, when they are at hand (`minibert data list` says where to put them); the library's ids are
-those of the published tokenizers, which tests hold.
+OpenAI's published merges on real text, when they are at hand (`minibert data list` says where to
+put them); the library's ids are those of the published tokenizers, which tests hold.
 """
 
 # %%
@@ -838,21 +866,26 @@ else:
 
 # %% [markdown]
 r"""
-The weights load into the same class: `mb.GPT.from_pretrained("openai-gpt")` or `"gpt2"`, given the folder, or with `huggingface_hub`; everything
-above then works on them. On real text of yours the same training is one command, `minibert pretrain gpt --corpus my_text.txt --out
-my_gpt`.
+The weights load into the same class: `mb.GPT.from_pretrained("openai-gpt")` or `"gpt2"`, given the
+folder, or with `huggingface_hub`; everything above then works on them. On real text of yours the
+same training is one command, `minibert pretrain gpt --corpus my_text.txt --out my_gpt`.
 
 ## 13. Summary
 
-- Byte pairs: what is learned is an ordered list of merges. Over bytes no text is unknown, and every text comes back.
-- A causal model foresees every token from those before it, all in one pass. The targets are the text, shifted by one.
+- Byte pairs: what is learned is an ordered list of merges. Over bytes no text is unknown, and every
+  text comes back.
+- A causal model foresees every token from those before it, all in one pass. The targets are the
+  text, shifted by one.
 - The price of a whole text can be compared between models, and with the exact floor.
-- Writing is drawing: temperature sharpens, top-k and top-p cut off the tail. A cache makes each token cost one place.
-- Tasks are written as one text; the state of the last token is read. Two losses at once need two ways to ignore.
+- Writing is drawing: temperature sharpens, top-k and top-p cut off the tail. A cache makes each
+  token cost one place.
+- Tasks are written as one text; the state of the last token is read. Two losses at once need two
+  ways to ignore.
 - A model that can go on with texts can be asked without labels.
 
-This is the end of the path. You have built word2vec, ELMo, ULMFiT, BERT and GPT, each from plain text, and handed each to tasks with few
-labels. Now take one to a text of your own: `minibert pretrain` and `minibert finetune` say with `--help` what they need.
+This is the end of the path. You have built word2vec, ELMo, ULMFiT, BERT and GPT, each from plain
+text, and handed each to tasks with few labels. Now take one to a text of your own:
+`minibert pretrain` and `minibert finetune` say with `--help` what they need.
 
 {{quiz 07.q1}}
 
@@ -868,9 +901,9 @@ mb.course.progress()
 r"""
 **Further reading.** Radford et al. (2018), [Improving Language Understanding by Generative
 Pre-Training](https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf): the paper. Radford et al. (2019),
-*Language Models are Unsupervised Multitask Learners*: GPT-2, where asking replaces teaching. Sennrich et al. (2016),
-[arXiv:1508.07909](https://arxiv.org/abs/1508.07909): byte pairs. Fan, Lewis & Dauphin (2018), [arXiv:1805.04833](https://arxiv.org/abs/1805.04833):
-top-k. Warstadt et al. (2020), *BLiMP*, [arXiv:1912.00582](https://arxiv.org/abs/1912.00582): 67 kinds of such pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018),
-[arXiv:1801.10198](https://arxiv.org/abs/1801.10198): a Transformer decoder alone as a language model. D2L,
-[section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
+*Language Models are Unsupervised Multitask Learners*: GPT-2, where asking replaces teaching.
+Sennrich et al. (2016), [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): byte pairs. Fan, Lewis & Dauphin (2018),
+[arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k. Warstadt et al. (2020), *BLiMP*, [arXiv:1912.00582](https://arxiv.org/abs/1912.00582): 67 kinds of such
+pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018), [arXiv:1801.10198](https://arxiv.org/abs/1801.10198):
+a Transformer decoder alone as a language model. D2L, [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
 """

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from minibert.data import own_files, published, readers
 from minibert.data.corpora import TextCorpus
@@ -11,7 +12,7 @@ from minibert.data.registry import registry
 from minibert.data.sources import Source
 
 
-def load(name, kind=None, **columns):
+def load(name: str | Path, kind: str | None = None, **columns: Any) -> Any:
     """A real data set, or a file of your own.
 
     ``name``: a name that `datasets` lists; or the path of a labelled file, whose ``kind`` and
@@ -76,7 +77,7 @@ class Listing:
     licence: str
     size: int
     state: str
-    files: tuple = ()
+    files: tuple[str, ...] = ()
 
 
 def weights() -> list[Listing]:
@@ -87,7 +88,7 @@ def weights() -> list[Listing]:
     ]
 
 
-def datasets():
+def datasets() -> list[Listing]:
     """All data sets that `load` knows, as a list of `Listing`."""
     return [_listing(entry) for entry in registry().values()]
 

@@ -1,12 +1,14 @@
 """What a loaded data set is: running text, labelled texts, rated pairs, analogies."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from minibert.data.examples import given, wanted
+from minibert.data.examples import Example, given, wanted
+from minibert.data.sources import Member, Source
 from minibert.text.tokens import tokenise
 
 _TITLE = re.compile(r"\s*= (?!=)(.+) =\s*")  # = Title =, but not = = Section = =
@@ -18,10 +20,10 @@ class Document:
     """A text of a corpus: ``title`` ("" where the file has none) and ``paragraphs``, strings."""
 
     title: str
-    paragraphs: list = field(default_factory=list)
+    paragraphs: list[str] = field(default_factory=list)
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The paragraphs, one per line."""
         return "\n".join(self.paragraphs)
 
@@ -34,15 +36,15 @@ class TextCorpus:
     ``pretokenised``: the text has spaces between its tokens already, as WikiText has.
     """
 
-    def __init__(self, sources, pretokenised=False):
+    def __init__(self, sources: Iterable[Source | Member], pretokenised: bool = False) -> None:
         self.sources, self.pretokenised = tuple(sources), pretokenised
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """The lines of the files, unchanged."""
         for source in self.sources:
             yield from source.lines()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Document]:
         document = Document("")
         for line in self.lines():
             if title := _TITLE.fullmatch(line):
@@ -55,16 +57,16 @@ class TextCorpus:
             yield document
 
     @property
-    def documents(self):
+    def documents(self) -> list[Document]:
         """All documents as a list."""
         return list(self)
 
-    def paragraphs(self):
+    def paragraphs(self) -> Iterator[str]:
         """Every paragraph, in order."""
         for document in self:
             yield from document.paragraphs
 
-    def token_lines(self):
+    def token_lines(self) -> Iterator[list[str]]:
         """The tokens of every line of the files, headings included, as lists.
 
         With one ``<eos>`` after each line this is the stream over which WikiText's perplexity is
@@ -73,11 +75,11 @@ class TextCorpus:
         split = str.split if self.pretokenised else tokenise
         return map(split, self.lines())
 
-    def text(self):
+    def text(self) -> str:
         """All paragraphs as one string, an empty line between documents."""
         return "\n\n".join(document.text for document in self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = ", ".join(source.path.name for source in self.sources)
         return f"TextCorpus({names})"
 
@@ -90,18 +92,18 @@ class LabelledTexts:
     iterating give (text, label).
     """
 
-    texts: list
-    labels: list
-    names: tuple
-    folds: list | None = None
+    texts: list[str]
+    labels: list[int]
+    names: tuple[str, ...]
+    folds: list[int] | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.texts)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> tuple[str, int]:
         return self.texts[i], self.labels[i]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"LabelledTexts({len(self):,} texts: {', '.join(self.names)})"
 
 
@@ -117,14 +119,14 @@ class Examples:
     """
 
     kind: str
-    examples: list
-    labels: tuple
-    groups: list
+    examples: list[Example]
+    labels: tuple[str, ...]
+    groups: list[str]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Example:
         return self.examples[i]
 
     @property
@@ -152,10 +154,10 @@ class Examples:
     def part(self, places: Iterable[int]) -> "Examples":
         """The examples at these positions, in this order."""
         places = list(places)
-        examples, groups = ([of[i] for i in places] for of in (self.examples, self.groups))
-        return replace(self, examples=examples, groups=groups)
+        examples = [self.examples[i] for i in places]
+        return replace(self, examples=examples, groups=[self.groups[i] for i in places])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         labels = f": {', '.join(self.labels)}" if self.labels else ""
         return f"Examples({len(self):,} {self.kind}{labels})"
 
@@ -164,13 +166,13 @@ class Examples:
 class RatedPairs:
     """Word pairs rated by people: ``pairs``, tuples of two words, and ``scores``, float64 (n,)."""
 
-    pairs: list
+    pairs: list[tuple[str, str]]
     scores: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pairs)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"RatedPairs({len(self)} pairs)"
 
 
@@ -178,22 +180,22 @@ class RatedPairs:
 class Analogies:
     """``sections``: name -> list of (a, b, c, d), to be read "a is to b as c is to d"."""
 
-    sections: dict
+    sections: dict[str, list[tuple[str, str, str, str]]]
 
     @property
-    def syntactic(self):
+    def syntactic(self) -> list[str]:
         """Names of the sections on grammar (Google's begin with ``gram``)."""
         return [name for name in self.sections if name.startswith("gram")]
 
     @property
-    def semantic(self):
+    def semantic(self) -> list[str]:
         """Names of the sections on meaning."""
         return [name for name in self.sections if not name.startswith("gram")]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(map(len, self.sections.values()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Analogies({len(self):,} questions in {len(self.sections)} sections)"
 
 
@@ -211,10 +213,11 @@ def split_groups(groups: list, shares: Sequence[float], seed: int = 0) -> list[l
             f"expected at least {len(shares)} groups, such as different texts, for "
             f"{len(shares)} parts, got {len(names)}"
         )
-    places = {name: [] for name in names}
+    places: dict[str, list[int]] = {name: [] for name in names}
     for place, name in enumerate(groups):
         places[name].append(place)
-    parts, limits = [[] for _ in shares], np.cumsum(shares) / sum(shares) * len(groups)
+    parts: list[list[int]] = [[] for _ in shares]
+    limits = np.cumsum(shares) / sum(shares) * len(groups)
     number = done = 0
     for order, at in enumerate(np.random.default_rng(seed).permutation(len(names))):
         left = len(names) - order  # every part gets a group, however few there are
@@ -228,10 +231,10 @@ def split_groups(groups: list, shares: Sequence[float], seed: int = 0) -> list[l
 class Splits:
     """A data set in parts: ``.train``, ``.valid``, ``.test``, as far as this edition has them."""
 
-    def __init__(self, hint, **parts):
+    def __init__(self, hint: str, **parts: Any) -> None:
         self.hint, self.parts = hint, parts  # what to do about a part that is missing
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         parts = self.__dict__.get("parts", {})
         if name in parts:
             return parts[name]
@@ -239,5 +242,5 @@ class Splits:
             f"no {name!r} here, only {', '.join(parts)}; {self.__dict__.get('hint')}"
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Splits({', '.join(f'{name}={part!r}' for name, part in self.parts.items())})"

@@ -27,9 +27,9 @@ class Example:
 def given(example: Example) -> str | tuple | list:
     """What a head reads: a text, a pair of texts, a list of words, or (question, text)."""
     if example.labels is not None:
-        return list(example.tokens)
+        return list(example.tokens or ())
     if example.text_b is None:
-        return example.text
+        return example.text or ""
     asked = example.label is None
     return (example.text_b, example.text) if asked else (example.text, example.text_b)
 

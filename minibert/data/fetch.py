@@ -4,11 +4,13 @@ import hashlib
 import os
 import ssl
 import time
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from minibert.data.registry import Entry, File
 from minibert.storage.safe_files import atomic, home
 
 TIMEOUT = 20.0  # seconds without a byte before a mirror is given up
@@ -20,13 +22,13 @@ CHUNK = 1 << 16
 NETWORK = (URLError, TimeoutError, ConnectionError, HTTPException, ssl.SSLError)
 
 
-def data_folder():
+def data_folder() -> Path | None:
     """The folder that ``MINIBERT_DATA`` names; None when it names none."""
     named = os.environ.get("MINIBERT_DATA")
     return Path(named).expanduser() if named else None
 
 
-def find(entry, file):
+def find(entry: Entry, file: File) -> Path | None:
     """Where ``file`` already lies: in the data folder (with or without its subfolder), or cached.
 
     None where it does not.
@@ -36,12 +38,12 @@ def find(entry, file):
     return next((p for p in (*places, cached(entry, file)) if p.is_file()), None)
 
 
-def cached(entry, file):
+def cached(entry: Entry, file: File) -> Path:
     """Where a download of ``file`` is stored."""
     return home() / "data" / entry.name / file.name
 
 
-def download(entry, file, tell=print):
+def download(entry: Entry, file: File, tell: Callable[[str], object] = print) -> Path:
     """Fetch ``file`` into the cache from the first mirror that gives all of it; returns its path.
 
     Bytes that do not have the registered size and SHA-256 never reach the cache.

@@ -53,18 +53,23 @@ def read(
         expected = "; ".join(f"{name} ({', '.join(ends)})" for name, ends in KINDS.items())
         raise ValueError(f"{path}: say what kind of examples it holds: {expected}")
     if kind == "questions":
-        found = questions_of(source)
-    elif kind == "words":
+        return _questions(questions_of(source), path)
+    if kind == "words":
         found = list((universal if ending_of(path) == ".conllu" else sentences)(source))
     else:
         found = list(_texts(source, (text, other, label), separator))
     if not found:
         raise ValueError(f"{path} holds no examples")
-    texts = [example.text for example in found]
-    if kind == "questions":
-        articles = len(set(found.groups)) > 2  # enough of them to hold some out
-        return replace(found, groups=found.groups if articles else texts)
-    return Examples(kind, found, _labels(source, found, labels), texts)
+    groups = [example.text or "" for example in found]
+    return Examples(kind, found, _labels(source, found, labels), groups)
+
+
+def _questions(found, path):
+    """The questions of a file; a part of them is held out by article, where there are some."""
+    if not len(found):
+        raise ValueError(f"{path} holds no examples")
+    articles = len(set(found.groups)) > 2
+    return found if articles else replace(found, groups=[e.text for e in found.examples])
 
 
 def ending_of(path: str | Path) -> str:

@@ -13,10 +13,10 @@ class File:
     path: str
     sha256: str
     size: int
-    urls: tuple = ()
+    urls: tuple[str, ...] = ()
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.path.rsplit("/", 1)[-1]
 
 
@@ -25,10 +25,10 @@ class Edition:
     """Files that make up a data set together, and the function of `readers` that reads them."""
 
     reader: str
-    files: tuple
+    files: tuple[File, ...]
 
     @property
-    def downloadable(self):
+    def downloadable(self) -> bool:
         return all(file.urls for file in self.files)
 
 
@@ -40,11 +40,11 @@ class Entry:
     about: str
     licence: str
     source: str
-    editions: tuple
+    editions: tuple[Edition, ...]
 
 
 @cache
-def registry():
+def registry() -> dict[str, Entry]:
     """All entries by name, in the order of the file."""
     table = tomllib.loads(files(__package__).joinpath("registry.toml").read_text("utf-8"))
     return {name: _entry(name, **fields) for name, fields in table.items()}

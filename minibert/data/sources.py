@@ -12,7 +12,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +30,7 @@ class Source:
     sha256: str | None = None
     limit: int = LIMIT
 
-    def read(self):
+    def read(self) -> bytes:
         """The bytes as stored, verified.
 
         Raises ValueError when they do not have the registered SHA-256.
@@ -44,9 +44,10 @@ class Source:
             )
         return data
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """Lines of UTF-8 text without their line breaks, unpacked (.xz, .gz) as they are read."""
-        opener = {".xz": lzma.open, ".gz": gzip.open}.get(self.path.suffix, lambda file: file)
+        openers: dict[str, Callable] = {".xz": lzma.open, ".gz": gzip.open}
+        opener = openers.get(self.path.suffix, lambda file: file)
         data = self.read()
         try:
             with opener(io.BytesIO(data)) as unpacked:
@@ -62,11 +63,11 @@ class Source:
         except BROKEN as error:
             raise ValueError(f"{self.path} cannot be read as text: {error}") from error
 
-    def read_text(self):
+    def read_text(self) -> str:
         """The whole file as text, as `lines` reads it."""
         return "\n".join(self.lines())
 
-    def members(self):
+    def members(self) -> Iterator[tuple[str, bytes]]:
         """(name, bytes) of each file in a .zip, .whl or .tar archive (compressed or not).
 
         Raises ValueError for a name that points outside the archive, a link or a device, and for
@@ -88,11 +89,11 @@ class Source:
             told = " ".join(str(error).split())  # tarfile lists all that it tried, one per line
             raise ValueError(f"{self.path} cannot be unpacked: {told}") from error
 
-    def most(self, data):
+    def most(self, data: bytes) -> int:
         """Bytes that the stored ``data`` may unpack to."""
         return min(self.limit, max(SMALL, RATIO * len(data)))
 
-    def too_large(self):
+    def too_large(self) -> ValueError:
         return ValueError(
             f"{self.path} unpacks to more than {self.limit:,} bytes or {RATIO} times its size, "
             "which no data set here does"
@@ -107,10 +108,10 @@ class Member:
     name: str
 
     @property
-    def path(self):
+    def path(self) -> Path:
         return self.archive.path / self.name
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """Its lines, without their line breaks."""
         for name, data in self.archive.members():
             if PurePosixPath(name).name == self.name:

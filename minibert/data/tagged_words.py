@@ -47,7 +47,7 @@ def universal(source: Source | Member) -> Iterator[Example]:
     follow, and so are empty nodes (``3.1``), which are not in the text. See
     universaldependencies.org/format.html. Raises ValueError naming file and line for anything else.
     """
-    words = []
+    words: list[tuple[str, str]] = []
     for number, line in enumerate([*source.lines(), ""], 1):
         if line.strip() and not line.startswith("#"):
             fields = line.split("\t")

@@ -7,7 +7,7 @@ from torch import nn
 
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.reading import Pieces, as_words
+from minibert.heads.reading import Pieces, as_words, listed
 from minibert.heads.scores import likeliest, recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import GPT
@@ -76,7 +76,7 @@ class WordLabels:
 
         A string alone is one text.
         """
-        texts = [as_words(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        texts = [as_words(text) for text in listed(texts)]
         return super().predict(texts, batch_size)
 
     def decided(self, example, output):

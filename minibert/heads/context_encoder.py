@@ -11,7 +11,7 @@ from torch import nn
 from minibert.heads.scores import recurrent
 from minibert.heads.vector_classifiers import Table
 from minibert.models.dropout import Dropout
-from minibert.models.elmo.model import ScalarMix
+from minibert.models.elmo.parts import ScalarMix
 from minibert.text.characters import Spellings
 from minibert.text.inputs import check_ids, whole_mask
 

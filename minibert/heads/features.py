@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from minibert.heads.reading import widths_of
-from minibert.models.elmo.model import ScalarMix
+from minibert.models.elmo.parts import ScalarMix
 from minibert.models.outputs import ModelOutput
 
 HOWS = ("concat", "sum", "mean", "scalar")

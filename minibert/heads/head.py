@@ -9,7 +9,7 @@ from torch import nn
 
 from minibert.heads.labels import CLASSES, Labels
 from minibert.heads.predictions import Predictions, batches_of, run
-from minibert.heads.reading import reader_of, texts_of, widths_of
+from minibert.heads.reading import listed, reader_of, texts_of, widths_of
 from minibert.text.inputs import check_wanted, whole_mask
 
 
@@ -78,8 +78,11 @@ class Head(nn.Module):
         is longer than ``max_length`` tokens, or than the encoder can read, loses its end, and a
         warning says so. Raises ValueError, for an encoder without a tokenizer too.
         """
-        texts, reader = list(texts), reader_of(self.encoder, max_length)
+        texts, reader = listed(texts), reader_of(self.encoder, max_length)
         found = [self.example(reader, one) for one in texts]
+        for given, example in zip(texts, found, strict=True):
+            if not len(example["input_ids"]):
+                raise ValueError(f"expected a text of at least one token, got {given!r:.80}")
         reader.warn(len(found))
         if labels is None:
             return found
@@ -107,7 +110,7 @@ class Head(nn.Module):
         texts: as for `examples`; a single string is one text. The head is left as it was. Raises
         FloatingPointError where its scores are not finite.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        texts = listed(texts)
         said = run(self, self.examples(texts), batch_size, keep=self.decided)
         labels, probabilities = [one for one, _ in said], [p for _, p in said]
         if probabilities and probabilities[0] is None:

@@ -140,7 +140,10 @@ class MultipleChoice(LastToken):
 
     def example(self, reader, text):
         """The context with each of the choices."""
-        if len(text) != 2 or isinstance(text[1], str) or len(text[1]) != self.sequences:
+        pair = (
+            isinstance(text, list | tuple) and len(text) == 2 and isinstance(text[1], list | tuple)
+        )
+        if not pair or len(text[1]) != self.sequences:
             raise ValueError(
                 f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
             )

@@ -60,7 +60,7 @@ class PairClassifier(Head):
 
     def example(self, reader, text):
         """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""
-        if isinstance(text, str) or len(text) != 2:
+        if not isinstance(text, list | tuple) or len(text) != 2:
             raise ValueError(f"expected a pair (text, other), got {text!r:.80}")
         a, b = map(as_words, text)
         ids, ids_b = reader.words(a)["input_ids"], reader.words(b)["input_ids"]

@@ -61,6 +61,15 @@ def reader_of(encoder: nn.Module, max_length: int | None = None) -> "Reader":
     return Pieces(tokenizer, most) if hasattr(tokenizer, "cls_id") else Framed(model, most)
 
 
+def listed(texts: Any) -> list:
+    """Several texts as a list; a string alone is one of them. ValueError for what is no list."""
+    if isinstance(texts, str):
+        return [texts]
+    if isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}")
+    return list(texts)
+
+
 def texts_of(given: Any, least: int = 1) -> tuple[str, ...]:
     """(text,) of a text, (text, other) of a pair; ValueError for fewer than ``least``, or else."""
     texts = (given,) if isinstance(given, str) else given

@@ -10,7 +10,7 @@ import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
 from minibert.heads.predictions import Predictions
-from minibert.heads.reading import innermost, texts_of
+from minibert.heads.reading import innermost, listed, texts_of
 from minibert.heads.scores import class_loss
 from minibert.heads.squad import answer_f1, normalise_answer
 from minibert.models.softmax import check_scores
@@ -57,12 +57,14 @@ class SpanExtractor(Head):
 
     def examples(self, texts, labels=None, max_length=None):
         """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
+        texts = listed(texts)
         pairs = zip(texts, labels or [None] * len(texts), strict=True)
         asked = [(*texts_of(one, 2), span) for one, span in pairs]
         return span_examples(examples=asked, **self.windows(max_length))
 
     def predict(self, texts, batch_size=32):
         """The answers to (question, context) pairs, with the probabilities that `answer` says."""
+        texts = [texts_of(one, 2) for one in listed(texts)]
         found = [one.best for one in answer(self, texts, batch_size=batch_size, **self.windows())]
         shares = torch.tensor([one.probability for one in found])
         return Predictions(texts, [one.text for one in found], shares)
@@ -213,6 +215,8 @@ def best_threshold(readings, true):
         right = [text for text in right if normalise_answer(text)] or [""]
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
         gains.append((reading.no_answer, span - none))
+    if not gains:
+        raise ValueError("expected at least one reading, got none")
     gains.sort()
     best, total, threshold = 0.0, 0.0, gains[0][0] - 1.0
     for place, (difference, gain) in enumerate(gains):
@@ -244,7 +248,7 @@ def answer(
     """
     if n_best < 1 or longest < 1:
         raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
-    questions = [texts_of(one, 2) for one in questions]
+    questions = [texts_of(one, 2) for one in listed(questions)]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [

@@ -8,30 +8,38 @@ document. A token that is not in the vocabulary is read as ``<new>``, and its le
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float, Float64, Int, Int64
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.outputs import Loss
 from minibert.text import BPTTBatches, Vocab
+from minibert.text.batches import Batch
 from minibert.text.inputs import IGNORE, check_ids, whole_mask
+from minibert.training.history import History
 from minibert.training.loop import fit
 from minibert.training.modes import evaluating
 from minibert.world.document import EOD
 
+Ids = Sequence[int] | Int[np.ndarray, " length"]
+State = tuple[Float[Tensor, "1 batch dim"], Float[Tensor, "1 batch dim"]]  # h, c
 NEW = "<new>"  # a word that the vocabulary lacks; its spelling follows
 
 
-def vocabulary(tokens, min_count=2):
+def vocabulary(tokens: Iterable[str], min_count: int = 2) -> Vocab:
     """A cased `Vocab` of the tokens seen ``min_count`` times or more, and ``<new>`` for others."""
     known = [t for t, n in Counter(tokens).items() if n >= min_count and t != EOD]
     return Vocab([NEW, EOD, *sorted(known)], specials=(NEW, EOD))
 
 
-def encode(tokens, vocab):
-    """Ids of a stream of tokens, int64 (length,); unknown ones become ``<new>``."""
+def encode(tokens: Iterable[str], vocab: Vocab) -> Int64[np.ndarray, " length"]:
+    """Ids of a stream of tokens; unknown ones become ``<new>``."""
     return np.array([vocab.ids.get(token, vocab.ids[NEW]) for token in tokens], np.int64)
 
 
@@ -44,7 +52,7 @@ class Spelling:
 
     END = 256
 
-    def __init__(self, vocab):
+    def __init__(self, vocab: Vocab) -> None:
         letters = np.ones(257)
         for token in vocab.tokens:
             for byte in token.encode():
@@ -52,13 +60,20 @@ class Spelling:
             letters[self.END] += 1
         self.cost = -np.log(letters / letters.sum())
 
-    def __call__(self, token):
+    def __call__(self, token: str) -> float:
         """Nats that the letters of ``token`` cost."""
         return math.fsum(self.cost[[*token.encode(), self.END]])
 
 
-def costs(model, tokens, vocab):
-    """Nats that each token of a stream costs a model, float64 (length,).
+@runtime_checkable
+class Predictor(Protocol):
+    """A language model that tells each token's probability."""
+
+    def log_probs(self, ids: Ids) -> Float64[np.ndarray, " length"]: ...
+
+
+def costs(model: Predictor, tokens: Sequence[str], vocab: Vocab) -> Float64[np.ndarray, " length"]:
+    """Nats that each token of a stream costs a model.
 
     ``model.log_probs(ids)`` gives the natural logarithms of the ids' probabilities; a token that
     ``vocab`` lacks costs ``<new>`` and its letters.
@@ -66,7 +81,7 @@ def costs(model, tokens, vocab):
     ids = encode(tokens, vocab)
     paid, letters = -model.log_probs(ids), Spelling(vocab)
     for place in np.flatnonzero(ids == vocab.ids[NEW]):
-        paid[place] += letters(tokens[place])
+        paid[place] += letters(tokens[int(place)])
     return paid
 
 
@@ -79,10 +94,10 @@ class NGram:
         p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h))
 
     It ends in the uniform distribution 1 / V, so no probability is zero and all V of them sum to
-    one. ``ids``: int (length,), the training text; ``size``: V; ``start``: the id of ``<eod>``.
+    one. ``ids``: the training text; ``size``: V; ``start``: the id of ``<eod>``.
     """
 
-    def __init__(self, ids, size, order=3, start=1):
+    def __init__(self, ids: Ids, size: int, order: int = 3, start: int = 1) -> None:
         if order < 1 or not len(ids):
             raise ValueError(
                 f"expected order >= 1 and a text, got order={order}, {len(ids)} tokens"
@@ -98,23 +113,23 @@ class NGram:
             kinds = np.diff(np.append(first, len(grams)))
             self.tables.append(((grams, counts), (histories, seen, kinds)))
 
-    def _keys(self, ids, length):
-        """Each token and the ``length`` before it as one number, int64 (tokens,)."""
+    def _keys(self, ids: Ids, length: int) -> Int64[np.ndarray, " tokens"]:
+        """Each token and the ``length`` before it as one number."""
         padded = np.concatenate([np.full(length, self.start), np.asarray(ids, np.int64)])
         keys = np.zeros(len(ids), np.int64)
         for back in range(length, -1, -1):
             keys = keys * self.size + padded[length - back : len(padded) - back]
         return keys
 
-    def log_probs(self, ids):
-        """log p of every token of a text given those before it, float64 (length,)."""
+    def log_probs(self, ids: Ids) -> Float64[np.ndarray, " length"]:
+        """log p of every token of a text given those before it."""
         p = np.full(len(ids), 1 / self.size)
         for length in range(self.order):
             p = self._step(self._keys(ids, length), length, p)
         return np.log(p)
 
-    def distribution(self, context):
-        """p of every word after the ids ``context``, float64 (V,)."""
+    def distribution(self, context: Ids) -> Float64[np.ndarray, " V"]:
+        """p of every word after the ids ``context``."""
         padded = [self.start] * self.order + list(context)
         p = np.full(self.size, 1 / self.size)
         for length in range(self.order):
@@ -124,7 +139,9 @@ class NGram:
             p = self._step(history * self.size + np.arange(self.size), length, p)
         return p
 
-    def _step(self, keys, length, shorter):
+    def _step(
+        self, keys: Int[np.ndarray, " n"], length: int, shorter: Float64[np.ndarray, " n"]
+    ) -> Float64[np.ndarray, " n"]:
         """p with a history of ``length`` words from p with one word less."""
         (grams, counts), (histories, seen, kinds) = self.tables[length]
         together = _look_up(grams, counts, keys)
@@ -134,7 +151,7 @@ class NGram:
         return np.where(total > 0, (together + different * shorter) / weight, shorter)
 
 
-def _look_up(keys, values, wanted):
+def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The value of each wanted key, 0 where it is missing; ``keys`` are sorted."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[place] == wanted, values[place], 0)
@@ -157,9 +174,10 @@ class LSTMLanguageModel(nn.Module):
     batch to batch, as `BPTTBatches` wants it.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: LSTMConfig) -> None:
         super().__init__()
-        self.config, self.state = config, None
+        self.config = config
+        self.state: State | None = None
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.lstm = nn.LSTM(config.dim, config.dim, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
@@ -168,33 +186,35 @@ class LSTMLanguageModel(nn.Module):
         nn.init.zeros_(self.output.bias)
         self.output.weight = self.embedding.weight
         with torch.no_grad():  # at first, remember: the second quarter is the forget gate's
-            self.lstm.bias_ih_l0[config.dim : 2 * config.dim] = 1.0
+            self.lstm.get_parameter("bias_ih_l0")[config.dim : 2 * config.dim] = 1.0
 
-    def forward(self, input_ids, state=None):
-        """(batch, length) ids -> logits (batch, length, V) of the next words, and the state."""
+    def forward(
+        self, input_ids: Int[Tensor, "batch length"], state: State | None = None
+    ) -> tuple[Float[Tensor, "batch length V"], State]:
+        """Logits of the next words, and the state."""
         whole_mask(input_ids)
         check_ids(input_ids, self.config.vocab_size)
         x = self.dropout(self.embedding(input_ids))  # (batch, length, dim)
         x, state = self.lstm(x, state)
         return self.output(self.dropout(x)), state
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies in nats, number of targets)."""
         logits, state = self(batch["input_ids"], None if batch["reset"] else self.state)
-        self.state = tuple(part.detach() for part in state)
+        self.state = state[0].detach(), state[1].detach()
         flat, targets = logits.flatten(0, 1), batch["targets"].flatten()
         loss = F.cross_entropy(flat, targets, ignore_index=IGNORE, reduction="sum")
         return loss, int((targets != IGNORE).sum())
 
-    def stream_state(self):
+    def stream_state(self) -> State | None:
         """The state carried between batches."""
         return self.state
 
-    def load_stream_state(self, state):
+    def load_stream_state(self, state: State | None) -> None:
         self.state = state
 
-    def log_probs(self, ids, chunk=1000):
-        """log p of every token of a text given those before it, float64 (length,)."""
+    def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " length"]:
+        """log p of every token of a text given those before it."""
         text = torch.as_tensor(np.concatenate([[self.config.start], ids]))[None]
         text = text.to(self.embedding.weight.device)
         found, state = [], None
@@ -206,16 +226,25 @@ class LSTMLanguageModel(nn.Module):
                 found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
         return torch.cat(found).numpy() if found else np.zeros(0)
 
-    def distribution(self, context):
-        """p of every word after the ids ``context``, float64 (V,)."""
+    def distribution(self, context: Ids) -> Float64[np.ndarray, " V"]:
+        """p of every word after the ids ``context``."""
         text = torch.tensor([[self.config.start, *context]], device=self.embedding.weight.device)
         with evaluating(self):
             return self(text)[0][0, -1].double().softmax(-1).cpu().numpy()
 
 
 def train_lstm(
-    ids, size, dim=128, epochs=3, *, rate=1e-2, batch_size=8, bptt=16, seed=0, **options
-):
+    ids: Ids,
+    size: int,
+    dim: int = 128,
+    epochs: int = 3,
+    *,
+    rate: float = 1e-2,
+    batch_size: int = 8,
+    bptt: int = 16,
+    seed: int = 0,
+    **options: Any,
+) -> tuple[LSTMLanguageModel, History]:
     """An `LSTMLanguageModel` trained on a stream of ids; returns it and its history."""
     from minibert.training.optim import adamw, linear
 

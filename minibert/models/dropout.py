@@ -6,14 +6,17 @@ On a CPU, `torch.nn.functional.dropout` spends most of its time on one random nu
 on a CPU torch's own is used.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 LEVELS = 256  # values of a byte
 
 
-def dropout(x, p, training=True):
+def dropout(x: Float[Tensor, "*shape"], p: float, training: bool = True) -> Float[Tensor, "*shape"]:
     """Zero each element with probability ``p`` and divide the others by 1 - p (Srivastava 2014).
 
     x: any shape. Returns ``x`` itself where nothing is to be done. Raises ValueError unless
@@ -28,7 +31,9 @@ def dropout(x, p, training=True):
     return x * kept(x.shape, p, x.dtype)
 
 
-def kept(shape, p, dtype=torch.float32):
+def kept(
+    shape: Sequence[int], p: float, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "..."]:
     """What dropout multiplies by: 0, or 1 / (1 - p) with ``p`` a multiple of 1/256; on the CPU."""
     below = min(round(p * LEVELS), LEVELS - 1)
     count = torch.Size(shape).numel()
@@ -40,12 +45,12 @@ def kept(shape, p, dtype=torch.float32):
 class Dropout(nn.Module):
     """`dropout` as a module, in place of `torch.nn.Dropout`."""
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
-    def forward(self, x):
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return dropout(x, self.p, self.training)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"p={self.p}"

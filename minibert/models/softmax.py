@@ -2,7 +2,7 @@
 
 The version to read is one line::
 
-    F.cross_entropy(hidden @ weight.T + bias, targets, ignore_index=IGNORE, reduction="sum")
+    F.cross_entropy(hidden @ weight.T + bias, targets, ignore_index=-100, reduction="sum")
 
 It keeps (targets, V) logits, their softmax and its gradient, and for a small model with a large
 vocabulary that is most of the memory and of the time. Here a few rows are taken at a time. The
@@ -11,19 +11,26 @@ gradients of ``hidden``, ``weight`` and ``bias`` while it is in the cache, and t
 """
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional as F
 
+from minibert.models.outputs import Loss
 from minibert.text.inputs import IGNORE, check_targets
 
 PIECE = 1 << 20  # logits that are held at a time
 
 
-def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
+def linear_cross_entropy(
+    hidden: Float[Tensor, "*shape dim"],
+    weight: Float[Tensor, "V dim"],
+    bias: Float[Tensor, " V"] | None,
+    targets: Int[Tensor, "*shape"],
+) -> Loss:
     """(sum of the cross-entropies in nats, number of targets that counted).
 
-    hidden: (..., dim). weight: (V, dim). bias: (V,) or None. targets: (...), class numbers, or
-    ``ignore_index`` where there is nothing to predict. The sum can be differentiated once, by
-    ``hidden``, ``weight`` and ``bias``.
+    targets: class numbers, or -100 where there is nothing to predict. The sum can be
+    differentiated once, by ``hidden``, ``weight`` and ``bias``.
 
     Raises ValueError for shapes that do not fit together and for targets that are not in the
     vocabulary.
@@ -34,8 +41,8 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
             f"{tuple(hidden.shape)} and targets {tuple(targets.shape)}"
         )
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
-    check_targets(targets, len(weight), ignore_index)
-    counted = targets != ignore_index
+    check_targets(targets, len(weight))
+    counted = targets != IGNORE
     count = int(counted.sum())
     if count < len(targets):
         hidden, targets = hidden[counted], targets[counted]
@@ -47,8 +54,8 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
     return _LinearCrossEntropy.apply(hidden, weight, bias, targets), count
 
 
-def check_scores(logits):
-    """Refuse to choose where the highest of the scores (..., V) is not finite.
+def check_scores(logits: Float[Tensor, "*shape V"]) -> None:
+    """Refuse to choose where the highest of the scores is not finite.
 
     Raises FloatingPointError; a score of minus infinity, what may not be chosen, is well.
     """
@@ -73,7 +80,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows = max(1, PIECE // len(weight))
         for start in range(0, len(hidden), rows):
             piece = slice(start, start + rows)
-            total += _piece(hidden[piece], weight, bias, targets[piece], grads, piece)
+            total += _piece(hidden[piece], weight, bias, targets[piece], grads=grads, piece=piece)
         ctx.save_for_backward(*grads)
         return total
 
@@ -83,7 +90,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return *grads, None
 
 
-def _piece(hidden, weight, bias, targets, grads, piece):
+def _piece(hidden, weight, bias, targets, *, grads, piece):
     """The loss of some rows, a scalar; adds what they give to ``grads``."""
     logits = hidden @ weight.T if bias is None else torch.addmm(bias, hidden, weight.T)  # (n, V)
     at_target = logits.gather(1, targets[:, None])  # (n, 1)

@@ -22,6 +22,7 @@ from .curves import loss_curve as loss_curve
 from .curves import spread as spread
 from .curves import zipf as zipf
 from .figures import PALETTE as PALETTE
+from .figures import Picture as Picture
 from .figures import figure as figure
 from .figures import new as new
 from .figures import png as png
@@ -53,6 +54,7 @@ __all__ = [
     "LossPlot",
     "MergeExplorer",
     "PALETTE",
+    "Picture",
     "TriangleExplorer",
     "UnfreezingExplorer",
     "VectorExplorer",

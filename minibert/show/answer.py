@@ -1,10 +1,20 @@
 """The answer explorer: ask about a paragraph of your own, and see which span answers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
 import ipywidgets
 import numpy as np
 
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.widget import Frame, Interactive
+
+if TYPE_CHECKING:
+    from minibert.heads.spans import Answer, Reading, SpanExtractor
+
+    Asker = Callable[[str, str, int, bool], Reading]
 
 SHOWN = 56  # tokens on the axis
 LISTED = 5  # answers in the table
@@ -26,9 +36,20 @@ class AnswerExplorer(Interactive):
     Raises ``ValueError`` when the first paragraph or question is empty.
     """
 
-    def __init__(self, model, paragraph, question, no_answer=False, threshold=0.0, examples=()):
-        self.ask = model if not hasattr(model, "parameters") else asker(model)
-        self.may_be_none, self._seen = no_answer, {}
+    def __init__(
+        self,
+        model: SpanExtractor | Asker,
+        paragraph: str,
+        question: str,
+        *,
+        no_answer: bool = False,
+        threshold: float = 0.0,
+        examples: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        own = hasattr(model, "parameters")
+        self.ask = asker(cast("SpanExtractor", model)) if own else cast("Asker", model)
+        self.may_be_none = no_answer
+        self._seen: dict[tuple, Reading] = {}
         wide = ipywidgets.Layout(width="720px")
         style = {"description_width": "initial"}
         controls = {
@@ -97,7 +118,7 @@ class AnswerExplorer(Interactive):
         return Frame(figure, f"{figure.alt} {text}", text, table)
 
 
-def asker(model):
+def asker(model: SpanExtractor) -> Asker:
     """A function (question, paragraph, longest, no_answer) -> `Reading` of a `SpanExtractor`."""
     from minibert.heads import answer
 
@@ -114,13 +135,13 @@ def asker(model):
     return ask
 
 
-def sentence(paragraph, reading, words, said):
+def sentence(paragraph: str, reading: Reading, words: Sequence[str], said: Answer | None) -> str:
     """The answer, where it stands, and what the best start and the best end say alone."""
     first, last = int(np.argmax(reading.starts)), int(np.argmax(reading.ends))
     alone = f"The best start alone is “{words[first]}”, the best end alone “{words[last]}”"
     if last < first:
         alone += ", which comes before it: no span"
-    if said is None:
+    if said is None or said.start is None or said.end is None:
         return f"Answer: none.\n{alone}."
     before = paragraph[max(0, said.start - 60) : said.start]
     after = paragraph[said.end : said.end + 60]
@@ -128,7 +149,7 @@ def sentence(paragraph, reading, words, said):
     return f"Answer: {said.text}\n{dots[0]}{before}[{said.text}]{after}{dots[1]}\n{alone}."
 
 
-def curves(reading, words, said):
+def curves(reading: Reading, words: Sequence[str], said: Answer | None) -> Picture:
     """The probabilities of start and end over the tokens; of many, those around the answer."""
     starts, ends = (softmax(scores) for scores in (reading.starts, reading.ends))
     centre = int(np.argmax(starts)) if said is None else place_of(reading, said)[0]
@@ -163,14 +184,15 @@ def curves(reading, words, said):
     )
 
 
-def place_of(reading, said):
+def place_of(reading: Reading, said: Answer) -> tuple[int, int]:
     """The numbers of the first and the last token of an answer."""
+    assert said.start is not None and said.end is not None  # it is in the paragraph
     i = next(i for i, (start, end) in enumerate(reading.offsets) if end > said.start)
     last = [j for j, (start, end) in enumerate(reading.offsets) if start < said.end]
     return i, last[-1]
 
 
-def softmax(scores):
+def softmax(scores: Sequence[float] | np.ndarray) -> np.ndarray:
     """Scores as shares of one, float64 (tokens,)."""
     scores = np.asarray(scores, float)
     shares = np.exp(scores - scores.max())

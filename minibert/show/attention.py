@@ -1,13 +1,22 @@
 """The attention explorer: type a sentence, choose a head and a token, see where it looks."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
 import ipywidgets
 import numpy as np
 from matplotlib.colors import PowerNorm
 
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.maps import as_array
 from minibert.show.widget import Frame, Interactive
 
+if TYPE_CHECKING:
+    from minibert.models.bert import BERT
+
+Looker = Callable[[str], tuple[Sequence[str], Any]]  # text -> (tokens, weights)
 MOST_TOKENS = 24  # of a sentence
 LISTED = 5  # tokens in the table
 SHORT = 14  # letters of a token on an axis
@@ -28,9 +37,12 @@ class AttentionExplorer(Interactive):
     Raises ``ValueError`` when the first sentence is empty.
     """
 
-    def __init__(self, model, sentence, token=0, layer=0, head=0):
-        self.look = model if _is_function(model) else reader(model)
-        self._seen = {}
+    def __init__(
+        self, model: BERT | Looker, sentence: str, *, token: int = 0, layer: int = 0, head: int = 0
+    ) -> None:
+        own = hasattr(model, "parameters") or not callable(model)
+        self.look = reader(cast("BERT", model)) if own else cast("Looker", model)
+        self._seen: dict[str, tuple[list[str], np.ndarray]] = {}
         tokens, weights = self._read(sentence)
         layers, heads = weights.shape[:2]
         style = {"description_width": "initial"}
@@ -98,7 +110,7 @@ class AttentionExplorer(Interactive):
         return Frame(figure, f"{figure.alt} {text}", text, table)
 
 
-def reader(model):
+def reader(model: BERT) -> Looker:
     """A function text -> (tokens, weights) of a model with a tokenizer that marks both ends."""
     import torch
 
@@ -122,7 +134,7 @@ def reader(model):
     return look
 
 
-def heated(weights, temperature):
+def heated(weights: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(scores / temperature) where ``weights`` (..., keys) are softmax(scores)."""
     with np.errstate(divide="ignore"):  # a masked key has the weight zero, and keeps it
         scores = np.log(weights) / temperature
@@ -131,7 +143,7 @@ def heated(weights, temperature):
     return hot / np.maximum(hot.sum(-1, keepdims=True), 1e-30)
 
 
-def pictures(tokens, matrix, token, where):
+def pictures(tokens: Sequence[str], matrix: np.ndarray, token: int, where: str) -> Picture:
     """The whole head as a map, and one row of it as bars beside it."""
     names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in tokens]
     size = (7.6, 2.0 + 0.22 * len(names))
@@ -154,10 +166,6 @@ def pictures(tokens, matrix, token, where):
     right.grid(False, axis="y")
     alt = f"A map of the attention of {where} over {len(names)} tokens, and one row of it as bars."
     return described(fig, alt)
-
-
-def _is_function(model):
-    return callable(model) and not hasattr(model, "parameters")
 
 
 def _numbered(tokens):

@@ -1,13 +1,23 @@
 """The cloze playground: hide a word of a sentence, and see what a model would put there."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import ipywidgets
 import torch
+from torch import Tensor
 
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.widget import Frame, Interactive
 from minibert.text.tokens import detokenise, tokenise
-from minibert.text.wordpiece import MASK
+from minibert.text.wordpiece import MASK, WordPiece
 
+if TYPE_CHECKING:
+    from minibert.heads.language import MaskedLM, Pretraining
+
+Truths = Mapping[str, Mapping[str, float]]  # gapped text -> {right word: probability}
 MOST_WORDS = 40  # of a text
 LISTED = 10  # candidates
 SHOWN = "[\N{HORIZONTAL ELLIPSIS}]"  # what stands for the hidden word in the heading
@@ -26,7 +36,15 @@ class ClozePlayground(Interactive):
     ``ValueError`` when the first text is empty or does not contain the word.
     """
 
-    def __init__(self, model, text, word=0, truths=None, fits=None):
+    def __init__(
+        self,
+        model: MaskedLM | Pretraining,
+        text: str,
+        word: int | str = 0,
+        truths: Truths | None = None,
+        *,
+        fits: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         self.guess = Guesser(model)
         self.truths, self.fits = truths or {}, fits or {}
         words = tokenise(text)[:MOST_WORDS]
@@ -89,12 +107,12 @@ class ClozePlayground(Interactive):
 class Guesser:
     """A model's predictions for the ``[MASK]`` of a text."""
 
-    def __init__(self, model):
+    def __init__(self, model: MaskedLM | Pretraining) -> None:
         self.model, self.tokenizer = model.eval(), model.encoder.tokenizer
         if self.tokenizer is None:
             raise ValueError("The model has no tokenizer: it cannot read a text.")
 
-    def __call__(self, gap):
+    def __call__(self, gap: str) -> Guesses:
         """The `Guesses` for the first ``[MASK]`` of a text."""
         ids = self.tokenizer.encode(gap, specials=True)
         ids = self.tokenizer.pair(ids, max_length=self.model.encoder.config.max_length)
@@ -113,21 +131,21 @@ class Guesser:
 class Guesses:
     """Probabilities of all pieces, (V,), in a gap."""
 
-    def __init__(self, shares, tokenizer):
+    def __init__(self, shares: Tensor, tokenizer: WordPiece) -> None:
         self.shares, self.tokenizer = shares, tokenizer
 
-    def best(self, count):
+    def best(self, count: int) -> list[tuple[str, float]]:
         """(piece, probability) of the most probable ones."""
         shares, ids = self.shares.topk(min(count, len(self.shares)))
         names = [self.tokenizer.tokens[i] for i in ids.tolist()]
         return list(zip(names, shares.tolist(), strict=True))
 
-    def share(self, word):
+    def share(self, word: str) -> float:
         """The probability of a word; 0 for one that the vocabulary cuts into pieces."""
         ids = self.tokenizer.encode(word)
         return float(self.shares[ids[0]]) if len(ids) == 1 else 0.0
 
-    def about(self, word):
+    def about(self, word: str) -> str:
         """A sentence on the probability and the rank of the word that was hidden."""
         ids = self.tokenizer.encode(word)
         if len(ids) != 1:
@@ -139,7 +157,7 @@ class Guesses:
         return f"The hidden word “{word}” has {self.share(word):.1%} and is number {rank:,}."
 
 
-def gapped(words, place):
+def gapped(words: Sequence[str], place: int) -> str:
     """The words as a text, ``[MASK]`` in place of one of them.
 
     >>> gapped(["Anna", "'s", "dog", "."], 2)
@@ -149,7 +167,9 @@ def gapped(words, place):
     return detokenise([*words[:place], stand_in, *words[place + 1 :]]).replace(stand_in, MASK, 1)
 
 
-def candidates(best, gap, original, truth):
+def candidates(
+    best: Sequence[tuple[str, float]], gap: str, original: str, truth: Mapping[str, float]
+) -> Picture:
     """Bars: the most probable pieces; the hidden word and the true ones are marked."""
     fig, ax = new(
         gap.replace(MASK, SHOWN) if len(gap) < 90 else "What stands in the gap?",
@@ -180,14 +200,16 @@ def candidates(best, gap, original, truth):
     return described(fig, f"Bars: the most probable words in “{gap}” are {listed}.")
 
 
-def kind_of(name, original, truth):
+def kind_of(name: str, original: str, truth: Mapping[str, float]) -> str:
     """Which of the three kinds of bar a candidate gets."""
     if name in truth:
         return "true in the world"
     return "the hidden word" if name == original else "another word"
 
 
-def world_truths(world_seed=0):
+def world_truths(
+    world_seed: int = 0,
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, bool]]]:
     """(truths, fits) for `ClozePlayground`: every fact of the world as a sentence with a gap.
 
     truths: gapped text -> {word: probability}, with all answers of the knowledge base equally
@@ -196,7 +218,9 @@ def world_truths(world_seed=0):
     from minibert.world.base import world
     from minibert.world.tasksets.reading import forms
 
-    truths, fits, of_relation = {}, {}, {}
+    truths: dict[str, dict[str, float]] = {}
+    fits: dict[str, dict[str, bool]] = {}
+    of_relation: dict[str, dict[str, bool]] = {}
     for subject, relation, value in world(world_seed).facts:
         word, _, last = value.partition(" ")
         for form in forms().get(relation, {}).get("cloze", ()):

@@ -4,13 +4,15 @@ Every function returns a matplotlib figure with its alt text attached; `show.fig
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from minibert.show.figures import GREY, PALETTE, SIZE, described, new
+from minibert.show.figures import GREY, PALETTE, SIZE, Picture, described, new
+from minibert.training.history import History
 
 COLOURS = list(PALETTE.values())
 DASHES = ("-", "--", "-.", ":")
@@ -18,15 +20,16 @@ MOST_POINTS = 100
 
 
 def loss_curve(
-    history,
-    floor=None,
-    title="Loss while training",
-    xlabel="step",
-    ylabel="loss (nats per token)",
-    floor_label="floor",
-    perplexity=False,
-    size=SIZE,
-):
+    history: History | Mapping[str, Any] | Sequence[float] | Sequence[tuple[float, float]],
+    floor: float | None = None,
+    title: str = "Loss while training",
+    xlabel: str = "step",
+    *,
+    ylabel: str = "loss (nats per token)",
+    floor_label: str = "floor",
+    perplexity: bool = False,
+    size: tuple[float, float] = SIZE,
+) -> Picture:
     """Loss by step, for one run or for several named ones (a dict of histories).
 
     A history is what `mb.fit` returns (also as a dict), a list of ``(step, loss)`` pairs, or a list
@@ -34,7 +37,7 @@ def loss_curve(
     can beat (a dashed line). ``perplexity=True`` adds a scale on the right, exp(loss).
     """
     several = isinstance(history, Mapping) and "loss" not in history
-    runs = history if several else {"": history}
+    runs: Any = history if several else {"": history}
     fig, ax = new(title, xlabel, ylabel, size)
     sentences = []
     for number, (name, run) in enumerate(runs.items()):
@@ -67,13 +70,15 @@ def _draw_run(ax, run, name, number, several):
     return sentences
 
 
-def series(history):
+def series(history: Any) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
     """A history as named series ``{"": (steps, losses)}``, with ``"valid"`` where it has one."""
     if isinstance(history, Mapping):  # what History.to_dict gives, and a findings file holds
         history = SimpleNamespace(**history)
     if hasattr(history, "loss"):
         losses = list(history.loss)
-        named = {"": (list(getattr(history, "step", range(1, len(losses) + 1))), losses)}
+        named: dict[str, Any] = {
+            "": (list(getattr(history, "step", range(1, len(losses) + 1))), losses)
+        }
         if getattr(history, "valid_loss", None):
             named["valid"] = (list(history.valid_step), list(history.valid_loss))
     else:
@@ -120,7 +125,7 @@ def _perplexity_axis(ax):
     right.spines["right"].set_color("#8c8c8c")
 
 
-def interval(values):
+def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """Mean and half-width of its 95 % interval over seeds (Student's t); NaN for a single value."""
     from scipy.stats import t
 
@@ -134,14 +139,15 @@ def interval(values):
 
 
 def spread(
-    values,
-    paper=None,
-    title="",
-    xlabel="score",
-    paper_label="in the paper",
-    reference=None,
-    size=None,
-):
+    values: Mapping[str, Sequence[float]],
+    paper: Mapping[str, float] | None = None,
+    title: str = "",
+    xlabel: str = "score",
+    *,
+    paper_label: str = "in the paper",
+    reference: float | None = None,
+    size: tuple[float, float] | None = None,
+) -> Picture:
     """One row per condition: a dot for every seed, their mean, and its 95 % interval.
 
     ``values`` maps a condition to its results, one per seed; ``paper`` maps some of the same
@@ -203,7 +209,15 @@ def _spread_legend(fig, ax, has_paper, paper_label):
     fig.legend(loc="outside lower center", ncols=3, frameon=False)
 
 
-def bars(values, title="", xlabel="", errors=None, size=None, digits=3):
+def bars(
+    values: Mapping[str, float],
+    title: str = "",
+    xlabel: str = "",
+    errors: Mapping[str, float] | None = None,
+    *,
+    size: tuple[float, float] | None = None,
+    digits: int = 3,
+) -> Picture:
     """Horizontal bars, one per name, with the number written at the end of each.
 
     ``values`` maps a name to a number; ``errors`` maps some of the names to a half-width.
@@ -223,7 +237,12 @@ def bars(values, title="", xlabel="", errors=None, size=None, digits=3):
     return described(fig, f"Bar chart, {title}: {pairs}.")
 
 
-def zipf(counts, title="Word frequency by rank", label_ranks=(1, 10, 100, 1000), size=SIZE):
+def zipf(
+    counts: Mapping[str, Any],
+    title: str = "Word frequency by rank",
+    label_ranks: Sequence[int] = (1, 10, 100, 1000),
+    size: tuple[float, float] = SIZE,
+) -> Picture:
     """Frequency against rank on logarithmic axes, beside a line that falls as 1 / rank.
 
     ``counts`` maps a word to its count, or a name to such a mapping (several corpora). In a single

@@ -9,11 +9,16 @@ import html
 import io
 import sys
 import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image
 
 from minibert.training.progress import in_notebook
@@ -21,6 +26,7 @@ from minibert.training.progress import in_notebook
 DPI = 100  # 7.6 inches wide: 760 pixels, which a notebook cell shows at 100 %
 MAX_WIDTH = 800
 SIZE = (7.6, 4.2)
+Bundle = tuple[dict[str, Any], dict[str, Any]]  # data and metadata, by MIME type
 
 # Okabe & Ito (2008), "Color universal design": distinguishable under every common colour blindness.
 # Yellow comes last, since it is pale on white.
@@ -36,11 +42,11 @@ PALETTE = {
 }
 GREY = "#5f5f5f"  # text and reference lines; 6.4 : 1 on white
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": DPI,
     "figure.facecolor": "white",
     "axes.facecolor": "white",
-    "axes.prop_cycle": matplotlib.cycler(color=list(PALETTE.values())),
+    "axes.prop_cycle": cycler(color=list(PALETTE.values())),
     "axes.axisbelow": True,
     "axes.edgecolor": "#8c8c8c",
     "axes.grid": True,
@@ -70,14 +76,30 @@ STYLE = {
 }
 
 
-def style():
+class Picture(Figure):
+    """A matplotlib figure that says in words what it shows (``alt``)."""
+
+    alt = ""
+    movable: Sequence[Artist]  # see `move_over_backdrop`
+    backdrop: Any
+
+
+def style() -> AbstractContextManager[None]:
     """The house style as a context: ``with show.style(): ...`` around your own matplotlib code."""
     return matplotlib.rc_context(STYLE)
 
 
 def new(
-    title="", xlabel="", ylabel="", size=SIZE, rows=1, columns=1, layout="constrained", **subplots
-):
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    size: tuple[float, float] = SIZE,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    layout: Literal["constrained"] | None = "constrained",
+    **subplots: Any,
+) -> tuple[Picture, Any]:
     """A figure in the house style with one set of axes, or a grid of them.
 
     ``size`` is in inches at 100 dots per inch. Labels are given to every set of axes; ``title``
@@ -86,7 +108,7 @@ def new(
     Returns ``(figure, axes)``; ``axes`` is an array where ``rows * columns > 1``.
     """
     with style():
-        fig = Figure(figsize=size, layout=layout)
+        fig = Picture(figsize=size, layout=layout)
         FigureCanvasAgg(fig)
         axes = fig.subplots(rows, columns, **subplots)
         for ax in np.atleast_1d(axes).flat:
@@ -98,13 +120,13 @@ def new(
     return fig, axes
 
 
-def described(fig, alt):
+def described(fig: Picture, alt: str) -> Picture:
     """Attach the text that stands for the figure where it cannot be seen; returns the figure."""
     fig.alt = alt
     return fig
 
 
-def figure(fig, alt=None, caption=None):
+def figure(fig: Figure, alt: str | None = None, caption: str | None = None) -> None:
     """Show a matplotlib figure as a PNG with alt text, and close it.
 
     ``alt`` says in words what the figure shows. A figure that `minibert.show` drew describes itself
@@ -122,7 +144,7 @@ def figure(fig, alt=None, caption=None):
     publish(data, metadata)
 
 
-def check_alt(alt):
+def check_alt(alt: object) -> None:
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(
             "A figure needs alt text: say in a sentence what it shows, as in "
@@ -130,7 +152,7 @@ def check_alt(alt):
         )
 
 
-def refuse_unlabelled(fig, caption=None):
+def refuse_unlabelled(fig: Figure, caption: str | None = None) -> None:
     """Raise ``ValueError`` for axes without labels, or a figure with neither title nor caption."""
     titles = [fig.get_suptitle(), caption or ""]
     for number, ax in enumerate(fig.axes, 1):
@@ -181,7 +203,7 @@ def _is_number(text):
     return True
 
 
-def png(fig, fast=False):
+def png(fig: Figure, fast: bool = False) -> bytes:
     """The figure as PNG bytes, at most 800 pixels wide; no date or version is written into it.
 
     It has at most 256 colours: the best ones or, with ``fast=True``, those that are found quickly
@@ -203,7 +225,7 @@ def png(fig, fast=False):
     return data.getvalue()
 
 
-def move_over_backdrop(fig, artists):
+def move_over_backdrop(fig: Picture, artists: Sequence[Artist]) -> None:
     """Draw everything else of the figure once, and ``artists`` over it every time.
 
     For a figure that is redrawn often, with other artists and the same axes.
@@ -225,14 +247,14 @@ def _draw(fig, canvas):
         artist.draw(canvas.get_renderer())
 
 
-def close(fig):
+def close(fig: Figure) -> None:
     """Take a figure that was made with ``pyplot`` off its list, so that it is not shown twice."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(fig)
 
 
-def text_html(text):
+def text_html(text: str) -> str:
     """Any text as HTML that shows exactly this text: nothing in it is read as markup.
 
     The one place where text becomes HTML in this package. Its direction (Arabic, Hebrew) does not
@@ -242,12 +264,12 @@ def text_html(text):
     return f'<bdi style="overflow-wrap: anywhere">{text}</bdi>'.replace("\n", "<br>")
 
 
-def well_formed(text):
+def well_formed(text: str) -> str:
     """The text with "?" for each half of a surrogate pair, which nothing can draw."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def image_html(data, alt):
+def image_html(data: bytes, alt: str) -> str:
     """An ``<img>`` that holds the PNG bytes themselves and the alt text."""
     width, height = Image.open(io.BytesIO(data)).size
     alt = html.escape(well_formed(alt))
@@ -258,7 +280,7 @@ def image_html(data, alt):
     )
 
 
-def bundle(data, alt, caption=None):
+def bundle(data: bytes, alt: str, caption: str | None = None) -> Bundle:
     """A picture as a display bundle: ``(data, metadata)`` for Jupyter's display protocol.
 
     JupyterLab 4 ignores alt text in the metadata of ``image/png`` and reads ``text/html``;
@@ -273,7 +295,9 @@ def bundle(data, alt, caption=None):
     return formats, {"image/png": {"alt": alt}}
 
 
-def publish(data, metadata=None, **display_id):
+def publish(
+    data: dict[str, Any], metadata: dict[str, Any] | None = None, **display_id: Any
+) -> None:
     """Send a display bundle to the notebook; print its plain text anywhere else."""
     if in_notebook():
         sys.modules["IPython"].display.display(data, metadata=metadata, raw=True, **display_id)

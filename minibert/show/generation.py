@@ -1,10 +1,15 @@
 """Sampling text token by token, beside the tokens that could have been drawn instead."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import ipywidgets
 import torch
+from torch import Tensor
 
+from minibert.models.gpt import GPT
 from minibert.models.gpt.generation import distribution
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.widget import Frame, Interactive
 
 LISTED = 12  # candidates in the figure
@@ -22,10 +27,20 @@ class GenerationExplorer(Interactive):
     tokens that are drawn. Raises ValueError for a prompt without a token.
     """
 
-    def __init__(self, model, prompt, steps=24, temperature=1.0, top_k=0, top_p=1.0, seed=0):
+    def __init__(
+        self,
+        model: GPT,
+        prompt: str,
+        steps: int = 24,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+    ) -> None:
         if model.tokenizer is None:
             raise ValueError("The model has no tokenizer: it cannot read a text.")
-        self.model, self.steps = model.eval(), steps
+        self.model, self.tokenizer, self.steps = model.eval(), model.tokenizer, steps
         wide = ipywidgets.Layout(width="700px")
         slow = {"continuous_update": False}
         controls = {
@@ -49,30 +64,34 @@ class GenerationExplorer(Interactive):
     def _frame(self, prompt, temperature, top_k, top_p, seed, token):
         options = {"temperature": temperature, "top_k": top_k or None}
         options["top_p"] = top_p if top_p < 1 else None
-        start = self.model.tokenizer.encode(prompt)
+        start = self.tokenizer.encode(prompt)
         if not start:
             raise ValueError("There is nothing to go on with: type how the text begins.")
         ids = self.model.generate(start, self.steps, seed=seed, **options)
         plain, limited = self.distributions(ids, len(start), options)
         drawn = ids[len(start) :]
         at = min(token, len(drawn)) - 1
-        figure = bars(self.names(range(plain.shape[1])), plain[at], limited[at], drawn[at], at + 1)
-        text = self.model.tokenizer.decode(ids)
+        figure = bars(
+            self.names(range(plain.shape[1])), plain[at], limited[at], drawn[at], number=at + 1
+        )
+        text = self.tokenizer.decode(ids)
         table = [["", "drawn", "probability", "left by the limits", "likeliest not taken"]]
         for number, (chosen, p, q) in enumerate(zip(drawn, plain, limited, strict=True), 1):
             table.append([number, *self.row(chosen, p, q)])
         return Frame(figure, f"{figure.alt} The text: {text}", text, table)
 
-    def distributions(self, ids, start, options):
+    def distributions(
+        self, ids: list[int], start: int, options: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
         """Before and after the limits, for each token that was drawn: (tokens, V) each."""
         device = self.model.embeddings.word.weight.device
         with torch.no_grad():
             text = torch.tensor([ids[:-1]], device=device)
             hidden = self.model(text).last_hidden_state[0, start - 1 :]  # (tokens, dim)
-            logits = self.model.logits(hidden)[:, : len(self.model.tokenizer)].cpu()
+            logits = self.model.logits(hidden)[:, : len(self.tokenizer)].cpu()
         return logits.softmax(-1), distribution(logits, **options)
 
-    def row(self, chosen, p, q):
+    def row(self, chosen: int, p: Tensor, q: Tensor) -> tuple[str, str, str, str]:
         """A drawn token, its probability before and after the limits, and others."""
         best = [i for i in p.topk(OTHERS + 1).indices.tolist() if i != chosen][:OTHERS]
         others = ", ".join(
@@ -81,13 +100,15 @@ class GenerationExplorer(Interactive):
         (name,) = self.names([chosen])
         return name, f"{p[chosen]:.1%}", f"{q[chosen]:.1%}", others
 
-    def names(self, ids):
+    def names(self, ids: Iterable[int]) -> list[str]:
         """Pieces as a person reads them."""
-        decode = self.model.tokenizer.decode
+        decode = self.tokenizer.decode
         return [decode([i]).replace(" ", "␣").replace("\n", "⏎") for i in ids]
 
 
-def bars(names, plain, limited, chosen, number):
+def bars(
+    names: Sequence[str], plain: Tensor, limited: Tensor, chosen: int, *, number: int
+) -> Picture:
     """The likeliest tokens at one position, before and after the limits, and the drawn one."""
     fig, ax = new(f"Token {number}", "probability", "candidate", size=(7.6, 4.2))
     plain, limited = plain.tolist(), limited.tolist()

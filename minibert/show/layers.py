@@ -1,9 +1,12 @@
 """The layer explorer: a word in two sentences, its vectors layer by layer, its nearest uses."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import ipywidgets
 import numpy as np
 
-from minibert.show.figures import described, new
+from minibert.show.figures import Picture, described, new
 from minibert.show.maps import as_array
 from minibert.show.widget import Frame, Interactive
 from minibert.text.tokens import tokenise
@@ -28,14 +31,22 @@ class LayerExplorer(Interactive):
     Raises ``ValueError`` without a corpus, or when a word is not in its text.
     """
 
-    def __init__(self, model, sentences, first, second, shares=None):
+    def __init__(
+        self,
+        model: Any,
+        sentences: Sequence[Sequence[str]],
+        first: tuple[str, str],
+        second: tuple[str, str],
+        *,
+        shares: Sequence[float] | None = None,
+    ) -> None:
         self.model, self._shares = model, shares
         self.sentences = [list(words) for words in sentences]
         if not self.sentences:
             raise ValueError("The explorer needs sentences to look for uses in; got none.")
         self.places = [(s, i) for s, words in enumerate(self.sentences) for i in range(len(words))]
         self.layers = _unit(self._read(self.sentences))  # (layers, uses, width)
-        self._seen = {}
+        self._seen: dict[str, np.ndarray] = {}
         controls = self._controls(first, second)
         super().__init__(self._frame, controls, self._rows())
 
@@ -139,23 +150,23 @@ class LayerExplorer(Interactive):
         return rows
 
 
-def layer_name(number):
+def layer_name(number: int) -> str:
     """What a layer of ``hidden_states`` is called."""
     return "word vector" if number == 0 else f"layer {number}"
 
 
-def names_of(mixed):
+def names_of(mixed: Sequence | np.ndarray) -> list[str]:
     return [*(layer_name(number) for number in range(len(mixed) - 1)), MIX]
 
 
-def in_context(words, place, around=AROUND):
+def in_context(words: Sequence[str], place: int, around: int = AROUND) -> str:
     """A use of a word as one line of a concordance, the word itself in brackets."""
     before, after = words[max(0, place - around) : place], words[place + 1 : place + 1 + around]
     dots = "… " if place > around else "", " …" if place + 1 + around < len(words) else ""
     return f"{dots[0]}{' '.join([*before, f'[{words[place]}]', *after])}{dots[1]}"
 
 
-def strips(mixed, cosines, names):
+def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) -> Picture:
     """Vectors as strips of colour: a pair of rows for each layer, with their cosine."""
     fig, axes = new(
         "The two words, layer by layer (each component of a vector is a cell)",

@@ -1,11 +1,17 @@
 """The loss of a training run, drawn while it trains: a callback for `mb.fit`."""
 
+from __future__ import annotations
+
 import time
 import uuid
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from minibert.runtime import smoke
 from minibert.training.progress import in_notebook, quiet
+
+if TYPE_CHECKING:
+    from minibert.training.run import Run
 
 SHARE = 0.1  # of the training time at most, for drawing
 MOST_OFTEN = 0.5  # seconds between two pictures
@@ -20,24 +26,24 @@ class LossPlot:
     nbgrader's autograder, nothing. At smoke size, only the last picture is drawn.
     """
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         self.options = options
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self.place = {"display_id": uuid.uuid4().hex}
         self.live = in_notebook() and not quiet() and not smoke()
         if self.live:  # load matplotlib now, so that it does not count as drawing
             import_module("minibert.show.curves")
         self.due = time.monotonic() + MOST_OFTEN
 
-    def on_step(self, run):
+    def on_step(self, run: Run) -> None:
         start = time.monotonic()
         if self.live and start >= self.due:
             self._draw(run.history, final=False)
             end = time.monotonic()
             self.due = end + max(MOST_OFTEN, (end - start) / SHARE)
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         if not run.history.step or quiet():
             return
         if in_notebook():

@@ -1,11 +1,16 @@
 """Matrices as coloured cells, and vectors brought down to the plane."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from minibert.show.figures import SIZE, described, new
+from minibert.show.figures import SIZE, Picture, described, new
+
+ArrayLike = Any  # an array, a tensor on any device, or a nested list
 
 
-def pca(vectors, dimensions=2):
+def pca(vectors: ArrayLike, dimensions: int = 2) -> np.ndarray:
     """Project vectors onto their first principal components.
 
     ``vectors`` is ``(n, d)``, a NumPy array or a torch tensor; returns ``(n, dimensions)``. Every
@@ -15,7 +20,7 @@ def pca(vectors, dimensions=2):
     return (as_array(vectors) - mean) @ axes
 
 
-def principal_axes(vectors, dimensions=2):
+def principal_axes(vectors: ArrayLike, dimensions: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """The mean ``(d,)`` and the first principal axes ``(d, dimensions)`` of ``(n, d)`` vectors."""
     vectors = as_array(vectors)
     if vectors.ndim != 2 or min(vectors.shape) < dimensions:
@@ -30,7 +35,7 @@ def principal_axes(vectors, dimensions=2):
     return mean, axes * np.sign(axes[largest, range(dimensions)])
 
 
-def as_array(vectors):
+def as_array(vectors: ArrayLike) -> np.ndarray:
     """A NumPy matrix of floats from an array, a nested list, or a torch tensor on any device."""
     if hasattr(vectors, "detach"):
         vectors = vectors.detach().cpu().float().numpy()
@@ -38,17 +43,18 @@ def as_array(vectors):
 
 
 def heatmap(
-    matrix,
-    rows,
-    columns,
-    title="",
-    xlabel="",
-    ylabel="",
-    unit="value",
-    numbers=None,
-    diverging=False,
-    size=None,
-):
+    matrix: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str = "",
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    unit: str = "value",
+    numbers: str | None = None,
+    diverging: bool = False,
+    size: tuple[float, float] | None = None,
+) -> Picture:
     """A matrix as coloured cells, with a name for every row and column.
 
     ``unit`` labels the colour bar. ``numbers`` is a format such as ``".2f"`` for the text in each
@@ -68,7 +74,7 @@ def heatmap(
     _name_cells(ax, rows, columns)
     fig.colorbar(image, label=unit).outline.set_visible(False)
     _cell_numbers(ax, image, matrix, ".2f" if numbers is None and matrix.size <= 120 else numbers)
-    row, column = np.unravel_index(np.nanargmax(matrix), matrix.shape)
+    row, column = map(int, np.unravel_index(np.nanargmax(matrix), matrix.shape))
     return described(
         fig,
         f"Heat map, {title}: {len(rows)} rows by {len(columns)} columns of {unit}, from "

@@ -1,11 +1,13 @@
 """The merges of byte-pair encoding on a slider, over a sentence of your own."""
 
+from collections.abc import Sequence
+
 import ipywidgets
 import numpy as np
 
-from minibert.show.figures import PALETTE, described, new
+from minibert.show.figures import PALETTE, Picture, described, new
 from minibert.show.widget import Frame, Interactive
-from minibert.text.bpe import END, byte_letters, words
+from minibert.text.bpe import BPE, END, byte_letters, words
 
 MOST = 300  # characters of a text
 POINTS = 25  # of the curve
@@ -19,7 +21,7 @@ class MergeExplorer(Interactive):
     Raises ValueError for a text without words.
     """
 
-    def __init__(self, tokenizer, text, merges=None):
+    def __init__(self, tokenizer: BPE, text: str, merges: int | None = None) -> None:
         self.tokenizer, most = tokenizer, len(tokenizer.merges)
         controls = {
             "text": ipywidgets.Text(
@@ -50,7 +52,7 @@ class MergeExplorer(Interactive):
         told = f"{now} pieces: {cut}"
         return Frame(figure, f"{figure.alt} {told}", f"{told}\nThe last merges: {listed}")
 
-    def shown(self, piece):
+    def shown(self, piece: str) -> str:
         """A piece as a person reads it: ␣ for a space, ⟨c3⟩ for part of a character."""
         if self.tokenizer.kind == "words":
             return piece.replace(END, "∎")
@@ -62,7 +64,7 @@ class MergeExplorer(Interactive):
             return "".join(f"⟨{byte:02x}⟩" for byte in data)
 
 
-def curve(counts, totals, merges, now):
+def curve(counts: Sequence[int], totals: Sequence[int], merges: int, now: int) -> Picture:
     """The number of pieces after each number of merges, and where the slider stands."""
     fig, ax = new("The sentence gets shorter", "merges", "pieces", size=(7.6, 2.8))
     ax.plot([n + 1 for n in counts], totals, "-", color=PALETTE["blue"])

@@ -1,10 +1,12 @@
 """Learning rates by step and by layer: the slanted triangle, and a schedule that can be trained."""
 
+from collections.abc import Callable, Sequence
+
 import ipywidgets
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from minibert.show.figures import GREY, PALETTE, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.widget import Frame, Interactive
 from minibert.training.optim import slanted_triangular
 
@@ -12,7 +14,17 @@ ORDERS = {"one after another": "gradual", "all from the start": "all", "the top 
 ASLEEP = "#dddddd"
 
 
-def rates(layers, steps, rate, factor=2.6, cut=0.1, ratio=32, unfreezing="gradual", share=0.5):
+def rates(
+    layers: int,
+    steps: int,
+    rate: float,
+    factor: float = 2.6,
+    *,
+    cut: float = 0.1,
+    ratio: int = 32,
+    unfreezing: str = "gradual",
+    share: float = 0.5,
+) -> np.ndarray:
     """The rate of each layer at each step, (layers, steps), lowest first; NaN while frozen."""
     triangle = slanted_triangular(steps, cut, ratio)
     times = np.array([triangle(step) for step in range(steps)])  # (steps,)
@@ -25,7 +37,9 @@ def rates(layers, steps, rate, factor=2.6, cut=0.1, ratio=32, unfreezing="gradua
     return found
 
 
-def rate_map(matrix, names, title="The rate of each layer"):
+def rate_map(
+    matrix: np.ndarray, names: Sequence[str], title: str = "The rate of each layer"
+) -> Picture:
     """A heat map of `rates`: colour is the rate on a log scale; frozen layers are hatched."""
     fig, ax = new(title, "update", "", size=(7.6, 1.6 + 0.42 * len(names)))
     cells = ax.pcolormesh(
@@ -52,7 +66,7 @@ def rate_map(matrix, names, title="The rate of each layer"):
 class TriangleExplorer(Interactive):
     """Sliders of the cut and the ratio above the slanted triangle that they make."""
 
-    def __init__(self, steps=200, rate=0.01):
+    def __init__(self, steps: int = 200, rate: float = 0.01) -> None:
         self.steps, self.rate = steps, rate
         slider = {"continuous_update": True, "readout_format": ".2f"}
         controls = {
@@ -62,10 +76,10 @@ class TriangleExplorer(Interactive):
         rows = [["share of the run that rises (cut)", "cut"], ["highest / lowest rate", "ratio"]]
         super().__init__(self.picture, controls, rows)
 
-    def picture(self, cut, ratio):
+    def picture(self, cut: float, ratio: float) -> Frame:
         steps = np.arange(self.steps)
         factor = slanted_triangular(self.steps, cut, ratio)
-        values = self.rate * np.array([factor(step) for step in steps])
+        values = self.rate * np.array([factor(step) for step in range(self.steps)])
         fig, ax = new("The slanted triangle", "update", "learning rate")
         ax.plot(steps, values, color=PALETTE["blue"])
         ax.axhline(self.rate / ratio, color=GREY, linestyle=":", linewidth=1.3)
@@ -88,8 +102,11 @@ class UnfreezingExplorer(Interactive):
     the table below.
     """
 
-    def __init__(self, train, names, steps=100):
-        self.train, self.names, self.steps, self.table = train, list(names), steps, []
+    def __init__(
+        self, train: Callable[..., dict[str, str]], names: Sequence[str], steps: int = 100
+    ) -> None:
+        self.train, self.names, self.steps = train, list(names), steps
+        self.table: list[list[str]] = []
         controls = {
             "unfreezing": ipywidgets.Dropdown(options=ORDERS, description="layers wake"),
             "rate": ipywidgets.FloatLogSlider(0.01, min=-3, max=-1, step=0.25, description="rate"),
@@ -100,12 +117,12 @@ class UnfreezingExplorer(Interactive):
         self.button.on_click(self.run)
         super().__init__(self.picture, controls, [["unfreezing", "rate"], ["factor", "cut"]])
 
-    def picture(self, unfreezing, rate, factor, cut):
-        matrix = rates(len(self.names), self.steps, rate, factor, cut, unfreezing=unfreezing)
+    def picture(self, unfreezing: str, rate: float, factor: float, cut: float) -> Frame:
+        matrix = rates(len(self.names), self.steps, rate, factor, cut=cut, unfreezing=unfreezing)
         fig = rate_map(matrix, self.names)
         return Frame(fig, fig.alt, table=self.table)
 
-    def run(self, button=None):
+    def run(self, button: ipywidgets.Button | None = None) -> None:
         """Train with what the controls say, and write the result into the table."""
         values, self.button.disabled = self.values, True
         try:
@@ -123,7 +140,7 @@ class UnfreezingExplorer(Interactive):
             self.button.description, self.button.disabled = "Train with this schedule", False
 
     @property
-    def widget(self):
+    def widget(self) -> ipywidgets.VBox:
         """The live widget with the button below the controls."""
         box = super().widget
         rows = list(box.children)

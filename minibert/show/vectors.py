@@ -1,6 +1,8 @@
 """The vector explorer: a map of words, a search box, analogies, and a slider over training."""
 
 import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -28,7 +30,15 @@ class VectorExplorer(Interactive):
     Raises ``ValueError`` where shapes and words do not fit, or a word of a group is unknown.
     """
 
-    def __init__(self, snapshots, words, groups=None, search="", analogy=("", "", "")):
+    def __init__(
+        self,
+        snapshots: Sequence[tuple[int, Any]],
+        words: Iterable[str],
+        groups: Mapping[str, Iterable[str]] | None = None,
+        search: str = "",
+        *,
+        analogy: tuple[str, str, str] = ("", "", ""),
+    ) -> None:
         self.words = list(words)
         self.index = {word: number for number, word in enumerate(self.words)}
         self._any_case = {word.casefold(): word for word in reversed(self.words)}
@@ -36,7 +46,7 @@ class VectorExplorer(Interactive):
         self.steps = [step for step, _ in snapshots]
         self.matrices = [self._checked(step, matrix) for step, matrix in snapshots]
         self._check_groups()
-        self._planes = {}
+        self._planes: dict[str, tuple] = {}
         super().__init__(self._frame, self._controls(search, analogy), rows=self._rows())
 
     def _checked(self, step, matrix):
@@ -93,12 +103,16 @@ class VectorExplorer(Interactive):
         first += ["show"] if self.groups else []
         return [first, ["search"], ["analogy: ", "a", "−", "b", "+", "c", "= ?"]]
 
-    def neighbours(self, word, snapshot=-1, most=NEIGHBOURS):
+    def neighbours(
+        self, word: str, snapshot: int = -1, most: int = NEIGHBOURS
+    ) -> list[tuple[str, float]]:
         """The nearest words by cosine in one snapshot: a list of ``(word, cosine)``."""
         unit = self.matrices[snapshot]
         return self._ranked(unit @ unit[self._known(word)], [word], most)
 
-    def analogy(self, a, b, c, snapshot=-1, most=ANSWERS):
+    def analogy(
+        self, a: str, b: str, c: str, snapshot: int = -1, *, most: int = ANSWERS
+    ) -> list[tuple[str, float]]:
         """The words nearest to ``a - b + c``, without these three: ``(word, cosine)`` pairs."""
         unit = self.matrices[snapshot]
         target = unit[self._known(a)] - unit[self._known(b)] + unit[self._known(c)]

@@ -7,8 +7,10 @@ widget. It hides the still picture while a kernel answers it (a style sheet does
 
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import ipywidgets
 
@@ -55,7 +57,12 @@ class Interactive:
     good picture. A frame that takes longer than `PATIENCE` is announced above the picture.
     """
 
-    def __init__(self, draw, controls, rows=None):
+    def __init__(
+        self,
+        draw: Callable[..., Frame | tuple],
+        controls: Mapping[str, Any],
+        rows: Sequence[Sequence[str]] | None = None,
+    ) -> None:
         self.draw, self.controls = draw, dict(controls)
         self.rows = [[name] for name in self.controls] if rows is None else rows
         self.message, self.seconds = "", 0.0
@@ -71,13 +78,13 @@ class Interactive:
             control.observe(self._changed, names="value")
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The value of every control, by name; a text is well formed, whatever was typed."""
         values = {name: control.value for name, control in self.controls.items()}
         texts = {n: figures.well_formed(v) for n, v in values.items() if isinstance(v, str)}
         return values | texts
 
-    def set(self, **values):
+    def set(self, **values: Any) -> None:
         """Set controls by name, as a user would, and redraw once."""
         unknown = sorted(set(values) - set(self.controls))
         if unknown:
@@ -96,7 +103,7 @@ class Interactive:
         finally:
             self._held = False
 
-    def redraw(self):
+    def redraw(self) -> None:
         """Draw the frame for the current values; an error becomes a sentence in the widget."""
         try:
             with self._announced():
@@ -151,7 +158,7 @@ class Interactive:
         self._words.value = f'<div role="alert"><b>{figures.text_html(message)}</b></div>'
 
     @property
-    def widget(self):
+    def widget(self) -> ipywidgets.VBox:
         """The live widget: rows of controls, what it is busy with, the picture, the words."""
         rows = [
             ipywidgets.HBox(
@@ -185,13 +192,13 @@ class Interactive:
             figures.publish(live)
 
 
-def make_room(control):
+def make_room(control: ipywidgets.Widget) -> None:
     """Widen a slider by its description, so that its track stays long enough to use."""
     if "Slider" in type(control).__name__ and control.layout.width is None:
         control.layout.width = f"{260 + 8 * len(control.description)}px"
 
 
-def words_html(text, table=()):
+def words_html(text: str, table: Sequence[Sequence[object]] = ()) -> str:
     """Plain text and the rows of a table as HTML, every character of theirs escaped."""
     rich = f"<div>{figures.text_html(text)}</div>" if text else ""
     if table:

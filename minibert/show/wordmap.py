@@ -3,13 +3,17 @@
 `scatter_words` draws any set of points; `minibert.show.vectors` redraws it as a widget.
 """
 
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from minibert.show.figures import GREY, PALETTE, STYLE, described, move_over_backdrop, new
-from minibert.show.maps import as_array
+from minibert.show.figures import GREY, PALETTE, STYLE, Picture, described, move_over_backdrop, new
+from minibert.show.maps import ArrayLike, as_array
 
+Groups = Mapping[str, Sequence[str]]  # name -> words
 SIZE = (7.6, 5.4)
 COLOURS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "sky", "black")]
 MARKS = ("o", "s", "^", "D", "v", "P")  # the shape tells groups apart where colour does not
@@ -22,20 +26,21 @@ COMPASS = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
 
 
 def scatter_words(
-    points,
-    words,
-    groups=None,
-    highlight=(),
-    arrows=(),
-    links=(),
-    labels=None,
-    title="Words as points",
-    xlabel="first principal component",
-    ylabel="second principal component",
-    limits=None,
-    size=SIZE,
-    into=None,
-):
+    points: ArrayLike,
+    words: Sequence[str],
+    groups: Groups | None = None,
+    highlight: Sequence[str] = (),
+    *,
+    arrows: Sequence[tuple[str, str]] = (),
+    links: Sequence[tuple[str, str]] = (),
+    labels: Sequence[str] | None = None,
+    title: str = "Words as points",
+    xlabel: str = "first principal component",
+    ylabel: str = "second principal component",
+    limits: Sequence[float] | None = None,
+    size: tuple[float, float] = SIZE,
+    into: Picture | None = None,
+) -> Picture:
     """Draw words at ``points`` ``(n, 2)``; both axes have the same scale.
 
     ``groups`` maps the name of a group to its words; words outside every group are small and grey.
@@ -68,12 +73,13 @@ def scatter_words(
     return described(fig, _alt(title, len(words), groups, highlight, arrows))
 
 
-def name_points(ax, at):
+def name_points(ax: Axes, at: Mapping[str, tuple[float, float]]) -> None:
     """Write names beside points of a finished figure, so that none covers another or a point.
 
     ``at`` maps a name to its ``(x, y)`` in data; a name without a free space is left out.
     """
-    ax.figure.draw_without_rendering()  # the layout is known only now
+    fig: Any = ax.figure
+    fig.draw_without_rendering()  # the layout is known only now
     _labels(ax, at, [], list(at))
 
 

@@ -33,7 +33,12 @@ class Row:
     went: str
 
 
-def rows(shapes: Mapping[str, tuple], wanted: Mapping[str, str], source, required=()) -> list[Row]:
+def rows(
+    shapes: Mapping[str, tuple],
+    wanted: Mapping[str, str],
+    source: object,
+    required: Iterable[str] = (),
+) -> list[Row]:
     """Where each variable goes, in the file's order.
 
     shapes: of each variable, by its name. wanted: the published name of each that is known;
@@ -47,7 +52,9 @@ def rows(shapes: Mapping[str, tuple], wanted: Mapping[str, str], source, require
     return [Row(name, tuple(shapes[name]), wanted.get(name, LEFT_OUT)) for name in shapes]
 
 
-def tensors(found: Iterable[Row], arrays: Mapping[str, np.ndarray], source) -> dict:
+def tensors(
+    found: Iterable[Row], arrays: Mapping[str, np.ndarray], source: object
+) -> dict[str, torch.Tensor]:
     """The tensors by their published names, in float32; those that were left out are not read.
 
     Raises ValueError, naming it, for a variable of other than floating-point numbers.
@@ -86,7 +93,7 @@ def bundle(folder: str | Path, name: str, layers: int) -> TensorBundle:
     return found
 
 
-def size(config: Mapping, name: str, source) -> int:
+def size(config: Mapping, name: str, source: object) -> int:
     """A positive whole number of a configuration; ValueError where it is none, or missing."""
     value = config.get(name)
     if type(value) is not int or value < 1:

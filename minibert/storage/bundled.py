@@ -5,7 +5,7 @@ from pathlib import Path
 BUNDLED = Path(__file__).parent.parent / "pretrained"  # folders that come with the package
 
 
-def find(source):
+def find(source: str | Path) -> Path:
     """The path that ``source`` stands for: an existing file or folder, or a bundled checkpoint.
 
     Raises FileNotFoundError, naming the bundled ones.

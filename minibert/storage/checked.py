@@ -1,4 +1,4 @@
-"""Models from files: nothing is built before it is known to fit what the file holds.
+"""Checked configs, and models from files: nothing is built before it is known to fit.
 
 A damaged or hostile configuration may ask for a thousand layers or for more memory than there is.
 So its values are checked against the types that the config class declares, and the model is made
@@ -10,13 +10,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import partial
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from minibert.storage.checkpoint import check_tensors
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+Model = TypeVar("Model", bound=nn.Module)
 MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
 TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
 
@@ -45,7 +51,7 @@ def check_settings(
             raise ValueError(f"{name} must be from 0 to below 1, got {getattr(config, name)}")
 
 
-def config_from(cls, given, source):
+def config_from(cls: type[Config], given: object, source: object) -> Config:
     """The config dataclass ``cls`` with the values of a dict that came from a file.
 
     Raises ValueError, naming ``source``, for a value of another type than the class declares, one
@@ -65,14 +71,14 @@ def config_from(cls, given, source):
 
 
 def filled(
-    make: Callable[[], torch.nn.Module],
+    make: Callable[[], Model],
     tensors: Mapping,
     source: object,
     layers: int = 0,
     *,
     own: Callable = lambda model, tensors: tensors,
     named: Callable = lambda model, name: name,
-) -> torch.nn.Module:
+) -> Model:
     """The model that ``make()`` gives, with the tensors of a file, in eval mode.
 
     Before, it is made without memory, and the tensors are compared with it. ``layers``: how many

@@ -9,11 +9,14 @@ import shutil
 import tempfile
 import warnings
 from collections import OrderedDict
-from dataclasses import asdict, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
 from minibert.storage.safe_files import explained, parse_json, read_json, write
 from minibert.storage.torch_files import load_plain
@@ -33,13 +36,19 @@ class Checkpoints:
     written under another name and renamed when it is complete.
     """
 
-    def __init__(self, folder, keep=2):
+    def __init__(self, folder: str | Path, keep: int = 2) -> None:
         self.folder, self.keep = Path(folder), keep
-        self.ours = []  # written or resumed from by this run
+        self.ours: list[Path] = []  # written or resumed from by this run
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, step, tensors, training, record):
+    def save(
+        self,
+        step: int,
+        tensors: Mapping[str, Tensor],
+        training: dict[str, Any],
+        record: Mapping[str, Any],
+    ) -> None:
         """Write a checkpoint; then remove all but the last ``keep`` of this run.
 
         ``tensors``: a model's state_dict. ``training``: nested dicts, lists and tuples of tensors,
@@ -76,7 +85,7 @@ class Checkpoints:
         last = max((int(number) for number in numbers if number.isdecimal()), default=0)
         return self.folder / f"{name}-{last + 1:02d}"
 
-    def load(self):
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:
         """The newest checkpoint that is whole: (tensors, training, record); None without one.
 
         A damaged one is passed over with a warning that says so.
@@ -95,12 +104,13 @@ class Checkpoints:
         return None
 
 
-def pack(tensors):
+def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """A dict of tensors in the safetensors format, as bytes; tied ones are stored once.
 
     The names of a tied tensor beside its first are kept in the file's metadata.
     """
-    kept, first, tied = {}, {}, {}
+    kept, tied = {}, {}
+    first: dict[tuple, str] = {}
     for name, tensor in tensors.items():
         key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
         if tensor.numel() and key in first:
@@ -113,7 +123,7 @@ def pack(tensors):
     return safetensors.torch.save(kept, {"format": "pt", "tied": json.dumps(tied)})
 
 
-def unpack(data):
+def unpack(data: bytes) -> dict[str, Tensor]:
     """The dict of tensors that `pack` wrote, tied names included; reads any safetensors file.
 
     Raises ValueError when ``data`` is cut short or is no such file.
@@ -135,17 +145,17 @@ def unpack(data):
     return tensors | {name: tensors[other] for name, other in tied.items()}
 
 
-def save_folder(folder, config, tensors):
+def save_folder(folder: str | Path, config: Any, tensors: Mapping[str, Tensor]) -> None:
     """Write ``config.json`` and ``model.safetensors``, each whole or not at all.
 
     ``config``: a dataclass or a dict; ``tensors``: a state_dict.
     """
-    config = asdict(config) if is_dataclass(config) else config
+    config = asdict(config) if not isinstance(config, dict) else config
     write(Path(folder) / WEIGHTS, pack(tensors))
     write(Path(folder) / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
 
-def load_folder(folder):
+def load_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read what `save_folder` wrote: (config as a dict, tensors by name).
 
     Raises FileNotFoundError naming what is missing, ValueError for a damaged file.
@@ -166,7 +176,12 @@ def load_folder(folder):
         raise ValueError(f"{folder} is damaged: {error}") from error
 
 
-def load_tensors(model, tensors, source="the file", named=str):
+def load_tensors(
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: object = "the file",
+    named: Callable[[str], str] = str,
+) -> None:
     """Copy ``tensors`` into ``model``, each name, shape and kind of number checked first.
 
     ``named``: what a tensor of the model is called in the file, for the message. Raises ValueError
@@ -176,7 +191,12 @@ def load_tensors(model, tensors, source="the file", named=str):
     model.load_state_dict(tensors)
 
 
-def check_tensors(model, tensors, source="the file", named=str):
+def check_tensors(
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: object = "the file",
+    named: Callable[[str], str] = str,
+) -> None:
     """Whether the tensors are those of the model; ValueError as in `load_tensors`."""
     own = model.state_dict()
     both = {name: (tensors[name], own[name]) for name in own if name in tensors}
@@ -197,7 +217,7 @@ def check_tensors(model, tensors, source="the file", named=str):
     refuse(faults, f"the tensors of {source} do not fit {type(model).__name__}")
 
 
-def refuse(faults, sentence):
+def refuse(faults: Mapping[str, Sequence[str]], sentence: str) -> None:
     """Raise ValueError: ``sentence`` and the names of each kind of fault, where there are any."""
     found = []
     for fault, names in faults.items():

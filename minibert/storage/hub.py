@@ -6,7 +6,9 @@ that the second time needs no network.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from minibert.storage.bundled import find
 from minibert.storage.layout import shards
@@ -16,7 +18,7 @@ CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 INDEX = ".index.json"  # of a model in several files, behind the name that one file would have
 
 
-def find_or_fetch(source, optional=()):
+def find_or_fetch(source: str | Path, optional: Iterable[str] = ()) -> Path:
     """The folder that ``source`` stands for: as `minibert.storage.bundled.find`, or a hub id.
 
     optional: names of files that a model may have beside its configuration and its weights.
@@ -33,7 +35,7 @@ def find_or_fetch(source, optional=()):
     except ImportError:
         raise FileNotFoundError(f"{not_here}; {_by_hand(source, optional)}") from not_here
     try:
-        options = {"local_files_only": not _answers(huggingface_hub, source)}
+        options: dict[str, Any] = {"local_files_only": not _answers(huggingface_hub, source)}
         folder = Path(huggingface_hub.hf_hub_download(source, CONFIG, **options)).parent
         names = [name + end for name in WEIGHTS for end in ("", INDEX)]
         found = _first(huggingface_hub, source, names, options)

@@ -7,7 +7,7 @@ is left is refused, unless it is switched off.
 
 from collections.abc import Collection, Mapping
 
-OFF = (None, False, 0, "", [], {})
+OFF: tuple = (None, False, 0, "", [], {})
 
 
 def check_known(

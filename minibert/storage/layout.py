@@ -62,7 +62,7 @@ def read_files(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
     weights = next((path / name for name in names if (path / name).is_file()), None)
     missing = [] if (path / CONFIG).is_file() else [CONFIG]
     missing += [] if weights else [f"{WEIGHTS} or {PICKLE}"]
-    if missing:
+    if missing or weights is None:
         raise FileNotFoundError(f"{path} has no {' and no '.join(missing)}")
     config = read_json(path / CONFIG)
     if not isinstance(config, dict):
@@ -91,7 +91,8 @@ def shards(index: str | Path) -> dict[str, set[str]]:
 
     Raises ValueError for an index that is damaged or names anything but files beside it.
     """
-    found, told = {}, read_json(index)
+    found: dict[str, set[str]] = {}
+    told = read_json(index)
     table = told.get("weight_map") if isinstance(told, dict) else None
     if not isinstance(table, dict) or not table:
         raise ValueError(f"expected a weight_map, tensor to file, in {index}")
@@ -148,7 +149,8 @@ def renamed(
 
     Raises ValueError where two tensors get the same name.
     """
-    found, came_from = {}, {}
+    found: dict[str, torch.Tensor] = {}
+    came_from: dict[str, str] = {}
     for name, tensor in tensors.items():
         short = ".".join(part for part in name.split(".") if part not in WRAPPERS)
         while short.startswith("model."):

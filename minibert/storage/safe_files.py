@@ -6,8 +6,10 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -23,13 +25,13 @@ REASONS = {
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def home():
+def home() -> Path:
     """The user's folder for caches and progress: ``MINIBERT_HOME``, or ``~/.minibert``."""
     return Path(os.environ.get("MINIBERT_HOME") or Path.home() / ".minibert").expanduser()
 
 
 @contextmanager
-def explained(path):
+def explained(path: str | Path) -> Iterator[None]:
     """Turn the system's write errors into one sentence on what to do (still an OSError)."""
     try:
         yield
@@ -42,7 +44,7 @@ def explained(path):
 
 
 @contextmanager
-def atomic(path, mode="wb", **options):
+def atomic(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that appears under ``path`` only when the block ends without an error.
 
     The text goes to a temporary file in the same folder, is flushed to the disk, and replaces
@@ -66,13 +68,13 @@ def atomic(path, mode="wb", **options):
             raise
 
 
-def write(path, data):
+def write(path: str | Path, data: bytes) -> None:
     """Write bytes to a file, as `atomic` does."""
     with atomic(path) as file:
         file.write(data)
 
 
-def parse_json(text):
+def parse_json(text: str) -> Any:
     """What JSON text says, where all readers agree on it.
 
     Raises ValueError for text that is no JSON, and for what some readers take and others do not: a
@@ -93,7 +95,7 @@ def parse_json(text):
     return found
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """What a JSON file says (see `parse_json`); ValueError, naming the file, where it is none."""
     try:
         return parse_json(Path(path).read_bytes().decode("utf-8"))

@@ -52,7 +52,7 @@ class TensorBundle(Mapping):
     checksum is wrong, it is stored in slices, or it holds no numbers.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.index, self.data = Path(f"{path}.index"), Path(f"{path}.data-00000-of-00001")
         if not self.index.is_file():
             raise FileNotFoundError(f"{self.index.parent} has no {self.index.name}")

@@ -6,6 +6,8 @@ a file may have it call ``bytearray`` with any number, which takes as much memor
 
 import pickletools
 import zipfile
+from pathlib import Path
+from typing import IO, Any
 
 import torch
 
@@ -14,7 +16,7 @@ PICKLES = 5  # of an older file: three small ones, the objects, the keys of thei
 BUILT_IN = ("builtins", "__builtin__")
 
 
-def load_plain(file):
+def load_plain(file: IO[bytes]) -> Any:
     """The object in a binary file that can be sought in; its tensors are on the CPU.
 
     Raises ValueError where a checksum is wrong, or the file names what Python has built in;
@@ -48,7 +50,7 @@ def _check_names(data):
             raise ValueError(f"it asks for a function, {value or 'by its name'}, to be called")
 
 
-def read_tensors(path):
+def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """The dict of tensors in a ``.pth``, taken out of ``{"model": ...}`` where it is in one.
 
     Raises ValueError for a file that holds anything else than tensors and plain containers.

@@ -20,6 +20,7 @@ from . import vocab as vocab
 from . import windows as windows
 from . import wordpiece as wordpiece
 from .batches import ArrayBatches as ArrayBatches
+from .batches import Batch as Batch
 from .batches import Batches as Batches
 from .batches import BPTTBatches as BPTTBatches
 from .batches import ListBatches as ListBatches
@@ -34,6 +35,7 @@ from .masking import Documents as Documents
 from .masking import PretrainingBatches as PretrainingBatches
 from .masking import ShortThenLong as ShortThenLong
 from .masking import mask_tokens as mask_tokens
+from .tokens import Tokenizer as Tokenizer
 from .tokens import detokenise as detokenise
 from .tokens import tokenise as tokenise
 from .vocab import Vocab as Vocab
@@ -44,6 +46,7 @@ __all__ = [
     "ArrayBatches",
     "BPE",
     "BPTTBatches",
+    "Batch",
     "Batches",
     "BidirectionalBatches",
     "BlockBatches",
@@ -55,6 +58,7 @@ __all__ = [
     "PretrainingBatches",
     "RowBatches",
     "ShortThenLong",
+    "Tokenizer",
     "Vocab",
     "WindowBatches",
     "WordPiece",

@@ -42,10 +42,11 @@ class Finder:
         ids: Mapping[str, int],
         normalise: Callable[[str], str] = str,
         align: Callable[[str], Iterable[int]] = lambda text: range(len(text)),
-    ):
+    ) -> None:
         self.normalise, self.align, self.patterns = normalise, align, {}
         for specials in (False, True):
-            raw, normal = {}, {}
+            raw: dict[str, int] = {}
+            normal: dict[str, int] = {}
             for token in added:
                 if specials or not token.special:
                     table = normal if token.normalized else raw

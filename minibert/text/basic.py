@@ -13,6 +13,7 @@ The tables of characters are in `minibert.text.unicode8`.
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 from minibert.text.tokens import detokenise
 from minibert.text.unicode8 import DROPPED, IDEOGRAPHS, MARKS, PUNCTUATION, SPACES, inside
@@ -32,7 +33,7 @@ _HYPHEN = re.compile(r"(?<=\w) - (?=\w)")
 _NUMBER = re.compile(r"(?<=\d) (?:([.:])|(,)) (?=\d(?(2)\d\d\b))")
 
 
-def normalise(text, lowercase=True, strip_accents=True):
+def normalise(text: str, lowercase: bool = True, strip_accents: bool = True) -> str:
     """``text`` without control characters and, if asked, without accents and capitals.
 
     Each character is lowered alone, so there is no Greek final sigma (`str.lower` would make it).
@@ -45,12 +46,17 @@ def normalise(text, lowercase=True, strip_accents=True):
     return text.replace("Σ", "σ").lower() if lowercase else text
 
 
-def searchable(text, lowercase=True, strip_accents=True):
+def searchable(text: str, lowercase: bool = True, strip_accents: bool = True) -> str:
     """`normalise` with a plain space for each white space: where added tokens are looked for."""
     return _SPACE.sub(" ", normalise(text, lowercase, strip_accents))
 
 
-def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True):
+def words(
+    text: str,
+    lowercase: bool = True,
+    strip_accents: bool = True,
+    tokenize_chinese_chars: bool = True,
+) -> list[str]:
     """The words and punctuation marks of ``text``, a list of str.
 
     >>> words("Élan, don't 東京!")
@@ -60,7 +66,7 @@ def words(text, lowercase=True, strip_accents=True, tokenize_chinese_chars=True)
     return pattern.findall(normalise(text, lowercase, strip_accents))
 
 
-def align(text, lowercase=True, strip_accents=True):
+def align(text: str, lowercase: bool = True, strip_accents: bool = True) -> Sequence[int]:
     """For each character of `normalise` (text), its position in ``text``."""
     if text.isascii() and text.isprintable():
         return range(len(text))
@@ -71,7 +77,7 @@ def align(text, lowercase=True, strip_accents=True):
     ]
 
 
-def join(words):
+def join(words: Iterable[str]) -> str:
     """Words and punctuation as people write them; `words` of the result gives them back.
 
     >>> join(["don", "'", "t", "ask", "(", "well", "-", "known", ")", "3", ".", "14"])

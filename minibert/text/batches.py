@@ -5,10 +5,16 @@ The position is therefore two numbers, and a run that is resumed sees exactly th
 would have seen without the break.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from minibert.text.inputs import IGNORE
+
+Batch = dict[str, Any]  # tensors by name; some have a flag (reset) or a count (sequences) too
 
 
 class Batches:
@@ -25,31 +31,31 @@ class Batches:
 
     SETTINGS: tuple[str, ...] = ()
 
-    def __init__(self, seed=0):
+    def __init__(self, seed: int = 0) -> None:
         self.seed, self.epoch, self.step = seed, 0, 0
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Any]:
         raise NotImplementedError(f"{type(self).__name__} must define plan(epoch)")
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         raise NotImplementedError(f"{type(self).__name__} must define collate(entry, rng)")
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """What must be the same for a saved position to mean the same batches."""
         settings = {name: getattr(self, name) for name in self.SETTINGS}
         return {"kind": type(self).__name__, "seed": self.seed, **settings}
 
-    def rng(self, epoch, step=-1):
+    def rng(self, epoch: int, step: int = -1) -> np.random.Generator:
         """The NumPy generator of one batch, or with ``step=-1`` of the order of an epoch."""
         return np.random.default_rng([self.seed, epoch, step + 1])
 
-    def of_epoch(self, epoch, start=0):
+    def of_epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step ``start`` on; does not move the position."""
         plan = self.plan(epoch)
         for step in range(start, len(plan)):
             yield self.collate(plan[step], self.rng(epoch, step))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         epoch, start, size = self.epoch, self.step, len(self)
         if 0 < size <= start:  # a position at the end of an epoch
             epoch, start, size = epoch + 1, 0, len(self.plan(epoch + 1))
@@ -57,14 +63,14 @@ class Batches:
             self.epoch, self.step = (epoch, step) if step < size else (epoch + 1, 0)
             yield batch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.plan(self.epoch))
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The position: the next batch to give is step ``step`` of epoch ``epoch``."""
         return {"epoch": self.epoch, "step": self.step, **self.identity()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to a saved position. Raises ValueError if it was saved by other batches."""
         for name, value in self.identity().items():
             if state.get(name) != value:
@@ -78,17 +84,17 @@ class Batches:
 class ListBatches(Batches):
     """Batches from a list, in its order."""
 
-    def __init__(self, batches):
+    def __init__(self, batches: Sequence[Batch]) -> None:
         super().__init__()
         self.batches = batches
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Batch]:
         return self.batches
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Batch, rng: np.random.Generator) -> Batch:
         return entry
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         return {**super().identity(), "batches": len(self.batches)}
 
 
@@ -101,9 +107,17 @@ class RowBatches(Batches):
     Raises ValueError where there would be no batch.
     """
 
-    SETTINGS = ("count", "batch_size", "shuffle", "drop_last")
+    SETTINGS: tuple[str, ...] = ("count", "batch_size", "shuffle", "drop_last")
 
-    def __init__(self, count, batch_size, shuffle=True, drop_last=False, *, seed=0):
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        *,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         if count < 1 or batch_size < 1:
             raise ValueError(
@@ -118,19 +132,19 @@ class RowBatches(Batches):
         self.count, self.batch_size = count, batch_size
         self.shuffle, self.drop_last = shuffle, drop_last
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator) -> np.ndarray:
         """The examples of an epoch in their order: int64 array (count,), or fewer to drop some."""
         order = rng.permutation(self.count) if self.shuffle else np.arange(self.count)
         return order[: self.count - self.count % self.batch_size] if self.drop_last else order
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[np.ndarray]:
         rng = self.rng(epoch)
         batches = _cut(self.order(rng), self.batch_size)
         if self.shuffle:
             batches = [batches[i] for i in rng.permutation(len(batches))]
         return batches
 
-    def __len__(self):
+    def __len__(self) -> int:
         return (self.count + (0 if self.drop_last else self.batch_size - 1)) // self.batch_size
 
 
@@ -145,14 +159,21 @@ class ArrayBatches(RowBatches):
     {'centre': tensor([5, 6]), 'context': tensor([6, 5])}
     """
 
-    def __init__(self, batch_size, shuffle=True, drop_last=False, seed=0, **arrays):
+    def __init__(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
+        **arrays: np.ndarray | Tensor,
+    ) -> None:
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"expected arrays of one length, got {lengths or 'no array'}")
         super().__init__(next(iter(lengths.values())), batch_size, shuffle, drop_last, seed=seed)
         self.arrays = arrays
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         return {name: _tensor(array[entry]) for name, array in self.arrays.items()}
 
 
@@ -178,16 +199,16 @@ class PaddedBatches(RowBatches):
 
     def __init__(
         self,
-        examples,
-        batch_size,
-        pad_id=0,
+        examples: Sequence[Sequence[int] | dict[str, Any]],
+        batch_size: int,
+        pad_id: int = 0,
         *,
-        shuffle=True,
-        by_length=True,
-        max_length=None,
-        drop_last=False,
-        seed=0,
-    ):
+        shuffle: bool = True,
+        by_length: bool = True,
+        max_length: int | None = None,
+        drop_last: bool = False,
+        seed: int = 0,
+    ) -> None:
         if isinstance(examples, dict | str) or not hasattr(examples, "__getitem__"):
             raise ValueError(
                 f"expected a list of examples, got one {type(examples).__name__}: put it in a list"
@@ -200,7 +221,7 @@ class PaddedBatches(RowBatches):
             at = int(np.argmin(self.lengths))
             raise ValueError(f"expected at least one token in each example, example {at} has none")
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator) -> np.ndarray:
         order = super().order(rng)
         if not self.by_length:
             return order
@@ -209,7 +230,7 @@ class PaddedBatches(RowBatches):
             [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
         )
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         examples = [_named(self.examples[i]) for i in entry]
         names = examples[0].keys()
         for i, example in zip(entry, examples, strict=True):
@@ -253,7 +274,9 @@ class BPTTBatches(Batches):
 
     SETTINGS = ("tokens", "batch_size", "bptt", "vary")
 
-    def __init__(self, ids, batch_size, bptt, vary=False, *, seed=0):
+    def __init__(
+        self, ids: np.ndarray, batch_size: int, bptt: int, vary: bool = False, *, seed: int = 0
+    ) -> None:
         super().__init__(seed)
         if len(ids) < 2 or batch_size < 1 or bptt < 1:
             raise ValueError(
@@ -264,7 +287,7 @@ class BPTTBatches(Batches):
         self.tokens = len(ids)
         self.length = -(-(len(ids) - 1) // batch_size)  # of each stream, in targets
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[tuple[int, int]]:
         """Windows (start, stop) in each stream."""
         if not self.vary:
             starts = range(0, self.length, self.bptt)
@@ -275,7 +298,7 @@ class BPTTBatches(Batches):
             stops.append(min(stops[-1] + max(5, int(rng.normal(mean, 5))), self.length))
         return list(zip(stops[:-1], stops[1:], strict=True))
 
-    def collate(self, entry, rng):
+    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Batch:
         start, stop = entry
         shape = (self.batch_size, stop - start)
         input_ids, targets = np.zeros(shape, np.int64), np.full(shape, IGNORE, np.int64)

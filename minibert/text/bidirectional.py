@@ -1,10 +1,13 @@
 """Batches for a language model that reads sentences in both directions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from minibert.text.batches import IGNORE, Batches
+from minibert.text.batches import IGNORE, Batch, Batches
 from minibert.text.characters import BOS, EOS, LENGTH, Spellings, check_sentences
+from minibert.text.vocab import Vocab
 
 
 class BidirectionalBatches(Batches):
@@ -26,7 +29,17 @@ class BidirectionalBatches(Batches):
 
     SETTINGS = ("batch_size", "bptt", "spelled", "targets")
 
-    def __init__(self, sentences, vocab, batch_size, bptt, *, spelled=True, length=LENGTH, seed=0):
+    def __init__(
+        self,
+        sentences: Sequence[Sequence[str]],
+        vocab: Vocab,
+        batch_size: int,
+        bptt: int,
+        *,
+        spelled: bool = True,
+        length: int = LENGTH,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         missing = [mark for mark in (BOS, EOS) if mark not in vocab]
         if missing:
@@ -35,7 +48,7 @@ class BidirectionalBatches(Batches):
             raise ValueError(f"expected batch_size and bptt above 0, got {batch_size} and {bptt}")
         check_sentences(sentences)
         self.batch_size, self.bptt, self.spelled = batch_size, bptt, spelled
-        self.spellings = Spellings([BOS, EOS], length) if spelled else None
+        self.spellings = Spellings([BOS, EOS], length)
         ids, offsets = vocab.encode_corpus(sentences)
         words = self._spelled(sentences) if spelled else ids
         marks = self.spellings.encode([BOS, EOS]) if spelled else [vocab[BOS], vocab[EOS]]
@@ -52,15 +65,15 @@ class BidirectionalBatches(Batches):
         rows = [self.spellings.encode(words) for words in sentences]
         return np.concatenate([np.array(row, np.int64) for row in rows])
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[tuple[int, int]]:
         """Windows (start, stop) in each lane."""
         starts = range(0, self.length, self.bptt)
         return [(start, min(start + self.bptt, self.length)) for start in starts]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-self.length // self.bptt)
 
-    def collate(self, entry, rng):
+    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Batch:
         start, stop = entry
         places = np.arange(self.batch_size)[:, None] * self.length + np.arange(start, stop)
         real = places < self.targets  # (batch_size, length)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from minibert.text.batches import Batches
+from minibert.text.batches import Batch, Batches
 
 
 class BlockBatches(Batches):
@@ -21,7 +21,9 @@ class BlockBatches(Batches):
 
     SETTINGS = ("tokens", "batch_size", "length", "shuffle")
 
-    def __init__(self, ids, batch_size, length, shuffle=True, *, seed=0):
+    def __init__(
+        self, ids: np.ndarray, batch_size: int, length: int, shuffle: bool = True, *, seed: int = 0
+    ) -> None:
         super().__init__(seed)
         self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
         self.tokens = len(ids)
@@ -31,11 +33,11 @@ class BlockBatches(Batches):
                 f"least 2), got {len(ids)} tokens"
             )
 
-    def __len__(self):
+    def __len__(self) -> int:
         room = len(self.ids) - 1 - (self.length if self.shuffle else 0)
         return max(0, room) // (self.length - 1) // self.batch_size
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[np.ndarray]:
         """Arrays of the positions where rows begin, (batch_size,) each."""
         rng, first = self.rng(epoch), 0
         if self.shuffle:
@@ -45,6 +47,6 @@ class BlockBatches(Batches):
             starts = rng.permutation(starts)
         return list(starts.reshape(-1, self.batch_size))
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         rows = np.stack([np.asarray(self.ids[start : start + self.length]) for start in entry])
         return {"input_ids": torch.from_numpy(rows.astype(np.int64))}

@@ -14,9 +14,11 @@ in which they were learned, and the result is the word's pieces. There are two k
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any, Self
 
 from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
@@ -31,7 +33,7 @@ GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 
 
 @cache
-def byte_letters():
+def byte_letters() -> tuple[str, ...]:
     """A visible character for each of the 256 bytes, a tuple of str, as in GPT-2's own files.
 
     Printable bytes stand for themselves; the others get code points from 256 on ("Ġ" is a space).
@@ -42,7 +44,7 @@ def byte_letters():
 
 
 @cache
-def gpt2_words():
+def gpt2_words() -> Any:
     """The compiled pattern of GPT-2's words."""
     import regex  # knows \p{L}, which the standard library's re does not
 
@@ -63,13 +65,21 @@ class BPE:
     """
 
     def __init__(
-        self, ids, merges, kind="bytes", specials=(UNK, EOT), *, added=(), unk=UNK, end=EOT
-    ):
+        self,
+        ids: Mapping[str, int],
+        merges: Iterable[Sequence[str]],
+        kind: str = "bytes",
+        specials: Iterable[str] = (UNK, EOT),
+        *,
+        added: Iterable[str | Added] = (),
+        unk: str = UNK,
+        end: str = EOT,
+    ) -> None:
         if kind not in KINDS:
             raise ValueError(f"kind must be 'words' or 'bytes', got {kind!r}")
         self.ids, self.kind = dict(ids), kind
         self.merges = [tuple(pair) for pair in merges]
-        self.tokens = sorted(self.ids, key=self.ids.get)
+        self.tokens = sorted(self.ids, key=self.ids.__getitem__)
         if [self.ids[token] for token in self.tokens] != list(range(len(self.tokens))):
             raise ValueError(f"expected the ids 0 to {len(self.tokens) - 1}, each once")
         for pair in self.merges:
@@ -99,7 +109,15 @@ class BPE:
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
 
     @classmethod
-    def train(cls, texts, size, kind="bytes", min_count=2, *, specials=()):
+    def train(
+        cls,
+        texts: Iterable[str],
+        size: int,
+        kind: str = "bytes",
+        min_count: int = 2,
+        *,
+        specials: Iterable[str] = (),
+    ) -> Self:
         """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
 
         Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
@@ -128,20 +146,20 @@ class BPE:
             ids.setdefault(joined, len(ids))
         return cls(ids, learned, kind, specials)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens)
 
-    def __contains__(self, piece):
+    def __contains__(self, piece: object) -> bool:
         return piece in self.ids
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         make = partial(BPE, added=self.added, unk=self.unk, end=self.end)
         return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
-    def pieces(self, word, merges_used=None):
+    def pieces(self, word: str, merges_used: int | None = None) -> list[str]:
         """The pieces of one word, as `words` gives it: a list of str.
 
         Again and again, the adjacent pair that was learned first is merged wherever it occurs,
@@ -156,7 +174,7 @@ class BPE:
             symbols = merges.merge(symbols, best, "".join(best))
         return symbols
 
-    def encode(self, text):
+    def encode(self, text: str) -> list[int]:
         """The ids of a text's pieces, a list of int. What is unknown becomes ``<unk>``.
 
         Added tokens are found whole; special ones in a text are text like any other.
@@ -178,7 +196,7 @@ class BPE:
             return [*chain.from_iterable(map(self._words.__getitem__, words(text, "bytes")))]
         return [*chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text)))]
 
-    def decode(self, ids, skip_special_tokens=False):
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ids (a sequence of int, an array, a tensor of one dimension).
 
         From bytes, it is the text that was encoded; a character that was cut in two is "\\ufffd".
@@ -199,11 +217,11 @@ class BPE:
         return b"".join(
             self.tokens[i].encode()
             if i in self._whole_ids
-            else bytes(map(value.get, self.tokens[i]))
+            else bytes(map(value.__getitem__, self.tokens[i]))
             for i in pieces
         ).decode("utf-8", errors="replace")
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones.
 
         Special and added tokens stand in ``tokenizer_config.json`` beside them.
@@ -220,7 +238,9 @@ class BPE:
         save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
 
     @classmethod
-    def load(cls, vocab, merges=None, kind=None):
+    def load(
+        cls, vocab: str | Path, merges: str | Path | None = None, kind: str | None = None
+    ) -> Self:
         """Read ``vocab.json`` and ``merges.txt`` (``encoder.json`` and ``vocab.bpe`` are the same).
 
         vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``. What lies
@@ -251,12 +271,12 @@ class BPE:
         return [i for word in basic.words(chunk) for i in self._words[word]]
 
 
-def words(text, kind="bytes"):
+def words(text: str, kind: str = "bytes") -> list[str]:
     """The words of a text within which pairs are merged, a list of str."""
     return basic.words(text) if kind == "words" else gpt2_words().findall(text)
 
 
-def spell(word, kind="bytes"):
+def spell(word: str, kind: str = "bytes") -> tuple[str, ...]:
     """The symbols that a word is made of before any merge: a tuple of str."""
     if kind == "bytes":
         letters = byte_letters()

@@ -6,8 +6,11 @@ ids are shifted by one, and 0 means "no word here". That makes 262 symbols
 (`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
 
 BOS, EOS = "<S>", "</S>"  # begin and end of a sentence, as words
 ALPHABET, LENGTH = 262, 50
@@ -15,7 +18,7 @@ BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(257, 262)
 MARKS = {BOS: BEGIN_SENTENCE, EOS: END_SENTENCE}
 
 
-def spell(word, length=LENGTH):
+def spell(word: str, length: int = LENGTH) -> list[int]:
     """The ``length`` symbols of a word, a list of int from 1 to 261; a longer word is cut.
 
     >>> spell("cat", length=7)
@@ -31,7 +34,7 @@ def spell(word, length=LENGTH):
     return symbols + [PADDING] * (length - len(symbols))
 
 
-def unspell(symbols):
+def unspell(symbols: Sequence[int]) -> str:
     """The word of some symbols: the inverse of `spell` for words that were not cut."""
     for mark, number in MARKS.items():
         if number in symbols:
@@ -39,13 +42,15 @@ def unspell(symbols):
     return bytes(int(s) - 1 for s in symbols if 0 < s <= 256).decode("utf-8", "replace")
 
 
-def spell_all(words, length=LENGTH):
+def spell_all(words: Iterable[str], length: int = LENGTH) -> Tensor:
     """An int64 tensor (len(words), length)."""
     rows = np.array([spell(word, length) for word in words], np.int64).reshape(-1, length)
     return torch.from_numpy(rows)
 
 
-def spell_sentences(sentences, length=LENGTH):
+def spell_sentences(
+    sentences: Sequence[Sequence[str]], length: int = LENGTH
+) -> tuple[Tensor, Tensor]:
     """Lists of words as (batch, longest, length) symbols, 0 where a sentence has ended, and a mask.
 
     The mask is (batch, longest), int64, 1 for a word. Raises ValueError without any sentence, for a
@@ -61,7 +66,7 @@ def spell_sentences(sentences, length=LENGTH):
     return symbols, mask
 
 
-def check_sentences(sentences):
+def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
     """Raise ValueError unless these are lists of words, none of them empty."""
     if isinstance(sentences, str) or not len(sentences):
         raise ValueError(f"expected a list of sentences, each a list of words; got {sentences!r}")
@@ -76,15 +81,16 @@ class Spellings:
     With it, a batch names words by small numbers, and the network spells each word only once.
     """
 
-    def __init__(self, words=(), length=LENGTH):
-        self.length, self.words, self.index = length, [""], {}
-        self._rows, self._table = [[0] * length], None
+    def __init__(self, words: Iterable[str] = (), length: int = LENGTH) -> None:
+        self.length, self.words = length, [""]
+        self.index: dict[str, int] = {}
+        self._rows, self._table = [[0] * length], torch.zeros(0, length, dtype=torch.long)
         self.encode(words)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.words)
 
-    def encode(self, words):
+    def encode(self, words: Iterable[str]) -> list[int]:
         """The rows of some words, a list of int from 1 up; new words are added."""
         for word in words:
             if word not in self.index:
@@ -94,8 +100,8 @@ class Spellings:
         return [self.index[word] for word in words]
 
     @property
-    def table(self):
+    def table(self) -> Tensor:
         """All symbols, int64 (rows, length)."""
-        if self._table is None or len(self._table) != len(self._rows):
+        if len(self._table) != len(self._rows):
             self._table = torch.tensor(self._rows)
         return self._table

@@ -5,8 +5,15 @@ frame the texts: start, delimiter and extract. The extract token comes last, so 
 everything; the new layer gets that state.
 """
 
-from minibert.text.batches import PaddedBatches
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
+
+from minibert.text.batches import Batch, PaddedBatches
+from minibert.text.tokens import TextOrIds, Tokenizer, cut_pair
+
+Example = dict[str, Any]
 START, DELIMITER, EXTRACT = SPECIALS = "<start>", "<delimiter>", "<extract>"
 
 
@@ -21,24 +28,29 @@ class Framing:
     has several sequences; ``labels`` is there if a label was given.
     """
 
-    def __init__(self, tokenizer, first_new, max_length=512):
+    def __init__(self, tokenizer: Tokenizer, first_new: int, max_length: int = 512) -> None:
         self.tokenizer, self.max_length = tokenizer, max_length
         self.start, self.delimiter, self.extract = range(first_new, first_new + 3)
 
-    def text(self, text, label=None):
+    def text(self, text: TextOrIds, label: int | None = None) -> Example:
         """Classification: ``start text extract``."""
         room = self.max_length - 2
         return _example([self.start, *self._ids(text)[:room], self.extract], label)
 
-    def pair(self, first, second, label=None):
+    def pair(self, first: TextOrIds, second: TextOrIds, label: int | None = None) -> Example:
         """Entailment: ``start premise delimiter hypothesis extract``."""
         return _example(self._pair(first, second), label)
 
-    def similar(self, first, second, label=None):
+    def similar(self, first: TextOrIds, second: TextOrIds, label: float | None = None) -> Example:
         """Similarity has no order: both orders are read, and their states are added."""
         return _example([self._pair(first, second), self._pair(second, first)], label)
 
-    def choices(self, context, answers, label=None):
+    def choices(
+        self,
+        context: TextOrIds,
+        answers: Iterable[TextOrIds],
+        label: int | None = None,
+    ) -> Example:
         """Multiple choice: the context with each answer; each is scored separately."""
         return _example([self._pair(context, answer) for answer in answers], label)
 
@@ -46,11 +58,7 @@ class Framing:
         return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
 
     def _pair(self, first, second):
-        a, b = self._ids(first), self._ids(second)
-        room = self.max_length - 3
-        if len(a) + len(b) > room:
-            b = b[: max(room - len(a), room // 2)]
-            a = a[: room - len(b)]
+        a, b = cut_pair(self._ids(first), self._ids(second), self.max_length - 3)
         return [self.start, *a, self.delimiter, *b, self.extract]
 
 
@@ -66,7 +74,7 @@ class FramedBatches(PaddedBatches):
     examples must have equally many.
     """
 
-    def __init__(self, examples, batch_size, **options):
+    def __init__(self, examples: Sequence[Example], batch_size: int, **options: Any) -> None:
         if not len(examples):
             raise ValueError("expected at least one example, got none")
         self.sequences = len(examples[0]["input_ids"])
@@ -78,11 +86,11 @@ class FramedBatches(PaddedBatches):
         super().__init__(longest, batch_size, **options)
         self.framed = examples
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         examples = [self.framed[i] for i in entry]
         rows = [{"input_ids": ids} for example in examples for ids in example["input_ids"]]
-        options = {"pad_id": self.padding["input_ids"], "shuffle": False, "by_length": False}
-        (batch,) = PaddedBatches(rows, len(rows), **options)
+        pad_id = self.padding["input_ids"]
+        (batch,) = PaddedBatches(rows, len(rows), pad_id, shuffle=False, by_length=False)
         batch["sequences"] = self.sequences
         if "labels" in examples[0]:
             batch["labels"] = self._stack("labels", [example["labels"] for example in examples])

@@ -103,8 +103,8 @@ def whole_mask(input_ids: torch.Tensor, attention_mask: torch.Tensor | None = No
         raise ValueError(
             f"expected ids (batch, length) of at least one token, got {tuple(input_ids.shape)}"
         )
-    shape = input_ids.shape[:2]
-    return input_ids.new_ones(shape) if attention_mask is None else as_mask(attention_mask, shape)
+    mask = as_mask(attention_mask, input_ids.shape[:2])
+    return input_ids.new_ones(input_ids.shape[:2]) if mask is None else mask
 
 
 def of_batch(batch: Mapping, name: str = "labels") -> torch.Tensor:

@@ -1,11 +1,13 @@
 """Token ids that do not have to fit into memory."""
 
 import tempfile
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
-def mapped(parts, kind=np.int32):
+def mapped(parts: Iterable[Sequence[int]], kind: DTypeLike = np.int32) -> np.ndarray:
     """The numbers of all parts, in order, as one array (numbers,) of ``kind``.
 
     It is mapped from a file that is deleted when nobody uses it any more. parts: an iterable of
@@ -18,6 +20,6 @@ def mapped(parts, kind=np.int32):
     return np.memmap(file, kind, "r") if file.tell() else np.empty(0, kind)
 
 
-def kind_for(size):
+def kind_for(size: int) -> type[np.uint16] | type[np.int32]:
     """The smallest integer type that holds the ids of a vocabulary of ``size``."""
     return np.uint16 if size <= 1 << 16 else np.int32

@@ -6,12 +6,17 @@ each text once; here, the masks are drawn in each epoch (dynamic masking, Liu et
 """
 
 from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from minibert.text.batches import IGNORE, Batches
 from minibert.text.mapped import mapped
+from minibert.text.tokens import Tokenizer
+from minibert.text.wordpiece import MASK, WordPiece
 
 MASKED, SPLIT = 0.15, (0.8, 0.1, 0.1)  # [MASK], a random word, the word itself
 SHORT = 0.1  # the share of pairs that are made shorter than necessary
@@ -30,7 +35,9 @@ class Documents:
     Raises ValueError where no document is left, and for a string in place of a list.
     """
 
-    def __init__(self, documents, tokenizer=None):
+    def __init__(
+        self, documents: Iterable[Iterable[str | Sequence[int]]], tokenizer: Tokenizer | None = None
+    ) -> None:
         lengths, first = array("q"), array("q", [0])
         if isinstance(documents, str):
             raise ValueError("expected documents, each a list of sentences, got one string")
@@ -53,10 +60,10 @@ class Documents:
             raise ValueError("expected at least one document with a token, got none")
         self.starts = np.concatenate([[0], np.cumsum(lengths)])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.first) - 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = f"{len(self):,} documents, {len(self.starts) - 1:,} sentences"
         return f"Documents({sizes}, {len(self.ids):,} tokens)"
 
@@ -83,17 +90,17 @@ class PretrainingBatches(Batches):
 
     def __init__(
         self,
-        documents,
-        tokenizer,
-        batch_size=32,
-        max_length=128,
+        documents: Documents | Iterable[Iterable[str | Sequence[int]]],
+        tokenizer: WordPiece,
+        batch_size: int = 32,
+        max_length: int = 128,
         *,
-        next_sentence=True,
-        masked=MASKED,
-        split=SPLIT,
-        whole_words=False,
-        seed=0,
-    ):
+        next_sentence: bool = True,
+        masked: float = MASKED,
+        split: Sequence[float] = SPLIT,
+        whole_words: bool = False,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         if not isinstance(documents, Documents):
             documents = Documents(documents, tokenizer)
@@ -110,9 +117,9 @@ class PretrainingBatches(Batches):
         _check_rates(masked, self.split)
         if next_sentence and len(documents) < 2:
             raise ValueError("a wrong second text is from another document: expected two, got one")
-        self._planned = None, []
+        self._planned: tuple[int | None, list[np.ndarray]] = None, []
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[np.ndarray]:
         """Arrays of pairs (batch, 5): first and past-the-last token of both texts, and label."""
         if self._planned[0] != epoch:
             rng = self.rng(epoch)
@@ -125,7 +132,7 @@ class PretrainingBatches(Batches):
             self._planned = epoch, np.split(pairs, cuts)
         return self._planned[1]
 
-    def collate(self, entry, rng):
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
         tokenizer, ids = self.tokenizer, self.documents.ids
         lengths = [a1 - a0 + b1 - b0 + (PAIR if b1 > b0 else SINGLE) for a0, a1, b0, b1, _ in entry]
         shape = len(entry), max(lengths)
@@ -140,7 +147,8 @@ class PretrainingBatches(Batches):
                 input_ids[row, end + 1 : last], text[row, end + 1 : last] = ids[b0:b1], True
                 input_ids[row, last] = tokenizer.sep_id
                 segments[row, end + 1 : last + 1] = 1
-        rates = {"masked": self.masked, "split": self.split, "whole_words": self.whole_words}
+        rates: dict[str, Any] = {"masked": self.masked, "split": self.split}
+        rates["whole_words"] = self.whole_words
         hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, **rates)
         places = np.arange(shape[1])
         batch = {
@@ -161,23 +169,23 @@ class ShortThenLong(Batches):
     ``long_steps`` of the second, each going through its own epochs.
     """
 
-    def __init__(self, short, long, short_steps, long_steps):
+    def __init__(self, short: Batches, long: Batches, short_steps: int, long_steps: int) -> None:
         super().__init__(short.seed)
         self.parts, self.steps = (short, long), (short_steps, long_steps)
         self._ends = [[0], [0]]  # of the epochs of both, in batches
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         parts = [part.identity() for part in self.parts]
         return {**super().identity(), "parts": parts, "steps": list(self.steps)}
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[tuple[int, int]]:
         return [
             (part, epoch * steps + step)
             for part, steps in enumerate(self.steps)
             for step in range(steps)
         ]
 
-    def collate(self, entry, rng):
+    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> dict[str, Tensor]:
         part, number = entry
         batches, ends = self.parts[part], self._ends[part]
         while ends[-1] <= number:
@@ -187,14 +195,27 @@ class ShortThenLong(Batches):
         return batches.collate(batches.plan(epoch)[step], batches.rng(epoch, step))
 
 
-def mask_tokens(ids, maskable, tokenizer, rng, *, masked=MASKED, split=SPLIT, whole_words=False):
+def mask_tokens(
+    ids: np.ndarray,
+    maskable: np.ndarray,
+    tokenizer: WordPiece,
+    rng: np.random.Generator,
+    *,
+    masked: float = MASKED,
+    split: Sequence[float] = SPLIT,
+    whole_words: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose tokens to be predicted, and hide them (Devlin et al. 2019, section 3.1, task 1).
 
     ids, maskable: (batch, length); only tokens where ``maskable`` are chosen. Returns two new
     arrays: what the model sees, and the labels (the ids at the chosen positions, -100 elsewhere).
     Of n tokens in a row, ``max(1, round(masked * n))`` are chosen (with ``whole_words``, at most
     that many, in whole words). A random word is never a special token.
+
+    Raises ValueError for a vocabulary without ``[MASK]``.
     """
+    if tokenizer.mask_id is None:
+        raise ValueError(f"words are hidden by {MASK}, which this vocabulary lacks: {tokenizer}")
     chosen = np.zeros(ids.shape, bool)
     quota = np.maximum(1, np.rint(maskable.sum(1) * masked).astype(int))
     quota[(maskable.sum(1) == 0) | (masked == 0)] = 0
@@ -234,7 +255,7 @@ def _choose_words(chosen, words, quota, rng):
             quota -= len(words[i])
 
 
-def draw_pairs(documents, max_length, rng):
+def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) -> np.ndarray:
     """Pairs of texts, half of them with a wrong second: int64 (pairs, 5) of a0, a1, b0, b1, label.
 
     A stretch of sentences that fills a sequence is cut in two at the end of one of them. Half of
@@ -266,7 +287,7 @@ def draw_pairs(documents, max_length, rng):
     return np.array(found, np.int64)
 
 
-def draw_stretches(documents, max_length, rng):
+def draw_stretches(documents: Documents, max_length: int, rng: np.random.Generator) -> np.ndarray:
     """Stretches of text that fill a sequence, without a second text: int64 (stretches, 5)."""
     found, starts = [], documents.starts
     for d in range(len(documents)):

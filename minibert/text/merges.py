@@ -4,16 +4,21 @@ Sennrich, Haddow & Birch (2016), section 3.2, took this from data compression (G
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from typing import TypeVar
+
+Symbol = TypeVar("Symbol")
+GOES_ON = "##"  # in front of a piece that continues a word (WordPiece)
 
 
-def counted(texts, cut):
-    """How often each part of ``texts`` occurs, a Counter; ``cut`` gives the parts of one of them.
+def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counter[str]:
+    """How often each part of ``texts`` occurs; ``cut`` gives the parts of one of them.
 
     One string is one text. Raises ValueError for a text that is no string.
     """
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
@@ -21,7 +26,34 @@ def counted(texts, cut):
     return counts
 
 
-def learn(words, alphabet, join, min_count=2):
+def continued(
+    counts: Mapping[str, int], alphabet: int
+) -> tuple[dict[tuple[str, ...], int], set[str]]:
+    """Words as characters, ``##`` in front of all but the first, and which characters are learned.
+
+    These are the ``alphabet`` most frequent ones; words with others are left out.
+    """
+    letters: Counter[str] = Counter()
+    for word, n in counts.items():
+        for letter in word:
+            letters[letter] += n
+    known = set(sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet])
+    words = {word: n for word, n in counts.items() if known.issuperset(word)}
+    spelled = {(w[0], *(GOES_ON + letter for letter in w[1:])): n for w, n in words.items()}
+    return spelled, known
+
+
+def join(left: str, right: str) -> str:
+    """The piece that two adjacent pieces make: ("##a", "##b") gives "##ab"."""
+    return left + right.removeprefix(GOES_ON)
+
+
+def learn(
+    words: Mapping[tuple[str, ...], int],
+    alphabet: Iterable[str],
+    join: Callable[[str, str], str],
+    min_count: int = 2,
+) -> Iterator[tuple[str, str, str]]:
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
     ``words``: dict from a word, a tuple of symbols (str), to its count; ``alphabet``: all these
@@ -38,7 +70,8 @@ def learn(words, alphabet, join, min_count=2):
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
     spellings = [[number[symbol] for symbol in word] for word in words]
     times = list(words.values())
-    counts, places = defaultdict(int), defaultdict(set)
+    counts: dict[tuple[int, int], int] = defaultdict(int)
+    places: dict[tuple[int, int], set[int]] = defaultdict(set)
     for i, spelling in enumerate(spellings):
         for pair in pairwise(spelling):
             counts[pair] += times[i]
@@ -78,7 +111,7 @@ def _replace(spellings, times, counts, places, pair, joined):
     return [touched for touched, difference in change.items() if difference > 0]
 
 
-def merge(spelling, pair, joined):
+def merge(spelling: Sequence[Symbol], pair: tuple[Symbol, Symbol], joined: Symbol) -> list[Symbol]:
     """``spelling`` (a list of symbols) with ``joined`` for each ``pair``, from left to right."""
     result, i = [], 0
     while i < len(spelling):

@@ -12,7 +12,7 @@ _BREAK = re.compile(
 )
 
 
-def split_sentences(text):
+def split_sentences(text: str) -> list[str]:
     """The sentences of a paragraph, a list of str; no character but white space is lost.
 
     >>> split_sentences('Dr. A. Bell came. "Is it late?" He left at 7.30.')

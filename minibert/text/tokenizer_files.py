@@ -27,7 +27,7 @@ CLASSES = {  # kind -> names that tokenizer_class may have
     "BPE": ("GPT2", "OpenAIGPT"),
 }
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer", None)
-FIXED = {
+FIXED: dict[str, tuple] = {
     "do_basic_tokenize": (True, None),
     "never_split": (None, []),
     "wordpieces_prefix": ("##",),
@@ -96,7 +96,7 @@ def read_wordpiece(path: Path) -> tuple[list[str], dict]:
 
 
 def read_bpe(
-    vocab: Path, merges: Path | None, kind: str | None
+    vocab: Path, merges: str | Path | None, kind: str | None
 ) -> tuple[dict[str, int], list, str, dict, Path]:
     """(ids, merges, kind, options of `minibert.text.BPE`, where it was read).
 

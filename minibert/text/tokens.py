@@ -7,6 +7,24 @@ they are typed, and ``cannot`` is one word, so tokens can be turned back into th
 """
 
 import re
+from collections.abc import Iterable
+from typing import Protocol
+
+Spans = list[tuple[int, int]]  # (start, end) of each token, in characters of the text
+Placed = tuple[list[int], Spans]  # ids, and where their tokens are in the text
+
+TextOrIds = str | Iterable[int]
+
+
+class Tokenizer(Protocol):
+    """What every tokenizer here can do; some can do more."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str: ...
+
+    def __len__(self) -> int: ...
+
 
 _CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"
 _NOT = r"(?i:n['’]t)(?!\w|-\w)"
@@ -32,7 +50,7 @@ _ATTACHED_RIGHT = frozenset("([{$£€#“‘")
 _ATTACHED_BOTH = frozenset(("—", "--", "/"))
 
 
-def tokenise(text):
+def tokenise(text: str) -> list[str]:
     """Split ``text`` into a list of tokens, cased as they stand.
 
     >>> tokenise('Anna\\'s dog doesn\\'t bark at 7.30, "ever".')
@@ -43,12 +61,12 @@ def tokenise(text):
     return _TOKEN.findall(text)
 
 
-def spans(text):
+def spans(text: str) -> Spans:
     """The tokens of ``text`` as pairs (start, end) of character positions."""
     return [match.span() for match in _TOKEN.finditer(text)]
 
 
-def detokenise(tokens):
+def detokenise(tokens: Iterable[str]) -> str:
     """Join tokens as people write: the inverse of `tokenise` on well-formed prose.
 
     Straight double quotes open and close in turn; a lone ``'`` belongs to the word before it.
@@ -71,3 +89,11 @@ def detokenise(tokens):
         pieces.append(token if glue or left else " " + token)
         glue = joined or opens
     return "".join(pieces)
+
+
+def cut_pair(a: list[int], b: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Two lists cut at their ends to ``room`` items together; the longer one loses first."""
+    if len(a) + len(b) > room:
+        b = b[: max(room - len(a), room // 2)]
+        a = a[: room - len(b)]
+    return a, b

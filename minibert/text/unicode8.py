@@ -7,6 +7,8 @@ tokenizer. A newer character counts as a letter. They were read off Hugging Face
 `tokenizers`, and a parity test reads them off again.
 """
 
+from collections.abc import Iterator
+
 # ASCII that is neither letter, digit nor space, and Unicode's categories P*.
 PUNCTUATION = """
     21-2F 3A-40 5B-60 7B-7E A1 A7 AB B6-B7 BB BF 37E 387 55A-55F 589-58A 5BE 5C0 5C3 5C6
@@ -73,14 +75,14 @@ IDEOGRAPHS = "3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2CEAF 
 SPACES = "9-A D 20 A0 1680 2000-200A 2028-2029 202F 205F 3000"
 
 
-def ranges(table):
+def ranges(table: str) -> Iterator[tuple[int, int]]:
     """The pairs (first, last) of a table, int."""
     for item in table.split():
         first, _, last = item.partition("-")
         yield int(first, 16), int(last or first, 16)
 
 
-def inside(*tables):
+def inside(*tables: str) -> str:
     """The tables as the inside of a regular expression's ``[...]``."""
     pairs = (pair for table in tables for pair in ranges(table))
     return "".join(rf"\U{first:08x}-\U{last:08x}" for first, last in pairs)

@@ -3,12 +3,14 @@
 import re
 from array import array
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 from minibert.storage.safe_files import atomic
-from minibert.text.tokens import detokenise, spans, tokenise
+from minibert.text.tokens import Placed, detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"
 _COUNT = re.compile("[0-9]{1,18}")
@@ -24,7 +26,12 @@ class Vocab:
     ``unk_id`` are the ids of ``<pad>`` and ``<unk>``, None without them.
     """
 
-    def __init__(self, tokens, counts=None, specials=(PAD, UNK)):
+    def __init__(
+        self,
+        tokens: Iterable[str],
+        counts: Sequence[int] | np.ndarray | None = None,
+        specials: Sequence[str] = (PAD, UNK),
+    ) -> None:
         self.tokens = list(tokens)
         self.counts = np.zeros(len(self.tokens), np.int64)
         if counts is not None:
@@ -34,7 +41,13 @@ class Vocab:
         self.pad_id, self.unk_id = self.ids.get(PAD), self.ids.get(UNK)
 
     @classmethod
-    def train(cls, texts, size=None, min_count=1, specials=(PAD, UNK)):
+    def train(
+        cls,
+        texts: Iterable[str | Sequence[str]],
+        size: int | None = None,
+        min_count: int = 1,
+        specials: Sequence[str] = (PAD, UNK),
+    ) -> Self:
         """The most frequent tokens of ``texts`` (strings, or lists of tokens; any iterable).
 
         ``size`` is the most entries to keep, specials included; tokens seen fewer than
@@ -55,20 +68,24 @@ class Vocab:
             vocab.counts[vocab.unk_id] += sum(seen.values()) - vocab.counts.sum()
         return vocab
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens)
 
-    def __contains__(self, token):
+    def __contains__(self, token: object) -> bool:
         return token in self.ids
 
-    def __getitem__(self, token):
+    def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for an unknown one."""
         return self._lookup([token])[0]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Vocab({len(self):,} tokens: {', '.join(self.tokens[:8])} ...)"
 
-    def encode(self, text, offsets=False):
+    @overload
+    def encode(self, text: str | Sequence[str], offsets: Literal[False] = False) -> list[int]: ...
+    @overload
+    def encode(self, text: str, offsets: Literal[True]) -> Placed: ...
+    def encode(self, text: Any, offsets: bool = False) -> list[int] | Placed:
         """Ids of the tokens of ``text`` (a string, or a list of tokens), as a list of int.
 
         With ``offsets=True`` also a list of (start, end), each token's characters in the string.
@@ -90,14 +107,14 @@ class Vocab:
                 f"unknown tokens; train it with specials=({PAD!r}, {UNK!r})"
             ) from None
 
-    def decode(self, ids, skip_special_tokens=False):
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension)."""
         tokens = (self.tokens[int(i)] for i in ids)
         if skip_special_tokens:
             tokens = (token for token in tokens if token not in self.specials)
         return detokenise(tokens)
 
-    def encode_corpus(self, texts):
+    def encode_corpus(self, texts: Iterable[str | Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Encode all of ``texts`` at once, as `encode` does, but several times faster.
 
         ``texts``: an iterable of strings or of lists of tokens, read once. Returns ``ids``, an
@@ -107,7 +124,8 @@ class Vocab:
         flat, ends = array("i"), array("q", [0])
         chunk_rows = _Rows(lambda chunk: self._lookup(tokenise(chunk)), flat, ends)
         token_rows = _Rows(lambda token: self._lookup([token]), flat, ends)
-        ids, lengths, rows, stops = [], [np.zeros(1, np.int64)], array("q"), [0]
+        ids: list[np.ndarray] = []
+        lengths, rows, stops = [np.zeros(1, np.int64)], array("q"), [0]
         for text in [texts] if isinstance(texts, str) else texts:
             if isinstance(text, str):
                 rows.extend(map(chunk_rows.__getitem__, text.split()))
@@ -120,7 +138,7 @@ class Vocab:
         _expand(rows, stops, flat, ends, ids, lengths)
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write one token per line with its count, in UTF-8, with specials marked; see `load`.
 
         Raises ValueError for a token that holds a tab or a line break.
@@ -136,7 +154,7 @@ class Vocab:
                 file.write(f"{token}\t{count}{mark}\n".encode("utf-8", "surrogatepass"))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote.
 
         Raises FileNotFoundError, and ValueError naming the first line that does not fit.
@@ -162,7 +180,7 @@ class Vocab:
             raise ValueError(f"{path}: {error}") from None
 
 
-def numbered(tokens):
+def numbered(tokens: Sequence[str]) -> dict[str, int]:
     """Each token's id, its number in the list; ValueError where one stands there twice."""
     ids = {token: i for i, token in enumerate(tokens)}
     if len(ids) != len(tokens):

@@ -1,12 +1,17 @@
 """Windows over sentences: the pairs of words that word2vec learns from."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from minibert.text.batches import Batches
+from minibert.text.vocab import Vocab
 
 
-def keep_probability(counts, subsample):
+def keep_probability(counts: Sequence[float] | np.ndarray, subsample: float) -> np.ndarray:
     """The probability of keeping each word, min(1, sqrt(t / f) + t / f), float64 (V,).
 
     f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. The authors' program
@@ -20,14 +25,16 @@ def keep_probability(counts, subsample):
     return np.minimum(1.0, np.sqrt(ratio) + ratio)
 
 
-def word_counts(vocab):
+def word_counts(vocab: Vocab) -> np.ndarray:
     """The counts of a vocabulary, with 0 for its specials, which are not words: int64 (V,)."""
     counts = vocab.counts.copy()
     counts[[vocab[token] for token in vocab.specials]] = 0
     return counts
 
 
-def known_words(vocab, sentences):
+def known_words(
+    vocab: Vocab, sentences: Iterable[str | Sequence[str]]
+) -> tuple[np.ndarray, np.ndarray]:
     """The words of a text that a vocabulary knows: ids, and the sentence of each, int (words,).
 
     ``sentences``: strings or lists of tokens. Unknown words are left out before windows are formed,
@@ -40,7 +47,9 @@ def known_words(vocab, sentences):
     return ids[known[ids]], sentence[known[ids]]
 
 
-def pairs(ids, sentence, reach):
+def pairs(
+    ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The positions (centre, context) of all pairs: two int64 arrays.
 
     ``ids``: (n,), only its length matters. ``sentence``: (n,), which sentence each token is in;
@@ -76,31 +85,38 @@ class WindowBatches(Batches):
 
     def __init__(
         self,
-        vocab,
-        sentences,
-        mode="skipgram",
-        window=5,
+        vocab: Vocab,
+        sentences: Iterable[str | Sequence[str]],
+        mode: str = "skipgram",
+        window: int = 5,
         *,
-        subsample=1e-3,
-        batch_size=1024,
-        seed=0,
-    ):
+        subsample: float = 1e-3,
+        batch_size: int = 1024,
+        seed: int = 0,
+    ) -> None:
         super().__init__(seed)
         self.mode, self.window, self.batch_size = mode, window, batch_size
         self.ids, self.sentence = known_words(vocab, sentences)  # (words,) each
         self.keep = keep_probability(word_counts(vocab), subsample)
-        self.tokens, self._made = len(self.ids), None
+        self._made: tuple[Any, ...] = (None,)  # (epoch, inputs, targets) once they are drawn
+        self.tokens = len(self.ids)
 
     @classmethod
-    def of(cls, model, sentences, batch_size=1024, seed=0):
+    def of(
+        cls,
+        model: Any,
+        sentences: Iterable[str | Sequence[str]],
+        batch_size: int = 1024,
+        seed: int = 0,
+    ) -> Self:
         """The batches that fit a model's configuration."""
         c = model.config
         options = {"subsample": c.subsample, "batch_size": batch_size, "seed": seed}
         return cls(model.vocab, sentences, c.mode, c.window, **options)
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs (inputs, targets): views of the arrays that were drawn for this epoch."""
-        if self._made is None or self._made[0] != epoch:
+        if self._made[0] != epoch:
             self._made = (epoch, *self._guesses(epoch))
         _, inputs, targets = self._made
         if not len(targets):
@@ -128,7 +144,9 @@ class WindowBatches(Batches):
         order = rng.permutation(len(targets))
         return inputs[order], targets[order]
 
-    def collate(self, entry, rng):
+    def collate(
+        self, entry: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         inputs, targets = entry
         rows = torch.from_numpy(inputs)
         return {

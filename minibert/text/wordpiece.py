@@ -6,9 +6,11 @@ text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Literal, Self, overload
 
 import numpy as np
 
@@ -16,10 +18,11 @@ from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
+from minibert.text.merges import GOES_ON
+from minibert.text.tokens import Placed, TextOrIds, cut_pair
 from minibert.text.vocab import numbered
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-GOES_ON = "##"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
 
 
@@ -38,8 +41,14 @@ class WordPiece:
     """
 
     def __init__(
-        self, tokens, lowercase=True, strip_accents=None, *, tokenize_chinese_chars=True, added=()
-    ):
+        self,
+        tokens: Iterable[str],
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        *,
+        tokenize_chinese_chars: bool = True,
+        added: Iterable[str | Added] = (),
+    ) -> None:
         tokens, self.added = list(tokens), added_of(added)
         known = set(tokens)
         self.tokens = [*tokens, *(new.content for new in self.added if new.content not in known)]
@@ -50,8 +59,8 @@ class WordPiece:
             raise ValueError(
                 f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r:.200}"
             )
-        named = map(self.ids.get, SPECIALS)
-        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = named
+        self.unk_id, named = self.ids[UNK], map(self.ids.get, (PAD, CLS, SEP, MASK))
+        self.pad_id, self.cls_id, self.sep_id, self.mask_id = named
         specials = [Added(token, True, False) for token in SPECIALS if token in self.ids]
         found = {token.content: token for token in (*specials, *self.added)}.values()
         self.special_ids = frozenset(self.ids[one.content] for one in found if one.special)
@@ -63,7 +72,16 @@ class WordPiece:
         self._places, self._finder = Cache(self._place_chunk), self._finder_of(found)
 
     @classmethod
-    def train(cls, texts, size, lowercase=True, strip_accents=None, min_count=2, alphabet=1000):
+    def train(
+        cls,
+        texts: Iterable[str],
+        size: int,
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        *,
+        min_count: int = 2,
+        alphabet: int = 1000,
+    ) -> Self:
         """Learn a vocabulary of at most ``size`` tokens from ``texts`` (strings; any iterable).
 
         It starts from single characters and merges the pair of neighbouring pieces that is seen
@@ -82,7 +100,7 @@ class WordPiece:
         a text that is no string.
         """
         counts = _count(texts, lowercase, lowercase if strip_accents is None else strip_accents)
-        spelled, known = _spell(counts, alphabet)
+        spelled, known = merges.continued(counts, alphabet)
         inner = {piece for word in spelled for piece in word[1:]}
         tokens = [*SPECIALS, *sorted(known), *sorted(inner)]
         if size < len(tokens):
@@ -91,32 +109,38 @@ class WordPiece:
                 f"characters of these texts (or set alphabet below {len(known)}), got {size}"
             )
         vocabulary = dict.fromkeys(tokens)
-        for *_, joined in merges.learn(spelled, tokens, _joined, min_count):
+        for *_, joined in merges.learn(spelled, tokens, merges.join, min_count):
             if len(vocabulary) >= size:
                 break
             vocabulary[joined] = None
         return cls(vocabulary, lowercase, strip_accents)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens)
 
-    def __contains__(self, token):
+    def __contains__(self, token: object) -> bool:
         return token in self.ids
 
-    def __getitem__(self, token):
+    def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``[UNK]`` for an unknown one."""
         return self.ids.get(token, self.unk_id)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         case = "uncased" if self.lowercase else "cased"
         return f"WordPiece({len(self):,} tokens, {case}: {', '.join(self.tokens[:8])} ...)"
 
-    def __reduce__(self):
-        options = {"tokenize_chinese_chars": self.tokenize_chinese_chars, "added": self.added}
-        given = (list(self._pieces), self.lowercase, self.strip_accents)
-        return partial(WordPiece, **options), given  # without the caches
+    def __reduce__(self) -> tuple:
+        chinese, added = self.tokenize_chinese_chars, self.added
+        make = partial(WordPiece, tokenize_chinese_chars=chinese, added=added)
+        return make, (list(self._pieces), self.lowercase, self.strip_accents)  # without the caches
 
-    def encode(self, text, offsets=False, specials=False):
+    @overload
+    def encode(self, text: str, *, specials: bool = ...) -> list[int]: ...
+    @overload
+    def encode(self, text: str, offsets: Literal[True], specials: bool = ...) -> Placed: ...
+    def encode(
+        self, text: str, offsets: bool = False, specials: bool = False
+    ) -> list[int] | Placed:
         """Ids of the pieces of ``text``, a list of int; no special tokens are added.
 
         With ``offsets=True`` also a list of (start, end): the characters of ``text`` that each
@@ -133,11 +157,11 @@ class WordPiece:
             return self._encode_places(text)
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """`encode` for each of ``texts``: a list of lists of int."""
         return [self.encode(text) for text in texts]
 
-    def encode_words(self, words):
+    def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
         """Ids of a list of words, for a task that labels words, and each piece's word (its index).
 
         A word may give several pieces, or none where it has nothing but control characters.
@@ -149,7 +173,7 @@ class WordPiece:
             numbers += [number] * len(pieces)
         return ids, numbers
 
-    def decode(self, ids, skip_special_tokens=False):
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension).
 
         Pieces are joined, with spaces as people write them; what `basic.normalise` removed is not
@@ -170,7 +194,9 @@ class WordPiece:
                 words.append(token)
         return basic.join(words)
 
-    def pair(self, a, b=None, max_length=None):
+    def pair(
+        self, a: TextOrIds, b: TextOrIds | None = None, max_length: int | None = None
+    ) -> dict[str, list[int]]:
         """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` as BERT reads it (the paper's figure 2).
 
         ``a``, ``b``: a text, or a list of ids. Returns a dict of two lists: ``input_ids`` and
@@ -189,16 +215,13 @@ class WordPiece:
         if max_length is not None:
             if max_length < frame:
                 raise ValueError(f"max_length must be at least {frame}, got {max_length}")
-            room = max_length - frame
-            if len(a) + len(second) > room:
-                a = a[: max(room - len(second), (room + 1) // 2)]
-                second = second[: room - len(a)]
+            a, second = cut_pair(a, second, max_length - frame)
         first = [self.cls_id, *a, self.sep_id]
         rest = [] if b is None else [*second, self.sep_id]
         types = [0] * len(first) + [1] * len(rest)
         return {"input_ids": first + rest, "token_type_ids": types}
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write ``vocab.txt``, UTF-8: one token per line; the line number (from 0) is the id.
 
         How a text is read, and the added tokens, go into ``tokenizer_config.json`` beside it (see
@@ -219,7 +242,9 @@ class WordPiece:
         save_settings(path, settings, self.added, self.ids)
 
     @classmethod
-    def load(cls, path, lowercase=None, strip_accents=None):
+    def load(
+        cls, path: str | Path, lowercase: bool | None = None, strip_accents: bool | None = None
+    ) -> Self:
         """Read a ``vocab.txt``, a published one or what `save` wrote, or a ``tokenizer.json``.
 
         What lies beside it in ``tokenizer_config.json`` and the files of added tokens is read too.
@@ -294,10 +319,8 @@ class WordPiece:
 
     def _finder_of(self, added):
         """A `Finder` in texts as this tokenizer normalises them."""
-        steps = (
-            partial(step, lowercase=self.lowercase, strip_accents=self.strip_accents)
-            for step in (basic.searchable, basic.align)
-        )
+        options = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
+        steps = (partial(step, **options) for step in (basic.searchable, basic.align))
         return Finder(added, self.ids, *steps)
 
     def _encode_stretches(self, text, specials, offsets):
@@ -320,20 +343,3 @@ def _count(texts, lowercase, strip_accents):
             if len(word) <= LONGEST:
                 counts[word] += n
     return counts
-
-
-def _spell(counts, alphabet):
-    """The words as tuples of characters with their counts, and the set of characters learned."""
-    letters = Counter()
-    for word, n in counts.items():
-        for letter in word:
-            letters[letter] += n
-    known = set(sorted(letters, key=lambda letter: (-letters[letter], letter))[:alphabet])
-    words = {word: n for word, n in counts.items() if known.issuperset(word)}
-    spelled = {(w[0], *(GOES_ON + letter for letter in w[1:])): n for w, n in words.items()}
-    return spelled, known
-
-
-def _joined(left, right):
-    """The piece that two adjacent pieces make: ("##a", "##b") gives "##ab"."""
-    return left + right.removeprefix(GOES_ON)

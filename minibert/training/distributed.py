@@ -9,36 +9,41 @@ batches that are accumulated.) gloo on CPUs, nccl on GPUs.
 """
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import Any
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from minibert.text.batches import Batch
+
+Loss = tuple[Tensor, float]  # the sum of the losses, and how many were added
 TABLES = ("characters",)  # names in a batch of what rows point into: ELMo's spelled words
 
 
-def rank():
+def rank() -> int:
     """The number of this process, 0 for a single one."""
     return distributed.get_rank() if _running() else 0
 
 
-def size():
+def size() -> int:
     """How many processes there are."""
     return distributed.get_world_size() if _running() else 1
 
 
-def _device():
+def _device() -> str:
     """Where the processes exchange numbers."""
     return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 
-def _running():
+def _running() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
 @contextmanager
-def processes():
+def processes() -> Iterator[None]:
     """Join the processes that torchrun has started, if it has; only the first one prints."""
     if int(os.environ.get("WORLD_SIZE", 1)) < 2 or _running():
         yield
@@ -61,15 +66,15 @@ def processes():
 class _Loss(nn.Module):
     """A model's loss as a forward pass, which DistributedDataParallel wants."""
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, batch):
+    def forward(self, batch: Batch) -> Loss:
         return self.model.loss(batch)
 
 
-def loss_of(model):
+def loss_of(model: Any) -> Callable[[Any], Loss]:
     """What gives (sum of losses, count) of a batch: ``model.loss``, in several processes joined."""
     if size() == 1:
         return model.loss
@@ -77,7 +82,7 @@ def loss_of(model):
     return DistributedDataParallel(_Loss(model), find_unused_parameters=True)
 
 
-def share(batch):
+def share(batch: Any) -> Any:
     """This process's rows of a batch: a tensor, or a dict, list or tuple of them, (rows, ...).
 
     Tensors without a dimension and other values go to every process, and so do the `TABLES` that
@@ -104,7 +109,7 @@ def share(batch):
     return _shared(batch, examples)
 
 
-def _rows(batch):
+def _rows(batch: Any) -> list[Tensor]:
     """The tensors of a batch that are to be shared."""
     if torch.is_tensor(batch):
         return [batch] if batch.ndim else []
@@ -113,7 +118,7 @@ def _rows(batch):
     return [t for value in batch for t in _rows(value)] if isinstance(batch, list | tuple) else []
 
 
-def _shared(batch, examples):
+def _shared(batch: Any, examples: int) -> Any:
     """The rows of this process's examples, in whatever a batch consists of."""
     if torch.is_tensor(batch) and batch.ndim:
         several = batch.unflatten(0, (examples, -1))  # (examples, rows of each, ...)
@@ -126,21 +131,21 @@ def _shared(batch, examples):
     return batch
 
 
-def gathered(value):
+def gathered(value: Any) -> list[Any]:
     """What each process gives, a list by rank; on every one of them."""
     if size() == 1:
         return [value]
-    found = [None] * size()
+    found: list[Any] = [None] * size()
     distributed.all_gather_object(found, value)
     return found
 
 
-def agree(wish):
+def agree(wish: bool) -> bool:
     """Whether any process wishes it: the same answer on all of them."""
     return wish if size() == 1 else total(float(wish), _device()) > 0
 
 
-def total(number, device):
+def total(number: float, device: torch.device | str) -> float:
     """The sum of a number over all processes, a float."""
     if size() == 1:
         return float(number)

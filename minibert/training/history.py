@@ -2,8 +2,9 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from statistics import fmean
+from typing import Any
 
 
 @dataclass(repr=False)
@@ -16,57 +17,58 @@ class History:
     ``seconds``: that all updates of `minibert.fit` took, those before a run was resumed included.
     """
 
-    step: list = field(default_factory=list)
-    loss: list = field(default_factory=list)
-    rate: list = field(default_factory=list)
-    speed: list = field(default_factory=list)
-    valid_step: list = field(default_factory=list)
-    valid_loss: list = field(default_factory=list)
+    step: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+    speed: list[float] = field(default_factory=list)
+    _: KW_ONLY
+    valid_step: list[int] = field(default_factory=list)
+    valid_loss: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
-    def add(self, step, loss, rate, speed):
+    def add(self, step: int, loss: float, rate: float, speed: float) -> None:
         """Append one update."""
         self.step.append(step)
         self.loss.append(loss)
         self.rate.append(rate)
         self.speed.append(speed)
 
-    def add_valid(self, step, loss):
+    def add_valid(self, step: int, loss: float) -> None:
         """Append one validation."""
         self.valid_step.append(step)
         self.valid_loss.append(loss)
 
-    def recent(self, last=20):
+    def recent(self, last: int = 20) -> float | None:
         """The mean loss of the ``last`` updates; None before the first."""
         losses = self.loss[-last:]
         return math.fsum(losses) / len(losses) if losses else None
 
-    def thinned(self, points=200):
+    def thinned(self, points: int = 200) -> "History":
         """A shorter history: at most ``points`` entries, each the mean of updates in a row.
 
         ``step`` is the last one of them. Validations stay as they are.
         """
         size = max(1, math.ceil(len(self) / points))
-        valid = {"valid_step": list(self.valid_step), "valid_loss": list(self.valid_loss)}
-        short = History(**valid, seconds=round(self.seconds, 1))
+        short = History(seconds=round(self.seconds, 1))
+        short.valid_step, short.valid_loss = list(self.valid_step), list(self.valid_loss)
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             means = (float(f"{fmean(one[part]):.5g}") for one in (self.loss, self.rate, self.speed))
             short.add(self.step[part][-1], *means)
         return short
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All of it by name; ``History(**d)`` gives the history back."""
         return asdict(self)
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The same as JSON text."""
         return json.dumps(self.to_dict())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.step)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if not self.step:
             return "History(no steps)"
         valid = f", best valid {min(self.valid_loss):.4f}" if self.valid_loss else ""

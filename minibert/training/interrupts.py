@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from minibert.training import distributed
 
@@ -38,7 +39,7 @@ def noted() -> Iterator[None]:
         _asked = False
 
 
-def _note(number, frame):
+def _note(number: int, frame: FrameType | None) -> None:
     global _asked
     if _asked and number == signal.SIGINT:
         raise KeyboardInterrupt

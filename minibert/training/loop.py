@@ -7,9 +7,10 @@ its state) also has ``stream_state()`` and ``load_stream_state(state)``.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from minibert.training import distributed, interrupts
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
 from minibert.training.modes import evaluating
-from minibert.training.optim import adamw
+from minibert.training.optim import Schedule, adamw
 from minibert.training.progress import Progress, quiet
 from minibert.training.resume import Resume
 from minibert.training.run import Run, size_of
@@ -31,13 +32,13 @@ SAVED = 1000  # updates from one checkpoint to the next
 
 def fit(
     model: torch.nn.Module,
-    batches: Iterable,
+    batches: Iterable[Any],
     steps: int | None = None,
     epochs: int | None = None,
     *,
     optimizer: torch.optim.Optimizer | None = None,
-    schedule: Callable[[int], float] | None = None,
-    callbacks: Iterable = (),
+    schedule: Schedule | None = None,
+    callbacks: Iterable[Any] = (),
     device: torch.device | str | None = None,
     clip: float | None = 1.0,
     accumulate: int = 1,
@@ -45,7 +46,7 @@ def fit(
     checkpoint: Path | str | None = None,
     checkpoint_every: int | None = None,
     resume: bool = True,
-    valid: Iterable | None = None,
+    valid: Iterable[Any] | None = None,
     valid_every: int | None = None,
     patience: int | None = None,
     progress: bool = True,
@@ -88,9 +89,11 @@ def fit(
     Raises FloatingPointError, naming the step, when the loss or the gradient's norm is not finite;
     ValueError for arguments that do not fit together, and where nothing would be learned.
     """
-    _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every)
+    counts = {"steps": steps, "epochs": epochs, "accumulate": accumulate}
+    counts |= {"checkpoint_every": checkpoint_every, "valid_every": valid_every}
+    _check_numbers(counts, clip)
     batches = _checked_batches(model, batches, precision, checkpoint)
-    _check_used(checkpoint, checkpoint_every, valid, valid_every, patience)
+    _check_used(checkpoint, checkpoint_every, valid, valid_every=valid_every, patience=patience)
     device = runtime.device(device)
     model.to(device)
     optimizer = optimizer if optimizer is not None else adamw(model)
@@ -98,9 +101,10 @@ def fit(
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
-    how = {"precision": precision, "accumulate": accumulate}
-    how |= {"valid": valid, "valid_every": valid_every}
-    run = Run(model, batches, optimizer, callbacks=callbacks, device=device, **how)
+    run = Run(
+        model, batches, optimizer, callbacks=callbacks, device=device, precision=precision,
+        accumulate=accumulate, valid=valid, valid_every=valid_every,
+    )  # fmt: skip
     run.set_length(steps, epochs)
     settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
     saver = Resume(checkpoint, run, settings, resume) if checkpoint else None
@@ -110,7 +114,7 @@ def fit(
             if valid is not None and run.valid_every is None:
                 an_epoch = run.batches_an_epoch("valid without valid_every")
                 run.valid_every = max(1, an_epoch // accumulate)
-            _loop(run, schedule, clip, saver, checkpoint_every or SAVED)
+            _loop(run, schedule, clip, saver=saver, checkpoint_every=checkpoint_every or SAVED)
     except KeyboardInterrupt:
         said = f"training stopped after step {run.step}; the model is usable as it is."
         print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
@@ -126,11 +130,18 @@ def fit(
     return run.history
 
 
-def _loop(run, schedule, clip, saver, checkpoint_every):
+def _loop(
+    run: Run,
+    schedule: Schedule | None,
+    clip: float | None,
+    *,
+    saver: Resume | None,
+    checkpoint_every: int,
+) -> None:
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
-        if run.valid is not None and run.step and run.step % run.valid_every == 0:
+        if run.valid_every and run.step and run.step % run.valid_every == 0:
             _validate(run)
         if saver and run.step and run.step % checkpoint_every == 0:
             saver.save(run)
@@ -140,15 +151,21 @@ def _loop(run, schedule, clip, saver, checkpoint_every):
             if saver:
                 saver.save(run)
             raise KeyboardInterrupt
-        if not _update(run, stream, schedule, clip, saver):
+        if not _update(run, stream, schedule, clip, saver=saver):
             break
-    if run.valid is not None:
-        _validate(run)
+    _validate(run)
     if saver:
         saver.save(run)
 
 
-def _update(run, stream, schedule, clip, saver):
+def _update(
+    run: Run,
+    stream: Iterator[Any],
+    schedule: Schedule | None,
+    clip: float | None,
+    *,
+    saver: Resume | None,
+) -> bool:
     """One update, and what is noted of it; False where the batches have come to their end."""
     started = time.perf_counter()
     if saver:
@@ -172,9 +189,9 @@ def _update(run, stream, schedule, clip, saver):
     return True
 
 
-def _validate(run):
-    """Validate, unless this step was validated already."""
-    if run.history.valid_step[-1:] == [run.step]:
+def _validate(run: Run) -> None:
+    """Validate, where there is something to validate on and this step is not validated yet."""
+    if run.valid is None or run.history.valid_step[-1:] == [run.step]:
         return
     try:
         run.tell("before_valid")
@@ -187,7 +204,7 @@ def _validate(run):
 
 def evaluate(
     model: torch.nn.Module,
-    batches: Iterable,
+    batches: Iterable[Any],
     device: torch.device | str | None = None,
     precision: str | None = None,
 ) -> float:
@@ -198,13 +215,14 @@ def evaluate(
     an error. Raises ValueError where there is no target.
     """
     device = runtime.device(device) if device else next(model.parameters()).device
-    losses, counts = [], []
+    measured: Any = model  # a module that has a loss
+    losses, counts = list[float](), list[float]()
     with evaluating(model):
         for batch in batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches:
             if interrupts.asked() and distributed.size() == 1:
                 raise KeyboardInterrupt
             with autocast(device, precision):
-                loss, count = loss_of(model.loss, to_device(batch, device))
+                loss, count = loss_of(measured.loss, to_device(batch, device))
             losses.append(float(loss))
             counts.append(float(count))
     if not sum(counts):
@@ -212,11 +230,10 @@ def evaluate(
     return math.fsum(losses) / math.fsum(counts)
 
 
-def _check_numbers(steps, epochs, accumulate, clip, checkpoint_every, valid_every):
+def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
+    steps, epochs = counts["steps"], counts["epochs"]
     if steps is not None and epochs is not None:
         raise ValueError(f"expected steps or epochs, got both (steps={steps}, epochs={epochs})")
-    counts = {"steps": steps, "epochs": epochs, "accumulate": accumulate}
-    counts |= {"checkpoint_every": checkpoint_every, "valid_every": valid_every}
     for name, number in counts.items():
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
@@ -248,7 +265,7 @@ def _checked_batches(model, batches, precision, checkpoint):
     return batches
 
 
-def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
+def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
     """Refuse options that would do nothing, and what could not be validated on twice."""
     if valid is None and (valid_every is not None or patience is not None):
         name = "valid_every" if patience is None else "patience"
@@ -261,7 +278,7 @@ def _check_used(checkpoint, checkpoint_every, valid, valid_every, patience):
         raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
-def _check_optimizer(model, optimizer):
+def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Refuse an optimiser that would not train this model."""
     own = {id(p) for p in model.parameters()}
     trained = [p for group in optimizer.param_groups for p in group["params"]]

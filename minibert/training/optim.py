@@ -5,12 +5,21 @@ multiplies each parameter group's own rate by it.
 """
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from minibert.training.run import Run
+
+Group = dict[str, Any]  # of an optimiser: "params", and options such as "lr"
+Schedule = Callable[[float], float]
 
 
-def parameter_groups(model, weight_decay=0.01):
+def parameter_groups(model: nn.Module, weight_decay: float = 0.01) -> list[Group]:
     """Two groups: matrices, which decay, and biases and norms (fewer than two dimensions), not.
 
     Decaying a norm's gain or a bias pulls it away from its neutral value for no benefit, so BERT
@@ -19,7 +28,9 @@ def parameter_groups(model, weight_decay=0.01):
     return decay_groups(model.parameters(), weight_decay)
 
 
-def decay_groups(parameters, weight_decay, **options):
+def decay_groups(
+    parameters: Iterable[nn.Parameter], weight_decay: float, **options: Any
+) -> list[Group]:
     """The parameters that learn as two groups, as in `parameter_groups`, both with ``options``."""
     parameters = [p for p in parameters if p.requires_grad]
     matrices, others = ([p for p in parameters if (p.ndim >= 2) is many] for many in (True, False))
@@ -29,13 +40,20 @@ def decay_groups(parameters, weight_decay, **options):
     ]
 
 
-def adamw(model, rate=1e-3, weight_decay=0.01, betas=(0.9, 0.999), *, eps=1e-8):
+def adamw(
+    model: nn.Module | list[Group],
+    rate: float = 1e-3,
+    weight_decay: float = 0.01,
+    betas: tuple[float, float] = (0.9, 0.999),
+    *,
+    eps: float = 1e-8,
+) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019) over a model, or over a list of parameter groups.
 
     A group may carry its own ``lr`` and ``weight_decay``. One fused kernel makes the update on a
     CPU and on CUDA.
     """
-    groups = parameter_groups(model, weight_decay) if hasattr(model, "parameters") else model
+    groups = parameter_groups(model, weight_decay) if isinstance(model, nn.Module) else model
     groups = [group for group in groups if group["params"]]
     if not groups:
         raise ValueError("expected parameters to train, got none: are they all frozen?")
@@ -45,39 +63,39 @@ def adamw(model, rate=1e-3, weight_decay=0.01, betas=(0.9, 0.999), *, eps=1e-8):
     )
 
 
-def constant(warmup=0):
+def constant(warmup: int = 0) -> Schedule:
     """1 at every step, after rising in ``warmup`` even steps."""
     return lambda step: _rise(step, warmup)
 
 
-def linear(steps, warmup=0, floor=0.0):
+def linear(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     """A rise in ``warmup`` steps, then a straight fall to ``floor`` at ``steps``.
 
     With ``floor=1e-4`` and no warm-up this is word2vec's schedule.
     """
     _check(steps, warmup)
 
-    def factor(step):
+    def factor(step: float) -> float:
         return min(_rise(step, warmup), max(floor, 1 - _progress(step, steps, warmup)))
 
     return factor
 
 
-def cosine(steps, warmup=0, floor=0.0):
+def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     """A rise in ``warmup`` steps, then half a cosine wave down to ``floor`` at ``steps``.
 
     Loshchilov & Hutter 2017, equation 5, without restarts.
     """
     _check(steps, warmup)
 
-    def factor(step):
+    def factor(step: float) -> float:
         wave = (1 + math.cos(math.pi * _progress(step, steps, warmup))) / 2
         return min(_rise(step, warmup), floor + (1 - floor) * wave)
 
     return factor
 
 
-def inverse_square_root(warmup):
+def inverse_square_root(warmup: int) -> Schedule:
     """A rise in ``warmup`` steps, then a fall with 1 / sqrt(step).
 
     Vaswani et al. 2017, section 5.3, scaled so that the peak is 1.
@@ -86,7 +104,7 @@ def inverse_square_root(warmup):
     return lambda step: min(_rise(step, warmup), math.sqrt((warmup + 1) / (step + 1)))
 
 
-def slanted_triangular(steps, cut=0.1, ratio=32):
+def slanted_triangular(steps: int, cut: float = 0.1, ratio: float = 32) -> Schedule:
     """A short straight rise and a long straight fall (Howard & Ruder 2018, section 3.2).
 
     It starts at 1 / ``ratio``, is 1 after a share ``cut`` of the ``steps``, and comes back to
@@ -98,7 +116,7 @@ def slanted_triangular(steps, cut=0.1, ratio=32):
         )
     top = max(1, math.floor(steps * cut))
 
-    def factor(step):
+    def factor(step: float) -> float:
         if step < top:
             p = step / top
         else:  # the paper's 1 - (t - top) / (top (1 / cut - 1)), with an end that is exact
@@ -118,23 +136,25 @@ class NTASGD(torch.optim.Optimizer):
     ``raw``: while the model holds averages, the weights that training goes on with.
     """
 
-    def __init__(self, model, rate=30.0, weight_decay=1.2e-6):
+    def __init__(
+        self, model: nn.Module | Iterable[Any], rate: float = 30.0, weight_decay: float = 1.2e-6
+    ) -> None:
         groups = model.parameters() if hasattr(model, "parameters") else model
         super().__init__(groups, {"lr": rate, "weight_decay": weight_decay})
-        self.raw = {}
+        self.raw: dict[Tensor, Tensor] = {}
         self.param_groups[0]["valid_losses"], self.param_groups[0]["averaging"] = [], False
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.raw = {}
 
     @property
-    def averaging(self):
+    def averaging(self) -> bool:
         """Whether averaging has begun."""
         return self.param_groups[0]["averaging"]
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of the weights, and of their averages once these are kept.
 
         Raises RuntimeError while the model holds the averages: they are not to be trained.
@@ -157,7 +177,7 @@ class NTASGD(torch.optim.Optimizer):
                     average.lerp_(p, 1 / state["count"])
         return loss
 
-    def record(self, valid_loss, patience=5):
+    def record(self, valid_loss: float, patience: int = 5) -> None:
         """Note a validation loss; averaging begins if it is worse than it was some time ago.
 
         That is, worse than the best of all but the last ``patience`` (the paper's n). Raises
@@ -172,7 +192,7 @@ class NTASGD(torch.optim.Optimizer):
         losses.append(valid_loss)
 
     @torch.no_grad()
-    def show_averages(self):
+    def show_averages(self) -> None:
         """Put the averages, where there are any, into the model; `show_weights` undoes it."""
         for p, state in self.state.items():
             if "average" in state and p not in self.raw:
@@ -180,14 +200,14 @@ class NTASGD(torch.optim.Optimizer):
                 p.copy_(state["average"])
 
     @torch.no_grad()
-    def show_weights(self):
+    def show_weights(self) -> None:
         """Give the model back the weights that training goes on with."""
         for p in list(self.raw):
             p.copy_(self.raw[p])
             del self.raw[p]
 
     @contextmanager
-    def averaged(self):
+    def averaged(self) -> Iterator[None]:
         """Within it the model holds the averaged weights."""
         try:
             self.show_averages()
@@ -204,39 +224,40 @@ class NonMonotone:
     another optimiser or without ``valid``.
     """
 
-    def __init__(self, patience=5):
+    def __init__(self, patience: int = 5) -> None:
         if patience < 0:
             raise ValueError(f"patience must be at least 0 validations, got {patience}")
         self.patience = patience
 
-    def on_start(self, run):
+    def on_start(self, run: "Run") -> None:
         if not isinstance(run.optimizer, NTASGD):
             raise ValueError(f"NonMonotone needs NTASGD, got {type(run.optimizer).__name__}")
         run.needs_valid("NonMonotone")
-        run.optimizer.show_weights()
+        self.optimizer = run.optimizer
+        self.optimizer.show_weights()
 
-    def before_valid(self, run):
-        run.optimizer.show_averages()
+    def before_valid(self, run: "Run") -> None:
+        self.optimizer.show_averages()
 
-    def on_valid(self, run):
-        run.optimizer.record(run.valid_loss, self.patience)
+    def on_valid(self, run: "Run") -> None:
+        self.optimizer.record(run.history.valid_loss[-1], self.patience)
 
-    def after_valid(self, run):
-        run.optimizer.show_weights()
+    def after_valid(self, run: "Run") -> None:
+        self.optimizer.show_weights()
 
-    def on_end(self, run):
-        run.optimizer.show_averages()
+    def on_end(self, run: "Run") -> None:
+        self.optimizer.show_averages()
 
 
-def _rise(step, warmup):
+def _rise(step: float, warmup: int) -> float:
     return min(1.0, (step + 1) / (warmup + 1))
 
 
-def _progress(step, steps, warmup):
+def _progress(step: float, steps: float, warmup: int) -> float:
     """0 at the end of the warm-up, 1 from ``steps`` on."""
     return min(1.0, max(0.0, (step - warmup) / (steps - warmup)))
 
 
-def _check(steps, warmup):
+def _check(steps: float, warmup: int) -> None:
     if not 0 <= warmup < steps:
         raise ValueError(f"expected 0 <= warmup < steps, got warmup={warmup} and steps={steps}")

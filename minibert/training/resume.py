@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,9 +24,12 @@ class Resume:
     together, and each gets its own random numbers and its own stream back.
     """
 
-    def __init__(self, folder: Path | str, run: Run, settings: dict, resume: bool = True):
-        self.checkpoints, self.saved = Checkpoints(folder), None
-        self.settings, self.marked = settings, None
+    def __init__(
+        self, folder: Path | str, run: Run, settings: dict[str, Any], resume: bool = True
+    ) -> None:
+        self.checkpoints, self.settings = Checkpoints(folder), settings
+        self.saved: tuple[int, int] | None = None  # step, and validations
+        self.marked: dict[str, Any] | None = None
         found = self.checkpoints.load() if resume else None
         if found:
             self._restore(run, *found)
@@ -65,7 +68,7 @@ class Resume:
             return f"There is no checkpoint in {folder} yet."
         return f"Saved at step {self.saved[0]} in {folder}, where the same call goes on."
 
-    def _position(self, run):
+    def _position(self, run: Run) -> dict[str, Any]:
         """What an update changes besides weights, optimiser and history; cheap."""
         model = run.model
         return {
@@ -76,7 +79,13 @@ class Resume:
             "callbacks": [(type(c).__name__, c.state_dict()) for c in _stateful(run)],
         }
 
-    def _restore(self, run, tensors, training, record):
+    def _restore(
+        self,
+        run: Run,
+        tensors: dict[str, torch.Tensor],
+        training: dict[str, Any],
+        record: dict[str, Any],
+    ) -> None:
         source = f"the checkpoint of step {record['step']} in {self.checkpoints.folder}"
         if "positions" not in training:
             raise ValueError(
@@ -111,10 +120,10 @@ class Resume:
 class GoesOn:
     """A callback of word2vec's fast run: saves one that Ctrl-C stops, and goes on with it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path | str) -> None:
         self.checkpoints = Checkpoints(folder)
 
-    def on_start(self, run):
+    def on_start(self, run: Any) -> None:
         self.settings = {
             "epochs": run.epochs, "workers": run.workers, "seed": run.seed,
             "rate": run.first_rate, "words": run.total,
@@ -132,7 +141,7 @@ class GoesOn:
         run.words[:], run.step = training["words"], record["step"]
         run.history = History(**record["history"])
 
-    def on_end(self, run):
+    def on_end(self, run: Any) -> None:
         if not run.interrupted:
             return
         record = {"settings": self.settings, "history": run.history.to_dict()}
@@ -144,7 +153,7 @@ class GoesOn:
 
 def random_state(device: torch.device) -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators, as numbers and tensors."""
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = cast("tuple[Any, ...]", np.random.get_state())
     return {
         "python": random.getstate(),
         "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest],
@@ -163,7 +172,7 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def _same(source, saved, ours):
+def _same(source: str, saved: dict[str, Any], ours: dict[str, Any]) -> None:
     """Raises ValueError, naming it, for a setting that differs from the saved run's."""
     for name, value in ours.items():
         before = saved.get(name)
@@ -176,7 +185,7 @@ def _same(source, saved, ours):
             )
 
 
-def _check_groups(source, saved, optimizer):
+def _check_groups(source: str, saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
     """Refuse a saved optimiser with other groups, rates or options than this one's."""
     groups, ours = saved["param_groups"], optimizer.param_groups
     sizes = [[len(group["params"]) for group in side] for side in (groups, ours)]
@@ -189,5 +198,5 @@ def _check_groups(source, saved, optimizer):
                 _same(source, {shown: before.get(name)}, {shown: now[name]})
 
 
-def _stateful(run):
+def _stateful(run: Run) -> list[Any]:
     return [callback for callback in run.callbacks if hasattr(callback, "state_dict")]

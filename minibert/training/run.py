@@ -26,33 +26,39 @@ class Run:
     def __init__(
         self,
         model: torch.nn.Module,
-        batches: Iterable,
+        batches: Iterable[Any],
         optimizer: torch.optim.Optimizer,
         *,
-        callbacks: Iterable = (),
+        callbacks: Iterable[Any] = (),
         device: torch.device,
         precision: str | None = None,
         accumulate: int = 1,
-        valid: Iterable | None = None,
+        valid: Iterable[Any] | None = None,
         valid_every: int | None = None,
-    ):
-        self.model, self.batches, self.optimizer = model, batches, optimizer
+    ) -> None:
+        self.model: Any = model  # a module, and what it has besides: a loss, a stream of states
+        self.batches: Any = batches  # an iterable; some have a length and a state
+        self.optimizer = optimizer
         self.callbacks, self.device, self.precision = list(callbacks), device, precision
         self.accumulate, self.valid, self.valid_every = accumulate, valid, valid_every
-        self.history, self.started = History(), []
+        self.history = History()
+        self.started: list[Any] = []
         self.step, self.epoch, self.stopped = 0, 0, False
         self.torn = False  # within an update, when weights and history do not agree
         self.goes_on = False  # whether it was restored from a checkpoint
-        self.loss = self.valid_loss = self.rate = self.batch = None
+        self.loss: float | None = None
+        self.valid_loss: float | None = None
+        self.rate: float | None = None
+        self.batch: list[Any] = []
         self.unit = "tokens"  # of the speed
-        self.utilisation = None  # see `minibert.training.utilisation`
+        self.utilisation: float | None = None  # see `minibert.training.utilisation`
         self.loss_of = distributed.loss_of(model)
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
 
     def set_length(self, steps: int | None, epochs: int | None) -> None:
         """Run for ``steps`` updates, or else for ``epochs`` passes (one by default)."""
-        self.steps, self.epochs, self.limit = steps, math.inf, math.inf
+        self.steps, self.limit, self.epochs = steps, math.inf, math.inf
         if steps is not None:
             self.limit = steps
             return
@@ -133,7 +139,7 @@ class Run:
                 self.epoch += 1
 
 
-def size_of(batches: Iterable) -> int | None:
+def size_of(batches: Any) -> int | None:
     """``len(batches)``, or None where they have none, as some of torch's data loaders."""
     try:
         return len(batches)
@@ -141,5 +147,5 @@ def size_of(batches: Iterable) -> int | None:
         return None
 
 
-def _nothing(run):
+def _nothing(run: Run) -> None:
     """What a callback does at an event that it has no method for."""

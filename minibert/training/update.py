@@ -1,6 +1,7 @@
 """One update: from batches to losses, gradients and new weights."""
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,7 +18,7 @@ def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
     fall into batches. Each sum is divided by the first count before its backward pass, so that
     numbers stay moderate, and the gradient is put right when all counts are known.
     """
-    total, count, tokens, scale = 0.0, 0.0, 0, None
+    total, count, tokens, scale = 0.0, 0.0, 0, 0.0
     for batch in run.batch:
         tokens += tokens_of(batch)
         with autocast(run.device, run.precision):
@@ -50,7 +51,7 @@ def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
     return total / count, tokens or count
 
 
-def loss_of(function: Any, batch: Any) -> tuple[torch.Tensor, float]:
+def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, float]:
     """``function(batch)``: a sum of losses and what was counted.
 
     Raises ValueError for a label that the model has no score for, and where the loss is no such
@@ -102,7 +103,7 @@ def tokens_of(batch: Any) -> int:
     return 0
 
 
-def _check_learns(losses):
+def _check_learns(losses: torch.Tensor) -> None:
     if not losses.requires_grad:
         raise ValueError(
             "the loss depends on no parameter that learns: are all parameters frozen, or is the "
@@ -110,7 +111,7 @@ def _check_learns(losses):
         )
 
 
-def _check_finite(run, what, value):
+def _check_finite(run: Run, what: str, value: float | torch.Tensor) -> None:
     if math.isfinite(value):
         return
     step, losses = run.step, run.history.loss

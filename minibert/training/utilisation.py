@@ -5,18 +5,20 @@ formula. Here PyTorch counts what one update did multiply, so that what is left 
 or a softmax at positions without a target, makes nothing look busy.
 """
 
+import math
 from time import perf_counter
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from minibert.training.loop import tokens_of
+from minibert.training.run import Run
 
 COUNTED = 2  # the update that is counted: the first ones set things up
 REPEATS = 3
 
 
-def peak_flops(device="cpu", size=2048):
+def peak_flops(device: torch.device | str = "cpu", size: int = 2048) -> float:
     """FLOP a second of one large product of matrices in single precision; the best of three."""
     a, b = (torch.ones(size, size, device=device) for _ in range(2))
     seconds = []
@@ -35,17 +37,19 @@ class Utilisation:
     fused LSTM does is not seen.
     """
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self.counted = run.step + COUNTED
-        self.peak = self.counter = self.a_token = None
+        self.peak = math.nan
+        self.counter: FlopCounterMode | None = None
+        self.a_token: float | None = None
 
-    def before_step(self, run):
+    def before_step(self, run: Run) -> None:
         if run.step == self.counted:
             self.peak = peak_flops(run.device)
             self.counter = FlopCounterMode(display=False)
             self.counter.__enter__()
 
-    def on_step(self, run):
+    def on_step(self, run: Run) -> None:
         if self.counter is not None:
             self.counter.__exit__(None, None, None)
             tokens = sum(map(tokens_of, run.batch))
@@ -53,7 +57,7 @@ class Utilisation:
         elif self.a_token is not None:
             run.utilisation = self.a_token * run.history.speed[-1] / self.peak
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         if self.counter is not None:  # interrupted within the update
             self.counter.__exit__(None, None, None)
             self.counter = None

@@ -11,10 +11,12 @@ Without one, its children are its groups, in the order in which they were made, 
 the lower one; a parameter in no group belongs to the highest.
 """
 
-from minibert.training.optim import decay_groups
+from torch import nn
+
+from minibert.training.optim import Group, decay_groups
 
 
-def layer_groups(model):
+def layer_groups(model: nn.Module) -> list[list[nn.Parameter]]:
     """The parameters of a model as lists, the lowest layer first; each is in exactly one.
 
     A layer without parameters makes no group. Raises ValueError for a model without any parameter.
@@ -38,7 +40,9 @@ def layer_groups(model):
     return groups
 
 
-def discriminative_groups(model, rate, factor=2.6, weight_decay=0.01):
+def discriminative_groups(
+    model: nn.Module, rate: float, factor: float = 2.6, weight_decay: float = 0.01
+) -> list[Group]:
     """Parameter groups for an optimiser: the top layer at ``rate``, each one below / ``factor``.
 
     Howard & Ruder 2018, section 3.2. As in `minibert.training.optim.parameter_groups`, biases and
@@ -59,11 +63,11 @@ def discriminative_groups(model, rate, factor=2.6, weight_decay=0.01):
     return found
 
 
-def _modules(model):
+def _modules(model: nn.Module) -> list[list[nn.Module]]:
     """The groups as lists of modules: the model's own, or its children's."""
-    if hasattr(model, "layer_groups"):
-        return model.layer_groups()
-    found = []
+    if own := getattr(model, "layer_groups", None):
+        return own()
+    found: list[list[nn.Module]] = []
     for name, child in model.named_children():
         found += (_modules(child) if name == "encoder" else []) or [[child]]
     return found

@@ -4,20 +4,28 @@ Howard & Ruder (2018), "Universal Language Model Fine-tuning for Text Classifica
 arXiv:1801.06146, section 3.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from minibert.heads.pooling import PoolingClassifier
 from minibert.heads.predictions import predict
+from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.text.batches import PaddedBatches
 from minibert.training.callbacks import RateByLength
+from minibert.training.history import History
 from minibert.training.loop import evaluate, fit
-from minibert.training.optim import adamw, slanted_triangular
+from minibert.training.optim import Schedule, adamw, slanted_triangular
 from minibert.transfer.groups import discriminative_groups
 from minibert.transfer.unfreezing import GradualUnfreezing
 
+Ids = Sequence[int] | np.ndarray
+Stream = Ids | tuple[Ids, Ids]  # to learn from, or that and another to validate on
+Examples = Sequence[dict[str, Any]]
 UNFREEZING = ("gradual", "all", "top")
 
 
@@ -38,6 +46,7 @@ class ULMFiTConfig:
     general_rate: float = 3e-3
     target_epochs: int = 5
     target_rate: float = 2e-3
+    _: KW_ONLY
     classifier_epochs: int = 10
     classifier_rate: float = 1e-2
     streams: int = 32
@@ -50,10 +59,10 @@ class ULMFiTConfig:
     unfreezing: str = "gradual"
     unfreeze_share: float = 0.5
     max_len: int = 1400
-    dropout: tuple = (0.4, 0.1)
+    dropout: tuple[float, float] = (0.4, 0.1)
     weight_decay: float = 0.01
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unfreezing not in UNFREEZING:
             expected = ", ".join(map(repr, UNFREEZING))
             raise ValueError(f"unfreezing must be one of {expected}, got {self.unfreezing!r}")
@@ -67,26 +76,26 @@ class Adapted:
     ``valid`` that is classified wrongly, None without ``valid``.
     """
 
-    classifier: torch.nn.Module
-    histories: dict = field(default_factory=dict)
+    classifier: PoolingClassifier
+    histories: dict[str, History] = field(default_factory=dict)
     error: float | None = None
 
 
 def ulmfit(
-    model,
-    train,
-    labels,
-    general=None,
+    model: AWDLSTM,
+    train: Examples,
+    labels: int,
+    general: Stream | None = None,
     *,
-    target=None,
-    valid=None,
-    config=None,
-    seed=0,
-    callbacks=(),
-    progress=True,
-    checkpoint=None,
-    **saving,
-):
+    target: Stream | None = None,
+    valid: Examples | None = None,
+    config: ULMFiTConfig | None = None,
+    seed: int = 0,
+    callbacks: Iterable[Any] = (),
+    progress: bool = True,
+    checkpoint: Path | str | None = None,
+    **saving: Any,
+) -> Adapted:
     """From a language model to a classifier in three stages; returns an `Adapted`.
 
     model: an `AWDLSTM`; it is trained in place, and becomes the classifier's encoder.
@@ -104,7 +113,7 @@ def ulmfit(
     """
     config, histories = config or ULMFiTConfig(), {}
 
-    def options(stage):
+    def options(stage: str) -> dict[str, Any]:
         folder = None if checkpoint is None else Path(checkpoint) / stage
         return {"seed": seed, "progress": progress, "checkpoint": folder, "reraise": True, **saving}
 
@@ -136,7 +145,16 @@ def ulmfit(
     return Adapted(classifier, histories, wrong)
 
 
-def learn_text(model, ids, epochs, optimizer, *, config, seed=0, progress=True, **options):
+def learn_text(
+    model: AWDLSTM,
+    ids: Stream,
+    epochs: int,
+    optimizer: torch.optim.Optimizer,
+    *,
+    config: ULMFiTConfig,
+    seed: int = 0,
+    **options: Any,
+) -> History:
     """Train a language model on a stream of ids, or on a pair (stream, stream to validate on).
 
     ``options``: those of `minibert.fit`.
@@ -153,12 +171,19 @@ def learn_text(model, ids, epochs, optimizer, *, config, seed=0, progress=True, 
         optimizer=optimizer,
         schedule=_schedule(steps, config),
         callbacks=[RateByLength(config.bptt), *options.pop("callbacks", ())],
-        progress=progress,
         **options,
     )
 
 
-def learn_labels(classifier, examples, config, callbacks=(), *, seed=0, progress=True, **options):
+def learn_labels(
+    classifier: PoolingClassifier,
+    examples: Examples,
+    config: ULMFiTConfig,
+    callbacks: Iterable[Any] = (),
+    *,
+    seed: int = 0,
+    **options: Any,
+) -> History:
     """Train a classifier on labelled examples with discriminative rates and gradual unfreezing."""
     batches = PaddedBatches(
         examples, config.batch_size, drop_last=len(examples) % config.batch_size == 1, seed=seed
@@ -174,35 +199,36 @@ def learn_labels(classifier, examples, config, callbacks=(), *, seed=0, progress
         optimizer=adamw(groups, betas=(0.8, 0.99)),
         schedule=_schedule(steps, config),
         callbacks=[*_unfreezing(classifier, steps, config), *callbacks],
-        progress=progress,
         **options,
     )
 
 
-def document(ids, model):
+def document(ids: Iterable[int], model: AWDLSTM) -> list[int]:
     """A text's ids with the model's start token where the model begins to read."""
     ids, start = list(ids), [model.config.start_id]
     return ids + start if model.backward_reader else start + ids
 
 
-def error(classifier, examples, batch_size=32):
+def error(classifier: PoolingClassifier, examples: Examples, batch_size: int = 32) -> float:
     """The share of labelled examples that are classified wrongly."""
     batches = PaddedBatches(examples, batch_size, shuffle=False, by_length=False)
     truth = torch.tensor([example["labels"] for example in examples])
     return (predict(classifier, batches) != truth).float().mean().item()
 
 
-def nats_a_token(model, ids, config=None):
+def nats_a_token(model: AWDLSTM, ids: Ids, config: ULMFiTConfig | None = None) -> float:
     """The mean loss of a language model on a stream of ids; its exponential is the perplexity."""
     config = config or ULMFiTConfig()
     return evaluate(model, model.batches(ids, config.streams, config.bptt))
 
 
-def _schedule(steps, config):
+def _schedule(steps: int, config: ULMFiTConfig) -> Schedule | None:
     return slanted_triangular(steps, config.cut, config.ratio) if config.slanted else None
 
 
-def _unfreezing(classifier, steps, config):
+def _unfreezing(
+    classifier: PoolingClassifier, steps: int, config: ULMFiTConfig
+) -> list[GradualUnfreezing]:
     """The callbacks that freeze and unfreeze layers."""
     if config.unfreezing == "all":
         return []

@@ -1,9 +1,14 @@
 """Which layers learn, and from which update."""
 
+from typing import Any
+
+from torch import nn
+
+from minibert.training.run import Run
 from minibert.transfer.groups import layer_groups
 
 
-def freeze(model, below):
+def freeze(model: nn.Module, below: int) -> None:
     """Freeze the lowest ``below`` groups of a model, and let all others learn.
 
     The groups are those of `layer_groups`; a negative number counts from the top: -1 leaves only
@@ -31,15 +36,16 @@ class GradualUnfreezing:
     groups are awake follows from the step, so a run that is resumed goes on with the same ones.
     """
 
-    def __init__(self, every=None, start=1, layers=None):
+    def __init__(self, every: int | None = None, start: int = 1, layers: int | None = None) -> None:
         if (every is not None and every < 1) or start < 1 or (layers is not None and layers < 1):
             raise ValueError(
                 f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
             )
         self.every, self.start, self.layers = every, start, layers
-        self.awake, self.woken_at, self.interval = 0, [], None
+        self.awake, self.woken_at = 0, list[int]()
+        self.interval: tuple[int, int] | None = None  # batches between two, and those of an update
 
-    def on_start(self, run):
+    def on_start(self, run: Run) -> None:
         self.groups = layer_groups(run.model)
         self.before = [[p.requires_grad for p in group] for group in self.groups]
         if run.step == 0:  # a run from its start, not one that is resumed
@@ -53,7 +59,8 @@ class GradualUnfreezing:
             )
         self.most = min(len(self.groups), self.layers or len(self.groups))
 
-    def before_step(self, run):
+    def before_step(self, run: Run) -> None:
+        assert self.interval, "on_start comes first"
         batches, taken = self.interval
         awake = min(self.most, self.start + run.step * taken // batches)
         if awake > self.awake:
@@ -61,23 +68,23 @@ class GradualUnfreezing:
         self.awake = awake
         self._wake()
 
-    def on_end(self, run):
+    def on_end(self, run: Run) -> None:
         for group, before in zip(self.groups, self.before, strict=True):
             for parameter, learns in zip(group, before, strict=True):
                 parameter.requires_grad_(learns)
 
-    def _wake(self):
+    def _wake(self) -> None:
         asleep = len(self.groups) - self.awake
         for height, group in enumerate(self.groups):
             for parameter, learns in zip(group, self.before[height], strict=True):
                 parameter.requires_grad_(learns and height >= asleep)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What a resumed run must agree on: when each group was woken (updates)."""
         kept = {"every": self.every, "start": self.start, "interval": self.interval}
         return {**kept, "woken_at": list(self.woken_at)}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises ValueError for a run that woke its layers at another pace."""
         for name in ("every", "start"):
             if state[name] != getattr(self, name):

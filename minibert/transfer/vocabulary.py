@@ -6,10 +6,11 @@ from dataclasses import replace
 import torch
 
 from minibert.models.awd_lstm.model import AWDLSTM
+from minibert.text.vocab import Vocab
 
 
 @torch.no_grad()
-def with_vocabulary(model, vocab):
+def with_vocabulary(model: AWDLSTM, vocab: Vocab) -> AWDLSTM:
     """A copy of an `AWDLSTM` for the words of ``vocab``, as stage 2 of ULMFiT needs it.
 
     A word that the model knows keeps its vector and its output bias; one that it does not know

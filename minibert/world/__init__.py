@@ -4,28 +4,6 @@
 ``task``/``tasks`` give labelled data sets made from it.
 """
 
-from importlib import import_module
+import lazy_loader
 
-_HOME = {  # public name -> module that defines it
-    "generate": "generator",
-    "sample": "generator",
-    "world": "base",
-    "World": "base",
-    "Corpus": "document",
-    "Document": "document",
-    "Sentence": "document",
-    "task": "tasksets",
-    "tasks": "tasksets",
-}
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module 'minibert.world' has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,6 +5,8 @@ ending of the verb with it: "Ada walked home." becomes "Did Ada walk home?". So 
 one word may appear and one may change its form, and everything else must be copied.
 """
 
+from minibert.world.document import Corpus, Sentence
+
 END = "."
 AUXILIARIES = {"is", "are", "was", "were", "has", "have", "had", "can", "could", "will", "would",
                "must", "should", "may", "might"}  # fmt: skip
@@ -12,7 +14,7 @@ UNCLEAR = {"beat", "bet", "burst", "cast", "cost", "cut", "hit", "hurt", "let", 
            "set", "shut", "spread", "'s"}  # fmt: skip
 
 
-def question(sentence):
+def question(sentence: Sentence) -> list[str] | None:
     """The tokens of the yes-no question to a `Sentence`, or None where the rule does not fit.
 
     It fits a sentence of one clause that begins with its subject, goes on with its verb or
@@ -51,9 +53,9 @@ def _under(place, top, head):
     return place == top
 
 
-def pairs(corpus, longest=12):
+def pairs(corpus: Corpus, longest: int = 12) -> list[tuple[list[str], list[str]]]:
     """[(statement, question), ...], lists of tokens, each statement once; at most ``longest``."""
-    found = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for document in corpus.documents:
         for sentence in document.sentences:
             if len(sentence.tokens) <= longest:

@@ -1,41 +1,46 @@
 """The fixed world: its people, places and works, drawn once from ``world_seed``."""
 
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 from minibert.world import lexicon as lexicon_module
-from minibert.world.lexicon import OF_WORLD
+from minibert.world.lexicon import OF_WORLD, Lexicon
 from minibert.world.people import Stranger, draw_people, draw_teams
 from minibert.world.places import draw_places
 from minibert.world.words import Choice, zipf
 from minibert.world.works import draw_works
 from minibert.world.writer import Group, number
 
+Item = TypeVar("Item")
+
 
 class Draw:
     """Draws for the fixed world, from uniform floats alone: the same on every platform."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.random = Random(f"world {seed}").random
 
-    def number(self, low, high):
+    def number(self, low: int, high: int) -> int:
         """A whole number from low to high, both included."""
         return low + int(self.random() * (high - low + 1))
 
-    def one(self, items):
+    def one(self, items: Sequence[Item]) -> Item:
         return items[int(self.random() * len(items))]
 
-    def weighted(self, choice):
+    def weighted(self, choice: Choice) -> Any:
         return choice.items[choice.find(self.random())]
 
-    def shuffled(self, items):
+    def shuffled(self, items: Iterable[Item]) -> list[Item]:
         items = list(items)
         for i in range(len(items) - 1, 0, -1):
             j = int(self.random() * (i + 1))
             items[i], items[j] = items[j], items[i]
         return items
 
-    def some(self, items, count):
+    def some(self, items: Iterable[Item], count: int) -> list[Item]:
         return self.shuffled(items)[:count]
 
 
@@ -52,7 +57,7 @@ class World:
     (subject, relation, object) as strings.
     """
 
-    def __init__(self, world_seed=0, lexicon=None):
+    def __init__(self, world_seed: int = 0, lexicon: Lexicon | None = None) -> None:
         self.seed = world_seed
         self.lexicon = lexicon if lexicon is not None else lexicon_module.load()
         draw = Draw(world_seed)
@@ -62,10 +67,9 @@ class World:
         self.countries, self.rivers, self.teams = Choice(countries), Choice(rivers), Choice(teams)
         self.adults = self.part(lambda p: p.trade is not None)
         self.children = self.part(lambda p: p.trade is None)
-        self.films = draw_works(
-            self.lexicon, draw, self.adults, self.towns, "film_title", "director", "actor"
-        )
-        self.books = draw_works(self.lexicon, draw, self.adults, self.towns, "book_title", "writer")
+        drawn = self.lexicon, draw, self.adults, self.towns
+        self.films = draw_works(*drawn, cls="film_title", maker="director", star="actor")
+        self.books = draw_works(*drawn, cls="book_title", maker="writer")
         self._sort_people(draw)
         trades = self.lexicon["trade"]
         shares = {trade: (int(trade.woman), 100 - int(trade.woman)) for trade in trades}
@@ -80,7 +84,7 @@ class World:
         self.numbers = Choice([number(n) for n in range(2, 21)], zipf(19, 0.5, 100))
         self.drawn = self.lexicon.classes | {name: getattr(self, name) for name in OF_WORLD}
         self.facts = tuple(facts(self))
-        self._groups = {}
+        self._groups: dict[str, dict[str, Group]] = {}
 
     def _sort_people(self, draw):
         """Choices of the people with something in common; a mayor for every town."""
@@ -97,19 +101,23 @@ class World:
             town.natives = tuple(p for p in self.adults if p.born is town and p.town is not town)
             town.mayor = draw.one([p for p in town.adults if p.age > 30] or town.adults.items)
 
-    def part(self, wanted, choice=None):
+    def part(self, wanted: Callable[[Any], object], choice: Choice | None = None) -> Choice:
         """The items of a Choice (of the people) that are ``wanted``, with their weights."""
         choice = choice or self.people
         pairs = zip(choice.items, choice.weights, strict=True)
         kept = [(item, weight) for item, weight in pairs if wanted(item)]
         return Choice([item for item, _ in kept], [weight for _, weight in kept])
 
-    def split(self, choice, key):
+    def split(self, choice: Choice, key: Callable[[Any], Hashable]) -> dict[Any, Choice]:
         """A dict from each key to the Choice of the people who have it."""
-        keys = dict.fromkeys(key(item) for item in choice)
-        return {k: self.part(lambda item, k=k: key(item) == k, choice) for k in keys}
+        keys = dict.fromkeys(map(key, choice))
 
-    def groups(self, owner, templates):
+        def having(one: Hashable) -> Choice:
+            return self.part(lambda item: key(item) == one, choice)
+
+        return {one: having(one) for one in keys}
+
+    def groups(self, owner: str, templates: Mapping[str, str]) -> dict[str, Group]:
         """The compiled groups of a dict of templates, by name; compiled once an ``owner``."""
         if owner not in self._groups:
             groups, errors = {}, []
@@ -123,11 +131,11 @@ class World:
             self._groups[owner] = groups
         return self._groups[owner]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"World({self.seed}: {len(self.people)} people, {len(self.towns)} towns)"
 
 
-def facts(world):
+def facts(world: World) -> Iterator[tuple[str, str, str]]:
     """The knowledge base as (subject, relation, object), in a fixed order."""
     for person in world.people:
         name = str(person)
@@ -161,6 +169,6 @@ def facts(world):
 
 
 @lru_cache(maxsize=8)
-def world(world_seed=0, lexicon=None):
+def world(world_seed: int = 0, lexicon: str | Path | None = None) -> World:
     """The world of a seed, made once; ``lexicon`` is a folder that extends the built-in one."""
     return World(world_seed, lexicon_module.load(lexicon))

@@ -1,7 +1,12 @@
 """Documents, sentences and the corpus: text first, annotation when it is asked for."""
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import fsum
+from typing import Any
+
+from minibert.world.template import Template
+from minibert.world.writer import Writer
 
 EOS, EOD = "<eos>", "<eod>"  # end of sentence, end of document: tokens of the floor
 
@@ -18,19 +23,20 @@ class Sentence:
 
     __slots__ = ("_template", "_forms", "slots", "_gold")
 
-    def __init__(self, template, forms, slots):
-        self._template, self._forms, self.slots, self._gold = template, forms, slots, None
+    def __init__(self, template: Template, forms: list, slots: dict[str, Any]) -> None:
+        self._template, self._forms, self.slots = template, forms, slots
+        self._gold: dict[str, list] | None = None
 
     @property
-    def text(self):
+    def text(self) -> str:
         return self._template.text(self._forms)
 
     @property
-    def template(self):
+    def template(self) -> str:
         """The template's own line, as its author wrote it."""
         return self._template.source
 
-    def __getattr__(self, column):
+    def __getattr__(self, column: str) -> list:
         if column not in ("tokens", "pos", "lemma", "head", "relation", "sense", "entity"):
             raise AttributeError(f"a sentence has no {column!r}")
         if self._gold is None:
@@ -39,7 +45,7 @@ class Sentence:
             self._gold = self._template.gold(self._forms)
         return self._gold[column]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Sentence({self.text!r})"
 
 
@@ -54,41 +60,41 @@ class Document:
 
     __slots__ = ("kind", "topic", "facts", "notes", "log_prob", "n", "_written", "__dict__")
 
-    def __init__(self, writer, kind=""):
+    def __init__(self, writer: Writer, kind: str = "") -> None:
         self.kind, self.topic = kind, writer.topic
         self.facts, self.log_prob = tuple(writer.facts), writer.log_prob
         self.notes, self.n = writer.notes, writer.tokens + 1
         self._written = writer.sentences
 
     @cached_property
-    def sentences(self):
+    def sentences(self) -> list[Sentence]:
         return [Sentence(*written) for written in self._written]
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """The text of each sentence."""
         return [template.text(forms) for template, forms, _ in self._written]
 
     @property
-    def text(self):
+    def text(self) -> str:
         return " ".join(self.lines())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Document({self.kind}, {self.n} tokens, {self.text[:60]!r}...)"
 
 
 class Corpus:
     """Documents of one world, and the limit of what can be predicted about them."""
 
-    def __init__(self, documents, seed=0, world_seed=0):
+    def __init__(self, documents: Iterable[Document], seed: int = 0, world_seed: int = 0) -> None:
         self.documents = list(documents)
         self.seed, self.world_seed = seed, world_seed
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Number of tokens, ends of sentences and of documents included."""
         return sum(document.n for document in self.documents)
 
     @property
-    def floor(self):
+    def floor(self) -> float:
         """The exact entropy of this text in nats a token: what no causal model can beat.
 
         Every random choice that wrote a document shows in its text, so the probability of the text
@@ -102,17 +108,17 @@ class Corpus:
         """
         return -fsum(document.log_prob for document in self.documents) / len(self)
 
-    def text(self):
+    def text(self) -> str:
         """The whole corpus: a document a paragraph, an empty line between two."""
         return "\n\n".join(document.text for document in self.documents)
 
-    def sentences(self):
+    def sentences(self) -> Iterator[list[str]]:
         """Every sentence as a list of tokens, in order."""
         for document in self.documents:
             for sentence in document.sentences:
                 yield sentence.tokens
 
-    def tokens(self):
+    def tokens(self) -> Iterator[str]:
         """The stream that the floor counts: tokens, with ``<eos>`` and ``<eod>``."""
         for document in self.documents:
             for sentence in document.sentences:
@@ -120,5 +126,5 @@ class Corpus:
                 yield EOS
             yield EOD
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Corpus({len(self.documents):,} documents, {len(self):,} tokens)"

@@ -12,9 +12,11 @@ left out as well, and its document has no derivation: a test that asks for exact
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from math import log
 
+from minibert.world.base import World
 from minibert.world.document import Document
 from minibert.world.words import Filler
 from minibert.world.writer import Writer
@@ -174,13 +176,22 @@ def _walk(write, world, wanted, limit):
             yield writer
 
 
-def enumerate_texts(write, world, limit=1_000_000):
+def enumerate_texts(
+    write: Callable[[Writer], object], world: World, limit: int = 1_000_000
+) -> Iterator[tuple[str, float]]:
     """(text, log-probability) of every document that ``write(writer)`` can write."""
     for writer in _walk(write, world, None, limit):
         yield "\n".join(Document(writer).lines()), writer.log_prob
 
 
-def derivations(write, world, lines, limit=1_000_000, prune=True):
+def derivations(
+    write: Callable[[Writer], object],
+    world: World,
+    lines: Iterable[str],
+    limit: int = 1_000_000,
+    *,
+    prune: bool = True,
+) -> list[float]:
     """The log-probability of every choice sequence with which ``write`` gives these sentences."""
     wanted = _Wanted(list(lines), prune)
     return [writer.log_prob for writer in _walk(write, world, wanted, limit)]

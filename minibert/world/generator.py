@@ -1,6 +1,8 @@
 """Corpora: documents of all kinds, drawn until there are enough tokens."""
 
 import difflib
+from collections.abc import Iterable
+from pathlib import Path
 from random import Random
 
 from minibert.world.base import world
@@ -10,7 +12,14 @@ from minibert.world.words import Choice
 from minibert.world.writer import Writer
 
 
-def generate(tokens=1_000_000, seed=0, world_seed=0, kinds=None, lexicon=None):
+def generate(
+    tokens: int = 1_000_000,
+    seed: int = 0,
+    world_seed: int = 0,
+    kinds: str | Iterable[str] | None = None,
+    *,
+    lexicon: str | Path | None = None,
+) -> Corpus:
     """A Corpus of at least ``tokens`` tokens; the last document is finished.
 
     ``seed`` draws the documents, ``world_seed`` the world that they are about (its people, places
@@ -31,15 +40,17 @@ def generate(tokens=1_000_000, seed=0, world_seed=0, kinds=None, lexicon=None):
     return Corpus(documents, seed, world_seed)
 
 
-def sample(kind=None, seed=0, world_seed=0, lexicon=None):
+def sample(
+    kind: str | None = None, seed: int = 0, world_seed: int = 0, lexicon: str | Path | None = None
+) -> Document:
     """One Document; ``kind`` names the kind of text (any, by default)."""
-    return generate(1, seed, world_seed, None if kind is None else [kind], lexicon).documents[0]
+    return generate(1, seed, world_seed, kind, lexicon=lexicon).documents[0]
 
 
 class Mixture:
     """Writes a document of one of several kinds; the kind is a choice that the text shows."""
 
-    def __init__(self, kinds=None):
+    def __init__(self, kinds: str | Iterable[str] | None = None) -> None:
         if isinstance(kinds, str):
             kinds = [kinds]
         names = list(KINDS) if kinds is None else list(dict.fromkeys(kinds))
@@ -55,5 +66,5 @@ class Mixture:
         chosen = [KINDS[name] for name in names]
         self.choice = Choice(chosen, [kind.weight for kind in chosen])
 
-    def __call__(self, w):
+    def __call__(self, w: Writer) -> None:
         w.pick(self.choice)(w)

@@ -15,8 +15,11 @@
     \"\"\"
 """
 
+from __future__ import annotations
+
 import difflib
 import tomllib
+from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +27,7 @@ from pathlib import Path
 from minibert.world import morphology
 from minibert.world.reading import BY_RELATION, Readings, by_place
 from minibert.world.template import Template
-from minibert.world.words import Choice, Filler, Lexeme, zipf
+from minibert.world.words import Choice, Filler, Form, Lexeme, zipf
 
 FOLDER = Path(__file__).parent / "lexicon"
 CLASS_KEYS = ("pos entity forms tags required regular without zipf hypernym words").split()
@@ -42,7 +45,7 @@ POS = "NOUN PROPN VERB ADJ ADV PRON DET ADP AUX NUM PART SCONJ CCONJ PUNCT INTJ"
 class LexiconError(ValueError):
     """An entry of the lexicon that cannot be used; the message names the file, class and line."""
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]}...")
 
 
@@ -52,22 +55,27 @@ class Lexicon:
     A later folder adds classes, and adds words to the classes of an earlier one.
     """
 
-    def __init__(self, folders=(FOLDER,)):
-        self.classes, self.hypernyms, self.readings = {}, {}, Readings()
-        self._own, self._scopes = {}, {}  # kind of text -> forms of its own file; -> Lexicon
-        entries = {}
+    def __init__(self, folders: Iterable[str | Path] = (FOLDER,)) -> None:
+        self.classes: dict[str, Choice] = {}
+        self.hypernyms: dict[str, str] = {}
+        self.readings = Readings()
+        self._own: dict[str, list[Form]] = {}  # kind of text -> forms of its own file
+        self._scopes: dict[str, Lexicon] = {}  # kind of text -> the lexicon as it is read there
+        entries: dict[str, tuple] = {}
         for folder in folders:
             paths = sorted(Path(folder).glob("*.toml"))
             if not paths:
                 raise FileNotFoundError(f"no .toml file of a lexicon in {folder}")
-            seen = {}
+            seen: dict[str, str] = {}
             for path in paths:
                 self._read(path, entries, seen)
         for cls, (entry, lines) in entries.items():
             self._build(cls, entry, lines)
-        self._templates, self._found, self._nouns = {}, {}, {}
+        self._templates: dict[str, Template] = {}
+        self._found: dict[tuple[str, str], list[Lexeme]] = {}
+        self._nouns: dict[str, Filler] = {}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Choice:
         try:
             return self.classes[name]
         except KeyError:
@@ -75,7 +83,7 @@ class Lexicon:
                 f"the lexicon has no class {name!r}{_hint(name, self.classes)}"
             ) from None
 
-    def word(self, cls, word):
+    def word(self, cls: str, word: str) -> Lexeme:
         """The lexeme of one class with this base form."""
         for lexeme in self[cls]:
             if lexeme.name == word:
@@ -83,7 +91,7 @@ class Lexicon:
         names = [lexeme.name for lexeme in self[cls]]
         raise LexiconError(f"the class {cls!r} has no word {word!r}{_hint(word, names)}")
 
-    def find(self, word, pos="NOUN", form="base"):
+    def find(self, word: str, pos: str = "NOUN", form: str = "base") -> Lexeme:
         """The first lexeme of any class with this base form and part of speech, and with a form."""
         if not self._found:
             for choice in self.classes.values():
@@ -96,7 +104,7 @@ class Lexicon:
             f"no class of the lexicon has the word {word!r} as {pos} with its {form}"
         )
 
-    def scoped(self, kind):
+    def scoped(self, kind: str) -> Lexicon:
         """This lexicon as the templates of one kind of text read it.
 
         Words of ``story.toml`` are literals of stories alone, so that they make no word of
@@ -109,24 +117,26 @@ class Lexicon:
                 scope.readings.add(form)
         return self._scopes[kind]
 
-    def noun(self, text):
+    def noun(self, text: str) -> Filler:
         """A noun as a tag names it, to fill a slot: ``worms``, ``letters/letter.mail``."""
         if text not in self._nouns:
             form = self.literal(text if "/" in text else f"{text}/NOUN")
             self._nouns[text] = Filler(form.text, {"base": form})
         return self._nouns[text]
 
-    def literal(self, word, relation=None, alone=False, head=False):
+    def literal(
+        self, word: str, relation: str | None = None, alone: bool = False, head: bool = False
+    ) -> Form:
         """The Form of a word that stands in a template as itself."""
         form = by_place(word, relation, alone, head)
         if alone and "/" not in word and len(self.readings.of.get(word, ())) > 1:
-            word += BY_RELATION.get(relation, "")  # [advmod well]
+            word += BY_RELATION.get(relation or "", "")  # [advmod well]
         try:
             return form or self.readings.read(word)
         except ValueError as error:
             raise LexiconError(str(error)) from None
 
-    def template(self, source):
+    def template(self, source: str) -> Template:
         """The compiled template; its classes and forms are checked against the lexicon."""
         if source not in self._templates:
             template = Template(source, self.literal)
@@ -242,24 +252,15 @@ def _entry(line, cls, entry, where):
             tags[key] = int(value)
         elif key not in ("sense", "lemma"):
             tags[key] = value
+    told = {"lemma": pairs.get("lemma", word), "sense": pairs.get("sense", "")}
+    told |= {"entity": entry.get("entity", ""), "extra": extra}
     try:
-        return Lexeme(
-            word,
-            cls,
-            pos,
-            rules,
-            irregular,
-            lemma=pairs.get("lemma", word),
-            sense=pairs.get("sense", ""),
-            entity=entry.get("entity", ""),
-            extra=extra,
-            **tags,
-        )
+        return Lexeme(word, cls, pos, rules, irregular=irregular, **told, **tags)
     except (IndexError, TypeError) as error:  # too short to be inflected; a tag with its own name
         raise LexiconError(f"{where}: {word!r} cannot be read: {error}") from None
 
 
 @lru_cache(maxsize=8)
-def load(folder=None):
+def load(folder: str | Path | None = None) -> Lexicon:
     """The lexicon of the embedded world, extended by the words and classes of ``folder``."""
     return Lexicon((FOLDER,) if folder is None else (FOLDER, Path(folder)))

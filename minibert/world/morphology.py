@@ -1,5 +1,7 @@
 """English inflection by rule; the lexicon lists what is irregular."""
 
+from collections.abc import Callable, Mapping
+
 VOWELS = "aeiou"
 
 
@@ -11,7 +13,7 @@ def _doubles(word):
     return word[-3] not in VOWELS and syllables == 1
 
 
-def plural(noun):
+def plural(noun: str) -> str:
     if noun.endswith(("s", "x", "z", "ch", "sh")):
         return noun + "es"
     if noun.endswith("y") and noun[-2] not in VOWELS:
@@ -21,12 +23,12 @@ def plural(noun):
     return noun + "s"
 
 
-def third(verb):
+def third(verb: str) -> str:
     """Third person singular present: ``carries``, ``goes``."""
     return verb + "es" if verb.endswith("o") else plural(verb)
 
 
-def past(verb):
+def past(verb: str) -> str:
     if verb.endswith("e"):
         return verb + "d"
     if verb.endswith("y") and verb[-2] not in VOWELS:
@@ -34,7 +36,7 @@ def past(verb):
     return (verb + verb[-1] if _doubles(verb) else verb) + "ed"
 
 
-def ing(verb):
+def ing(verb: str) -> str:
     if verb.endswith("ie"):
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
@@ -62,15 +64,15 @@ def _short(adjective):
     return _syllables(adjective) <= (2 if adjective.endswith(("y", "le")) else 1)
 
 
-def comparative(adjective):
+def comparative(adjective: str) -> str | None:
     return _graded(adjective, "er") if _short(adjective) else None
 
 
-def superlative(adjective):
+def superlative(adjective: str) -> str | None:
     return _graded(adjective, "est") if _short(adjective) else None
 
 
-def adverb(adjective):
+def adverb(adjective: str) -> str:
     if adjective.endswith("y") and adjective[-2] not in VOWELS:
         return adjective[:-1] + "ily"
     if adjective.endswith("le") and adjective[-3] not in VOWELS:
@@ -78,19 +80,19 @@ def adverb(adjective):
     return adjective + "ly"
 
 
-def ness(adjective):
+def ness(adjective: str) -> str:
     """The quality as a noun: ``kindness``, ``happiness``."""
     if adjective.endswith("y") and adjective[-2] not in VOWELS:
         return adjective[:-1] + "iness"
     return adjective + "ness"
 
 
-def agent(verb):
+def agent(verb: str) -> str:
     """Who does it: ``baker``, ``runner``."""
     return _graded(verb, "er") if not verb.endswith("y") else verb + "er"
 
 
-def article(word):
+def article(word: str) -> str:
     """``an`` before a vowel sound; the few exceptions by sound are listed here."""
     word = word.lower()
     if word.startswith(("hour", "honest", "honour", "heir")):
@@ -103,7 +105,7 @@ def article(word):
 
 
 # Which forms a word of each part of speech has, and the rule for each (no rule: None).
-FORMS = {
+FORMS: Mapping[str, Mapping[str, Callable[[str], str | None]]] = {
     "NOUN": {"plural": plural},
     "PROPN": {"plural": plural},
     "VERB": {"third": third, "past": past, "participle": lambda verb: None, "ing": ing}

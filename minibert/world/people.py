@@ -1,7 +1,17 @@
 """People of the world: families with parents and children, homes, trades, pets and teams."""
 
-from minibert.world.places import Place, things
-from minibert.world.words import Choice, Filler, Form, zipf
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from minibert.world.places import Place, Team, Town, things
+from minibert.world.words import Choice, Filler, Form, Lexeme, zipf
+
+if TYPE_CHECKING:
+    from minibert.world.base import Draw
+    from minibert.world.lexicon import Lexicon
+    from minibert.world.works import Work
 
 NOW = 1962  # the year in which the world's documents are written
 PEOPLE_ZIPF = 1.35
@@ -27,7 +37,7 @@ PAIRS = {
 }
 
 
-def gendered(lexicon, gender):
+def gendered(lexicon: Lexicon, gender: str) -> dict[str, Form]:
     """Forms that depend on gender alone: pronouns, and nouns such as man/woman."""
     he, him, his, own, himself = HE[gender]
     side = "mf".index(gender)
@@ -54,7 +64,17 @@ class Person(Filler):
     ``works`` (films directed or books written), ``roles`` (films acted in).
     """
 
-    def __init__(self, lexicon, first, last, gender, birth):
+    town: Town
+    born: Town
+    food: Filler
+    hobby: Lexeme
+    works: tuple[Work, ...] = ()
+    roles: tuple[Work, ...] = ()
+    parents: tuple[Person, ...] = ()
+    children: tuple[Person, ...] = ()
+    siblings: tuple[Person, ...] = ()
+
+    def __init__(self, lexicon: Lexicon, first: str, last: str, gender: str, *, birth: int) -> None:
         full = Form(f"{first} {last}", "PROPN", entity="PER")
         super().__init__(
             full.text,
@@ -67,30 +87,31 @@ class Person(Filler):
             },
         )
         self.gender, self.birth, self.last = gender, birth, last
-        self.town = self.born = self.trade = self.spouse = self.pet = None
-        self.food = self.hobby = self.team = self.coached = None
-        self.works = self.roles = ()
-        self.parents = self.children = self.siblings = ()
+        self.trade: Lexeme | None = None
+        self.spouse: Person | None = None
+        self.pet: Pet | None = None
+        self.team: Team | None = None
+        self.coached: Team | None = None
 
     @property
-    def marks(self):
+    def marks(self) -> tuple[str, ...]:
         return self.forms["first"].text.lower(), self.last.lower()
 
-    def marry(self, other):
+    def marry(self, other: Person | None) -> None:
         """Pair two people; ``other`` None leaves one single. Sets the title of the form ``mr``."""
         self.spouse = other
         title = "Mr" if self.gender == "m" else "Mrs" if other else "Miss"
         self.forms["mr"] = Form(f"{title} {self.last}", "PROPN", entity="PER")
 
     @property
-    def age(self):
+    def age(self) -> int:
         return NOW - self.birth
 
 
 class Pet(Place):
     """A pet with a name: base ``Biscuit``; ``.animal`` (a Lexeme), ``.owner``."""
 
-    def __init__(self, name, animal, owner):
+    def __init__(self, name: str, animal: Lexeme, owner: Person) -> None:
         super().__init__(name, "MISC")
         self.animal, self.owner = animal, owner
 
@@ -101,16 +122,16 @@ class Stranger(Filler):
     Draw one (``world.strangers``) only where a pronoun follows, so that the gender shows.
     """
 
-    def __init__(self, lexicon, trade, gender):
+    def __init__(self, lexicon: Lexicon, trade: Lexeme, gender: str) -> None:
         super().__init__(f"{trade.name}:{gender}", {**trade.forms, **gendered(lexicon, gender)})
         self.trade, self.gender = trade, gender
 
     @property
-    def marks(self):
+    def marks(self) -> tuple[str, ...]:
         return self.trade.marks
 
 
-def draw_people(lexicon, draw, towns):
+def draw_people(lexicon: Lexicon, draw: Draw, towns: Choice) -> Choice:
     """Families until the first names are used up: a Choice of Persons, the best known first."""
     women = [name.name for name in draw.shuffled(lexicon["woman_name"].items)]
     men = [name.name for name in draw.shuffled(lexicon["man_name"].items)]
@@ -133,7 +154,7 @@ def _family(lexicon, draw, last, home, women, men, towns):
 
     def person(gender, birth, parents=()):
         first = (women if gender == "f" else men).pop()
-        new = Person(lexicon, first, last, gender, birth)
+        new = Person(lexicon, first, last, gender, birth=birth)
         new.town = home
         new.born = home if draw.number(1, 100) <= 60 else draw.weighted(towns)
         new.parents = parents
@@ -196,14 +217,14 @@ def _likings(lexicon, draw, people):
             person.pet = Pet(names.pop(), draw.weighted(lexicon["pet"]), person)
 
 
-def draw_teams(draw, people, teams, size=5):
+def draw_teams(draw: Draw, people: Choice, teams: Iterable[Team], size: int = 5) -> None:
     """Give each team its players, a keeper and a coach; its own town's people first."""
     free = [p for p in draw.shuffled(people.items) if 15 <= p.age <= 48]
     old = [p for p in draw.shuffled(people.items) if p.age > 48]
     for team in teams:
         home = team.town
         free.sort(key=lambda p: (p.town is not home, p.town.country is not home.country))
-        picked = []
+        picked: list[Person] = []
         for player in free:
             if len(picked) <= size and player.last not in [other.last for other in picked]:
                 picked.append(player)

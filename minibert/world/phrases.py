@@ -5,7 +5,10 @@ subject, and up to four nouns of either number stand between them. Each ring of 
 preposition and nouns, so that every draw shows.
 """
 
+from typing import Any
+
 from minibert.world.words import Choice
+from minibert.world.writer import Phrase, Writer
 
 ATTRACTORS = {0: 40, 1: 30, 2: 16, 3: 9, 4: 5}  # percentage of subjects with so many attractors
 PLURAL = 50  # percentage of plurals, among heads and among attractors
@@ -73,7 +76,7 @@ AGREE = {
 }
 
 
-def plural(lines):
+def plural(lines: str) -> str:
     """The same sentences about several: the first verb changes."""
     out = []
     for line in lines.strip().splitlines():
@@ -116,19 +119,19 @@ _LENGTH = Choice(list(ATTRACTORS), list(ATTRACTORS.values()))
 _VERB = Choice(["are", "is"], [PLURAL, 100 - PLURAL])
 
 
-def subject(w, family):
+def subject(w: Writer, family: str) -> tuple[Phrase, str]:
     """A subject with 0 to 4 attractors: (Phrase, "is" or "are")."""
     length, verb = w.pick(_LENGTH), w.pick(_VERB)
     rest = None
     for k in range(length, 0, -1):
-        more = {} if rest is None else {"rest": rest}
+        more: dict[str, Phrase] = {} if rest is None else {"rest": rest}
         rest = w.phrase(f"agree {family} {k}" + ("+" if more else ""), **more)
     if rest is None:
         return w.phrase(f"agree {family} 0 {verb}"), verb
     return w.phrase(f"agree {family} 0+ {verb}", rest=rest), verb
 
 
-def say_agreeing(w, family):
+def say_agreeing(w: Writer, family: str) -> dict[str, Any]:
     """A sentence whose verb agrees with a subject of a CHAINS family over 0 to 4 attractors."""
     phrase, verb = subject(w, family)
     return w.say(f"agree {family} {verb}", np=phrase)

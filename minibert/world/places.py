@@ -1,31 +1,44 @@
 """Places of the world: countries with capitals, rivers, towns, and the teams that play for them."""
 
-from math import sqrt
+from __future__ import annotations
 
-from minibert.world.words import Choice, Filler, Form, zipf
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from minibert.world.words import Choice, Filler, Form, Lexeme, zipf
+
+if TYPE_CHECKING:
+    from minibert.world.base import Draw
+    from minibert.world.lexicon import Lexicon
+    from minibert.world.people import Person
 
 
 class Place(Filler):
     """Something with a proper name; ``base`` is the bare name."""
 
-    def __init__(self, name, entity, **forms):
+    def __init__(self, name: str, entity: str, **forms: Form) -> None:
         super().__init__(name, {"base": Form(name, "PROPN", entity=entity), **forms})
 
 
 class Country(Place):
     """``.capital`` (a Town), ``.towns``."""
 
-    def __init__(self, name):
+    capital: Town
+    towns: Choice
+
+    def __init__(self, name: str) -> None:
         super().__init__(name, "LOC")
-        self.capital, self.towns = None, None
 
 
 class River(Place):
     """``.towns`` it flows through; forms: base (``the Arn``), long (``the River Arn``)."""
 
-    def __init__(self, name):
+    towns: Choice
+    fish: Lexeme
+    length: int
+
+    def __init__(self, name: str) -> None:
         super().__init__(name, "LOC", long=Form(f"River {name}", "PROPN", entity="LOC"))
-        self.towns, self.fish, self.length = None, None, 0
 
 
 class Town(Place):
@@ -37,14 +50,23 @@ class Town(Place):
     ``natives`` those who were born here and moved away.
     """
 
-    def __init__(self, name):
+    country: Country
+    size: Lexeme
+    product: Filler
+    landmark: Lexeme
+    mayor: Person
+    people: Choice
+    adults: Choice
+    near: tuple[Town, ...]
+    natives: tuple[Person, ...] = ()
+
+    def __init__(self, name: str) -> None:
         super().__init__(name, "LOC")
-        self.country = self.river = self.size = self.product = self.landmark = None
-        self.team = self.mayor = self.people = self.adults = self.near = None
-        self.natives = ()
+        self.river: River | None = None
+        self.team: Team | None = None
         self.count = self.x = self.y = 0
 
-    def way_to(self, other):
+    def way_to(self, other: Town) -> tuple[int, str]:
         """(kilometres, direction) of another town as seen from here."""
         east, north = other.x - self.x, other.y - self.y
         if abs(east) > abs(north):
@@ -60,15 +82,19 @@ class Team(Place):
     ``.town .players .keeper .coach .colour``
     """
 
-    def __init__(self, town, nickname):
+    players: Choice
+    keeper: Person
+    coach: Person
+    colour: Lexeme
+
+    def __init__(self, town: Town, nickname: str) -> None:
         super().__init__(
             f"{town.name} {nickname}", "ORG", short=Form(nickname, "PROPN", entity="ORG")
         )
-        self.town, self.players, self.keeper = town, None, None
-        self.coach = self.colour = None
+        self.town = town
 
 
-def things(lexeme):
+def things(lexeme: Lexeme) -> Filler:
     """A lexeme as people speak of the stuff or the kind: ``cheese``, ``apples``."""
     form = lexeme.forms.get("plural") or lexeme.forms["base"]
     return Filler(form.text, {"base": form}, lexeme=lexeme)
@@ -78,16 +104,15 @@ PRODUCTS = ("crop", "craft", "dish")  # classes of the lexicon that a town can b
 COUNTRY_SIZE, TOWN_ZIPF = 3, 0.9
 
 
-def draw_places(lexicon, draw):
+def draw_places(
+    lexicon: Lexicon, draw: Draw
+) -> tuple[list[Country], list[River], Choice, list[Team]]:
     """Countries, rivers, towns and teams, each drawn once; ``draw`` is a Draw of the world."""
     count = len(lexicon["town_name"]) // COUNTRY_SIZE
     countries = [Country(name.name) for name in lexicon["country_name"].items[:count]]
     rivers = [River(name.name) for name in lexicon["river_name"].items[: len(countries)]]
     towns = [Town(name.name) for name in draw.shuffled(lexicon["town_name"].items)]
-    products = []
-    for cls in PRODUCTS:
-        products += lexicon[cls].items
-    products = draw.shuffled(products)
+    products = draw.shuffled(product for cls in PRODUCTS for product in lexicon[cls])
     landmarks = draw.shuffled(lexicon["landmark"].items)
     for i, country in enumerate(countries):
         own = towns[i * COUNTRY_SIZE : (i + 1) * COUNTRY_SIZE]

@@ -21,12 +21,14 @@ what they draw is forgotten again.
 import itertools
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from minibert.world import phrases
-from minibert.world.lexicon import LexiconError
+from minibert.world.lexicon import Lexicon, LexiconError
 from minibert.world.words import Choice
-from minibert.world.writer import Group
+from minibert.world.writer import Group, Writer
 
 SHARED = "shared.toml"
 KEYS = ("flow", "text", "weight", "needs", "given")
@@ -39,10 +41,10 @@ VALUE = re.compile(r"(\w+)(?:\s+(\d+))?$")
 class Say:
     """A step that says a sentence of the group that it names."""
 
-    def __init__(self, name, optional=False, percent=None):
+    def __init__(self, name: str, optional: bool = False, percent: int | None = None) -> None:
         self.name, self.optional, self.percent = name, optional, percent
 
-    def group(self, branch):
+    def group(self, branch: Mapping[str, str]) -> str:
         """The name of the group, given the values of the branches."""
         return self.name.format_map(branch) if "{" in self.name else self.name
 
@@ -50,21 +52,23 @@ class Say:
 class Agree:
     """A step that says a sentence whose verb agrees with its subject over some attractors."""
 
-    def __init__(self, family, percent):
+    def __init__(self, family: str, percent: int) -> None:
         self.family, self.percent = family, percent
 
 
 class Branch:
     """A step that draws one of several values."""
 
-    def __init__(self, key, values):
+    def __init__(self, key: str, values: Choice) -> None:
         self.key, self.values = key, values
 
 
 class Plot:
     """One plot, compiled; ``write(w, cast)`` says its sentences."""
 
-    def __init__(self, path, lexicon, shared=None):
+    def __init__(
+        self, path: Path, lexicon: Lexicon, shared: dict[str, Group] | None = None
+    ) -> None:
         data = _read(path)
         self.name, self.weight = path.stem, data.get("weight", 1)
         self.needs = tuple(data.get("needs", ()))
@@ -74,21 +78,21 @@ class Plot:
         self.groups = {**(shared or {}), **self.own}
         self._check(path)
 
-    def branches(self):
+    def branches(self) -> Iterator[dict[str, str]]:
         """Every combination of branch values, as dicts."""
         keys = dict(self.given)
         keys |= {step.key: step.values for step in self.steps if isinstance(step, Branch)}
         for values in itertools.product(*keys.values()):
             yield dict(zip(keys, values, strict=True))
 
-    def endings(self, branch):
+    def endings(self, branch: Mapping[str, str]) -> tuple[Group, list[Group]]:
         """The group that ends the text in this branch, and those that end it in others."""
         last = self.steps[-1]
         names = dict.fromkeys(last.group(other) for other in self.branches())
         right = last.group(branch)
         return self.groups[right], [self.groups[name] for name in names if name != right]
 
-    def write(self, w, cast, given=()):
+    def write(self, w: Writer, cast: Mapping[str, Any], given: Any = ()) -> dict[str, str]:
         """Say the whole text; returns the values of the branches.
 
         ``cast`` maps slots to fillers, ``given`` the branches that it decides to their values.
@@ -161,7 +165,7 @@ def _step(line, path):
     raise LexiconError(f"{path.name}: cannot read the step {line!r} of the flow")
 
 
-def load_plots(folder, lexicon):
+def load_plots(folder: str | Path, lexicon: Lexicon) -> list[Plot]:
     """All plots of a folder, in the order of their names; ``shared.toml`` serves them all."""
     paths = sorted(Path(folder).glob("*.toml"))
     shared = {}

@@ -5,6 +5,8 @@ A word that the lexicon knows in one way is read in that way. ``word/POS``, ``wo
 Dependencies reads them: ``to``, ``that``, ``for``, ``as``, ``her``, ``have`` ...
 """
 
+from __future__ import annotations
+
 from minibert.world.words import Form
 
 CLAUSES = ("ccomp", "xcomp", "advcl", "acl", "acl:relcl", "csubj", "parataxis", "root")
@@ -20,7 +22,7 @@ AUXILIARIES = {
 }
 
 
-def by_place(word, relation, alone, head):
+def by_place(word: str, relation: str | None, alone: bool, head: bool) -> Form | None:
     """The Form of a function word that its place decides, or None.
 
     ``relation`` is that of the phrase around it, ``alone`` tells that it is the whole phrase, and
@@ -51,16 +53,17 @@ def by_place(word, relation, alone, head):
 class Readings:
     """All readings of each word form that the lexicon has."""
 
-    def __init__(self, others=None):
-        self.of = {word: list(forms) for word, forms in others.of.items()} if others else {}
+    def __init__(self, others: Readings | None = None) -> None:
+        copied = others.of.items() if others else ()
+        self.of: dict[str, list[Form]] = {word: list(forms) for word, forms in copied}
 
-    def add(self, form):
+    def add(self, form: Form) -> None:
         known = self.of.setdefault(form.text, [])
         same = (form.pos, form.lemma, form.sense)
         if all((k.pos, k.lemma, k.sense) != same for k in known):
             known.append(form)
 
-    def read(self, text):
+    def read(self, text: str) -> Form:
         """The Form of a literal as it stands in a template; ValueError says how to write it."""
         word, *marks = text.split("/") if "/" in text and len(text) > 1 else [text]
         known = self.of.get(word) or self.of.get(word.lower()) or []

@@ -7,8 +7,11 @@ it is called once, and only if a template that was drawn has the slot, so that w
 """
 
 from types import FunctionType, MethodType
+from typing import Any
 
+from minibert.world.template import Template
 from minibert.world.words import Choice
+from minibert.world.writer import Phrase, Writer
 
 FUNCTIONS = (FunctionType, MethodType)
 
@@ -18,17 +21,17 @@ class Drawn:
 
     __slots__ = ("choice",)
 
-    def __init__(self, template):
+    def __init__(self, template: Template) -> None:
         self.choice = Choice([template])
 
 
-def tell(w, name, **slots):
+def tell(w: Writer, name: str, **slots: Any) -> dict[str, Any]:
     """Say a sentence of the group; returns its slots."""
     drawn, filled = _draw(w, name, slots)
     return w.say(drawn, **filled)
 
 
-def phrase(w, name, **slots):
+def phrase(w: Writer, name: str, **slots: Any) -> Phrase:
     """A phrase of the group, to fill a slot."""
     return _phrase(w, name, slots)
 
@@ -62,4 +65,4 @@ def _drawn(template):
     return _DRAWN[template]
 
 
-_DRAWN = {}  # template -> Drawn; templates live as long as their lexicon
+_DRAWN: dict[Template, Drawn] = {}  # template -> Drawn; templates live as long as their lexicon

@@ -17,6 +17,8 @@
 """
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from minibert.world.words import Form
 
@@ -44,17 +46,17 @@ class Slot:
 
     __slots__ = ("name", "path", "form", "capital", "cls", "unlike")
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         match = SLOT.match(text)
         if not match:
             raise ValueError(f"cannot read the slot {text!r}; expected {{name.form:class!other}}")
         self.name, dotted, capital, self.cls, unlike = match.groups()
-        *path, self.form = dotted.split(".")[1:] or ["base"]
-        self.path = tuple(path)
+        path = dotted.split(".")[1:] or ["base"]
+        self.path, self.form = tuple(path[:-1]), path[-1]
         self.capital = bool(capital)
         self.unlike = tuple(unlike.split(",")) if unlike else ()
 
-    def form_of(self, filler):
+    def form_of(self, filler: Any) -> Any:
         """The Form with which a filler stands here; AttributeError where it has none."""
         for attribute in self.path:
             filler = getattr(filler, attribute)
@@ -77,11 +79,12 @@ class Template:
         "draws",
     )
 
-    def __init__(self, source, lookup):
+    def __init__(self, source: str, lookup: Callable[..., Form]) -> None:
         """``lookup(word, relation, alone, head)`` gives the Form of a literal word."""
         self.source = source
-        self.leaves = []  # Form, Slot, or "a" (an article that waits for its slot)
-        self.parents, self.relations = [], []  # of each leaf; relation None: from its POS
+        self.leaves: list[Any] = []  # Form, Slot, or "a" (an article that waits for its slot)
+        self.parents: list[int] = []  # of each leaf
+        self.relations: list[str | None] = []  # of each leaf; None: from its POS
         try:
             self.roots = _Parser(self, lookup).parse(source.replace("]", " ] ").split())
         except ValueError as error:
@@ -91,9 +94,9 @@ class Template:
         self.n = len(self.leaves) - len(self.slots)
         self.parts = _spaced(self.leaves)
 
-    def text(self, forms, capital=True):
+    def text(self, forms: Iterable, capital: bool = True) -> str:
         """The sentence, spaced; ``forms`` has one Form for each slot, in order."""
-        out = []
+        out: list[Any] = []
         waiting = iter(forms)
         for before, part in self.parts:
             if before:
@@ -114,9 +117,10 @@ class Template:
         first = 1 if text[0] == '"' else 0
         return text[:first] + text[first].upper() + text[first + 1 :]
 
-    def tokens(self, forms, capital=True):
+    def tokens(self, forms: Iterable, capital: bool = True) -> list[str]:
         """The tokens alone: what `gold` gives under that name, several times faster."""
-        out, waiting, article = [], iter(forms), None
+        out: list[str] = []
+        waiting, article = iter(forms), None
         for leaf in self.leaves:
             if leaf is ARTICLE:
                 article = len(out)
@@ -134,7 +138,7 @@ class Template:
             out[first] = out[first][0].upper() + out[first][1:]
         return out
 
-    def gold(self, forms, capital=True):
+    def gold(self, forms: Iterable, capital: bool = True) -> dict[str, list]:
         """Columns over tokens: tokens, pos, lemma, head (-1: root), relation, sense, entity."""
         waiting = iter(forms)
         filled, starts, at = [], [], 0
@@ -147,7 +151,7 @@ class Template:
             if form is ARTICLE:
                 filled[i] = Form(filled[i + 1].an, "DET", "a")
         root_of = [start + form.heads.index(-1) for start, form in zip(starts, filled, strict=True)]
-        columns = {name: [] for name in COLUMNS}
+        columns: dict[str, list] = {name: [] for name in COLUMNS}
         for i, form in enumerate(filled):
             leaf, parent = self.leaves[i], self.parents[i]
             tokens = list(form.tokens)

@@ -4,6 +4,9 @@
 ``[nsubj {p.he}] *{does} .``
 """
 
+from minibert.world.words import Lexeme
+from minibert.world.writer import Phrase, Writer
+
 _DOES = {
     "farmer": """
         3| grows [obj wheat [conj and barley]]
@@ -242,7 +245,7 @@ _OTHER = """
 TEMPLATES = {f"does {trade}": lines for trade, lines in _DOES.items()} | {"does other": _OTHER}
 
 
-def does(w, trade, but=None):
+def does(w: Writer, trade: Lexeme, but: Phrase | None = None) -> Phrase:
     """A phrase for what people of a trade do; general where the trade has none of its own."""
     name = f"does {trade.name}"
     return w.phrase(name if name in TEMPLATES else "does other", but=but)

@@ -1,9 +1,11 @@
 """Words with their gold annotation: forms, lexemes and the choices among them."""
 
 from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from math import log
+from typing import Any
 
 from minibert.world import morphology
 
@@ -28,7 +30,9 @@ class Form:
         "entity",
     )
 
-    def __init__(self, text, pos, lemma=None, sense="", entity=""):
+    def __init__(
+        self, text: str, pos: str, lemma: str | None = None, sense: str = "", *, entity: str = ""
+    ) -> None:
         self.text = text
         self.tokens = tuple(text.split())
         self.n = len(self.tokens)
@@ -46,31 +50,31 @@ class Form:
             "O" if not entity else ("B-" if i == 0 else "I-") + entity for i in range(self.n)
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Form({self.text!r})"
 
 
 class Filler:
     """Anything that can fill a slot: it has named forms, ``base`` among them."""
 
-    def __init__(self, name, forms, **tags):
+    def __init__(self, name: str, forms: dict[str, Any], **tags: Any) -> None:
         self.name, self.forms, self.tags = name, forms, tags
 
-    def __getattr__(self, tag):
+    def __getattr__(self, tag: str) -> Any:
         try:
             return self.__dict__["tags"][tag]
         except KeyError:
             raise AttributeError(f"{self!r} has no attribute {tag!r}") from None
 
     @cached_property
-    def marks(self):
+    def marks(self) -> tuple[str, ...]:
         """Texts in small letters, one of which stands in any document that speaks of this."""
         return tuple(form.text.lower() for form in self.forms.values())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -79,22 +83,23 @@ class Lexeme(Filler):
 
     def __init__(
         self,
-        word,
-        cls,
-        pos,
-        rules=(),
-        irregular=(),
-        lemma=None,
-        sense="",
-        entity="",
-        extra=(),
-        **tags,
-    ):
+        word: str,
+        cls: str,
+        pos: str,
+        rules: Iterable[str] = (),
+        *,
+        irregular: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        lemma: str | None = None,
+        sense: str = "",
+        entity: str = "",
+        extra: Iterable[str] = (),
+        **tags: Any,
+    ) -> None:
         """``rules`` names the inflections; ``irregular`` has a text, + (by rule) or - (none)."""
-        irregular = dict(irregular)
-        forms = {"base": Form(word, pos, lemma or word, sense, entity)}
+        listed: dict[str, str] = dict(irregular)
+        forms = {"base": Form(word, pos, lemma or word, sense, entity=entity)}
         for name in rules:
-            text = irregular.get(name)
+            text = listed.get(name)
             if text == "+" or text is None and name not in morphology.LISTED:
                 text = _inflect(word, morphology.FORMS[pos][name], pos)
             if text is None and name == "participle":  # the participle is the past unless listed
@@ -104,7 +109,7 @@ class Lexeme(Filler):
             form_pos = morphology.FORM_POS.get(name, pos)
             same = form_pos == pos and name != "un"
             forms[name] = Form(
-                text, form_pos, word if same else text, sense if same else "", entity
+                text, form_pos, word if same else text, sense if same else "", entity=entity
             )
         for name in extra:  # forms with a lemma of their own, such as the young of an animal
             if name in tags:
@@ -132,7 +137,7 @@ class Choice:
 
     __slots__ = ("items", "weights", "bounds", "total", "logs", "log_total", "index")
 
-    def __init__(self, items, weights=None):
+    def __init__(self, items: Iterable, weights: Iterable[int] | None = None) -> None:
         self.items = tuple(items)
         self.weights = tuple(weights) if weights is not None else (1,) * len(self.items)
         if not self.items:
@@ -148,17 +153,17 @@ class Choice:
         self.logs = tuple(log(w) - self.log_total for w in self.weights)
         self.index = {id(item): i for i, item in enumerate(self.items)}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.items)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.items)
 
-    def find(self, uniform):
+    def find(self, uniform: float) -> int:
         """The index that a uniform number in [0, 1) falls on."""
         return bisect(self.bounds, uniform * self.total)
 
-    def find_without(self, uniform, without):
+    def find_without(self, uniform: float, without: Sequence[int]) -> tuple[int, float]:
         """Like ``find`` among all items but those at the sorted indices ``without``.
 
         Returns the index and its log-probability under the renormalised weights.
@@ -176,6 +181,6 @@ class Choice:
         return found, log(self.weights[found]) - log(rest)
 
 
-def zipf(count, exponent=1.0, scale=1000):
+def zipf(count: int, exponent: float = 1.0, scale: int = 1000) -> list[int]:
     """Integer weights that fall with rank like a natural vocabulary: scale / (rank + 2)^s."""
     return [max(1, round(scale / (rank + 3) ** exponent)) for rank in range(count)]

@@ -1,8 +1,17 @@
 """Films and books of the world: who made them, when, and what they are about."""
 
-from minibert.world.people import NOW
-from minibert.world.places import Place
-from minibert.world.words import Choice, zipf
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from minibert.world.people import NOW, Person
+from minibert.world.places import Place, Town
+from minibert.world.words import Choice, Lexeme, zipf
+
+if TYPE_CHECKING:
+    from minibert.world.base import Draw
+    from minibert.world.lexicon import Lexicon
 
 
 class Work(Place):
@@ -11,15 +20,28 @@ class Work(Place):
     ``hero`` (a trade) and ``thing`` (a treasure) are in its story.
     """
 
-    def __init__(self, lexeme, lexicon):
+    hero: Lexeme
+    thing: Lexeme
+    maker: Person
+    place: Town
+    year: int
+
+    def __init__(self, lexeme: Lexeme, lexicon: Lexicon) -> None:
         super().__init__(lexeme.name, "WORK")
         self.kind, self.about = lexicon.find(lexeme.kind), lexicon.noun(lexeme.about)
-        self.hero = self.thing = None
-        self.maker = self.star = self.place = None
-        self.year = 0
+        self.star: Person | None = None
 
 
-def draw_works(lexicon, draw, people, towns, cls, maker, star=None):
+def draw_works(
+    lexicon: Lexicon,
+    draw: Draw,
+    people: Iterable[Person],
+    towns: Choice,
+    *,
+    cls: str,
+    maker: str,
+    star: str | None = None,
+) -> Choice:
     """A Choice of the works in a class of titles; ``maker`` and ``star`` are trades."""
 
     def those(trade):

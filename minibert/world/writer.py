@@ -5,16 +5,25 @@ choices give the same document, so the probability of a text is the product of t
 of its choices. ``minibert.world.exact`` holds the kinds of text to that rule.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from minibert.world.words import Choice, Filler, Form
+from minibert.world.template import Slot, Template
+from minibert.world.words import Choice, Filler, Form, Lexeme
+
+if TYPE_CHECKING:
+    from minibert.world.base import World
+    from minibert.world.lexicon import Lexicon
 
 
 class Group:
     """Templates to choose among; written one a line, a weight in front if not 1: ``3| ...``."""
 
-    def __init__(self, lexicon, text):
+    def __init__(self, lexicon: Lexicon, text: str) -> None:
         templates, weights, errors = [], [], []
         for line in text.strip().splitlines():
             line = line.strip()
@@ -35,21 +44,21 @@ class Group:
 class Phrase:
     """A template filled inside a larger sentence; it is its own only form."""
 
-    def __init__(self, template, forms, fillers):
+    def __init__(self, template: Template, forms: list, fillers: dict[str, Any]) -> None:
         self.template, self.filled, self.fillers = template, forms, fillers
         self.text = template.text(forms, capital=False)
         self.n = template.n + sum(form.n for form in forms)
         self.forms = {"base": self}
-        self._gold = None
+        self._gold: dict[str, tuple] = {}
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name == "an":
             return Form(self.text.split()[0], "DET").an
         if name not in ("tokens", "pos", "lemma", "heads", "relation", "sense", "entity"):
             raise AttributeError(name)
-        if name == "tokens" and self._gold is None:
+        if name == "tokens" and not self._gold:
             return tuple(self.template.tokens(self.filled, capital=False))
-        if self._gold is None:
+        if not self._gold:
             gold = self.template.gold(self.filled, capital=False)
             gold["heads"] = gold.pop("head")
             gold["relation"] = [
@@ -68,7 +77,7 @@ class Number(Filler):
         "fifteen sixteen seventeen eighteen nineteen twenty"
     ).split()
 
-    def __init__(self, value, text=None):
+    def __init__(self, value: int, text: str | None = None) -> None:
         text = text or str(value)
         forms = {"base": Form(text, "NUM")}
         if isinstance(value, int) and 0 <= value < len(self.WORDS):
@@ -80,18 +89,20 @@ class Number(Filler):
 class Writer:
     """Writes one document: draws, says sentences, and adds up the log-probability."""
 
-    def __init__(self, world, random):
+    def __init__(self, world: World, random: Callable[[], float]) -> None:
         """``random()`` gives uniform floats in [0, 1); nothing else is ever drawn from it."""
         self.world, self.random = world, random
         self.lexicon = world.lexicon
         self.log_prob, self.tokens = 0.0, 0
-        self.sentences, self.facts, self.topic, self.kind = [], [], "", ""
-        self.groups = {}  # the kind's own, by name
-        self.notes = {}  # what a kind leaves on its document for tasks, such as a label
+        self.topic = self.kind = ""
+        self.sentences: list[tuple[Template, list, dict[str, Any]]] = []
+        self.facts: list[tuple[str, str, str]] = []
+        self.groups: dict[str, Group] = {}  # the kind's own, by name
+        self.notes: dict[str, Any] = {}  # what a kind leaves for tasks, such as a label
 
     # Choices. Each adds its log-probability; each must show in the text.
 
-    def pick(self, choice, without=()):
+    def pick(self, choice: Choice | Sequence, without: Iterable = ()) -> Any:
         """One item of a Choice or of a list (uniform); ``without`` are items left out."""
         if not isinstance(choice, Choice):
             choice = Choice(choice)
@@ -101,19 +112,19 @@ class Writer:
                 return choice.items[self.choose_without(choice, places)]
         return choice.items[self.choose(choice)]
 
-    def word(self, cls, without=()):
+    def word(self, cls: str, without: Iterable = ()) -> Lexeme:
         """A lexeme of a class of the lexicon."""
         return self.pick(self.lexicon[cls], without)
 
-    def chance(self, percent):
+    def chance(self, percent: int) -> bool:
         """True in ``percent`` of 100 cases."""
         return self.pick(_percent(percent))
 
-    def number(self, low, high):
+    def number(self, low: int, high: int) -> Number:
         """A whole number from low to high, all equally likely, as something that fills a slot."""
         return self.pick(_numbers(low, high))
 
-    def choose(self, choice):
+    def choose(self, choice: Choice) -> int:
         """The index of a draw from a Choice."""
         if len(choice.items) == 1:
             return 0
@@ -121,12 +132,12 @@ class Writer:
         self.log_prob += choice.logs[i]
         return i
 
-    def choose_without(self, choice, places):
+    def choose_without(self, choice: Choice, places: Sequence[int]) -> int:
         i, logp = choice.find_without(self.random(), places)
         self.log_prob += logp
         return i
 
-    def each(self, items, least=1, stop=25):
+    def each(self, items: Iterable, least: int = 1, stop: int = 25) -> Iterator[Any]:
         """Items in random order, none twice; after ``least`` it stops in ``stop`` % of cases."""
         left = list(items)
         while left:
@@ -137,25 +148,25 @@ class Writer:
 
     # Sentences.
 
-    def say(self, templates, **slots):
+    def say(self, templates: Group | str, **slots: Any) -> dict[str, Any]:
         """Write a sentence from a Group or its name (one template is drawn); returns its slots."""
         template, forms, fillers = self._fill(templates, slots)
         self.sentences.append((template, forms, fillers))
         self.tokens += template.n + sum([form.n for form in forms]) + 1
         return fillers
 
-    def phrase(self, templates, but=None, **slots):
+    def phrase(self, templates: Group | str, but: Phrase | None = None, **slots: Any) -> Phrase:
         """A phrase from a Group, to fill a slot of a sentence or of another phrase.
 
         ``but`` is an earlier phrase whose template is left out.
         """
         return Phrase(*self._fill(templates, slots, but))
 
-    def fact(self, subject, relation, value):
+    def fact(self, subject: object, relation: str, value: object) -> None:
         """Note that the document states this fact."""
         self.facts.append((str(subject), relation, str(value)))
 
-    def group(self, name):
+    def group(self, name: str) -> Group:
         """The kind's group of templates of this name."""
         try:
             return self.groups[name]
@@ -182,10 +193,10 @@ class Writer:
             ) from None
         return template, forms, slots
 
-    def pick_template(self, choice):
+    def pick_template(self, choice: Choice) -> Template:
         return choice.items[self.choose(choice)]
 
-    def pick_slot(self, slot, slots):
+    def pick_slot(self, slot: Slot, slots: dict[str, Any]) -> Any:
         return self.pick(self.world.drawn[slot.cls], [slots[name] for name in slot.unlike])
 
 
@@ -205,12 +216,12 @@ def _numbers(low, high):
 
 
 @cache
-def number(value):
+def number(value: int) -> Number:
     """The Number of a whole number, always the same object."""
     return Number(value)
 
 
 @cache
-def thousands(value):
+def thousands(value: int) -> Number:
     """The Number of a large whole number, written with commas (``17,000``)."""
     return Number(value, f"{value:,}")

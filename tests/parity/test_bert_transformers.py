@@ -221,7 +221,7 @@ OURS = {
 @pytest.mark.parametrize("cls", OURS)
 def test_a_folder_of_ours_is_read_by_transformers(cls, tmp_path):
     torch.manual_seed(0)
-    config = mb.BERTConfig(41, 24, 3, 4, 40, max_length=20, activation="gelu_tanh")
+    config = mb.BERTConfig(41, 24, 3, 4, hidden=40, max_length=20, activation="gelu_tanh")
     labels = {"labels": 4} if cls.endswith("Classifier") else {}
     model = getattr(mb.heads, cls)(mb.BERT(config), **labels).eval()
     model.save_pretrained(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.text import BPE, WordPiece
+from minibert.text import BPE, WordPiece, tokenizer_files
 from minibert.text.added import Added
 
 hf = pytest.importorskip("tokenizers", reason="the peer that this compares with")
@@ -213,7 +213,7 @@ def test_a_model_with_one_tokenizer_file_reads_and_writes_text(tmp_path):
     same(mb.BERT.from_pretrained(tmp_path / "bert").tokenizer, bert())
 
 
-def test_added_tokens_by_hand():
+def test_added_tokens_by_hand(tmp_path):
     ours = WordPiece(PIECES, added=["New York", Added("@User", False, False)])
     assert ours.encode("new") == [ours.ids["new"]]
     york, user = ours.ids["New York"], ours.ids["@User"]
@@ -221,3 +221,9 @@ def test_added_tokens_by_hand():
     found, places = ours.encode("the NEW YORK@User", offsets=True)
     assert (found, places) == ([ours.ids["the"], york, user], [(0, 3), (4, 12), (12, 17)])
     assert user not in ours.encode("@user")
+    for told, want in (  # a special token is looked for as it stands, unless the file says more
+        ({"content": "<X>", "special": True}, Added("<X>", True, False)),
+        ({"content": "<X>", "special": True, "normalized": True}, Added("<X>", True, True)),
+        ({"content": "x"}, Added("x", False, True)),
+    ):
+        assert tokenizer_files._checked(told, tmp_path, "BPE") == want

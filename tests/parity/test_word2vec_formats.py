@@ -244,6 +244,7 @@ def test_phrases_may_stand_before_a_tab(tmp_path):
     assert files.read(path)[0] == ["new york", "los angeles"]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_limit_reads_the_beginning_alone(tmp_path):
     path = tmp_path / "cut.vec"  # the first lines of a large file, header and all
     path.write_bytes(b"2000000 2\na 1 2\nb 3 4\nc 5")

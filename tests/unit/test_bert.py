@@ -57,7 +57,7 @@ def test_the_papers_sizes(config, count):
 
 def test_the_start_is_the_papers():
     torch.manual_seed(0)
-    model = mb.BERT(mb.BERTConfig(500, 64, 1, 4, 128))
+    model = mb.BERT(mb.BERTConfig(500, 64, 1, 4, hidden=128))
     tables = model.embeddings.word.weight, model.stack.blocks[0].ffn.inner.weight
     for table in (*tables, model.embeddings.position.weight):
         assert table.std().item() == pytest.approx(0.02, rel=0.05)
@@ -131,16 +131,16 @@ def test_the_fast_path_with_padding_anywhere_and_without_any():
     wanted = mask.bool() & (torch.arange(20) % 3 == 0)
     ids = torch.randint(1, 31, (6, 20), generator=torch.Generator().manual_seed(2))
     want = model(ids, mask).last_hidden_state[wanted]
-    torch.testing.assert_close(fast.states_at(model, ids, mask, None, wanted), want)
+    torch.testing.assert_close(fast.states_at(model, ids, mask, None, wanted=wanted), want)
     want = model(ids).last_hidden_state[wanted]
-    torch.testing.assert_close(fast.states_at(model, ids, None, None, wanted), want)
-    assert model.states_at(ids, mask, None, torch.zeros_like(wanted)).shape == (0, 12)
+    torch.testing.assert_close(fast.states_at(model, ids, None, None, wanted=wanted), want)
+    assert model.states_at(ids, mask, wanted=torch.zeros_like(wanted)).shape == (0, 12)
     one_row = torch.zeros_like(wanted)
     one_row[2, 0] = True
     want = model(ids, mask).last_hidden_state[one_row]
-    torch.testing.assert_close(fast.states_at(model, ids, mask, None, one_row), want)
+    torch.testing.assert_close(fast.states_at(model, ids, mask, None, wanted=one_row), want)
     with pytest.raises(ValueError, match="got a place of padding"):
-        model.states_at(given["input_ids"], given["attention_mask"], None, mask.bool())
+        model.states_at(given["input_ids"], given["attention_mask"], wanted=mask.bool())
 
 
 def test_a_single_layer_goes_the_fast_way_too():
@@ -502,6 +502,7 @@ def test_files_that_are_missing_damaged_or_hostile(tmp_path):
         mb.BERT.from_pretrained(tmp_path)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_input_that_does_not_fit_is_refused():
     model = make()
     ids = torch.ones(2, 5, dtype=torch.long)

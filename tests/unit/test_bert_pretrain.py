@@ -83,6 +83,7 @@ def test_heads_begin_by_looking_beside(corpus, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("c++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.usefixtures("unchecked")  # the compiler cannot read the checks
 def test_compiled_training_is_the_same_training(corpus, tmp_path):
     histories = []
     for number, more in enumerate(([], ["--compile"])):

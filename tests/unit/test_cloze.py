@@ -22,7 +22,7 @@ def model():
 @pytest.fixture
 def playground(model):
     truths, fits = {GAP: {"cat": 0.75, "dog": 0.25}}, {GAP: {"cat": True, "dog": True, "mat": True}}
-    return ClozePlayground(model, "the cat sat on the mat.", "cat", truths, fits)
+    return ClozePlayground(model, "the cat sat on the mat.", "cat", truths, fits=fits)
 
 
 def probabilities(model, gap):

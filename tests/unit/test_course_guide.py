@@ -106,6 +106,6 @@ def test_another_year_has_other_documents_and_another_world(tmp_path):
     text = mb.world.generate(tokens=25_000, lexicon=tmp_path).text()
     assert len(words) == 2 and all(word in text for word in words)
     for seed in (0, 2027):  # they are kept as pets, about which strangers on a train have tales
-        text = mb.world.generate(120_000, seed, seed, ["dialogue"], tmp_path).text()
+        text = mb.world.generate(120_000, seed, seed, ["dialogue"], lexicon=tmp_path).text()
         assert all(word in text for word in words)
     assert not any(word in mb.world.generate(tokens=25_000).text() for word in words)

@@ -65,7 +65,7 @@ def test_source_shows_code_with_its_place_and_no_machine_path(capsys):
     mb.course.source(listing.source)
     out = capsys.readouterr().out
     assert out.startswith("# minibert/course/learn/listing.py, lines ")
-    assert "def source(thing):" in out
+    assert "def source(thing: Any) -> None:" in out
     assert str(listing.__file__) not in out
 
 
@@ -74,7 +74,7 @@ def test_a_method_is_shown_without_its_indent(capsys):
 
     mb.course.source(Exercise.untouched)
     text = capsys.readouterr().out
-    assert "\ndef untouched(self, *answers):\n    " in text  # the body keeps its own
+    assert "\ndef untouched(self, *answers: Any) -> bool:\n    " in text  # the body keeps its own
     compile(text, "listing", "exec")
 
 

@@ -7,7 +7,6 @@ import torch
 
 import minibert as mb
 from minibert.models.elmo import fast
-from minibert.models.elmo import model as elmo
 from minibert.models.elmo import parts as bilm
 from minibert.text.characters import spell_all
 
@@ -108,7 +107,7 @@ def test_the_state_of_a_sentence_stays_where_it_ended():
     x, mask = torch.randn(2, 6, 5).double(), torch.arange(6) < torch.tensor([[6], [4]])
     state = torch.randn(2, 5).double(), torch.randn(2, 7).double()
     out, (h, c) = layer(x, state, mask)
-    alone, (h_alone, c_alone) = layer(x[1:, :4], [part[1:] for part in state], mask[1:, :4])
+    alone, (h_alone, c_alone) = layer(x[1:, :4], tuple(part[1:] for part in state), mask[1:, :4])
     torch.testing.assert_close((out[1:, :4], h[1:], c[1:]), (alone, h_alone, c_alone))
     assert (out[1, 4:] == 0).all()
 
@@ -217,7 +216,7 @@ def test_the_quick_layer_differentiates_as_numbers_say():
     weights = [p for one in pair for p in one.parameters()]
 
     def run(*_):
-        return torch.stack(fast.layer(pair, inputs, state, mask)[0])
+        return torch.stack(fast.layer(tuple(pair), inputs, state, mask)[0])
 
     assert torch.autograd.gradcheck(run, (*inputs, *weights), atol=1e-6)
 
@@ -327,7 +326,7 @@ def test_the_state_goes_from_batch_to_batch_and_can_be_saved():
 
 
 def test_scalar_mix_by_hand():
-    mix = elmo.ScalarMix(3)
+    mix = bilm.ScalarMix(3)
     layers = [torch.randn(2, 4, 5) for _ in range(3)]
     torch.testing.assert_close(mix(layers), sum(layers) / 3)
     with torch.no_grad():
@@ -343,7 +342,7 @@ def test_scalar_mix_by_hand():
 
 
 def test_scalar_mix_with_layers_brought_to_one_scale():
-    mix = elmo.ScalarMix(2, layer_norm=True)
+    mix = bilm.ScalarMix(2, layer_norm=True)
     h = torch.randn(3, 6)
     want = (h - h.mean(-1, keepdim=True)) / (h.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(mix([100 * h, 100 * h]), want, atol=1e-3, rtol=1e-3)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import minibert as mb
+from minibert.models.word2vec import damped
 from minibert.models.word2vec import fast as sgns
 from minibert.text import windows
 
@@ -79,7 +80,7 @@ def with_textbook(step, model, window):
 
 @pytest.mark.parametrize("window", [1, 3, 5])
 def test_a_step_moves_the_tables_as_a_loop_over_pairs_does(window, monkeypatch):
-    monkeypatch.setattr(sgns, "DAMPING", 0.0)
+    monkeypatch.setattr(damped, "DAMPING", 0.0)
     model = make_model(window=window, subsample=0, negatives=4).double()
     torch.nn.init.normal_(model.output.weight)
     torch.nn.init.normal_(model.input.weight)
@@ -217,7 +218,7 @@ def test_frequent_words_diverge_in_long_steps_without_damping_and_not_with_it(mo
         return float(model.vectors.norm(dim=1).max())
 
     assert longest() < 10
-    monkeypatch.setattr(sgns, "DAMPING", 0.0)
+    monkeypatch.setattr(damped, "DAMPING", 0.0)
     with pytest.raises(FloatingPointError, match="try a rate below 0.3"):
         longest()
 
@@ -270,6 +271,6 @@ def test_a_step_is_damped_by_the_terms_that_pull_and_the_length_of_what_they_pul
     table, terms = torch.zeros(3, 2), torch.tensor([0.0, 1000.0, 1.0])
     gradient = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])
     sgns.descend(table, torch.tensor([0, 1, 1]), gradient, rate=0.5, terms=terms, size=4.0)
-    frequent = 0.5 / (1 + sgns.DAMPING * 0.5 * 4 * 1000)  # and this row is there twice
+    frequent = 0.5 / (1 + damped.DAMPING * 0.5 * 4 * 1000)  # and this row is there twice
     expected = torch.tensor([[-0.5, -1.0], [-2 * frequent, -4 * frequent], [0.0, 0.0]])
     torch.testing.assert_close(table, expected)

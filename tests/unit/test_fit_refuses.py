@@ -304,6 +304,7 @@ MODELS = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", MODELS)
 def test_ids_of_another_kind_are_refused_in_a_sentence(kind):
     model = MODELS[kind]().eval()

@@ -95,6 +95,7 @@ PASSES = {  # name -> (model, the part that breaks, what is done with the model)
 }
 
 
+@pytest.mark.usefixtures("unchecked")  # one state for all, whatever theirs look like
 @pytest.mark.parametrize("error", RAISED, ids=str)
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_that_breaks_leaves_no_trace(name, error):
@@ -186,6 +187,7 @@ def test_ctrl_c_in_a_validation_leaves_the_training_stream_to_go_on_with():
     assert torch.isfinite(loss)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("form", ["rows", "layers", "width", "parts"])
 def test_a_state_that_does_not_fit_is_refused_before_the_kernel_sees_it(form):
     model = awd_lstm()

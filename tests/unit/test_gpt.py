@@ -58,7 +58,7 @@ def test_padding_changes_nothing(model, side):
         where = slice(12 - len(row), 12) if side == "left" else slice(0, len(row))
         padded[i, where], mask[i, where] = row, 1
     out = model(padded, mask).last_hidden_state
-    packed = model.states_at(padded, mask, mask.bool())
+    packed = model.states_at(padded, mask, wanted=mask.bool())
     alone = torch.cat([model(row[None]).last_hidden_state[0] for row in rows])
     assert torch.allclose(out[mask.bool()], alone, atol=1e-5)
     assert torch.allclose(packed, alone, atol=1e-5)

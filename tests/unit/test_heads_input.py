@@ -181,6 +181,7 @@ BAD = {  # changes of the input -> what is said
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("what", BAD)
 @pytest.mark.parametrize("name", WITH_OTHERS)
 def test_what_does_not_fit_is_refused_in_one_sentence(name, what):
@@ -302,3 +303,37 @@ def test_scores_that_are_not_finite_choose_nothing():
     torch.nn.init.constant_(writer.decoder.blocks[0].ffn.outer.bias, np.nan)
     with pytest.raises(FloatingPointError, match="not finite, so nothing can be chosen"):
         writer.generate(IDS, 3, start_id=1)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [{"text": "a film"}, {"a film"}, None, 5, b"a film", [5], [[4, 5]], [{"text": "a film"}]],
+    ids=repr,
+)
+def test_what_is_no_list_of_texts_is_refused_by_predict(texts):
+    words = ["<pad>", "<unk>", "a", "film"]
+    vocab = Vocab(words, specials=words[:2])
+    pieces = mb.text.WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words[2:]])
+    encoder = mb.BERT(mb.BERTConfig(len(pieces), **SIZES), pieces)
+    letters = mb.text.BPE.train(["a film"], 270)
+    decoder = heads.framed(mb.GPT(mb.GPTConfig(len(letters), **SIZES), letters))[0]
+    table = heads.Table(torch.randn(4, 6), vocab)
+    for head in (
+        heads.SequenceClassifier(encoder, 2),
+        heads.TokenClassifier(encoder, 2),
+        heads.SpanExtractor(encoder),
+        heads.MaskedLM(encoder),
+        heads.CausalLM(decoder),
+        heads.MultipleChoice(decoder, 2),
+        heads.DoubleHeads(decoder, 2),
+        heads.Tagger(table, 2),
+        heads.PairClassifier(table, 2),
+    ):
+        with pytest.raises(ValueError, match="expected") as error:
+            head.predict(texts)
+        assert "\n" not in str(error.value)
+    for head in (heads.CausalLM(decoder), heads.Tagger(table, 2)):
+        with pytest.raises(ValueError, match="a text of at least one token, got"):
+            head.predict(["a film", ""])
+    with pytest.raises(ValueError, match="at least one reading, got none"):
+        heads.best_threshold([], [])

@@ -232,7 +232,7 @@ def test_the_world_pre_trains_a_model():
     texts = [document.lines() for document in corpus.documents]
     tokenizer = mb.text.WordPiece.train((line for text in texts for line in text), 400)
     batches = mb.text.PretrainingBatches(texts, tokenizer, batch_size=4, max_length=48)
-    config = mb.BERTConfig(len(tokenizer), 16, 1, 2, 32, max_length=48)
+    config = mb.BERTConfig(len(tokenizer), 16, 1, 2, hidden=32, max_length=48)
     model = mb.heads.Pretraining(mb.BERT(config, tokenizer))
     history = mb.fit(model, batches, steps=5, progress=False, device="cpu")
     assert len(history.loss) == 5 and all(np.isfinite(history.loss))

@@ -29,7 +29,7 @@ def test_the_map_shows_the_rates_that_training_uses():
         settings = {"classifier_rate": 0.1, "factor": 2.0, "cut": 0.25, "unfreezing": unfreezing}
         config = ULMFiTConfig(batch_size=10, classifier_epochs=6, max_len=140, **settings)
         ulmfit(model, examples, 2, config=config, callbacks=[Watch()], progress=False)
-        expected = rates(4, 24, 0.1, 2.0, 0.25, unfreezing=unfreezing)
+        expected = rates(4, 24, 0.1, 2.0, cut=0.25, unfreezing=unfreezing)
         np.testing.assert_allclose(np.array(seen).T, expected, rtol=1e-6)
 
 

@@ -103,7 +103,7 @@ def test_examples_for_training():
 def test_the_loss_by_hand_and_padding_out_of_it():
     torch.manual_seed(0)
     model = mb.heads.SpanExtractor(
-        mb.BERT(mb.BERTConfig(30, 8, 1, 2, 16, max_length=9, dropout=0, attention_dropout=0))
+        mb.BERT(mb.BERTConfig(30, 8, 1, 2, hidden=16, max_length=9, dropout=0, attention_dropout=0))
     )
     ids = torch.randint(1, 30, (2, 6))
     mask = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
@@ -135,7 +135,7 @@ def test_the_best_span_with_its_characters():
 def test_every_span_is_weighed():
     """Against all spans tried one by one, over several windows."""
     torch.manual_seed(0)
-    config = mb.BERTConfig(130, 16, 1, 2, 16, max_length=24, init_std=0.7)
+    config = mb.BERTConfig(130, 16, 1, 2, hidden=16, max_length=24, init_std=0.7)
     model = mb.heads.SpanExtractor(mb.BERT(config)).eval()
     context, question = "the quick brown fox jumps over the lazy dog", "who?"
     options = {"max_length": 20, "stride": 5}
@@ -185,7 +185,7 @@ def test_questions_keep_their_order():
 @pytest.mark.long
 def test_a_model_learns_to_answer():
     torch.manual_seed(0)
-    config = mb.BERTConfig(130, 32, 2, 4, 64, max_length=20, dropout=0, attention_dropout=0)
+    config = mb.BERTConfig(130, 32, 2, 4, hidden=64, max_length=20, dropout=0, attention_dropout=0)
     model = mb.heads.SpanExtractor(mb.BERT(config))
     generator, examples = torch.Generator().manual_seed(0), []
     for _ in range(96):
@@ -198,7 +198,8 @@ def test_a_model_learns_to_answer():
            device="cpu")  # fmt: skip
     found = mb.heads.answer(model, [(q, c) for q, c, _ in examples], Letters())
     right = [one.best.text == q for one, (q, _, _) in zip(found, examples, strict=True)]
-    assert sum(right) > 90
+    # 91 to 96 over 5 seeds, 1 and 2 threads, ATEN_CPU_CAPABILITY default, avx2, avx512; by chance 8
+    assert sum(right) > 80
 
 
 @pytest.mark.parametrize(

@@ -502,7 +502,12 @@ def test_history_goes_to_json_and_back():
 
 def test_a_history_is_thinned_to_means():
     history = History(
-        [1, 2, 3, 4, 5], [5.0, 4, 3, 2, 1], [0.1] * 5, [10.0, 20, 30, 40, 50], [5], [1.5]
+        [1, 2, 3, 4, 5],
+        [5.0, 4, 3, 2, 1],
+        [0.1] * 5,
+        [10.0, 20, 30, 40, 50],
+        valid_step=[5],
+        valid_loss=[1.5],
     )
     assert history.thinned(5) == history.thinned(9) == history
     short = history.thinned(3)

@@ -56,7 +56,7 @@ def test_the_fused_kernel_finds_the_same(kind):
 
 def test_what_is_masked_changes_nothing_and_gets_no_weight():
     query, key, value = qkv(1, 4, 6)
-    mask = torch.tensor([True, True, False, True])
+    mask = torch.tensor([[True, True, False, True]])
     found, weights = a.attend(query, key, value, mask)
     key[:, 2], value[:, 2] = 1e6, -1e6
     again, _ = a.attend(query, key, value, mask)
@@ -279,6 +279,7 @@ def test_a_wrong_configuration_is_refused(changes, said):
         config(**changes)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_too_many_tokens_are_refused():
     model = make()
     with pytest.raises(ValueError, match="at most max_length=16 tokens, got 17"):

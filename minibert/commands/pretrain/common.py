@@ -101,16 +101,13 @@ def training_options(stack, args, every):
 
 def read_corpus(args):
     """The text as a list of paragraphs or of sentences (lists of tokens), and what it is."""
+    lower = str if args.cased else str.lower
     if args.corpus == "world":
         corpus = world.generate(tokens=args.tokens, seed=args.seed)
-        sentences = [list(sentence) for sentence in corpus.sentences()]
-        if not args.cased:
-            sentences = [[token.lower() for token in sentence] for sentence in sentences]
+        sentences = [[lower(token) for token in sentence] for sentence in corpus.sentences()]
         return sentences, of_the_world(args)
-    paragraphs = list(limited(running_text(args.corpus).paragraphs(), args.tokens))
-    if not args.cased:
-        paragraphs = [paragraph.lower() for paragraph in paragraphs]
-    return paragraphs, Path(args.corpus).name
+    paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
+    return [lower(paragraph) for paragraph in paragraphs], Path(args.corpus).name
 
 
 def of_the_world(args):

@@ -16,7 +16,7 @@ from minibert.course.learn.messages import say
 GRADER = "MINIBERT_GRADER"
 
 
-def answer(exercise_id: str, answers: tuple, tell: Callable[[Exception], str]) -> None:
+def answer(exercise_id: str, answers: tuple, tell: Callable[[Exception | SystemExit], str]) -> None:
     """Hand ``answers`` over and answer the grader's calls until it has judged them.
 
     ``tell`` makes one sentence of what an answer raises.

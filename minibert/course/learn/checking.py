@@ -16,6 +16,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,13 +43,14 @@ class Outcome:
     seconds: float
 
 
-def check(exercise_id, *answers):
+def check(exercise_id: str, *answers: object) -> float | None:
     """Check the answers to one exercise, say what is right or wrong, and remember it.
 
     Returns None, and never raises; executed by nbgrader it returns the points earned instead.
     """
     if os.environ.get(answering.GRADER):
-        return answering.answer(exercise_id, answers, crash_sentence)
+        answering.answer(exercise_id, answers, crash_sentence)
+        return None
     graded = os.environ.get("NBGRADER_EXECUTION")
     with silent_stderr() if graded else contextlib.nullcontext():
         outcome, title = _outcome(exercise_id, answers)
@@ -69,7 +71,9 @@ def _outcome(exercise_id, answers):
     return judge(exercise, answers), exercise.title
 
 
-def judge(exercise: Exercise, answers: tuple, secret: str | None = None, ready: bool = False):
+def judge(
+    exercise: Exercise, answers: tuple, secret: str | None = None, ready: bool = False
+) -> Outcome:
     """Run one exercise's check on a tuple of answers; gives an `Outcome`, raises nothing.
 
     With ``secret``, the seed of a course, a right answer has to pass the hidden test, too. Answers
@@ -105,36 +109,36 @@ def _verdict(exercise, answers, secret):
     return "wrong", verdict.message[:1].upper() + verdict.message[1:] + partial, points
 
 
-def help_line(exercise):
+def help_line(exercise: Exercise) -> str:
     """One sentence that says where to find help."""
     return f'Stuck? `mb.course.hint("{exercise.id}")`'
 
 
-def plain(points):
+def plain(points: float) -> float:
     """Points as nbgrader reads them: an int or a float whose repr is a number."""
     value = float(points)
     return int(value) if value.is_integer() else value
 
 
-def crash_sentence(error):
+def crash_sentence(error: BaseException) -> str:
     """What was raised and where in the learner's own code, in one sentence."""
     if isinstance(error, Elsewhere | Gone):
         return error.sentence
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
     text = text if len(text) <= 300 else text[:297] + "..."
     not_theirs = (PACKAGE, sys.prefix, sys.base_prefix, *map(str, homes()))
-    frame, place = error.__traceback__, None
+    frame, place = error.__traceback__, ("", 0)
     while frame is not None:
         name = frame.tb_frame.f_code.co_filename
         if not name.startswith(not_theirs):
             place = name, frame.tb_lineno
         frame = frame.tb_next
-    line = linecache.getline(*place).strip() if place else ""
+    line = linecache.getline(*place).strip() if place[0] else ""
     return f"{text}, in line {place[1]}: `{line}`" if line else text
 
 
 @contextlib.contextmanager
-def random_streams_kept():
+def random_streams_kept() -> Iterator[None]:
     """Put the global random streams of Python, NumPy and torch back as they were."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     python_state = random.getstate()
@@ -150,7 +154,7 @@ def random_streams_kept():
 
 
 @contextlib.contextmanager
-def silent_stderr():
+def silent_stderr() -> Iterator[None]:
     """Swallow what Python and C code write to stderr."""
     sys.stderr.flush()
     kept = os.dup(2)

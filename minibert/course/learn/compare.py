@@ -1,14 +1,22 @@
 """Comparing an answer with what was wanted, and naming the mistake when they differ."""
 
+from __future__ import annotations
+
 import math
 import operator
 import sys
+from collections.abc import Callable, Iterable
+from functools import partial
 from numbers import Number
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from minibert.course.learn.exercise import Right, Wrong
 
-def array(value):
+
+def array(value: object) -> np.ndarray | None:
     """``value`` as a float array (numbers, lists, NumPy, torch), or None if it is not numeric."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
@@ -21,7 +29,7 @@ def array(value):
         return None
 
 
-def same(got, want, tolerance=1e-5):
+def same(got: object, want: object, tolerance: float = 1e-5) -> bool:
     """True when both are equal: numbers within a relative tolerance, anything else exactly."""
     left, right = array(got), array(want)
     if left is None or right is None:
@@ -31,7 +39,15 @@ def same(got, want, tolerance=1e-5):
     return bool(np.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True))
 
 
-def compare(got, want, mistakes=(), tolerance=1e-5, what="the answer", *, right=""):
+def compare(
+    got: object,
+    want: object,
+    mistakes: Iterable[tuple] = (),
+    tolerance: float = 1e-5,
+    *,
+    what: str = "the answer",
+    right: str = "",
+) -> Right | Wrong:
     """`Right` if ``got`` equals ``want``, else `Wrong` with the likeliest cause.
 
     ``mistakes`` holds ``(value, message)`` or ``(value, message, points)``: the value that a known
@@ -43,11 +59,13 @@ def compare(got, want, mistakes=(), tolerance=1e-5, what="the answer", *, right=
 
     if same(got, want, tolerance):
         return Right(right)
-    told = mistaken(got, mistakes, lambda *pair: same(*pair, tolerance))
+    told = mistaken(got, mistakes, partial(same, tolerance=tolerance))
     return told or Wrong(_difference(got, want, tolerance, what))
 
 
-def mistaken(got, mistakes, equal=operator.eq):
+def mistaken(
+    got: object, mistakes: Iterable[tuple], equal: Callable[[Any, Any], Any] = operator.eq
+) -> Wrong | None:
     """`Wrong` for the first of ``mistakes`` (see `compare`) that ``got`` equals, or None."""
     from minibert.course.learn.exercise import Wrong
 
@@ -74,7 +92,7 @@ def _difference(got, want, tolerance, what):
     return f"{what} should be {short(want)}, but is {short(got)}."
 
 
-def short(value, limit=60):
+def short(value: object, limit: int = 60) -> str:
     """A value in a few characters: numbers to six digits (whole ones in full), long things cut."""
     numbers = array(value)
     if numbers is not None and numbers.ndim == 0 and math.isfinite(numbers):

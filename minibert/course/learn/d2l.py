@@ -8,13 +8,15 @@ imports torchvision without declaring it, although only the book's vision chapte
 
 import importlib
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 INSTALL = "pip install --no-deps d2l==1.0.3"
 
 
-def d2l():
+def d2l() -> ModuleType:
     """The module ``d2l.torch``, imported when this is first called (seconds, and then at once).
 
     Where torchvision is missing, or does not fit the torch beside it, d2l sees a stand-in whose
@@ -41,7 +43,7 @@ def d2l():
 
 
 @contextmanager
-def torchvision_or_stand_in():
+def torchvision_or_stand_in() -> Iterator[None]:
     """Within it, ``import torchvision`` works: the real one, or a `StandIn` if that cannot load.
 
     The stand-in is taken out again at the end, so that no other library mistakes it for the real
@@ -56,8 +58,9 @@ def torchvision_or_stand_in():
         return
     _forget_torchvision()
     stand_in = StandIn("torchvision", reason)
-    stand_in.transforms = StandIn("torchvision.transforms", reason)
-    sys.modules.update({module.__name__: module for module in (stand_in, stand_in.transforms)})
+    transforms = StandIn("torchvision.transforms", reason)
+    setattr(stand_in, "transforms", transforms)  # noqa: B010 - a module declares no attribute
+    sys.modules.update({module.__name__: module for module in (stand_in, transforms)})
     try:
         yield
     finally:
@@ -67,11 +70,11 @@ def torchvision_or_stand_in():
 class StandIn(ModuleType):
     """A module that can be imported, and that says what is missing as soon as it is used."""
 
-    def __init__(self, name, reason):
+    def __init__(self, name: str, reason: str) -> None:
         super().__init__(name)
         self.__reason__ = reason
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         raise ImportError(

@@ -26,12 +26,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from minibert.course.learn.compare import same
 
 ID = re.compile(r"\d\d\.[a-z][a-z0-9_]*")
 HOME = Path(__file__).parent / "exercises"
-_REGISTRY = {}  # id -> Exercise or Quiz, in the order of their files
+_REGISTRY: dict[str, Any] = {}  # id -> Exercise or Quiz, in the order of their files
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,20 @@ class Exercise:
     Raises ValueError when a subclass is declared badly.
     """
 
-    id = title = None
-    minutes = difficulty = importance = points = 0
-    hints = ()
-    default = None
-    example = None
+    id: Any = None  # "01.mean" in every class that declares one
+    title = ""
+    minutes = difficulty = importance = 0
+    points: float = 0
+    hints: tuple[str, ...] = ()
+    default: Any = None
+    example: tuple | None = None
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.id is not None:
             _REGISTRY[cls.id] = _validated(cls())
 
-    def as_functions(self, *answers):
+    def as_functions(self, *answers: Any) -> tuple:
         """The answers as `untouched`, `check` and the hidden test get them.
 
         These are judged in another process when they are graded, so they must be plain values, or
@@ -79,11 +82,11 @@ class Exercise:
         """
         return answers
 
-    def check(self, *answers):
+    def check(self, *answers: Any) -> Right | Wrong:
         """Judge the answers: return `Right` or `Wrong`. It may seed and compute anything."""
         raise NotImplementedError
 
-    def untouched(self, *answers):
+    def untouched(self, *answers: Any) -> bool:
         """True when the learner has not begun: the stub's value comes back."""
         value = answers[0] if answers else None
         if self.example is not None and callable(value):
@@ -109,10 +112,11 @@ class Choice:
 class Quiz:
     """A multiple-choice question: ``id``, ``question`` (Markdown) and ``choices``."""
 
-    id = question = None
-    choices = ()
+    id: Any = None
+    question = ""
+    choices: tuple[Choice, ...] = ()
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.id is not None:
             quiz = cls()
@@ -142,7 +146,7 @@ def _validated(exercise):
     return exercise
 
 
-def find(exercise_id, kind=Exercise):
+def find(exercise_id: str, kind: type = Exercise) -> Any:
     """The exercise (or, with ``kind=Quiz``, the quiz) of that id.
 
     Raises ValueError, listing what the chapter has, when there is none.
@@ -158,25 +162,25 @@ def find(exercise_id, kind=Exercise):
     return found
 
 
-def of_chapter(chapter, kind=Exercise):
+def of_chapter(chapter: str, kind: type = Exercise) -> list:
     """Every exercise (or quiz) of one chapter, in the order in which its file declares them."""
     load(chapter)
     items = _REGISTRY.values()
     return [item for item in items if item.id[:2] == chapter and isinstance(item, kind)]
 
 
-def homes():
+def homes() -> list[Path]:
     """The folders that hold ``chNN.py`` files: a teacher's own first, then the package's."""
     extra = os.environ.get("MINIBERT_EXERCISES")
     return [Path(extra), HOME] if extra else [HOME]
 
 
-def chapters_with_exercises():
+def chapters_with_exercises() -> list[str]:
     """The two-digit numbers of the chapters for which exercises are declared, in order."""
     return sorted({path.stem[2:] for home in homes() for path in home.glob("ch[0-9][0-9].py")})
 
 
-def load(chapter):
+def load(chapter: str) -> None:
     """Import the declarations of one chapter once; a chapter without a file has none."""
     path = declared_in(chapter)
     if path is None:
@@ -186,12 +190,12 @@ def load(chapter):
         return
     name = f"minibert_exercises_ch{chapter}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec: Any = importlib.util.spec_from_file_location(name, path)
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
 
 
-def declared_in(chapter):
+def declared_in(chapter: str) -> Path | None:
     """The file that declares a chapter's exercises, or None."""
     for home in homes():
         path = home / f"ch{chapter}.py"
@@ -200,13 +204,13 @@ def declared_in(chapter):
     return None
 
 
-def solution_file(chapter):
+def solution_file(chapter: str) -> Path:
     """Where the builder keeps the solutions of a chapter (JSON: id -> Python or Markdown)."""
     declared = declared_in(chapter)
     return (declared.parent if declared else HOME) / f"ch{chapter}.json"
 
 
-def solution_text(exercise_id):
+def solution_text(exercise_id: str) -> str:
     """The solution as the builder cut it from the chapter's source.
 
     Raises ValueError for an unknown exercise and FileNotFoundError when none was built or shipped.

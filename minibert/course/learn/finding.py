@@ -6,6 +6,7 @@ are made by `minibert.course.author.measure`; nothing here computes one that the
 
 import math
 import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from minibert.course.learn.paths import chapters_folder
 from minibert.storage.safe_files import read_json
 
 LEVEL = 0.95
-SUMMARIES = {
+SUMMARIES: dict[str, Callable] = {
     "mean": statistics.fmean,
     "sd": statistics.stdev,
     "min": min,
@@ -32,11 +33,11 @@ class Paired:
     seeds: int
 
     @property
-    def shown(self):
+    def shown(self) -> bool:
         """True when the 95 % interval leaves zero out and the mean is positive."""
         return self.low > 0
 
-    def says(self, claim):
+    def says(self, claim: str) -> str:
         """``claim`` with its figures, or that it is not shown at this scale, or is reversed.
 
         ``claim`` must be the sentence for a positive difference, such as "a beats b".
@@ -59,7 +60,7 @@ class Findings:
     chapter: str
     content: dict
 
-    def names(self):
+    def names(self) -> list[str]:
         """Every measure, as ``experiment.name``."""
         experiments = self.content["experiments"].items()
         return [
@@ -68,11 +69,11 @@ class Findings:
             for name in next(iter(experiment["seeds"].values()))["values"]
         ]
 
-    def seeds(self, name):
+    def seeds(self, name: str) -> list[int]:
         """The seeds that measured ``name``, in order."""
         return sorted(int(seed) for seed in self._experiment(name)["seeds"])
 
-    def values(self, name):
+    def values(self, name: str) -> list:
         """One value per seed, in order (a number, or a list of numbers for a curve)."""
         runs = self._experiment(name)["seeds"]
         measure = name.partition(".")[2]
@@ -80,22 +81,22 @@ class Findings:
             raise ValueError(f"Chapter {self.chapter} has no {name!r}; it has: {self.names()}.")
         return [runs[str(seed)]["values"][measure] for seed in self.seeds(name)]
 
-    def mean(self, name):
+    def mean(self, name: str) -> float:
         """The mean over the seeds."""
         return statistics.fmean(self.values(name))
 
-    def interval(self, name):
+    def interval(self, name: str) -> tuple[float, float]:
         """The mean's 95 % t interval over the seeds, as a pair."""
         return t_interval(self.values(name))
 
-    def paired(self, a, b):
+    def paired(self, a: str, b: str) -> Paired:
         """`Paired` for ``a`` minus ``b``, seed by seed. Raises ValueError on unequal seeds."""
         if self.seeds(a) != self.seeds(b):
             raise ValueError(f"{a} has the seeds {self.seeds(a)}, {b} has {self.seeds(b)}.")
         differences = [x - y for x, y in zip(self.values(a), self.values(b), strict=True)]
         return Paired(statistics.fmean(differences), *t_interval(differences), len(differences))
 
-    def says(self, claim, a, b):
+    def says(self, claim: str, a: str, b: str) -> str:
         """``claim`` ("a beats b") if the paired interval shows it, else that it is not shown."""
         return self.paired(a, b).says(claim)
 
@@ -106,7 +107,7 @@ class Findings:
         return experiment
 
 
-def t_interval(values):
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
     """The two ends of the 95 % t interval of a mean. Raises ValueError below two values."""
     from scipy.stats import t
 
@@ -118,12 +119,12 @@ def t_interval(values):
     return float(mean - half), float(mean + half)
 
 
-def path_of(chapter, chapters):
+def path_of(chapter: str, chapters: str | Path) -> Path:
     """The findings file of a chapter."""
     return Path(chapters) / "findings" / f"{chapter}.json"
 
 
-def findings(chapter, chapters=None):
+def findings(chapter: str, chapters: str | Path | None = None) -> Findings:
     """The measured findings of a chapter, from wherever the notebook stands.
 
     Raises FileNotFoundError when the file is absent and ValueError when it is no findings file.
@@ -151,7 +152,7 @@ def _first(runs):
     return next(iter(runs.values()))["values"]
 
 
-def quote_finding(argument, chapters):
+def quote_finding(argument: str, chapters: str | Path) -> str:
     """``{{finding 01 experiment.name mean .3f}}`` -> the number.
 
     The summary is one of mean, sd, min, max, median, low, high (ends of the 95 % interval of the
@@ -175,7 +176,7 @@ def quote_finding(argument, chapters):
     return format(value, style[0] if style else ".3g")
 
 
-def quote_claim(argument, chapters):
+def quote_claim(argument: str, chapters: str | Path) -> str:
     """``{{claim 01 exp.a exp.b | a beats b}}`` -> the claim, not shown, or reversed."""
     names, bar, claim = argument.partition("|")
     if not bar or len(names.split()) != 3:

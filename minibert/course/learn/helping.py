@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from minibert.course.learn.exercise import Exercise, Quiz, Written, find, solution_text
+from minibert.course.learn.exercise import Choice, Exercise, Quiz, Written, find, solution_text
 from minibert.course.learn.messages import fenced, say, say_markdown, show
 
-_GIVEN = Counter()  # exercise id -> hints given so far in this kernel
+_GIVEN: Counter[str] = Counter()  # exercise id -> hints given so far in this kernel
 
 
-def hint(exercise_id, number=None):
+def hint(exercise_id: str, number: int | None = None) -> None:
     """Show the next hint of an exercise, or hint ``number`` (from 1). Never raises."""
     exercise = _look_up(exercise_id, Exercise)
     if exercise is None:
@@ -23,7 +23,7 @@ def hint(exercise_id, number=None):
     say_markdown(heading, exercise.hints[asked - 1])
 
 
-def solution(exercise_id):
+def solution(exercise_id: str) -> None:
     """Show one solution of an exercise. Never raises."""
     exercise = _look_up(exercise_id, Exercise)
     if exercise is None:
@@ -37,7 +37,7 @@ def solution(exercise_id):
     say_markdown(f"Solution · {exercise.title}", text if written else fenced(text))
 
 
-def quiz(quiz_id):
+def quiz(quiz_id: str) -> None:
     """Ask a quiz with buttons; each choice, when clicked, says why it is right or wrong.
 
     Without ipywidgets the question and its choices are printed.
@@ -52,12 +52,12 @@ def quiz(quiz_id):
     show(_plain(item), buttons and {**buttons._repr_mimebundle_(), "text/html": _still(item)})
 
 
-def lettered(item):
+def lettered(item: Quiz) -> list[tuple[str, Choice]]:
     """Pairs of ("A", choice), ("B", choice) ..."""
     return [(chr(ord("A") + i), choice) for i, choice in enumerate(item.choices)]
 
 
-def verdict(choice):
+def verdict(choice: Choice) -> str:
     """The word before an explanation."""
     return "✓ Right." if choice.right else "✗ No."
 

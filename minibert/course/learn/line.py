@@ -33,12 +33,12 @@ class Line:
     def __init__(
         self,
         connection: socket.socket,
-        tell: Callable[[Exception], str] = str,
+        tell: Callable[[Exception | SystemExit], str] = str,
         seeds: bool = False,
-    ):
+    ) -> None:
         self.connection, self.tell, self.seeds = connection, tell, seeds
         self.file = connection.makefile("rwb")
-        self.handed = []  # functions that the other side may call, by their number
+        self.handed: list[Callable] = []  # functions that the other side may call, by their number
 
     def close(self) -> None:
         """Hang up; who waits for an answer gets `Gone`."""
@@ -130,10 +130,10 @@ def data(packed: Any) -> bool:
 class Theirs:
     """A function of the other side."""
 
-    def __init__(self, line: Line, number: int):
+    def __init__(self, line: Line, number: int) -> None:
         self.line, self.number, self.__name__ = line, number, f"answer_{number}"
 
-    def __call__(self, *arguments, **keywords):
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.line.call(self.number, arguments, keywords)
 
 

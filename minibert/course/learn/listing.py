@@ -2,11 +2,12 @@
 
 import inspect
 import textwrap
+from typing import Any
 
 from minibert.course.learn.messages import fenced, show
 
 
-def source(thing):
+def source(thing: Any) -> None:
     """Show the source of a class, function, method or module, highlighted.
 
     Raises TypeError for an object whose source cannot be found (a built-in, an instance).

@@ -1,6 +1,8 @@
 """``progress`` and ``chapters``: what is done, what comes next, and how long it takes."""
 
 import html
+from pathlib import Path
+from typing import Any, Self
 
 import nbformat
 
@@ -12,7 +14,7 @@ from minibert.course.learn.paths import chapters_folder
 LEFT = 'style="text-align: left"'
 
 
-def chapters(folder=None):
+def chapters(folder: Path | None = None) -> list[dict[str, Any]]:
     """The chapters that exist, in order: the head of each notebook as a dict.
 
     Keys: ``chapter`` ("01"), ``file``, ``title``, ``question``, ``minutes``, ``seconds``,
@@ -28,7 +30,7 @@ def chapters(folder=None):
     return heads
 
 
-def progress(chapter=None):
+def progress(chapter: str | None = None) -> None:
     """Show how far you are: a line for each chapter, or for each exercise of one (``"05"``).
 
     A line above it says what is done, what comes next, and how many minutes are left. A written
@@ -98,7 +100,9 @@ def _time(exercises):
 class Link(str):
     """A text that leads to ``file`` where it can be clicked."""
 
-    def __new__(cls, text, file=None):
+    file: str | None
+
+    def __new__(cls, text: str, file: str | None = None) -> Self:
         link = super().__new__(cls, text)
         link.file = file
         return link

@@ -7,7 +7,7 @@ from minibert.storage.safe_files import atomic
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def chapters_folder(start=None):
+def chapters_folder(start: str | Path | None = None) -> Path:
     """The folder ``chapters`` that holds or stands above ``start`` (default: where we are).
 
     A notebook runs in ``chapters/``, in ``chapters/solutions/`` or in a copy made for grading; the
@@ -25,12 +25,12 @@ def chapters_folder(start=None):
     )
 
 
-def word_lists(chapters):
+def word_lists(chapters: str | Path) -> list[Path]:
     """The folders in ``chapters`` that extend the lexicon: those with a .toml file."""
     return sorted({path.parent for path in Path(chapters).glob("*/*.toml")})
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` so that a reader finds the old file or the new one, never half of it."""
     with atomic(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)

@@ -1,20 +1,27 @@
 """The learner's progress: one small JSON file that survives restarts, crashes and two kernels."""
 
+from __future__ import annotations
+
 import json
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from minibert.course.learn.paths import write_text
 from minibert.storage.safe_files import home, read_json
 
+if TYPE_CHECKING:
+    from minibert.course.learn.checking import Outcome
 
-def file():
+
+def file() -> Path:
     """The path of the progress file."""
     return home() / "progress.json"
 
 
-def read():
+def read() -> dict[str, dict[str, Any]]:
     """All entries: exercise id -> dict with ``status``, ``best``, ``of``, ``tries``, ``last``.
 
     A file that cannot be read is moved to ``progress.broken-<time>.json`` and reported.
@@ -39,7 +46,7 @@ def read():
         return {}
 
 
-def remember(outcome):
+def remember(outcome: Outcome) -> None:
     """Merge one `Outcome` into the file; if the folder is read-only, this is only reported.
 
     An exercise that was right once stays right. Two kernels take turns with a lock file beside it.
@@ -57,7 +64,7 @@ def remember(outcome):
         print(f"(Your progress was not saved: {error})")
 
 
-def merged(entry, outcome):
+def merged(entry: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """An entry with one more outcome in it."""
     attempted = outcome.status != "not yet"
     done = entry.get("status") == "right"

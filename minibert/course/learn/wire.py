@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 LONGEST = 1_000_000  # items taken from an iterator
-SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "iterator": iter}
+SEQUENCES: dict[str, Any] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "iterator": iter,
+}
 MODULES = {  # layers of torch.nn that an exercise hands over -> what they are made from
     "Linear": ("in_features", "out_features", "bias"),
     "Embedding": ("num_embeddings", "embedding_dim", "padding_idx"),
@@ -30,10 +36,10 @@ MODULES = {  # layers of torch.nn that an exercise hands over -> what they are m
 class Opaque:
     """Stands for a value that cannot travel: its type has the name, and it the repr, of that."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str) -> None:
         self._text = text
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self._text
 
 
@@ -105,7 +111,7 @@ def unpack(packed: Any, calling: Callable, modules: bool = True) -> Any:
         return {again(key): again(value) for key, value in content}
     if kind in ("call", "yours"):
         return calling(kind, int(content))
-    unpackers = {
+    unpackers: dict[str, Callable] = {
         "tensor": _tensor,
         "array": _array,
         "scalar": _array,
@@ -113,7 +119,7 @@ def unpack(packed: Any, calling: Callable, modules: bool = True) -> Any:
         "complex": lambda parts: complex(*parts),
         "ellipsis": lambda _: ...,
         "opaque": _opaque,
-        "module": lambda parts: _module(*parts, again),
+        "module": lambda parts: _module(*parts, again),  # type: ignore[call-arg]
     }
     if kind not in unpackers or (kind == "module" and not modules):
         raise ValueError(f"nothing is packed as {kind!r}")
@@ -179,9 +185,9 @@ def put_back(mine: Any, new: Any) -> None:
 
 def raised(name: str, sentence: str) -> Exception:
     """An exception like one that was raised elsewhere, with the ``sentence`` that told of it."""
-    base = getattr(builtins, name, None)
+    base: Any = getattr(builtins, name, None)
     fits = inspect.isclass(base) and issubclass(base, ArithmeticError | LookupError | TypeError)
-    bases = (Elsewhere, base) if fits or base is ValueError else (Elsewhere,)
+    bases: tuple = (Elsewhere, base) if fits or base is ValueError else (Elsewhere,)
     return type(name if name.isidentifier() else "Error", bases, {})(sentence)
 
 

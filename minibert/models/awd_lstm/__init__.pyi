@@ -6,7 +6,6 @@ from .model import DROPOUTS as DROPOUTS
 from .model import AWDLSTMConfig as AWDLSTMConfig
 from .model import WeightDropLSTM as WeightDropLSTM
 from .model import embedding_dropout as embedding_dropout
-from .model import turned as turned
 from .model import variational_dropout as variational_dropout
 
 __all__ = [
@@ -18,6 +17,5 @@ __all__ = [
     "embedding_dropout",
     "files",
     "model",
-    "turned",
     "variational_dropout",
 ]

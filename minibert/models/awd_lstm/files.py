@@ -18,9 +18,11 @@ only the instructions that make a list and strings are followed.
 import pickletools
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
@@ -40,7 +42,7 @@ _LAYER = re.compile(r"0\.rnns\.(\d+)\.(?:module\.)?(weight_ih|weight_hh|bias_ih|
 _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
 
 
-def load(source):
+def load(source: Path | str) -> AWDLSTM:
     """A `minibert.AWDLSTM` from a folder, a bundled name, or fastai's files; in eval mode.
 
     source: a folder that `save` wrote, or one with a ``.pth`` and a ``.pkl`` of fastai, or the path
@@ -52,14 +54,14 @@ def load(source):
     return load_fastai(path)
 
 
-def save(model, folder):
+def save(model: AWDLSTM, folder: Path | str) -> None:
     """Write config.json, model.safetensors and, if the model has words, vocab.tsv."""
     save_folder(folder, model.config, model.state_dict())
     if model.vocab is not None:
         model.vocab.save(Path(folder) / VOCAB)
 
 
-def load_fastai(path):
+def load_fastai(path: Path | str) -> AWDLSTM:
     """fastai's language model from a ``.pth`` (or the folder it is in) with its ``itos`` beside it.
 
     ``xxunk`` and ``xxpad`` are read as ``<unk>`` and ``<pad>``; a word that is listed twice, such
@@ -83,12 +85,13 @@ def load_fastai(path):
     return filled(lambda: AWDLSTM(config, vocab), mapped, weights, config.layers)
 
 
-def convert(tensors, source="the file"):
+def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> dict[str, Tensor]:
     """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice.
 
     The word vectors that stand there again must be the same.
     """
-    mapped, copies, unknown, twice = {}, {}, [], []
+    mapped, copies = dict[str, Tensor](), dict[str, Tensor]()
+    unknown, twice = list[str](), list[str]()
     plain = {"0.encoder.weight": "embedding.weight", "1.decoder.bias": "decoder.bias"}
     plain["1.decoder.weight"] = "decoder.weight"
     for name, tensor in tensors.items():
@@ -121,7 +124,9 @@ def _same(tensor, other):
     return other is not None and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
-def config_of(mapped, direction="forward", start_id=0):
+def config_of(
+    mapped: Mapping[str, Tensor], direction: str = "forward", start_id: int = 0
+) -> AWDLSTMConfig:
     """The `AWDLSTMConfig` that the shapes of the tensors tell."""
     recurrent = [name for name in mapped if name.endswith(".weight_hh")]
     if not recurrent:
@@ -137,7 +142,7 @@ def config_of(mapped, direction="forward", start_id=0):
     )
 
 
-def read_itos(path):
+def read_itos(path: Path | str) -> list[str]:
     """The words of a pickled list of strings; ValueError for a pickle of anything else."""
     data = Path(path).read_bytes()
     try:

@@ -2,25 +2,33 @@
 
 Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Language Models",
 arXiv:1708.02182. It is the language model of ULMFiT (Howard & Ruder 2018, arXiv:1801.06146); what
-ULMFiT does with it stands in `minibert.transfer`.
+ULMFiT does with it stands in `minibert.transfer`; its layers, in `minibert.models.awd_lstm.parts`.
 """
 
-import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
+from jaxtyping import Float, Float64, Int, Shaped
+from torch import Tensor, nn
 
-from minibert.models.dropout import dropout
-from minibert.models.outputs import ModelOutput
+from minibert.models.awd_lstm.parts import (
+    State,
+    WeightDropLSTM,
+    embedding_dropout,
+    variational_dropout,
+)
+from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.storage.checked import check_settings
-from minibert.text.batches import BPTTBatches
+from minibert.text.batches import Batch, BPTTBatches
 from minibert.text.inputs import check_ids, reading_order, whole_mask
+from minibert.text.vocab import Vocab
 from minibert.training.modes import evaluating
 
+Ids = Sequence[int] | np.ndarray
 DIRECTIONS = ("forward", "backward")
 DROPOUTS = (
     "embedding_dropout",
@@ -29,9 +37,6 @@ DROPOUTS = (
     "hidden_dropout",
     "output_dropout",
 )
-
-# A dropped weight matrix is new at each step; cuDNN copies it, and would say so every time.
-warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
 @dataclass
@@ -50,6 +55,7 @@ class AWDLSTMConfig:
     dim: int = 400
     hidden: int = 1152
     layers: int = 3
+    _: KW_ONLY
     embedding_dropout: float = 0.02
     input_dropout: float = 0.25
     weight_dropout: float = 0.2
@@ -61,110 +67,14 @@ class AWDLSTMConfig:
     direction: str = "forward"
     start_id: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         known, positive = {"direction": DIRECTIONS}, ("vocab_size", "dim", "hidden", "layers")
         check_settings(self, known=known, positive=positive, shares=DROPOUTS)
 
-    def widths(self):
+    def widths(self) -> list[tuple[int, int]]:
         """(input, output) of each layer."""
         ends = [self.dim, *[self.hidden] * (self.layers - 1), self.dim]
         return list(zip(ends[:-1], ends[1:], strict=True))
-
-
-def variational_dropout(x, p, training=True):
-    """One mask per sequence, for all positions (Gal & Ghahramani 2016); x: (batch, length, width).
-
-    A number that is dropped is dropped at every place, so that noise cannot average out over time.
-    """
-    if not training or p == 0:
-        return x
-    mask = dropout(x.new_ones(len(x), 1, x.shape[-1]), p)  # (batch, 1, width)
-    return x * mask
-
-
-def embedding_dropout(table, input_ids, p, training=True):
-    """Look words up in a table (V, dim), with whole words dropped: -> (batch, length, dim).
-
-    A dropped word is a row of zeros wherever it stands in the batch; the others grow by 1 / (1 - p)
-    (Merity et al. 2018, section 4.3).
-    """
-    x = F.embedding(input_ids, table)
-    if not training or p == 0:
-        return x
-    mask = dropout(table.new_ones(len(table), 1), p)  # (V, 1)
-    return x * F.embedding(input_ids, mask)
-
-
-class WeightDropLSTM(nn.Module):
-    """One LSTM layer whose recurrent matrix ``weight_hh`` loses weights (DropConnect).
-
-    The same connections are missing at every place of a window (Merity et al. 2018, section 2). The
-    parameter is never replaced: each call makes a dropped copy and gives that to the fused kernel,
-    so the raw weights are trained, and saved once. Rows of the matrices are gates in torch's order:
-    input, forget, cell, output.
-    """
-
-    def __init__(self, inputs, outputs, weight_dropout=0.0):
-        super().__init__()
-        self.outputs, self.weight_dropout = outputs, weight_dropout
-        self.weight_ih = nn.Parameter(torch.empty(4 * outputs, inputs))
-        self.weight_hh = nn.Parameter(torch.empty(4 * outputs, outputs))
-        self.bias_ih = nn.Parameter(torch.empty(4 * outputs))
-        self.bias_hh = nn.Parameter(torch.empty(4 * outputs))
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -(outputs**-0.5), outputs**-0.5)
-
-    def forward(self, x, state=None):
-        """x (batch, length, inputs) -> outputs (batch, length, outputs), state (h, c).
-
-        h and c are (1, batch, outputs), as torch's LSTM has them; None stands for zeros. Raises
-        ValueError for input or state of another shape.
-        """
-        state = self.zeros(x) if state is None else self.checked(x, state)
-        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
-        weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
-        # input, state, weights, biases?, layers, dropout, training?, bidirectional?, batch first?
-        out, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, self.training, False, True)
-        return out, (h, c)
-
-    def step_by_step(self, x, state=None):
-        """The same as `forward`, for reading: one position after another, one equation per line."""
-        h, c = (part[0] for part in (self.zeros(x) if state is None else state))  # (batch, outputs)
-        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once per sequence
-        out = []
-        for t in range(x.shape[1]):
-            gates = x[:, t] @ self.weight_ih.T + self.bias_ih + h @ dropped.T + self.bias_hh
-            i, f, g, o = gates.chunk(4, dim=-1)  # each (batch, outputs)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * c.tanh()
-            out.append(h)
-        return torch.stack(out, 1), (h[None], c[None])
-
-    def zeros(self, x):
-        """The state before the first token."""
-        self.check(x)
-        return (x.new_zeros(1, len(x), self.outputs),) * 2
-
-    def checked(self, x, state):
-        """The state, once it fits: the kernel itself does not look, and would end the process."""
-        self.check(x)
-        expected = (1, len(x), self.outputs)
-        if len(state) != 2 or any(part.shape != expected for part in state):
-            raise ValueError(
-                f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
-            )
-        return state
-
-    def check(self, x):
-        """Refuse input that the kernel cannot take."""
-        inputs = self.weight_ih.shape[1]
-        if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
-            raise ValueError(
-                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
-                f"{tuple(x.shape)}"
-            )
 
 
 class AWDLSTM(nn.Module):
@@ -178,13 +88,14 @@ class AWDLSTM(nn.Module):
     is cut: `batches` does that.
     """
 
-    def __init__(self, config, vocab=None):
+    def __init__(self, config: AWDLSTMConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
         if vocab is not None and len(vocab) != config.vocab_size:
             raise ValueError(
                 f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
             )
-        self.config, self.vocab, self.state = config, vocab, None
+        self.config, self.vocab = config, vocab
+        self.state: list[State] | None = None
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(
             WeightDropLSTM(*widths, config.weight_dropout) for widths in config.widths()
@@ -197,7 +108,7 @@ class AWDLSTM(nn.Module):
             self.decoder.weight = self.embedding.weight
 
     @classmethod
-    def from_pretrained(cls, source):
+    def from_pretrained(cls, source: Path | str) -> "AWDLSTM":
         """Read a model: a folder, a bundled name, or fastai's ``.pth`` with its ``itos`` beside it.
 
         See `minibert.models.awd_lstm.files.load`. Raises FileNotFoundError or ValueError.
@@ -206,26 +117,28 @@ class AWDLSTM(nn.Module):
 
         return awd_lstm.load(source)
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder that `from_pretrained` reads."""
         from minibert.models.awd_lstm import files as awd_lstm
 
         awd_lstm.save(self, folder)
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the word vectors, each layer, the decoder."""
         return [[self.embedding], *([layer] for layer in self.layers), [self.decoder]]
 
     @property
-    def backward_reader(self):
+    def backward_reader(self) -> bool:
         """Whether the model reads from the end of a text."""
         return self.config.direction == "backward"
 
-    def read(self, input_ids, state=None):
-        """Ids (batch, length) in the order that the model reads -> (hidden states, state).
+    def read(
+        self, input_ids: Int[Tensor, "batch length"], state: Sequence[State | None] | None = None
+    ) -> tuple[list[Float[Tensor, "batch length _"]], list[State]]:
+        """Ids in the order that the model reads -> (hidden states, state).
 
-        The hidden states are a list, the embeddings first, each (batch, length, width); dropout is
-        on in training. ``state``: what an earlier call gave, to read on.
+        The hidden states are a list, the embeddings first; dropout is on in training. ``state``:
+        what an earlier call gave, to read on.
         """
         config, state = self.config, state or [None] * len(self.layers)
         check_ids(input_ids, config.vocab_size)
@@ -234,7 +147,8 @@ class AWDLSTM(nn.Module):
         table = self.embedding.weight
         x = embedding_dropout(table, input_ids, config.embedding_dropout, self.training)
         x = variational_dropout(x, config.input_dropout, self.training)
-        hidden, carried = [x], []
+        hidden: list[Tensor] = [x]
+        carried: list[State] = []
         for layer, before in zip(self.layers, state, strict=True):
             if carried:
                 x = variational_dropout(x, config.hidden_dropout, self.training)
@@ -243,8 +157,12 @@ class AWDLSTM(nn.Module):
             carried.append(after)
         return hidden, carried
 
-    def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids -> `ModelOutput`: embeddings, then one state a layer.
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+    ) -> ModelOutput:
+        """Hidden states: the embeddings, then one state a layer.
 
         ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, wherever it stands;
         what the output holds there means nothing. Each text starts from a fresh state.
@@ -259,12 +177,14 @@ class AWDLSTM(nn.Module):
             hidden = [h.take_along_dim(back, 1) for h in hidden]
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
-    def batches(self, ids, batch_size=32, bptt=70, vary=False, *, seed=0):
+    def batches(
+        self, ids: Ids, batch_size: int = 32, bptt: int = 70, vary: bool = False, *, seed: int = 0
+    ) -> BPTTBatches:
         """`BPTTBatches` of a text, turned first for a backward model; ids (length,), numbers."""
-        ids = ids[::-1] if self.backward_reader else ids
+        ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         return BPTTBatches(ids, batch_size, bptt, vary, seed=seed)
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies in nats, number of targets) of a batch from `batches`.
 
         In training AR and TAR are added; in eval mode they are not, so that what validation
@@ -277,7 +197,7 @@ class AWDLSTM(nn.Module):
             )
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
-        self.state = [tuple(part.detach() for part in pair) for pair in state]
+        self.state = [(h.detach(), c.detach()) for h, c in state]
         dropped = variational_dropout(hidden[-1], self.config.output_dropout, self.training)
         decoder = self.decoder
         loss, count = linear_cross_entropy(dropped, decoder.weight, decoder.bias, batch["targets"])
@@ -285,7 +205,9 @@ class AWDLSTM(nn.Module):
             loss = loss + count * self.activation_penalty(dropped, hidden[-1])
         return loss, count
 
-    def activation_penalty(self, dropped, raw):
+    def activation_penalty(
+        self, dropped: Float[Tensor, "batch length dim"], raw: Float[Tensor, "batch length dim"]
+    ) -> Float[Tensor, ""]:
         """AR and TAR: large states, and states that change fast, cost something (a scalar).
 
         AR is on the last layer's outputs after dropout, TAR on those before it, each the mean of
@@ -298,15 +220,15 @@ class AWDLSTM(nn.Module):
             penalty = penalty + self.config.beta * (raw[:, 1:] - raw[:, :-1]).square().mean()
         return penalty
 
-    def stream_state(self):
+    def stream_state(self) -> list[State] | None:
         """The state carried between batches."""
         return self.state
 
-    def load_stream_state(self, state):
+    def load_stream_state(self, state: list[State] | None) -> None:
         self.state = state
 
-    def log_probs(self, ids, chunk=1000):
-        """log p of every token of a text given those read before it, float64 (length,).
+    def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
+        """log p of every token of a text given those read before it.
 
         The text starts after ``start_id``; a backward model starts at its end. In the order of
         ``ids``. Dropout is off, and the model's own stream is not touched.

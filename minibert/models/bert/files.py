@@ -13,8 +13,10 @@ A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and `
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from minibert.data.published import located
 from minibert.models.bert import google
@@ -91,7 +93,7 @@ HEADS = {  # class -> (its name in config.json, beginnings of names)
 TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the encoder
 
 
-def load(source, cls=BERT):
+def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
     """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
     cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
@@ -110,7 +112,7 @@ def load(source, cls=BERT):
     return _filled(make, tensors, path, config)
 
 
-def load_head(cls, source):
+def load_head(cls: Any, source: Path | str) -> Any:
     """A head of the class ``cls`` (such as `minibert.heads.MaskedLM`) with its encoder; eval mode.
 
     Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
@@ -133,7 +135,7 @@ def load_head(cls, source):
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
-def holds(model):
+def holds(model: Any) -> bool:
     """Whether `save` can write this head: one on a BERT, as transformers has it."""
     fits = _kind(model) in HEADS and type(model.encoder) in (BERT, LeftToRight)
     return fits and not getattr(model, "settings", {}).get("vocab_size")
@@ -146,7 +148,7 @@ def _arguments(config, source):
     return {"dropout": layout.dropout_in(config, names, 0.1, source), **own}
 
 
-def save(model, folder):
+def save(model: Any, folder: Path | str) -> None:
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
     architecture, _ = HEADS[_kind(model)]
@@ -172,7 +174,7 @@ def save(model, folder):
         encoder.tokenizer.save(Path(folder) / VOCAB)
 
 
-def read(path):
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """(config as a dict, tensors by their newest published names) of a folder."""
     config, tensors = (google.read if google.is_here(path) else layout.read_files)(path)
     return config, settled(layout.renamed(tensors, _today, path), config, path)
@@ -186,7 +188,9 @@ def _today(name):
     return f"bert.{name}" if bare else name
 
 
-def settled(tensors, config, source):
+def settled(
+    tensors: dict[str, Tensor], config: dict[str, Any], source: Path | str
+) -> dict[str, Tensor]:
     """The tensors, each once, with what a file may say twice checked and taken out.
 
     A tied file may hold the word vectors as the output layer's only. The bias that is added to the
@@ -209,7 +213,7 @@ def settled(tensors, config, source):
     return tensors
 
 
-def to_config(config, source="config.json"):
+def to_config(config: dict[str, Any], source: Path | str = "config.json") -> BERTConfig:
     """A `BERTConfig` from a published one. Raises ValueError for what this class cannot follow."""
     kind = config.get("model_type", "bert")
     if kind not in ("bert", "minibert-bert"):
@@ -222,7 +226,7 @@ def to_config(config, source="config.json"):
     return config_from(BERTConfig, {**given, "activation": name}, source)
 
 
-def to_published(config):
+def to_published(config: BERTConfig) -> dict[str, Any]:
     """The published form of a `BERTConfig`, as a dict.
 
     A model that transformers does not know (``norm="pre"``, other positions) gets a type of ours.
@@ -241,7 +245,7 @@ def _kind(model):
     return "BERT" if isinstance(model, BERT) else type(model).__name__
 
 
-def published(model, name):
+def published(model: nn.Module, name: str) -> str:
     """The published name of a tensor of an encoder or a head."""
     if _kind(model) != "BERT":
         for ours, theirs in HEADS[_kind(model)][1].items():

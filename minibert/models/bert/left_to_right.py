@@ -5,9 +5,15 @@ but a place sees only itself and what stands before it, and what is learned is t
 constraint stays when the model is fine-tuned.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
 from minibert.models.bert.model import BERT
-from minibert.models.transformer.attention import causal_mask
-from minibert.text.batches import IGNORE, Batches
+from minibert.models.transformer.attention import Mask, causal_mask
+from minibert.text.batches import IGNORE, Batch, Batches
 
 
 class LeftToRight(BERT):
@@ -18,8 +24,8 @@ class LeftToRight(BERT):
 
     causal = True  # for the fast path
 
-    def seen(self, input_ids, attention_mask):
-        """Each position sees itself and those before it: (.., length, length)."""
+    def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask:
+        """Each position sees itself and those before it."""
         return causal_mask(input_ids.shape[1], 0, input_ids.device, attention_mask)
 
 
@@ -30,17 +36,17 @@ class NextTokenBatches(Batches):
     `minibert.heads.MaskedLM` on a `LeftToRight`.
     """
 
-    def __init__(self, batches):
+    def __init__(self, batches: Batches) -> None:
         super().__init__(batches.seed)
         self.batches = batches
 
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         return {**super().identity(), "batches": self.batches.identity()}
 
-    def plan(self, epoch):
+    def plan(self, epoch: int) -> Sequence[Any]:
         return self.batches.plan(epoch)
 
-    def collate(self, entry, rng):
+    def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         batch = self.batches.collate(entry, rng)
         masked = batch["labels"] != IGNORE
         ids = batch["input_ids"].where(~masked, batch["labels"])  # the text as it was

@@ -7,15 +7,18 @@ Its blocks are those of `minibert.models.transformer`; published weights load by
 `minibert.models.bert.files`.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
 
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer import fast
-from minibert.models.transformer.attention import padding_mask
+from minibert.models.transformer.attention import Mask, padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.text.inputs import (
     as_mask,
@@ -25,6 +28,11 @@ from minibert.text.inputs import (
     check_wanted,
     from_first,
 )
+
+if TYPE_CHECKING:
+    from typing import Self  # beartype, which the tests use, does not know it here
+
+    from minibert.text.wordpiece import WordPiece
 
 
 @dataclass
@@ -41,6 +49,7 @@ class BERTConfig(TransformerConfig):
     dim: int = 768
     layers: int = 12
     heads: int = 12
+    _: KW_ONLY
     hidden: int = 3072
     attention_dropout: float = 0.1
     activation: str = "gelu"
@@ -51,27 +60,27 @@ class BERTConfig(TransformerConfig):
     pad_id: int | None = 0
 
     @classmethod
-    def base(cls, **changes):
+    def base(cls, **changes: Any) -> "Self":
         """12 layers of 768: 109,482,240 parameters with the published uncased vocabulary."""
         return cls(**changes)
 
     @classmethod
-    def large(cls, **changes):
+    def large(cls, **changes: Any) -> "Self":
         """24 layers of 1,024: 335,141,888 parameters with the published uncased vocabulary."""
         return cls(**{"dim": 1024, "layers": 24, "heads": 16, "hidden": 4096, **changes})
 
 
 @dataclass(repr=False)
 class BERTOutput(ModelOutput):
-    """A `ModelOutput` with ``pooled`` (batch, dim): the first token's state after the pooler."""
+    """A `ModelOutput` with ``pooled``: the first token's state after the pooler."""
 
-    pooled: torch.Tensor | None = None
+    pooled: Float[Tensor, "batch width"] | None = None
 
 
 class Embeddings(nn.Module):
     """What a token is, where it stands and which text it is in: three vectors, added (figure 2)."""
 
-    def __init__(self, config):
+    def __init__(self, config: BERTConfig) -> None:
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.dim)
         self.position = Positions(config)
@@ -79,8 +88,13 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, input_ids, token_type_ids=None, places=None):
-        """ids (..., length) -> (..., length, dim); positions are 0, 1, 2, ... by default."""
+    def forward(
+        self,
+        input_ids: Int[Tensor, "*batch length"],
+        token_type_ids: Int[Tensor, "*batch length"] | None = None,
+        places: Int[Tensor, "... length"] | None = None,
+    ) -> Float[Tensor, "*batch length dim"]:
+        """The ``places`` are 0, 1, 2, ... by default."""
         if places is None:
             places = torch.arange(input_ids.shape[-1], device=input_ids.device)
         if token_type_ids is None:
@@ -92,12 +106,11 @@ class Embeddings(nn.Module):
 class Pooler(nn.Module):
     """A linear layer and tanh on the state of the first token, `[CLS]`."""
 
-    def __init__(self, dim):
+    def __init__(self, dim: int) -> None:
         super().__init__()
         self.dense = nn.Linear(dim, dim)
 
-    def forward(self, first):
-        """(batch, dim) -> (batch, dim)."""
+    def forward(self, first: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         return self.dense(first).tanh()
 
 
@@ -109,7 +122,9 @@ class BERT(nn.Module):
     published models for masked words alone do.
     """
 
-    def __init__(self, config, tokenizer=None, pooler=True):
+    def __init__(
+        self, config: BERTConfig, tokenizer: "WordPiece | None" = None, pooler: bool = True
+    ) -> None:
         super().__init__()
         if tokenizer is not None and len(tokenizer) > config.vocab_size:
             raise ValueError(
@@ -122,28 +137,34 @@ class BERT(nn.Module):
         initialise(self, config.init_std)
 
     @classmethod
-    def from_pretrained(cls, source):
+    def from_pretrained(cls, source: Path | str) -> "Self":
         """Read a model: a folder in Hugging Face's layout or Google's, a bundled name, or a hub id.
 
         See `minibert.models.bert.files.load`. Raises FileNotFoundError or ValueError.
         """
         from minibert.models.bert import files as bert
 
-        return bert.load(source, cls)
+        return cast("Self", bert.load(source, cls))
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
         from minibert.models.bert import files as bert
 
         bert.save(self, folder)
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the embeddings, each block, the pooler."""
-        top = [] if self.pooler is None else [[self.pooler]]
+        top: list[list[nn.Module]] = [] if self.pooler is None else [[self.pooler]]
         return [[self.embeddings], *self.stack.layer_groups(), *top]
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
-        """(batch, length) ids -> `BERTOutput`: embeddings, then one state a layer.
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        output_attentions: bool = False,
+    ) -> BERTOutput:
+        """Hidden states: the embeddings, then one state a layer.
 
         ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, on either side:
         positions count from a row's first token (in transformers, from its first column). What the
@@ -162,12 +183,19 @@ class BERT(nn.Module):
         pooled = None if self.pooler is None else self.pooler(last[rows, first])
         return BERTOutput(last, out.hidden_states, out.attentions, pooled)
 
-    def seen(self, input_ids, attention_mask):
-        """What may be looked at: a mask that broadcasts to (batch, heads, length, length)."""
+    def seen(self, input_ids: Tensor, attention_mask: Tensor | None) -> Mask | None:
+        """What may be looked at; None is everything."""
         return None if attention_mask is None else padding_mask(attention_mask)
 
-    def states_at(self, input_ids, attention_mask=None, token_type_ids=None, wanted=None):
-        """The last hidden states at positions where ``wanted`` (batch, length) is True: (n, dim).
+    def states_at(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        *,
+        wanted: Bool[Tensor, "batch length"],
+    ) -> Float[Tensor, "n dim"]:
+        """The last hidden states at positions where ``wanted`` is True.
 
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
@@ -175,10 +203,15 @@ class BERT(nn.Module):
         attention_mask = self.check(input_ids, attention_mask, token_type_ids)
         check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
-            return fast.states_at(self, input_ids, attention_mask, token_type_ids, wanted)
+            return fast.states_at(self, input_ids, attention_mask, token_type_ids, wanted=wanted)
         return self(input_ids, attention_mask, token_type_ids).last_hidden_state[wanted]
 
-    def check(self, input_ids, attention_mask=None, token_type_ids=None):
+    def check(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Int[Tensor, "batch length"] | None:
         """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         check_length(input_ids, 0, self.config.max_length)
         others = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}

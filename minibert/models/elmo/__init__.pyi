@@ -4,6 +4,6 @@ from . import model as model
 from . import parts as parts
 from .model import ELMo as ELMo
 from .model import ELMoConfig as ELMoConfig
-from .model import ScalarMix as ScalarMix
+from .parts import ScalarMix as ScalarMix
 
 __all__ = ["ELMo", "ELMoConfig", "ScalarMix", "fast", "files", "model", "parts"]

@@ -11,46 +11,49 @@ gradients):
 """
 
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 from torch.nn import functional as F
 
+from minibert.models.elmo.parts import LSTMP, CharacterEncoder, State, Streams
 from minibert.text.characters import PADDING
 
 
-def suits(x):
+def suits(x: Tensor) -> bool:
     """Whether `layer` can be used: not under automatic mixed precision."""
     return not torch.is_autocast_enabled(x.device.type)
 
 
-def spelled(encoder, characters):
-    """What ``encoder(characters)`` gives: (..., symbols) -> (..., projection)."""
+def spelled(
+    encoder: CharacterEncoder, characters: Int[Tensor, "*batch symbols"]
+) -> Float[Tensor, "*batch projection"]:
+    """What ``encoder(characters)`` gives."""
     rows = characters.flatten(0, -2)
     words, places = torch.unique(rows, dim=0, return_inverse=True)
     return F.embedding(places.view(characters.shape[:-1]), spelled_once(encoder, words))
 
 
-def spelled_once(encoder, words):
-    """``encoder`` over different words (n, symbols), cut to the longest: (n, projection)."""
+def spelled_once(
+    encoder: CharacterEncoder, words: Int[Tensor, "n symbols"]
+) -> Float[Tensor, "n projection"]:
+    """``encoder`` over different words, cut to the longest."""
     used = (words != PADDING).any(0).nonzero()  # (columns, 1)
-    widest = max(filters.kernel_size[0] for filters in encoder.convolutions)
-    return encoder(words[:, : int(used[-1]) + 1 + widest])
+    return encoder(words[:, : int(used[-1]) + 1 + encoder.widest])
 
 
-def layer(pair, inputs, state, mask):
+def layer(
+    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Bool[Tensor, "batch length"]
+) -> tuple[Streams, State]:
     """Both directions in one go (see `parts.both_directions`); its state has no gradient."""
-    forward, backward = pair
-
-    def both(of):
-        return torch.stack((of(forward), of(backward)))
-
     outputs, h, c = _LSTMP.apply(
         torch.stack(tuple(inputs)),  # (2, batch, length, width)
         *state,
-        both(lambda one: one.input.weight),
-        both(lambda one: one.input.bias),
-        both(lambda one: one.recurrent.weight),
-        both(lambda one: one.projection.weight),
-        forward.cell_clip,
-        forward.proj_clip,
+        torch.stack([one.input.weight for one in pair]),
+        torch.stack([one.input.bias for one in pair]),
+        torch.stack([one.recurrent.weight for one in pair]),
+        torch.stack([one.projection.weight for one in pair]),
+        pair[0].cell_clip,
+        pair[0].proj_clip,
     )
     if bool(mask.all()):
         return outputs.unbind(0), (h[:, -1], c[:, -1])

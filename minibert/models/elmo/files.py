@@ -7,8 +7,10 @@ the softmax (or a table of words) into ``softmax.safetensors``, the vocabulary i
 """
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,18 +28,35 @@ from minibert.text.vocab import Vocab
 OPTIONS, WEIGHTS = "options.json", "weights.hdf5"
 SOFTMAX, VOCAB = "softmax.safetensors", "vocab.tsv"
 CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell"
+Named = tuple[str, Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 EXTRA = ("input", "dropout", "softmax", "negatives")  # of the config, under "minibert" in the file
 # What options.json may hold beside what is read: how the published models were trained.
 TRAINED = """all_clip_norm_val batch_size n_epochs n_gpus n_train_tokens n_tokens_vocab
 unroll_steps n_negative_samples_batch sample_softmax""".split()
 TOP = {"bidirectional": (True,), "share_embedding_softmax": (False,)}
-LSTM = ("dim", "projection_dim", "n_layers", "use_skip_connections", "cell_clip", "proj_clip")
-CNN = ("n_characters", "embedding", "filters", "n_highway", "activation")
+FIELDS = {  # of options.json -> of ELMoConfig
+    "lstm": {
+        "dim": "dim",
+        "projection_dim": "projection",
+        "n_layers": "layers",
+        "use_skip_connections": "skip",
+        "cell_clip": "cell_clip",
+        "proj_clip": "proj_clip",
+    },
+    "char_cnn": {
+        "filters": "filters",
+        "n_highway": "highway",
+        "activation": "activation",
+        "max_characters_per_token": "max_characters",
+    },
+}
+UNSAID: dict[str, Any] = {"use_skip_connections": False, "cell_clip": None, "proj_clip": None}
+UNSAID |= {"max_characters_per_token": LENGTH}
 DEEPEST = 20  # groups in each other
 MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
 
-def load(source):
+def load(source: Path | str) -> ELMo:
     """A `minibert.ELMo` from a folder, or from the name of a bundled checkpoint; in eval mode.
 
     The folder holds one ``*options.json`` and one ``*weights.hdf5``, as published. Raises
@@ -63,11 +82,11 @@ def load(source):
     return filled(lambda: ELMo(config, vocab), arrays, options, layers, own=own)
 
 
-def save(model, folder):
+def save(model: ELMo, folder: Path | str) -> None:
     """Write a model as `load` reads it; the numbers keep their precision."""
     import h5py
 
-    folder, arrays = Path(folder), {}
+    folder, arrays = Path(folder), dict[str, list[np.ndarray]]()
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
         arrays.setdefault(key, []).append(to_file(array))
@@ -87,60 +106,40 @@ def save(model, folder):
     write(folder / OPTIONS, options.encode() + b"\n")
 
 
-def config_of(options, vocab_size=0):
+def config_of(options: dict[str, Any], vocab_size: int = 0) -> ELMoConfig:
     """The `ELMoConfig` of a published options.json, a dict. Raises KeyError for what is missing."""
     lstm, cnn, own = options["lstm"], options["char_cnn"], options.get("minibert", {})
-    taken = ("lstm", "char_cnn", "minibert", "dropout")
+    taken = (*FIELDS, "minibert", "dropout")
     check_known(options, OPTIONS, taken=taken, fixed=TOP, ignored=TRAINED)
-    check_known(lstm, f"lstm in {OPTIONS}", taken=LSTM)
-    check_known(cnn, f"char_cnn in {OPTIONS}", taken=(*CNN, "max_characters_per_token"))
+    check_known(lstm, f"lstm in {OPTIONS}", taken=FIELDS["lstm"])
+    taken = (*FIELDS["char_cnn"], "n_characters", "embedding")
+    check_known(cnn, f"char_cnn in {OPTIONS}", taken=taken)
     check_known(cnn["embedding"], f"embedding in {OPTIONS}", taken=("dim",))
     check_known(own, f"minibert in {OPTIONS}", taken=EXTRA)
-    skip = layout.flag(lstm, "use_skip_connections", False, OPTIONS)
+    layout.flag(lstm, "use_skip_connections", False, OPTIONS)
     if cnn["n_characters"] not in (ALPHABET - 1, ALPHABET):
         raise ValueError(f"expected {ALPHABET} characters, got {cnn['n_characters']}")
-    shape = {
-        "dim": lstm["dim"],
-        "projection": lstm["projection_dim"],
-        "layers": lstm["n_layers"],
-        "skip": skip,
-        "cell_clip": lstm.get("cell_clip") or None,
-        "proj_clip": lstm.get("proj_clip") or None,
-        "char_dim": cnn["embedding"]["dim"],
-        "filters": cnn["filters"],
-        "highway": cnn["n_highway"],
-        "activation": cnn["activation"],
-        "max_characters": cnn.get("max_characters_per_token", LENGTH),
-    }
-    extra = {"dropout": options["dropout"]} if "dropout" in options else {}
-    extra |= {name: own[name] for name in EXTRA if name in own}
-    return config_from(ELMoConfig, {"vocab_size": vocab_size, **shape, **extra}, OPTIONS)
+    given = {"vocab_size": vocab_size, "char_dim": cnn["embedding"]["dim"]}
+    for part, fields in FIELDS.items():
+        told = UNSAID | options[part]
+        given |= {ours: told[theirs] for theirs, ours in fields.items()}
+    given |= {clip: given[clip] or None for clip in ("cell_clip", "proj_clip")}
+    given |= {"dropout": options["dropout"]} if "dropout" in options else {}
+    given |= {name: own[name] for name in EXTRA if name in own}
+    return config_from(ELMoConfig, given, OPTIONS)
 
 
-def options_of(config):
+def options_of(config: ELMoConfig) -> dict[str, Any]:
     """The options.json of a config, as a dict; `EXTRA` stands under "minibert"."""
-    return {
-        "lstm": {
-            "use_skip_connections": config.skip,
-            "projection_dim": config.projection,
-            "cell_clip": config.cell_clip,
-            "proj_clip": config.proj_clip,
-            "dim": config.dim,
-            "n_layers": config.layers,
-        },
-        "char_cnn": {
-            "activation": config.activation,
-            "embedding": {"dim": config.char_dim},
-            "filters": [list(pair) for pair in config.filters],
-            "n_characters": ALPHABET,
-            "n_highway": config.highway,
-            "max_characters_per_token": config.max_characters,
-        },
-        "minibert": {name: getattr(config, name) for name in EXTRA},
+    found = {
+        part: {theirs: getattr(config, ours) for theirs, ours in fields.items()}
+        for part, fields in FIELDS.items()
     }
+    found["char_cnn"] |= {"embedding": {"dim": config.char_dim}, "n_characters": ALPHABET}
+    return {**found, "minibert": {name: getattr(config, name) for name in EXTRA}}
 
 
-def names(model):
+def names(model: ELMo) -> dict[str, Named]:
     """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours).
 
     Several of our tensors may share one of the file's; `save` puts them together, `_part` cuts it.

@@ -6,10 +6,13 @@ into this class. Its layers are in `minibert.models.elmo.parts`. This is the ver
 `minibert.models.elmo.fast` computes the same in less time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.models.dropout import Dropout
@@ -18,13 +21,16 @@ from minibert.models.elmo.parts import (
     ACTIVATIONS,
     LSTMP,
     CharacterEncoder,
+    State,
+    Streams,
     both_directions,
     sampled_softmax,
     turned,
 )
-from minibert.models.outputs import ModelOutput
+from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.storage.checked import check_settings
+from minibert.text.batches import Batch
 from minibert.text.characters import (
     ALPHABET,
     BOS,
@@ -35,8 +41,10 @@ from minibert.text.characters import (
     spell_sentences,
 )
 from minibert.text.inputs import IGNORE, check_ids, check_tensor, reading_order, whole_mask
+from minibert.text.vocab import Vocab
 from minibert.training.modes import evaluating
 
+Ids = Int[Tensor, "batch length symbols"] | Int[Tensor, "batch length"]  # words spelled, or known
 INPUTS, SOFTMAXES = ("characters", "words"), ("full", "sampled")
 
 
@@ -57,12 +65,21 @@ class ELMoConfig:
     input: str = "characters"
     dim: int = 4096
     projection: int = 512
+    _: KW_ONLY
     layers: int = 2
     skip: bool = True
     cell_clip: float | None = 3.0
     proj_clip: float | None = 3.0
     char_dim: int = 16
-    filters: tuple = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
+    filters: Sequence[Sequence[int]] = (
+        (1, 32),
+        (2, 32),
+        (3, 64),
+        (4, 128),
+        (5, 256),
+        (6, 512),
+        (7, 1024),
+    )
     highway: int = 2
     activation: str = "relu"
     max_characters: int = LENGTH
@@ -70,8 +87,8 @@ class ELMoConfig:
     softmax: str = "full"
     negatives: int = 8192
 
-    def __post_init__(self):
-        self.filters = tuple(tuple(pair) for pair in self.filters)
+    def __post_init__(self) -> None:
+        self.filters = tuple((width, number) for width, number in self.filters)
         known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(ACTIVATIONS)}
         positive = ("dim", "projection", "layers", "char_dim", "negatives")
         check_settings(self, known=known, positive=positive)
@@ -84,33 +101,6 @@ class ELMoConfig:
             )
 
 
-class ScalarMix(nn.Module):
-    """gamma * sum_j s_j h_j with s = softmax(w): one vector a word from all layers (equation 1).
-
-    Works on the ``hidden_states`` of any model. ``layers``: how many there are. ``layer_norm``:
-    bring each layer to mean 0 and variance 1 in every word before they are mixed.
-    """
-
-    def __init__(self, layers, layer_norm=False):
-        super().__init__()
-        self.layer_norm = layer_norm
-        self.weights = nn.Parameter(torch.zeros(layers))  # w: all layers alike at first
-        self.gamma = nn.Parameter(torch.ones(()))
-
-    @property
-    def shares(self):
-        """s: (layers,), positive, with the sum 1."""
-        return torch.softmax(self.weights, 0)
-
-    def forward(self, hidden_states):
-        """``layers`` tensors (..., width), or one (layers, ..., width) -> (..., width)."""
-        if len(hidden_states) != len(self.weights):
-            raise ValueError(f"expected {len(self.weights)} layers, got {len(hidden_states)}")
-        if self.layer_norm:
-            hidden_states = [F.layer_norm(h, h.shape[-1:]) for h in hidden_states]
-        return self.gamma * sum(s * h for s, h in zip(self.shares, hidden_states, strict=True))
-
-
 class ELMo(nn.Module):
     """A language model in each direction over one shared input layer and one shared softmax.
 
@@ -118,23 +108,25 @@ class ELMo(nn.Module):
     with ``<S>`` and ``</S>``. ``quick=False`` takes the readable way everywhere.
     """
 
-    def __init__(self, config, vocab=None):
+    def __init__(self, config: ELMoConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
         if vocab is not None and len(vocab) != config.vocab_size:
             raise ValueError(
                 f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
             )
-        self.config, self.vocab, self.quick, self.state = config, vocab, True, None
+        self.config, self.vocab, self.quick = config, vocab, True
+        self.state: list[State] | None = None
         width = config.projection
+        self.encoder: CharacterEncoder | nn.Embedding
         if config.input == "characters":
             self.encoder = CharacterEncoder(config)
         else:
             self.encoder = nn.Embedding(config.vocab_size, width)
 
         def stack():
-            clips = config.cell_clip, config.proj_clip
+            clips = {"cell_clip": config.cell_clip, "proj_clip": config.proj_clip}
             return nn.ModuleList(
-                LSTMP(width, config.dim, width, *clips) for _ in range(config.layers)
+                LSTMP(width, config.dim, width, **clips) for _ in range(config.layers)
             )
 
         self.forward_layers, self.backward_layers = stack(), stack()
@@ -145,7 +137,7 @@ class ELMo(nn.Module):
             nn.init.zeros_(self.output.bias)
 
     @classmethod
-    def from_pretrained(cls, source):
+    def from_pretrained(cls, source: Path | str) -> "ELMo":
         """Read a model: a folder in AllenNLP's layout, or the name of a bundled checkpoint.
 
         Raises FileNotFoundError or ValueError; see `minibert.models.elmo.files`.
@@ -154,21 +146,26 @@ class ELMo(nn.Module):
 
         return elmo.load(source)
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder in AllenNLP's layout, with the softmax and the vocabulary beside it."""
         from minibert.models.elmo import files as elmo
 
         elmo.save(self, folder)
 
-    def forward(self, input_ids, attention_mask=None, carry=False):
+    def forward(
+        self,
+        input_ids: Ids,
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        carry: bool = False,
+    ) -> ModelOutput:
         """Sentences in, `ModelOutput` out; begin and end of the sentences are added and removed.
 
-        input_ids: (batch, length, symbols) from `minibert.text.characters`, or (batch, length) ids
-        with ``input="words"``. attention_mask: (batch, length), 1 for a word, 0 for padding, which
-        changes nothing, wherever it stands; by default a symbol or an id other than 0 is a word.
+        input_ids: symbols from `minibert.text.characters`, or ids with ``input="words"``.
+        attention_mask: 1 for a word, 0 for padding, which changes nothing, wherever it stands; by
+        default a symbol or an id other than 0 is a word.
 
-        ``hidden_states``: layers + 1 tensors (batch, length, 2 * projection), 0 at padding: the
-        word vectors, twice side by side, then each LSTM layer's forward and backward states.
+        ``hidden_states``: layers + 1 tensors of width 2 * projection, 0 at padding: the word
+        vectors, twice side by side, then each LSTM layer's forward and backward states.
         ``carry=True``: sentence b goes on from where sentence b of the last such call ended.
         """
         self._check(input_ids)
@@ -179,8 +176,10 @@ class ELMo(nn.Module):
         mask = attention_mask.gather(1, order).bool()
         ordered = input_ids.take_along_dim(order.view(*order.shape, *[1] * (input_ids.ndim - 2)), 1)
         ids, mask = self.with_boundaries(ordered, mask)
-        quick = self.quick and self.config.input == "characters"
-        tokens = fast.spelled(self.encoder, ids) if quick else self.encoder(ids)
+        if self.quick and isinstance(self.encoder, CharacterEncoder):
+            tokens = fast.spelled(self.encoder, ids)
+        else:
+            tokens = self.encoder(ids)
         state = self._carried(len(ids)) if carry else None
         layers, state = self.layers((tokens, turned(tokens, mask)), state, mask)
         if carry:
@@ -191,7 +190,7 @@ class ELMo(nn.Module):
         hidden = [torch.cat(pair, -1)[:, 1:-1].take_along_dim(back, 1) * real for pair in pairs]
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
-    def encode(self, sentences, carry=False):
+    def encode(self, sentences: Sequence[Sequence[str]], carry: bool = False) -> ModelOutput:
         """Lists of words in, the `ModelOutput` of `forward` out, without dropout and gradients."""
         device = self.forward_layers[0].input.weight.device
         if self.config.input == "characters":
@@ -206,7 +205,9 @@ class ELMo(nn.Module):
         self.state = state  # what ``carry`` asked for
         return out
 
-    def with_boundaries(self, ids, mask):
+    def with_boundaries(
+        self, ids: Ids, mask: Bool[Tensor, "batch length"]
+    ) -> tuple[Int[Tensor, "batch length+2 *symbols"], Bool[Tensor, "batch length+2"]]:
         """``<S>`` before and ``</S>`` after each sentence: length + 2 (AllenNLP does the same)."""
         if ids.ndim == 3:
             begin, end = spell_all([BOS, EOS], self.config.max_characters).to(ids.device)
@@ -223,19 +224,25 @@ class ELMo(nn.Module):
         places = torch.arange(length + 2, device=ids.device)
         return longer, places <= ends[:, None]  # (batch, length + 2)
 
-    def layers(self, streams, state=None, mask=None):
-        """Two streams, each (batch, length, projection), through the LSTMs of the two directions.
+    def layers(
+        self,
+        streams: Streams,
+        state: list[State] | None = None,
+        mask: Bool[Tensor, "batch length"] | None = None,
+    ) -> tuple[list[Streams], list[State]]:
+        """Two streams through the LSTMs of the two directions.
 
-        Returns a list with a pair (forward, backward) per layer, and the state: a pair per layer, h
-        (2, batch, projection) and c (2, batch, dim), detached. The second stream is read from left
-        to right like the first: it is the one whose words were turned round before.
+        Returns a pair (forward, backward) per layer, and their states, detached. The second
+        stream is read from left to right like the first: it is the one whose words were turned
+        round before.
         """
         batch, length = streams[0].shape[:2]
         if mask is None:
             mask = torch.ones(batch, length, dtype=torch.bool, device=streams[0].device)
         state = state or self.fresh_state(batch)
         run = fast.layer if self.quick and fast.suits(streams[0]) else both_directions
-        found, states = [], []
+        found: list[Streams] = []
+        states: list[State] = []
         for number, pair in enumerate(zip(self.forward_layers, self.backward_layers, strict=True)):
             inside = [self.dropout(x) for x in streams]
             outputs, (h, c) = run(pair, inside, state[number], mask)
@@ -246,34 +253,36 @@ class ELMo(nn.Module):
             streams = outputs
         return found, states
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Loss, Loss]:
         """(sum of losses, targets) of each direction, of a batch of `BidirectionalBatches`."""
         streams = self.embedded(batch)
         layers, self.state = self.layers(streams, None if batch["reset"] else self.state)
         tops = [self.dropout(x) for x in layers[-1]]  # (lanes, length, projection) each
         targets = [batch["targets"], batch["backward_targets"]]
-        return tuple(self.softmax(x, t) for x, t in zip(tops, targets, strict=True))
+        forward, backward = (self.softmax(x, t) for x, t in zip(tops, targets, strict=True))
+        return forward, backward
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of the losses of both directions, number of their targets), in nats."""
         (forward, n), (backward, m) = self.losses(batch)
         return forward + backward, n + m
 
-    def embedded(self, batch):
-        """Both streams of a batch as vectors, each (lanes, length, projection)."""
+    def embedded(self, batch: Batch) -> Streams:
+        """Both streams of a batch as vectors."""
         ids = batch["input_ids"], batch["backward_ids"]
-        if self.config.input == "words":
+        if isinstance(self.encoder, nn.Embedding):
             return [self.encoder(x) for x in ids]
         if self.quick:
             table = fast.spelled_once(self.encoder, batch["characters"])  # (words, projection)
             return [F.embedding(x, table) for x in ids]
         return [self.encoder(batch["characters"][x]) for x in ids]
 
-    def softmax(self, hidden, targets):
+    def softmax(
+        self, hidden: Float[Tensor, "*shape projection"], targets: Int[Tensor, "*shape"]
+    ) -> Loss:
         """(sum of cross-entropies in nats, number of targets); -100 is no target.
 
-        hidden: (..., projection), targets: (...). With ``softmax="sampled"`` an estimate while
-        training, and all words when evaluating.
+        With ``softmax="sampled"`` an estimate while training, and all words when evaluating.
         """
         if self.output is None:
             raise ValueError(
@@ -281,33 +290,33 @@ class ELMo(nn.Module):
             )
         weight, bias = self.output.weight, self.output.bias
         if self.config.softmax == "sampled" and self.training:
-            return sampled_softmax(hidden, weight, bias, targets, self.config.negatives)
+            return sampled_softmax(hidden, weight, bias, targets, negatives=self.config.negatives)
         if self.quick:
             return linear_cross_entropy(hidden, weight, bias, targets)
         logits = (hidden @ weight.T + bias).flatten(0, -2)  # (targets, V)
         losses = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORE, reduction="sum")
         return losses, int((targets != IGNORE).sum())
 
-    def fresh_state(self, batch):
+    def fresh_state(self, batch: int) -> list[State]:
         """Zeros: (h, c) a layer, for both directions."""
         weight = self.forward_layers[0].input.weight
         h = weight.new_zeros(2, batch, self.config.projection)
         return [(h, weight.new_zeros(2, batch, self.config.dim))] * self.config.layers
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the words, each layer of both directions, the softmax."""
         pairs = zip(self.forward_layers, self.backward_layers, strict=True)
         output = [self.output] if isinstance(self.output, nn.Module) else []
         return [[self.encoder], *map(list, pairs), output]
 
-    def stream_state(self):
+    def stream_state(self) -> list[State] | None:
         """The state carried between batches, or None."""
         return self.state
 
-    def load_stream_state(self, state):
+    def load_stream_state(self, state: list[State] | None) -> None:
         self.state = state
 
-    def _carried(self, batch):
+    def _carried(self, batch: int) -> list[State]:
         """The state of the last call with ``carry``; sentences that it did not have start again."""
         fresh = self.fresh_state(batch)
         if self.state is None:
@@ -315,16 +324,19 @@ class ELMo(nn.Module):
         kept = min(batch, self.state[0][0].shape[1])
         pairs = zip(self.state, fresh, strict=True)
         return [
-            tuple(torch.cat((x[:, :kept], y[:, kept:]), 1) for x, y in zip(old, new, strict=True))
-            for old, new in pairs
+            (
+                torch.cat((h[:, :kept], new_h[:, kept:]), 1),
+                torch.cat((c[:, :kept], new_c[:, kept:]), 1),
+            )
+            for (h, c), (new_h, new_c) in pairs
         ]
 
-    def _named(self):
+    def _named(self) -> Vocab:
         if self.vocab is None:
             raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
         return self.vocab
 
-    def _check(self, ids):
+    def _check(self, ids: Tensor) -> None:
         wanted = 3 if self.config.input == "characters" else 2
         check_tensor(ids)
         if ids.ndim != wanted:

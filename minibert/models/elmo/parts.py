@@ -1,29 +1,40 @@
-"""The parts of ELMo's two language models: spelling, one LSTM layer, a cheaper softmax.
+"""The parts of ELMo's two language models: spelling, one LSTM layer, a mix of layers, a cheaper
+softmax.
 
 Peters et al. (2018), arXiv:1802.05365, and what it took over: the character network of Kim et al.
 (2016), highway layers (Srivastava et al. 2015), the LSTM with projection (Sak et al. 2014).
 """
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
 
+from minibert.models.outputs import Loss
 from minibert.text.batches import IGNORE
 from minibert.text.characters import ALPHABET
 
+if TYPE_CHECKING:
+    from minibert.models.elmo.model import ELMoConfig
+
+Streams = Sequence[Float[Tensor, "batch length width"]]  # one of each direction
+State = tuple[Float[Tensor, "2 batch projection"], Float[Tensor, "2 batch dim"]]  # of a layer: h, c
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class Highway(nn.Module):
     """t * relu(W x) + (1 - t) * x, with a gate t = sigmoid(V x) (Srivastava et al. 2015)."""
 
-    def __init__(self, width):
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.transform, self.gate = nn.Linear(width, width), nn.Linear(width, width)
         nn.init.constant_(self.gate.bias, -2.0)  # at first, hand most of it through
 
-    def forward(self, x):
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         t = torch.sigmoid(self.gate(x))
         return t * torch.relu(self.transform(x)) + (1 - t) * x
 
@@ -31,20 +42,22 @@ class Highway(nn.Module):
 class CharacterEncoder(nn.Module):
     """From a word's symbols to its vector, whatever the word (Peters et al. 2018, section 3.4)."""
 
-    def __init__(self, config):
+    def __init__(self, config: "ELMoConfig") -> None:
         super().__init__()
         self.embedding = nn.Embedding(ALPHABET, config.char_dim, padding_idx=0)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(config.char_dim, number, width) for width, number in config.filters
         )
+        self.widest = max(width for width, _ in config.filters)
         found = sum(number for _, number in config.filters)
         self.highway = nn.ModuleList(Highway(found) for _ in range(config.highway))
         self.projection = nn.Linear(found, config.projection)
         self.activation = ACTIVATIONS[config.activation]
         nn.init.uniform_(self.embedding.weight[1:], -1.0, 1.0)
 
-    def forward(self, characters):
-        """(..., symbols) -> (..., projection)."""
+    def forward(
+        self, characters: Int[Tensor, "*batch symbols"]
+    ) -> Float[Tensor, "*batch projection"]:
         x = self.embedding(characters.flatten(0, -2))  # (words, symbols, char_dim)
         x = x.transpose(1, 2)  # (words, char_dim, symbols)
         found = [self.activation(filters(x).amax(-1)) for filters in self.convolutions]
@@ -60,7 +73,15 @@ class LSTMP(nn.Module):
     The rows of ``input`` and ``recurrent`` are the gates i, f, g, o, as in torch.
     """
 
-    def __init__(self, width, dim, projection, cell_clip=None, proj_clip=None):
+    def __init__(
+        self,
+        width: int,
+        dim: int,
+        projection: int,
+        *,
+        cell_clip: float | None = None,
+        proj_clip: float | None = None,
+    ) -> None:
         super().__init__()
         self.cell_clip, self.proj_clip = cell_clip, proj_clip
         self.input = nn.Linear(width, 4 * dim)
@@ -69,18 +90,31 @@ class LSTMP(nn.Module):
         nn.init.zeros_(self.input.bias)
         nn.init.ones_(self.input.bias[dim : 2 * dim])  # at first, remember: the forget gate
 
-    def step(self, x, h, c):
-        """One word: x (batch, width), h (batch, projection), c (batch, dim) -> new h, c."""
+    def step(
+        self,
+        x: Float[Tensor, "*batch width"],
+        h: Float[Tensor, "*batch projection"],
+        c: Float[Tensor, "*batch dim"],
+    ) -> tuple[Float[Tensor, "*batch projection"], Float[Tensor, "*batch dim"]]:
+        """One word: x and the state before it -> the new h, c."""
         i, f, g, o = (self.input(x) + self.recurrent(h)).chunk(4, -1)  # (batch, dim) each
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         c = c if self.cell_clip is None else c.clamp(-self.cell_clip, self.cell_clip)
         h = self.projection(torch.sigmoid(o) * torch.tanh(c))
         return (h if self.proj_clip is None else h.clamp(-self.proj_clip, self.proj_clip)), c
 
-    def forward(self, x, state, mask):
-        """(batch, length, width) -> (batch, length, projection) and the last state (h, c).
+    def forward(
+        self,
+        x: Float[Tensor, "batch length width"],
+        state: tuple[Float[Tensor, "batch projection"], Float[Tensor, "batch dim"]],
+        mask: Bool[Tensor, "batch length"],
+    ) -> tuple[
+        Float[Tensor, "batch length projection"],
+        tuple[Float[Tensor, "batch projection"], Float[Tensor, "batch dim"]],
+    ]:
+        """Outputs and the last state (h, c).
 
-        ``mask``: (batch, length), True for a word; the state of a sentence stays where it ended.
+        ``mask``: True for a word; the state of a sentence stays where it ended.
         """
         h, c = state
         outputs = []
@@ -92,10 +126,42 @@ class LSTMP(nn.Module):
         return torch.stack(outputs, 1), (h, c)
 
 
-def turned(x, mask):
+class ScalarMix(nn.Module):
+    """gamma * sum_j s_j h_j with s = softmax(w): one vector a word from all layers (equation 1).
+
+    Works on the ``hidden_states`` of any model. ``layers``: how many there are. ``layer_norm``:
+    bring each layer to mean 0 and variance 1 in every word before they are mixed.
+    """
+
+    def __init__(self, layers: int, layer_norm: bool = False) -> None:
+        super().__init__()
+        self.layer_norm = layer_norm
+        self.weights = nn.Parameter(torch.zeros(layers))  # w: all layers alike at first
+        self.gamma = nn.Parameter(torch.ones(()))
+
+    @property
+    def shares(self) -> Float[Tensor, " layers"]:
+        """s: positive, with the sum 1."""
+        return torch.softmax(self.weights, 0)
+
+    def forward(
+        self,
+        hidden_states: Sequence[Float[Tensor, "*batch width"]]
+        | Float[Tensor, "layers *batch width"],
+    ) -> Float[Tensor, "*batch width"]:
+        if len(hidden_states) != len(self.weights):
+            raise ValueError(f"expected {len(self.weights)} layers, got {len(hidden_states)}")
+        if self.layer_norm:
+            hidden_states = [F.layer_norm(h, h.shape[-1:]) for h in hidden_states]
+        return self.gamma * sum(s * h for s, h in zip(self.shares, hidden_states, strict=True))
+
+
+def turned(
+    x: Float[Tensor, "batch length width"], mask: Bool[Tensor, "batch length"]
+) -> Float[Tensor, "batch length width"]:
     """Each sentence from its last word to its first; padding stays behind it.
 
-    x: (batch, length, width); mask: (batch, length). Applied twice it gives x back.
+    Applied twice it gives x back.
     """
     lengths = mask.sum(1, keepdim=True)  # (batch, 1)
     places = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)  # (batch, length)
@@ -103,22 +169,32 @@ def turned(x, mask):
     return x.gather(1, places[..., None].expand_as(x))
 
 
-def both_directions(pair, inputs, state, mask):
-    """A forward and a backward `LSTMP`, one after the other.
-
-    inputs: two tensors (batch, length, width); state: h (2, batch, projection), c (2, batch, dim).
-    """
+def both_directions(
+    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Bool[Tensor, "batch length"]
+) -> tuple[Streams, State]:
+    """A forward and a backward `LSTMP`, one after the other."""
     found = [layer(x, (h, c), mask) for layer, x, h, c in zip(pair, inputs, *state, strict=True)]
     (forward, first), (backward, second) = found
-    return (forward, backward), tuple(torch.stack(both) for both in zip(first, second, strict=True))
+    return (forward, backward), (
+        torch.stack((first[0], second[0])),
+        torch.stack((first[1], second[1])),
+    )
 
 
-def sampled_softmax(hidden, weight, bias, targets, negatives=None, drawn=None):
+def sampled_softmax(
+    hidden: Float[Tensor, "*shape dim"],
+    weight: Float[Tensor, "V dim"],
+    bias: Float[Tensor, " V"],
+    targets: Int[Tensor, "*shape"],
+    *,
+    negatives: int = 8192,
+    drawn: Int[Tensor, " negatives"] | None = None,
+) -> Loss:
     """(sum of cross-entropies among target and drawn words, number of targets).
 
-    hidden: (..., dim). weight: (V, dim), bias: (V,), sorted by the frequency of the words. targets:
-    (...), -100 for none. ``negatives`` words are drawn, the same for all targets, with
-    q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1); or ``drawn``, (negatives,), says which.
+    weight, bias: sorted by the frequency of the words. targets: -100 for none. ``negatives`` words
+    are drawn, the same for all targets, with q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1);
+    or ``drawn`` says which.
 
     The score of a drawn word is lowered by the logarithm of how often it is expected, and a drawn
     word that is the target counts for nothing: so with ever more of them this comes to the full

@@ -22,8 +22,10 @@ and key, so these factors are put into the weights of the query: the function is
 import math
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from minibert.data.published import located
 from minibert.models.gpt import openai
@@ -35,6 +37,9 @@ from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.tokenizer_files import JSON, OTHERS
+
+if TYPE_CHECKING:
+    from minibert.text.bpe import BPE
 
 FIELDS = {  # of config.json -> of GPTConfig
     "vocab_size": "vocab_size",
@@ -74,7 +79,7 @@ IN_BLOCK = {  # ours -> theirs; linear layers are stored the other way round
 PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_attn, in this order
 
 
-def load(source):
+def load(source: Path | str) -> GPT:
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
     The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`).
@@ -85,13 +90,13 @@ def load(source):
     return model_of(*read(source))
 
 
-def read(source):
+def read(source: Path | str) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
     path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
     return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
 
 
-def model_of(path, config, tensors):
+def model_of(path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> GPT:
     """The `GPT` of what `read` gives, in eval mode."""
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
@@ -102,7 +107,7 @@ def model_of(path, config, tensors):
     return filled(lambda: GPT(settings, words), ours, path)
 
 
-def save(model, folder):
+def save(model: GPT, folder: Path | str) -> None:
     """Write a folder that `load` reads, and transformers' GPT or GPT-2 too."""
     config = to_published(model.config)
     save_folder(folder, config, published(model))
@@ -110,7 +115,7 @@ def save(model, folder):
         model.tokenizer.save(folder)
 
 
-def to_config(config, source="config.json"):
+def to_config(config: dict[str, Any], source: Path | str = "config.json") -> GPTConfig:
     """A `GPTConfig` from a published one. Raises ValueError for what this class cannot follow."""
     kind = config.get("model_type", "gpt2")
     if kind not in tuple(KINDS):
@@ -138,7 +143,7 @@ def to_config(config, source="config.json"):
     return config_from(GPTConfig, given, source)
 
 
-def to_published(config):
+def to_published(config: GPTConfig) -> dict[str, Any]:
     """The published form of a `GPTConfig`, as a dict. Raises ValueError where there is none."""
     if config.position != "learned":
         raise ValueError(f"GPT's layout has learned positions only, got {config.position!r}")
@@ -160,7 +165,9 @@ def to_published(config):
     return {**found, **extra, KINDS[kind][-1]: activation, "model_type": kind}
 
 
-def from_published(tensors, settings, config, source):
+def from_published(
+    tensors: dict[str, Tensor], settings: GPTConfig, config: dict[str, Any], source: Path | str
+) -> dict[str, Tensor]:
     """Our tensors, by name, from published ones; what is left over keeps its name.
 
     settings: the `GPTConfig`; config: the published one. Raises ValueError where what the file says
@@ -244,7 +251,7 @@ def _turned(tensor):
     return tensor.t() if tensor.dim() <= 2 else tensor
 
 
-def published(model):
+def published(model: GPT) -> dict[str, Tensor]:
     """The published tensors of a `GPT`, by name."""
     own, found = model.state_dict(), {}
     for theirs, (ours, turned) in _names(model.config).items():
@@ -256,7 +263,7 @@ def published(model):
     return {n if n == "lm_head.weight" else f"transformer.{n}": t for n, t in found.items()}
 
 
-def tokenizer(path):
+def tokenizer(path: Path) -> "BPE | None":
     """The `BPE` of ``tokenizer.json``, or of ``vocab.json`` and ``merges.txt``; or OpenAI's."""
     from minibert.text import BPE
 

@@ -6,18 +6,34 @@ after Keskar et al. (2019), arXiv:1909.05858, section 4.1.
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, SupportsIndex
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from minibert.models.softmax import check_scores
 from minibert.training.modes import evaluating
 
+if TYPE_CHECKING:
+    from minibert.models.gpt.model import GPT
+
+Ids = Sequence[SupportsIndex] | np.ndarray | Tensor
+Prompt = str | Ids | Sequence[str] | Sequence[Ids]
+Written = str | list[str] | list[int] | list[list[int]]
 COLDEST = 1e-30  # a temperature that single precision can divide by
 
 
-def distribution(logits, temperature=1.0, top_k=None, top_p=None):
-    """The probabilities to draw from, in the shape of ``logits`` (..., V).
+def distribution(
+    logits: Float[Tensor, "*batch V"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Float[Tensor, "*batch V"]:
+    """The probabilities to draw from.
 
     temperature: logits are divided by it; 0 puts everything on the likeliest token. top_k: only the
     k likeliest may be drawn (with equals of the k-th). top_p: only the fewest tokens whose
@@ -44,8 +60,10 @@ def distribution(logits, temperature=1.0, top_k=None, top_p=None):
     return p
 
 
-def draw(p, generator=None):
-    """One token from each distribution: p (batch, V), some of it above 0 -> ids (batch, 1).
+def draw(
+    p: Float[Tensor, "batch V"], generator: torch.Generator | None = None
+) -> Int[Tensor, "batch 1"]:
+    """One token from each distribution p, some of which is above 0.
 
     One random number a text; `torch.multinomial` takes one a token of the vocabulary, which costs
     as much as the model.
@@ -56,8 +74,10 @@ def draw(p, generator=None):
     return chosen.clamp(max=p.shape[1] - 1)
 
 
-def penalise(logits, ids, penalty):
-    """Tokens that stand in ``ids`` (batch, any) less likely: logits (batch, V) -> the same.
+def penalise(
+    logits: Float[Tensor, "batch V"], ids: Int[Tensor, "batch any"], penalty: float
+) -> Float[Tensor, "batch V"]:
+    """The logits with tokens that stand in ``ids`` less likely.
 
     Positive logits are divided by ``penalty``, negative ones multiplied; -1 in ids is no token.
     """
@@ -69,8 +89,8 @@ def penalise(logits, ids, penalty):
     return torch.where(seen, changed, logits)
 
 
-def drawable(model, logits):
-    """Logits (..., V) with -inf where the table of ``model`` is longer than its vocabulary."""
+def drawable(model: "GPT", logits: Float[Tensor, "*batch V"]) -> Float[Tensor, "*batch V"]:
+    """The logits with -inf where the table of ``model`` is longer than its vocabulary."""
     if model.tokenizer is None or len(model.tokenizer) == logits.shape[-1]:
         return logits
     beyond = torch.arange(logits.shape[-1], device=logits.device) >= len(model.tokenizer)
@@ -89,19 +109,19 @@ def _check(temperature, top_k, top_p, repetition_penalty=1.0):
 
 
 def generate(
-    model,
-    prompt,
-    steps=50,
-    temperature=1.0,
+    model: "GPT",
+    prompt: Prompt,
+    steps: int = 50,
+    temperature: float = 1.0,
     *,
-    top_k=None,
-    top_p=None,
-    repetition_penalty=1.0,
-    stop=None,
-    seed=None,
-    cache=True,
-    stream=None,
-):
+    top_k: int | None = None,
+    top_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    stop: int | Iterable[int] | None = None,
+    seed: int | None = None,
+    cache: bool = True,
+    stream: Callable[[list[int | None]], object] | None = None,
+) -> Written:
     """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
 
     prompt: a string, or a list of them, for a model with a tokenizer; or a list of ids, or a list

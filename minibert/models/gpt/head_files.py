@@ -12,6 +12,11 @@ reads the last one of the mask, and that token where there is no mask. The last 
 GPT-2 only.
 """
 
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
 from minibert.models.gpt import files
 from minibert.models.gpt.model import GPT
 from minibert.storage import layout
@@ -34,7 +39,7 @@ SUMMARY = {  # how a choice is scored; with other values transformers computes s
 }
 
 
-def load(cls, path, config, tensors):
+def load(cls: Any, path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
     """A head of the class ``cls`` on its `GPT`, of what `files.read` gives; in eval mode.
 
     Raises as `minibert.models.gpt.files.load` does, and ValueError for a folder without that head
@@ -57,7 +62,7 @@ def load(cls, path, config, tensors):
     return head.eval()
 
 
-def holds(head):
+def holds(head: Any) -> bool:
     """Whether `save` can write this head: one that transformers has too."""
     kind, encoder = type(head).__name__, getattr(head, "encoder", None)
     if kind not in HEADS or type(encoder) is not GPT:
@@ -68,7 +73,7 @@ def holds(head):
     return not getattr(head, "lstm", None) and (gpt2 or kind not in GPT2_ONLY)
 
 
-def save(head, folder):
+def save(head: Any, folder: Path | str) -> None:
     """Write a head and its encoder, a folder that `load` reads, and transformers too."""
     kind, settings = type(head).__name__, head.settings
     config, (architecture, prefix) = files.to_published(head.encoder.config), HEADS[kind]

@@ -8,19 +8,25 @@ blocks are those of `minibert.models.transformer`; published weights load by
 `minibert.models.gpt.files`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Float64, Int, Shaped
+from torch import Tensor, nn
 
 from minibert.models.dropout import Dropout
-from minibert.models.outputs import ModelOutput
+from minibert.models.gpt.generation import Prompt, Written, generate
+from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer import fast
-from minibert.models.transformer.attention import causal_mask
+from minibert.models.transformer.attention import Past, causal_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.storage.checked import check_settings
+from minibert.text.batches import Batch
 from minibert.text.inputs import (
     IGNORE,
     as_mask,
@@ -32,6 +38,11 @@ from minibert.text.inputs import (
     reading_order,
 )
 from minibert.training.modes import evaluating
+
+if TYPE_CHECKING:
+    from typing import Self  # beartype, which the tests use, does not know it here
+
+    from minibert.text.bpe import BPE
 
 
 @dataclass
@@ -48,6 +59,7 @@ class GPTConfig(TransformerConfig):
     dim: int = 768
     layers: int = 12
     heads: int = 12
+    _: KW_ONLY
     hidden: int = 3072
     attention_dropout: float = 0.1
     activation: str = "gelu_tanh"
@@ -57,12 +69,12 @@ class GPTConfig(TransformerConfig):
     tied: bool = True
     pad_id: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         check_settings(self, shares=("embedding_dropout",))
 
     @classmethod
-    def gpt2(cls, **changes):
+    def gpt2(cls, **changes: Any) -> "Self":
         """GPT-2's smallest size, 124,439,808 parameters."""
         return cls(**{"vocab_size": 50_257, "norm": "pre", "max_length": 1024, **changes})
 
@@ -71,21 +83,22 @@ class GPTConfig(TransformerConfig):
 class GPTOutput(ModelOutput):
     """A `ModelOutput` with ``past``: the (keys, values) of each layer, to go on from."""
 
-    past: list | None = None
+    past: list[Past] | None = None
 
 
 class Embeddings(nn.Module):
     """What a token is and where it stands: two vectors, added (equation 2)."""
 
-    def __init__(self, config):
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.dim)
         self.position = Positions(config)
         rate = config.embedding_dropout
         self.dropout = Dropout(config.dropout if rate is None else rate)
 
-    def forward(self, input_ids, places):
-        """ids and position ids (..., length) -> (..., length, dim)."""
+    def forward(
+        self, input_ids: Int[Tensor, "*batch length"], places: Int[Tensor, "... length"]
+    ) -> Float[Tensor, "*batch length dim"]:
         return self.dropout(self.word(input_ids) + self.position(places))
 
 
@@ -98,7 +111,7 @@ class GPT(nn.Module):
 
     causal = True
 
-    def __init__(self, config, tokenizer=None):
+    def __init__(self, config: GPTConfig, tokenizer: "BPE | None" = None) -> None:
         super().__init__()
         if tokenizer is not None and len(tokenizer) > config.vocab_size:
             raise ValueError(
@@ -110,7 +123,7 @@ class GPT(nn.Module):
         initialise(self, config.init_std)
 
     @classmethod
-    def from_pretrained(cls, source):
+    def from_pretrained(cls, source: Path | str) -> "GPT":
         """Read a model: a folder in Hugging Face's layout or OpenAI's, a bundled name, or a hub id.
 
         See `minibert.models.gpt.files.load`. Raises FileNotFoundError or ValueError.
@@ -119,25 +132,31 @@ class GPT(nn.Module):
 
         return gpt.load(source)
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
         from minibert.models.gpt import files as gpt
 
         gpt.save(self, folder)
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: embeddings, each block, the last norm (and the output)."""
         *blocks, last = self.stack.layer_groups()
         return [[self.embeddings], *blocks, last if self.output is None else [*last, self.output]]
 
-    def forward(self, input_ids, attention_mask=None, past=None, output_attentions=False):
-        """(batch, length) ids -> `GPTOutput`: embeddings, then one state a layer.
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch positions"] | None = None,
+        past: list[Past] | None = None,
+        output_attentions: bool = False,
+    ) -> GPTOutput:
+        """Hidden states: the embeddings, then one state a layer.
 
         ``attention_mask``: 1 for a token, 0 for padding, on either side; it changes nothing, and
         what the output holds there means nothing. ``past``: of an earlier output. The ids are then
-        those that follow, and the mask, if there is one, is for all positions, (batch, past +
-        length). Raises ValueError for shapes that do not fit, for more than ``max_length`` tokens,
-        and for ids that are not in the vocabulary.
+        those that follow, and the mask, if there is one, is for all positions. Raises
+        ValueError for shapes that do not fit, for more than ``max_length`` tokens, and for ids that
+        are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
         attention_mask = self.check(input_ids, attention_mask, before)
@@ -153,16 +172,22 @@ class GPT(nn.Module):
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
 
     @property
-    def output_weight(self) -> torch.Tensor:
-        """The matrix of the softmax (V, dim): the word vectors, or one of its own."""
+    def output_weight(self) -> Float[Tensor, "V dim"]:
+        """The matrix of the softmax: the word vectors, or one of its own."""
         return self.embeddings.word.weight if self.output is None else self.output.weight
 
-    def logits(self, hidden):
-        """States (..., dim) -> scores of the next token, (..., V)."""
+    def logits(self, hidden: Float[Tensor, "*shape dim"]) -> Float[Tensor, "*shape V"]:
+        """States -> scores of the next token."""
         return hidden @ self.output_weight.T
 
-    def states_at(self, input_ids, attention_mask=None, wanted=None):
-        """The last hidden states at positions where ``wanted`` (batch, length) is True: (n, dim).
+    def states_at(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        *,
+        wanted: Bool[Tensor, "batch length"],
+    ) -> Float[Tensor, "n dim"]:
+        """The last hidden states at positions where ``wanted`` is True.
 
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
@@ -170,10 +195,10 @@ class GPT(nn.Module):
         attention_mask = self.check(input_ids, attention_mask)
         check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
-            return fast.states_at(self, input_ids, attention_mask, None, wanted)
+            return fast.states_at(self, input_ids, attention_mask, None, wanted=wanted)
         return self(input_ids, attention_mask).last_hidden_state[wanted]
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies in nats, number of targets).
 
         Each token but a row's first is predicted from those before it; with ``labels``
@@ -181,11 +206,11 @@ class GPT(nn.Module):
         """
         self.check(batch["input_ids"], batch.get("attention_mask"))
         wanted, targets = next_tokens(batch)
-        hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
+        hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted=wanted)
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
-    def log_probs(self, ids):
-        """log p of each token of a text but the first, given those before: float64 (length - 1,).
+    def log_probs(self, ids: Sequence[int] | np.ndarray | Tensor) -> Float64[np.ndarray, " tokens"]:
+        """log p of each token of a text but the first, given those before.
 
         Texts longer than ``max_length`` are read in windows that overlap by half.
         """
@@ -202,28 +227,29 @@ class GPT(nn.Module):
                 done = start + window.shape[1]
         return torch.cat(found).numpy() if found else np.zeros(0)
 
-    def generate(self, prompt, steps=50, **options):
+    def generate(self, prompt: Prompt, steps: int = 50, **options: Any) -> Written:
         """Texts that begin with ``prompt``: see `minibert.models.gpt.generation.generate`."""
-        from minibert.models.gpt.generation import generate
-
         return generate(self, prompt, steps, **options)
 
-    def check(self, input_ids, attention_mask=None, before=0):
+    def check(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, before: int = 0
+    ) -> Int[Tensor, "batch positions"] | None:
         """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         check_length(input_ids, before, self.config.max_length)
         check_ids(input_ids, self.config.vocab_size)
         return as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
 
 
-def next_tokens(batch):
-    """Where a next token is predicted, bool (batch, length), and which, (n,), in order."""
+def next_tokens(batch: Batch) -> tuple[Bool[Tensor, "batch length"], Int[Tensor, " n"]]:
+    """Where a next token is predicted, and which, in order."""
     ids, mask = batch["input_ids"], batch.get("attention_mask")
     labels = of_batch(batch, "labels" if "labels" in batch else "input_ids")
     check_tensor(labels, "labels")
     if labels.shape != ids.shape:
         raise ValueError(f"expected labels {tuple(ids.shape)}, got {tuple(labels.shape)}")
-    order = None if mask is None else reading_order(mask)  # padding predicts nothing
-    if order is not None:
+    order = None
+    if mask is not None:  # padding predicts nothing
+        order = reading_order(mask)
         labels = labels.masked_fill(mask == 0, IGNORE).gather(1, order)
     wanted = torch.zeros_like(ids, dtype=torch.bool)
     wanted[:, :-1] = labels[:, 1:] != IGNORE

@@ -67,7 +67,7 @@ def table(folder: str | Path) -> str:
 
 def tokenizer_files(folder: str | Path) -> tuple[Path, Path] | None:
     """The two files of the tokenizer, where both are there; None otherwise."""
-    pairs = [tuple(Path(folder) / name for name in pair) for pair in TOKENIZERS]
+    pairs = [(Path(folder) / first, Path(folder) / second) for first, second in TOKENIZERS]
     return next((pair for pair in pairs if all(path.is_file() for path in pair)), None)
 
 

@@ -8,19 +8,34 @@ boolean, and True means: this place may be looked at. They have, or broadcast to
 import math
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.models.dropout import dropout
 
+Query = Float[Tensor, "*batch length d_k"]
+Key = Float[Tensor, "*batch keys d_k"]
+Value = Float[Tensor, "*batch keys d_v"]
+Found = Float[Tensor, "*batch length d_v"]
+Mask = Bool[Tensor, "... #length #keys"]
+Past = tuple[Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]]
 
-def padding_mask(attention_mask):
-    """(batch, length), 1 for a token, 0 for padding -> (batch, 1, 1, length): none of it seen."""
+
+def padding_mask(
+    attention_mask: Shaped[Tensor, "batch length"],
+) -> Bool[Tensor, "batch 1 1 length"]:
+    """From 1 for a token, 0 for padding: a mask with which none of the padding is seen."""
     return attention_mask.bool()[:, None, None, :]
 
 
-def causal_mask(length, past=0, device=None, attention_mask=None):
-    """(length, past + length): a place sees the ``past`` ones, those before it and itself.
+def causal_mask(
+    length: int,
+    past: int = 0,
+    device: torch.device | str | None = None,
+    attention_mask: Shaped[Tensor, "batch keys"] | None = None,
+) -> Mask:
+    """A place sees the ``past`` ones, those before it and itself.
 
     With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length): and none
     of the padding. Padding sees itself, so that no row is empty.
@@ -32,13 +47,13 @@ def causal_mask(length, past=0, device=None, attention_mask=None):
     return seen & padding_mask(attention_mask) | own
 
 
-def attend(query, key, value, mask=None, p=0.0):
+def attend(
+    query: Query, key: Key, value: Value, mask: Mask | None = None, *, p: float = 0.0
+) -> tuple[Found, Float[Tensor, "*batch length keys"]]:
     """Attention(Q, K, V) = softmax(Q K^T / sqrt(d_k)) V (section 3.2.1, equation 1).
 
-    query (..., length, d_k), key (..., keys, d_k), value (..., keys, d_v) -> what was found,
-    (..., length, d_v), and the weights, (..., length, keys), whose rows add up to one. ``p``:
-    dropout on the weights that are used; those returned are whole. A place that may look nowhere
-    finds zeros.
+    Returns what was found, and the weights, whose rows add up to one. ``p``: dropout on the weights
+    that are used; those returned are whole. A place that may look nowhere finds zeros.
     """
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (..., length, keys)
     if mask is None:
@@ -49,7 +64,9 @@ def attend(query, key, value, mask=None, p=0.0):
     return dropout(weights, p) @ value, weights
 
 
-def attend_fused(query, key, value, mask=None, p=0.0):
+def attend_fused(
+    query: Query, key: Key, value: Value, mask: Mask | None = None, *, p: float = 0.0
+) -> Found:
     """What `attend` finds, by PyTorch's fused kernel, which never holds the weights."""
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
 
@@ -57,19 +74,29 @@ def attend_fused(query, key, value, mask=None, p=0.0):
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own projection (section 3.2.2)."""
 
-    def __init__(self, dim, heads, dropout=0.0):
+    def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
         self.output = nn.Linear(dim, dim)
 
-    def forward(self, x, memory=None, mask=None, past=None, output_attentions=False, fused=None):
-        """x (batch, length, dim) -> (new x, weights or None, (keys, values)).
+    def forward(
+        self,
+        x: Float[Tensor, "batch length dim"],
+        memory: Float[Tensor, "batch read dim"] | None = None,
+        mask: Mask | None = None,
+        past: Past | None = None,
+        *,
+        output_attentions: bool = False,
+        fused: bool | None = None,
+    ) -> tuple[
+        Float[Tensor, "batch length dim"], Float[Tensor, "batch heads length keys"] | None, Past
+    ]:
+        """(new x, weights or None, (keys, values)).
 
-        memory: (batch, keys, dim), what is looked at; x itself by default. past: the (keys, values)
-        of earlier positions, each (batch, heads, past, head), as an earlier call gave them. fused:
-        which kernel; by default the fused one everywhere but on a CPU, where it is the slower one.
-        The weights, (batch, heads, length, keys), come from the plain one.
+        memory: what is looked at; x itself by default. past: the (keys, values) of earlier
+        positions, as an earlier call gave them. fused: which kernel; by default the fused one
+        everywhere but on a CPU, where it is the slower one. The weights come from the plain one.
         """
         memory = x if memory is None else memory
         query = self.split(self.query(x))
@@ -79,12 +106,13 @@ class MultiHeadAttention(nn.Module):
         p = self.dropout if self.training else 0.0
         fused = x.device.type != "cpu" if fused is None else fused
         if fused and not output_attentions:
-            found, weights = attend_fused(query, keys, values, mask, p), None
+            found, weights = attend_fused(query, keys, values, mask, p=p), None
         else:
-            found, weights = attend(query, keys, values, mask, p)
+            found, weights = attend(query, keys, values, mask, p=p)
         found = found.transpose(1, 2).flatten(2)  # (batch, length, heads, head) -> (.., .., dim)
         return self.output(found), weights if output_attentions else None, (keys, values)
 
-    def split(self, x):
-        """(batch, length, dim) -> (batch, heads, length, head)."""
+    def split(
+        self, x: Float[Tensor, "batch length dim"]
+    ) -> Float[Tensor, "batch heads length head"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

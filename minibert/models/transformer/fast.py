@@ -12,11 +12,20 @@ gradients); the positions that it leaves out are those that nobody reads:
   on pieces small enough for the cache, and is gathered and put back by one indexing each.
 """
 
+from typing import TYPE_CHECKING, cast
+
 import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.models.dropout import kept
 from minibert.text.inputs import from_first
+
+if TYPE_CHECKING:
+    from minibert.models.bert.model import BERT
+    from minibert.models.gpt.model import GPT
+    from minibert.models.transformer.model import Block
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
@@ -31,7 +40,7 @@ OURS = (
 PLAIN = (*OURS, "torch.nn.modules")
 
 
-def suits(model, input_ids):
+def suits(model: nn.Module, input_ids: Tensor) -> bool:
     """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
 
     Where someone has put an adapter in, hung a hook on or compiled a block, the readable version
@@ -48,19 +57,27 @@ def suits(model, input_ids):
     )
 
 
-def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
-    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``, (n, dim)."""
+def states_at(
+    model: "BERT | GPT",
+    input_ids: Int[Tensor, "batch length"],
+    attention_mask: Shaped[Tensor, "batch length"] | None,
+    token_type_ids: Int[Tensor, "batch length"] | None,
+    *,
+    wanted: Bool[Tensor, "batch length"],
+) -> Float[Tensor, "n dim"]:
+    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``."""
     real = torch.ones_like(wanted) if attention_mask is None else attention_mask.bool()
     if not wanted.any():
         return model.embeddings.word.weight.new_empty(0, model.config.dim)
     x = _embedded(model, input_ids, token_type_ids, real)  # (tokens, dim)
-    *blocks, last = model.stack.blocks
+    *blocks, last = cast("list[Block]", list(model.stack.blocks))
     lengths, some = real.sum(1).tolist(), wanted[real]  # some: (tokens,)
     causal = getattr(model, "causal", False)
     seen = (real.cumsum(1) - 1)[real] if causal else None  # (tokens,)
-    plan = Plan(lengths, lengths, last.attention.heads, seen) if blocks else None
-    for block in blocks:
-        x = through(block, x, x, plan)
+    if blocks:
+        plan = Plan(lengths, lengths, last.attention.heads, seen)
+        for block in blocks:
+            x = through(block, x, x, plan)
     seen = None if seen is None else seen[some]
     plan = Plan(lengths, wanted.sum(1).tolist(), last.attention.heads, seen)
     return model.stack.norm(through(last, x, x[some], plan))
@@ -75,11 +92,12 @@ def _embedded(model, input_ids, token_type_ids, real):
     return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
 
 
-def through(block, x, asking, plan):
-    """A `minibert.models.transformer.Block` on packed tokens, x (tokens, dim), at the ``asking``
-    ones.
+def through(
+    block: "Block", x: Float[Tensor, "tokens dim"], asking: Float[Tensor, "n dim"], plan: "Plan"
+) -> Float[Tensor, "n dim"]:
+    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` ones of them.
 
-    asking: (n, dim), x itself or some of its rows -> (n, dim).
+    asking: x itself or some of its rows.
     """
     attention, before = block.attention, block.before
     y = before(block.attention_norm, x)
@@ -105,7 +123,13 @@ class Plan:
     ``from_queries``, ``from_keys``: the way back.
     """
 
-    def __init__(self, lengths, asking, heads, seen=None):
+    def __init__(
+        self,
+        lengths: list[int],
+        asking: list[int],
+        heads: int,
+        seen: Int[Tensor, " n"] | None = None,
+    ) -> None:
         lengths, asking = torch.tensor(lengths), torch.tensor(asking)
         self.heads, self.blocks, queries, keys = heads, [], _Rows(heads, 1), _Rows(heads, 2)
         first_key, first_query = lengths.cumsum(0) - lengths, asking.cumsum(0) - asking
@@ -136,11 +160,14 @@ class Plan:
 class _Rows:
     """Rows of a tensor (tokens * parts * heads, head) in the order of the blocks."""
 
-    def __init__(self, heads, parts):
-        self.heads, self.parts, self.pieces, self.total = heads, parts, [], 0
-        self.real = []
+    def __init__(self, heads: int, parts: int) -> None:
+        self.heads, self.parts, self.total = heads, parts, 0
+        self.pieces: list[Tensor] = []
+        self.real: list[Tensor] = []
 
-    def add(self, first, lengths, most):
+    def add(
+        self, first: Int[Tensor, " sequences"], lengths: Int[Tensor, " sequences"], most: int
+    ) -> slice:
         """Append a block; returns the slice that it is. Padding is any row: the first."""
         places = torch.arange(most)
         real = places < lengths[:, None]  # (sequences, most)
@@ -152,7 +179,9 @@ class _Rows:
         start, self.total = self.total, self.total + rows.numel()
         return slice(start, self.total)
 
-    def done(self, tokens):
+    def done(
+        self, tokens: int
+    ) -> tuple[Int[Tensor, " places"], Int[Tensor, " rows"], Int[Tensor, " padding"]]:
         """(rows in the order of the blocks, where each row of the tensor stands there, padding).
 
         A row that is in no block gets the place past the last.

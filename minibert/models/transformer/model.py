@@ -7,22 +7,31 @@ theirs. Attention and its masks stand in `minibert.models.transformer.attention`
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 
 import torch
-from torch import nn
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.models.dropout import Dropout
-from minibert.models.outputs import ModelOutput
+from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import check_scores
-from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
+from minibert.models.transformer.attention import (
+    Mask,
+    MultiHeadAttention,
+    Past,
+    causal_mask,
+    padding_mask,
+)
 from minibert.storage.checked import check_settings
+from minibert.text.batches import Batch
 from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,  # x times the normal distribution function (Hendrycks & Gimpel 2016)
     "gelu_tanh": partial(F.gelu, approximate="tanh"),  # the approximation that GPT uses
@@ -48,6 +57,7 @@ class TransformerConfig:
     dim: int = 512
     layers: int = 6
     heads: int = 8
+    _: KW_ONLY
     hidden: int = 2048
     dropout: float = 0.1
     attention_dropout: float = 0.0
@@ -58,7 +68,7 @@ class TransformerConfig:
     norm_eps: float = 1e-5
     init_std: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         known = {"norm": NORMS, "activation": ACTIVATIONS, "position": POSITIONS}
         positive = ("vocab_size", "dim", "layers", "heads", "hidden", "max_length")
         shares = ("dropout", "attention_dropout")
@@ -70,12 +80,12 @@ class TransformerConfig:
 class FeedForward(nn.Module):
     """Two linear layers with an activation between, at each place alike (section 3.3)."""
 
-    def __init__(self, dim, hidden, activation="relu"):
+    def __init__(self, dim: int, hidden: int, activation: str = "relu") -> None:
         super().__init__()
         self.inner, self.outer = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
         self.activation = ACTIVATIONS[activation]
 
-    def forward(self, x):
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         return self.outer(self.activation(self.inner(x)))
 
 
@@ -89,7 +99,7 @@ class Block(nn.Module):
         pre:   x = x + dropout(sublayer(norm(x)))       the residual stream itself stays as it is
     """
 
-    def __init__(self, config, cross=False):
+    def __init__(self, config: TransformerConfig, cross: bool = False) -> None:
         super().__init__()
         self.pre = config.norm == "pre"
 
@@ -107,11 +117,22 @@ class Block(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(
-        self, x, mask=None, memory=None, memory_mask=None, past=None, output_attentions=False
-    ):
-        """x (batch, length, dim) -> (new x, weights of the first attention or None, past)."""
+        self,
+        x: Float[Tensor, "batch length dim"],
+        mask: Mask | None = None,
+        memory: Float[Tensor, "batch read dim"] | None = None,
+        memory_mask: Bool[Tensor, "... #length #read"] | None = None,
+        *,
+        past: Past | None = None,
+        output_attentions: bool = False,
+    ) -> tuple[
+        Float[Tensor, "batch length dim"], Float[Tensor, "batch heads length keys"] | None, Past
+    ]:
+        """(new x, weights of the first attention or None, past)."""
         y = self.before(self.attention_norm, x)
-        y, weights, past = self.attention(y, None, mask, past, output_attentions)
+        y, weights, past = self.attention(
+            y, mask=mask, past=past, output_attentions=output_attentions
+        )
         x = self.after(self.attention_norm, x, y)
         if memory is not None:
             y, _, _ = self.cross(self.before(self.cross_norm, x), memory, memory_mask)
@@ -119,10 +140,14 @@ class Block(nn.Module):
         y = self.ffn(self.before(self.ffn_norm, x))
         return self.after(self.ffn_norm, x, y), weights, past
 
-    def before(self, norm, x):
+    def before(
+        self, norm: nn.Module, x: Float[Tensor, "*batch dim"]
+    ) -> Float[Tensor, "*batch dim"]:
         return norm(x) if self.pre else x
 
-    def after(self, norm, x, y):
+    def after(
+        self, norm: nn.Module, x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"]
+    ) -> Float[Tensor, "*batch dim"]:
         x = x + self.dropout(y)
         return x if self.pre else norm(x)
 
@@ -130,37 +155,46 @@ class Block(nn.Module):
 class Stack(nn.Module):
     """Blocks one after the other; with ``norm="pre"`` a last LayerNorm."""
 
-    def __init__(self, config, cross=False):
+    def __init__(self, config: TransformerConfig, cross: bool = False) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.layers))
         last = config.norm == "pre"
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps) if last else nn.Identity()
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         return [*([block] for block in self.blocks), [self.norm]]
 
     def forward(
-        self, x, mask=None, memory=None, memory_mask=None, past=None, output_attentions=False
-    ):
-        """x (batch, length, dim) -> (`ModelOutput`, past).
+        self,
+        x: Float[Tensor, "batch length dim"],
+        mask: Mask | None = None,
+        memory: Float[Tensor, "batch read dim"] | None = None,
+        memory_mask: Bool[Tensor, "... #length #read"] | None = None,
+        *,
+        past: list[Past] | None = None,
+        output_attentions: bool = False,
+    ) -> tuple[ModelOutput, list[Past]]:
+        """(`ModelOutput`, past); ``hidden_states``: x, then one per block, normed after the last.
 
-        ``hidden_states``: x first, then one per block, the last one after the last norm. past: one
-        (keys, values) per block, from an earlier call: then give only the new positions as x.
+        past: one (keys, values) per block, from an earlier call: then give only the new positions
+        as x.
         """
         hidden, attentions, carried = [x], [], []
         for i, block in enumerate(self.blocks):
             before = None if past is None else past[i]
-            x, weights, after = block(x, mask, memory, memory_mask, before, output_attentions)
+            x, weights, after = block(
+                x, mask, memory, memory_mask, past=before, output_attentions=output_attentions
+            )
             hidden.append(x)
             attentions.append(weights)
             carried.append(after)
         hidden[-1] = self.norm(x)
-        attentions = tuple(attentions) if output_attentions else None
-        return ModelOutput(hidden[-1], tuple(hidden), attentions), carried
+        found = tuple(attentions) if output_attentions else None
+        return ModelOutput(hidden[-1], tuple(hidden), found), carried
 
 
-def sinusoids(length, dim):
-    """Sines and cosines from wavelength 2 pi up to 10,000 * 2 pi: (length, dim), section 3.5."""
+def sinusoids(length: int, dim: int) -> Float[Tensor, "{length} {dim}"]:
+    """Sines and cosines from wavelength 2 pi up to 10,000 * 2 pi (section 3.5)."""
     rate = 10_000 ** (-torch.arange(0, dim, 2) / dim)  # (dim / 2,)
     angle = torch.arange(length)[:, None] * rate  # (length, dim / 2)
     return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)[:, :dim]
@@ -169,7 +203,9 @@ def sinusoids(length, dim):
 class Positions(nn.Module):
     """A vector for each place: learned, sines and cosines, or zeros ("none")."""
 
-    def __init__(self, config):
+    weight: Tensor  # (max_length, dim)
+
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         shape = config.max_length, config.dim
         if config.position == "learned":
@@ -178,8 +214,7 @@ class Positions(nn.Module):
             table = sinusoids(*shape) if config.position == "sinusoidal" else torch.zeros(shape)
             self.register_buffer("weight", table, persistent=False)
 
-    def forward(self, places):
-        """Position ids, int64 (...) -> (..., dim)."""
+    def forward(self, places: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
         return F.embedding(places, self.weight)
 
 
@@ -190,7 +225,7 @@ class Transformer(nn.Module):
     is read and written share one vocabulary.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
@@ -201,41 +236,54 @@ class Transformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.dim**-0.5)
         self.output.weight = self.embedding.weight
 
-    def embed(self, ids, start=0):
-        """ids (batch, length), the first at place ``start`` -> (batch, length, dim)."""
+    def embed(
+        self, ids: Int[Tensor, "batch length"], start: int = 0
+    ) -> Float[Tensor, "batch length dim"]:
+        """Vectors of ids, the first of which stands at place ``start``."""
         check_length(ids, start, self.config.max_length)
         check_ids(ids, self.config.vocab_size)
         places = torch.arange(start, start + ids.shape[1], device=ids.device)
         x = self.embedding(ids) * math.sqrt(self.config.dim)
         return self.dropout(x + self.positions(places))
 
-    def encode(self, input_ids, attention_mask=None, output_attentions=False):
-        """(batch, length) ids and mask -> `ModelOutput` of the encoder."""
+    def encode(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
         x, attention_mask = self.embed(input_ids), as_mask(attention_mask, input_ids.shape)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         return self.encoder(x, mask, output_attentions=output_attentions)[0]
 
-    def decode(self, ids, memory, attention_mask=None, past=None):
-        """What was written so far (batch, length) and what was read -> (`ModelOutput`, past).
+    def decode(
+        self,
+        ids: Int[Tensor, "batch length"],
+        memory: Float[Tensor, "batch read dim"],
+        attention_mask: Shaped[Tensor, "batch read"] | None = None,
+        past: list[Past] | None = None,
+    ) -> tuple[ModelOutput, list[Past]]:
+        """What was written so far, and what was read, with its mask -> (`ModelOutput`, past).
 
-        memory: (batch, read, dim), with its attention_mask (batch, read). With ``past``, ids are
-        the new ones only.
+        With ``past``, ids are the new ones only.
         """
         start = 0 if past is None else past[0][0].shape[2]
         seen = causal_mask(ids.shape[1], start, ids.device)
         memory_mask = None if attention_mask is None else padding_mask(attention_mask)
-        return self.decoder(self.embed(ids, start), seen, memory, memory_mask, past)
+        return self.decoder(self.embed(ids, start), seen, memory, memory_mask, past=past)
 
-    def forward(self, input_ids, decoder_ids, attention_mask=None):
-        """ids read (batch, length) and written (batch, steps) -> logits (batch, steps, V).
-
-        The logits at step t are for the token after ``decoder_ids[:, t]``.
-        """
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        decoder_ids: Int[Tensor, "batch steps"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+    ) -> Float[Tensor, "batch steps V"]:
+        """Logits: those at step t are for the token after ``decoder_ids[:, t]``."""
         memory = self.encode(input_ids, attention_mask).last_hidden_state
         written, _ = self.decode(decoder_ids, memory, attention_mask)
         return self.output(written.last_hidden_state)
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies, number of targets).
 
         ``input_ids``, ``attention_mask`` (batch, length); ``decoder_ids`` and ``labels``
@@ -246,8 +294,16 @@ class Transformer(nn.Module):
         loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
         return loss, int((labels != IGNORE).sum())
 
-    def generate(self, input_ids, steps, start_id, end_id=None, attention_mask=None):
-        """Write the likeliest token, ``steps`` times: int64 (batch, steps).
+    def generate(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        steps: int,
+        start_id: int,
+        end_id: int | None = None,
+        *,
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+    ) -> Int[Tensor, "batch {steps}"]:
+        """Write the likeliest token, ``steps`` times.
 
         Begins after ``start_id``, which is not returned; after ``end_id`` a row has only that.
         """
@@ -264,7 +320,7 @@ class Transformer(nn.Module):
         return torch.cat(written, 1)
 
 
-def initialise(model, std=None):
+def initialise(model: nn.Module, std: float | None = None) -> None:
     """Start values: matrices normal with deviation ``std`` (None: Glorot's uniform), biases 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding | Positions):

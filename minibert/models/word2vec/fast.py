@@ -18,48 +18,69 @@ seed; with more, also of the threads' timing.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float, Int, Integer
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.word2vec.damped import descend, expected_terms, mean_square
 from minibert.text.windows import keep_probability
 from minibert.training.history import History
 from minibert.training.optim import linear
 
+if TYPE_CHECKING:
+    from minibert.models.word2vec.model import Word2Vec
+
+Words = Integer[np.ndarray, " words"]
+Centres = Float[Tensor, "centres d"]  # vectors of a step
+Answers = Float[Tensor, "answers d"]
+Weights = Float[Tensor, "centres width"]
 BLOCK = 32  # centres that meet their surroundings in one product
 NOISE = 32  # noise words that the centres of a block share
 STEP = 1024  # centres per step, at most; a multiple of BLOCK
 CHUNK = 1 << 17  # words of text that a worker prepares at once
-DAMPING = 0.03
-SAMPLE = 256  # rows that tell how long vectors are
 REPORTS = 200  # losses that the history gets
 FLOOR = 1e-4  # the last rate, as a share of the first
 
 
-def suits(model):
+def suits(model: "Word2Vec") -> bool:
     """True for what this module trains: skip-gram, negative sampling, a plain input table."""
     plain = type(model.input) is nn.Embedding
     return plain and (model.config.mode, model.config.loss) == ("skipgram", "negative")
 
 
-def train(model, ids, sentence, epochs=5, rate=0.05, workers=1, seed=0, callbacks=()):
+def train(
+    model: "Word2Vec",
+    ids: Words,
+    sentence: Words,
+    epochs: int = 5,
+    *,
+    rate: float = 0.05,
+    workers: int = 1,
+    seed: int = 0,
+    callbacks: Iterable[Any] = (),
+) -> History:
     """Train both tables of ``model`` in place; returns a `History`.
 
-    model: a `minibert.Word2Vec` that `suits`. ids: int (words,), the text; sentence: int (words,),
-    never falling, the number of the sentence that each word is in (`minibert.text.windows`). rate:
-    the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers: threads.
-    callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history gets one
-    step's loss, in nats per pair.
+    model: a `minibert.Word2Vec` that `suits`. ids: the text; sentence: never falling, the number
+    of the sentence that each word is in (`minibert.text.windows`). rate: the first learning rate;
+    it falls in a straight line to ``FLOOR`` of that. workers: threads. callbacks: as for
+    `minibert.fit`, called about ``REPORTS`` times; each time the history gets one step's loss, in
+    nats per pair.
 
     Ctrl-C ends training early: the model stays usable and the history so far is returned.
     Raises ValueError for an empty text, FloatingPointError when training diverges.
     """
-    run = FastRun(model, ids, sentence, epochs, rate, workers, seed, callbacks)
+    run = FastRun(
+        model, ids, sentence, epochs, rate=rate, workers=workers, seed=seed, callbacks=callbacks
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a worker is one thread, and needs no more
     try:
@@ -87,30 +108,43 @@ class FastRun:
 
     unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
 
-    def __init__(self, model, ids, sentence, epochs, rate, workers, seed, callbacks):
+    def __init__(
+        self,
+        model: "Word2Vec",
+        ids: Words,
+        sentence: Words,
+        epochs: int,
+        *,
+        rate: float,
+        workers: int,
+        seed: int,
+        callbacks: Iterable[Any],
+    ) -> None:
         if not len(ids):
             raise ValueError("the text has no word of the model's vocabulary to train on")
         self.model, self.callbacks, self.history = model, list(callbacks), History()
         self.epochs, self.workers, self.seed, self.first_rate = epochs, workers, seed, rate
         self.text = Text(model, ids, sentence)
-        self.total, self.words = epochs * len(ids), [0] * workers  # words to read; read by each
+        self.total, self.words = epochs * len(ids), [0.0] * workers  # words to read; read by each
         self.size = min(STEP, max(1, self.total // 1000 // BLOCK) * BLOCK)
         self.steps = max(1, round(self.text.kept_share * self.total / self.size))
         self.schedule = linear(self.total, floor=FLOOR)
         self.tables = Tables(model, self.text, self.size, workers)
-        self.step, self.rate, self.loss, self.valid_loss, self.stopped = 0, rate, None, None, False
-        self.reported, self.interrupted = (0, perf_counter()), False
+        self.step, self.rate, self.stopped, self.interrupted = 0, rate, False, False
+        self.loss: float | None = None
+        self.valid_loss = None
+        self.reported: tuple[float, float] = (0, perf_counter())
 
-    def tell(self, event):
+    def tell(self, event: str) -> None:
         """Call the method ``event`` of each callback that has it."""
         for callback in self.callbacks:
             getattr(callback, event, lambda run: None)(self)
 
-    def stop(self):
+    def stop(self) -> None:
         """End the run after the steps that are being made."""
         self.stopped = True
 
-    def work(self, number):
+    def work(self, number: int) -> None:
         """What one worker does: its share of the text, ``epochs`` times."""
         torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, number])
@@ -130,7 +164,7 @@ class FastRun:
                 self.tables.update(step, rate)
                 self.words[number] += step.words
 
-    def report(self, step, rate, done):
+    def report(self, step: "Step", rate: float, done: float) -> None:
         """Note the loss of a step that is about to be made, and tell the callbacks."""
         loss = self.tables.loss(step)
         if not math.isfinite(loss):
@@ -155,16 +189,16 @@ class Step:
     `reach_weights` for each centre. ``words``: how many words of the text this stands for.
     """
 
-    centre: torch.Tensor
-    answer: torch.Tensor
-    reach: torch.Tensor
+    centre: Int[Tensor, " centres"]
+    answer: Int[Tensor, " answers"]
+    reach: Int[Tensor, " centres"]
     words: float
 
 
 class Text:
     """The words of a text, and how steps are drawn from it."""
 
-    def __init__(self, model, ids, sentence):
+    def __init__(self, model: "Word2Vec", ids: Words, sentence: Words) -> None:
         self.ids, self.sentence, self.window = ids, sentence, model.config.window
         counts = np.bincount(ids, minlength=model.config.vocab_size)
         self.keep = keep_probability(counts, model.config.subsample)  # (V,)
@@ -175,11 +209,11 @@ class Text:
         self.noise = noise / noise.sum()  # (V,)
         self.device = model.output.weight.device
 
-    def share(self, number, workers):
+    def share(self, number: int, workers: int) -> list[int]:
         """Where one worker's part of the text starts and stops."""
         return [len(self.ids) * i // workers for i in (number, number + 1)]
 
-    def steps(self, start, stop, size, rng):
+    def steps(self, start: int, stop: int, size: int, rng: np.random.Generator) -> Iterator["Step"]:
         """The `Step`s of a stretch of text, of ``size`` centres; the last of a chunk is padded."""
         for at in range(start, stop, CHUNK):
             part = slice(at, min(stop, at + CHUNK))
@@ -188,10 +222,12 @@ class Text:
             count = max(1, -(-len(ids) // size))
             arrays = self.prepare(ids, sentence, count * size, rng)
             rows = [torch.from_numpy(array).to(self.device).view(count, -1) for array in arrays]
-            for columns in zip(*rows, strict=True):
-                yield Step(*columns, words=(part.stop - at) / count)
+            for centre, answer, reach in zip(*rows, strict=True):
+                yield Step(centre, answer, reach, words=(part.stop - at) / count)
 
-    def prepare(self, ids, sentence, length, rng):
+    def prepare(
+        self, ids: Words, sentence: Words, length: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The arrays of `Step` for ``length`` centres at once; those past ``ids`` have no pair."""
         n, window = len(ids), self.window
         starts = np.flatnonzero(np.diff(sentence, prepend=-1))
@@ -214,14 +250,15 @@ class Text:
 class Tables:
     """Both tables of vectors, and how a step changes them."""
 
-    def __init__(self, model, text, size, workers):
-        self.input, self.output = model.input.weight.detach(), model.output.weight.detach()
+    def __init__(self, model: "Word2Vec", text: Text, size: int, workers: int) -> None:
+        self.input = model.input.get_parameter("weight").detach()
+        self.output = model.output.weight.detach()
         weights = reach_weights(model.config.window, model.config.negatives)
         terms = expected_terms(text, size * workers, model.config.negatives)
         self.weights = weights.to(self.input)  # same device and type
         self.terms = [torch.from_numpy(t).to(self.input) for t in terms]
 
-    def gather(self, step):
+    def gather(self, step: Step) -> tuple[Centres, Answers, Weights]:
         """What `gradients` takes: the centres' vectors, the answers', and the weights."""
         return (
             self.input.index_select(0, step.centre),
@@ -229,23 +266,23 @@ class Tables:
             self.weights.index_select(0, step.reach),
         )
 
-    def loss(self, step):
+    def loss(self, step: Step) -> float:
         """The loss of a step, in nats per pair."""
         v, u, weight = self.gather(step)
         pairs = weight[:, :-NOISE].sum().clamp(min=1)
         return float(step_loss(v, u, weight) / pairs)
 
-    def update(self, step, rate):
+    def update(self, step: Step, rate: float) -> None:
         """Make one step of gradient descent."""
         v, u, weight = self.gather(step)
         size_v, size_u = mean_square(v), mean_square(u)
         for_v, for_u = gradients(v, u, weight)
-        descend(self.input, step.centre, for_v, rate, self.terms[0], size_u)
-        descend(self.output, step.answer, for_u, rate, self.terms[1], size_v)
+        descend(self.input, step.centre, for_v, rate, terms=self.terms[0], size=size_u)
+        descend(self.output, step.answer, for_u, rate, terms=self.terms[1], size=size_v)
 
 
-def reach_weights(window, negatives):
-    """How much each answer of its block counts for a centre: float (rows, width).
+def reach_weights(window: int, negatives: int) -> Float[Tensor, "rows width"]:
+    """How much each answer of its block counts for a centre.
 
     Row (left * (window + 1) + right) * BLOCK + t is for centre t of a block when it reaches
     ``left`` words back and ``right`` ahead: one for the words within reach, zero for itself and for
@@ -261,11 +298,11 @@ def reach_weights(window, negatives):
     return torch.cat([near, noise], dim=-1).flatten(0, 2)
 
 
-def step_loss(v, u, weight):
+def step_loss(v: Centres, u: Answers, weight: Weights) -> Float[Tensor, ""]:
     """The negative-sampling loss of one step: a sum over its pairs, in nats.
 
-    v: (blocks * BLOCK, d), centres. u: (blocks * width, d), each block's surroundings and noise.
-    weight: (blocks * BLOCK, width), from `reach_weights`.
+    v: centres, blocks * BLOCK. u: each block's surroundings and noise, blocks * width. weight:
+    from `reach_weights`.
     """
     v, u, weight = _in_blocks(v, u, weight)
     scores = _products(v, u)  # (blocks, BLOCK, width)
@@ -273,7 +310,7 @@ def step_loss(v, u, weight):
     return -(torch.cat([real, noise], dim=-1) * weight).sum()
 
 
-def gradients(v, u, weight):
+def gradients(v: Centres, u: Answers, weight: Weights) -> tuple[Centres, Answers]:
     """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
 
     The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
@@ -293,32 +330,3 @@ def _in_blocks(v, u, weight):
 def _products(a, b):
     """(batch, m, d), (batch, n, d) -> (batch, m, n); copying ``b`` first is faster on a CPU."""
     return torch.bmm(a, b.transpose(1, 2).contiguous())
-
-
-def expected_terms(text, centres, negatives):
-    """Of how many terms of the loss a word's vector is part, in the steps made at one time.
-
-    Two arrays (V,), for a word that is in the step: as a centre, and as an answer. ``centres``: how
-    many there are in the steps that all workers make at the same time.
-    """
-    pairs = text.window + 1  # a centre's, on average
-    p, q = centres * text.frequency, centres * text.noise
-    return pairs * (1 + negatives) * (1 + p), pairs * (negatives + p + negatives * q)
-
-
-def mean_square(vectors):
-    """The mean squared length of the rows, judged by the first of them."""
-    some = vectors[:SAMPLE]
-    return float(torch.linalg.vector_norm(some)) ** 2 / len(some)
-
-
-def descend(table, rows, gradient, rate, terms, size):
-    """Subtract the gradient (rows, d) from its rows of a table, at a damped rate.
-
-    ``terms`` (V,): so many logistic terms pull at a vector at once, each with a curvature of at
-    most a quarter of the squared length of the vector on the other side (``size``, the mean). Where
-    rate * curvature is small they may be added up; where it is not, their sum would overshoot, and
-    grow from step to step. So each row's rate is rate / (1 + DAMPING * rate * size * terms).
-    """
-    damping = terms.index_select(0, rows).mul_(DAMPING * rate * size).add_(1)  # (rows,)
-    table.index_add_(0, rows, gradient.mul_((-rate / damping).unsqueeze(1)))

@@ -6,12 +6,14 @@ it is the mean over 3 to 5, which keeps long words from having long vectors.
 """
 
 import zlib
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 
-def pieces(word, low=3, high=5, rows=20_000):
+def pieces(word: str, low: int = 3, high: int = 5, rows: int = 20_000) -> list[int]:
     """Rows of a word's character n-grams in a table of ``rows``; ``<`` and ``>`` mark its ends."""
     text = f"<{word}>"
     grams = [text[i : i + n] for n in range(low, high + 1) for i in range(len(text) - n + 1)]
@@ -21,7 +23,10 @@ def pieces(word, low=3, high=5, rows=20_000):
 class Pieces(nn.Module):
     """A table of words made from a table of pieces; takes the place of ``Word2Vec.input``."""
 
-    def __init__(self, words, dim, rows=20_000):
+    flat: Tensor  # the rows of all pieces
+    starts: Tensor  # where those of each word begin
+
+    def __init__(self, words: Sequence[str], dim: int, rows: int = 20_000) -> None:
         super().__init__()
         self.rows = rows
         self.table = nn.EmbeddingBag(rows, dim, mode="mean")
@@ -32,12 +37,11 @@ class Pieces(nn.Module):
         starts = torch.tensor([0, *map(len, found[:-1])]).cumsum(0)
         self.register_buffer("starts", starts, persistent=False)
 
-    def forward(self, input_ids):
-        """Ids of known words, of any shape -> vectors (..., dim)."""
+    def forward(self, input_ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
         return self.table(self.flat, self.starts)[input_ids]  # all (V, dim), then those asked for
 
     @torch.no_grad()
-    def vector(self, word):
-        """The vector of any word at all, (dim,)."""
+    def vector(self, word: str) -> Float[Tensor, " dim"]:
+        """The vector of any word at all."""
         rows = torch.tensor([pieces(word, rows=self.rows)], device=self.table.weight.device)
         return self.table(rows)[0]

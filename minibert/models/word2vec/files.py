@@ -20,7 +20,7 @@ VOCAB = "vocab.tsv"
 ARRAY, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 
 
-def load(source, limit: int | None = None, errors: str = "strict") -> Word2Vec:
+def load(source: Path | str, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     """A `minibert.Word2Vec` from a folder, a file of vectors, or a bundled or published name.
 
     A folder is what `save` writes. From a file or published vectors come the input vectors and the
@@ -35,7 +35,7 @@ def load(source, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     words, vectors = read_array(path, limit) if path.is_dir() else read(path, limit, errors)
     model = Word2Vec(Word2VecConfig(len(words), vectors.shape[1]), Vocab(words, specials=()))
     with torch.no_grad():
-        model.input.weight.copy_(torch.from_numpy(vectors))
+        model.input.get_parameter("weight").copy_(torch.from_numpy(vectors))
     return model.eval()
 
 
@@ -71,7 +71,7 @@ def _load_folder(path):
     return filled(lambda: Word2Vec(config, vocab), tensors, path)
 
 
-def save(model, folder):
+def save(model: Word2Vec, folder: Path | str) -> None:
     """Write a model to a folder: config.json, model.safetensors and vocab.tsv.
 
     An input module other than a plain table is saved as the table of the vectors that it gives.

@@ -3,14 +3,23 @@
 Pennington, Socher & Manning (2014), "GloVe: Global Vectors for Word Representation", EMNLP.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from minibert.text.batches import ArrayBatches
+from minibert.models.outputs import Loss
+from minibert.text.batches import ArrayBatches, Batch
+
+Ids = Sequence[int] | np.ndarray | Tensor
 
 
-def cooccurrences(ids, offsets, size, window=5):
-    """X, (V, V): how often word j stands near word i; a neighbour at distance d counts 1 / d.
+def cooccurrences(
+    ids: Ids, offsets: Ids, size: int, window: int = 5
+) -> Float[Tensor, "{size} {size}"]:
+    """X: how often word j stands near word i; a neighbour at distance d counts 1 / d.
 
     ``ids`` and ``offsets`` as `Vocab.encode_corpus` gives them. A dense table, so for vocabularies
     of some thousand words.
@@ -28,14 +37,14 @@ def cooccurrences(ids, offsets, size, window=5):
 class GloVe(nn.Module):
     """Two tables whose products fit the logarithms of X (equation 8)."""
 
-    def __init__(self, vocab_size, dim):
+    def __init__(self, vocab_size: int, dim: int) -> None:
         super().__init__()
         self.w, self.w_context = (nn.Embedding(vocab_size, dim) for _ in range(2))
         self.b, self.b_context = (nn.Embedding(vocab_size, 1) for _ in range(2))
-        for table in self.children():
+        for table in (self.w, self.w_context, self.b, self.b_context):
             nn.init.uniform_(table.weight, -0.5 / dim, 0.5 / dim)
 
-    def loss(self, batch, x_max=100.0):
+    def loss(self, batch: Batch, x_max: float = 100.0) -> Loss:
         """(sum of weighted squared errors, number of cells); ``row``, ``column``, ``x``: (batch,).
 
         The weight, equation 9, lets rare pairs count less: min(1, (x / x_max) ** 0.75).
@@ -46,12 +55,12 @@ class GloVe(nn.Module):
         return (weight * (guess - x.log()) ** 2).sum(), len(x)
 
     @property
-    def vectors(self):
-        """The sum of both tables, (V, dim), as section 4.2 of the paper uses it."""
+    def vectors(self) -> Float[Tensor, "V dim"]:
+        """The sum of both tables, as section 4.2 of the paper uses it."""
         return (self.w.weight + self.w_context.weight).detach()
 
 
-def cells(X, batch_size=8192, seed=0):
+def cells(X: Float[Tensor, "V V"], batch_size: int = 8192, seed: int = 0) -> ArrayBatches:
     """Batches of the cells of X that are not empty."""
     row, column = X.nonzero(as_tuple=True)
     return ArrayBatches(batch_size, seed=seed, row=row, column=column, x=X[row, column])

@@ -9,21 +9,35 @@ trains with the quick one in `minibert.models.word2vec.fast` where it can.
 
 import difflib
 import heapq
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minibert.models.outputs import ModelOutput
+from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.word2vec import fast as sgns
 from minibert.storage.checked import check_settings
+from minibert.text.batches import Batch
 from minibert.text.inputs import check_ids, whole_mask
+from minibert.text.vocab import Vocab
 from minibert.text.windows import WindowBatches, known_words, word_counts
+from minibert.training.history import History
 from minibert.training.optim import linear
 from minibert.training.progress import Progress, quiet
 
+if TYPE_CHECKING:
+    from minibert.training.run import Run
+
+Hidden = Float[Tensor, "batch dim"]
+Targets = Int[Tensor, " batch"]
+Noise = Int[Tensor, "batch k"] | None
+Sum = Float[Tensor, ""]
 MODES, LOSSES = ("skipgram", "cbow"), ("negative", "hierarchical", "full")
 
 
@@ -40,12 +54,13 @@ class Word2VecConfig:
     dim: int = 100
     window: int = 5
     mode: str = "skipgram"
+    _: KW_ONLY
     loss: str = "negative"
     negatives: int = 5
     power: float = 0.75
     subsample: float = 1e-3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive = ("vocab_size", "dim", "window", "negatives")
         check_settings(self, known={"mode": MODES, "loss": LOSSES}, positive=positive)
         if self.subsample < 0:
@@ -60,7 +75,11 @@ class Word2Vec(nn.Module):
     (batch, width, dim).
     """
 
-    def __init__(self, config, vocab=None):
+    noise: Tensor  # (V,), the noise distribution
+    nodes: Tensor  # (V, longest path), with the hierarchical softmax alone
+    turns: Tensor
+
+    def __init__(self, config: Word2VecConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
         if vocab is not None and len(vocab) != config.vocab_size:
             raise ValueError(
@@ -69,7 +88,7 @@ class Word2Vec(nn.Module):
         self.config, self.vocab = config, vocab
         counts = np.zeros(config.vocab_size) if vocab is None else word_counts(vocab)
         counts = counts if counts.any() else counts + 1  # nothing is known: all alike
-        self.input = nn.Embedding(config.vocab_size, config.dim)
+        self.input: nn.Module = nn.Embedding(config.vocab_size, config.dim)
         self.output = nn.Embedding(config.vocab_size, config.dim)
         nn.init.uniform_(self.input.weight, -0.5 / config.dim, 0.5 / config.dim)
         nn.init.zeros_(self.output.weight)
@@ -80,7 +99,9 @@ class Word2Vec(nn.Module):
                 self.register_buffer(name, table, persistent=False)  # (V, longest path) each
 
     @classmethod
-    def from_pretrained(cls, source, limit=None, errors="strict"):
+    def from_pretrained(
+        cls, source: Path | str, limit: int | None = None, errors: str = "strict"
+    ) -> "Word2Vec":
         """Read a model: a folder, a file of word vectors, or a bundled or published name.
 
         Files: word2vec's text and binary formats, GloVe's, fastText's ``.vec``, also ``.gz`` and
@@ -91,14 +112,18 @@ class Word2Vec(nn.Module):
 
         return word2vec.load(source, limit, errors)
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder that `from_pretrained` reads; raises ValueError without a vocabulary."""
         from minibert.models.word2vec import files as word2vec
 
         word2vec.save(self, folder)
 
-    def forward(self, input_ids, attention_mask=None):
-        """Look words up: (batch, length) -> `ModelOutput` with (batch, length, dim).
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+    ) -> ModelOutput:
+        """Look words up.
 
         The mask is accepted, as by every model, and changes nothing: a word's vector is the same
         in every context.
@@ -108,7 +133,7 @@ class Word2Vec(nn.Module):
         vectors = self.input(input_ids)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of the losses in nats, number of guesses) of a batch of `WindowBatches`.
 
         ``input_ids``: (batch, width), the centre alone or the context, with ``attention_mask`` of
@@ -125,7 +150,7 @@ class Word2Vec(nn.Module):
         }[self.config.loss]
         return score(hidden, batch["targets"], batch.get("negatives")), len(hidden)
 
-    def negative_sampling(self, hidden, targets, negatives=None):
+    def negative_sampling(self, hidden: Hidden, targets: Targets, negatives: Noise = None) -> Sum:
         """Equation 4 of 2013b; a noise word that is the target itself counts for nothing."""
         if negatives is None:
             shape = (len(targets), self.config.negatives)
@@ -136,34 +161,38 @@ class Word2Vec(nn.Module):
         real = negatives != targets.unsqueeze(1)
         return -F.logsigmoid(positive).sum() - (F.logsigmoid(-noise) * real).sum()
 
-    def hierarchical_softmax(self, hidden, targets, negatives=None):
+    def hierarchical_softmax(
+        self, hidden: Hidden, targets: Targets, negatives: Noise = None
+    ) -> Sum:
         """Equation 3 of 2013b: one sigmoid at each inner node on the way to the target."""
         nodes, turns = self.nodes[targets], self.turns[targets]  # (batch, path)
         scores = torch.einsum("bpd,bd->bp", self.output(nodes.clamp(min=0)), hidden)
         signs = 1 - 2 * turns.float()  # turn 0 wants a high score, turn 1 a low one
         return -(F.logsigmoid(signs * scores) * (nodes >= 0)).sum()
 
-    def full_softmax(self, hidden, targets, negatives=None):
+    def full_softmax(self, hidden: Hidden, targets: Targets, _: Noise = None) -> Sum:
         """Equation 2 of 2013b: every word of the vocabulary is scored."""
         logits = hidden @ self.output.weight.T  # (batch, dim) @ (dim, V) -> (batch, V)
         return F.cross_entropy(logits, targets, reduction="sum")
 
     @property
-    def vectors(self):
-        """The input vectors, (V, dim), detached."""
+    def vectors(self) -> Float[Tensor, "V dim"]:
+        """The input vectors, detached."""
         every = torch.arange(self.config.vocab_size, device=self.output.weight.device)
         return self.input(every).detach()
 
-    def vector(self, word):
-        """The vector of one word, (dim,). Raises ValueError, with close spellings, if unknown."""
+    def vector(self, word: str) -> Float[Tensor, " dim"]:
+        """The vector of one word. Raises ValueError, with close spellings, if unknown."""
         return self.vectors[self._id(word)]
 
-    def similarity(self, a, b):
+    def similarity(self, a: str, b: str) -> float:
         """The cosine of two words."""
         return float(F.cosine_similarity(self.vector(a), self.vector(b), dim=0))
 
-    def neighbours(self, query, k=10, exclude=()):
-        """The ``k`` nearest words to a word or to a vector (dim,): (word, cosine), best first."""
+    def neighbours(
+        self, query: str | Float[Tensor, " dim"], k: int = 10, exclude: Iterable[str] = ()
+    ) -> list[tuple[str, float]]:
+        """The ``k`` nearest words to a word or to a vector: (word, cosine), best first."""
         if isinstance(query, str):
             query, exclude = self.vector(query), (query, *exclude)
         scores = F.normalize(self.vectors, dim=1) @ F.normalize(query, dim=0)  # (V,)
@@ -174,7 +203,7 @@ class Word2Vec(nn.Module):
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return [(vocab.tokens[i], score) for i, score in pairs]
 
-    def analogy(self, a, b, c, k=5):
+    def analogy(self, a: str, b: str, c: str, k: int = 5) -> list[tuple[str, float]]:
         """``a`` is to ``b`` as ``c`` is to ...: the ``k`` best words, (word, cosine).
 
         3CosAdd: nearest to b - a + c, each of length one; the three words are left out.
@@ -182,13 +211,13 @@ class Word2Vec(nn.Module):
         a_, b_, c_ = (F.normalize(self.vector(word), dim=0) for word in (a, b, c))
         return self.neighbours(b_ - a_ + c_, k, exclude=(a, b, c))
 
-    def _named(self):
+    def _named(self) -> Vocab:
         """The vocabulary; raises ValueError without one."""
         if self.vocab is None:
             raise ValueError("this model has no vocabulary: give one, Word2Vec(config, vocab)")
         return self.vocab
 
-    def _id(self, word):
+    def _id(self, word: str) -> int:
         vocab = self._named()
         if word not in vocab:
             close = difflib.get_close_matches(str(word), vocab.tokens, 3)
@@ -197,10 +226,12 @@ class Word2Vec(nn.Module):
         return vocab[word]
 
 
-def huffman(counts):
+def huffman(
+    counts: Shaped[np.ndarray, " V"] | Sequence[float],
+) -> tuple[list[list[int]], list[list[int]]]:
     """A Huffman tree: frequent words get short paths from the root.
 
-    ``counts``: (V,). Returns, for each word, the inner nodes from the root down (numbers below
+    Returns, for each word, the inner nodes from the root down (numbers below
     V - 1) and the turns taken there (0 or 1), as two lists of V lists.
     """
     heap = [(int(count), word) for word, count in enumerate(counts)]
@@ -223,24 +254,24 @@ def huffman(counts):
     return nodes, turns
 
 
-def _padded(paths):
+def _padded(paths: tuple[list[list[int]], list[list[int]]]) -> list[Int[Tensor, "V longest"]]:
     """Two lists of paths as (V, longest) tensors; -1 where a path has ended."""
     longest = max(len(path) for path in paths[0])
     return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
 
 
 def learn(
-    model,
-    sentences,
-    epochs=5,
-    rate=None,
+    model: Word2Vec,
+    sentences: Iterable[str | Sequence[str]],
+    epochs: int = 5,
+    rate: float | None = None,
     *,
-    workers=1,
-    seed=0,
-    snapshots=None,
-    progress=True,
-    checkpoint=None,
-):
+    workers: int = 1,
+    seed: int = 0,
+    snapshots: list[tuple[int, Tensor]] | None = None,
+    progress: bool = True,
+    checkpoint: Path | str | None = None,
+) -> History:
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
@@ -255,7 +286,7 @@ def learn(
     The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
     sentences is in the model's vocabulary.
     """
-    callbacks = [Snapshots(snapshots)] if snapshots is not None else []
+    callbacks: list[Any] = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):
         if checkpoint:
             from minibert.training.resume import GoesOn
@@ -263,7 +294,10 @@ def learn(
             callbacks.append(GoesOn(checkpoint))
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
-        return sgns.train(model, ids, sentence, epochs, rate or 0.05, workers, seed, callbacks)
+        how = {"workers": workers, "seed": seed}
+        return sgns.train(
+            model, ids, sentence, epochs, rate=rate or 0.05, callbacks=callbacks, **how
+        )
     from minibert.training.loop import fit  # slow to import, and not needed to read or use vectors
 
     batches = WindowBatches.of(model, sentences, seed=seed)
@@ -286,19 +320,19 @@ def learn(
 class Snapshots:
     """A callback that puts (step, copy of the vectors) into a list, about ``count`` times."""
 
-    def __init__(self, kept, count=24):
+    def __init__(self, kept: list[tuple[int, Tensor]], count: int = 24) -> None:
         self.kept, self.count = kept, count
 
-    def on_start(self, run):
+    def on_start(self, run: "Run | sgns.FastRun") -> None:
         self._keep(run)
 
-    def on_step(self, run):
-        if run.step * self.count >= len(self.kept) * run.steps:
+    def on_step(self, run: "Run | sgns.FastRun") -> None:
+        if run.steps and run.step * self.count >= len(self.kept) * run.steps:
             self._keep(run)
 
-    def on_end(self, run):
+    def on_end(self, run: "Run | sgns.FastRun") -> None:
         if run.step > self.kept[-1][0]:
             self._keep(run)
 
-    def _keep(self, run):
+    def _keep(self, run: "Run | sgns.FastRun") -> None:
         self.kept.append((run.step, run.model.vectors.cpu()))

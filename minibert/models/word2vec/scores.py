@@ -3,11 +3,20 @@
 `minibert.data.load` has the questions: ``wordsim353``, ``men``, ``google-analogies`` and others.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from minibert.data.corpora import Analogies, RatedPairs
+    from minibert.models.word2vec.model import Word2Vec
+    from minibert.text.vocab import Vocab
 
 BATCH = 1024  # analogies that are answered at once
 
@@ -21,7 +30,7 @@ class Rated:
     known: int
     pairs: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Spearman {self.spearman:.3f} on {self.known} of {self.pairs} pairs"
 
 
@@ -30,33 +39,33 @@ class Answered:
     """For each section of the questions: how many were answered right, ``right``, of how many
     whose words are all known, ``known``, of how many, ``asked``. Dicts with the same keys."""
 
-    right: dict
-    known: dict
-    asked: dict
+    right: dict[str, int]
+    known: dict[str, int]
+    asked: dict[str, int]
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """The share of right answers among all questions that could be asked; nan for none."""
         return sum(self.right.values()) / (sum(self.known.values()) or float("nan"))
 
     @property
-    def by_section(self):
+    def by_section(self) -> dict[str, float]:
         """The share of right answers in each section of which something is known."""
         return {name: self.right[name] / n for name, n in self.known.items() if n}
 
-    def __str__(self):
+    def __str__(self) -> str:
         known, asked = sum(self.known.values()), sum(self.asked.values())
         return f"{self.accuracy:.1%} right of {known:,} known questions ({asked:,} asked)"
 
 
-def similarity(model, rated, any_case=True):
+def similarity(model: "Word2Vec", rated: "RatedPairs", any_case: bool = True) -> Rated:
     """Compare a model's cosines with people's ratings: a `Rated`.
 
     rated: a `minibert.data.corpora.RatedPairs`, or anything with ``pairs`` (tuples of two words)
     and ``scores``. Pairs with an unknown word are left out. ``any_case``: a word is known however
     it is capitalised; the vocabulary's first spelling counts.
     """
-    find = _finder(model.vocab, any_case)
+    find = _finder(model._named(), any_case)
     rows = [(find(a), find(b), s) for (a, b), s in zip(rated.pairs, rated.scores, strict=True)]
     rows = [row for row in rows if None not in row]
     if len(rows) < 2:
@@ -67,7 +76,12 @@ def similarity(model, rated, any_case=True):
     return Rated(spearman(cosines, scores), len(rows), len(rated.pairs))
 
 
-def analogies(model, questions, most=None, any_case=True):
+def analogies(
+    model: "Word2Vec",
+    questions: "Analogies | Mapping[str, Sequence[Sequence[str]]]",
+    most: int | None = None,
+    any_case: bool = True,
+) -> Answered:
     """Answer analogies by 3CosAdd: an `Answered`.
 
     The answer to "a is to b as c is to" is the word whose vector is nearest, by cosine, to
@@ -77,8 +91,8 @@ def analogies(model, questions, most=None, any_case=True):
     first so many words of the vocabulary count, as questions and as answers. ``any_case`` as in
     `similarity`.
     """
-    sections = getattr(questions, "sections", questions)
-    vocab = model.vocab
+    sections = questions if isinstance(questions, Mapping) else questions.sections
+    vocab = model._named()
     most = min(most or len(vocab), len(vocab))
     find = _finder(vocab, any_case, most)
     spelt = [find(token) for token in vocab.tokens[:most]]  # the first spelling of each
@@ -95,14 +109,19 @@ def analogies(model, questions, most=None, any_case=True):
     return Answered(right, known, {name: len(asked) for name, asked in sections.items()})
 
 
-def spearman(x, y):
-    """The rank correlation of two arrays (n,), ties sharing their mean rank; nan if all tie."""
+def spearman(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> float:
+    """The rank correlation of two arrays, ties sharing their mean rank; nan if all tie."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
 
 
-def _right(unit, rows, specials, same):
-    """How many of the questions (n, 4) are answered right; see `analogies`."""
+def _right(
+    unit: Float[Tensor, "V dim"],
+    rows: Int[Tensor, "n 4"],
+    specials: list[int],
+    same: Int[Tensor, " V"],
+) -> int:
+    """How many of the questions are answered right; see `analogies`."""
     a, b, c, d = rows.unbind(1)
     scores = (unit[b] - unit[a] + unit[c]) @ unit.T  # (n, V)
     for word in (a, b, c):
@@ -111,7 +130,7 @@ def _right(unit, rows, specials, same):
     return int((same[scores.argmax(1)] == d).sum())
 
 
-def _finder(vocab, any_case, most=None):
+def _finder(vocab: "Vocab", any_case: bool, most: int | None = None) -> Callable[[str], int | None]:
     """A function from a word to its id among the first ``most``, or to None."""
     tokens = vocab.tokens[:most]
     exact = {token: i for i, token in enumerate(tokens) if token not in vocab.specials}

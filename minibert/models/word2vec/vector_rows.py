@@ -7,9 +7,12 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from io import BufferedIOBase
+from pathlib import Path
 
 import numpy as np
 
+Row = tuple[bytes, np.ndarray]  # a word and its vector
 READ = 1 << 20  # bytes that are read at once
 SAMPLE, SAMPLE_BYTES = 32, 1 << 18  # lines, and bytes, from which form and dimension are told
 LONGEST_WORD = 10_000  # bytes
@@ -42,12 +45,12 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 class Stream:
     """The bytes of a file: the next ones can be looked at before they are taken."""
 
-    def __init__(self, file, path):
+    def __init__(self, file: BufferedIOBase, path: Path) -> None:
         self.file, self.path, self.buffer, self.at = file, path, b"", 0
         size = path.stat().st_size
         self.left = max(MOST_UNPACKED, RATIO * size) if path.suffix in PACKED else float("inf")
 
-    def fill(self, size):
+    def fill(self, size: int) -> int:
         """Try to have ``size`` bytes at hand; how many there are."""
         while len(self.buffer) - self.at < size:
             more = self.file.read(READ)
@@ -59,11 +62,11 @@ class Stream:
             self.buffer, self.at = self.buffer[self.at :] + more, 0
         return len(self.buffer) - self.at
 
-    def ahead(self, size):
+    def ahead(self, size: int) -> bytes:
         """The next ``size`` bytes, or those that are left; not taken."""
         return self.buffer[self.at : self.at + size] if self.fill(size) else b""
 
-    def until(self, mark, most):
+    def until(self, mark: bytes, most: int) -> bytes | None:
         """The next bytes up to ``mark``, not taken; None if it is not among the next ``most``."""
         size = 256
         while True:
@@ -75,14 +78,14 @@ class Stream:
                 return None
             size *= 8
 
-    def take(self, size):
+    def take(self, size: int) -> bytes:
         """The next ``size`` bytes. Raises ValueError when the file has fewer."""
         if self.fill(size) < size:
             raise ValueError(f"{self.path} ends in the middle of a vector: it was cut short")
         self.at += size
         return self.buffer[self.at - size : self.at]
 
-    def line(self):
+    def line(self) -> bytes:
         """The next line without its end; b"" at the end of the file."""
         line = self.until(b"\n", LONGEST_LINE)
         if line is not None:
@@ -92,7 +95,7 @@ class Stream:
         return self.take(self.fill(LONGEST_LINE))
 
 
-def rows_of(stream, path, limit) -> tuple[int, Iterator]:
+def rows_of(stream: Stream, path: Path, limit: int | None) -> tuple[int, Iterator[Row]]:
     """The number of dimensions, and an iterator over at most ``limit`` (word, vector)."""
     start = stream.ahead(16)
     for magic, told in MAGIC.items():
@@ -122,7 +125,7 @@ def rows_of(stream, path, limit) -> tuple[int, Iterator]:
     return dim, _counted(rows, count, limit, path)
 
 
-def _sample(stream):
+def _sample(stream: Stream) -> list[bytes]:
     """The first lines that are whole and not blank, as they stand."""
     ahead = stream.ahead(SAMPLE_BYTES)
     lines = ahead.split(b"\n")
@@ -132,7 +135,7 @@ def _sample(stream):
     return [line for line in lines if line.strip()][:SAMPLE]
 
 
-def _is_text(stream, count, dim):
+def _is_text(stream: Stream, count: int, dim: int) -> bool:
     """Whether rows of text follow: most lines have numbers, or nothing speaks for binary ones."""
     lines = _sample(stream)
     if 2 * sum(_width(line) > 0 or _meant_as_row(line, dim) for line in lines) > len(lines):
@@ -148,20 +151,20 @@ def _is_text(stream, count, dim):
     return ahead[at:].strip(b"\n") != b""
 
 
-def _width(line):
+def _width(line: bytes) -> int:
     """How many numbers stand at the end of a line, at least one field left for the word."""
     fields = line.split()[1:]
     numbers = itertools.takewhile(lambda field: _values([field]), reversed(fields))
     return sum(1 for _ in numbers)
 
 
-def _meant_as_row(line, dim):
+def _meant_as_row(line: bytes, dim: int) -> bool:
     """Whether as many fields with digits in them follow a first one: ``0,5`` or ``0:0.5``, say."""
     fields = line.split()[1:]
     return len(fields) == dim and all(_DIGIT.search(field) for field in fields)
 
 
-def _values(fields):
+def _values(fields: list[bytes]) -> list[float]:
     """The numbers of some fields as a list; [] where one is none."""
     try:
         values = [float(field) for field in fields]
@@ -170,7 +173,7 @@ def _values(fields):
     return [] if any(b"_" in field for field in fields) else values  # Python's own 1_000
 
 
-def _dimensions_without_header(stream, path):
+def _dimensions_without_header(stream: Stream, path: Path) -> int:
     """The dimension on which most of the first lines agree; the very first one, all the more."""
     lines = _sample(stream)
     if not lines:
@@ -196,7 +199,7 @@ def _dimensions_without_header(stream, path):
     return dim
 
 
-def _check_words(lines, dim, path):
+def _check_words(lines: list[bytes], dim: int, path: Path) -> None:
     """Refuse a file with a second column before the numbers: it would become part of the words."""
     words = [b" ".join(line.split()[:-dim]) for line in lines if b"\t" not in line]
     several = [word for word in words if b" " in word]
@@ -207,7 +210,7 @@ def _check_words(lines, dim, path):
         )
 
 
-def _counted(rows, count, limit, path):
+def _counted(rows: Iterator[Row], count: int, limit: int | None, path: Path) -> Iterator[Row]:
     """At most ``limit`` rows, of which there must be as many as the header says."""
     number = 0
     for number, row in enumerate(rows, 1):
@@ -221,7 +224,7 @@ def _counted(rows, count, limit, path):
         raise ValueError(f"{path} says {count:,} words and has {more}: it is damaged")
 
 
-def _text_rows(stream, path, dim, number):
+def _text_rows(stream: Stream, path: Path, dim: int, number: int) -> Iterator[Row]:
     """Pairs (word in bytes, its vector); ``number`` lines stand before them."""
     while stream.fill(1):
         line, number = stream.line(), number + 1
@@ -239,12 +242,12 @@ def _text_rows(stream, path, dim, number):
         yield word, vector
 
 
-def _holds_number(word):
+def _holds_number(word: bytes) -> bool:
     """Whether a word of several parts has a number among them: one too many in the row."""
     return any(_NUMBER.fullmatch(part) for part in word.split()[1:])
 
 
-def _binary_rows(stream, path, dim):
+def _binary_rows(stream: Stream, path: Path, dim: int) -> Iterator[Row]:
     while stream.fill(1):
         word = stream.until(b" ", LONGEST_WORD)
         if word is None and not stream.buffer[stream.at :].strip(b"\n"):

@@ -11,16 +11,19 @@ import lzma
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from minibert.models.word2vec.vector_rows import Stream, rows_of
 from minibert.storage.safe_files import atomic
 
 FORMS = ("text", "binary", "glove")
 BLOCK = 4096  # vectors that are read before they are put together
-_UNPACK = {".gz": gzip.open, ".xz": lzma.open}
+_UNPACK: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
 
 
@@ -43,7 +46,7 @@ def read(
     check_limit(limit)
     words, blocks = [], []
     try:
-        with _UNPACK.get(path.suffix, open)(path, "rb") as file:
+        with _UNPACK.get(path.suffix, _UNPACK[""])(path, "rb") as file:
             dim, rows = rows_of(Stream(file, path), path, limit)
             while block := list(itertools.islice(rows, BLOCK)):
                 words += [_decoded(word, path, errors) for word, _ in block]
@@ -61,7 +64,12 @@ def check_limit(limit: int | None) -> None:
         raise ValueError(f"limit must be a positive whole number or None, got {limit!r}")
 
 
-def write(path: str | Path, words: list[str], vectors: np.ndarray, form: str = "text") -> None:
+def write(
+    path: str | Path,
+    words: list[str],
+    vectors: np.ndarray | Tensor | Sequence[Sequence[float]],
+    form: str = "text",
+) -> None:
     """Write words and vectors (words, dimensions), whole or not at all.
 
     form: "text" or "binary", word2vec's own, or "glove", text without the header. A name that ends
@@ -92,7 +100,7 @@ def write(path: str | Path, words: list[str], vectors: np.ndarray, form: str = "
             file.close()
 
 
-def _written(words, vectors, form):
+def _written(words: list[str], vectors: np.ndarray, form: str) -> Iterator[bytes]:
     """The bytes of a file, piece by piece."""
     if form != "glove":
         yield b"%d %d\n" % vectors.shape
@@ -107,7 +115,7 @@ def _written(words, vectors, form):
             yield name + b" " + (numbers % tuple(vector)).encode() + b"\n"
 
 
-def _decoded(word, path, errors):
+def _decoded(word: bytes, path: Path, errors: str) -> str:
     try:
         return word.decode("utf-8", errors)
     except UnicodeDecodeError as error:
@@ -116,7 +124,7 @@ def _decoded(word, path, errors):
         ) from error
 
 
-def _check(words, vectors, path):
+def _check(words: list[str], vectors: np.ndarray, path: Path) -> None:
     if not words:
         raise ValueError(f"{path} has no word vectors in it")
     if "" in words:
@@ -127,9 +135,9 @@ def _check(words, vectors, path):
         raise ValueError(f"{path} has a vector with numbers that are not finite: that of {word!r}")
 
 
-def _once(words, vectors, path):
+def _once(words: list[str], vectors: np.ndarray, path: Path) -> tuple[list[str], np.ndarray]:
     """Each word with its first vector; a warning where that leaves some out."""
-    first = {}
+    first: dict[str, int] = {}
     for i, word in enumerate(words):
         first.setdefault(word, i)
     if len(first) == len(words):

@@ -1,19 +1,24 @@
 """What a task is, and the register of all of them."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from random import Random
+from typing import TypeVar
 from zlib import crc32
 
-from minibert.world.base import world
+from minibert.world.base import World, world
 from minibert.world.document import Document
 from minibert.world.generator import Mixture
 from minibert.world.writer import Writer
 
 SPLITS = ("train", "valid", "test")
 SHARES = {"train": 4, "valid": 1, "test": 2}  # sevenths of all texts that a split may use
+OWNERS = [split for split, share in SHARES.items() for _ in range(share)]  # of each seventh
 MODULES = (
     "documents",
     "tagging",
@@ -24,7 +29,9 @@ MODULES = (
     "behaviour",
     "probes",
 )
-TASKS = {}  # name -> Maker
+Item = TypeVar("Item")
+Make = TypeVar("Make", bound=Callable)
+Labels = tuple | Callable[[World], Iterable]  # of an example, known before or read off the world
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,13 @@ class Task:
     about: str
     metric: str
     labels: tuple
-    train: list
-    valid: list
-    test: list
+    train: list[Example]
+    valid: list[Example]
+    test: list[Example]
     seed: int = 0
     world_seed: int = 0
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = ", ".join(f"{split} {len(getattr(self, split)):,}" for split in SPLITS)
         return f"Task({self.name}: {self.about}; {self.metric}; {sizes})"
 
@@ -77,12 +84,22 @@ class Maker:
     name: str
     about: str
     metric: str
-    labels: object  # a tuple, or a function of the world
-    sizes: tuple  # train, valid, test
-    make: object
+    labels: Labels
+    sizes: tuple[int, int, int]  # train, valid, test
+    make: Callable[[Source, str, int], list[Example]]
 
 
-def maker(name, about, metric, labels=(), sizes=(2000, 500, 1000)):
+TASKS: dict[str, Maker] = {}  # by name
+
+
+def maker(
+    name: str,
+    about: str,
+    metric: str,
+    labels: Labels = (),
+    *,
+    sizes: tuple[int, int, int] = (2000, 500, 1000),
+) -> Callable[[Make], Make]:
     """Register ``make(source, split, size)``, which gives up to ``size`` Examples of a split.
 
     ``source`` is a Source; ``labels`` a tuple, or a function of the world.
@@ -98,27 +115,24 @@ def maker(name, about, metric, labels=(), sizes=(2000, 500, 1000)):
 class Source:
     """What one split of one task is made from: ``documents(kinds)``, ``random`` and ``new``."""
 
-    def __init__(self, name, split, seed, world_seed):
+    def __init__(self, name: str, split: str, seed: int, world_seed: int) -> None:
         self.stream = f"{name} {split} {seed}"
         self.world, self.random = world(world_seed), Random(f"task {self.stream}").random
-        self.world_seed, self.split, self.seen = world_seed, split, {}
+        self.world_seed, self.split = world_seed, split
+        self.seen: dict[tuple[str, ...], bool] = {}
 
-    def owns(self, *texts):
+    def owns(self, *texts: str) -> bool:
         """Whether these texts are this split's own: a checksum gives every text to one split."""
-        place = crc32("\n".join(texts).encode()) % sum(SHARES.values())
-        for split, share in SHARES.items():
-            if place < share:
-                return split == self.split
-            place -= share
+        return OWNERS[crc32("\n".join(texts).encode()) % len(OWNERS)] == self.split
 
-    def new(self, *texts):
+    def new(self, *texts: str) -> bool:
         """Whether these texts are this split's own and come for the first time."""
         fresh = texts not in self.seen and self.owns(*texts)
         if fresh:
             self.seen[texts] = True
         return fresh
 
-    def documents(self, kinds=None):
+    def documents(self, kinds: str | Iterable[str] | None = None) -> Iterator[Document]:
         """Documents of some kinds, without end, drawn for this split alone."""
         mixed, random = Mixture(kinds), Random(f"documents {self.stream}").random
         while True:
@@ -126,14 +140,14 @@ class Source:
             mixed(writer)
             yield Document(writer, writer.kind)
 
-    def one(self, items):
+    def one(self, items: Sequence[Item]) -> Item:
         """One of a sequence, all equally likely."""
         return items[int(self.random() * len(items))]
 
-    def chance(self, percent):
+    def chance(self, percent: float) -> bool:
         return self.random() * 100 < percent
 
-    def shuffled(self, items):
+    def shuffled(self, items: Iterable[Item]) -> list[Item]:
         """A new list in random order."""
         items = list(items)
         for i in range(len(items) - 1, 0, -1):
@@ -147,7 +161,7 @@ def _register():
         import_module(f"minibert.world.tasksets.{module}")
 
 
-def tasks():
+def tasks() -> list[str]:
     """The names of all tasks, in a fixed order."""
     _register()
 
@@ -158,7 +172,7 @@ def tasks():
 
 
 @lru_cache(maxsize=32)
-def task(name, seed=0, world_seed=0):
+def task(name: str, seed: int = 0, world_seed: int = 0) -> Task:
     """The Task of that name. Raises ValueError, with the nearest name, for an unknown one."""
     _register()
     if name not in TASKS:

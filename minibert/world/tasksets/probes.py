@@ -23,7 +23,7 @@ def probe(name, about, labels, sizes=MANY):
         def make(source, split, size):
             return balanced(source, size, labels, label_of)
 
-        maker(f"probe.{name}", about, "accuracy", labels, sizes)(make)
+        maker(f"probe.{name}", about, "accuracy", labels, sizes=sizes)(make)
         return label_of
 
     return register

@@ -61,12 +61,8 @@ class Cast:
         for ware in lexicon["dialogue_ware"]:
             self.wares.setdefault(ware.of, []).append(ware)
         self.wares = {seller: Choice(wares) for seller, wares in self.wares.items()}
-        self.young = {}  # the animals whose young have a name that no other young has
-        names = [a.forms["young"].text for cls in ANIMALS for a in lexicon[cls]]
-        for animal in [a for cls in ANIMALS for a in lexicon[cls]]:
-            form = animal.forms["young"]
-            if names.count(form.text) == 1:
-                self.young[animal] = Filler(form.text, {"base": form})
+        animals = [animal for cls in ANIMALS for animal in lexicon[cls]]
+        self.young = young(animals)
         self.parents = Choice(self.young)
         self.verbs = Choice([lexicon.find(name, "VERB", "past") for name in VERBS.split()])
         self.compared = Choice(
@@ -77,7 +73,7 @@ class Cast:
             one, other = (lexicon.find(name, "ADJ") for name in pair.split("-"))
             self.opposite |= {one: other, other: one}
         self.opposites = Choice(self.opposite)
-        self.eaten = {a: lexicon.noun(a.eats) for cls in ANIMALS for a in lexicon[cls]}
+        self.eaten = {animal: lexicon.noun(animal.eats) for animal in animals}
         self.eaters = Choice(self.eaten)
 
     def genre(self, work):
@@ -98,6 +94,14 @@ class Cast:
         """The adults of the same town and another family."""
         near = [p for p in person.town.adults if p.last != person.last]
         return Choice(near) if near else None
+
+
+def young(animals):
+    """The animals whose young have a name that no other young has, each with that name."""
+    forms = {animal: animal.forms["young"] for animal in animals}
+    names = [form.text for form in forms.values()]
+    alone = {animal: form for animal, form in forms.items() if names.count(form.text) == 1}
+    return {animal: Filler(form.text, {"base": form}) for animal, form in alone.items()}
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,124 @@
+"""The parts of AWD-LSTM: dropout that keeps one mask, and an LSTM with dropped weights.
+
+Merity, Keskar & Socher (2018), arXiv:1708.02182, sections 2 and 4.
+"""
+
+import warnings
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from minibert.models.dropout import dropout
+
+State = tuple[Float[Tensor, "1 batch _"], Float[Tensor, "1 batch _"]]  # h and c of a layer
+
+# A dropped weight matrix is new at each step; cuDNN copies it, and would say so every time.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
+
+
+def variational_dropout(
+    x: Float[Tensor, "batch length width"], p: float, training: bool = True
+) -> Float[Tensor, "batch length width"]:
+    """One mask per sequence, for all positions (Gal & Ghahramani 2016).
+
+    A number that is dropped is dropped at every place, so that noise cannot average out over time.
+    """
+    if not training or p == 0:
+        return x
+    mask = dropout(x.new_ones(len(x), 1, x.shape[-1]), p)  # (batch, 1, width)
+    return x * mask
+
+
+def embedding_dropout(
+    table: Float[Tensor, "V dim"],
+    input_ids: Int[Tensor, "batch length"],
+    p: float,
+    training: bool = True,
+) -> Float[Tensor, "batch length dim"]:
+    """Look words up in a table, with whole words dropped.
+
+    A dropped word is a row of zeros wherever it stands in the batch; the others grow by 1 / (1 - p)
+    (Merity et al. 2018, section 4.3).
+    """
+    x = F.embedding(input_ids, table)
+    if not training or p == 0:
+        return x
+    mask = dropout(table.new_ones(len(table), 1), p)  # (V, 1)
+    return x * F.embedding(input_ids, mask)
+
+
+class WeightDropLSTM(nn.Module):
+    """One LSTM layer whose recurrent matrix ``weight_hh`` loses weights (DropConnect).
+
+    The same connections are missing at every place of a window (Merity et al. 2018, section 2). The
+    parameter is never replaced: each call makes a dropped copy and gives that to the fused kernel,
+    so the raw weights are trained, and saved once. Rows of the matrices are gates in torch's order:
+    input, forget, cell, output.
+    """
+
+    def __init__(self, inputs: int, outputs: int, weight_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.outputs, self.weight_dropout = outputs, weight_dropout
+        self.weight_ih = nn.Parameter(torch.empty(4 * outputs, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(4 * outputs, outputs))
+        self.bias_ih = nn.Parameter(torch.empty(4 * outputs))
+        self.bias_hh = nn.Parameter(torch.empty(4 * outputs))
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -(outputs**-0.5), outputs**-0.5)
+
+    def forward(
+        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
+    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
+        """Outputs and the state (h, c), as torch's LSTM has it; None stands for zeros.
+
+        Raises ValueError for input or state of another shape.
+        """
+        state = self.zeros(x) if state is None else self.checked(x, state)
+        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
+        weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
+        # input, state, weights, biases?, layers, dropout, training?, bidirectional?, batch first?
+        out, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, self.training, False, True)
+        return out, (h, c)
+
+    def step_by_step(
+        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
+    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
+        """The same as `forward`, for reading: one position after another, one equation per line."""
+        h, c = (part[0] for part in (self.zeros(x) if state is None else state))  # (batch, outputs)
+        dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once per sequence
+        out = []
+        for t in range(x.shape[1]):
+            gates = x[:, t] @ self.weight_ih.T + self.bias_ih + h @ dropped.T + self.bias_hh
+            i, f, g, o = gates.chunk(4, dim=-1)  # each (batch, outputs)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            out.append(h)
+        return torch.stack(out, 1), (h[None], c[None])
+
+    def zeros(self, x: Float[Tensor, "batch length inputs"]) -> State:
+        """The state before the first token."""
+        self.check(x)
+        return x.new_zeros(1, len(x), self.outputs), x.new_zeros(1, len(x), self.outputs)
+
+    def checked(self, x: Float[Tensor, "batch length inputs"], state: State) -> State:
+        """The state, once it fits: the kernel itself does not look, and would end the process."""
+        self.check(x)
+        expected = (1, len(x), self.outputs)
+        if len(state) != 2 or any(part.shape != expected for part in state):
+            raise ValueError(
+                f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
+                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
+                f"the rows that it was made from"
+            )
+        return state
+
+    def check(self, x: Tensor) -> None:
+        """Refuse input that the kernel cannot take."""
+        inputs = self.weight_ih.shape[1]
+        if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
+            raise ValueError(
+                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
+                f"{tuple(x.shape)}"
+            )

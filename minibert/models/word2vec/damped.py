@@ -1,0 +1,56 @@
+"""Gradient descent on many pairs at once: the rate of a frequent word's vector is damped.
+
+For `minibert.models.word2vec.fast`.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from minibert.models.word2vec.fast import Text
+
+DAMPING = 0.03
+SAMPLE = 256  # rows that tell how long vectors are
+
+
+def expected_terms(
+    text: "Text", centres: int, negatives: int
+) -> tuple[Float[np.ndarray, " V"], Float[np.ndarray, " V"]]:
+    """Of how many terms of the loss a word's vector is part, in the steps made at one time.
+
+    Two arrays, for a word that is in the step: as a centre, and as an answer. ``centres``: how
+    many there are in the steps that all workers make at the same time.
+    """
+    pairs = text.window + 1  # a centre's, on average
+    p, q = centres * text.frequency, centres * text.noise
+    return pairs * (1 + negatives) * (1 + p), pairs * (negatives + p + negatives * q)
+
+
+def mean_square(vectors: Float[Tensor, "rows d"]) -> float:
+    """The mean squared length of the rows, judged by the first of them."""
+    some = vectors[:SAMPLE]
+    return float(torch.linalg.vector_norm(some)) ** 2 / len(some)
+
+
+def descend(
+    table: Float[Tensor, "V d"],
+    rows: Int[Tensor, " rows"],
+    gradient: Float[Tensor, "rows d"],
+    rate: float,
+    *,
+    terms: Float[Tensor, " V"],
+    size: float,
+) -> None:
+    """Subtract the gradient from its rows of a table, at a damped rate.
+
+    ``terms``: so many logistic terms pull at a vector at once, each with a curvature of at
+    most a quarter of the squared length of the vector on the other side (``size``, the mean). Where
+    rate * curvature is small they may be added up; where it is not, their sum would overshoot, and
+    grow from step to step. So each row's rate is rate / (1 + DAMPING * rate * size * terms).
+    """
+    damping = terms.index_select(0, rows).mul_(DAMPING * rate * size).add_(1)  # (rows,)
+    table.index_add_(0, rows, gradient.mul_((-rate / damping).unsqueeze(1)))
