@@ -8,8 +8,7 @@ language model is frozen; only one `ScalarMix` for each of these two uses is lea
 import torch
 from torch import nn
 
-from minibert.heads.scores import recurrent
-from minibert.heads.vector_classifiers import Table
+from minibert.heads.vector_classifiers import Table, recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.parts import ScalarMix
 from minibert.text.characters import Spellings

@@ -46,17 +46,25 @@ RNNClassifier Tagger PairClassifier""".split()
 # what a folder may describe: a class of `minibert.heads`, and its argument for what is inside
 PARTS = {"LayerMix": "model", "Live": "model", "Table": None, "ContextEncoder": "contextual"}
 PARTS |= dict.fromkeys(HEADS, "encoder")
-ENSEMBLE = "Ensemble"
 
 
 def save(head: nn.Module, folder: str | Path) -> None:
-    """Write a head with its encoder. Raises ValueError for what no folder can hold."""
+    """Write a head with its encoder; an `Ensemble` becomes folders that are called 0, 1, 2, ...
+
+    Raises ValueError for what no folder can hold.
+    """
     folder = Path(folder)
+    if isinstance(head, heads.Ensemble):
+        for number, one in enumerate(head.classifiers):
+            one.save_pretrained(folder / str(number))
+        return _write({"class": "Ensemble", "classifiers": len(head.classifiers)}, folder)
+    if type(head) is heads.CausalLM and type(head.encoder) is AWDLSTM:
+        head.encoder.save_pretrained(folder)
+        return (folder / HEAD).unlink(missing_ok=True)
     for layout in (bert, gpt_heads):
         if layout.holds(head):
             layout.save(head, folder)
-            (folder / HEAD).unlink(missing_ok=True)
-            return
+            return (folder / HEAD).unlink(missing_ok=True)
     told, model = _described(head), _model(head)
     if model is not None:
         model.save_pretrained(folder / ENCODER)
@@ -70,36 +78,29 @@ def save(head: nn.Module, folder: str | Path) -> None:
     _write(told, folder)
 
 
-def save_ensemble(ensemble: nn.Module, folder: str | Path) -> None:
-    """Write the classifiers of an `Ensemble` into folders that are called 0, 1, 2, ..."""
-    for number, head in enumerate(ensemble.classifiers):
-        head.save_pretrained(Path(folder) / str(number))
-    _write({"class": ENSEMBLE, "classifiers": len(ensemble.classifiers)}, Path(folder))
-
-
 def load(source: str | Path, cls: type | None = None) -> nn.Module:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
-    source: what `save` wrote, or a folder, a name or a hub id of a published BERT or GPT with a
-    head. Raises FileNotFoundError for a missing file; ValueError where the folder holds another
-    head, or names, settings or tensors that do not belong there.
+    source: what `save` wrote; or a folder, a name or a hub id of a published BERT or GPT with a
+    head or, for a `CausalLM`, of an AWD-LSTM. Raises FileNotFoundError for a missing file;
+    ValueError where the folder holds another head, or names, settings or tensors that do not belong
+    there.
     """
     path = Path(source)
     if not (path / HEAD).is_file():
         return _published(source, cls)
     told = read_json(path / HEAD)
     name = told.get("class") if isinstance(told, dict) else None
-    wanted = [*HEADS, ENSEMBLE] if cls is None else [cls.__name__]
+    wanted = [*HEADS, "Ensemble"] if cls is None else [cls.__name__]
     if name not in wanted:
         raise ValueError(
             f"expected a {' or '.join(wanted)} in {path / HEAD}, got the class {name!r:.60}"
         )
-    if name == ENSEMBLE:
+    if name == "Ensemble":
         return _ensemble(told, path)
     kind = _checked(told, path / HEAD)
     model = None if kind is None else MODELS[kind].from_pretrained(path / ENCODER)
     tensors = unpack((path / TENSORS).read_bytes())
-
     head = filled(
         lambda: _made(told, model),
         tensors,
@@ -114,11 +115,15 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
 
 
 def _published(source, cls):
-    """A head in Hugging Face's layout; its class is told by ``architectures``, if not given."""
+    """A head in the layout of its model; its class is told by ``architectures``, if not given."""
     path = find_or_fetch(located(source, "BERT"), (*bert.FILES, gpt.VOCAB, gpt.MERGES))
-    told = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
+    openai, described = gpt.openai.is_here(path), (path / CONFIG).is_file()
+    told = read_json(path / CONFIG) if described else {}
     told = told if isinstance(told, dict) else {}
-    is_gpt = told.get("model_type") in tuple(gpt.KINDS) or gpt.openai.is_here(path)
+    fastai = not described and not openai
+    if cls is heads.CausalLM and (fastai or "weight_dropout" in told):
+        return cls(AWDLSTM.from_pretrained(path)).eval()
+    is_gpt = openai or told.get("model_type") in tuple(gpt.KINDS)
     known = (gpt_heads if is_gpt else bert).HEADS
     if cls is None:
         name = (told.get("architectures") or [None])[0]

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from minibert.heads.scores import class_loss
 from minibert.models.softmax import check_scores
-from minibert.text.inputs import of_batch
+from minibert.text.inputs import check_targets, of_batch
 
 PROBLEMS = CLASSES, MULTI_LABEL, REGRESSION = (  # transformers' names
     "single_label_classification",
@@ -120,3 +119,23 @@ class Labels:
 
 def _many(given):
     return isinstance(given, Collection) and not isinstance(given, str | bytes | dict)
+
+
+def class_loss(logits, labels, name="labels"):
+    """(sum of the cross-entropies in nats, number of examples); (n, classes) and (n,).
+
+    Raises ValueError for labels that are no class.
+    """
+    check_targets(labels, logits.shape[-1], None, name)
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
+    return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+
+
+def likeliest(logits):
+    """The class with the highest score, on the CPU: (..., classes) -> int64 (...).
+
+    Raises FloatingPointError for scores that are not finite.
+    """
+    check_scores(logits)
+    return logits.argmax(-1).cpu()

@@ -7,7 +7,7 @@ arXiv:1801.06146, section 3.3.
 import torch
 from torch import nn
 
-from minibert.heads.head import Head, width_of
+from minibert.heads.head import Head, Saved, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.predictions import Predictions
 from minibert.text.inputs import reading_order, whole_mask
@@ -118,31 +118,13 @@ class PoolingClassifier(Head):
                     k[:, rows] = n
         return (highest, total), [tuple(pair) for pair in state]
 
-    def loss(self, batch):
-        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return self.outcome.loss(logits, batch)
 
-
-class Ensemble(nn.Module):
+class Ensemble(Saved):
     """The mean of several classifiers' probabilities, for example a forward and a backward one."""
 
     def __init__(self, classifiers):
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
-
-    @classmethod
-    def from_pretrained(cls, source):
-        """Read the classifiers from a folder that `save_pretrained` wrote."""
-        from minibert.heads import files
-
-        return files.load(source, cls)
-
-    def save_pretrained(self, folder):
-        """Write the classifiers into folders inside of this one."""
-        from minibert.heads import files
-
-        files.save_ensemble(self, folder)
 
     def predict(self, texts, batch_size=32):
         """The `Predictions` of the mean of the classifiers, each of which reads in its own way."""

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from minibert.heads.labels import likeliest
 from minibert.heads.reading import innermost
-from minibert.heads.scores import likeliest
 from minibert.text.batches import IGNORE, PaddedBatches
 from minibert.text.framing import FramedBatches
 from minibert.training.modes import evaluating

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.labels import class_loss
 from minibert.heads.predictions import Predictions
 from minibert.heads.reading import innermost, listed, texts_of
-from minibert.heads.scores import class_loss
 from minibert.heads.squad import answer_f1, normalise_answer
 from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, of_batch, whole_mask

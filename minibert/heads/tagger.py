@@ -4,12 +4,10 @@ from torch import nn
 
 from minibert.heads.classify import WordLabels
 from minibert.heads.context_encoder import on_words
-from minibert.heads.head import Head
 from minibert.heads.reading import as_words
-from minibert.text.inputs import labelled
 
 
-class Tagger(WordLabels, Head):
+class Tagger(WordLabels):
     """Word vectors, a bidirectional LSTM and one linear layer, with ELMo beside them if given.
 
     encoder: a `ContextEncoder`; or word vectors, and its other arguments as options. labels: how
@@ -25,12 +23,6 @@ class Tagger(WordLabels, Head):
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) -> logits (batch, length, labels)."""
         return self.output(self.encoder(input_ids, attention_mask, contextual_ids))
-
-    def loss(self, batch):
-        """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
-        wanted = labelled(batch)
-        return self.outcome.loss(logits[wanted], {"labels": batch["labels"][wanted]})
 
     def example(self, reader, text):
         words = as_words(text)
