@@ -36,10 +36,9 @@ class Labels:
         if hasattr(labels, "__index__") and not isinstance(labels, bool):
             self.count = operator.index(labels)
         else:
-            names = [] if isinstance(labels, str) else list(labels) if _many(labels) else []
-            if len(set(names)) != len(names) or not all(type(name) is str for name in names):
-                names = []
-            self.names, self.count = names, len(names)
+            self.names = list(labels) if _many(labels) else []
+            right = all(type(name) is str for name in self.names)
+            self.count = len(self.names) if right and len({*self.names}) == len(self.names) else 0
         if self.count < 1:
             raise ValueError(
                 "expected the number of labels or a list of their names, each of them once, "
@@ -54,8 +53,8 @@ class Labels:
     def number(self, label: Any) -> int | float | list[float]:
         """A label as a batch has it: a class's number; 0.0 or 1.0 for each label; a number.
 
-        label: a name or a number; for several labels a list of their names, or one of 0 and 1 for
-        each label. Raises ValueError for what is no label of this head.
+        label: a name or a number; for several labels a list of their names, or 0 or 1 for each.
+        Raises ValueError for what is no label of this head.
         """
         if self.problem == REGRESSION:
             return float(label) if self.count == 1 else [float(one) for one in label]

@@ -22,9 +22,9 @@ SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
 class Predictions:
     """What a head says of each of the ``inputs``, in their order.
 
-    ``labels``: the likeliest label; a list of them for each word or mask of an input, and where an
-    example may have several. ``probabilities``: a tensor (inputs, labels), or a list with one
-    (words, labels) for each input; None for a regression. ``names``: of the columns.
+    ``labels``: the likeliest label; a list of them for the words or masks of an input, and where it
+    may have several. ``probabilities``: a tensor (inputs, labels), or a list with one (words,
+    labels) for each input; None for a regression. ``names``: of the columns.
     """
 
     inputs: Sequence
@@ -36,9 +36,9 @@ class Predictions:
         return len(self.labels)
 
     def best(self, count: int = 5) -> list:
-        """The likeliest ``count`` names of each input, pairs (name, probability), best first.
+        """The likeliest ``count`` names of each input (or of each of its words), best first.
 
-        Where an input has several words or masks, a list of such lists.
+        Pairs (name, probability).
         """
         if self.names is None or self.probabilities is None:
             raise ValueError("these predictions have one answer for each input, no names to rank")
@@ -92,12 +92,12 @@ def run(
     """A head's output for each example, in order; batches are sorted by length.
 
     examples: dicts with ``input_ids`` and what else the model takes; other names are left out.
-    keep: what to keep of (example, output). Returns a list: one tensor per example, (labels,) or
-    (length, ...), without padding; or a tuple of such tensors where the head gives several.
+    Gives a tensor for each, (labels,) or (length, ...), without padding, or a tuple of such tensors
+    where the head gives several; or what ``keep(example, output)`` makes of it.
     """
     if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
         raise ValueError("expected a list of examples, each a dict with input_ids")
-    found = [None] * len(examples)
+    found: list = [None] * len(examples)
     if not found:
         return found
     taken = inspect.signature(model.forward).parameters
