@@ -126,7 +126,7 @@ class ContextEncoder(nn.Module):
         return self.dropout(x)
 
     def also(self, words, end=""):
-        """``contextual_ids`` (+ ``end``) of a sentence, for its batch; nothing where none is needed."""
+        """``contextual_ids`` (+ ``end``) of a sentence, where they are needed."""
         if self.contextual is None:
             return {}
         if not hasattr(self.contextual, "spellings"):
