@@ -4,27 +4,29 @@
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
 from minibert.data.examples import Example
+from minibert.data.registry import Entry
 from minibert.data.sources import Member, Source, decoded, numbered, refusal
 from minibert.data.tagged_words import sentences
 from minibert.storage.safe_files import parse_json
 
+Sources = Sequence[Source]
 POLARITY = ("negative", "positive")
 INFERENCE = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # the gold label of a pair on which SNLI's writers did not agree
 
 
-def corpus(entry, sources):
+def corpus(entry: Entry, sources: Sources) -> TextCorpus:
     """``= Title =`` and paragraphs, in one file or several shards."""
     return TextCorpus(sources)
 
 
-def wikitext_archive(entry, sources):
+def wikitext_archive(entry: Entry, sources: Sources) -> Splits:
     """The published archive: wiki.{train,valid,test}.tokens."""
     parts = {
         split: TextCorpus([Member(sources[0], f"wiki.{split}.tokens")], pretokenised=True)
@@ -33,14 +35,14 @@ def wikitext_archive(entry, sources):
     return Splits("", **parts)
 
 
-def wikitext_valid(entry, sources):
+def wikitext_valid(entry: Entry, sources: Sources) -> Splits:
     """The validation file alone."""
     return Splits(_whole(entry), valid=TextCorpus(sources, pretokenised=True))
 
 
-def imdb_archive(entry, sources):
+def imdb_archive(entry: Entry, sources: Sources) -> Splits:
     """The published archive: aclImdb/{train,test}/{neg,pos}/ID_RATING.txt."""
-    parts = {"train": ([], []), "test": ([], [])}
+    parts: dict[str, tuple[list, list]] = {"train": ([], []), "test": ([], [])}
     labels = {"neg": 0, "pos": 1}
     for name, data in sources[0].members():
         folders = name.split("/")[1:-1]
@@ -53,22 +55,22 @@ def imdb_archive(entry, sources):
     return Splits("", **{s: LabelledTexts(*lists, POLARITY) for s, lists in parts.items()})
 
 
-def imdb_lines(entry, sources):
+def imdb_lines(entry: Entry, sources: Sources) -> Splits:
     """The training half, one JSON object per line."""
     return Splits(_whole(entry), train=polarity(entry, sources))
 
 
-def polarity(entry, sources):
+def polarity(entry: Entry, sources: Sources) -> LabelledTexts:
     """One JSON object per line: text, label (1 positive), perhaps fold."""
     return _labelled(sources, POLARITY)
 
 
-def subjectivity(entry, sources):
+def subjectivity(entry: Entry, sources: Sources) -> LabelledTexts:
     """One JSON object per line: text, label (1 subjective)."""
     return _labelled(sources, ("objective", "subjective"))
 
 
-def similarity(entry, sources):
+def similarity(entry: Entry, sources: Sources) -> RatedPairs:
     """Word, word, score, with tabs between them."""
     pairs, scores = [], []
     for number, line in numbered(sources[0]):
@@ -80,9 +82,10 @@ def similarity(entry, sources):
     return RatedPairs(pairs, np.array(scores))
 
 
-def analogies(entry, sources):
+def analogies(entry: Entry, sources: Sources) -> Analogies:
     """``: section``, then four words per line; a section may go on later."""
-    sections, section = {}, None
+    sections: dict[str, list] = {}
+    section = None
     for number, line in numbered(sources[0]):
         words = line.split()
         if line.startswith(":"):
@@ -94,12 +97,12 @@ def analogies(entry, sources):
     return Analogies(sections)
 
 
-def inference(entry, sources):
+def inference(entry: Entry, sources: Sources) -> Examples:
     """One JSON object per line: premise, hypothesis, label in words; one part of the data."""
     return _pairs(sources, ("premise", "hypothesis", "label"))
 
 
-def snli_archive(entry, sources):
+def snli_archive(entry: Entry, sources: Sources) -> Splits:
     """The published archive: snli_1.0_{train,dev,test}.jsonl."""
     parts = {}
     for split, name in (("train", "train"), ("valid", "dev"), ("test", "test")):
@@ -108,18 +111,18 @@ def snli_archive(entry, sources):
     return Splits("", **parts)
 
 
-def tagged(entry, sources):
+def tagged(entry: Entry, sources: Sources) -> Splits:
     """A word and its IOB2 tag per line, an empty line after a sentence; train and dev files."""
     train, valid = (list(sentences(source)) for source in sources)
-    labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels}))
+    labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels or ()}))
     parts = {
-        name: Examples("words", part, labels, [" ".join(sentence.tokens) for sentence in part])
+        name: Examples("words", part, labels, [" ".join(one.tokens or ()) for one in part])
         for name, part in (("train", train), ("valid", valid))
     }
     return Splits("the test part is not here", **parts)
 
 
-def squad(entry, sources):
+def squad(entry: Entry, sources: Sources) -> Examples | Splits:
     """SQuAD's JSON: one file, or the published pair of train and dev."""
     parts = [questions_of(source) for source in sources]
     return parts[0] if len(parts) == 1 else Splits("SQuAD's test is secret", **_two(parts))

@@ -24,7 +24,7 @@ import torch
 import minibert as mb
 from minibert.course.learn import finding
 from minibert.course.learn import progress_file as record
-from minibert.data import readers
+from minibert.data import own_files, readers
 from minibert.data.sources import Source
 from minibert.models.awd_lstm import files as awd_lstm
 from minibert.models.bert import files as bert
@@ -530,6 +530,76 @@ def plain_analogies(folder):
     return found
 
 
+# A reader's own files
+
+
+TABLE = 'text,label,n\n"Good, ""new"" é",yes,1\n"two\nlines",no,2\n\nbad , no ,3\n'
+TREE = "# text = de le\n1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_\n"
+for row in ("1\tde\t_\tADP", "2\tle\t_\tDET", "2.1\té\t_\tVERB"):
+    TREE += row + "\t_" * 6 + "\n"
+TREE += "\n" + TREE
+
+
+def own(kind):
+    def read(folder):
+        found = own_files.read(folder / "d", kind) if kind else own_files.read(folder / "d.conllu")
+        return [[e.text, e.label] if kind else [list(e.tokens), list(e.labels)] for e in found]
+
+    return read
+
+
+def cells(text, mark):
+    """The rows of a table, letter by letter."""
+    rows, row, cell, state = [], [], "", "start"
+    for letter in text:
+        if state == "quoted":
+            state, cell = ("closing", cell) if letter == '"' else (state, cell + letter)
+        elif letter == '"' and state == "closing":
+            state, cell = "quoted", cell + '"'
+        elif letter in (mark, "\n"):
+            row, cell, state = [*row, cell], "", "start"
+            rows, row = ([*rows, row], []) if letter == "\n" else (rows, row)
+        else:
+            assert state != "closing" and letter != "\r"
+            state, cell = (
+                ("quoted", cell) if (letter, state) == ('"', "start") else ("bare", cell + letter)
+            )
+    assert state == "start"
+    return [row for row in rows if any(one.strip() for one in row)]
+
+
+def plain_table(folder):
+    lines = [line.rstrip("\r") for line in lines_of(folder)]
+    head = next(line for line in lines if line.strip())
+    marks = [m for m in ",;\t" if {"text", "label"} <= {n.strip(' "') for n in head.split(m)}]
+    header, *rows = cells("\n".join(lines) + "\n", (*marks, ",")[0])
+    names = [name.strip() for name in header]
+    text, label = names.index("text"), names.index("label")
+    assert names.count("text") == names.count("label") == 1 and rows
+    assert all(len(row) == len(names) and row[text].strip() for row in rows)
+    assert "other" not in names and len({row[label].strip() for row in rows} - {""}) > 1
+    assert all(row[label].strip() not in ("", "null") for row in rows)
+    return [[row[text], row[label].strip()] for row in rows]
+
+
+def plain_conllu(folder):
+    (folder / "d").write_bytes((folder / "d.conllu").read_bytes())
+    found, rows = [], []
+    for line in [*lines_of(folder), ""]:
+        fields = line.split("\t")
+        if not line.strip():
+            found, rows = [*found, rows] if rows else found, []
+        elif line[0] != "#":
+            assert len(fields) == 10 and all(one.strip() for one in fields)
+            if fields[0].isdecimal():
+                assert int(fields[0]) == len(rows) + 1 and fields[3] != "_"
+                rows.append((fields[1], fields[3]))
+            else:
+                assert re.fullmatch(r"\d+[-.]\d+", fields[0])
+    assert len({tag for rows in found for _, tag in rows}) > 1
+    return [[[word for word, _ in rows], [tag for _, tag in rows]] for rows in found]
+
+
 # Our own files
 
 
@@ -735,6 +805,9 @@ FORMATS = [
     Format("SQuAD", make_data(SQUAD), squad, plain_squad, ("d",)),
     Format("word pairs", make_data(PAIRED), similarity, plain_similarity, ("d",)),
     Format("analogies", make_data(FOURS), analogies, plain_analogies, ("d",)),
+    Format("table", make_data(TABLE), own("text"), plain_table, ("d",)),
+    Format("CoNLL-U", lambda f: (f / "d.conllu").write_text(TREE, "utf-8"), own(None),
+           plain_conllu, ("d.conllu",)),
     Format("checkpoint", make_checkpoint, read_checkpoint, plain_checkpoint,
            tuple(f"run/step-00000001/{n}" for n in STEP)),
     Format("findings", make_findings, read_findings, plain_findings, ("findings/01.json",)),

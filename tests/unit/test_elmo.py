@@ -107,7 +107,7 @@ def test_the_state_of_a_sentence_stays_where_it_ended():
     x, mask = torch.randn(2, 6, 5).double(), torch.arange(6) < torch.tensor([[6], [4]])
     state = torch.randn(2, 5).double(), torch.randn(2, 7).double()
     out, (h, c) = layer(x, state, mask)
-    alone, (h_alone, c_alone) = layer(x[1:, :4], [part[1:] for part in state], mask[1:, :4])
+    alone, (h_alone, c_alone) = layer(x[1:, :4], tuple(part[1:] for part in state), mask[1:, :4])
     torch.testing.assert_close((out[1:, :4], h[1:], c[1:]), (alone, h_alone, c_alone))
     assert (out[1, 4:] == 0).all()
 

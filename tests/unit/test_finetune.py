@@ -10,7 +10,8 @@ from minibert.commands import main as cli
 from minibert.commands.finetune import awd_lstm
 from minibert.data.corpora import LabelledTexts
 from minibert.data.examples import Example
-from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
+from minibert.models.awd_lstm.model import AWDLSTM, DROPOUTS, AWDLSTMConfig
+from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 
 pytestmark = pytest.mark.long
@@ -20,9 +21,11 @@ WORDS = "<pad> <unk> <eod> the film was good bad long very i it . saw".split()
 
 @pytest.fixture
 def start(tmp_path):
-    """A folder with a tiny language model."""
+    """A folder with a tiny language model, which drops nothing."""
+    seed_everything(0)
     vocab = Vocab(WORDS, specials=WORDS[:3])
-    config = AWDLSTMConfig(len(vocab), dim=8, hidden=8, layers=2, start_id=2)
+    kept = dict.fromkeys(DROPOUTS, 0.0)
+    config = AWDLSTMConfig(len(vocab), dim=8, hidden=8, layers=2, start_id=2, **kept)
     AWDLSTM(config, vocab).save_pretrained(tmp_path / "start")
     return tmp_path / "start"
 
@@ -48,14 +51,17 @@ def finetune(out, *options):
 
 def test_a_task_is_learned_and_the_errors_are_written_down(start, reviews, tmp_path, capsys):
     out = tmp_path / "out"
-    options = "--labels 100 --seeds 2 --target-epochs 1 --classifier-epochs 20 --batch-size 20"
-    options += " --classifier-rate 0.05 --scratch-rate 0.05 --unfreezing all --classifier-factor 1"
+    options = "--labels 100 --seeds 2 --target-epochs 30 --target-rate 0.03 --batch-size 20"
+    options += " --classifier-epochs 30 --classifier-rate 0.02 --scratch-rate 0.01"
+    options += " --unfreezing all --classifier-factor 1"
     assert finetune(out, "--task", "imdb", "--start", str(start), *options.split()) == 0
     results = json.loads((out / "results.json").read_text("utf-8"))
     once = results["once"]
     assert (once["texts read"], once["texts to test on"]) == (270, 30)
     assert len(once["curve step"]) == len(once["curve loss"]) >= 2
-    assert once["perplexity after"] < once["perplexity before"]
+    # over 5 seeds, 1 and 2 threads, ATEN_CPU_CAPABILITY default, avx2, avx512: 0.85 to 0.90, and
+    # both models err nowhere
+    assert once["perplexity after"] < 0.95 * once["perplexity before"]
     assert results["options"]["labels"] == 100
     assert list(results["scores"]) == ["baseline", "pre-trained", "from scratch"]
     for way, runs in results["scores"].items():

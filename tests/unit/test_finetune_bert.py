@@ -93,12 +93,14 @@ def test_each_kind_of_task_is_learned_and_written_down(
     data, score, start, tmp_path, monkeypatch, capsys
 ):
     given(monkeypatch, data())
-    options = "--task made --seeds 2 --epochs 5 --batch-size 16 --rate 3e-3 --scratch-rate 3e-3"
+    options = "--task made --seeds 2 --epochs 10 --batch-size 16 --rate 1e-3 --scratch-rate 1e-3"
     assert finetune(tmp_path / "out", *options.split(), "--start", start, "--save") == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     assert set(results["scores"]) == {"baseline", "fine-tuned", "features", "from scratch"}
     tuned = results["scores"]["fine-tuned"]
     assert [run["seed"] for run in tuned] == [0, 1]
+    # 1.0 for 5 seeds, 1 and 2 threads, ATEN_CPU_CAPABILITY default, avx2, avx512 (at a rate of 3e-3
+    # and in half as long, pairs stayed at chance for some seeds)
     assert min(run["test"][score] for run in tuned) > 0.95
     assert list(tuned[0]["valid"]) == list(tuned[0]["test"])
     assert list(tuned[0]["test"])[0] == score  # what the task is judged by comes first

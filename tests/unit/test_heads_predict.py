@@ -194,6 +194,8 @@ def test_words_of_a_vocabulary_in_lower_case_and_without_unknown_ones():
     head = made("PoolingClassifier", "AWDLSTM").eval()
     assert head.examples(["GOOD film"]) == head.examples(["good film"])
     assert head.examples(["good"])[0]["input_ids"] == [2, 5]  # after the start token
+    tagger = made("Tagger", "Table")
+    assert tagger.examples(["GOOD film"]) == tagger.examples(["good film"])
     backward = made("PoolingClassifier", "backward").examples(["good"])
     assert backward[0]["input_ids"] == [5, 2]
     vocab = mb.text.Vocab(["Good", "film"], specials=())
@@ -212,6 +214,13 @@ def test_a_label_for_each_word_and_none_for_what_is_not():
     assert f"this/{found.labels[0][0]}" in str(found)
     with pytest.raises(ValueError, match="1 labels for the 2 words"):
         head.examples([["films", "good"]], [["O"]])
+
+
+def test_similarity_reads_a_pair_in_both_orders():
+    head = made("Similarity", "GPT")
+    one, other = head.examples([("a good film", "bad"), ("bad", "a good film")])
+    assert one["input_ids"][0] != one["input_ids"][1]
+    assert one["input_ids"] == other["input_ids"][::-1]
 
 
 def test_scores_that_are_not_finite_decide_nothing():

@@ -191,8 +191,16 @@ def test_a_single_example_cannot_be_trained_on():
         classifier(bptt=9, max_len=8)
 
 
+class OneHot(nn.Module):
+    """An encoder whose state is the token itself: what is learned is learned from the pooling."""
+
+    def read(self, input_ids, state=None):
+        return [F.one_hot(input_ids, 20).float()], [(input_ids.new_zeros(1, len(input_ids), 1),)]
+
+
 @pytest.mark.long
 def test_it_learns_whether_a_word_is_anywhere_in_a_long_text():
+    """Of 30 tokens, 20 are skimmed. (An LSTM learned this or not, as seed and processor had it.)"""
     mb.seed_everything(0)
     generator = torch.Generator().manual_seed(0)
     examples = []
@@ -200,8 +208,8 @@ def test_it_learns_whether_a_word_is_anywhere_in_a_long_text():
         row = torch.randint(2, 20, (30,), generator=generator).tolist()
         row[int(torch.randint(30, (1,), generator=generator))] = i % 2
         examples.append({"input_ids": row, "labels": i % 2})
-    model = PoolingClassifier(encoder(), labels=2, bptt=5, max_len=10)
+    model = PoolingClassifier(OneHot(), labels=2, bptt=5, max_len=10, width=20)
     batches = PaddedBatches(examples, 20)
     mb.fit(model, batches, epochs=20, optimizer=mb.optim.adamw(model, 0.02), progress=False)
     right = mb.heads.predict(model, PaddedBatches(examples, 20, shuffle=False, by_length=False))
-    assert (right == torch.tensor([e["labels"] for e in examples])).float().mean() > 0.9
+    assert right.tolist() == [example["labels"] for example in examples]

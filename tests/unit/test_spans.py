@@ -198,7 +198,8 @@ def test_a_model_learns_to_answer():
            device="cpu")  # fmt: skip
     found = mb.heads.answer(model, [(q, c) for q, c, _ in examples], Letters())
     right = [one.best.text == q for one, (q, _, _) in zip(found, examples, strict=True)]
-    assert sum(right) > 90
+    # 91 to 96 over 5 seeds, 1 and 2 threads, ATEN_CPU_CAPABILITY default, avx2, avx512; by chance 8
+    assert sum(right) > 80
 
 
 @pytest.mark.parametrize(

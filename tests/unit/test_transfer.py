@@ -283,9 +283,11 @@ def test_the_three_stages_end_in_a_classifier(direction):
     )
     assert list(adapted.histories) == ["general", "target", "classifier"]
     assert adapted.histories["general"].valid_loss
+    # over 5 seeds, 1 and 2 threads, ATEN_CPU_CAPABILITY default, avx2, avx512: from 3.0 to 1.0-2.2,
+    # and an error of at most 0.075
     assert adapted.histories["general"].valid_loss[-1] < before - 0.4
     assert adapted.classifier.encoder is model
-    assert adapted.error <= 0.1
+    assert adapted.error < 0.2
     assert adapted.error == error(adapted.classifier, list(labelled(model, 40, seed=1)))
 
 

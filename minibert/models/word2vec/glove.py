@@ -3,6 +3,8 @@
 Pennington, Socher & Manning (2014), "GloVe: Global Vectors for Word Representation", EMNLP.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -11,9 +13,11 @@ from torch import Tensor, nn
 from minibert.models.outputs import Loss
 from minibert.text.batches import ArrayBatches, Batch
 
+Ids = Sequence[int] | np.ndarray | Tensor
+
 
 def cooccurrences(
-    ids: np.ndarray | Tensor, offsets: np.ndarray | Tensor, size: int, window: int = 5
+    ids: Ids, offsets: Ids, size: int, window: int = 5
 ) -> Float[Tensor, "{size} {size}"]:
     """X: how often word j stands near word i; a neighbour at distance d counts 1 / d.
 
