@@ -377,12 +377,14 @@ def test_another_optimiser_or_rate_is_refused(tmp_path):
 def test_the_pace_of_validation_is_that_of_the_first_start(tmp_path):
     text = np.arange(400) % 20
 
-    def run(folder, *stops):
+    def run(folder, *stops, **options):
         for steps in stops:
             torch.manual_seed(0)
             model = mb.AWDLSTM(mb.AWDLSTMConfig(20, 4, 6, 1))
             batches = BPTTBatches(text, 2, 7, vary=True, seed=3)
-            history = fit(model, batches, steps, valid=rows_of(text), checkpoint=tmp_path / folder)
+            history = fit(
+                model, batches, steps, valid=rows_of(text), checkpoint=tmp_path / folder, **options
+            )
         return history
 
     def rows_of(ids):
@@ -393,3 +395,5 @@ def test_the_pace_of_validation_is_that_of_the_first_start(tmp_path):
     parts, whole = run("a", lengths[0] + 2, 80), run("b", 80)
     extra = {lengths[0] + 2}  # the end of the first start
     assert set(parts.valid_step) - extra == set(whole.valid_step) - extra
+    with pytest.raises(ValueError, match="this run has valid_every=3"):
+        run("b", 90, valid_every=3)
