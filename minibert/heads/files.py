@@ -35,7 +35,7 @@ from minibert.models.gpt.model import GPT
 from minibert.storage.checked import filled
 from minibert.storage.checkpoint import CONFIG, pack, unpack
 from minibert.storage.hub import find_or_fetch
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import read_json, write
 from minibert.text.vocab import Vocab
 
 HEAD, TENSORS, VOCAB, ENCODER = "head.json", "head.safetensors", "vocab.tsv", "encoder"
@@ -69,8 +69,8 @@ def save(head: nn.Module, folder: str | Path) -> None:
     if model is not None:
         model.save_pretrained(folder / ENCODER)
     below = _below(head, model)
-    with atomic(folder / TENSORS) as file:
-        file.write(pack({n: t for n, t in head.state_dict().items() if n not in below}))
+    own = {name: t for name, t in head.state_dict().items() if name not in below}
+    write(folder / TENSORS, pack(own))
     (folder / VOCAB).unlink(missing_ok=True)
     for table in _tables(head):
         if table.vocab is not None:
@@ -207,5 +207,4 @@ def _ensemble(told, path):
 
 
 def _write(told, folder):
-    with atomic(folder / HEAD) as file:
-        file.write(json.dumps(told, indent=2).encode() + b"\n")
+    write(folder / HEAD, json.dumps(told, indent=2).encode() + b"\n")

@@ -64,8 +64,8 @@ class Head(Saved):
         if "labels" in settings:
             self.outcome = Labels(settings["labels"], settings.get("problem", CLASSES))
             self.labels, settings["labels"] = self.outcome.count, self.outcome.given
-        listed = tuple | range
-        self.settings = {n: list(v) if isinstance(v, listed) else v for n, v in settings.items()}
+        many = tuple | range
+        self.settings = {n: list(v) if isinstance(v, many) else v for n, v in settings.items()}
         taken = inspect.signature(encoder.forward).parameters
         self.taken = [name for name in ("attention_mask", "token_type_ids") if name in taken]
 

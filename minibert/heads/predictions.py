@@ -69,21 +69,17 @@ class Predictions:
 def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
     """``act(batch, output)`` for each batch, once through from the first one, in eval mode.
 
-    The batch's tensors that the model's ``forward`` takes are moved to its device.
+    The tensors that the model's ``forward`` takes are moved to its device.
     """
+    if isinstance(batches, dict):
+        raise ValueError("expected batches, got one dict: put it in a list")
+    batches = batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
     device, taken = next(model.parameters()).device, inspect.signature(model.forward).parameters
     with evaluating(model):
         return [
             act(batch, model(**{name: batch[name].to(device) for name in batch if name in taken}))
-            for batch in one_epoch(batches)
+            for batch in batches
         ]
-
-
-def one_epoch(batches):
-    """All batches once, from the first one, whatever the position of ``batches``."""
-    if isinstance(batches, dict):
-        raise ValueError("expected batches, got one dict: put it in a list")
-    return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
 
 
 def run(

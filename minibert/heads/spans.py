@@ -120,10 +120,10 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
             f"expected room for the context beside the question's {len(asked)} tokens and a "
             f"stride of at least 1, got max_length={max_length} and stride={stride}"
         )
-    starts = [0]
-    while starts[-1] + room < len(ids):
-        starts.append(starts[-1] + min(stride, room))
-    parts = [(start, min(start + room, len(ids))) for start in starts]
+    parts = [(0, min(room, len(ids)))]
+    while parts[-1][1] < len(ids):
+        start = parts[-1][0] + min(stride, room)
+        parts.append((start, min(start + room, len(ids))))
     best = [_most_central(place, parts) for place in range(len(ids))]
     found, first = [], len(asked) + 2
     for number, (start, stop) in enumerate(parts):
@@ -134,16 +134,16 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
     return found
 
 
-def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=64):
+def span_examples(tokenizer, examples, **options):
     """Examples to train a `SpanExtractor` on: a list of dicts, one per window.
 
-    examples: (question, context, span) each; span is (start, end) in characters, or None. A window
-    that does not contain the whole answer is an example without an answer, as in the paper's
-    program. Raises ValueError for a span without a token.
+    examples: (question, context, span) each; span is (start, end) in characters, or None. options:
+    those of `windows`. A window that does not contain the whole answer is an example without an
+    answer, as in the paper's program. Raises ValueError for a span without a token.
     """
     found = []
     for question, context, span in examples:
-        parts = windows(tokenizer, question, context, max_length, stride, max_question)
+        parts = windows(tokenizer, question, context, **options)
         span = None if span is None else on_tokens(span, context, parts)
         for window in parts:
             start, end = NOWHERE if span is None else window.span(*span)
@@ -246,11 +246,11 @@ def answer(
     for starts, ends in scores:
         check_scores(torch.stack((starts, ends)))
     scores = iter(scores)
-    found = []
-    for (_, context), parts in zip(questions, cut, strict=True):
-        scored = [(window, *next(scores)) for window in parts]
-        found.append(_reading(context, scored, n_best, longest, no_answer, threshold))
-    return found
+    scored = ([(window, *next(scores)) for window in parts] for parts in cut)
+    return [
+        _reading(context, parts, n_best, longest, no_answer, threshold)
+        for (_, context), parts in zip(questions, scored, strict=True)
+    ]
 
 
 def _reading(context, scored, n_best, longest, no_answer, threshold):
