@@ -124,7 +124,7 @@ class DoubleHeads(MultipleChoice):
         hidden = self.read(input_ids, attention_mask)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         judged = self.judged(batch | {"mc_token_ids": mc_token_ids})
-        logits = self.encoder.logits(hidden).unflatten(0, (-1, self.sequences))
+        logits = self.encoder.logits(hidden).unflatten(0, (-1, self.labels))
         return logits, self.judge(hidden[judged])
 
     def decided(self, example, output):

@@ -4,13 +4,16 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from minibert.heads.labels import CLASSES, Labels
-from minibert.heads.predictions import Predictions, batches_of, run
-from minibert.heads.reading import listed, reader_of, texts_of, widths_of
+from minibert.heads.predictions import Predictions, run
+from minibert.heads.reading import innermost, listed, reader_of, texts_of, widths_of
+from minibert.text.batches import PaddedBatches
+from minibert.text.framing import FramedBatches
 from minibert.text.inputs import check_wanted, whole_mask
 
 
@@ -101,8 +104,15 @@ class Head(Saved):
         return {**example, "labels": self.outcome.number(label)}
 
     def batches(self, examples, batch_size=32, **options):
-        """Batches of `examples`, padded as the encoder wants it; options: of `PaddedBatches`."""
-        return batches_of(self, examples, batch_size, **options)
+        """Batches of `examples`, padded as the encoder wants it; options: of `PaddedBatches`.
+
+        `FramedBatches` where each example has several sequences.
+        """
+        encoder, first = innermost(self.encoder), examples[0]["input_ids"] if len(examples) else ()
+        words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
+        several = isinstance(first, list) and np.ndim(first[0]) > 0
+        kind, pad_id = FramedBatches if several else PaddedBatches, getattr(words, "pad_id", None)
+        return kind(examples, batch_size, pad_id=pad_id or 0, **options)
 
     def predict(self, texts: Sequence, batch_size: int = 32) -> Predictions:
         """What the head says of texts that it may never have seen, in their order.

@@ -23,10 +23,9 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
 @torch.no_grad()
 def framed(model):
-    """A copy of a `minibert.GPT` with three more tokens: start, delimiter, extract.
+    """(a copy of a `minibert.GPT` with three more tokens: start, delimiter, extract; the first id).
 
-    Their vectors are initialised at random, as the model's own were. Returns (model, the first new
-    id).
+    Their vectors are initialised at random, as the model's own were.
     """
     first, more = model.config.vocab_size, len(SPECIALS)
     new = copy.deepcopy(model)
@@ -45,11 +44,10 @@ class LastToken(Head):
 
     labels, problem: see `minibert.heads.labels.Labels`. auxiliary: how much predicting the text's
     own tokens counts beside the task while training, the paper's lambda; 0 for not at all. dropout:
-    before the new layer. sequences: how many sequences an example has (see
-    `minibert.text.FramedBatches`).
+    before the new layer.
     """
 
-    sequences, one_score = 1, False
+    one_score = False  # for each sequence, see `MultipleChoice`
 
     def __init__(self, encoder, labels=None, auxiliary=LAMBDA, dropout=0.1, problem=CLASSES):
         settings = {"labels": labels, "auxiliary": auxiliary, "dropout": dropout}
@@ -78,8 +76,7 @@ class LastToken(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (examples,).
 
-        In training, lambda times the mean loss per token is added to each example's loss; in eval
-        mode, it is not.
+        In training, lambda times the mean loss per token is added to each example's loss.
         """
         if not (self.training and self.auxiliary > 0):
             states = self.states_at(batch, self.judged(batch))
@@ -99,15 +96,12 @@ class LastToken(Head):
         read = spoken | judged
         states = self.states_at(batch, read)  # (n, width), row by row
         task = self.outcome.loss(self.judge(states[judged[read]]), batch)
-        return *task, *linear_cross_entropy(
-            states[spoken[read]], self.encoder.output_weight, None, targets
-        )
+        table = self.encoder.output_weight
+        return *task, *linear_cross_entropy(states[spoken[read]], table, None, targets)
 
 
 class Similarity(LastToken):
     """The same for two texts without an order: the states of both orders are added."""
-
-    sequences = 2
 
     def judge(self, states):
         """(examples * 2, width) -> (examples, labels)."""
@@ -130,20 +124,19 @@ class MultipleChoice(LastToken):
 
     def __init__(self, encoder, choices, auxiliary=LAMBDA, dropout=0.1):
         super().__init__(encoder, choices, auxiliary, dropout)
-        self.sequences = choices
         self.settings = {"choices": choices, "auxiliary": auxiliary, "dropout": dropout}
 
     def judge(self, states):
         """(examples * choices, width) -> (examples, choices)."""
-        return self.output(self.dropout(states)).view(-1, self.sequences)
+        return self.output(self.dropout(states)).view(-1, self.labels)
 
     def example(self, reader, text):
         """The context with each of the choices."""
         pair = isinstance(text, list | tuple) and len(text) == 2
         choices = text[1] if pair and isinstance(text[1], list | tuple) else ()
-        if len(choices) != self.sequences:
+        if len(choices) != self.labels:
             raise ValueError(
-                f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
+                f"expected (context, choices) with {self.labels} choices, got {text!r:.80}"
             )
         rows = [reader.text(*texts_of((text[0], choice), 2))["input_ids"] for choice in choices]
         return {"input_ids": rows, "choices": list(choices)}

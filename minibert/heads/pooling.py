@@ -17,9 +17,8 @@ class PoolingClassifier(Head):
     """The last state, and the maximum and the mean of all states, through two linear blocks.
 
     encoder: a model that gives hidden states; its last layer's are pooled. labels, problem: see
-    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of the two
-    blocks; each is batch norm, dropout, linear, and there is a ReLU between them. The second block
-    gives the logits.
+    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of both; each is
+    batch norm, dropout, linear, with a ReLU between them.
 
     An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length. All but
     the last tokens are read in windows of ``bptt`` tokens without gradient, and only their maximum,
@@ -30,22 +29,14 @@ class PoolingClassifier(Head):
     """
 
     def __init__(
-        self,
-        encoder,
-        labels,
-        hidden=50,
-        dropout=(0.4, 0.1),
-        bptt=70,
-        max_len=1400,
-        width=None,
-        problem=CLASSES,
+        self, encoder, labels, hidden=50, dropout=(0.4, 0.1), bptt=70, max_len=1400, problem=CLASSES
     ):
         sizes = {"hidden": hidden, "dropout": dropout, "bptt": bptt, "max_len": max_len}
-        super().__init__(encoder, labels=labels, **sizes, width=width, problem=problem)
+        super().__init__(encoder, labels=labels, **sizes, problem=problem)
         if bptt < 1 or max_len < bptt:
             raise ValueError(f"expected 1 <= bptt <= max_len, got {bptt} and {max_len}")
         self.bptt, self.max_len = bptt, max_len
-        width = 3 * (width or width_of(encoder))
+        width = 3 * width_of(encoder)
         self.head = nn.Sequential(
             nn.BatchNorm1d(width),
             nn.Dropout(dropout[0]),

@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from minibert.heads.labels import likeliest
-from minibert.heads.reading import innermost
-from minibert.text.batches import IGNORE, PaddedBatches
-from minibert.text.framing import FramedBatches
+from minibert.text.batches import IGNORE
 from minibert.training.modes import evaluating
 
 SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
@@ -98,7 +95,7 @@ def run(
         return found
     taken = inspect.signature(model.forward).parameters
     given = [{name: e[name] for name in e if name in taken} for e in examples]
-    batches = batches_of(model, given, batch_size, shuffle=False)
+    batches = model.batches(given, batch_size, shuffle=False)
     plan = iter(batches.plan(0))
 
     def act(batch, out):
@@ -108,16 +105,6 @@ def run(
 
     each(model, batches, act)
     return found
-
-
-def batches_of(model, examples, batch_size=32, **options):
-    """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
-    encoder, first = innermost(model.encoder), examples[0]["input_ids"] if len(examples) else ()
-    words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
-    pad_id = getattr(words, "pad_id", None) or 0
-    several = isinstance(first, list) and np.ndim(first[0]) > 0
-    kind = FramedBatches if several else PaddedBatches
-    return kind(examples, batch_size, pad_id=pad_id, **options)
 
 
 def _one(out, place, length, per_token):

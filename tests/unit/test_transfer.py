@@ -65,7 +65,7 @@ MODELS = {
     "gpt-2": lambda: gpt("pre"),
     "gpt in a classifier": lambda: mb.heads.LastToken(gpt()),
     "elmo": elmo,
-    "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2, width=8),
+    "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2),
     "table": lambda: mb.heads.PoolingClassifier(mb.heads.Table(torch.randn(9, 4)), labels=2),
     "plain": Plain,
     "word vectors in a classifier": lambda: mb.heads.CNNClassifier(torch.randn(9, 4), 2),
