@@ -72,11 +72,10 @@ class Labels:
         return [float(one) for one in label]
 
     def _place(self, label):
-        if isinstance(label, str) and self.names is not None and label in self.names:
+        if isinstance(label, str) and label in (self.names or ()):
             return self.names.index(label)
-        if not isinstance(label, str) and hasattr(label, "__index__"):
-            if 0 <= operator.index(label) < self.count:
-                return operator.index(label)
+        if hasattr(label, "__index__") and 0 <= operator.index(label) < self.count:
+            return operator.index(label)
         known = f"0 to {self.count - 1}" if self.names is None else ", ".join(self.names)[:200]
         raise ValueError(f"expected one of the labels {known}, got {label!r:.60}")
 
@@ -94,10 +93,9 @@ class Labels:
             return class_loss(logits, of_batch(batch))
         labels = batch.get("labels")
         if not torch.is_tensor(labels) or labels.shape != logits.shape:
-            raise ValueError(
-                f"a {self.problem} takes labels of shape {tuple(logits.shape)}, got "
-                f"{tuple(labels.shape) if torch.is_tensor(labels) else labels!r:.60}"
-            )
+            found = tuple(labels.shape) if torch.is_tensor(labels) else labels
+            wanted = f"a {self.problem} takes labels of shape {tuple(logits.shape)}"
+            raise ValueError(f"{wanted}, got {found!r:.60}")
         loss = F.mse_loss if self.problem == REGRESSION else F.binary_cross_entropy_with_logits
         return loss(logits, labels.to(logits.dtype), reduction="sum"), logits.numel()
 
