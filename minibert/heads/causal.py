@@ -102,9 +102,6 @@ class DoubleHeads(MultipleChoice):
     language model's logits, keeps both losses apart (`losses`), and may be told where to read a
     sequence (``mc_token_ids``). In files it is transformers' ``GPT2DoubleHeadsModel`` or
     ``OpenAIGPTDoubleHeadsModel``.
-
-    choices: how many sequences an example has. auxiliary: what the language model's loss counts
-    beside the choice's in training. dropout: before the new layer.
     """
 
     per_token = False, False

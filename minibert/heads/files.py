@@ -49,10 +49,7 @@ PARTS |= dict.fromkeys(HEADS, "encoder")
 
 
 def save(head: nn.Module, folder: str | Path) -> None:
-    """Write a head with its encoder; an `Ensemble` becomes folders that are called 0, 1, 2, ...
-
-    Raises ValueError for what no folder can hold.
-    """
+    """Write a head with its encoder; the classifiers of an `Ensemble` into folders 0, 1, 2, ..."""
     folder = Path(folder)
     if isinstance(head, heads.Ensemble):
         for number, one in enumerate(head.classifiers):

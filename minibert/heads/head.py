@@ -31,10 +31,7 @@ class Saved(nn.Module):
         return files.load(source, cls)
 
     def save_pretrained(self, folder):
-        """Write what `from_pretrained` reads, in Hugging Face's layout if transformers has it.
-
-        Raises ValueError for what cannot be written.
-        """
+        """Write what `from_pretrained` reads; ValueError for what no folder can hold."""
         from minibert.heads import files
 
         files.save(self, folder)
@@ -44,8 +41,8 @@ class Head(Saved):
     """Base of the heads: ``encoder`` is any model that gives a `ModelOutput`, such as `BERT`.
 
     A batch is a dict with ``input_ids``, ``attention_mask`` and, for an encoder that takes them,
-    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state
-    per token, or a tuple of bools for an output that is a tuple.
+    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state per
+    token, or a bool for each where the output is a tuple.
 
     ``settings``: the other arguments of the constructor by name, as JSON can hold them; with them
     and the encoder the head is made again. With ``labels`` (and ``problem``) among them,
@@ -104,10 +101,7 @@ class Head(Saved):
         return {**example, "labels": self.outcome.number(label)}
 
     def batches(self, examples, batch_size=32, **options):
-        """Batches of `examples`, padded as the encoder wants it; options: of `PaddedBatches`.
-
-        `FramedBatches` where each example has several sequences.
-        """
+        """`PaddedBatches` of `examples`, or `FramedBatches` where each has several sequences."""
         encoder, first = innermost(self.encoder), examples[0]["input_ids"] if len(examples) else ()
         words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
         several = isinstance(first, list) and np.ndim(first[0]) > 0
@@ -164,13 +158,10 @@ class Head(Saved):
         return hidden.masked_scatter(real[..., None], states)
 
     def states_at(self, batch, wanted):
-        """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order.
-
-        An encoder that can skip the other positions has a method ``states_at``.
-        """
+        """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order."""
         given = {name: batch.get(name) for name in ("input_ids", *self.taken)}
         check_wanted(wanted, batch.get("attention_mask"))
-        if hasattr(self.encoder, "states_at"):
+        if hasattr(self.encoder, "states_at"):  # it skips the other positions
             return self.encoder.states_at(**given, wanted=wanted)
         return self.read(**given)[wanted]
 

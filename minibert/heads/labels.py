@@ -100,10 +100,7 @@ class Labels:
         return loss(logits, labels.to(logits.dtype), reduction="sum"), logits.numel()
 
     def decided(self, logits: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
-        """(label or labels, probabilities (count,)) of one example; a regression has none.
-
-        Raises FloatingPointError for logits that are not finite.
-        """
+        """(label or labels, probabilities (count,), None in a regression); see `check_scores`."""
         if self.problem == REGRESSION:
             check_scores(logits.reshape(-1, 1))  # each number by itself
             return logits.tolist(), None
@@ -119,10 +116,7 @@ def _many(given):
 
 
 def class_loss(logits, labels, name="labels"):
-    """(sum of the cross-entropies in nats, number of examples); (n, classes) and (n,).
-
-    Raises ValueError for labels that are no class.
-    """
+    """(sum of cross-entropies in nats, n) of (n, classes) and (n,); ValueError for no class."""
     check_targets(labels, logits.shape[-1], None, name)
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
@@ -130,9 +124,6 @@ def class_loss(logits, labels, name="labels"):
 
 
 def likeliest(logits):
-    """The class with the highest score, on the CPU: (..., classes) -> int64 (...).
-
-    Raises FloatingPointError for scores that are not finite.
-    """
+    """The class with the highest score, on the CPU, int64 (...): see `check_scores`."""
     check_scores(logits)
     return logits.argmax(-1).cpu()

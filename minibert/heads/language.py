@@ -20,8 +20,7 @@ NEXT = "next_sentence_label"
 class VocabularyOutput(nn.Module):
     """Hidden states to scores of the vocabulary: linear, activation, LayerNorm, linear.
 
-    table: the word vectors (V, dim), a parameter that the last layer shares; or V, for one of its
-    own.
+    table: the word vectors (V, dim) that the last layer shares; or V, for some of its own.
     """
 
     def __init__(self, dim, table, activation="gelu", norm_eps=1e-12):
@@ -100,8 +99,7 @@ class MaskedLM(Head):
     def loss(self, batch):
         """(sum of cross-entropies, number of masked tokens).
 
-        ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
-        is computed only where there is one.
+        ``labels`` (batch, length): the hidden word, -100 where there is none to predict.
         """
         wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])

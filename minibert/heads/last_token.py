@@ -23,10 +23,7 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
 @torch.no_grad()
 def framed(model):
-    """(a copy of a `minibert.GPT` with three more tokens: start, delimiter, extract; the first id).
-
-    Their vectors are initialised at random, as the model's own were.
-    """
+    """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id)."""
     first, more = model.config.vocab_size, len(SPECIALS)
     new = copy.deepcopy(model)
     new.config = replace(model.config, vocab_size=first + more)

@@ -33,10 +33,7 @@ class Predictions:
         return len(self.labels)
 
     def best(self, count: int = 5) -> list:
-        """The likeliest ``count`` names of each input (or of each of its words), best first.
-
-        Pairs (name, probability).
-        """
+        """(name, probability) of the likeliest names of each input (or of each of its words)."""
         if self.names is None or self.probabilities is None:
             raise ValueError("these predictions have one answer for each input, no names to rank")
         return [self._best(row, count) for row in self.probabilities]
@@ -64,10 +61,7 @@ class Predictions:
 
 
 def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
-    """``act(batch, output)`` for each batch, once through from the first one, in eval mode.
-
-    The tensors that the model's ``forward`` takes are moved to its device.
-    """
+    """``act(batch, output)`` for each batch from the first, in eval mode on the model's device."""
     if isinstance(batches, dict):
         raise ValueError("expected batches, got one dict: put it in a list")
     batches = batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches

@@ -30,10 +30,7 @@ class SpanExtractor(Head):
         self.output = new_linear(width_of(encoder), 2, encoder)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        """(batch, length) ids -> scores of starts and of ends, each (batch, length).
-
-        Padding has the score -inf.
-        """
+        """(batch, length) ids -> scores of starts and of ends, (batch, length), -inf at padding."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         padding = whole_mask(input_ids, attention_mask)[..., None] == 0
         scores = self.output(hidden).masked_fill(padding, -torch.inf)  # (batch, length, 2)
@@ -42,8 +39,7 @@ class SpanExtractor(Head):
     def loss(self, batch):
         """(sum of the means of both cross-entropies, number of examples).
 
-        ``start_positions`` and ``end_positions`` (batch,): the first and the last token of the
-        answer, 0 and 0 for none.
+        ``start_positions``, ``end_positions`` (batch,): the answer's first and last token, or 0.
         """
         outputs, total = self.output_of(batch), 0.0
         for name, scores in zip(("start_positions", "end_positions"), outputs, strict=True):
@@ -152,10 +148,7 @@ def span_examples(tokenizer, examples, **options):
 
 
 def on_tokens(span, context, parts):
-    """A span without the characters at its ends that belong to no token: spaces, removed accents.
-
-    Raises ValueError for a span without a token.
-    """
+    """A span without the characters at its ends that belong to no token, spaces for example."""
     start, end = span
     over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
     if not over:
@@ -181,9 +174,8 @@ class Answer:
 class Reading:
     """A model's answers: ``best``, an `Answer`, and ``answers``, the best ones first.
 
-    ``starts``, ``ends``: the scores of each token of the context, from the window where it is most
-    central; ``offsets``: (start, end) of these tokens. ``no_answer``: the score of "no answer"
-    minus that of the best answer.
+    ``starts``, ``ends``, ``offsets``: of each token of the context its scores, from the window
+    where it is most central, and its place. ``no_answer``: its score minus that of the best span.
     """
 
     best: Answer
@@ -278,10 +270,7 @@ def _reading(context, scored, n_best, longest, no_answer, threshold):
 
 
 def _best_pairs(starts, ends, central, n_best, longest):
-    """The best (score, first token, last token) with first <= last < first + longest.
-
-    The first token must be one that this window sees best.
-    """
+    """The best (score, first, last), first <= last < first + longest, where first is central."""
     sums = starts[:, None] + ends[None, :]  # (tokens, tokens)
     allowed = torch.ones_like(sums, dtype=torch.bool).triu().tril(longest - 1)
     allowed &= torch.tensor(central)[:, None]
