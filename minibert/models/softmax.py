@@ -42,6 +42,7 @@ def linear_cross_entropy(
         )
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
     check_targets(targets, len(weight))
+    targets = targets.long()
     counted = targets != IGNORE
     count = int(counted.sum())
     if count < len(targets):

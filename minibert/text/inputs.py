@@ -17,7 +17,7 @@ def check_tensor(given: torch.Tensor, name: str = "input_ids") -> None:
             f"expected {name} as a tensor of int64 (batch, length), got a {type(given).__name__}: "
             f"torch.tensor(...) makes one of a list of equally long rows"
         )
-    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+    if given.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected {name} as int64, got {given.dtype}: use .long()")
 
 

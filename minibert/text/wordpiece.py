@@ -238,7 +238,8 @@ class WordPiece:
             file.write("".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
         accents = None if self.strip_accents == self.lowercase else self.strip_accents
         settings = {"do_lower_case": self.lowercase, "strip_accents": accents}
-        settings["tokenize_chinese_chars"] = self.tokenize_chinese_chars
+        settings |= {"tokenize_chinese_chars": self.tokenize_chinese_chars}
+        settings |= {"tokenizer_class": "BertTokenizer"}
         save_settings(path, settings, self.added, self.ids)
 
     @classmethod

@@ -58,7 +58,7 @@ def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, f
     pair.
     """
     try:
-        losses, count = function(batch)
+        found = function(batch)
     except IndexError as error:
         if "out of bounds" not in str(error):
             raise
@@ -66,12 +66,13 @@ def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, f
             f"a label of this batch is out of range ({error}): expected labels from 0 to below "
             f"the model's number of labels, or -100 for none"
         ) from error
-    if not torch.is_tensor(losses):
+    pair = isinstance(found, tuple | list) and len(found) == 2
+    if not pair or not torch.is_tensor(found[0]) or found[0].ndim or found[1] < 0:
         raise ValueError(
-            f"expected loss(batch) to give a tensor, the sum of the losses, and a count; got a "
-            f"{type(losses).__name__} as the sum"
+            f"expected loss(batch) to give a tensor with one number, the sum of the losses, and a "
+            f"count; got {found!r:.80}"
         )
-    return losses, count
+    return found[0], found[1]
 
 
 def to_device(batch: Any, device: torch.device | str) -> Any:

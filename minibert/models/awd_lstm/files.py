@@ -28,6 +28,7 @@ from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.safe_files import remove
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
@@ -59,6 +60,8 @@ def save(model: AWDLSTM, folder: Path | str) -> None:
     save_folder(folder, model.config, model.state_dict())
     if model.vocab is not None:
         model.vocab.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, [VOCAB])
 
 
 def load_fastai(path: Path | str) -> AWDLSTM:
