@@ -27,7 +27,8 @@ from torch import Tensor
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
 from minibert.storage.safe_files import remove
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
@@ -195,7 +196,7 @@ def _list_of_strings(data):
 
 
 def _load_folder(path):
-    config, tensors = load_folder(path)
+    config, tensors = read_files(path)
     config = config_from(AWDLSTMConfig, config, path)
     vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
     return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)

@@ -13,7 +13,8 @@ from minibert.models.word2vec.model import Word2Vec, Word2VecConfig
 from minibert.models.word2vec.vectors import check_limit, read
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
 from minibert.text.vocab import Vocab
 
 VOCAB = "vocab.tsv"
@@ -64,7 +65,7 @@ def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.nd
 
 
 def _load_folder(path):
-    config, tensors = load_folder(path)
+    config, tensors = read_files(path)
     if not (path / VOCAB).is_file():
         raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
     config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
