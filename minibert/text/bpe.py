@@ -20,10 +20,11 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Self
 
-from minibert.storage.safe_files import atomic
+from minibert.storage.safe_files import write
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
+from minibert.text.tokens import checked
 
 KINDS = ("words", "bytes")
 END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
@@ -60,8 +61,8 @@ class BPE:
     text before it is cut (str or `Added`). ``unk_id``: the id of ``unk``, which stands for unknown
     letters, ``end_id``: of ``end``, which ends a text; None where the vocabulary lacks it.
 
-    Raises ValueError for ids that are not 0, 1, 2, ..., for a merge whose parts or result the
-    vocabulary lacks, and for an added token that it lacks.
+    Raises ValueError for ids that are not 0, 1, 2, ..., and for a merge, its parts or an added
+    token that the vocabulary lacks.
     """
 
     def __init__(
@@ -85,9 +86,8 @@ class BPE:
         for pair in self.merges:
             for piece in (*pair, "".join(pair)):
                 if piece not in self.ids:
-                    raise ValueError(
-                        f"the merge {pair!r:.80} needs {piece!r:.80}, which no id stands for"
-                    )
+                    told = f"the merge {pair!r:.80} needs {piece!r:.80}"
+                    raise ValueError(f"{told}, which no id stands for")
         if len(set(self.merges)) != len(self.merges):
             twice = next(pair for pair, n in Counter(self.merges).items() if n > 1)
             raise ValueError(f"expected each merge once, got {twice!r:.80} more than once")
@@ -121,11 +121,9 @@ class BPE:
         """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
 
         Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
-        the text within and at the end of a word, and the merges, the most frequent pair first (see
-        `minibert.text.merges.learn`).
-
-        Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
-        string. One string is one text.
+        the text within and at the end of a word, then the merges (see
+        `minibert.text.merges.learn`). One string is one text. Raises ValueError where ``size``
+        leaves no room for the letters, and for a text that is no string.
         """
         counts = merges.counted(texts, partial(words, kind=kind))
         spelled = {spell(word, kind): count for word, count in counts.items()}
@@ -136,9 +134,8 @@ class BPE:
             specials = tuple(dict.fromkeys((UNK, *specials)))
         ids, learned = {piece: i for i, piece in enumerate([*specials, *letters])}, []
         if size < len(ids):
-            raise ValueError(
-                f"expected a size of at least {len(ids)} to hold all characters, got {size}"
-            )
+            least = f"a size of at least {len(ids)} to hold all characters"
+            raise ValueError(f"expected {least}, got {size}")
         for left, right, joined in merges.learn(spelled, letters, str.__add__, min_count):
             if len(ids) == size:
                 break
@@ -160,10 +157,10 @@ class BPE:
         return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
     def pieces(self, word: str, merges_used: int | None = None) -> list[str]:
-        """The pieces of one word, as `words` gives it: a list of str.
+        """The pieces of one word, as `words` gives it.
 
-        Again and again, the adjacent pair that was learned first is merged wherever it occurs,
-        until no learned pair is left. merges_used: how many merges to use; all by default.
+        The adjacent pair that was learned first is merged wherever it occurs, until no learned pair
+        is left. merges_used: how many merges to use; all by default.
         """
         most = len(self.merges) if merges_used is None else merges_used
         symbols = list(spell(word, self.kind))
@@ -175,12 +172,10 @@ class BPE:
         return symbols
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's pieces, a list of int. What is unknown becomes ``<unk>``.
+        """The ids of a text's pieces. What is unknown becomes ``<unk>``.
 
-        Added tokens are found whole; special ones in a text are text like any other.
-
-        Raises ValueError for anything but a string, and for an unknown letter where the vocabulary
-        has no ``<unk>``.
+        Added tokens are found whole; special ones in a text are text like any other. Raises
+        ValueError for an unknown letter where the vocabulary has no ``<unk>``.
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")
@@ -200,39 +195,30 @@ class BPE:
         """The text of ids (a sequence of int, an array, a tensor of one dimension).
 
         From bytes, it is the text that was encoded; a character that was cut in two is "\\ufffd".
-        From words, it is in lower case, with spaces as people write them.
-
-        Raises ValueError for an id that the vocabulary does not have.
+        From words, it is in lower case, with spaces as people write them. Raises ValueError for an
+        id that the vocabulary does not have.
         """
-        pieces = []
-        for i in map(int, ids):
-            if not 0 <= i < len(self.tokens):
-                raise ValueError(f"expected ids from 0 to {len(self) - 1}, got {i}")
-            if not (skip_special_tokens and i in self.special_ids):
-                pieces.append(i)
+        pieces = checked(ids, len(self))
+        if skip_special_tokens:
+            pieces = [i for i in pieces if i not in self.special_ids]
         if self.kind == "words":
             tokens = [self.tokens[i] + (END if i in self._whole_ids else "") for i in pieces]
             return basic.join("".join(tokens).replace(END, " ").split())
         value = {letter: byte for byte, letter in enumerate(byte_letters())}
-        return b"".join(
-            self.tokens[i].encode()
-            if i in self._whole_ids
-            else bytes(map(value.__getitem__, self.tokens[i]))
+        whole, tokens = self._whole_ids, self.tokens
+        spelled = (
+            tokens[i].encode() if i in whole else bytes(map(value.__getitem__, tokens[i]))
             for i in pieces
-        ).decode("utf-8", errors="replace")
+        )
+        return b"".join(spelled).decode("utf-8", errors="replace")
 
     def save(self, folder: str | Path) -> None:
-        """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones.
-
-        Special and added tokens stand in ``tokenizer_config.json`` beside them.
-        """
+        """Write ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json`` into a folder."""
         from minibert.text.tokenizer_files import save_settings
 
-        with atomic(Path(folder) / VOCAB) as file:
-            file.write((json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
         lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
-        with atomic(Path(folder) / MERGES) as file:
-            file.write("\n".join(lines).encode())
+        write(Path(folder) / VOCAB, (json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
+        write(Path(folder) / MERGES, "\n".join(lines).encode())
         roles = {"unk_token": self.unk, "eos_token": self.end}
         settings = {role: token if token in self.ids else None for role, token in roles.items()}
         save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
@@ -243,12 +229,9 @@ class BPE:
     ) -> Self:
         """Read ``vocab.json`` and ``merges.txt`` (``encoder.json`` and ``vocab.bpe`` are the same).
 
-        vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``. What lies
-        beside them in ``tokenizer_config.json`` and the files of added tokens is read too. kind:
-        found out by whether pieces end with ``</w>``, if None.
-
-        Raises FileNotFoundError, and ValueError for damaged files, and for whatever asks for
-        another tokenizer than this one.
+        vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``; what lies
+        beside them is read too. kind: found out by whether pieces end with ``</w>``, if None.
+        Raises FileNotFoundError; ValueError for damaged files, and for another tokenizer.
         """
         from minibert.text.tokenizer_files import read_bpe
 
@@ -262,9 +245,7 @@ class BPE:
         """The ids of one word."""
         found = [self.ids.get(piece, self.unk_id) for piece in self.pieces(word)]
         if None in found:
-            raise ValueError(
-                f"{word!r} has characters that the vocabulary lacks, and it has no {UNK}"
-            )
+            raise ValueError(f"{word!r} has characters that the vocabulary lacks, and no {UNK}")
         return found
 
     def _encode_chunk(self, chunk):

@@ -16,6 +16,7 @@ BOS, EOS = "<S>", "</S>"  # begin and end of a sentence, as words
 ALPHABET, LENGTH = 262, 50
 BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(257, 262)
 MARKS = {BOS: BEGIN_SENTENCE, EOS: END_SENTENCE}
+Sentences = Sequence[Sequence[str]]
 
 
 def spell(word: str, length: int = LENGTH) -> list[int]:
@@ -26,11 +27,8 @@ def spell(word: str, length: int = LENGTH) -> list[int]:
     """
     if length < 3:
         raise ValueError(f"a word needs at least 3 symbols, two of them marks; got length={length}")
-    if word in MARKS:
-        inner = [MARKS[word]]
-    else:
-        inner = [byte + 1 for byte in word.encode("utf-8", "ignore")[: length - 2]]
-    symbols = [BEGIN_WORD, *inner, END_WORD]
+    letters = [byte + 1 for byte in word.encode("utf-8", "ignore")[: length - 2]]
+    symbols = [BEGIN_WORD, *([MARKS[word]] if word in MARKS else letters), END_WORD]
     return symbols + [PADDING] * (length - len(symbols))
 
 
@@ -48,13 +46,10 @@ def spell_all(words: Iterable[str], length: int = LENGTH) -> Tensor:
     return torch.from_numpy(rows)
 
 
-def spell_sentences(
-    sentences: Sequence[Sequence[str]], length: int = LENGTH
-) -> tuple[Tensor, Tensor]:
+def spell_sentences(sentences: Sentences, length: int = LENGTH) -> tuple[Tensor, Tensor]:
     """Lists of words as (batch, longest, length) symbols, 0 where a sentence has ended, and a mask.
 
-    The mask is (batch, longest), int64, 1 for a word. Raises ValueError without any sentence, for a
-    string in place of a list of words, and for a sentence without words.
+    The mask is (batch, longest), int64, 1 for a word. Raises ValueError as `check_sentences` does.
     """
     check_sentences(sentences)
     longest = max(map(len, sentences))
@@ -66,7 +61,7 @@ def spell_sentences(
     return symbols, mask
 
 
-def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
+def check_sentences(sentences: Sentences) -> None:
     """Raise ValueError unless these are lists of words, none of them empty."""
     if isinstance(sentences, str) or not len(sentences):
         raise ValueError(f"expected a list of sentences, each a list of words; got {sentences!r}")

@@ -46,10 +46,7 @@ class Framing:
         return _example([self._pair(first, second), self._pair(second, first)], label)
 
     def choices(
-        self,
-        context: TextOrIds,
-        answers: Iterable[TextOrIds],
-        label: int | None = None,
+        self, context: TextOrIds, answers: Iterable[TextOrIds], label: int | None = None
     ) -> Example:
         """Multiple choice: the context with each answer; each is scored separately."""
         return _example([self._pair(context, answer) for answer in answers], label)
@@ -79,9 +76,8 @@ class FramedBatches(PaddedBatches):
             raise ValueError("expected at least one example, got none")
         self.sequences = len(examples[0]["input_ids"])
         if any(len(example["input_ids"]) != self.sequences for example in examples):
-            raise ValueError(
-                f"expected {self.sequences} sequences in each example, as in the first"
-            )
+            wanted = f"{self.sequences} sequences in each example"
+            raise ValueError(f"expected {wanted}, as in the first")
         longest = [{"input_ids": max(e["input_ids"], key=len)} for e in examples]
         super().__init__(longest, batch_size, **options)
         self.framed = examples

@@ -56,15 +56,14 @@ def learn(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
-    ``words``: dict from a word, a tuple of symbols (str), to its count; ``alphabet``: all these
-    symbols. ``join``: (left, right) to the new symbol. A pair is counted in the words as they are
-    after the merges so far. Of pairs with equal counts, the one with the older left symbol is
-    taken, then the one with the older right symbol. (The alphabet comes first, in its order, then
-    merged symbols.) It ends when no pair occurs ``min_count`` times.
+    ``words``: a word's symbols to its count; ``alphabet``: all these symbols; ``join``: (left,
+    right) to the new symbol. A pair is counted in the words as they are after the merges so far. Of
+    pairs with equal counts, the one with the older left symbol is taken, then the one with the
+    older right symbol. (The alphabet comes first, in its order.) It ends when no pair occurs
+    ``min_count`` times.
 
     A merge visits only the words that contain its pair. An entry of the heap may be out of date,
-    but then it is too high, because every rise is entered. So the top is checked, and put back if
-    wrong.
+    but then it is too high, because every rise is entered. So the top is checked, and put back.
     """
     symbols = list(alphabet)
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
@@ -115,10 +114,7 @@ def merge(spelling: Sequence[Symbol], pair: tuple[Symbol, Symbol], joined: Symbo
     """``spelling`` (a list of symbols) with ``joined`` for each ``pair``, from left to right."""
     result, i = [], 0
     while i < len(spelling):
-        if i + 1 < len(spelling) and spelling[i] == pair[0] and spelling[i + 1] == pair[1]:
-            result.append(joined)
-            i += 2
-        else:
-            result.append(spelling[i])
-            i += 1
+        found = i + 1 < len(spelling) and (spelling[i], spelling[i + 1]) == pair
+        result.append(joined if found else spelling[i])
+        i += 2 if found else 1
     return result

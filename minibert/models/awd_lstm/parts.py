@@ -13,17 +13,18 @@ from torch.nn import functional as F
 from minibert.models.dropout import dropout
 
 State = tuple[Float[Tensor, "1 batch _"], Float[Tensor, "1 batch _"]]  # h and c of a layer
+Rows = Float[Tensor, "batch length width"]
+Inputs = Float[Tensor, "batch length inputs"]
+Outputs = Float[Tensor, "batch length outputs"]
 
 # A dropped weight matrix is new at each step; cuDNN copies it, and would say so every time.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
-def variational_dropout(
-    x: Float[Tensor, "batch length width"], p: float, training: bool = True
-) -> Float[Tensor, "batch length width"]:
-    """One mask per sequence, for all positions (Gal & Ghahramani 2016).
+def variational_dropout(x: Rows, p: float, training: bool = True) -> Rows:
+    """One mask per sequence, for all positions, so that noise does not average out over time.
 
-    A number that is dropped is dropped at every place, so that noise cannot average out over time.
+    (Gal & Ghahramani 2016.)
     """
     if not training or p == 0:
         return x
@@ -68,25 +69,21 @@ class WeightDropLSTM(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(outputs**-0.5), outputs**-0.5)
 
-    def forward(
-        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
-    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
+    def forward(self, x: Inputs, state: State | None = None) -> tuple[Outputs, State]:
         """Outputs and the state (h, c), as torch's LSTM has it; None stands for zeros.
 
         Raises ValueError for input or state of another shape.
         """
-        state = self.zeros(x) if state is None else self.checked(x, state)
+        state = self.started(x, state)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
         weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
         # input, state, weights, biases?, layers, dropout, training?, bidirectional?, batch first?
         out, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, self.training, False, True)
         return out, (h, c)
 
-    def step_by_step(
-        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
-    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
+    def step_by_step(self, x: Inputs, state: State | None = None) -> tuple[Outputs, State]:
         """The same as `forward`, for reading: one position after another, one equation per line."""
-        h, c = (part[0] for part in (self.zeros(x) if state is None else state))  # (batch, outputs)
+        h, c = (part[0] for part in self.started(x, state))  # (batch, outputs)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once per sequence
         out = []
         for t in range(x.shape[1]):
@@ -97,28 +94,23 @@ class WeightDropLSTM(nn.Module):
             out.append(h)
         return torch.stack(out, 1), (h[None], c[None])
 
-    def zeros(self, x: Float[Tensor, "batch length inputs"]) -> State:
-        """The state before the first token."""
-        self.check(x)
-        return x.new_zeros(1, len(x), self.outputs), x.new_zeros(1, len(x), self.outputs)
+    def started(self, x: Inputs, state: State | None) -> State:
+        """The state to start from, zeros for None, once input and state fit.
 
-    def checked(self, x: Float[Tensor, "batch length inputs"], state: State) -> State:
-        """The state, once it fits: the kernel itself does not look, and would end the process."""
-        self.check(x)
-        expected = (1, len(x), self.outputs)
-        if len(state) != 2 or any(part.shape != expected for part in state):
-            raise ValueError(
-                f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
-            )
-        return state
-
-    def check(self, x: Tensor) -> None:
-        """Refuse input that the kernel cannot take."""
-        inputs = self.weight_ih.shape[1]
+        The kernel itself does not look, and would end the process.
+        """
+        inputs, shape = self.weight_ih.shape[1], (1, len(x), self.outputs)
         if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
             raise ValueError(
                 f"expected input (batch, length, {inputs}) with a length of at least 1, got "
                 f"{tuple(x.shape)}"
             )
+        if state is None:
+            return x.new_zeros(shape), x.new_zeros(shape)
+        if len(state) != 2 or any(part.shape != shape for part in state):
+            raise ValueError(
+                f"expected a state (h, c) of the shape {shape} for {len(x)} rows, got "
+                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
+                f"the rows that it was made from"
+            )
+        return state

@@ -32,18 +32,15 @@ HEADS = {  # class -> (end of the name in config.json, beginning of the tensors'
 }
 GPT2_ONLY = ("TokenClassifier", "SpanExtractor")
 SUMMARY = {  # how a choice is scored; with other values transformers computes something else
-    "summary_type": ("cls_index",),
-    "summary_use_proj": (True,),
-    "summary_activation": (None, ""),
-    "summary_proj_to_labels": (True,),
-}
+    "summary_type": ("cls_index",), "summary_activation": (None, ""),
+    "summary_use_proj": (True,), "summary_proj_to_labels": (True,),
+}  # fmt: skip
 
 
 def load(cls: Any, path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
     """A head of the class ``cls`` on its `GPT`, of what `files.read` gives; in eval mode.
 
-    Raises as `minibert.models.gpt.files.load` does, and ValueError for a folder without that head
-    and for a head that computes something else.
+    Raises as `files.load` does, and ValueError for a folder with no such head, or with another.
     """
     kind, prefix = cls.__name__, HEADS[cls.__name__][1]
     if kind == "CausalLM":

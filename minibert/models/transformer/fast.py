@@ -15,10 +15,11 @@ gradients); the positions that it leaves out are those that nobody reads:
 from typing import TYPE_CHECKING, cast
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Ids, Kind, Real, Where
 from minibert.models.dropout import kept
 from minibert.text.inputs import from_first
 
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
-OURS = (
-    "minibert.models.bert.model",
-    "minibert.models.bert.left_to_right",
-    "minibert.models.gpt.model",
-    "minibert.models.transformer.attention",
-    "minibert.models.transformer.model",
-    "minibert.models.dropout",
+Places = Int[Tensor, " _"]
+OURS = tuple(
+    f"minibert.models.{name}"
+    for name in """bert.model bert.left_to_right gpt.model transformer.attention transformer.model
+    dropout""".split()
 )
 PLAIN = (*OURS, "torch.nn.modules")
 
@@ -43,8 +42,7 @@ PLAIN = (*OURS, "torch.nn.modules")
 def suits(model: nn.Module, input_ids: Tensor) -> bool:
     """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
 
-    Where someone has put an adapter in, hung a hook on or compiled a block, the readable version
-    runs.
+    With an adapter, a hook, or a compiled block in it, the readable version runs.
     """
     if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
@@ -59,11 +57,11 @@ def suits(model: nn.Module, input_ids: Tensor) -> bool:
 
 def states_at(
     model: "BERT | GPT",
-    input_ids: Int[Tensor, "batch length"],
-    attention_mask: Shaped[Tensor, "batch length"] | None,
-    token_type_ids: Int[Tensor, "batch length"] | None,
+    input_ids: Ids,
+    attention_mask: Real,
+    token_type_ids: Kind,
     *,
-    wanted: Bool[Tensor, "batch length"],
+    wanted: Where,
 ) -> Float[Tensor, "n dim"]:
     """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``."""
     real = torch.ones_like(wanted) if attention_mask is None else attention_mask.bool()
@@ -124,11 +122,7 @@ class Plan:
     """
 
     def __init__(
-        self,
-        lengths: list[int],
-        asking: list[int],
-        heads: int,
-        seen: Int[Tensor, " n"] | None = None,
+        self, lengths: list[int], asking: list[int], heads: int, seen: Places | None = None
     ) -> None:
         lengths, asking = torch.tensor(lengths), torch.tensor(asking)
         self.heads, self.blocks, queries, keys = heads, [], _Rows(heads, 1), _Rows(heads, 2)
@@ -141,17 +135,12 @@ class Plan:
             there = keys.add(first_key[rows], lengths[rows], most)
             beyond = None
             if seen is not None:
-                tokens = (first_query[rows, None] + torch.arange(most_asking)).clamp(
-                    max=len(seen) - 1
-                )
-                beyond = (
-                    torch.arange(most) > seen[tokens][:, None, :, None]
-                )  # (.., 1, queries, keys)
+                last = len(seen) - 1
+                tokens = (first_query[rows, None] + torch.arange(most_asking)).clamp(max=last)
+                beyond = torch.arange(most) > seen[tokens][:, None, :, None]  # (.., queries, keys)
             elif (lengths[rows] < most).any():
                 beyond = torch.arange(most) >= lengths[rows, None, None, None]  # (.., 1, 1, keys)
-            mask = None
-            if beyond is not None:
-                mask = torch.zeros(beyond.shape).masked_fill_(beyond, -torch.inf)
+            mask = None if beyond is None else beyond.float().masked_fill_(beyond, -torch.inf)
             self.blocks.append((len(rows) * heads, most_asking, most, mask, here, there))
         self.to_queries, self.from_queries, self.padded_queries = queries.done(int(asking.sum()))
         self.to_keys, self.from_keys, _ = keys.done(int(lengths.sum()))
@@ -162,12 +151,9 @@ class _Rows:
 
     def __init__(self, heads: int, parts: int) -> None:
         self.heads, self.parts, self.total = heads, parts, 0
-        self.pieces: list[Tensor] = []
-        self.real: list[Tensor] = []
+        self.pieces, self.real = list[Tensor](), list[Tensor]()
 
-    def add(
-        self, first: Int[Tensor, " sequences"], lengths: Int[Tensor, " sequences"], most: int
-    ) -> slice:
+    def add(self, first: Places, lengths: Places, most: int) -> slice:
         """Append a block; returns the slice that it is. Padding is any row: the first."""
         places = torch.arange(most)
         real = places < lengths[:, None]  # (sequences, most)
@@ -179,9 +165,7 @@ class _Rows:
         start, self.total = self.total, self.total + rows.numel()
         return slice(start, self.total)
 
-    def done(
-        self, tokens: int
-    ) -> tuple[Int[Tensor, " places"], Int[Tensor, " rows"], Int[Tensor, " padding"]]:
+    def done(self, tokens: int) -> tuple[Places, Places, Places]:
         """(rows in the order of the blocks, where each row of the tensor stands there, padding).
 
         A row that is in no block gets the place past the last.

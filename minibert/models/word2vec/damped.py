@@ -13,17 +13,15 @@ from torch import Tensor
 if TYPE_CHECKING:
     from minibert.models.word2vec.fast import Text
 
+PerWord = Float[np.ndarray, " V"]
 DAMPING = 0.03
 SAMPLE = 256  # rows that tell how long vectors are
 
 
-def expected_terms(
-    text: "Text", centres: int, negatives: int
-) -> tuple[Float[np.ndarray, " V"], Float[np.ndarray, " V"]]:
-    """Of how many terms of the loss a word's vector is part, in the steps made at one time.
+def expected_terms(text: "Text", centres: int, negatives: int) -> tuple[PerWord, PerWord]:
+    """Of how many terms of the loss a word of the step is part: as a centre, and as an answer.
 
-    Two arrays, for a word that is in the step: as a centre, and as an answer. ``centres``: how
-    many there are in the steps that all workers make at the same time.
+    ``centres``: how many there are in the steps that all workers make at the same time.
     """
     pairs = text.window + 1  # a centre's, on average
     p, q = centres * text.frequency, centres * text.noise

@@ -57,31 +57,18 @@ def suits(model: "Word2Vec") -> bool:
 
 
 def train(
-    model: "Word2Vec",
-    ids: Words,
-    sentence: Words,
-    epochs: int = 5,
-    *,
-    rate: float = 0.05,
-    workers: int = 1,
-    seed: int = 0,
-    callbacks: Iterable[Any] = (),
+    model: "Word2Vec", ids: Words, sentence: Words, epochs: int = 5, **options: Any
 ) -> History:
-    """Train both tables of ``model`` in place; returns a `History`.
+    """Train both tables of ``model``, which `suits`, in place; returns a `History`.
 
-    model: a `minibert.Word2Vec` that `suits`. ids: the text; sentence: never falling, the number
-    of the sentence that each word is in (`minibert.text.windows`). rate: the first learning rate;
-    it falls in a straight line to ``FLOOR`` of that. workers: threads. callbacks: as for
-    `minibert.fit`, called about ``REPORTS`` times; each time the history gets one step's loss, in
-    nats per pair.
+    ids: the text; sentence: never falling, the number of the sentence that each word is in
+    (`minibert.text.windows`). options: of `FastRun`.
 
     Ctrl-C ends training early: the model stays usable and the history so far is returned.
     Raises ValueError for an empty text, FloatingPointError when training diverges.
     """
-    run = FastRun(
-        model, ids, sentence, epochs, rate=rate, workers=workers, seed=seed, callbacks=callbacks
-    )
-    threads = torch.get_num_threads()
+    run = FastRun(model, ids, sentence, epochs, **options)
+    threads, workers = torch.get_num_threads(), run.workers
     torch.set_num_threads(1)  # a worker is one thread, and needs no more
     try:
         run.tell("on_start")
@@ -104,7 +91,12 @@ def train(
 
 
 class FastRun:
-    """One run, as its workers share it and its callbacks see it (compare the `Run` of `mb.fit`)."""
+    """One run, as its workers share it and its callbacks see it (compare the `Run` of `mb.fit`).
+
+    rate: the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers:
+    threads. callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history
+    gets one step's loss, in nats per pair.
+    """
 
     unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
 
@@ -115,10 +107,10 @@ class FastRun:
         sentence: Words,
         epochs: int,
         *,
-        rate: float,
-        workers: int,
-        seed: int,
-        callbacks: Iterable[Any],
+        rate: float = 0.05,
+        workers: int = 1,
+        seed: int = 0,
+        callbacks: Iterable[Any] = (),
     ) -> None:
         if not len(ids):
             raise ValueError("the text has no word of the model's vocabulary to train on")
@@ -168,9 +160,8 @@ class FastRun:
         """Note the loss of a step that is about to be made, and tell the callbacks."""
         loss = self.tables.loss(step)
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss} after {done:,.0f} words; try a rate below {self.first_rate}"
-            )
+            told = f"the loss is {loss} after {done:,.0f} words"
+            raise FloatingPointError(f"{told}; try a rate below {self.first_rate}")
         before, then = self.reported
         self.reported = done, perf_counter()
         self.rate, self.loss = rate, loss
@@ -225,9 +216,7 @@ class Text:
             for centre, answer, reach in zip(*rows, strict=True):
                 yield Step(centre, answer, reach, words=(part.stop - at) / count)
 
-    def prepare(
-        self, ids: Words, sentence: Words, length: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def prepare(self, ids: Words, sentence: Words, length: int, rng: Any) -> list[np.ndarray]:
         """The arrays of `Step` for ``length`` centres at once; those past ``ids`` have no pair."""
         n, window = len(ids), self.window
         starts = np.flatnonzero(np.diff(sentence, prepend=-1))
@@ -244,7 +233,7 @@ class Text:
         noise = rng.permutation(np.repeat(np.arange(len(drawn)), drawn))
         answer = np.concatenate([around, noise.reshape(-1, NOISE)], axis=1)  # (blocks, width)
         rows = (left * (window + 1) + right) * BLOCK + np.arange(length) % BLOCK
-        return padded[window : window + length], answer, rows
+        return [padded[window : window + length], answer, rows]
 
 
 class Tables:
@@ -299,11 +288,7 @@ def reach_weights(window: int, negatives: int) -> Float[Tensor, "rows width"]:
 
 
 def step_loss(v: Centres, u: Answers, weight: Weights) -> Float[Tensor, ""]:
-    """The negative-sampling loss of one step: a sum over its pairs, in nats.
-
-    v: centres, blocks * BLOCK. u: each block's surroundings and noise, blocks * width. weight:
-    from `reach_weights`.
-    """
+    """The negative-sampling loss of one step, a sum in nats; weight: from `reach_weights`."""
     v, u, weight = _in_blocks(v, u, weight)
     scores = _products(v, u)  # (blocks, BLOCK, width)
     real, noise = F.logsigmoid(scores[..., :-NOISE]), F.logsigmoid(-scores[..., -NOISE:])

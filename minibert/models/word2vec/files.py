@@ -23,9 +23,9 @@ ARRAY, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 def load(source: Path | str, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     """A `minibert.Word2Vec` from a folder, a file of vectors, or a bundled or published name.
 
-    A folder is what `save` writes. From a file or published vectors come the input vectors and the
-    words alone: their counts and the output table are not in it, so it is there to be asked, not to
-    be trained on. ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
+    A folder is what `save` writes. Files and published vectors hold words and input vectors alone,
+    no counts and no output table: such a model is there to be asked, not to be trained on.
+    ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
     """
     path = find(located(source, "Word2Vec"))
     if path.is_dir() and not (path / ARRAY).is_file():
@@ -42,8 +42,7 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
 def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.ndarray]:
     """Words and vectors of the published folder of GloVe: an array of NumPy's and a parquet index.
 
-    Raises ImportError without `pyarrow`, which reads the index, and ValueError where the two do not
-    belong together.
+    Raises ImportError without `pyarrow`, ValueError where the two do not belong together.
     """
     check_limit(limit)
     try:
