@@ -125,13 +125,10 @@ class NGram:
 
     def distribution(self, context: Ids) -> Float64[np.ndarray, " V"]:
         """p of every word after the ids ``context``."""
-        padded = [self.start] * self.order + list(context)
         p = np.full(self.size, 1 / self.size)
         for length in range(self.order):
-            history = 0
-            for word in padded[len(padded) - length :]:
-                history = history * self.size + word
-            p = self._step(history * self.size + np.arange(self.size), length, p)
+            keys = self._keys([*context, 0], length)[-1] + np.arange(self.size)
+            p = self._step(keys, length, p)
         return p
 
     def _step(self, keys, length, shorter):

@@ -77,10 +77,7 @@ def _pattern(table):
 
 
 def _cut(text, origin, searched, pattern, ids):
-    """(start, end, id or None) of the stretches of ``text``, none of them empty.
-
-    The pattern is looked for in ``searched``, whose characters are from ``origin`` in ``text``.
-    """
+    """(start, end, id or None) of stretches of ``text``; ``searched`` is from ``origin`` in it."""
     done = 0
     for match in pattern.finditer(searched) if pattern else ():
         start, end = origin[match.start()], origin[match.end() - 1] + 1

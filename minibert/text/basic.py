@@ -1,14 +1,9 @@
 """Basic tokenisation: text into the words and punctuation that WordPiece then cuts into pieces.
 
-What BERT does first (`BasicTokenizer` in google-research/bert, `BertNormalizer` and
-`BertPreTokenizer` in Hugging Face's tokenizers; the paper, Devlin et al. 2019, does not say):
-
-1. control characters go, white space separates;
-2. uncased models take accents off and lower the letters: "Élan" becomes "elan";
-3. every punctuation sign is a word by itself, and, with ``tokenize_chinese_chars``, every Chinese
-   character.
-
-The tables of characters are in `minibert.text.unicode8`.
+What BERT does first (`BasicTokenizer` in google-research/bert; Devlin et al. 2019 does not say):
+control characters go, white space separates; uncased models take accents off and lower the letters
+("Élan" becomes "elan"); every punctuation sign is a word by itself, and, with
+``tokenize_chinese_chars``, every Chinese character.
 """
 
 import re
@@ -34,10 +29,7 @@ _NUMBER = re.compile(r"(?<=\d) (?:([.:])|(,)) (?=\d(?(2)\d\d\b))")
 
 
 def normalise(text: str, lowercase: bool = True, strip_accents: bool = True) -> str:
-    """``text`` without control characters and, if asked, without accents and capitals.
-
-    Each character is lowered alone, so there is no Greek final sigma (`str.lower` would make it).
-    """
+    """``text`` without control characters and, if asked, accents and capitals; no final sigma."""
     if text.isascii() and text.isprintable():
         return text.lower() if lowercase else text
     text = _DROPPED.sub("", text)

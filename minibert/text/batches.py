@@ -250,17 +250,15 @@ class PaddedBatches(RowBatches):
 class BPTTBatches(Batches):
     """One long text as ``batch_size`` parallel streams, read ``bptt`` tokens at a time.
 
-    Row b of a batch continues row b of the batch before it, so that a recurrent model can carry its
-    state over. A batch has ``input_ids`` and ``targets``, int64 (batch_size, length):
-    ``targets[b, t]`` is the token after ``input_ids[b, t]``, and -100 past the end of the text;
-    every token but the first is a target once per epoch. ``reset`` is True on the first batch of an
-    epoch, where the model starts from a fresh state.
+    Row b of a batch continues row b of the one before, so that a recurrent model can carry its
+    state over. ``input_ids`` and ``targets`` are int64 (batch_size, length): ``targets[b, t]`` is
+    the token after ``input_ids[b, t]``, and -100 past the end of the text; every token but the
+    first is a target once per epoch. ``reset`` is True on an epoch's first batch.
 
     ``vary=True`` draws each window's length as AWD-LSTM does (Merity et al. 2018, section 4.1):
     normal around ``bptt`` (or half of it, one time in twenty) with deviation 5, at least 5; the
-    learning rate is then to be scaled by length / bptt.
-
-    ``ids``: one-dimensional integer array, at least two tokens; may be memory-mapped.
+    learning rate is then to be scaled by length / bptt. ``ids`` (tokens,), at least two, may be
+    memory-mapped.
     """
 
     SETTINGS = ("tokens", "batch_size", "bptt", "vary")

@@ -1,13 +1,11 @@
 """Byte-pair encoding: the vocabularies of GPT (from characters) and of GPT-2 (from bytes).
 
-Sennrich, Haddow & Birch (2016), "Neural Machine Translation of Rare Words with Subword Units",
-arXiv:1508.07909. A word starts as a list of its characters. Adjacent pairs are merged in the order
-in which they were learned, and the result is the word's pieces. There are two kinds of words:
+Sennrich, Haddow & Birch (2016), arXiv:1508.07909. A word starts as its characters; adjacent pairs
+are merged in the order in which they were learned. There are two kinds of words:
 
 - ``"words"`` (Radford et al. 2018): lower case without accents, cut as BERT's basic tokenisation
-  does (Hugging Face's version of a tokenizer that used spaCy). The last character of a word carries
-  ``</w>``, so that ``er</w>`` ends a word and ``er`` does not. A character that the vocabulary
-  lacks becomes ``<unk>``.
+  does (Hugging Face's version). The last character of a word carries ``</w>``, so that ``er</w>``
+  ends a word and ``er`` does not. A character that the vocabulary lacks becomes ``<unk>``.
 - ``"bytes"`` (Radford et al. 2019, section 2.2): a word keeps the space before it and is spelled in
   the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly.
 """
@@ -35,10 +33,7 @@ GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 
 @cache
 def byte_letters() -> tuple[str, ...]:
-    """A visible character for each of the 256 bytes, a tuple of str, as in GPT-2's own files.
-
-    Printable bytes stand for themselves; the others get code points from 256 on ("Ġ" is a space).
-    """
+    """A visible character for each byte, as in GPT-2's files: itself if printable; "Ġ", a space."""
     printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
     spare = iter(range(256, 512))
     return tuple(chr(byte if byte in printed else next(spare)) for byte in range(256))
@@ -157,10 +152,9 @@ class BPE:
         return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
     def pieces(self, word: str, merges_used: int | None = None) -> list[str]:
-        """The pieces of one word, as `words` gives it.
+        """The pieces of one word, as `words` gives it: the pair learned first merges first.
 
-        The adjacent pair that was learned first is merged wherever it occurs, until no learned pair
-        is left. merges_used: how many merges to use; all by default.
+        merges_used: how many merges to use; all by default.
         """
         most = len(self.merges) if merges_used is None else merges_used
         symbols = list(spell(word, self.kind))
@@ -172,10 +166,9 @@ class BPE:
         return symbols
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's pieces. What is unknown becomes ``<unk>``.
+        """The ids of a text's pieces; special tokens are plain text, added ones are whole.
 
-        Added tokens are found whole; special ones in a text are text like any other. Raises
-        ValueError for an unknown letter where the vocabulary has no ``<unk>``.
+        Raises ValueError for an unknown letter where the vocabulary has no ``<unk>``.
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")

@@ -1,9 +1,8 @@
 """Words as characters, as the published ELMo spells them.
 
-A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has
-the 256 bytes and five marks (begin and end of a sentence, begin and end of a word, padding). All
-ids are shifted by one, and 0 means "no word here". That makes 262 symbols
-(`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
+A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has the
+256 bytes, five marks (begin and end of a sentence and of a word, padding), and 0, "no word here":
+262 symbols (`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,10 +46,7 @@ def spell_all(words: Iterable[str], length: int = LENGTH) -> Tensor:
 
 
 def spell_sentences(sentences: Sentences, length: int = LENGTH) -> tuple[Tensor, Tensor]:
-    """Lists of words as (batch, longest, length) symbols, 0 where a sentence has ended, and a mask.
-
-    The mask is (batch, longest), int64, 1 for a word. Raises ValueError as `check_sentences` does.
-    """
+    """Symbols (batch, longest, length), 0 behind a sentence; a mask (batch, longest), 1 a word."""
     check_sentences(sentences)
     longest = max(map(len, sentences))
     symbols = torch.zeros(len(sentences), longest, length, dtype=torch.long)
@@ -71,10 +67,7 @@ def check_sentences(sentences: Sentences) -> None:
 
 
 class Spellings:
-    """A growing table of words and their symbols: row 0 is "no word", then each word once.
-
-    With it, a batch names words by small numbers, and the network spells each word only once.
-    """
+    """A growing table of words and their symbols: row 0 is "no word", then each word once."""
 
     def __init__(self, words: Iterable[str] = (), length: int = LENGTH) -> None:
         self.length, self.words = length, [""]

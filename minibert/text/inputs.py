@@ -1,7 +1,4 @@
-"""What a model takes: each thing that does not fit is refused in one sentence.
-
-Values are looked at on a CPU only; elsewhere that would have to wait for the device.
-"""
+"""What a model takes: what does not fit is refused in one sentence; values, on a CPU only."""
 
 from collections.abc import Mapping
 
@@ -69,10 +66,7 @@ def check_targets(
 
 
 def as_mask(attention_mask: Tensor | None, shape: tuple) -> Tensor | None:
-    """An ``attention_mask`` of any kind of number as int64 0 and 1; None stays None.
-
-    Raises ValueError for another shape, other values than 0 and 1, and for a row of padding alone.
-    """
+    """An ``attention_mask`` as int64, or None; ValueError for no mask, or a row of padding."""
     if attention_mask is None:
         return None
     if not torch.is_tensor(attention_mask):
@@ -132,10 +126,9 @@ def from_first(attention_mask: Tensor) -> Tensor:
 
 
 def reading_order(attention_mask: Tensor, backward: bool = False) -> Tensor:
-    """Positions that put each row's tokens first, its padding last: int64 (batch, length).
+    """Positions that put each row's tokens first (``backward``: from the last), its padding last.
 
-    ``backward``: the last token first. ``x.gather(1, order)`` is in that order, and
-    ``order.argsort(1)`` is the way back.
+    ``x.gather(1, order)`` is in that order, and ``order.argsort(1)`` is the way back.
     """
     length = attention_mask.shape[1]
     places = torch.arange(length, device=attention_mask.device).expand_as(attention_mask)

@@ -70,16 +70,15 @@ class Documents:
 class PretrainingBatches(Batches):
     """Masked words and next sentences: batches for `minibert.heads.Pretraining`.
 
-    tokenizer: a `minibert.text.WordPiece`. max_length: of a sequence, special tokens included.
-    next_sentence: False makes one stretch of text a sequence instead of a pair. masked: the share
-    of tokens to predict. split: the shares of these that become ``[MASK]``, become a random word,
-    or stay. whole_words: mask all pieces of a word or none.
+    max_length: of a sequence, special tokens included. next_sentence: False makes one stretch of
+    text a sequence instead of a pair. masked: the share of tokens to predict. split: the shares of
+    these that become ``[MASK]``, become a random word, or stay. whole_words: mask all pieces of a
+    word or none.
 
     A batch has ``input_ids``, ``attention_mask``, ``token_type_ids`` and ``labels`` (-100 where
-    there is nothing to predict), all (batch, length). With pairs it has ``next_sentence_label``
-    (batch,): 0 where the second text follows the first, 1 where it is from another document.
-
-    Raises ValueError for settings out of range, and for pairs from a single document.
+    there is nothing to predict), all (batch, length); with pairs ``next_sentence_label`` (batch,):
+    0 where the second text follows the first, 1 where it is from another document. Raises
+    ValueError for settings out of range, and for pairs from a single document.
     """
 
     SETTINGS = tuple("tokens batch_size max_length next_sentence masked split whole_words".split())
@@ -242,11 +241,11 @@ def _choose_words(chosen, words, quota, rng):
 def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) -> np.ndarray:
     """Pairs of texts, half of them with a wrong second: int64 (pairs, 5) of a0, a1, b0, b1, label.
 
-    A stretch of sentences that fills a sequence is cut in two at the end of one of them. Half of
-    the time, the second part is replaced by sentences of another document; the next stretch then
-    begins with the part that was not used. If a document's last sentence is left alone, the one
-    before it joins it. A pair that is too long loses tokens at both ends at random, from the longer
-    text first. A stretch of a single sentence always gets a wrong second text.
+    A stretch of sentences that fills a sequence is cut in two. Half of the time, the second part is
+    replaced by sentences of another document; the next stretch then begins with the part that was
+    not used. If a document's last sentence is left alone, the one before joins it. A pair that is
+    too long loses tokens at random ends. A stretch of a single sentence always gets a wrong second
+    text.
     """
     found, starts = [], documents.starts
     for d in range(len(documents)):

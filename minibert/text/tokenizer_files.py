@@ -57,10 +57,7 @@ def save_settings(path: str | Path, settings: Mapping, added: Iterable[Added], i
 
 
 def read_wordpiece(path: Path) -> tuple[list[str], dict]:
-    """(pieces, options of `minibert.text.WordPiece`) of a folder, a vocabulary or tokenizer.json.
-
-    Raises FileNotFoundError; ValueError for what is damaged and what ours cannot follow.
-    """
+    """(pieces, options of `WordPiece`); FileNotFoundError, ValueError for what is damaged."""
     if path.is_dir():
         path = path / (JSON if (path / JSON).is_file() else "vocab.txt")
     settings, names = _settings(path, "WordPiece")

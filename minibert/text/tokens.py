@@ -67,8 +67,6 @@ def spans(text: str) -> Spans:
 def detokenise(tokens: Iterable[str]) -> str:
     """Join tokens as people write: the inverse of `tokenise` on well-formed prose.
 
-    Straight double quotes open and close in turn; a lone ``'`` belongs to the word before it.
-
     >>> detokenise(["She", "said", ",", '"', "I", "do", "n't", '"', "."])
     'She said, "I don\\'t".'
     """

@@ -135,10 +135,7 @@ class Vocab:
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
     def save(self, path: str | Path) -> None:
-        """Write one token per line with its count, in UTF-8, with specials marked; see `load`.
-
-        Raises ValueError for a token that holds a tab or a line break.
-        """
+        """Write token, count, perhaps "special", a line each; ValueError for a tab in one."""
         lines = []
         for token, count in zip(self.tokens, self.counts.tolist(), strict=True):
             check_line(token, "\t\n")

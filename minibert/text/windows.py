@@ -35,11 +35,7 @@ def word_counts(vocab: Vocab) -> np.ndarray:
 
 
 def known_words(vocab: Vocab, sentences: Texts) -> Two:
-    """The words of a text that a vocabulary knows: ids, and the sentence of each, int (words,).
-
-    Unknown words are left out before windows are formed, as in the authors' program, so that a
-    window reaches over them.
-    """
+    """Ids and sentences of the known words, int (words,); windows reach over unknown ones."""
     ids, offsets = vocab.encode_corpus(sentences)
     sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     known = np.ones(len(vocab), bool)
@@ -50,8 +46,8 @@ def known_words(vocab: Vocab, sentences: Texts) -> Two:
 def pairs(ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray) -> Two:
     """The positions (centre, context) of all pairs: two int64 arrays.
 
-    ``ids``: (n,), only its length matters. ``sentence``: (n,), which sentence each token is in;
-    a pair never crosses from one into the next. ``reach``: (n,), each centre's own window.
+    All (n,): ``ids``; ``sentence``, which each token is in, and no pair leaves; ``reach``, each
+    centre's own window.
     """
     places = np.arange(len(ids))
     centres, contexts = [], []

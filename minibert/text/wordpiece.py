@@ -83,17 +83,15 @@ class WordPiece:
         """Learn a vocabulary of at most ``size`` tokens from ``texts`` (strings; any iterable).
 
         It starts from single characters and merges the pair of neighbouring pieces that is seen
-        most often (at least ``min_count`` times), again and again, as Hugging Face's trainer does;
-        of equal counts, the pair of older tokens comes first. The recipe of the published
-        vocabularies was never released: Schuster & Nakajima (2012) merge by the gain in likelihood.
-        The score count(ab) / (count(a) count(b)), taught in many courses, prefers the rarest pairs.
+        most often (at least ``min_count`` times), as Hugging Face's trainer does; of equal counts,
+        the pair of older tokens comes first. The recipe of the published vocabularies was never
+        released: Schuster & Nakajima (2012) merge by the gain in likelihood. The score count(ab) /
+        (count(a) count(b)), taught in many courses, prefers the rarest pairs.
 
-        Only the ``alphabet`` most frequent characters are learned; words with others are left out,
-        as they become ``[UNK]``. Ids: the specials, then all these characters, then those that
-        continue a word (``##``), both in code point order, then the merges.
-
-        Raises ValueError when ``size`` leaves no room for specials and characters, and for
-        a text that is no string.
+        Words with others than the ``alphabet`` most frequent characters are left out. Ids: the
+        specials, all these characters, those that continue a word (``##``), both sorted, then the
+        merges. Raises ValueError when ``size`` leaves no room for characters, and for a text that
+        is no string.
         """
         counts = _count(texts, lowercase, lowercase if strip_accents is None else strip_accents)
         spelled, known = merges.continued(counts, alphabet)
@@ -156,10 +154,7 @@ class WordPiece:
         return [self.encode(text) for text in texts]
 
     def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
-        """Ids of a list of words, for a task that labels words, and each piece's word (its index).
-
-        A word may give several pieces, or none where it has nothing but control characters.
-        """
+        """Ids of a list of words, and the index of each one's word; some have none."""
         ids, numbers = [], []
         for number, word in enumerate(words):
             pieces = self.encode(word)

@@ -153,10 +153,7 @@ def read_itos(path: Path | str) -> list[str]:
 
 
 def _list_of_strings(data):
-    """What a pickle of lists and strings makes, its instructions followed one by one.
-
-    Python's own reader would set aside as much memory as a number in the file says.
-    """
+    """What a pickle of lists and strings makes; Python's own reader would trust its sizes."""
     stack, memo, mark = [], {}, object()
     for code, value, place in pickletools.genops(data):
         name = code.name

@@ -1,8 +1,7 @@
-"""AWD-LSTM: an LSTM language model, and the ways of keeping it from learning its text by heart.
+"""AWD-LSTM, the language model of ULMFiT, and the ways of keeping it from learning by heart.
 
 Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Language Models",
-arXiv:1708.02182. It is the language model of ULMFiT (Howard & Ruder 2018, arXiv:1801.06146); what
-ULMFiT does with it stands in `minibert.transfer`; its layers, in `minibert.models.awd_lstm.parts`.
+arXiv:1708.02182; what ULMFiT (Howard & Ruder 2018) does with it stands in `minibert.transfer`.
 """
 
 from collections.abc import Sequence
@@ -111,10 +110,7 @@ class AWDLSTM(Streaming, Pretrained):
     def read(
         self, input_ids: Int[Tensor, "batch length"], state: Sequence[State | None] | None = None
     ) -> tuple[list[Float[Tensor, "batch length _"]], list[State]]:
-        """Ids in the order that the model reads -> (hidden states, the embeddings first; state).
-
-        Dropout is on in training. ``state``: what an earlier call gave, to read on.
-        """
+        """Ids in the order that the model reads -> (hidden states, embeddings first; state)."""
         config, state = self.config, state or [None] * len(self.layers)
         check_ids(input_ids, config.vocab_size)
         if len(state) != len(self.layers):
@@ -134,10 +130,7 @@ class AWDLSTM(Streaming, Pretrained):
     def forward(
         self, input_ids: Int[Tensor, "batch length"], attention_mask: Real = None
     ) -> ModelOutput:
-        """Hidden states: the embeddings, then one state a layer; each text starts afresh.
-
-        ``attention_mask``: padding changes nothing, wherever it stands; its states mean nothing.
-        """
+        """Hidden states: the embeddings, then one a layer; padding may stand anywhere."""
         mask = whole_mask(input_ids, attention_mask)
         if attention_mask is None and not self.backward_reader:
             hidden, _ = self.read(input_ids)
@@ -190,10 +183,9 @@ class AWDLSTM(Streaming, Pretrained):
         return penalty
 
     def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
-        """log p of every token of a text given those read before it.
+        """log p of each token, in the order of ``ids``, given those read before it.
 
-        The text starts after ``start_id``; a backward model starts at its end. In the order of
-        ``ids``. The model's own stream is not touched.
+        The model's own stream is not touched.
         """
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         text = torch.as_tensor(np.concatenate([[self.config.start_id], ids]))[None]

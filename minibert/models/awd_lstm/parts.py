@@ -1,7 +1,4 @@
-"""The parts of AWD-LSTM: dropout that keeps one mask, and an LSTM with dropped weights.
-
-Merity, Keskar & Socher (2018), arXiv:1708.02182, sections 2 and 4.
-"""
+"""Dropout with lasting masks, an LSTM with dropped weights (Merity et al. 2018, sections 2, 4)."""
 
 import warnings
 
@@ -22,10 +19,7 @@ warnings.filterwarnings("ignore", "RNN module weights are not part of single con
 
 
 def variational_dropout(x: Rows, p: float, training: bool = True) -> Rows:
-    """One mask per sequence, for all positions, so that noise does not average out over time.
-
-    (Gal & Ghahramani 2016.)
-    """
+    """One mask per sequence, so that noise does not average out (Gal & Ghahramani 2016)."""
     if not training or p == 0:
         return x
     mask = dropout(x.new_ones(len(x), 1, x.shape[-1]), p)  # (batch, 1, width)
@@ -38,10 +32,9 @@ def embedding_dropout(
     p: float,
     training: bool = True,
 ) -> Float[Tensor, "batch length dim"]:
-    """Look words up in a table, with whole words dropped.
+    """Look words up in a table, with whole words dropped (Merity et al. 2018, section 4.3).
 
-    A dropped word is a row of zeros wherever it stands in the batch; the others grow by 1 / (1 - p)
-    (Merity et al. 2018, section 4.3).
+    A dropped word is zero wherever it stands in the batch; the others grow by 1 / (1 - p).
     """
     x = F.embedding(input_ids, table)
     if not training or p == 0:
@@ -53,10 +46,9 @@ def embedding_dropout(
 class WeightDropLSTM(nn.Module):
     """One LSTM layer whose recurrent matrix ``weight_hh`` loses weights (DropConnect).
 
-    The same connections are missing at every place of a window (Merity et al. 2018, section 2). The
-    parameter is never replaced: each call makes a dropped copy and gives that to the fused kernel,
-    so the raw weights are trained, and saved once. Rows of the matrices are gates in torch's order:
-    input, forget, cell, output.
+    The same connections are missing all over a window (Merity et al. 2018, section 2). Each call
+    gives a dropped copy to the fused kernel, so the raw weights are trained, and saved once. Rows
+    of the matrices are gates in torch's order: input, forget, cell, output.
     """
 
     def __init__(self, inputs: int, outputs: int, weight_dropout: float = 0.0) -> None:
@@ -70,10 +62,7 @@ class WeightDropLSTM(nn.Module):
             nn.init.uniform_(parameter, -(outputs**-0.5), outputs**-0.5)
 
     def forward(self, x: Inputs, state: State | None = None) -> tuple[Outputs, State]:
-        """Outputs and the state (h, c), as torch's LSTM has it; None stands for zeros.
-
-        Raises ValueError for input or state of another shape.
-        """
+        """Outputs and the state (h, c). Raises ValueError for input or state of another shape."""
         state = self.started(x, state)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
         weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
@@ -95,10 +84,7 @@ class WeightDropLSTM(nn.Module):
         return torch.stack(out, 1), (h[None], c[None])
 
     def started(self, x: Inputs, state: State | None) -> State:
-        """The state to start from, zeros for None, once input and state fit.
-
-        The kernel itself does not look, and would end the process.
-        """
+        """The state to start from, checked: the kernel would end the process otherwise."""
         inputs, shape = self.weight_ih.shape[1], (1, len(x), self.outputs)
         if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
             raise ValueError(

@@ -100,10 +100,7 @@ def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
 
 
 def load_head(cls: Any, source: Path | str) -> Any:
-    """A head of the class ``cls`` (such as `minibert.heads.MaskedLM`) with its encoder; eval mode.
-
-    Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
-    """
+    """A head of the class ``cls`` with its encoder; raises as `load`, and without that head."""
     path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     encoder, extra = _encoder(path, config, tensors), {}

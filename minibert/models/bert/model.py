@@ -1,10 +1,8 @@
 """BERT: a Transformer encoder that reads to both sides.
 
 Devlin et al. (2019), "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding", arXiv:1810.04805. What it is trained on stands in `minibert.heads`
-(`MaskedLM`, `NextSentence`, `Pretraining`), how the text is prepared in `minibert.text.masking`.
-Its blocks are those of `minibert.models.transformer`; published weights load by
-`minibert.models.bert.files`.
+Understanding", arXiv:1810.04805. What it is trained on stands in `minibert.heads`, how the text is
+prepared in `minibert.text.masking`; published weights load by `minibert.models.bert.files`.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -111,8 +109,8 @@ class Pooler(nn.Module):
 class BERT(Pretrained):
     """Embeddings, a stack of blocks, and the pooler.
 
-    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. The table of
-    word vectors may have more rows than it has pieces. ``pooler``: False leaves it out, as
+    ``tokenizer``: a `minibert.text.WordPiece`, saved with the model; the table of word vectors may
+    have more rows than it has pieces. ``pooler``: False leaves it out, as
     published models for masked words alone do.
     """
 
@@ -178,10 +176,7 @@ class BERT(Pretrained):
         *,
         wanted: Where,
     ) -> Float[Tensor, "n dim"]:
-        """``model(...).last_hidden_state[wanted]``: row by row, from left to right.
-
-        On a CPU, neither padding is computed nor what the last layer would say elsewhere.
-        """
+        """``model(...).last_hidden_state[wanted]``; a CPU does not compute the rest."""
         attention_mask = self.check(input_ids, attention_mask, token_type_ids)
         inputs.check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):

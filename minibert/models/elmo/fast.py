@@ -1,11 +1,9 @@
 """ELMo in less time: a word is spelled once, padding is left out, both directions go together.
 
-Nothing here changes what is computed (a test holds it equal to `minibert.models.elmo`, with
-gradients):
+A test holds all equal to `minibert.models.elmo`, with gradients:
 
-- `spelled` runs the character network over the different words of a batch, cut to the longest of
-  them. A convolution sees nothing but padding from the end of a word on, and its maximum needs only
-  one such window, so length + widest filter symbols are enough, and less would change results.
+- `spelled` runs the character network over the different words of a batch, cut to the longest. Only
+  one window of a convolution may be all padding: length + widest filter symbols are enough.
 - `layer` takes the two directions of a layer as one batch of two, and differentiates by hand: the
   steps do only what depends on the step before, everything else is a few large products at the end.
 """

@@ -124,10 +124,7 @@ def config_of(options: dict[str, Any], vocab_size: int = 0) -> ELMoConfig:
 
 def options_of(config: ELMoConfig) -> dict[str, Any]:
     """The options.json of a config, as a dict; `EXTRA` stands under "minibert"."""
-    found = {
-        part: {theirs: getattr(config, ours) for theirs, ours in fields.items()}
-        for part, fields in FIELDS.items()
-    }
+    found = {p: {n: getattr(config, ours) for n, ours in f.items()} for p, f in FIELDS.items()}
     found["char_cnn"] |= {"embedding": {"dim": config.char_dim}, "n_characters": ALPHABET}
     return {**found, "minibert": {name: getattr(config, name) for name in EXTRA}}
 
@@ -148,19 +145,18 @@ def names(model: ELMo) -> dict[str, Named]:
 
 
 def _of_characters(rest):
-    kind, *_ = rest
+    kind, *_, end = rest
+    letter = {"weight": "W", "bias": "b"}.get(end)
     if kind == "embedding":  # row 0, "no symbol", is not in the file
         return "char_embed", lambda a: a[1:], lambda a: np.concatenate([0 * a[:1], a])
     if kind == "convolutions":
-        if rest[2] == "bias":
+        if end == "bias":
             return f"CNN/b_cnn_{rest[1]}", _same, _same
         # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
         return f"CNN/W_cnn_{rest[1]}", lambda a: a.T[None], lambda a: a[0].T
     if kind == "highway":  # what TensorFlow's file calls the carry gate lets the transform through
         part = {"transform": "transform", "gate": "carry"}[rest[2]]
-        letter = {"weight": "W", "bias": "b"}[rest[3]]
         return f"CNN_high_{rest[1]}/{letter}_{part}", np.transpose, np.transpose
-    letter = {"weight": "W", "bias": "b"}[rest[1]]
     return f"CNN_proj/{letter}_proj", np.transpose, np.transpose
 
 

@@ -1,8 +1,7 @@
 """ELMo: a character network, a language model in each direction, and a mix of all their layers.
 
-Peters et al. (2018), "Deep contextualized word representations", arXiv:1802.05365. Names and
-numbers follow the published models as AllenNLP reads them (`_ElmoBiLm`), so that their weights load
-into this class. Its layers are in `minibert.models.elmo.parts`. This is the version to read;
+Peters et al. (2018), "Deep contextualized word representations", arXiv:1802.05365. Names follow the
+published models as AllenNLP reads them (`_ElmoBiLm`). This is the version to read;
 `minibert.models.elmo.fast` computes the same in less time.
 """
 
@@ -229,10 +228,7 @@ class ELMo(Streaming, Pretrained):
     def softmax(
         self, hidden: Float[Tensor, "*shape projection"], targets: Int[Tensor, "*shape"]
     ) -> Loss:
-        """(sum of cross-entropies in nats, number of targets); -100 is no target.
-
-        With ``softmax="sampled"`` an estimate while training, and all words when evaluating.
-        """
+        """(sum of cross-entropies in nats, number of targets); evaluated over all words."""
         if self.output is None:
             raise ValueError("this model has no softmax to train (vocab_size is 0): read from it")
         weight, bias = self.output.weight, self.output.bias

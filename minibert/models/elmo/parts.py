@@ -1,8 +1,7 @@
-"""The parts of ELMo's two language models: spelling, one LSTM layer, a mix of layers, a cheaper
-softmax.
+"""The parts of ELMo's two language models (Peters et al. 2018, arXiv:1802.05365).
 
-Peters et al. (2018), arXiv:1802.05365, and what it took over: the character network of Kim et al.
-(2016), highway layers (Srivastava et al. 2015), the LSTM with projection (Sak et al. 2014).
+The character network is that of Kim et al. (2016), with highway layers (Srivastava et al. 2015);
+the LSTM with projection, that of Sak et al. (2014).
 """
 
 import math
@@ -72,10 +71,7 @@ class CharacterEncoder(nn.Module):
 
 
 class LSTMP(nn.Module):
-    """One layer in one direction: an LSTM whose output is projected (Sak et al. 2014).
-
-    The rows of ``input`` and ``recurrent`` are the gates i, f, g, o, as in torch.
-    """
+    """An LSTM layer with projection (Sak et al. 2014); rows of matrices are gates i, f, g, o."""
 
     def __init__(
         self,
@@ -105,10 +101,7 @@ class LSTMP(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch length width"], state: tuple[Output, Cells], mask: Where
     ) -> tuple[Float[Tensor, "batch length projection"], tuple[Output, Cells]]:
-        """Outputs and the last state (h, c).
-
-        ``mask``: True for a word; the state of a sentence stays where it ended.
-        """
+        """Outputs and last state (h, c), where a sentence ends; mask: True for a word."""
         h, c = state
         outputs = []
         for t in range(x.shape[1]):
@@ -122,8 +115,8 @@ class LSTMP(nn.Module):
 class ScalarMix(nn.Module):
     """gamma * sum_j s_j h_j with s = softmax(w): one vector a word from all layers (equation 1).
 
-    Works on the ``hidden_states`` of any model. ``layers``: how many there are. ``layer_norm``:
-    bring each layer to mean 0 and variance 1 in every word before they are mixed.
+    Works on any model's ``hidden_states``. ``layer_norm``: normalise each layer in every word
+    first.
     """
 
     def __init__(self, layers: int, layer_norm: bool = False) -> None:

@@ -11,11 +11,8 @@ A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and `
     transformer.ln_f.weight             (GPT-2 only)          stack.norm.weight
     lm_head.weight                      (where it is untied)  output.weight
 
-``transformer.`` is absent in a file of the encoder alone.
-
-GPT-2 may leave out the division by the root of a head's width (``scale_attn_weights``), or divide
-by the number of the layer too (``scale_attn_by_inverse_layer_idx``). Scores are products of query
-and key, so these factors are put into the weights of the query: the function is the same.
+``transformer.`` is absent in a file of the encoder alone. GPT-2 may scale scores otherwise
+(``scale_attn_weights``, ``scale_attn_by_inverse_layer_idx``): such factors go into the query.
 """
 
 import math
@@ -151,10 +148,7 @@ def to_published(config: GPTConfig) -> dict[str, Any]:
 def from_published(
     tensors: dict[str, Tensor], settings: GPTConfig, config: dict[str, Any], source: Path | str
 ) -> dict[str, Tensor]:
-    """Our tensors, by name, from published ones; what is left over keeps its name.
-
-    Raises ValueError where what the file says twice, or need not say, is not as it should be.
-    """
+    """Published tensors by our names; ValueError where what the file says twice does not agree."""
     names = _names(settings)
     tensors, factors = _settled(tensors, settings, source), _query_factors(config, settings)
     found = {}

@@ -60,10 +60,7 @@ def distribution(
 
 
 def draw(p: Rows, generator: torch.Generator | None = None) -> Int[Tensor, "batch 1"]:
-    """One token from each distribution p, some of which is above 0.
-
-    It takes one random number a text; `torch.multinomial` takes one a token of the vocabulary.
-    """
+    """One token from each p, by one random number a text; `torch.multinomial` takes one a token."""
     reached = p.double().cumsum(-1)  # (batch, V), up to about 1
     at = torch.rand(len(p), 1, dtype=reached.dtype, device=p.device, generator=generator)
     chosen = torch.searchsorted(reached, at * reached[:, -1:], right=True)
@@ -71,10 +68,7 @@ def draw(p: Rows, generator: torch.Generator | None = None) -> Int[Tensor, "batc
 
 
 def penalise(logits: Rows, ids: Int[Tensor, "batch any"], penalty: float) -> Rows:
-    """The logits with tokens that stand in ``ids`` less likely; -1 in ids is no token.
-
-    Positive logits are divided by ``penalty``, negative ones multiplied.
-    """
+    """Make tokens in ``ids`` (-1: none) less likely: logits above 0 / penalty, others * penalty."""
     seen = torch.zeros(logits.shape, dtype=torch.bool, device=logits.device)
     seen.scatter_(1, ids.clamp(min=0), True)
     if (ids < 0).any():

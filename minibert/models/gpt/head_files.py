@@ -7,9 +7,8 @@ The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on t
     classifier.weight                    (labels, dim)   output.weight of a `TokenClassifier`
     qa_outputs.weight                    (2, dim)        output.weight of a `SpanExtractor`
 
-Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours
-reads the last one of the mask, and that token where there is no mask. The last two are there for
-GPT-2 only.
+Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours,
+the last one of the mask, or that token without one. The last two are there for GPT-2 only.
 """
 
 from pathlib import Path
@@ -38,10 +37,7 @@ SUMMARY = {  # how a choice is scored; with other values transformers computes s
 
 
 def load(cls: Any, path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-    """A head of the class ``cls`` on its `GPT`, of what `files.read` gives; in eval mode.
-
-    Raises as `files.load` does, and ValueError for a folder with no such head, or with another.
-    """
+    """A head of the class ``cls`` on its `GPT`; raises as `files.load`, and without that head."""
     kind, prefix = cls.__name__, HEADS[cls.__name__][1]
     if kind == "CausalLM":
         return cls(files.model_of(path, config, tensors)).eval()

@@ -96,8 +96,8 @@ class Embeddings(nn.Module):
 class GPT(Pretrained):
     """Embeddings, a stack of blocks under a causal mask, and the embeddings again as softmax.
 
-    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model. The table of word
-    vectors may have more rows than the tokenizer has pieces: they are never drawn.
+    ``tokenizer``: a `minibert.text.BPE`, saved with the model. The table of word vectors may have
+    more rows than it has pieces: they are never drawn.
     """
 
     FILES, causal = "minibert.models.gpt.files", True
@@ -154,10 +154,7 @@ class GPT(Pretrained):
     def states_at(
         self, input_ids: Ids, attention_mask: Real = None, *, wanted: Where
     ) -> Float[Tensor, "n dim"]:
-        """``model(...).last_hidden_state[wanted]``: row by row, from left to right.
-
-        On a CPU, neither padding is computed nor what the last layer would say elsewhere.
-        """
+        """``model(...).last_hidden_state[wanted]``; a CPU does not compute the rest."""
         attention_mask = self.check(input_ids, attention_mask)
         inputs.check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
@@ -176,10 +173,7 @@ class GPT(Pretrained):
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
     def log_probs(self, ids: Sequence[int] | np.ndarray | Tensor) -> Float64[np.ndarray, " tokens"]:
-        """log p of each token of a text but the first, given those before.
-
-        Texts longer than ``max_length`` are read in windows that overlap by half.
-        """
+        """log p of each token but the first; long texts, in windows that overlap by half."""
         most, (found, done) = self.config.max_length, ([], 1)
         text = torch.as_tensor(np.asarray(ids))[None].to(self.embeddings.word.weight.device)
         with evaluating(self):

@@ -1,13 +1,11 @@
 """GPT and GPT-2 as OpenAI released them, read without TensorFlow.
 
 GPT (openai/finetune-transformer-lm, the folder ``model``): ``params_shapes.json`` has the shapes of
-all arrays, positions first, and ``params_0.npy`` to ``params_9.npy`` their numbers in one row.
-Its tokenizer is ``encoder_bpe_40000.json`` and ``vocab_40000.bpe``. The number of heads stands in
-no file: there is one for every 64 numbers of width.
+all arrays, positions first, and ``params_0.npy`` to ``params_9.npy`` their numbers in one row. The
+number of heads stands in no file: there is one for every 64 numbers of width.
 
-GPT-2 (openai/gpt-2): ``hparams.json``, the checkpoint ``model.ckpt`` in two files (see
-`minibert.storage.tensor_bundle`), and the tokenizer ``encoder.json`` and ``vocab.bpe``. Names,
-theirs on the left, and what they become (see `minibert.models.gpt.files`)::
+GPT-2 (openai/gpt-2): ``hparams.json`` and the checkpoint ``model.ckpt`` (see
+`minibert.storage.tensor_bundle`). Names, theirs on the left (see `minibert.models.gpt.files`)::
 
     model/wte                    wte.weight
     model/h0/attn/c_attn/w       h.0.attn.c_attn.weight, without the first dimension, which is 1

@@ -38,8 +38,8 @@ def causal_mask(
 ) -> Mask:
     """A place sees the ``past`` ones, those before it and itself.
 
-    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length): and none
-    of the padding. Padding sees itself, so that no row is empty.
+    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length), it sees no
+    padding either. Padding sees itself, so that no row is empty.
     """
     seen = torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
     if attention_mask is None:

@@ -1,7 +1,7 @@
 """The Transformer's encoder in less time: what would be thrown away is not computed.
 
-Nothing here changes what is computed (a test holds it equal to `minibert.models.transformer`, with
-gradients); the positions that it leaves out are those that nobody reads:
+A test holds it equal to `minibert.models.transformer`, with gradients; the positions that it leaves
+out are those that nobody reads:
 
 - **Padding.** The real tokens of a batch stand one after the other, (tokens, dim), through every
   linear layer, norm and dropout. Only attention needs to know which belong together: sequences of
@@ -40,10 +40,7 @@ PLAIN = (*OURS, "torch.nn.modules")
 
 
 def suits(model: nn.Module, input_ids: Tensor) -> bool:
-    """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
-
-    With an adapter, a hook, or a compiled block in it, the readable version runs.
-    """
+    """Whether `states_at` can be used: CPU, full precision, no adapter, hook or compiled part."""
     if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
     return all(
@@ -93,10 +90,7 @@ def _embedded(model, input_ids, token_type_ids, real):
 def through(
     block: "Block", x: Float[Tensor, "tokens dim"], asking: Float[Tensor, "n dim"], plan: "Plan"
 ) -> Float[Tensor, "n dim"]:
-    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` ones of them.
-
-    asking: x itself or some of its rows.
-    """
+    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` rows of x."""
     attention, before = block.attention, block.before
     y = before(block.attention_norm, x)
     looks = y if asking is x else before(block.attention_norm, asking)
@@ -115,10 +109,9 @@ class Plan:
     """Which packed tokens are attended to together, and where they stand.
 
     lengths: tokens of each sequence; asking: how many of them look; seen: of each of these the last
-    place that it may look at, (n,), None for all. ``blocks``: of each block the number of
-    (sequence, head) pairs, of queries and of keys, and what masks the others.
-    ``to_queries``, ``to_keys``: rows of the packed tensors in the blocks' order;
-    ``from_queries``, ``from_keys``: the way back.
+    place that it may look at, None for all. ``blocks``: of each the number of (sequence, head)
+    pairs, of queries and of keys, what masks the others, and its slices. ``to_queries``,
+    ``to_keys``: rows of the packed tensors in the blocks' order; ``from_...``: the way back.
     """
 
     def __init__(
@@ -166,10 +159,7 @@ class _Rows:
         return slice(start, self.total)
 
     def done(self, tokens: int) -> tuple[Places, Places, Places]:
-        """(rows in the order of the blocks, where each row of the tensor stands there, padding).
-
-        A row that is in no block gets the place past the last.
-        """
+        """(rows in the blocks' order, where each row stands there or past the last, padding)."""
         rows, real = torch.cat(self.pieces), torch.cat(self.real)
         back = torch.full((tokens * self.parts * self.heads,), self.total)
         back[rows[real]] = torch.arange(self.total)[real]
@@ -190,10 +180,7 @@ def _alike(lengths, heads):
 
 
 class _Attend(torch.autograd.Function):
-    """softmax(Q K^T + mask) V with dropout, block by block.
-
-    q: (n, dim), scaled already; kv: (tokens, 2 * dim) -> (n, dim).
-    """
+    """softmax(Q K^T + mask) V with dropout. q (n, dim), scaled; kv (tokens, 2 dim) -> (n, dim)."""
 
     @staticmethod
     def forward(ctx, q, kv, plan, p):

@@ -1,9 +1,8 @@
 """The Transformer: attention, the block made of it, and an encoder and a decoder made of blocks.
 
 Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762; section numbers below are
-theirs. Attention and its masks stand in `minibert.models.transformer.attention`; BERT
-(`minibert.models.bert`) is the encoder alone. This is the version to read;
-`minibert.models.transformer.fast` computes the same without computing padding.
+theirs. Attention and its masks stand in `minibert.models.transformer.attention`. This is the
+version to read; `minibert.models.transformer.fast` computes the same without computing padding.
 """
 
 import math
@@ -217,8 +216,7 @@ class Positions(nn.Module):
 class Transformer(nn.Module):
     """An encoder that reads a sequence, and a decoder that writes another (section 3).
 
-    One table of vectors serves both and, transposed, the softmax (section 3.4). Token ids of what
-    is read and written share one vocabulary.
+    One table of vectors serves both and, transposed, the softmax (section 3.4).
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -269,11 +267,7 @@ class Transformer(nn.Module):
         return self.output(written.last_hidden_state)
 
     def loss(self, batch: Batch) -> Loss:
-        """(sum of cross-entropies, number of targets).
-
-        ``input_ids``, ``attention_mask`` (batch, length); ``decoder_ids`` and ``labels``
-        (batch, steps): the token after each, -100 for none.
-        """
+        """(sum of cross-entropies in nats, number of targets); ``labels``: -100 for no target."""
         logits = self(batch["input_ids"], batch["decoder_ids"], batch.get("attention_mask"))
         flat, labels = logits.flatten(0, 1), batch["labels"].flatten()
         loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")

@@ -1,20 +1,19 @@
 """Skip-gram with negative sampling, fast: the tricks, all in one place.
 
 `minibert.models.word2vec` is the version to read. This one minimises the same loss (Mikolov et al.
-2013b, equation 4) over the same windows, subsampling and noise distribution, and differs in this:
+2013b, equation 4) over the same windows, subsampling and noise, and differs in this:
 
 1. **Blocks.** ``BLOCK`` neighbouring centres meet their surroundings in one matrix product; of the
    scores only the band is used where centre and context are within reach of each other.
 2. **Shared noise.** The centres of a block share ``NOISE`` noise words. A centre with p pairs
    weighs each of them p * negatives / NOISE, which leaves the expected gradient as it is. A noise
    word that happens to be the right answer counts like any other: equation 4 as it stands.
-3. **Many pairs a step**, gradients by hand, no autograd. What a word's vector would move in many
-   small steps, it moves in one, and too far if it is frequent: so its rate is damped (`descend`).
+3. **Many pairs a step**, gradients by hand. What a word's vector would move in many small steps, it
+   moves in one, and too far if it is frequent: so its rate is damped (`descend`).
 4. **Threads without locks** (Niu et al. 2011, "Hogwild!"): each reads its own part of the text, and
    all update the same two tables. An update is lost now and then, which does no harm.
 
-Tests hold 1 and 2 equal to a plain loop over pairs. With one worker, a run is a function of the
-seed; with more, also of the threads' timing.
+Tests hold 1 and 2 equal to a plain loop. With one worker, a run is a function of the seed.
 """
 
 import math
@@ -61,11 +60,9 @@ def train(
 ) -> History:
     """Train both tables of ``model``, which `suits`, in place; returns a `History`.
 
-    ids: the text; sentence: never falling, the number of the sentence that each word is in
-    (`minibert.text.windows`). options: of `FastRun`.
-
-    Ctrl-C ends training early: the model stays usable and the history so far is returned.
-    Raises ValueError for an empty text, FloatingPointError when training diverges.
+    ids: the text; sentence: never falling, the number of the sentence of each word. options: of
+    `FastRun`. Ctrl-C ends training early: the model stays usable and the history so far is
+    returned. Raises ValueError for an empty text, FloatingPointError when training diverges.
     """
     run = FastRun(model, ids, sentence, epochs, **options)
     threads, workers = torch.get_num_threads(), run.workers
@@ -175,9 +172,9 @@ class FastRun:
 class Step:
     """What one step learns from, as ids.
 
-    ``centre``: (blocks * BLOCK,). ``answer``: (blocks * width,), for each block its surroundings,
-    BLOCK + 2 * window words, and its NOISE noise words. ``reach``: (blocks * BLOCK,), the row of
-    `reach_weights` for each centre. ``words``: how many words of the text this stands for.
+    ``centre``, ``reach``: (blocks * BLOCK,), the latter rows of `reach_weights`. ``answer``:
+    (blocks * width,), each block's surroundings, BLOCK + 2 * window words, and its NOISE noise
+    words. ``words``: how many words of the text this stands for.
     """
 
     centre: Int[Tensor, " centres"]
@@ -296,10 +293,7 @@ def step_loss(v: Centres, u: Answers, weight: Weights) -> Float[Tensor, ""]:
 
 
 def gradients(v: Centres, u: Answers, weight: Weights) -> tuple[Centres, Answers]:
-    """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
-
-    The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
-    """
+    """The gradients of `step_loss`: sigmoid(x) - 1 at a real pair, sigmoid(x) at a noise word."""
     v, u, weight = _in_blocks(v, u, weight)
     error = _products(v, u).sigmoid_()  # (blocks, BLOCK, width)
     error[..., :-NOISE] -= 1

@@ -1,7 +1,4 @@
-"""word2vec models in files: this project's folders, files of word vectors, published vectors.
-
-What the files of vectors hold stands in `minibert.models.word2vec.vectors`.
-"""
+"""word2vec models in files: this project's folders, files of vectors, published vectors."""
 
 from pathlib import Path
 
@@ -40,10 +37,7 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
 
 
 def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.ndarray]:
-    """Words and vectors of the published folder of GloVe: an array of NumPy's and a parquet index.
-
-    Raises ImportError without `pyarrow`, ValueError where the two do not belong together.
-    """
+    """Words and vectors of the published GloVe; ImportError without `pyarrow`, or ValueError."""
     check_limit(limit)
     try:
         from pyarrow.parquet import read_table
@@ -71,10 +65,7 @@ def _load_folder(path):
 
 
 def save(model: Word2Vec, folder: Path | str) -> None:
-    """Write a model to a folder: config.json, model.safetensors and vocab.tsv.
-
-    An input module other than a plain table is saved as the table of the vectors that it gives.
-    """
+    """Write config.json, vocab.tsv, and model.safetensors with the vectors that ``input`` gives."""
     if model.vocab is None:
         raise ValueError("this model has no vocabulary to save: give one, Word2Vec(config, vocab)")
     tensors = {"input.weight": model.vectors, "output.weight": model.output.weight}

@@ -1,10 +1,8 @@
 """word2vec: skip-gram and CBOW, with three ways to score a guess.
 
-Mikolov et al. (2013a), "Efficient Estimation of Word Representations in Vector Space",
-arXiv:1301.3781, has the two models and the hierarchical softmax; Mikolov et al. (2013b),
-"Distributed Representations of Words and Phrases and their Compositionality", arXiv:1310.4546, has
-negative sampling and the subsampling of frequent words. This is the readable version; `learn`
-trains with the quick one in `minibert.models.word2vec.fast` where it can.
+Mikolov et al. (2013a), arXiv:1301.3781, has the two models and the hierarchical softmax; Mikolov et
+al. (2013b), arXiv:1310.4546, negative sampling and the subsampling of frequent words. This is the
+readable version; `learn` trains with `minibert.models.word2vec.fast` where it can.
 """
 
 import difflib
@@ -72,9 +70,8 @@ class Word2VecConfig:
 class Word2Vec(Pretrained):
     """Two tables of vectors: ``input`` for the words that guess, ``output`` for those guessed.
 
-    ``vocab``: a `minibert.text.Vocab`; needed to ask by word, and its counts for the noise and the
-    tree. ``input`` may be replaced by any module from ids to vectors, (batch, width) ->
-    (batch, width, dim).
+    ``vocab``: needed to ask by word, and its counts for the noise and the tree. ``input`` may be
+    any module from ids to vectors, (batch, width) -> (batch, width, dim).
     """
 
     FILES = "minibert.models.word2vec.files"
@@ -122,8 +119,8 @@ class Word2Vec(Pretrained):
     def loss(self, batch: Batch) -> Loss:
         """(sum of the losses in nats, number of guesses) of a batch of `WindowBatches`.
 
-        ``input_ids``: (batch, width), the centre alone or the context, with ``attention_mask`` of
-        the same shape; ``targets``: (batch,). ``negatives``: (batch, k), drawn here when absent.
+        ``input_ids`` (batch, width), the centre alone or the context, and its ``attention_mask``;
+        ``targets`` (batch,); ``negatives`` (batch, k), drawn here when absent.
         """
         mask = whole_mask(batch["input_ids"], batch["attention_mask"])
         mask = mask.unsqueeze(-1).float()  # (batch, width, 1)
@@ -188,10 +185,7 @@ class Word2Vec(Pretrained):
         return [(vocab.tokens[i], score) for i, score in pairs]
 
     def analogy(self, a: str, b: str, c: str, k: int = 5) -> list[tuple[str, float]]:
-        """``a`` is to ``b`` as ``c`` is to ...: the ``k`` best words, (word, cosine).
-
-        3CosAdd: nearest to b - a + c, each of length one; the three words are left out.
-        """
+        """The ``k`` best (word, cosine) for b - a + c, each of length one, but the three."""
         a_, b_, c_ = (F.normalize(self.vector(word), dim=0) for word in (a, b, c))
         return self.neighbours(b_ - a_ + c_, k, exclude=(a, b, c))
 
@@ -211,10 +205,7 @@ class Word2Vec(Pretrained):
 
 
 def huffman(counts: Shaped[np.ndarray, " V"] | Sequence[float]) -> tuple[Paths, Paths]:
-    """A Huffman tree: frequent words get short paths from the root.
-
-    Returns each word's inner nodes from the root down (below V - 1) and the turns there (0 or 1).
-    """
+    """A Huffman tree: each word's inner nodes from the root (below V - 1), its turns (0 or 1)."""
     heap = [(int(count), word) for word, count in enumerate(counts)]
     heapq.heapify(heap)
     parent, turn, made = {}, {}, len(heap)
@@ -256,15 +247,13 @@ def learn(
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
-    `minibert.models.word2vec.fast`, which says in what it differs; all else, through `minibert.fit`
-    with Adam. ``rate``: the first learning rate, by default 0.05 for the fast way and 0.003 for the
-    other; it falls in a straight line to almost nothing. ``workers``: threads of the fast way; with
-    one, the same seed gives the same vectors. The seed rules the order and the noise; the initial
-    vectors are drawn when the model is made. ``snapshots``: a list that receives about 24 pairs
-    (step, copy of the vectors). ``checkpoint``: a folder that Ctrl-C saves in before it is raised
-    again; the same call goes on from there (exactly with one worker).
-
-    Raises ValueError where no word of the sentences is in the model's vocabulary.
+    `minibert.models.word2vec.fast`; all else, through `minibert.fit` with Adam. ``rate``: the first
+    learning rate, by default 0.05 and 0.003; it falls in a straight line to almost nothing.
+    ``workers``: threads of the fast way; with one, the same seed gives the same vectors (the
+    initial ones are drawn when the model is made). ``snapshots``: a list that receives about 24
+    pairs (step, copy of the vectors). ``checkpoint``: a folder that Ctrl-C saves in before it is
+    raised again; the same call goes on from there. Raises ValueError where no word of the sentences
+    is known.
     """
     callbacks: list[Any] = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):

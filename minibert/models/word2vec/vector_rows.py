@@ -1,7 +1,4 @@
-"""The rows of a file of word vectors, whatever its form: what is a header, a word, a number.
-
-No single line decides what a file is: the header, the lines after it and the size must agree.
-"""
+"""The rows of a file of word vectors, whatever its form: header, lines and size must agree."""
 
 import itertools
 import re

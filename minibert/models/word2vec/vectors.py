@@ -1,8 +1,7 @@
 """Files of word vectors: word2vec's text and binary formats, GloVe's, and fastText's ``.vec``.
 
-All of them hold a word and its numbers, again and again. word2vec's text format and fastText's
-``.vec`` begin with a header, ``words dimensions``; GloVe's has none. word2vec's binary format has
-that line, and each vector as little-endian float32. A file may be packed (``.gz``, ``.xz``).
+All hold a word and its numbers, again and again; all but GloVe's begin with a header, ``words
+dimensions``; the binary one has little-endian float32. A file may be packed (``.gz``, ``.xz``).
 """
 
 import gzip
@@ -67,9 +66,9 @@ def write(path: str | Path, words: list[str], vectors: Vectors, form: str = "tex
     """Write words and vectors (words, dimensions), whole or not at all.
 
     form: "text" or "binary", word2vec's own, or "glove", text without the header. A name that ends
-    in ``.gz`` or ``.xz`` is packed. Text has nine digits: reading it back gives the same float32
-    numbers. Raises ValueError for what would not come back: a word that is empty, has white space
-    in it or stands twice, a number that is not finite, and one number a word without a header.
+    in ``.gz`` or ``.xz`` is packed. Text has nine digits, enough for float32. Raises ValueError for
+    what would not come back: a word that is empty, has white space in it or stands twice, a number
+    that is not finite, and one number a word without a header.
     """
     path, vectors = Path(path), np.asarray(vectors, "<f4")
     if form not in FORMS:
