@@ -22,6 +22,7 @@ from torch import nn
 from minibert import heads
 from minibert.data.published import located
 from minibert.heads.context_encoder import ContextEncoder
+from minibert.heads.head import plain
 from minibert.heads.reading import innermost
 from minibert.heads.vector_classifiers import Table
 from minibert.models.awd_lstm.model import AWDLSTM
@@ -55,6 +56,7 @@ def save(head: nn.Module, folder: str | Path) -> None:
         for number, one in enumerate(head.classifiers):
             one.save_pretrained(folder / str(number))
         return _write({"class": "Ensemble", "classifiers": len(head.classifiers)}, folder)
+    _check_unchanged(head)
     if type(head) is heads.CausalLM and type(head.encoder) is AWDLSTM:
         head.encoder.save_pretrained(folder)
         return (folder / HEAD).unlink(missing_ok=True)
@@ -66,6 +68,8 @@ def save(head: nn.Module, folder: str | Path) -> None:
     if model is not None:
         model.save_pretrained(folder / ENCODER)
     below = _below(head, model)
+    if "tied" in told["settings"]:
+        told["settings"] = {**told["settings"], "tied": "output.decoder.weight" in below}
     own = {name: t for name, t in head.state_dict().items() if name not in below}
     write(folder / TENSORS, pack(own))
     (folder / VOCAB).unlink(missing_ok=True)
@@ -73,6 +77,17 @@ def save(head: nn.Module, folder: str | Path) -> None:
         if table.vocab is not None:
             table.vocab.save(folder / VOCAB)
     _write(told, folder)
+
+
+def _check_unchanged(head):
+    """Refuse a head with attributes that are no longer those that it was made with."""
+    for name, value in head.settings.items():
+        now = plain(vars(head).get(name, value))
+        if type(now) is type(value) and now != value:
+            raise ValueError(
+                f"this {type(head).__name__} was made with {name}={value!r:.60}, and has "
+                f"{now!r:.60} now; make one with that, so that its folder says so"
+            )
 
 
 def load(source: str | Path, cls: type | None = None) -> nn.Module:

@@ -64,8 +64,7 @@ class Head(Saved):
         if "labels" in settings:
             self.outcome = Labels(settings["labels"], settings.get("problem", CLASSES))
             self.labels, settings["labels"] = self.outcome.count, self.outcome.given
-        many = tuple | range
-        self.settings = {n: list(v) if isinstance(v, many) else v for n, v in settings.items()}
+        self.settings = {name: plain(value) for name, value in settings.items()}
         taken = inspect.signature(encoder.forward).parameters
         self.taken = [name for name in ("attention_mask", "token_type_ids") if name in taken]
 
@@ -195,3 +194,10 @@ def new_linear(width, outputs, encoder, bias=True):
     if bias:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+def plain(value):
+    """A setting as JSON has it: a list for a tuple or a range, a number for one of numpy."""
+    if isinstance(value, tuple | range):
+        return [plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -32,13 +32,14 @@ class Labels:
             raise ValueError(f"problem must be {expected}, got {problem!r}")
         if labels is None:
             labels = 1 if problem == REGRESSION else 2
+        labels = labels.tolist() if hasattr(labels, "tolist") else labels  # of numpy or pandas
         self.problem, self.names = problem, None
         if hasattr(labels, "__index__") and not isinstance(labels, bool):
             self.count = operator.index(labels)
         else:
-            self.names = list(labels) if _many(labels) else []
-            right = all(type(name) is str for name in self.names)
-            self.count = len(self.names) if right and len({*self.names}) == len(self.names) else 0
+            names = list(labels) if _many(labels) else []
+            right = all(isinstance(name, str) for name in names) and len({*names}) == len(names)
+            self.names, self.count = list(map(str, names)), len(names) if right else 0
         if self.count < 1:
             raise ValueError(
                 "expected the number of labels or a list of their names, each of them once, "
@@ -120,7 +121,7 @@ def class_loss(logits, labels, name="labels"):
     check_targets(labels, logits.shape[-1], None, name)
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
-    return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+    return F.cross_entropy(logits, labels.long(), reduction="sum"), len(labels)
 
 
 def likeliest(logits):

@@ -63,7 +63,7 @@ class MaskedLM(Head):
         words = getattr(getattr(encoder, "embeddings", None), "word", None) if tied else None
         usual = getattr(config, "vocab_size", None)
         own = None if words is not None or vocab_size == usual else vocab_size
-        super().__init__(encoder, vocab_size=own, tied=tied)
+        super().__init__(encoder, vocab_size=own, tied=words is not None)
         table = (own or usual) if words is None else words.weight
         if table is None:
             raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
