@@ -204,10 +204,10 @@ def best_threshold(readings, true):
         gains.append((reading.no_answer, span - none))
     if not gains:
         raise ValueError("expected at least one reading, got none")
-    gains.sort()
+    gains.sort()  # losses first, so no cut between equal differences is the best one
     at = [gains[0][0] - 2, *(difference for difference, _ in gains), gains[-1][0] + 2]
     totals = [*accumulate((gain for _, gain in gains), initial=0.0)]
-    best = max((i for i in range(len(totals)) if at[i] < at[i + 1]), key=totals.__getitem__)
+    best = max(range(len(totals)), key=totals.__getitem__)
     return (at[best] + at[best + 1]) / 2
 
 
