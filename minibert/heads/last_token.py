@@ -44,7 +44,7 @@ class LastToken(Head):
     before the new layer.
     """
 
-    one_score = False  # for each sequence, see `MultipleChoice`
+    sequences, one_score = 1, False  # of an example; for each of them, see `MultipleChoice`
 
     def __init__(self, encoder, labels=None, auxiliary=LAMBDA, dropout=0.1, problem=CLASSES):
         settings = {"labels": labels, "auxiliary": auxiliary, "dropout": dropout}
@@ -100,6 +100,8 @@ class LastToken(Head):
 class Similarity(LastToken):
     """The same for two texts without an order: the states of both orders are added."""
 
+    sequences = 2
+
     def judge(self, states):
         """(examples * 2, width) -> (examples, labels)."""
         return super().judge(states.unflatten(0, (-1, 2)).sum(1))
@@ -121,6 +123,7 @@ class MultipleChoice(LastToken):
 
     def __init__(self, encoder, choices, auxiliary=LAMBDA, dropout=0.1):
         super().__init__(encoder, choices, auxiliary, dropout)
+        self.sequences = choices
         self.settings = {"choices": choices, "auxiliary": auxiliary, "dropout": dropout}
 
     def judge(self, states):
