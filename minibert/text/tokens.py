@@ -26,6 +26,19 @@ class Tokenizer(Protocol):
     def __len__(self) -> int: ...
 
 
+class Pieces:
+    """What vocabularies share: ``tokens``, by their ids, and ``ids``, by token."""
+
+    tokens: list[str]
+    ids: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.ids
+
+
 _CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"
 _NOT = r"(?i:n['’]t)(?!\w|-\w)"
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 
 from minibert.storage.safe_files import write
-from minibert.text.tokens import Placed, detokenise, spans, tokenise
+from minibert.text.tokens import Pieces, Placed, detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"
 _COUNT = re.compile("[0-9]{1,18}")
@@ -18,7 +18,7 @@ BLOCK = 1 << 20  # chunks of text that encode_corpus holds before it turns them 
 Texts = Iterable[str | Sequence[str]]  # strings, or lists of tokens
 
 
-class Vocab:
+class Vocab(Pieces):
     """Word types and their ids: ``vocab["cat"]``, ``vocab.tokens[id]``, ``"cat" in vocab``.
 
     ``tokens``: id to token. ``counts``: int64 array (len(vocab),), how often each was seen in
@@ -66,12 +66,6 @@ class Vocab:
         if vocab.unk_id is not None:
             vocab.counts[vocab.unk_id] += sum(seen.values()) - vocab.counts.sum()
         return vocab
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.ids
 
     def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for an unknown one."""

@@ -74,11 +74,9 @@ class AWDLSTMConfig:
 class AWDLSTM(Streaming, Pretrained):
     """Word vectors, LSTM layers with dropped weights, and a softmax that shares the vectors.
 
-    ``vocab``: a `minibert.text.Vocab`, or None; it is saved with the model.
-
-    A model with ``direction="backward"`` guesses each word from those after it. `forward` takes ids
-    and gives hidden states in reading order, whichever way the model reads. A stream for `loss` is
-    cut into windows, so it has to be turned before it is cut: `batches` does that.
+    With ``direction="backward"`` each word is guessed from those after it. `forward` takes ids and
+    gives hidden states in reading order, whichever way the model reads; a stream for `loss` has to
+    be turned before it is cut into windows: `batches` does that.
     """
 
     FILES = "minibert.models.awd_lstm.files"
@@ -155,10 +153,8 @@ class AWDLSTM(Streaming, Pretrained):
         reports is a perplexity's logarithm. The state is carried on to the next batch.
         """
         if "targets" not in batch:
-            raise ValueError(
-                "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes; "
-                "mb.heads.CausalLM takes texts with padding"
-            )
+            told = "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes;"
+            raise ValueError(f"{told} mb.heads.CausalLM takes texts with padding")
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
         self.state = [(h.detach(), c.detach()) for h, c in state]

@@ -87,10 +87,8 @@ class WeightDropLSTM(nn.Module):
         """The state to start from, checked: the kernel would end the process otherwise."""
         inputs, shape = self.weight_ih.shape[1], (1, len(x), self.outputs)
         if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
-            raise ValueError(
-                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
-                f"{tuple(x.shape)}"
-            )
+            told = f"expected input (batch, length, {inputs}) with a length of at least 1,"
+            raise ValueError(f"{told} got {tuple(x.shape)}")
         if state is None:
             return x.new_zeros(shape), x.new_zeros(shape)
         if len(state) != 2 or any(part.shape != shape for part in state):

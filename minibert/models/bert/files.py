@@ -255,9 +255,10 @@ def _own(model, tensors):
 
 def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
-    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / CONFIG) else cls
+    names = google.CONFIG if google.is_here(path) else CONFIG
+    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / names) else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
+    settings, tokenizer = to_config(config, path / names), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
@@ -265,10 +266,6 @@ def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
     layers = config.get("num_hidden_layers", 0)
     return filled(make, tensors, path, layers, own=_own, named=published)
-
-
-def _config_file(path):
-    return path / (google.CONFIG if google.is_here(path) else CONFIG)
 
 
 def _tokenizer(path):

@@ -265,11 +265,6 @@ class ELMo(Streaming, Pretrained):
             for pair in zip(self.state, fresh, strict=True)
         ]
 
-    def _named(self) -> Vocab:
-        if self.vocab is None:
-            raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
-        return self.vocab
-
     def _check(self, ids: Tensor) -> None:
         wanted = 3 if self.config.input == "characters" else 2
         check_tensor(ids)
