@@ -138,8 +138,7 @@ class PretrainingBatches(Batches):
                 input_ids[row, end + 1 : last], text[row, end + 1 : last] = ids[b0:b1], True
                 input_ids[row, last] = tokenizer.sep_id
                 segments[row, end + 1 : last + 1] = 1
-        rates: dict[str, Any] = {"masked": self.masked, "split": self.split}
-        rates["whole_words"] = self.whole_words
+        rates: dict[str, Any] = {n: getattr(self, n) for n in ("masked", "split", "whole_words")}
         hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, **rates)
         real = np.arange(shape[1]) < np.array(lengths)[:, None]  # (batch, length)
         batch = {"input_ids": hidden, "attention_mask": real.astype(np.int64), "labels": labels}
@@ -262,8 +261,7 @@ def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) 
                 after = stop if alone else middle
             else:
                 b, after = (starts[middle], starts[stop]), stop
-            a = starts[at], starts[middle]
-            a, b = _cut(a, b, max_length - PAIR, rng)
+            a, b = _cut((starts[at], starts[middle]), b, max_length - PAIR, rng)
             found.append((*a, *b, int(wrong)))
             at = after
     return np.array(found, np.int64)

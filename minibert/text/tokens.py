@@ -20,9 +20,7 @@ class Tokenizer(Protocol):
     """What every tokenizer here can do; some can do more."""
 
     def encode(self, text: str) -> list[int]: ...
-
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str: ...
-
     def __len__(self) -> int: ...
 
 

@@ -50,10 +50,10 @@ class Vocab(Pieces):
     ) -> Self:
         """The most frequent tokens of ``texts``; one string is one text.
 
-        ``size`` is the most entries to keep, specials included; tokens seen fewer than
-        ``min_count`` times are left out. Ids: the specials in the order given, then the tokens by
-        falling count, those of one count in code point order. Raises ValueError when ``size``
-        leaves no room for a token beside the specials.
+        ``size``: the most entries, specials included; tokens seen fewer than ``min_count`` times
+        are left out. Ids: the specials as given, then the tokens by falling count, those of one
+        count in code point order. Raises ValueError when ``size`` leaves no room for a token beside
+        the specials.
         """
         if size is not None and size <= len(specials):
             raise ValueError(f"size must exceed the {len(specials)} specials, got {size}")

@@ -223,8 +223,8 @@ class WordPiece(Pieces):
 
         The settings and added tokens beside it are read too; ``lowercase`` and ``strip_accents``
         overrule them. Where nothing says, it is uncased. Raises FileNotFoundError; ValueError with
-        the file's name for one that is empty, not UTF-8, has an empty line, a token twice, or no
-        ``[UNK]``, and for whatever asks for another tokenizer than this one.
+        the file's name for a damaged one, and for whatever asks for another tokenizer than this
+        one.
         """
         from minibert.text.tokenizer_files import read_wordpiece
 

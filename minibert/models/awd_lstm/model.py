@@ -179,10 +179,7 @@ class AWDLSTM(Streaming, Pretrained):
         return penalty
 
     def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
-        """log p of each token, in the order of ``ids``, given those read before it.
-
-        The model's own stream is not touched.
-        """
+        """log p of each token, in the order of ``ids``, given those read before it."""
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         text = torch.as_tensor(np.concatenate([[self.config.start_id], ids]))[None]
         text = text.to(self.embedding.weight.device)

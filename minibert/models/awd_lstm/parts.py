@@ -32,9 +32,9 @@ def embedding_dropout(
     p: float,
     training: bool = True,
 ) -> Float[Tensor, "batch length dim"]:
-    """Look words up in a table, with whole words dropped (Merity et al. 2018, section 4.3).
+    """Look words up in a table; a dropped word is a row of zeros wherever it stands in the batch.
 
-    A dropped word is zero wherever it stands in the batch; the others grow by 1 / (1 - p).
+    The others grow by 1 / (1 - p) (Merity et al. 2018, section 4.3).
     """
     x = F.embedding(input_ids, table)
     if not training or p == 0:

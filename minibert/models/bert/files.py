@@ -87,10 +87,10 @@ def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
     """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
     cls: `BERT` or `LeftToRight`, which a file with ``is_decoder`` gives in any case. The folder may
-    be Google's own, too (see `minibert.models.bert.google`). Heads in the file are left out (see
-    `load_head`); where the file has no pooler, neither has the model. Raises FileNotFoundError for
-    a missing file; ValueError for tensors that are missing, unknown or of another shape, each named
-    as in the file, and for a configuration that this class cannot follow.
+    be Google's own, too. Heads in the file are left out (see `load_head`); without a pooler in it,
+    the model has none. Raises FileNotFoundError for a missing file; ValueError for tensors that are
+    missing, unknown or of another shape, each named as in the file, and for an unknown
+    configuration.
     """
     path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)

@@ -128,11 +128,8 @@ class Word2Vec(Pretrained):
         mask = mask.unsqueeze(-1).float()  # (batch, width, 1)
         vectors = self.input(batch["input_ids"]) * mask  # (batch, width, dim)
         hidden = vectors.sum(1) / mask.sum(1)  # (batch, dim): the mean; with one word, its vector
-        score = {
-            "negative": self.negative_sampling,
-            "hierarchical": self.hierarchical_softmax,
-            "full": self.full_softmax,
-        }[self.config.loss]
+        scores = self.negative_sampling, self.hierarchical_softmax, self.full_softmax
+        score = dict(zip(LOSSES, scores, strict=True))[self.config.loss]
         return score(hidden, batch["targets"], batch.get("negatives")), len(hidden)
 
     def negative_sampling(self, hidden: Hidden, targets: Targets, negatives: Noise = None) -> Sum:
