@@ -16,8 +16,8 @@ Two = tuple[np.ndarray, np.ndarray]
 def keep_probability(counts: Sequence[float] | np.ndarray, subsample: float) -> np.ndarray:
     """The probability of keeping each word, min(1, sqrt(t / f) + t / f), float64 (V,).
 
-    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. So the authors' program;
-    equation 5 of Mikolov et al. 2013b lacks the second summand, and keeps fewer words.
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. So the authors'
+    program; equation 5 of Mikolov et al. 2013b lacks the second summand, and keeps fewer words.
     """
     counts = np.asarray(counts, float)
     if not subsample:
