@@ -35,6 +35,7 @@ def linear_cross_entropy(
         raise ValueError(f"{told} {tuple(hidden.shape)} and targets {tuple(targets.shape)}")
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
     check_targets(targets, len(weight))
+    targets = targets.long()
     counted = targets != IGNORE
     count = int(counted.sum())
     if count < len(targets):

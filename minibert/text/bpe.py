@@ -25,6 +25,7 @@ from minibert.text.cache import Cache
 from minibert.text.tokens import Pieces, checked
 
 KINDS = ("words", "bytes")
+TOKENIZERS = {"words": "OpenAIGPTTokenizer", "bytes": "GPT2Tokenizer"}  # as transformers says it
 END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
 VOCAB, MERGES = "vocab.json", "merges.txt"
 # GPT-2's words: English clitics, then letters, digits or other signs with the space before them.
@@ -118,13 +119,15 @@ class BPE(Pieces):
         `minibert.text.merges.learn`). One string is one text. Raises ValueError where ``size``
         leaves no room for the letters, and for a text that is no string.
         """
-        counts = merges.counted(texts, partial(words, kind=kind))
+        counts, specials = merges.counted(texts, partial(words, kind=kind)), tuple(specials)
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
             letters = list(byte_letters())
         else:
             letters = sorted(set(chain.from_iterable(spelled)))
             specials = tuple(dict.fromkeys((UNK, *specials)))
+        if twice := {*specials}.intersection(letters):
+            raise ValueError(f"the special token {min(twice)!r:.60} is a letter of the texts, too")
         ids, learned = {piece: i for i, piece in enumerate([*specials, *letters])}, []
         if size < len(ids):
             least = f"a size of at least {len(ids)} to hold all characters"
@@ -206,6 +209,7 @@ class BPE(Pieces):
         write(Path(folder) / MERGES, "\n".join(lines).encode())
         roles = {"unk_token": self.unk, "eos_token": self.end}
         settings = {role: token if token in self.ids else None for role, token in roles.items()}
+        settings["tokenizer_class"] = TOKENIZERS[self.kind]
         save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
 
     @classmethod

@@ -14,7 +14,7 @@ def check_tensor(given: Tensor, name: str = "input_ids") -> None:
         kind = type(given).__name__
         told = f"expected {name} as a tensor of int64 (batch, length), got a {kind}:"
         raise ValueError(f"{told} torch.tensor(...) makes one of a list of equally long rows")
-    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+    if given.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected {name} as int64, got {given.dtype}: use .long()")
 
 

@@ -100,9 +100,10 @@ def read_bpe(
         if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
             raise ValueError(f"expected an object of pieces and their ids in {vocab}")
         if kind is None:
-            kind = "words" if any(token.endswith("</w>") for token in ids) else "bytes"
-        unk = names.get("unk_token", "<unk>") if kind == "words" else "<unk>"
-        added = []
+            told = str(settings.get("tokenizer_class"))
+            words = any(token.endswith("</w>") for token in ids) and not told.startswith("GPT2")
+            kind = "words" if words or told.startswith("OpenAIGPT") else "bytes"
+        unk, added = names.get("unk_token", "<unk>"), []
     _in_order(ids, vocab)
     found = _whole(added, settings, names, ids, path=vocab, kind="BPE")
     usual = ("<unk>", "<|endoftext|>")
@@ -114,7 +115,7 @@ def read_bpe(
 
 def _beside(path):
     """Where the settings of a vocabulary are; one with a name of its own has a file of its own."""
-    return path.with_name(SETTINGS if path.name in STANDARD else f"{path.stem}.settings.json")
+    return path.with_name(SETTINGS if path.name in STANDARD else f"{path.name}.settings.json")
 
 
 def _settings(path, kind):

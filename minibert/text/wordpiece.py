@@ -211,8 +211,12 @@ class WordPiece(Pieces):
             check_line(token, "\n\r")
         write(path, "".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
         accents = None if self.strip_accents == self.lowercase else self.strip_accents
-        settings = {"do_lower_case": self.lowercase, "strip_accents": accents}
-        settings["tokenize_chinese_chars"] = self.tokenize_chinese_chars
+        settings = {
+            "do_lower_case": self.lowercase,
+            "strip_accents": accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "tokenizer_class": "BertTokenizer",
+        }
         save_settings(path, settings, self.added, self.ids)
 
     @classmethod

@@ -159,6 +159,7 @@ def test_the_picture_of_the_house_is_drawn_from_its_imports():
     assert house.TARGET.read_text("utf-8") == house.drawn()
 
 
+@pytest.mark.slow  # every change of these lines would need one here
 def test_the_mistakes_that_tests_must_notice_still_fit_the_library():
     from tests.mistakes import mistakes
 

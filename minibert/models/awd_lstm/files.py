@@ -28,7 +28,9 @@ from torch import Tensor
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
+from minibert.storage.safe_files import remove
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
@@ -51,7 +53,7 @@ def load(source: Path | str) -> AWDLSTM:
     """
     path = find(source)
     if path.is_dir() and (path / "config.json").is_file():
-        given, tensors = load_folder(path)
+        given, tensors = read_files(path)
         config = config_from(AWDLSTMConfig, given, path)
         vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
         return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
@@ -63,6 +65,8 @@ def save(model: AWDLSTM, folder: Path | str) -> None:
     save_folder(folder, model.config, model.state_dict())
     if model.vocab is not None:
         model.vocab.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, [VOCAB])
 
 
 def load_fastai(path: Path | str) -> AWDLSTM:

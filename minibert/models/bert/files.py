@@ -27,6 +27,7 @@ from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import CONFIG, save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
+from minibert.storage.safe_files import remove
 from minibert.text.tokenizer_files import JSON, OTHERS
 
 Tensors = dict[str, Tensor]
@@ -156,6 +157,8 @@ def save(model: Any, folder: Path | str) -> None:
     save_folder(folder, config, tensors)
     if encoder.tokenizer is not None:
         encoder.tokenizer.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, FILES)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -21,7 +21,7 @@ from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import pack, unpack
 from minibert.storage.known_keys import check_known
-from minibert.storage.safe_files import atomic, read_json, write
+from minibert.storage.safe_files import atomic, read_json, remove, write
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
 
@@ -76,9 +76,14 @@ def load(source: Path | str) -> ELMo:
 
 
 def save(model: ELMo, folder: Path | str) -> None:
-    """Write a model as `load` reads it; the numbers keep their precision."""
+    """Write a model as `load` reads it; the numbers keep their precision.
+
+    Raises ValueError for one that could not be read back: its words are counted by its vocabulary.
+    """
     import h5py
 
+    if model.config.vocab_size and model.vocab is None:
+        raise ValueError("this model has words and no vocabulary: give it one, ELMo(config, vocab)")
     folder, arrays = Path(folder), dict[str, list[np.ndarray]]()
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
@@ -93,8 +98,12 @@ def save(model: ELMo, folder: Path | str) -> None:
                 stored[key] = array
     if extra:
         write(folder / SOFTMAX, pack({key: torch.from_numpy(whole[key].copy()) for key in extra}))
+    else:
+        remove(folder, [SOFTMAX])
     if model.vocab is not None:
         model.vocab.save(folder / VOCAB)
+    else:
+        remove(folder, [VOCAB])
     options = json.dumps(options_of(model.config), indent=2)
     write(folder / OPTIONS, options.encode() + b"\n")
 

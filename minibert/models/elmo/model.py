@@ -165,7 +165,7 @@ class ELMo(Streaming, Pretrained):
             pair = torch.tensor([self._named()[mark] for mark in (BOS, EOS)])
         begin, end = pair.to(ids.device)
         batch, length = mask.shape
-        longer = ids.new_zeros(batch, length + 2, *ids.shape[2:])
+        longer = begin.new_zeros(batch, length + 2, *ids.shape[2:])
         longer[:, 1:-1] = ids * mask.view(batch, length, *[1] * (ids.ndim - 2))
         longer[:, 0] = begin
         ends = mask.sum(1) + 1  # (batch,)

@@ -31,12 +31,14 @@ from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
+from minibert.storage.safe_files import remove
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.tokenizer_files import JSON, OTHERS
 
 if TYPE_CHECKING:
     from minibert.text.bpe import BPE
 
+FILES = VOCAB, MERGES, JSON, *OTHERS  # beside configuration and weights
 FIELDS = {  # of config.json -> of GPTConfig
     "vocab_size": "vocab_size", "n_embd": "dim", "n_layer": "layers", "n_head": "heads",
     "n_positions": "max_length", "resid_pdrop": "dropout", "attn_pdrop": "attention_dropout",
@@ -75,7 +77,7 @@ def load(source: Path | str) -> GPT:
 
 def read(source: Path | str) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
-    path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
+    path = find_or_fetch(located(source, "GPT"), FILES)
     return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
 
 
@@ -91,8 +93,15 @@ def model_of(path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> 
 def save(model: GPT, folder: Path | str) -> None:
     """Write a folder that `load` reads, and transformers' GPT or GPT-2 too."""
     save_folder(folder, to_published(model.config), published(model))
+    save_tokenizer(model, folder)
+
+
+def save_tokenizer(model: GPT, folder: Path | str) -> None:
+    """Write the tokenizer, or take away that of a model which stood there before."""
     if model.tokenizer is not None:
         model.tokenizer.save(folder)
+    else:
+        remove(folder, FILES)
 
 
 def to_config(config: dict[str, Any], source: Path | str = "config.json") -> GPTConfig:

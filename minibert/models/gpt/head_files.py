@@ -84,8 +84,7 @@ def save(head: Any, folder: Path | str) -> None:
     own = {} if head.output is None else head.output.state_dict()
     own = {prefix + name: tensor for name, tensor in own.items()}
     save_folder(folder, config, files.published(head.encoder) | own)
-    if head.encoder.tokenizer is not None:
-        head.encoder.tokenizer.save(folder)
+    files.save_tokenizer(head.encoder, folder)
 
 
 def _arguments(kind, config, count, source):

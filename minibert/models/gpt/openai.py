@@ -87,7 +87,7 @@ def _gpt(folder):
     source = folder / SHAPES
     shapes = read_json(source)
     if not _are_shapes(shapes) or len(shapes) < 2 or (len(shapes) - 2) % len(IN_BLOCK):
-        wanted = f"the shapes of positions, words, and {len(IN_BLOCK)} arrays for each layer"
+        wanted = f"the shapes of positions and words, and of {len(IN_BLOCK)} arrays for each layer"
         raise ValueError(f"expected in {source} {wanted}")
     layers = (len(shapes) - 2) // len(IN_BLOCK)
     wanted = {"positions": "positions_embed.weight", "words": "tokens_embed.weight"}

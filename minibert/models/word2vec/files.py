@@ -10,7 +10,8 @@ from minibert.models.word2vec.model import Word2Vec, Word2VecConfig
 from minibert.models.word2vec.vectors import check_limit, read
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
 from minibert.text.vocab import Vocab
 
 VOCAB = "vocab.tsv"
@@ -28,7 +29,7 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
     if path.is_dir() and not (path / ARRAY).is_file():
         if limit is not None:
             raise ValueError(f"limit is for files of vectors; {path} is a model with its counts")
-        given, tensors = load_folder(path)
+        given, tensors = read_files(path)
         if not (path / VOCAB).is_file():
             raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
         config, vocab = config_from(Word2VecConfig, given, path), Vocab.load(path / VOCAB)
