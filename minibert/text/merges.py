@@ -19,6 +19,8 @@ def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counte
     One string is one text. Raises ValueError for a text that is no string.
     """
     counts: Counter[str] = Counter()
+    if not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected texts (strings) to learn from, got one {type(texts).__name__}")
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")

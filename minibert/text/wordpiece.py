@@ -158,14 +158,18 @@ class WordPiece:
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """`encode` for each of ``texts``: a list of lists of int."""
+        """`encode` for each of ``texts``: a list of lists of int. One string is one text."""
+        texts = [texts] if isinstance(texts, str) else texts
         return [self.encode(text) for text in texts]
 
     def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
         """Ids of a list of words, for a task that labels words, and each piece's word (its index).
 
-        A word may give several pieces, or none where it has nothing but control characters.
+        A word may give several pieces, or none where it has nothing but control characters. Raises
+        ValueError for one string, whose words nobody has told apart.
         """
+        if isinstance(words, str):
+            raise ValueError(f"expected a list of words, got the string {words!r:.60}")
         ids, numbers = [], []
         for number, word in enumerate(words):
             pieces = self.encode(word)

@@ -140,7 +140,8 @@ class AWDLSTM(nn.Module):
         The hidden states are a list, the embeddings first; dropout is on in training. ``state``:
         what an earlier call gave, to read on.
         """
-        config, state = self.config, state or [None] * len(self.layers)
+        config = self.config
+        state = [None] * len(self.layers) if state is None else state
         check_ids(input_ids, config.vocab_size)
         if len(state) != len(self.layers):
             raise ValueError(f"expected a state of {len(self.layers)} layers, got {len(state)}")

@@ -106,13 +106,16 @@ class WeightDropLSTM(nn.Module):
         """The state, once it fits: the kernel itself does not look, and would end the process."""
         self.check(x)
         expected = (1, len(x), self.outputs)
-        if len(state) != 2 or any(part.shape != expected for part in state):
+        shapes = [
+            tuple(part.shape) if torch.is_tensor(part) else type(part).__name__ for part in state
+        ]
+        if shapes != [expected, expected]:
             raise ValueError(
                 f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
+                f"{' and '.join(map(str, shapes))[:80]}: a state goes on with the rows that it was "
+                f"made from"
             )
-        return state
+        return tuple(state)
 
     def check(self, x: Tensor) -> None:
         """Refuse input that the kernel cannot take."""
