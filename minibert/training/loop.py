@@ -105,7 +105,7 @@ def fit(
         callbacks.append(Progress())
     run = Run(
         model, batches, optimizer, callbacks=callbacks, device=device, precision=precision,
-        accumulate=accumulate, valid=valid, valid_every=valid_every,
+        accumulate=accumulate, clip=clip, schedule=schedule, valid=valid, valid_every=valid_every,
     )  # fmt: skip
     run.set_length(steps, epochs)
     settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
@@ -116,7 +116,7 @@ def fit(
             if valid is not None and run.valid_every is None:
                 an_epoch = run.batches_an_epoch("valid without valid_every")
                 run.valid_every = max(1, an_epoch // accumulate)
-            _loop(run, schedule, clip, saver=saver, checkpoint_every=checkpoint_every or SAVED)
+            _loop(run, saver, checkpoint_every or SAVED)
     except KeyboardInterrupt:
         said = f"training stopped after step {run.step}; the model is usable as it is."
         print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
@@ -132,14 +132,7 @@ def fit(
     return run.history
 
 
-def _loop(
-    run: Run,
-    schedule: Schedule | None,
-    clip: float | None,
-    *,
-    saver: Resume | None,
-    checkpoint_every: int,
-) -> None:
+def _loop(run: Run, saver: Resume | None, checkpoint_every: int) -> None:
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
@@ -153,21 +146,14 @@ def _loop(
             if saver:
                 saver.save(run)
             raise KeyboardInterrupt
-        if not _update(run, stream, schedule, clip, saver=saver):
+        if not _update(run, stream, saver):
             break
     _validate(run)
     if saver:
         saver.save(run)
 
 
-def _update(
-    run: Run,
-    stream: Iterator[Any],
-    schedule: Schedule | None,
-    clip: float | None,
-    *,
-    saver: Resume | None,
-) -> bool:
+def _update(run: Run, stream: Iterator[Any], saver: Resume | None) -> bool:
     """One update, and what is noted of it; False where the batches have come to their end."""
     started = time.perf_counter()
     if saver:
@@ -176,17 +162,17 @@ def _update(
     if not run.batch:
         return False
     run.model.train()
-    run.set_rates(schedule(run.step) if schedule else 1.0)
+    run.set_rates(run.schedule(run.step) if run.schedule else 1.0)
     run.tell("before_step")
     run.rate = run.optimizer.param_groups[0]["lr"]
-    run.loss, tokens = train_step(run, clip)
+    run.loss, tokens = train_step(run)
     run.step += 1
     seconds = time.perf_counter() - started
     run.history.add(run.step, run.loss, run.rate, tokens / seconds)
     run.history.seconds += seconds
     run.torn = False
     if saver:
-        saver.unmark()
+        saver.marked = None  # the run stands where it stands
     run.tell("on_step")
     return True
 
@@ -310,8 +296,7 @@ def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -
         )
     own = {id(p) for p in model.parameters()}
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    strange = sum(id(p) not in own for p in trained)
-    if strange:
+    if strange := sum(id(p) not in own for p in trained):
         raise ValueError(
             f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was "
             f"the model, or a layer of it, replaced after the optimiser was made? Make the "
