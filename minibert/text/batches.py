@@ -201,6 +201,12 @@ class PaddedBatches(RowBatches):
         super().__init__(len(examples), batch_size, shuffle, drop_last, seed=seed)
         self.examples, self.max_length, self.by_length = examples, max_length, by_length
         self.padding = {**self.PADDING, "input_ids": pad_id}
+        if any(isinstance(example, str) for example in examples):
+            raise ValueError(
+                "expected examples of ids, got texts: a head's examples(texts) are some"
+            )
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {max_length}")
         self.lengths = np.array([len(_named(example)["input_ids"]) for example in examples])
         if not self.lengths.all():
             at = int(np.argmin(self.lengths))

@@ -13,6 +13,8 @@ GOES_ON = "##"  # in front of a piece that continues a word (WordPiece)
 def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counter[str]:
     """How often each part, as ``cut`` makes them, occurs; ValueError for what is no string."""
     counts: Counter[str] = Counter()
+    if not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected texts (strings) to learn from, got one {type(texts).__name__}")
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")

@@ -145,11 +145,13 @@ class WordPiece(Pieces):
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """`encode` for each of ``texts``."""
-        return [self.encode(text) for text in texts]
+        """`encode` for each of ``texts``; one string is one text."""
+        return [self.encode(one) for one in ([texts] if isinstance(texts, str) else texts)]
 
     def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
         """Ids of a list of words, and the index of each one's word; some have none."""
+        if isinstance(words, str):
+            raise ValueError(f"expected a list of words, got the string {words!r:.60}")
         ids, numbers = [], []
         for number, word in enumerate(words):
             pieces = self.encode(word)

@@ -109,7 +109,8 @@ class AWDLSTM(Streaming, Pretrained):
         self, input_ids: Int[Tensor, "batch length"], state: Sequence[State | None] | None = None
     ) -> tuple[list[Float[Tensor, "batch length _"]], list[State]]:
         """Ids in the order that the model reads -> (hidden states, embeddings first; state)."""
-        config, state = self.config, state or [None] * len(self.layers)
+        config = self.config
+        state = [None] * len(self.layers) if state is None else state
         check_ids(input_ids, config.vocab_size)
         if len(state) != len(self.layers):
             raise ValueError(f"expected a state of {len(self.layers)} layers, got {len(state)}")

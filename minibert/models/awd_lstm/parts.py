@@ -91,10 +91,11 @@ class WeightDropLSTM(nn.Module):
             raise ValueError(f"{told} got {tuple(x.shape)}")
         if state is None:
             return x.new_zeros(shape), x.new_zeros(shape)
-        if len(state) != 2 or any(part.shape != shape for part in state):
+        got = [tuple(one.shape) if torch.is_tensor(one) else type(one).__name__ for one in state]
+        if got != [shape, shape]:
             raise ValueError(
                 f"expected a state (h, c) of the shape {shape} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
+                f"{' and '.join(map(str, got))[:80]}: a state goes on with the rows that it was "
+                f"made from"
             )
-        return state
+        return tuple(state)
