@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 import ipywidgets
 import numpy as np
+import torch
 
 from minibert.show.figures import GREY, PALETTE, Picture, described, new
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, text_box
 
 if TYPE_CHECKING:
     from minibert.heads.spans import Answer, Reading, SpanExtractor
@@ -49,37 +51,30 @@ class AnswerExplorer(Interactive):
         own = hasattr(model, "parameters")
         self.ask = asker(cast("SpanExtractor", model)) if own else cast("Asker", model)
         self.may_be_none = no_answer
-        self._seen: dict[tuple, Reading] = {}
-        wide = ipywidgets.Layout(width="720px")
-        style = {"description_width": "initial"}
+        self.ask = lru_cache(50)(self.ask)
+        box = {"width": "720px", "height": "110px"}
         controls = {
             "paragraph": ipywidgets.Textarea(
                 paragraph,
                 continuous_update=False,
                 rows=5,
-                layout=ipywidgets.Layout(width="720px", height="110px"),
+                layout=box,
             ),
-            "question": ipywidgets.Text(question, continuous_update=False, layout=wide),
-            "longest": ipywidgets.IntSlider(
-                12,
-                min=1,
-                max=30,
-                description="longest answer (tokens)",
-                style=style,
-                continuous_update=False,  # each value asks the model again
+            "question": text_box(question, 720),
+            "longest": ipywidgets.IntSlider(  # each value asks the model again
+                12, min=1, max=30, description="longest answer (tokens)", continuous_update=False
             ),
         }
         rows = [["paragraph"], ["question"], ["longest"]]
         if no_answer:
             controls["threshold"] = ipywidgets.FloatSlider(
-                threshold, min=-10, max=10, step=0.25, description="threshold", style=style
+                threshold, min=-10, max=10, step=0.25, description="threshold"
             )
             rows[-1].append("threshold")
         if examples:
             pairs = [("", None), *((asked, (told, asked)) for told, asked in examples)]
-            self.example = ipywidgets.Dropdown(options=pairs, description="examples", style=style)
-            self.example.observe(self._take, names="value")
-            controls["example"] = self.example
+            controls["example"] = ipywidgets.Dropdown(options=pairs, description="examples")
+            controls["example"].observe(self._take, names="value")
             rows.insert(0, ["example"])
         super().__init__(self._frame, controls, rows)
 
@@ -95,12 +90,7 @@ class AnswerExplorer(Interactive):
             raise ValueError(
                 f"The paragraph has {len(paragraph):,} characters; this explorer reads {MOST:,}."
             )
-        key = question, paragraph, longest
-        if key not in self._seen:
-            if len(self._seen) > 50:
-                self._seen.clear()
-            self._seen[key] = self.ask(*key, self.may_be_none)
-        reading = self._seen[key]
+        reading = self.ask(question, paragraph, longest, self.may_be_none)
         spans = [one for one in reading.answers if one.start is not None]
         said = None if self.may_be_none and reading.no_answer > threshold else spans[0]
         words = [paragraph[start:end] for start, end in reading.offsets]
@@ -151,7 +141,8 @@ def sentence(paragraph: str, reading: Reading, words: Sequence[str], said: Answe
 
 def curves(reading: Reading, words: Sequence[str], said: Answer | None) -> Picture:
     """The probabilities of start and end over the tokens; of many, those around the answer."""
-    starts, ends = (softmax(scores) for scores in (reading.starts, reading.ends))
+    scores = torch.tensor([reading.starts, reading.ends], dtype=torch.float64)
+    starts, ends = scores.softmax(-1).numpy()  # (tokens,) each
     centre = int(np.argmax(starts)) if said is None else place_of(reading, said)[0]
     first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
     shown = slice(first, first + SHOWN)
@@ -190,10 +181,3 @@ def place_of(reading: Reading, said: Answer) -> tuple[int, int]:
     i = next(i for i, (start, end) in enumerate(reading.offsets) if end > said.start)
     last = [j for j, (start, end) in enumerate(reading.offsets) if start < said.end]
     return i, last[-1]
-
-
-def softmax(scores: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Scores as shares of one, float64 (tokens,)."""
-    scores = np.asarray(scores, float)
-    shares = np.exp(scores - scores.max())
-    return shares / shares.sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets
@@ -11,7 +12,7 @@ from matplotlib.colors import PowerNorm
 
 from minibert.show.figures import GREY, PALETTE, Picture, described, new
 from minibert.show.maps import as_array
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, choice_of, text_box
 
 if TYPE_CHECKING:
     from minibert.models.bert import BERT
@@ -42,54 +43,37 @@ class AttentionExplorer(Interactive):
     ) -> None:
         own = hasattr(model, "parameters") or not callable(model)
         self.look = reader(cast("BERT", model)) if own else cast("Looker", model)
-        self._seen: dict[str, tuple[list[str], np.ndarray]] = {}
+        self.look = lru_cache(20)(self.look)
         tokens, weights = self._read(sentence)
         layers, heads = weights.shape[:2]
-        style = {"description_width": "initial"}
-        slider = {"min": 1, "continuous_update": True, "style": style}
+        slider = {"min": 1, "continuous_update": True}
         controls = {
-            "sentence": ipywidgets.Text(
-                sentence, continuous_update=False, layout=ipywidgets.Layout(width="700px")
-            ),
+            "sentence": text_box(sentence),
             "layer": ipywidgets.IntSlider(layer + 1, max=layers, description="layer", **slider),
             "head": ipywidgets.IntSlider(head + 1, max=heads, description="head", **slider),
             "temperature": ipywidgets.FloatLogSlider(
-                1.0, base=10, min=-1, max=1, step=0.05, description="temperature", style=style
+                1.0, base=10, min=-1, max=1, step=0.05, description="temperature"
             ),
-            "token": ipywidgets.ToggleButtons(
-                options=_numbered(tokens),
-                value=min(token, len(tokens) - 1),
-                style={"button_width": "auto"},
-            ),
+            "token": choice_of(tokens, token),
         }
         controls["sentence"].observe(self._renew, names="value")
         rows = [["sentence"], ["token"], ["layer", "head", "temperature"]]
         super().__init__(self._frame, controls, rows)
 
     def _read(self, text):
-        """(tokens, weights (layers, heads, length, length)) of a sentence, remembered."""
+        """(tokens, weights (layers, heads, length, length)) of a sentence."""
         if not text.strip():
             raise ValueError("There is nothing to look at: type a sentence.")
-        if text not in self._seen:
-            tokens, weights = self.look(text)
-            if len(self._seen) > 20:
-                self._seen.clear()
-            self._seen[text] = list(tokens), as_array(weights)
-        return self._seen[text]
+        tokens, weights = self.look(text)
+        return list(tokens), as_array(weights)
 
     def _renew(self, change):
         """Offer the tokens of a changed text; the redraw comes later, once."""
-        if not change["new"].strip():
-            return
         try:
             tokens, _ = self._read(change["new"])
         except Exception:
             return  # `_frame` raises the same error, and the widget shows it
-        buttons = self.controls["token"]
-        before, held, self._held = buttons.label, self._held, True
-        buttons.options = _numbered(tokens)
-        buttons.value = tokens.index(before) if before in tokens else 0
-        self._held = held
+        self.offer("token", tokens)
 
     def _frame(self, sentence, token, layer, head, temperature):
         tokens, weights = self._read(sentence)
@@ -136,10 +120,8 @@ def reader(model: BERT) -> Looker:
 
 def heated(weights: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(scores / temperature) where ``weights`` (..., keys) are softmax(scores)."""
-    with np.errstate(divide="ignore"):  # a masked key has the weight zero, and keeps it
-        scores = np.log(weights) / temperature
-    most = np.maximum(scores.max(-1, keepdims=True), -1e9)
-    hot = np.exp(scores - most)
+    most = np.maximum(weights.max(-1, keepdims=True), 1e-30)
+    hot = (weights / most) ** (1 / temperature)  # a masked key keeps its zero
     return hot / np.maximum(hot.sum(-1, keepdims=True), 1e-30)
 
 
@@ -166,7 +148,3 @@ def pictures(tokens: Sequence[str], matrix: np.ndarray, token: int, where: str) 
     right.grid(False, axis="y")
     alt = f"A map of the attention of {where} over {len(names)} tokens, and one row of it as bars."
     return described(fig, alt)
-
-
-def _numbered(tokens):
-    return [(token, number) for number, token in enumerate(tokens)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import ipywidgets
 import torch
 from torch import Tensor
 
 from minibert.show.figures import GREY, PALETTE, Picture, described, new
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, choice_of, text_box
 from minibert.text.tokens import detokenise, tokenise
 from minibert.text.wordpiece import MASK, WordPiece
 
@@ -45,7 +45,9 @@ class ClozePlayground(Interactive):
         *,
         fits: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        self.guess = Guesser(model)
+        if model.encoder.tokenizer is None:
+            raise ValueError("The model has no tokenizer: it cannot read a text.")
+        self.guess = partial(guesses, model.eval())
         self.truths, self.fits = truths or {}, fits or {}
         words = tokenise(text)[:MOST_WORDS]
         if isinstance(word, str):
@@ -54,28 +56,13 @@ class ClozePlayground(Interactive):
             word = words.index(word)
         if not words:
             raise ValueError("There is nothing to hide: type a text.")
-        controls = {
-            "text": ipywidgets.Text(
-                text, continuous_update=False, layout=ipywidgets.Layout(width="700px")
-            ),
-            "word": ipywidgets.ToggleButtons(
-                options=_numbered(words),
-                value=min(word, len(words) - 1),
-                style={"button_width": "auto"},
-            ),
-        }
+        controls = {"text": text_box(text), "word": choice_of(words, word)}
         controls["text"].observe(self._renew, names="value")
         super().__init__(self._frame, controls, [["text"], ["hide: ", "word"]])
 
     def _renew(self, change):
         """Offer the words of a changed text; the redraw comes later, once."""
-        words = tokenise(change["new"])[:MOST_WORDS]
-        buttons = self.controls["word"]
-        before, held, self._held = buttons.label, self._held, True
-        buttons.options = _numbered(words)
-        if words:
-            buttons.value = words.index(before) if before in words else 0
-        self._held = held
+        self.offer("word", tokenise(change["new"])[:MOST_WORDS])
 
     def _frame(self, text, word):
         words = tokenise(text)[:MOST_WORDS]
@@ -93,9 +80,7 @@ class ClozePlayground(Interactive):
 
     def _told(self, gap, truth, found):
         """A sentence on the right answer, and on the probability of all words that would fit."""
-        right = ", ".join(
-            name if share > 0.995 else f"{name} {share:.0%}" for name, share in truth.items()
-        )
+        right = ", ".join(n if share > 0.995 else f"{n} {share:.0%}" for n, share in truth.items())
         given = sum(map(found.share, truth))
         said = f"In the world the answer is {right}; the model gives that {given:.1%}"
         if gap in self.fits:
@@ -104,28 +89,19 @@ class ClozePlayground(Interactive):
         return f"{said}."
 
 
-class Guesser:
-    """A model's predictions for the ``[MASK]`` of a text."""
-
-    def __init__(self, model: MaskedLM | Pretraining) -> None:
-        self.model, self.tokenizer = model.eval(), model.encoder.tokenizer
-        if self.tokenizer is None:
-            raise ValueError("The model has no tokenizer: it cannot read a text.")
-
-    def __call__(self, gap: str) -> Guesses:
-        """The `Guesses` for the first ``[MASK]`` of a text."""
-        ids = self.tokenizer.encode(gap, specials=True)
-        ids = self.tokenizer.pair(ids, max_length=self.model.encoder.config.max_length)
-        ids = torch.tensor([ids["input_ids"]], device=next(self.model.parameters()).device)
-        places = (ids[0] == self.tokenizer.mask_id).nonzero()
-        if not len(places):
-            raise ValueError(
-                "The hidden word lies beyond what the model can read: shorten the text."
-            )
-        with torch.no_grad():
-            hidden = self.model.encoder(ids).last_hidden_state[0, places[0, 0]]  # (dim,)
-            scores = self.model.output(hidden)[..., : len(self.tokenizer)]
-            return Guesses(scores.softmax(-1).cpu(), self.tokenizer)
+@torch.no_grad()
+def guesses(model: MaskedLM | Pretraining, gap: str) -> Guesses:
+    """A model's predictions for the first ``[MASK]`` of a text."""
+    encoder, tokenizer = model.encoder, model.encoder.tokenizer
+    ids = tokenizer.encode(gap, specials=True)
+    ids = tokenizer.pair(ids, max_length=encoder.config.max_length)["input_ids"]
+    ids = torch.tensor([ids], device=next(model.parameters()).device)
+    places = (ids[0] == tokenizer.mask_id).nonzero()
+    if not len(places):
+        raise ValueError("The hidden word lies beyond what the model reads: shorten the text.")
+    hidden = encoder(ids).last_hidden_state[0, places[0, 0]]  # (dim,)
+    scores = model.output(hidden)[..., : len(tokenizer)]
+    return Guesses(scores.softmax(-1).cpu(), tokenizer)
 
 
 class Guesses:
@@ -179,9 +155,8 @@ def candidates(
     )
     names, shares = [name for name, _ in best][::-1], [share for _, share in best][::-1]
     kinds = {"the hidden word": "blue", "true in the world": "green", "another word": None}
-    drawn = {kind: [kind_of(name, original, truth) == kind for name in names] for kind in kinds}
     for kind, colour in kinds.items():
-        rows = [row for row, here in enumerate(drawn[kind]) if here]
+        rows = [row for row, name in enumerate(names) if kind_of(name, original, truth) == kind]
         if rows:
             ax.barh(
                 rows,
@@ -233,7 +208,3 @@ def world_truths(
     for words in truths.values():
         words.update(dict.fromkeys(words, 1 / len(words)))
     return truths, fits
-
-
-def _numbered(words):
-    return [(word, number) for number, word in enumerate(words)]

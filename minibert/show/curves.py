@@ -17,6 +17,8 @@ from minibert.training.history import History
 COLOURS = list(PALETTE.values())
 DASHES = ("-", "--", "-.", ":")
 MOST_POINTS = 100
+REFERENCE = {"color": GREY, "linestyle": (0, (6, 3)), "linewidth": 1.4}
+PAPER_MARK = {"color": PALETTE["vermillion"], "mfc": "white", "mew": 2, "markersize": 9}
 
 
 def loss_curve(
@@ -75,45 +77,30 @@ def series(history: Any) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
     if isinstance(history, Mapping):  # what History.to_dict gives, and a findings file holds
         history = SimpleNamespace(**history)
     if hasattr(history, "loss"):
-        losses = list(history.loss)
-        named: dict[str, Any] = {
-            "": (list(getattr(history, "step", range(1, len(losses) + 1))), losses)
-        }
+        steps = getattr(history, "step", range(1, len(history.loss) + 1))
+        named: dict[str, Any] = {"": (list(steps), list(history.loss))}
         if getattr(history, "valid_loss", None):
             named["valid"] = (list(history.valid_step), list(history.valid_loss))
     else:
-        pairs = [
-            (step, item) if isinstance(item, (int, float)) else tuple(item)
-            for step, item in enumerate(history, 1)
-        ]
+        pairs = [(n, x) if isinstance(x, int | float) else x for n, x in enumerate(history, 1)]
         named = {"": tuple(zip(*pairs, strict=True)) or ((), ())}
     if not named[""][1]:
         raise ValueError("There is no loss to draw: the history is empty. Train for a step first.")
     return named
 
 
-def _thinned(steps, losses, most=MOST_POINTS):
-    """At most ``most`` points: the means of that many stretches of the run."""
-    stretches = min(most, len(steps))
-    x = [part.mean() for part in np.array_split(np.asarray(steps, float), stretches)]
-    y = [part.mean() for part in np.array_split(np.asarray(losses, float), stretches)]
-    return x, y
+def _thinned(steps, losses):
+    """At most `MOST_POINTS` points, the means of so many stretches of the run: (2, points)."""
+    stretches = np.array_split(np.array([steps, losses], float), min(MOST_POINTS, len(steps)), 1)
+    return np.array([part.mean(1) for part in stretches]).T
 
 
 def _mark_floor(ax, floor, label):
-    ax.axhline(floor, color=GREY, linestyle=(0, (6, 3)), linewidth=1.4)
+    ax.axhline(floor, **REFERENCE)
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, floor - 0.09 * (high - floor)), high)  # room for the words below the line
-    ax.annotate(
-        label,
-        (1, floor),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(0, -4),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        color=GREY,
-    )
+    place = {"xycoords": ax.get_yaxis_transform(), "xytext": (0, -4), "ha": "right", "va": "top"}
+    ax.annotate(label, (1, floor), **place, textcoords="offset points", color=GREY)
 
 
 def _perplexity_axis(ax):
@@ -154,34 +141,26 @@ def spread(
     conditions to the paper's own figure, drawn as a diamond. ``reference`` draws a vertical line
     (chance, or no difference).
     """
-    paper = {} if paper is None else paper
-    unknown = sorted(set(paper) - set(values))
-    if unknown:
+    paper = paper or {}
+    if unknown := sorted(set(paper) - set(values)):
         raise ValueError(f"The paper's figures name conditions that were not measured: {unknown}.")
     fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.5 + 0.55 * len(values)))
     sentences = []
     for row, (name, results) in enumerate(values.items()):
         mean, half = interval(results)
-        colour = COLOURS[0]
-        offsets = np.linspace(-0.12, 0.12, len(results)) if len(results) > 1 else [0.0]
-        ax.plot(results, row + np.asarray(offsets), "o", color=colour, alpha=0.45, markersize=6)
-        if math.isfinite(half):
-            ax.plot([mean - half, mean + half], [row, row], color=colour, linewidth=2.2)
-        ax.plot(mean, row, "|", color=colour, markersize=20, markeredgewidth=3)
+        offsets = np.linspace(-0.12, 0.12, len(results)) if len(results) > 1 else np.zeros(1)
+        ax.plot(results, row + offsets, "o", color=COLOURS[0], alpha=0.45, markersize=6)
+        ax.plot([mean - half, mean + half], [row, row], color=COLOURS[0], linewidth=2.2)
+        ax.plot(mean, row, "|", color=COLOURS[0], markersize=20, markeredgewidth=3)
         sentences.append(_measured(name, results, mean, half, paper.get(name), paper_label))
     rows = {name: row for row, name in enumerate(values)}
     ax.plot(list(paper.values()), [rows[name] for name in paper], "D", **PAPER_MARK)
-    _spread_axes(ax, list(values), reference)
+    _name_rows(ax, list(values))
+    ax.set_ylim(len(values) - 0.4, -0.6)
+    if reference is not None:
+        ax.axvline(reference, **REFERENCE, zorder=1)
     _spread_legend(fig, ax, bool(paper), paper_label)
     return described(fig, f"Dots by condition, {title}: " + "; ".join(sentences) + ".")
-
-
-PAPER_MARK = {
-    "color": PALETTE["vermillion"],
-    "markerfacecolor": "white",
-    "markeredgewidth": 2,
-    "markersize": 9,
-}
 
 
 def _measured(name, results, mean, half, published, paper_label):
@@ -191,19 +170,15 @@ def _measured(name, results, mean, half, published, paper_label):
     return text if published is None else f"{text} ({published:.4g} {paper_label})"
 
 
-def _spread_axes(ax, names, reference):
+def _name_rows(ax, names):
     ax.set_yticks(range(len(names)), names, parse_math=False)
-    ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0)
-    if reference is not None:
-        ax.axvline(reference, color=GREY, linestyle=(0, (6, 3)), linewidth=1.4, zorder=1)
 
 
 def _spread_legend(fig, ax, has_paper, paper_label):
-    colour = COLOURS[0]
-    ax.plot([], [], "o", color=colour, alpha=0.45, label="one seed")
-    ax.plot([], [], "-", color=colour, marker="|", markersize=12, label="mean, 95 % interval")
+    ax.plot([], [], "o", color=COLOURS[0], alpha=0.45, label="one seed")
+    ax.plot([], [], "-", color=COLOURS[0], marker="|", markersize=12, label="mean, 95 % interval")
     if has_paper:
         ax.plot([], [], "D", label=paper_label, **PAPER_MARK)
     fig.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -228,11 +203,9 @@ def bars(
     drawn = ax.barh(range(len(names)), numbers, xerr=half if errors else None, height=0.66)
     texts = [f"{number:,.{digits}g}" for number in numbers]
     ax.bar_label(drawn, texts, padding=4, fontsize=10.5)
-    ax.set_yticks(range(len(names)), names, parse_math=False)
+    _name_rows(ax, names)
     ax.invert_yaxis()
     ax.margins(x=0.12)
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
     pairs = ", ".join(f"{name} {text}" for name, text in zip(names, texts, strict=True))
     return described(fig, f"Bar chart, {title}: {pairs}.")
 
@@ -264,23 +237,12 @@ def zipf(
         )
         if number == 0:
             ax.plot(ranks, heights[0] / ranks, ":", color=GREY, label="1 / rank", zorder=1)
-        if not several:
-            _name_ranks(ax, ranked, label_ranks)
+        for rank in () if several else (rank for rank in label_ranks if rank <= len(ranked)):
+            word, count = ranked[rank - 1]
+            ax.plot(rank, count, "o", color=COLOURS[0], markersize=6)
+            place = {"xytext": (6, 6), "textcoords": "offset points"}
+            ax.annotate(word, (rank, count), **place, parse_math=False)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
     ax.legend(frameon=False)
     return described(fig, f"Line chart, both axes logarithmic, {title}: {'; '.join(sentences)}.")
-
-
-def _name_ranks(ax, ranked, label_ranks):
-    for rank in label_ranks:
-        if rank <= len(ranked):
-            word, count = ranked[rank - 1]
-            ax.plot(rank, count, "o", color=COLOURS[0], markersize=6)
-            ax.annotate(
-                word,
-                (rank, count),
-                xytext=(6, 6),
-                textcoords="offset points",
-                parse_math=False,
-            )

@@ -10,7 +10,7 @@ from torch import Tensor
 from minibert.models.gpt import GPT
 from minibert.models.gpt.generation import distribution
 from minibert.show.figures import GREY, PALETTE, Picture, described, new
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, text_box
 
 LISTED = 12  # candidates in the figure
 OTHERS = 3  # not taken, in a row of the table
@@ -41,16 +41,13 @@ class GenerationExplorer(Interactive):
         if model.tokenizer is None:
             raise ValueError("The model has no tokenizer: it cannot read a text.")
         self.model, self.tokenizer, self.steps = model.eval(), model.tokenizer, steps
-        wide = ipywidgets.Layout(width="700px")
         slow = {"continuous_update": False}
         controls = {
-            "prompt": ipywidgets.Text(prompt, layout=wide, **slow),
+            "prompt": text_box(prompt),
             "temperature": ipywidgets.FloatSlider(temperature, min=0, max=2, step=0.1, **slow),
             "top_k": ipywidgets.IntSlider(top_k, min=0, max=50, **slow),
             "top_p": ipywidgets.FloatSlider(top_p, min=0.05, max=1, step=0.05, **slow),
-            "seed": ipywidgets.BoundedIntText(
-                seed, min=0, max=10**6, layout=ipywidgets.Layout(width="90px")
-            ),
+            "seed": ipywidgets.BoundedIntText(seed, min=0, max=10**6, layout={"width": "90px"}),
             "token": ipywidgets.IntSlider(1, min=1, max=steps, **slow),
         }
         rows = [
@@ -62,8 +59,8 @@ class GenerationExplorer(Interactive):
         super().__init__(self._frame, controls, rows)
 
     def _frame(self, prompt, temperature, top_k, top_p, seed, token):
-        options = {"temperature": temperature, "top_k": top_k or None}
-        options["top_p"] = top_p if top_p < 1 else None
+        options = {"top_k": top_k or None, "top_p": top_p if top_p < 1 else None}
+        options["temperature"] = temperature
         start = self.tokenizer.encode(prompt)
         if not start:
             raise ValueError("There is nothing to go on with: type how the text begins.")
@@ -94,11 +91,9 @@ class GenerationExplorer(Interactive):
     def row(self, chosen: int, p: Tensor, q: Tensor) -> tuple[str, str, str, str]:
         """A drawn token, its probability before and after the limits, and others."""
         best = [i for i in p.topk(OTHERS + 1).indices.tolist() if i != chosen][:OTHERS]
-        others = ", ".join(
-            f"{name} {p[i]:.0%}" for name, i in zip(self.names(best), best, strict=True)
-        )
-        (name,) = self.names([chosen])
-        return name, f"{p[chosen]:.1%}", f"{q[chosen]:.1%}", others
+        name, *others = self.names([chosen, *best])
+        listed = ", ".join(f"{other} {p[i]:.0%}" for other, i in zip(others, best, strict=True))
+        return name, f"{p[chosen]:.1%}", f"{q[chosen]:.1%}", listed
 
     def names(self, ids: Iterable[int]) -> list[str]:
         """Pieces as a person reads them."""
@@ -119,9 +114,8 @@ def bars(
     rows = range(len(best))
     ax.barh(rows, [limited[i] for i in best], color=PALETTE["sky"], label="within the limits")
     ax.barh(rows, [plain[i] for i in best], height=0.35, color=GREY, label="as the model gives it")
-    ax.plot(
-        [limited[chosen]], [best.index(chosen)], "D", color=PALETTE["vermillion"], label="drawn"
-    )
+    at = best.index(chosen)
+    ax.plot([limited[chosen]], [at], "D", color=PALETTE["vermillion"], label="drawn")
     ax.set_yticks(rows, [names[i] for i in best], parse_math=False)
     ax.set_xlim(0, 1.05 * max(*limited, *plain))
     ax.legend(frameon=False, loc="lower right")

@@ -1,6 +1,7 @@
 """The layer explorer: a word in two sentences, its vectors layer by layer, its nearest uses."""
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import ipywidgets
@@ -8,7 +9,7 @@ import numpy as np
 
 from minibert.show.figures import Picture, described, new
 from minibert.show.maps import as_array
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, choice_of, text_box
 from minibert.text.tokens import tokenise
 
 NEAREST = 3  # uses listed for each of the two words
@@ -40,15 +41,16 @@ class LayerExplorer(Interactive):
         *,
         shares: Sequence[float] | None = None,
     ) -> None:
-        self.model, self._shares = model, shares
+        self.model = model
         self.sentences = [list(words) for words in sentences]
         if not self.sentences:
             raise ValueError("The explorer needs sentences to look for uses in; got none.")
         self.places = [(s, i) for s, words in enumerate(self.sentences) for i in range(len(words))]
         self.layers = _unit(self._read(self.sentences))  # (layers, uses, width)
-        self._seen: dict[str, np.ndarray] = {}
-        controls = self._controls(first, second)
-        super().__init__(self._frame, controls, self._rows())
+        self._vectors = lru_cache(10)(lambda text: self._read([_words(text)]))
+        sliders = [f"layer_{number}" for number in range(len(self.layers))]
+        rows = [["text_a"], ["word_a"], ["text_b"], ["word_b"], ["shares of the mix: ", *sliders]]
+        super().__init__(self._frame, self._controls(first, second, shares), rows)
 
     def _read(self, sentences):
         """Every layer's vector of every word of some sentences, (layers, words, width), float32."""
@@ -60,43 +62,24 @@ class LayerExplorer(Interactive):
             found += [layers[:, row, : len(words)] for row, words in enumerate(part)]
         return np.concatenate(found, 1)
 
-    def _controls(self, first, second):
-        wide = ipywidgets.Layout(width="700px")
+    def _controls(self, first, second, shares):
         controls = {}
         for name, (text, word) in (("a", first), ("b", second)):
             words = tokenise(text)
             if word not in words:
                 raise ValueError(f"The word {word!r} is not in the sentence {text!r}.")
-            box = ipywidgets.Text(text, continuous_update=False, layout=wide)
-            buttons = ipywidgets.ToggleButtons(
-                options=_numbered(words), value=words.index(word), style={"button_width": "auto"}
-            )
-            box.observe(lambda change, buttons=buttons: self._renew(change, buttons), names="value")
+            box, buttons = text_box(text), choice_of(words, words.index(word))
+            box.observe(partial(self._renew, f"word_{name}"), names="value")
             controls |= {f"text_{name}": box, f"word_{name}": buttons}
-        style = {"description_width": "initial"}
-        for number in range(len(self.layers)):
+        for number, share in enumerate([1.0] * len(self.layers) if shares is None else shares):
             controls[f"layer_{number}"] = ipywidgets.FloatSlider(
-                1.0 if self._shares is None else self._shares[number],
-                min=0.0,
-                max=1.0,
-                step=0.05,
-                description=layer_name(number),
-                style=style,
+                share, min=0, max=1, step=0.05, description=layer_name(number)
             )
         return controls
 
-    def _rows(self):
-        sliders = [f"layer_{number}" for number in range(len(self.layers))]
-        return [["text_a"], ["word_a"], ["text_b"], ["word_b"], ["shares of the mix: ", *sliders]]
-
-    def _renew(self, change, buttons):
+    def _renew(self, name, change):
         """Offer the words of a changed text; the redraw comes later, once."""
-        words, before = tokenise(change["new"])[:MOST_WORDS], buttons.label
-        held, self._held = self._held, True
-        buttons.options = _numbered(words)
-        if words:
-            buttons.value = words.index(before) if before in words else 0
-        self._held = held
+        self.offer(name, _words(change["new"]))
 
     def _frame(self, text_a, word_a, text_b, word_b, **sliders):
         shares = np.array([sliders[f"layer_{n}"] for n in range(len(self.layers))], np.float32)
@@ -115,21 +98,18 @@ class LayerExplorer(Interactive):
             words, place, _ = chosen[number]
             for row in self._nearest(words, everything, vector):
                 table.append([f"{number + 1}: {words[place]}", *row])
-        told = ", ".join(
-            f"{name} {cosine:.2f}" for name, cosine in zip(names_of(mixed), cosines, strict=True)
-        )
+        told = ", ".join(f"{layer_name(n)} {cosine:.2f}" for n, cosine in enumerate(cosines[:-1]))
+        told += f", {MIX} {cosines[-1]:.2f}"
         text = f"Cosine of “{names[0]}” in the first and “{names[1]}” in the second: {told}."
         return Frame(figure, f"{figure.alt} {text}", text, table)
 
     def _word(self, text, place):
         """(words, place, layers of the chosen word)."""
-        words = tokenise(text)[:MOST_WORDS]
+        words = _words(text)
         if not words or place is None:
             raise ValueError("Each of the two boxes needs a sentence.")
-        if (text not in self._seen) or len(self._seen) > 50:
-            self._seen = {text: self._read([words]), **dict(list(self._seen.items())[:10])}
         place = min(place, len(words) - 1)
-        return words, place, self._seen[text][:, place]
+        return words, place, self._vectors(text)[:, place]
 
     def _nearest(self, words, everything, vector):
         """(cosine, use) of the uses in the corpus most similar to a vector, one per sentence.
@@ -155,10 +135,6 @@ def layer_name(number: int) -> str:
     return "word vector" if number == 0 else f"layer {number}"
 
 
-def names_of(mixed: Sequence | np.ndarray) -> list[str]:
-    return [*(layer_name(number) for number in range(len(mixed) - 1)), MIX]
-
-
 def in_context(words: Sequence[str], place: int, around: int = AROUND) -> str:
     """A use of a word as one line of a concordance, the word itself in brackets."""
     before, after = words[max(0, place - around) : place], words[place + 1 : place + 1 + around]
@@ -174,7 +150,8 @@ def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) ->
         rows=len(mixed),
         columns=1,
     )
-    for ax, pair, name, cosine in zip(axes, mixed, names_of(mixed), cosines, strict=True):
+    layers = [*map(layer_name, range(len(mixed) - 1)), MIX]
+    for ax, pair, name, cosine in zip(axes, mixed, layers, cosines, strict=True):
         step = max(1, pair.shape[1] // MOST_NUMBERS)
         shown = pair[:, ::step][:, :MOST_NUMBERS]
         most = max(float(np.abs(shown).max()), 1e-9)
@@ -191,8 +168,8 @@ def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) ->
     )
 
 
-def _numbered(words):
-    return [(word, number) for number, word in enumerate(words)]
+def _words(text):
+    return tokenise(text)[:MOST_WORDS]
 
 
 def _unit(vectors):

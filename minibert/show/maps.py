@@ -75,12 +75,10 @@ def heatmap(
     fig.colorbar(image, label=unit).outline.set_visible(False)
     _cell_numbers(ax, image, matrix, ".2f" if numbers is None and matrix.size <= 120 else numbers)
     row, column = map(int, np.unravel_index(np.nanargmax(matrix), matrix.shape))
-    return described(
-        fig,
-        f"Heat map, {title}: {len(rows)} rows by {len(columns)} columns of {unit}, from "
-        f"{np.nanmin(matrix):.3g} to {np.nanmax(matrix):.3g}; the largest is {rows[row]} with "
-        f"{columns[column]}.",
-    )
+    span = f"from {np.nanmin(matrix):.3g} to {np.nanmax(matrix):.3g}"
+    most = f"the largest is {rows[row]} with {columns[column]}"
+    shape = f"{len(rows)} rows by {len(columns)} columns of {unit}"
+    return described(fig, f"Heat map, {title}: {shape}, {span}; {most}.")
 
 
 def _name_cells(ax, rows, columns):

@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 from minibert.show.figures import PALETTE, Picture, described, new
-from minibert.show.widget import Frame, Interactive
+from minibert.show.widget import Frame, Interactive, text_box
 from minibert.text.bpe import BPE, END, byte_letters, words
 
 MOST = 300  # characters of a text
@@ -23,16 +23,11 @@ class MergeExplorer(Interactive):
 
     def __init__(self, tokenizer: BPE, text: str, merges: int | None = None) -> None:
         self.tokenizer, most = tokenizer, len(tokenizer.merges)
+        shown = most if merges is None else merges
         controls = {
-            "text": ipywidgets.Text(
-                text, continuous_update=False, layout=ipywidgets.Layout(width="700px")
-            ),
+            "text": text_box(text),
             "merges": ipywidgets.IntSlider(
-                most if merges is None else merges,
-                min=0,
-                max=most,
-                continuous_update=False,
-                layout=ipywidgets.Layout(width="600px"),
+                shown, min=0, max=most, continuous_update=False, layout={"width": "600px"}
             ),
         }
         super().__init__(self._frame, controls, [["text"], ["merges: ", "merges"]])

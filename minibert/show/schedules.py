@@ -54,10 +54,9 @@ def rate_map(
     ax.grid(False)
     ax.set_yticks(np.arange(len(names)) + 0.5, names, parse_math=False)
     fig.colorbar(cells, ax=ax, label="learning rate")
-    awake = [int(np.isfinite(row).argmax()) if np.isfinite(row).any() else None for row in matrix]
     told = [
-        f"{name} {'sleeps throughout' if first is None else f'learns from update {first}'}"
-        for name, first in zip(names, awake, strict=True)
+        f"{name} {f'learns from update {row.argmax()}' if row.any() else 'sleeps throughout'}"
+        for name, row in zip(names, np.isfinite(matrix), strict=True)
     ]
     highest = f"The highest rate is {np.nanmax(matrix):.2g}"
     return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {highest}.")
@@ -77,20 +76,17 @@ class TriangleExplorer(Interactive):
         super().__init__(self.picture, controls, rows)
 
     def picture(self, cut: float, ratio: float) -> Frame:
-        steps = np.arange(self.steps)
         factor = slanted_triangular(self.steps, cut, ratio)
         values = self.rate * np.array([factor(step) for step in range(self.steps)])
         fig, ax = new("The slanted triangle", "update", "learning rate")
-        ax.plot(steps, values, color=PALETTE["blue"])
+        ax.plot(values, color=PALETTE["blue"])
         ax.axhline(self.rate / ratio, color=GREY, linestyle=":", linewidth=1.3)
         ax.set_ylim(0, 1.08 * self.rate)
         top = int(values.argmax())
         travelled = values.sum() / (self.rate * self.steps)
         alt = f"The rate rises to {self.rate:g} at update {top} of {self.steps}, and falls again."
-        text = (
-            f"Top at update {top}; lowest rate {self.rate / ratio:.2g}. Mean rate: {travelled:.0%} "
-            "of the highest."
-        )
+        lowest = f"lowest rate {self.rate / ratio:.2g}"
+        text = f"Top at update {top}; {lowest}. Mean rate: {travelled:.0%} of the highest."
         return Frame(fig, alt, text)
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import ipywidgets
@@ -46,8 +47,10 @@ class VectorExplorer(Interactive):
         self.steps = [step for step, _ in snapshots]
         self.matrices = [self._checked(step, matrix) for step, matrix in snapshots]
         self._check_groups()
-        self._planes: dict[str, tuple] = {}
-        super().__init__(self._frame, self._controls(search, analogy), rows=self._rows())
+        self._plane = cache(self._make_plane)
+        first = (["snapshot"] if len(self.steps) > 1 else []) + (["show"] if self.groups else [])
+        rows = [first, ["search"], ["analogy: ", "a", "−", "b", "+", "c", "= ?"]]
+        super().__init__(self._frame, self._controls(search, analogy), rows)
 
     def _checked(self, step, matrix):
         matrix = as_array(matrix).astype(np.float32)
@@ -69,39 +72,23 @@ class VectorExplorer(Interactive):
                     raise ValueError(f"The group {name!r} has {word!r}, which has no vector.")
 
     def _controls(self, search, analogy):
-        wide = {"description_width": "initial"}
         steps = [(f"{step:,}", number) for number, step in enumerate(self.steps)]
+        wide = ipywidgets.Layout(width="420px")
         controls = {
             "snapshot": ipywidgets.SelectionSlider(
-                options=steps,
-                value=len(steps) - 1,
-                description="training step",
-                style=wide,
-                layout=ipywidgets.Layout(width="420px"),
+                options=steps, value=len(steps) - 1, description="training step", layout=wide
             ),
-            "show": ipywidgets.Dropdown(
-                options=[ALL, *self.groups], description="show", style=wide
-            ),
-            "search": self._word_box(search, "260px", description="find a word", style=wide),
+            "show": ipywidgets.Dropdown(options=[ALL, *self.groups], description="show"),
+            "search": self._word_box(search, "260px", description="find a word"),
         }
-        return controls | {
-            name: self._word_box(word, "150px") for name, word in zip("abc", analogy, strict=True)
-        }
+        boxes = [self._word_box(word, "150px") for word in analogy]
+        return controls | dict(zip("abc", boxes, strict=True))
 
     def _word_box(self, word, width, **options):
         return ipywidgets.Combobox(
-            value=word,
-            options=self.words[:SUGGESTED],
-            placeholder="a word, Enter",
-            continuous_update=False,
-            layout=ipywidgets.Layout(width=width),
-            **options,
-        )
-
-    def _rows(self):
-        first = ["snapshot"] if len(self.steps) > 1 else []
-        first += ["show"] if self.groups else []
-        return [first, ["search"], ["analogy: ", "a", "−", "b", "+", "c", "= ?"]]
+            value=word, options=self.words[:SUGGESTED], placeholder="a word, Enter",
+            continuous_update=False, layout={"width": width}, **options,
+        )  # fmt: skip
 
     def neighbours(
         self, word: str, snapshot: int = -1, most: int = NEIGHBOURS
@@ -162,9 +149,7 @@ class VectorExplorer(Interactive):
         return Frame(figure, f"{figure.alt} {' '.join(lines)}".strip(), "\n".join(lines))
 
     def _map(self, snapshot, show, highlight, links, arrows):
-        groups = {
-            name: members if show in (ALL, name) else [] for name, members in self.groups.items()
-        }
+        groups = {n: members if show in (ALL, n) else [] for n, members in self.groups.items()}
         marked = list(dict.fromkeys([*highlight, *(word for pair in links for word in pair)]))
         shown = [word for members in groups.values() for word in members] + marked
         shown = list(dict.fromkeys(shown + (self.words[:BACKGROUND] if show == ALL else [])))
@@ -178,7 +163,7 @@ class VectorExplorer(Interactive):
             points,
             shown,
             groups,
-            highlight=list(dict.fromkeys(highlight)),
+            list(dict.fromkeys(highlight)),
             arrows=arrows,
             links=links,
             title=f"Word vectors after {self.steps[snapshot]:,} steps",
@@ -186,16 +171,14 @@ class VectorExplorer(Interactive):
             into=self.frame.figure if hasattr(self, "frame") else None,
         )
 
-    def _plane(self, show):
-        """Mean, principal axes and corners of one view, from the last snapshot; made once."""
-        if show not in self._planes:
-            names = list(self.groups) if show == ALL else [show]
-            members = [word for name in names for word in self.groups[name]] or self.words
-            vectors = self.matrices[-1][[self.index[word] for word in members]]
-            mean, axes = principal_axes(vectors)
-            points = (vectors - mean) @ axes
-            self._planes[show] = mean, axes, points.min(axis=0), points.max(axis=0)
-        return self._planes[show]
+    def _make_plane(self, show):
+        """Mean, principal axes and corners of one view, from the last snapshot."""
+        names = list(self.groups) if show == ALL else [show]
+        members = [word for name in names for word in self.groups[name]] or self.words
+        vectors = self.matrices[-1][[self.index[word] for word in members]]
+        mean, axes = principal_axes(vectors)
+        points = (vectors - mean) @ axes
+        return mean, axes, points.min(axis=0), points.max(axis=0)
 
 
 def _listed(pairs):

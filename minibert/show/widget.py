@@ -35,10 +35,9 @@ STYLE_SHEET = f"""<style>
 class Frame:
     """What a widget shows for one setting of its controls.
 
-    ``figure`` is a matplotlib figure (or None), and ``alt`` describes it in words. ``text`` is
-    plain text below it, and ``table`` is a list of rows of cells; the first row is the heading.
-    Text and cells
-    are shown as they are: nothing in them is read as HTML.
+    ``figure``: a matplotlib figure, or None; ``alt`` describes it in words. ``text``: plain text
+    below it; ``table``: rows of cells, the first row its heading. Both are shown as they are:
+    nothing in them is read as HTML.
     """
 
     figure: object = None
@@ -88,9 +87,8 @@ class Interactive:
         """Set controls by name, as a user would, and redraw once."""
         unknown = sorted(set(values) - set(self.controls))
         if unknown:
-            raise ValueError(
-                f"No control is named {unknown[0]!r}; there are {list(self.controls)}."
-            )
+            known = list(self.controls)
+            raise ValueError(f"No control is named {unknown[0]!r}; there are {known}.")
         self._fill(values)
         self.redraw()
 
@@ -102,6 +100,15 @@ class Interactive:
                 self.controls[name].value = value
         finally:
             self._held = False
+
+    def offer(self, name: str, words: Sequence[str]) -> None:
+        """Let a `choice_of` words, a control by name, have other words; nothing is drawn for it."""
+        buttons = self.controls[name]
+        before, held, self._held = buttons.label, self._held, True
+        buttons.options = _numbered(words)
+        if words:
+            buttons.value = words.index(before) if before in words else 0
+        self._held = held
 
     def redraw(self) -> None:
         """Draw the frame for the current values; an error becomes a sentence in the widget."""
@@ -172,9 +179,8 @@ class Interactive:
 
     def _bundle(self):
         """The first frame as a display bundle for where there is no kernel."""
-        words = "\n".join(
-            [self.frame.text, *("  ".join(map(str, row)) for row in self.frame.table)]
-        )
+        rows = ("  ".join(map(str, row)) for row in self.frame.table)
+        words = "\n".join([self.frame.text, *rows])
         if self.frame.figure is None:
             data, metadata = {"text/plain": words, "text/html": ""}, {}
         else:
@@ -192,8 +198,28 @@ class Interactive:
             figures.publish(live)
 
 
+def text_box(text: str, width: int = 700) -> ipywidgets.Text:
+    """A box for one line of text, so many pixels wide; what is typed counts from Enter on."""
+    layout = ipywidgets.Layout(width=f"{width}px")
+    return ipywidgets.Text(text, continuous_update=False, layout=layout)
+
+
+def choice_of(words: Sequence[str], place: int = 0) -> ipywidgets.ToggleButtons:
+    """A button for each word; the value is the place of the chosen one."""
+    buttons = ipywidgets.ToggleButtons(options=_numbered(words), style={"button_width": "auto"})
+    buttons.value = min(place, len(words) - 1)
+    return buttons
+
+
+def _numbered(words):
+    return [(word, number) for number, word in enumerate(words)]
+
+
 def make_room(control: ipywidgets.Widget) -> None:
-    """Widen a slider by its description, so that its track stays long enough to use."""
+    """Show a description whole, and widen a slider by it: its track must stay long enough."""
+    style: Any = getattr(control, "style", None)
+    if hasattr(style, "description_width"):
+        style.description_width = "initial"
     if "Slider" in type(control).__name__ and control.layout.width is None:
         control.layout.width = f"{260 + 8 * len(control.description)}px"
 

@@ -44,12 +44,11 @@ def scatter_words(
     """Draw words at ``points`` ``(n, 2)``; both axes have the same scale.
 
     ``groups`` maps the name of a group to its words; words outside every group are small and grey.
-    ``highlight`` lists words to stand out; ``arrows`` and ``links`` (thin lines) are pairs ``(from,
-    to)`` of words. ``labels`` lists the words to write out: by default the highlighted ones, and
-    those of the groups (or the first words) up to 50. A label for which there is no free space is
-    left out, unless it is highlighted. ``limits`` is ``(x low, x high, y low, y high)``. ``into``
-    is an
-    earlier map with groups of the same names, to be redrawn in place: that is faster.
+    ``highlight``: words to stand out; ``arrows``, ``links`` (thin lines): pairs ``(from, to)``.
+    ``labels``: the words to write out, by default the highlighted ones, and those of the groups (or
+    the first words) up to 50. A label for which there is no free space is left out, unless it is
+    highlighted. ``limits`` is ``(x low, x high, y low, y high)``. ``into``: an earlier map with
+    groups of the same names, to be redrawn in place: that is faster.
 
     Raises ``ValueError`` for points that do not fit the words, and for an unknown word.
     """
@@ -61,9 +60,14 @@ def scatter_words(
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
     labels = _first_of_each(groups, words) if labels is None else labels
-    at = _places_of(points, words, [*grouped, *highlight, *ends, *labels])
-    fig = _empty_map(list(groups), xlabel, ylabel, size) if into is None else _emptied(into)
+    at = dict(zip(words, points, strict=True))
+    for word in (*grouped, *highlight, *ends, *labels):
+        if word not in at:
+            raise ValueError(f"The map has no word {word!r} among its {len(words)} words.")
+    fig = _empty_map(list(groups), xlabel, ylabel, size) if into is None else into
     (ax,) = fig.axes
+    for artist in [*ax.collections, *ax.lines, *ax.texts]:  # of the earlier map
+        artist.remove()
     heading = ax.set_title(title, loc="left", **HEADING)
     _set_limits(ax, points, limits)
     _dots(ax, at, groups)
@@ -90,36 +94,15 @@ def _first_of_each(groups, words):
     return (in_turn or list(words))[:MOST_LABELS]
 
 
-def _places_of(points, words, asked):
-    at = dict(zip(words, points, strict=True))
-    for word in asked:
-        if word not in at:
-            raise ValueError(f"The map has no word {word!r} among its {len(words)} words.")
-    return at
-
-
 def _empty_map(groups, xlabel, ylabel, size):
     """Axes and the legend of the groups; the layout is fixed, so that frames do not jump."""
     fig, ax = new("", xlabel, ylabel, size, layout=None)
     fig.subplots_adjust(left=0.04, right=0.99, top=0.92, bottom=0.13 if groups else 0.06)
     ax.set(xticks=[], yticks=[])
-    marks = [
-        ax.scatter([], [], s=34, linewidths=0, **_look(number)) for number in range(len(groups))
-    ]
+    marks = [ax.scatter([], [], s=34, linewidths=0, **_look(n)) for n in range(len(groups))]
     if groups:
-        fig.legend(
-            marks, groups, loc="lower center", ncols=min(len(groups), 5), frameon=False,
-            handletextpad=0.2,
-        )  # fmt: skip
-    for mark in marks:
-        mark.remove()
-    return fig
-
-
-def _emptied(fig):
-    (ax,) = fig.axes
-    for artist in [*ax.collections, *ax.lines, *ax.texts]:
-        artist.remove()
+        place = {"loc": "lower center", "ncols": min(len(groups), 5)}
+        fig.legend(marks, groups, **place, frameon=False, handletextpad=0.2)
     return fig
 
 
@@ -204,19 +187,12 @@ def _clash(boxes, taken, frame):
     shared = np.clip(size, 0, None).prod(axis=-1).sum(axis=-1)
     low, high = [frame.x0, frame.y0], [frame.x1, frame.y1]
     inside = np.clip(boxes[:, 0], low * 2, high * 2)
-    return shared + _area(boxes[:, 0]) - _area(inside)
-
-
-def _area(boxes):
-    return (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
+    areas = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (boxes[:, 0], inside)]
+    return shared + areas[0] - areas[1]
 
 
 def _alt(title, count, groups, highlight, arrows):
-    text = f"Map of {count:,} words, {title}"
-    if groups:
-        text += "; groups: " + ", ".join(groups)
-    if highlight:
-        text += "; marked: " + ", ".join(highlight)
-    if arrows:
-        text += "; arrows: " + ", ".join(f"{start} to {end}" for start, end in arrows)
-    return text + "."
+    pairs = [f"{start} to {end}" for start, end in arrows]
+    parts = {"groups": groups, "marked": highlight, "arrows": pairs}
+    told = [f"; {part}: {', '.join(names)}" for part, names in parts.items() if names]
+    return f"Map of {count:,} words, {title}{''.join(told)}."

@@ -12,6 +12,7 @@ from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
 
+import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -28,17 +29,22 @@ TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", 
 
 
 def check_settings(
-    config: object,
+    config: "DataclassInstance",
     *,
     known: Mapping[str, Collection[str]] = {},  # noqa: B006 - never changed
     positive: Collection[str] = (),
     shares: Collection[str] = (),
 ) -> None:
-    """Refuse settings of a config that no model can have.
+    """Refuse settings of a config that no model can have; numbers of numpy become Python's.
 
     known: setting to the values that it may have. positive: those that must be 1 or more; shares:
     from 0 to below 1, or None. Raises ValueError with the setting's name.
     """
+    hints = get_type_hints(type(config))
+    for name in (field.name for field in fields(config)):
+        if isinstance(value := getattr(config, name), np.generic):
+            setattr(config, name, value.item())
+        _check_type(name, getattr(config, name), hints[name])
     for name, values in known.items():
         if getattr(config, name) not in values:
             expected = " or ".join(map(repr, values))

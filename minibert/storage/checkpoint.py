@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from minibert.storage.safe_files import explained, parse_json, read_json, write
+from minibert.storage.safe_files import explained, parse_json, write
 from minibert.storage.torch_files import load_plain
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
@@ -148,32 +148,12 @@ def unpack(data: bytes) -> dict[str, Tensor]:
 def save_folder(folder: str | Path, config: Any, tensors: Mapping[str, Tensor]) -> None:
     """Write ``config.json`` and ``model.safetensors``, each whole or not at all.
 
-    ``config``: a dataclass or a dict; ``tensors``: a state_dict.
+    ``config``: a dataclass or a dict; ``tensors``: a state_dict. `minibert.storage.layout`
+    reads them.
     """
     config = asdict(config) if not isinstance(config, dict) else config
     write(Path(folder) / WEIGHTS, pack(tensors))
     write(Path(folder) / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
-
-
-def load_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read what `save_folder` wrote: (config as a dict, tensors by name).
-
-    Raises FileNotFoundError naming what is missing, ValueError for a damaged file.
-    """
-    folder = Path(folder)
-    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"expected a folder with {CONFIG} and {WEIGHTS}; "
-            f"{folder} has no {' and no '.join(missing)}"
-        )
-    try:
-        config = read_json(folder / CONFIG)
-        if not isinstance(config, dict):
-            raise ValueError(f"expected an object in {CONFIG}, got {type(config).__name__}")
-        return config, unpack((folder / WEIGHTS).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{folder} is damaged: {error}") from error
 
 
 def load_tensors(

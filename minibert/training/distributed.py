@@ -9,7 +9,8 @@ batches that are accumulated.) gloo on CPUs, nccl on GPUs.
 """
 
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -53,12 +54,8 @@ def processes() -> Iterator[None]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
-        with open(os.devnull, "w") as nowhere:
-            if rank():
-                with redirect_stdout(nowhere):
-                    yield
-            else:
-                yield
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if rank() else sys.stdout):
+            yield
     finally:
         distributed.destroy_process_group()
 
@@ -95,7 +92,8 @@ def share(batch: Any) -> Any:
     if size() == 1:
         return batch
     several = batch.get("sequences", 1) if isinstance(batch, dict) else 1
-    lengths = {len(tensor) for tensor in _rows(batch)}
+    lengths = set[int]()
+    each_tensor(batch, lambda tensor: lengths.update(tensor.shape[:1]), TABLES)
     examples = min(lengths, default=0)
     if not lengths <= {examples, examples * several}:
         raise ValueError(
@@ -103,31 +101,28 @@ def share(batch: Any) -> Any:
             f"{size()} processes, got {sorted(lengths)}"
         )
     if examples < size():
-        raise ValueError(
-            f"expected batches of at least {size()} rows, one for each process, got {examples}"
-        )
-    return _shared(batch, examples)
+        least = f"at least {size()} rows, one for each process"
+        raise ValueError(f"expected batches of {least}, got {examples}")
+
+    def rows(tensor: Tensor) -> Tensor:
+        """Those of this process's examples."""
+        if not tensor.ndim:
+            return tensor
+        of_examples = tensor.unflatten(0, (examples, -1))  # (examples, rows of each, ...)
+        return of_examples[rank() :: size()].flatten(0, 1)
+
+    return each_tensor(batch, rows, TABLES)
 
 
-def _rows(batch: Any) -> list[Tensor]:
-    """The tensors of a batch that are to be shared."""
+def each_tensor(batch: Any, change: Callable[[Tensor], Any], but: Collection[str] = ()) -> Any:
+    """A batch with ``change(tensor)`` for each tensor in it, but for entries of a dict named so."""
     if torch.is_tensor(batch):
-        return [batch] if batch.ndim else []
+        return change(batch)
     if isinstance(batch, dict):
-        batch = [value for name, value in batch.items() if name not in TABLES]
-    return [t for value in batch for t in _rows(value)] if isinstance(batch, list | tuple) else []
-
-
-def _shared(batch: Any, examples: int) -> Any:
-    """The rows of this process's examples, in whatever a batch consists of."""
-    if torch.is_tensor(batch) and batch.ndim:
-        several = batch.unflatten(0, (examples, -1))  # (examples, rows of each, ...)
-        return several[rank() :: size()].flatten(0, 1)
-    if isinstance(batch, dict):
-        return {n: v if n in TABLES else _shared(v, examples) for n, v in batch.items()}
+        return {n: v if n in but else each_tensor(v, change, but) for n, v in batch.items()}
     if isinstance(batch, list | tuple):
-        shared = [_shared(value, examples) for value in batch]
-        return tuple(shared) if isinstance(batch, tuple) else shared
+        changed = [each_tensor(value, change, but) for value in batch]
+        return tuple(changed) if isinstance(batch, tuple) else changed
     return batch
 
 

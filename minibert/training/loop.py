@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,13 @@ def fit(
     model.to(device)
     optimizer = optimizer if optimizer is not None else adamw(model)
     _check_optimizer(model, optimizer)
+    _check_calls(schedule, callbacks)
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
     run = Run(
         model, batches, optimizer, callbacks=callbacks, device=device, precision=precision,
-        accumulate=accumulate, valid=valid, valid_every=valid_every,
+        accumulate=accumulate, clip=clip, schedule=schedule, valid=valid, valid_every=valid_every,
     )  # fmt: skip
     run.set_length(steps, epochs)
     settings = {"accumulate": accumulate, "clip": clip, "precision": precision}
@@ -114,7 +116,7 @@ def fit(
             if valid is not None and run.valid_every is None:
                 an_epoch = run.batches_an_epoch("valid without valid_every")
                 run.valid_every = max(1, an_epoch // accumulate)
-            _loop(run, schedule, clip, saver=saver, checkpoint_every=checkpoint_every or SAVED)
+            _loop(run, saver, checkpoint_every or SAVED)
     except KeyboardInterrupt:
         said = f"training stopped after step {run.step}; the model is usable as it is."
         print("Interrupted:", said, *([saver.rescue(run)] if saver else []), flush=True)
@@ -130,14 +132,7 @@ def fit(
     return run.history
 
 
-def _loop(
-    run: Run,
-    schedule: Schedule | None,
-    clip: float | None,
-    *,
-    saver: Resume | None,
-    checkpoint_every: int,
-) -> None:
+def _loop(run: Run, saver: Resume | None, checkpoint_every: int) -> None:
     """Updates until the run is done; validations and checkpoints between them."""
     stream = run.stream()
     while True:
@@ -151,21 +146,14 @@ def _loop(
             if saver:
                 saver.save(run)
             raise KeyboardInterrupt
-        if not _update(run, stream, schedule, clip, saver=saver):
+        if not _update(run, stream, saver):
             break
     _validate(run)
     if saver:
         saver.save(run)
 
 
-def _update(
-    run: Run,
-    stream: Iterator[Any],
-    schedule: Schedule | None,
-    clip: float | None,
-    *,
-    saver: Resume | None,
-) -> bool:
+def _update(run: Run, stream: Iterator[Any], saver: Resume | None) -> bool:
     """One update, and what is noted of it; False where the batches have come to their end."""
     started = time.perf_counter()
     if saver:
@@ -174,17 +162,17 @@ def _update(
     if not run.batch:
         return False
     run.model.train()
-    run.set_rates(schedule(run.step) if schedule else 1.0)
+    run.set_rates(run.schedule(run.step) if run.schedule else 1.0)
     run.tell("before_step")
     run.rate = run.optimizer.param_groups[0]["lr"]
-    run.loss, tokens = train_step(run, clip)
+    run.loss, tokens = train_step(run)
     run.step += 1
     seconds = time.perf_counter() - started
     run.history.add(run.step, run.loss, run.rate, tokens / seconds)
     run.history.seconds += seconds
     run.torn = False
     if saver:
-        saver.unmark()
+        saver.marked = None  # the run stands where it stands
     run.tell("on_step")
     return True
 
@@ -235,9 +223,11 @@ def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
     if steps is not None and epochs is not None:
         raise ValueError(f"expected steps or epochs, got both (steps={steps}, epochs={epochs})")
     for name, number in counts.items():
+        if number is not None and not isinstance(number, Integral):
+            raise ValueError(f"{name} must be a whole number, got {number!r:.60}")
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    if clip is not None and not clip > 0:
+    if clip is not None and not (isinstance(clip, Real) and clip > 0):
         raise ValueError(f"clip must be above 0, or None for no limit, got {clip}")
 
 
@@ -250,11 +240,7 @@ def _checked_batches(model, batches, precision, checkpoint):
         )
     if precision not in (None, "bf16"):
         raise ValueError(f'precision must be None or "bf16", got {precision!r}')
-    if isinstance(batches, dict | str) or torch.is_tensor(batches):
-        raise ValueError(
-            f"expected batches that can be iterated over, got one {type(batches).__name__}: give a "
-            f"list of batches"
-        )
+    _check_batches(batches)
     if isinstance(batches, list | tuple):
         return ListBatches(batches)
     if checkpoint and not hasattr(batches, "state_dict"):
@@ -265,6 +251,19 @@ def _checked_batches(model, batches, precision, checkpoint):
     return batches
 
 
+def _check_batches(batches, name="batches"):
+    iterable = hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")
+    if not iterable or isinstance(batches, dict | str | type) or torch.is_tensor(batches):
+        raise ValueError(
+            f"expected {name} that can be iterated over, got one {type(batches).__name__}: give a "
+            f"list of batches"
+        )
+    if isinstance(batches, list | tuple) and batches and isinstance(batches[0], str):
+        raise ValueError(
+            f"expected {name}, got texts: head.batches(head.examples(texts)) makes some"
+        )
+
+
 def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
     """Refuse options that would do nothing, and what could not be validated on twice."""
     if valid is None and (valid_every is not None or patience is not None):
@@ -272,22 +271,37 @@ def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
         raise ValueError(f"{name} needs batches to validate on: give valid=")
     if checkpoint is None and checkpoint_every is not None:
         raise ValueError("checkpoint_every needs a folder to save in: give checkpoint=")
+    if valid is not None:
+        _check_batches(valid, "batches to validate on")
     if valid is not None and size_of(valid) == 0:
         raise ValueError("expected batches to validate on, got none: valid is empty")
     if hasattr(valid, "__next__"):
         raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
+def _check_calls(schedule, callbacks):
+    """Refuse what cannot be called, and a callback that was not put into a list or not made."""
+    if schedule is not None and not callable(schedule):
+        raise ValueError(f"expected a schedule from minibert.optim, got {schedule!r:.60}")
+    if not isinstance(callbacks, Iterable) or any(isinstance(one, type) for one in callbacks):
+        raise ValueError(f"expected a list of callbacks, each of them made, got {callbacks!r:.80}")
+
+
 def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Refuse an optimiser that would not train this model."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"expected an optimiser that was made, such as torch.optim.Adam(model.parameters()), "
+            f"got {optimizer!r:.80}"
+        )
     own = {id(p) for p in model.parameters()}
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    strange = sum(id(p) not in own for p in trained)
-    if strange:
+    if strange := sum(id(p) not in own for p in trained):
         raise ValueError(
             f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was "
             f"the model, or a layer of it, replaced after the optimiser was made? Make the "
             f"optimiser from this model"
         )
-    if all(group["lr"] == 0 for group in optimizer.param_groups):
-        raise ValueError("expected a learning rate above 0, got 0: nothing would be learned")
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    if not all(0 <= rate < math.inf for rate in rates) or not any(rates):
+        raise ValueError(f"expected a learning rate above 0, got {', '.join(map(str, rates))}")

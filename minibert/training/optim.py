@@ -5,8 +5,7 @@ multiplies each parameter group's own rate by it.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,11 +73,7 @@ def linear(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     With ``floor=1e-4`` and no warm-up this is word2vec's schedule.
     """
     _check(steps, warmup)
-
-    def factor(step: float) -> float:
-        return min(_rise(step, warmup), max(floor, 1 - _progress(step, steps, warmup)))
-
-    return factor
+    return lambda t: min(_rise(t, warmup), max(floor, 1 - _progress(t, steps, warmup)))
 
 
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
@@ -117,10 +112,9 @@ def slanted_triangular(steps: int, cut: float = 0.1, ratio: float = 32) -> Sched
     top = max(1, math.floor(steps * cut))
 
     def factor(step: float) -> float:
-        if step < top:
-            p = step / top
-        else:  # the paper's 1 - (t - top) / (top (1 / cut - 1)), with an end that is exact
-            p = max(0.0, 1 - (step - top) / max(1, steps - top))
+        # the paper's 1 - (t - top) / (top (1 / cut - 1)), with an end that is exact
+        fall = max(0.0, 1 - (step - top) / max(1, steps - top))
+        p = step / top if step < top else fall
         return (1 + p * (ratio - 1)) / ratio
 
     return factor
@@ -130,8 +124,8 @@ class NTASGD(torch.optim.Optimizer):
     """SGD that keeps running averages of its weights, once it is told to.
 
     Merity et al. 2018, algorithm 1; `NonMonotone` is the callback that tells it when. The averages
-    are not what training goes on with: `averaged` puts them into the model for as long as they are
-    looked at. Averages and validation losses are part of ``state_dict()``.
+    are not what training goes on with: `show_averages` puts them into the model, to be looked at.
+    Averages and validation losses are part of ``state_dict()``.
 
     ``raw``: while the model holds averages, the weights that training goes on with.
     """
@@ -205,15 +199,6 @@ class NTASGD(torch.optim.Optimizer):
         for p in list(self.raw):
             p.copy_(self.raw[p])
             del self.raw[p]
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within it the model holds the averaged weights."""
-        try:
-            self.show_averages()
-            yield
-        finally:
-            self.show_weights()
 
 
 class NonMonotone:

@@ -4,23 +4,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from tqdm import tqdm
 
-from minibert.training.history import History
-
-
-class Shown(Protocol):
-    """What is read of a run: the `Run` of `minibert.fit`, or word2vec's own."""
-
-    step: int
-    steps: int | None
-    rate: float | None
-    valid_loss: float | None
-    history: History
-    unit: str
-    utilisation: float | None
+Shown = Any  # a `minibert.training.run.Run`, or the run of word2vec
 
 
 def quiet() -> bool:
@@ -65,9 +53,7 @@ def in_terminal() -> bool:
 
 def in_notebook() -> bool:
     """True inside a Jupyter kernel."""
-    if "IPython" not in sys.modules:
-        return False
-    return hasattr(sys.modules["IPython"].get_ipython(), "kernel")
+    return "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel")
 
 
 def facts(run: Shown) -> str:

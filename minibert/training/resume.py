@@ -38,10 +38,6 @@ class Resume:
         """Remember where the run stands before an update that may be interrupted."""
         self.marked = self._position(run)
 
-    def unmark(self) -> None:
-        """The update is done: the run stands where it stands."""
-        self.marked = None
-
     def save(self, run: Run) -> None:
         """Write everything that the next update depends on."""
         now = (run.step, len(run.history.valid_step))

@@ -10,6 +10,7 @@ import torch
 from minibert.text.batches import Batches
 from minibert.training import distributed
 from minibert.training.history import History
+from minibert.training.optim import Schedule
 
 
 class Run:
@@ -33,6 +34,8 @@ class Run:
         device: torch.device,
         precision: str | None = None,
         accumulate: int = 1,
+        clip: float | None = None,
+        schedule: Schedule | None = None,
         valid: Iterable[Any] | None = None,
         valid_every: int | None = None,
     ) -> None:
@@ -40,7 +43,8 @@ class Run:
         self.batches: Any = batches  # an iterable; some have a length and a state
         self.optimizer = optimizer
         self.callbacks, self.device, self.precision = list(callbacks), device, precision
-        self.accumulate, self.valid, self.valid_every = accumulate, valid, valid_every
+        self.accumulate, self.clip, self.schedule = accumulate, clip, schedule
+        self.valid, self.valid_every = valid, valid_every
         self.history = History()
         self.started: list[Any] = []
         self.step, self.epoch, self.stopped = 0, 0, False
@@ -101,9 +105,7 @@ class Run:
     def needs_valid(self, who: str) -> None:
         """Raises ValueError in a run that validates on nothing."""
         if self.valid is None:
-            raise ValueError(
-                f"{who} looks at validation losses: give valid=, batches to validate on"
-            )
+            raise ValueError(f"{who} needs validation losses: give valid=, batches to validate on")
 
     def batches_an_epoch(self, who: str) -> int:
         """``len(batches)``; raises ValueError where they have none."""

@@ -11,7 +11,7 @@ from minibert.training import distributed
 from minibert.training.run import Run
 
 
-def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
+def train_step(run: Run) -> tuple[float, float]:
     """One update from the batches in ``run.batch``; returns (loss, tokens or else targets seen).
 
     The gradient is that of (sum of all losses) / (sum of all counts), whichever way the targets
@@ -26,7 +26,11 @@ def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
         n = distributed.total(n, run.device)
         scale = scale or n
         if scale:  # gradients are the mean over the processes
-            _check_learns(losses)
+            if not losses.requires_grad:
+                raise ValueError(
+                    "the loss depends on no parameter that learns: are all parameters frozen, or "
+                    "is the loss computed without gradients?"
+                )
             (losses * (distributed.size() / scale)).backward()
         total, count = total + distributed.total(losses.item(), run.device), count + n
     if not count:
@@ -42,8 +46,9 @@ def train_step(run: Run, clip: float | None = None) -> tuple[float, float]:
             if p.grad is not None:
                 p.grad.mul_(scale / count)
     _check_finite(run, "loss", total / count)
-    if clip is not None:
-        _check_finite(run, "gradient's norm", torch.nn.utils.clip_grad_norm_(parameters, clip))
+    if run.clip is not None:
+        norm = torch.nn.utils.clip_grad_norm_(parameters, run.clip)
+        _check_finite(run, "gradient's norm", norm)
     run.torn = True  # until the history says so too
     run.optimizer.step()
     run.optimizer.zero_grad()
@@ -58,7 +63,7 @@ def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, f
     pair.
     """
     try:
-        losses, count = function(batch)
+        found = function(batch)
     except IndexError as error:
         if "out of bounds" not in str(error):
             raise
@@ -66,24 +71,18 @@ def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, f
             f"a label of this batch is out of range ({error}): expected labels from 0 to below "
             f"the model's number of labels, or -100 for none"
         ) from error
-    if not torch.is_tensor(losses):
+    pair = isinstance(found, tuple | list) and len(found) == 2
+    if not pair or not torch.is_tensor(found[0]) or found[0].ndim or found[1] < 0:
         raise ValueError(
-            f"expected loss(batch) to give a tensor, the sum of the losses, and a count; got a "
-            f"{type(losses).__name__} as the sum"
+            f"expected loss(batch) to give a tensor with one number, the sum of the losses, and a "
+            f"count; got {found!r:.80}"
         )
-    return losses, count
+    return found[0], found[1]
 
 
 def to_device(batch: Any, device: torch.device | str) -> Any:
     """A batch with its tensors on ``device``: dicts, lists and tuples are gone through."""
-    if torch.is_tensor(batch):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, dict):
-        return {name: to_device(value, device) for name, value in batch.items()}
-    if isinstance(batch, list | tuple):
-        moved = [to_device(value, device) for value in batch]
-        return tuple(moved) if isinstance(batch, tuple) else moved
-    return batch
+    return distributed.each_tensor(batch, lambda t: t.to(device, non_blocking=True))
 
 
 def autocast(device: torch.device | str, precision: str | None) -> AbstractContextManager:
@@ -95,20 +94,10 @@ def autocast(device: torch.device | str, precision: str | None) -> AbstractConte
 
 def tokens_of(batch: Any) -> int:
     """How many tokens a batch holds, padding left out; 0 where it does not say."""
-    if isinstance(batch, dict):
-        if torch.is_tensor(batch.get("attention_mask")):
-            return int(batch["attention_mask"].sum())
-        if torch.is_tensor(batch.get("input_ids")):
-            return batch["input_ids"].numel()
-    return 0
-
-
-def _check_learns(losses: torch.Tensor) -> None:
-    if not losses.requires_grad:
-        raise ValueError(
-            "the loss depends on no parameter that learns: are all parameters frozen, or is the "
-            "loss computed without gradients?"
-        )
+    batch = batch if isinstance(batch, dict) else {}
+    if torch.is_tensor(batch.get("attention_mask")):
+        return int(batch["attention_mask"].sum())
+    return batch["input_ids"].numel() if torch.is_tensor(batch.get("input_ids")) else 0
 
 
 def _check_finite(run: Run, what: str, value: float | torch.Tensor) -> None:

@@ -112,6 +112,7 @@ def ulmfit(
     Raises KeyboardInterrupt on Ctrl-C: no stage begins from one that is not finished.
     """
     config, histories = config or ULMFiTConfig(), {}
+    decay = config.weight_decay
 
     def options(stage: str) -> dict[str, Any]:
         folder = None if checkpoint is None else Path(checkpoint) / stage
@@ -119,16 +120,14 @@ def ulmfit(
 
     # 1. A language model learns the language from any text.
     if general is not None:
-        optimizer = adamw(model, config.general_rate, config.weight_decay, betas=(0.8, 0.99))
+        optimizer = adamw(model, config.general_rate, decay, betas=(0.8, 0.99))
         histories["general"] = learn_text(
             model, general, config.general_epochs, optimizer, config=config, **options("general")
         )
 
     # 2. It learns how the texts of the task are written: lower layers slowly, higher ones faster.
     if target is not None:
-        groups = discriminative_groups(
-            model, config.target_rate, config.factor, config.weight_decay
-        )
+        groups = discriminative_groups(model, config.target_rate, config.factor, decay)
         optimizer = adamw(groups, betas=(0.8, 0.99))
         histories["target"] = learn_text(
             model, target, config.target_epochs, optimizer, config=config, **options("target")
@@ -138,9 +137,8 @@ def ulmfit(
     classifier = PoolingClassifier(
         model, labels, dropout=config.dropout, bptt=config.bptt, max_len=config.max_len
     )
-    histories["classifier"] = learn_labels(
-        classifier, train, config, callbacks, **options("classifier")
-    )
+    how = options("classifier")
+    histories["classifier"] = learn_labels(classifier, train, config, callbacks, **how)
     wrong = None if valid is None else error(classifier, valid, config.batch_size)
     return Adapted(classifier, histories, wrong)
 
@@ -185,13 +183,10 @@ def learn_labels(
     **options: Any,
 ) -> History:
     """Train a classifier on labelled examples with discriminative rates and gradual unfreezing."""
-    batches = PaddedBatches(
-        examples, config.batch_size, drop_last=len(examples) % config.batch_size == 1, seed=seed
-    )
-    steps = config.classifier_epochs * len(batches)
-    groups = discriminative_groups(
-        classifier, config.classifier_rate, config.factor, config.weight_decay
-    )
+    alone = len(examples) % config.batch_size == 1  # a last batch of one example
+    batches = PaddedBatches(examples, config.batch_size, drop_last=alone, seed=seed)
+    steps, rate = config.classifier_epochs * len(batches), config.classifier_rate
+    groups = discriminative_groups(classifier, rate, config.factor, config.weight_decay)
     return fit(
         classifier,
         batches,

@@ -53,10 +53,8 @@ class GradualUnfreezing:
         if self.every:
             self.interval = self.every, 1
         elif self.interval is None:  # batches of an epoch, and those that an update takes
-            self.interval = (
-                run.batches_an_epoch("GradualUnfreezing() without every"),
-                run.accumulate,
-            )
+            an_epoch = run.batches_an_epoch("GradualUnfreezing() without every")
+            self.interval = an_epoch, run.accumulate
         self.most = min(len(self.groups), self.layers or len(self.groups))
 
     def before_step(self, run: Run) -> None:
@@ -66,15 +64,13 @@ class GradualUnfreezing:
         if awake > self.awake:
             self.woken_at += [run.step] * (awake - self.awake)
         self.awake = awake
-        self._wake()
+        self._sleep(len(self.groups) - awake)
 
     def on_end(self, run: Run) -> None:
-        for group, before in zip(self.groups, self.before, strict=True):
-            for parameter, learns in zip(group, before, strict=True):
-                parameter.requires_grad_(learns)
+        self._sleep(0)
 
-    def _wake(self) -> None:
-        asleep = len(self.groups) - self.awake
+    def _sleep(self, asleep: int) -> None:
+        """Freeze the lowest groups, and leave all others as they were found."""
         for height, group in enumerate(self.groups):
             for parameter, learns in zip(group, self.before[height], strict=True):
                 parameter.requires_grad_(learns and height >= asleep)

@@ -13,14 +13,8 @@ from torch import nn
 
 from minibert.storage import checkpoint
 from minibert.storage import safe_files as files
-from minibert.storage.checkpoint import (
-    Checkpoints,
-    load_folder,
-    load_tensors,
-    pack,
-    save_folder,
-    unpack,
-)
+from minibert.storage.checkpoint import Checkpoints, load_tensors, pack, save_folder, unpack
+from minibert.storage.layout import read_files
 from minibert.training.resume import random_state, set_random_state
 
 
@@ -122,7 +116,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="the disk is full"):
         save_folder(tmp_path, {"a": 2}, weights(2))
-    config, tensors = load_folder(tmp_path)
+    config, tensors = read_files(tmp_path)
     assert config == {"a": 1} and tensors["w"][0] == 1
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -228,7 +222,7 @@ class Config:
 def test_folder_round_trip(tmp_path):
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
     save_folder(tmp_path / "new", Config(4), model.state_dict())
-    config, tensors = load_folder(tmp_path / "new")
+    config, tensors = read_files(tmp_path / "new")
     other = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
     load_tensors(other, tensors)
     assert config == {"width": 4}
@@ -256,14 +250,14 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_copied():
 
 def test_folders_that_are_not_whole(tmp_path):
     with pytest.raises(FileNotFoundError, match="no config.json and no model.safetensors"):
-        load_folder(tmp_path)
+        read_files(tmp_path)
     save_folder(tmp_path, {}, weights())
     (tmp_path / "model.safetensors").write_bytes(b"x")
     with pytest.raises(ValueError, match="is damaged: not a whole safetensors file"):
-        load_folder(tmp_path)
+        read_files(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="has no model.safetensors"):
-        load_folder(tmp_path)
+        read_files(tmp_path)
 
 
 def test_atomic_replaces_only_when_all_went_well(tmp_path):

@@ -88,8 +88,9 @@ def test_averages_are_the_mean_of_the_weights_since_then():
             seen.append(run.model.weight.item())
 
     mb.fit(model, line(), steps=9, optimizer=optimizer, callbacks=[Watch()], progress=False)
-    with optimizer.averaged():
-        assert model.weight.item() == pytest.approx(sum(seen) / 9, rel=1e-5)
+    optimizer.show_averages()
+    assert model.weight.item() == pytest.approx(sum(seen) / 9, rel=1e-5)
+    optimizer.show_weights()
     assert model.weight.item() == pytest.approx(seen[-1])
 
 

@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 import minibert as mb
 from minibert.heads.spans import Answer, Reading
-from minibert.show.answer import AnswerExplorer, asker, place_of, softmax
+from minibert.show.answer import AnswerExplorer, asker, place_of
 
 TEXT = "Ada Bell lives in Wold <b>now</b>."
 PLACES = [(0, 3), (4, 8), (9, 14), (15, 17), (18, 22), (23, 33), (33, 34)]
@@ -52,7 +53,7 @@ def test_start_and_end_alone_may_be_no_span(explorer):
 
 def test_an_example_fills_both_boxes(explorer):
     explorer.set(paragraph="Nothing but Ada.")
-    explorer.example.value = (TEXT, "where is Wold")
+    explorer.controls["example"].value = (TEXT, "where is Wold")
     assert explorer.controls["paragraph"].value == TEXT
     assert "Answer: Wold" in explorer.frame.text
 

@@ -20,6 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,9 @@ from torch import Tensor
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
+from minibert.storage.safe_files import remove
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
@@ -45,8 +48,8 @@ _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
 def load(source: Path | str) -> AWDLSTM:
     """A `minibert.AWDLSTM` from a folder, a bundled name, or fastai's files; in eval mode.
 
-    source: a folder that `save` wrote, or one with a ``.pth`` and a ``.pkl`` of fastai, or the path
-    of that ``.pth``. A name with "bwd" or "backward" in it means a model that reads backward.
+    source: a folder that `save` wrote, or one with fastai's ``.pth`` and ``.pkl``, or that ``.pth``
+    itself. A name with "bwd" or "backward" in it means a model that reads backward.
     """
     path = find(source)
     if path.is_dir() and (path / "config.json").is_file():
@@ -59,15 +62,16 @@ def save(model: AWDLSTM, folder: Path | str) -> None:
     save_folder(folder, model.config, model.state_dict())
     if model.vocab is not None:
         model.vocab.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, [VOCAB])
 
 
 def load_fastai(path: Path | str) -> AWDLSTM:
     """fastai's language model from a ``.pth`` (or the folder it is in) with its ``itos`` beside it.
 
-    ``xxunk`` and ``xxpad`` are read as ``<unk>`` and ``<pad>``; a word that is listed twice, such
-    as the filler ``xxfake``, gets a number. Raises FileNotFoundError where a file is missing;
-    ValueError for tensors that are missing, unknown or of another shape, and for an ``itos`` that
-    is anything but a list of strings.
+    ``xxunk`` and ``xxpad`` are read as ``<unk>`` and ``<pad>``; words listed twice, such as
+    ``xxfake``, are numbered. Raises FileNotFoundError for a missing file; ValueError for tensors
+    that are missing, unknown or of another shape, and for an ``itos`` that is no list of strings.
     """
     weights, words = _files(Path(path))
     tensors = read_tensors(weights)
@@ -86,10 +90,7 @@ def load_fastai(path: Path | str) -> AWDLSTM:
 
 
 def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> dict[str, Tensor]:
-    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice.
-
-    The word vectors that stand there again must be the same.
-    """
+    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice."""
     mapped, copies = dict[str, Tensor](), dict[str, Tensor]()
     unknown, twice = list[str](), list[str]()
     plain = {"0.encoder.weight": "embedding.weight", "1.decoder.bias": "decoder.bias"}
@@ -137,9 +138,8 @@ def config_of(
     words, dim = mapped["embedding.weight"].shape
     tied = torch.equal(mapped["embedding.weight"], mapped["decoder.weight"])
     width = mapped.get("layers.0.weight_hh", mapped[recurrent[0]]).shape[1]
-    return AWDLSTMConfig(
-        words, dim, width, len(recurrent), tied=tied, direction=direction, start_id=start_id
-    )
+    more: dict[str, Any] = {"tied": tied, "direction": direction, "start_id": start_id}
+    return AWDLSTMConfig(words, dim, width, len(recurrent), **more)
 
 
 def read_itos(path: Path | str) -> list[str]:
@@ -157,10 +157,7 @@ def read_itos(path: Path | str) -> list[str]:
 
 
 def _list_of_strings(data):
-    """What a pickle of lists and strings makes, its instructions followed one by one.
-
-    Python's own reader would set aside as much memory as a number in the file says.
-    """
+    """What a pickle of lists and strings makes; Python's own reader would trust its sizes."""
     stack, memo, mark = [], {}, object()
     for code, value, place in pickletools.genops(data):
         name = code.name
@@ -192,7 +189,7 @@ def _list_of_strings(data):
 
 
 def _load_folder(path):
-    config, tensors = load_folder(path)
+    config, tensors = read_files(path)
     config = config_from(AWDLSTMConfig, config, path)
     vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
     return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
@@ -201,9 +198,7 @@ def _load_folder(path):
 def _files(path):
     """The file of tensors and the file of words."""
     folder = path if path.is_dir() else path.parent
-    weights = (
-        [path] if path.is_file() else sorted(p for p in folder.iterdir() if p.suffix in TENSORS)
-    )
+    weights = [path] if path.is_file() else [p for p in folder.iterdir() if p.suffix in TENSORS]
     words = sorted(folder.glob(f"*{WORDS}"))
     named = [p for p in words if weights and p.stem.startswith(weights[0].stem)]
     words = named if len(words) > 1 and named else words

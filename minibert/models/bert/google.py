@@ -22,14 +22,8 @@ from minibert.storage.safe_files import read_json
 
 CONFIG, CHECKPOINT, VOCAB = "bert_config.json", "bert_model.ckpt", "vocab.txt"
 TABLES = "word_embeddings", "position_embeddings", "token_type_embeddings"
-DENSE = (
-    "attention/self/query",
-    "attention/self/key",
-    "attention/self/value",
-    "attention/output/dense",
-    "intermediate/dense",
-    "output/dense",
-)
+DENSE = [f"attention/self/{part}" for part in ("query", "key", "value")]
+DENSE += ["attention/output/dense", "intermediate/dense", "output/dense"]
 NORMS = "attention/output/LayerNorm", "output/LayerNorm"
 TRANSFORM = "cls/predictions/transform"
 HEADS = {

@@ -1,7 +1,4 @@
-"""word2vec models in files: this project's folders, files of word vectors, published vectors.
-
-What the files of vectors hold stands in `minibert.models.word2vec.vectors`.
-"""
+"""word2vec models in files: this project's folders, files of vectors, published vectors."""
 
 from pathlib import Path
 
@@ -13,7 +10,8 @@ from minibert.models.word2vec.model import Word2Vec, Word2VecConfig
 from minibert.models.word2vec.vectors import check_limit, read
 from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
-from minibert.storage.checkpoint import load_folder, save_folder
+from minibert.storage.checkpoint import save_folder
+from minibert.storage.layout import read_files
 from minibert.text.vocab import Vocab
 
 VOCAB = "vocab.tsv"
@@ -23,9 +21,9 @@ ARRAY, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 def load(source: Path | str, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     """A `minibert.Word2Vec` from a folder, a file of vectors, or a bundled or published name.
 
-    A folder is what `save` writes. From a file or published vectors come the input vectors and the
-    words alone: their counts and the output table are not in it, so it is there to be asked, not to
-    be trained on. ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
+    A folder is what `save` writes. Files and published vectors hold words and input vectors alone,
+    no counts and no output table: such a model is there to be asked, not to be trained on.
+    ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
     """
     path = find(located(source, "Word2Vec"))
     if path.is_dir() and not (path / ARRAY).is_file():
@@ -40,11 +38,7 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
 
 
 def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.ndarray]:
-    """Words and vectors of the published folder of GloVe: an array of NumPy's and a parquet index.
-
-    Raises ImportError without `pyarrow`, which reads the index, and ValueError where the two do not
-    belong together.
-    """
+    """Words and vectors of the published GloVe; ImportError without `pyarrow`, or ValueError."""
     check_limit(limit)
     try:
         from pyarrow.parquet import read_table
@@ -64,7 +58,7 @@ def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.nd
 
 
 def _load_folder(path):
-    config, tensors = load_folder(path)
+    config, tensors = read_files(path)
     if not (path / VOCAB).is_file():
         raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
     config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
@@ -72,10 +66,7 @@ def _load_folder(path):
 
 
 def save(model: Word2Vec, folder: Path | str) -> None:
-    """Write a model to a folder: config.json, model.safetensors and vocab.tsv.
-
-    An input module other than a plain table is saved as the table of the vectors that it gives.
-    """
+    """Write config.json, vocab.tsv, and model.safetensors with the vectors that ``input`` gives."""
     if model.vocab is None:
         raise ValueError("this model has no vocabulary to save: give one, Word2Vec(config, vocab)")
     tensors = {"input.weight": model.vectors, "output.weight": model.output.weight}
