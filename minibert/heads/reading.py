@@ -96,12 +96,13 @@ class Reader:
     ``ends``: what stands before and after a text; ``between``: between two, or None.
     """
 
+    ends: tuple[list, list] = ([], [])
     between: list | None = None
 
-    def __init__(
-        self, tokenizer: Any, max_length: int | None = None, ends: tuple[list, list] = ([], [])
-    ) -> None:
-        self.tokenizer, self.max_length, self.ends, self.cut = tokenizer, max_length, ends, 0
+    def __init__(self, tokenizer: Any, max_length: int | None = None) -> None:
+        self.tokenizer, self.max_length, self.cut = tokenizer, max_length, 0
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {max_length}")
 
     def ids(self, text):
         """The tokens of a text, or of a list that holds them."""
@@ -157,7 +158,8 @@ class Pieces(Reader):
     """`minibert.text.WordPiece`."""
 
     def __init__(self, tokenizer, max_length=None):
-        super().__init__(tokenizer, max_length, ([tokenizer.cls_id], [tokenizer.sep_id]))
+        super().__init__(tokenizer, max_length)
+        self.ends = [tokenizer.cls_id], [tokenizer.sep_id]
 
     def word(self, word, first):
         return self.tokenizer.encode(word) or [self.tokenizer.unk_id]
