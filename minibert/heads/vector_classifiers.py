@@ -118,12 +118,8 @@ def recurrent(lstm, x, mask):
     2 * hidden), and the last states of both directions, (2 * layers, batch, hidden).
     """
     order = reading_order(mask)
-    packed = nn.utils.rnn.pack_padded_sequence(
-        x.take_along_dim(order[..., None], 1),
-        mask.sum(1).cpu(),
-        batch_first=True,
-        enforce_sorted=False,
-    )
+    lengths, x = mask.sum(1).cpu(), x.take_along_dim(order[..., None], 1)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     out, (last, _) = lstm(packed)
     out, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
     return out.take_along_dim(order.argsort(1)[..., None], 1), last
