@@ -95,8 +95,7 @@ def run(
     keep: what to keep of (example, output). Returns a list: one tensor per example, (labels,) or
     (length, ...), without padding; or a tuple of such tensors where the head gives several.
     """
-    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
-        raise ValueError("expected a list of examples, each a dict with input_ids")
+    _check_examples(examples)
     found = [None] * len(examples)
     if not found:
         return found
@@ -116,12 +115,18 @@ def run(
 
 def batches_of(model, examples, batch_size=32, **options):
     """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
+    _check_examples(examples)
     encoder, first = innermost(model.encoder), examples[0]["input_ids"] if len(examples) else ()
     words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
     pad_id = getattr(words, "pad_id", None) or 0
     several = isinstance(first, list) and np.ndim(first[0]) > 0
     kind = FramedBatches if several else PaddedBatches
     return kind(examples, batch_size, pad_id=pad_id, **options)
+
+
+def _check_examples(examples):
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
 
 
 def _one(out, place, length, per_token):

@@ -162,6 +162,10 @@ def on_tokens(span, context, parts):
     Raises ValueError for a span without a token.
     """
     start, end = span
+    if not 0 <= start < end <= len(context):
+        raise ValueError(
+            f"expected an answer from 0 to at most {len(context)} characters, got {start} to {end}"
+        )
     over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
     if not over:
         raise ValueError(f"the answer {context[start:end]!r:.60} at {start} contains no token")

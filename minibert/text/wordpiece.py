@@ -218,10 +218,10 @@ class WordPiece:
             check_line(token, "\n\r")
         write(path, "".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
         accents = None if self.strip_accents == self.lowercase else self.strip_accents
-        settings = {"do_lower_case": self.lowercase, "strip_accents": accents}
-        settings |= {"tokenize_chinese_chars": self.tokenize_chinese_chars}
-        settings |= {"tokenizer_class": "BertTokenizer"}
-        save_settings(path, settings, self.added, self.ids)
+        cases = {"do_lower_case": self.lowercase, "strip_accents": accents}
+        cases["tokenize_chinese_chars"] = self.tokenize_chinese_chars
+        kind = {"tokenizer_class": "BertTokenizer"}
+        save_settings(path, {**cases, **kind}, self.added, self.ids)
 
     @classmethod
     def load(
