@@ -153,7 +153,10 @@ def _questions(content):
     for article in content["data"]:
         for paragraph in article["paragraphs"]:
             for asked in paragraph["qas"]:
-                answers = [] if asked.get("is_impossible") else asked["answers"]
+                impossible = asked.get("is_impossible", False)
+                if type(impossible) is not bool:
+                    raise ValueError(f"is_impossible is {impossible!r:.40}, not true or false")
+                answers = [] if impossible else asked["answers"]
                 text, question = paragraph["context"], asked["question"]
                 info = {"id": asked["id"], "answers": tuple(a["text"] for a in answers)}
                 for one in (text, question, article["title"], *info["answers"]):

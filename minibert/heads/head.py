@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from minibert.heads.labels import CLASSES, Labels
-from minibert.heads.predictions import Predictions, run
+from minibert.heads.predictions import Predictions, check_examples, run
 from minibert.heads.reading import innermost, listed, reader_of, texts_of, widths_of
 from minibert.text.batches import PaddedBatches
 from minibert.text.framing import FramedBatches
@@ -101,6 +101,7 @@ class Head(Saved):
 
     def batches(self, examples, batch_size=32, **options):
         """`PaddedBatches` of `examples`, or `FramedBatches` where each has several sequences."""
+        check_examples(examples)
         encoder, first = innermost(self.encoder), examples[0]["input_ids"] if len(examples) else ()
         words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
         several = isinstance(first, list) and np.ndim(first[0]) > 0

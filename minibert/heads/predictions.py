@@ -82,8 +82,7 @@ def run(
     Gives a tensor for each, (labels,) or (length, ...), without padding, or a tuple of such tensors
     where the head gives several; or what ``keep(example, output)`` makes of it.
     """
-    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
-        raise ValueError("expected a list of examples, each a dict with input_ids")
+    check_examples(examples)
     found: list = [None] * len(examples)
     if not found:
         return found
@@ -99,6 +98,12 @@ def run(
 
     each(model, batches, act)
     return found
+
+
+def check_examples(examples: object) -> None:
+    """Refuse what is no list of dicts, such as texts that were not encoded."""
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
 
 
 def _one(out, place, length, per_token):

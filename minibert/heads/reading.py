@@ -65,8 +65,10 @@ def listed(texts: Any) -> list:
     """Several texts as a list; a string alone is one of them. ValueError for what is no list."""
     if isinstance(texts, str):
         return [texts]
-    if isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
-        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}")
+    table = hasattr(texts, "columns")  # of pandas: its elements are the names of its columns
+    if table or isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
+        more = ": give one column of it" if table else ""
+        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}{more}")
     return list(texts)
 
 

@@ -150,6 +150,10 @@ def span_examples(tokenizer, examples, **options):
 def on_tokens(span, context, parts):
     """A span without the characters at its ends that belong to no token, spaces for example."""
     start, end = span
+    if not 0 <= start < end <= len(context):
+        raise ValueError(
+            f"expected an answer from 0 to at most {len(context)} characters, got {start} to {end}"
+        )
     over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
     if not over:
         raise ValueError(f"the answer {context[start:end]!r:.60} at {start} contains no token")
