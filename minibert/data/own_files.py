@@ -141,7 +141,8 @@ def _check_columns(source, number, names, wanted):
         raise refusal(
             source,
             number,
-            f"one column {missing[0]!r} (or say what it is called: text=..., label=...)",
+            f"one column {missing[0]!r} (or say what it is called: text=..., label=...; "
+            f"in a terminal --columns text=...,label=...)",
             ", ".join(names),
         )
 

@@ -43,12 +43,12 @@ def add_arguments(option, model="bert"):
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
     option("--epochs", type=size, default=3, help="passes over the examples (3)")
-    option("--least", type=size, default=1, help="updates, however few the examples are (1)")
-    option("--batch-size", type=size, default=32, help="examples an update (32)")
+    option("--least", type=size, default=1, help="updates at least, however few the examples (1)")
+    option("--batch-size", type=size, default=32, help="examples per update (32)")
     option(
         "--max-length", type=size, help="pieces that are read at once (as many as the model can)"
     )
-    option("--rate", type=share, default=3e-4, help="of fine-tuning (0.0003)")
+    option("--rate", type=share, default=3e-4, help="learning rate of fine-tuning (0.0003)")
     option("--features-rate", type=share, default=2e-3, help="on frozen features (0.002)")
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
