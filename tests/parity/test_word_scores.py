@@ -137,8 +137,8 @@ def test_a_perfect_square_is_answered_right():
 
 def test_a_score_of_nothing_is_told_in_words():
     none = {"capitals": 0}
-    assert "no score: 0 of 3 questions" in str(scores.Answered(none, none, {"capitals": 3}))
-    assert "no score: 1 of 9 pairs" in str(scores.Rated(float("nan"), 1, 9))
+    assert "no score: 0 of 3 questions" in str(word_scores.Answered(none, none, {"capitals": 3}))
+    assert "no score: 1 of 9 pairs" in str(word_scores.Rated(float("nan"), 1, 9))
 
 
 def test_spearman_shares_the_ranks_of_ties():
