@@ -36,6 +36,13 @@ class Pretrained(nn.Module):
         """Write a folder that `from_pretrained` reads, in the layout of the published models."""
         import_module(self.FILES).save(self, folder)
 
+    def _named(self) -> Any:
+        """The vocabulary; raises ValueError without one."""
+        if self.vocab is None:
+            kind = type(self).__name__
+            raise ValueError(f"this model has no vocabulary: give one, {kind}(config, vocab)")
+        return self.vocab
+
 
 class Streaming:
     """A model that carries a state from batch to batch, which `minibert.fit` saves too."""

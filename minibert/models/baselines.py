@@ -127,7 +127,7 @@ class NGram:
         """p of every word after the ids ``context``."""
         p = np.full(self.size, 1 / self.size)
         for length in range(self.order):
-            keys = self._keys([*context, 0], length)[-1] + np.arange(self.size)
+            keys = self._keys([*map(int, context), 0], length)[-1] + np.arange(self.size)
             p = self._step(keys, length, p)
         return p
 
@@ -158,11 +158,7 @@ class LSTMConfig:
 
 
 class LSTMLanguageModel(Streaming, nn.Module):
-    """Vectors, one LSTM layer, and a softmax over all words that shares the vectors.
-
-    (Hochreiter & Schmidhuber 1997; weights tied as in Press & Wolf 2017.) It carries its state from
-    batch to batch, as `BPTTBatches` wants it.
-    """
+    """Vectors, an LSTM layer, and a softmax that shares the vectors (as in Press & Wolf 2017)."""
 
     def __init__(self, config: LSTMConfig) -> None:
         super().__init__()

@@ -30,9 +30,7 @@ def dropout(x: Float[Tensor, "*shape"], p: float, training: bool = True) -> Floa
     return x * kept(x.shape, p, x.dtype)
 
 
-def kept(
-    shape: Sequence[int], p: float, dtype: torch.dtype = torch.float32
-) -> Float[Tensor, "..."]:
+def kept(shape: Sequence[int], p: float, dtype: torch.dtype = torch.float32) -> Tensor:
     """What dropout multiplies by: 0, or 1 / (1 - p) with ``p`` a multiple of 1/256; on the CPU."""
     below = min(round(p * LEVELS), LEVELS - 1)
     count = torch.Size(shape).numel()

@@ -31,10 +31,8 @@ def linear_cross_entropy(
     once. Raises ValueError for shapes that do not fit and targets that are not in the vocabulary.
     """
     if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"expected hidden (..., {weight.shape[1]}) with one target each, got hidden "
-            f"{tuple(hidden.shape)} and targets {tuple(targets.shape)}"
-        )
+        told = f"expected hidden (..., {weight.shape[1]}) with one target each, got hidden"
+        raise ValueError(f"{told} {tuple(hidden.shape)} and targets {tuple(targets.shape)}")
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
     check_targets(targets, len(weight))
     targets = targets.long()

@@ -20,10 +20,8 @@ Batch = dict[str, Any]  # tensors by name; some have a flag (reset) or a count (
 class Batches:
     """Base class. Iterating gives the *rest of the current epoch*.
 
-    With the last batch of an epoch the position moves to the start of the next one. Passes may
-    overlap (`of_epoch` does not move the position).
-
-    A subclass defines ``plan(epoch)``, a list with one entry per batch, and
+    With the last batch of an epoch the position moves to the start of the next one (`of_epoch` does
+    not move it). A subclass defines ``plan(epoch)``, a list with one entry per batch, and
     ``collate(entry, rng)``, the dict of CPU tensors made from it. ``SETTINGS`` names the attributes
     that a saved position depends on, beside the seed. ``len()`` is the number of batches in the
     current epoch; ``epoch`` and ``step``, the position.
@@ -143,10 +141,7 @@ class RowBatches(Batches):
 
 
 class ArrayBatches(RowBatches):
-    """Rows of aligned arrays: (centre, context) pairs, features with their labels.
-
-    ``arrays``: NumPy arrays or tensors of equal first dimension, by name; a batch is a dict with
-    the same names, integers as int64.
+    """Rows of aligned arrays (or tensors) by name: pairs of words, features with their labels.
 
     >>> centre, context = np.array([5, 6, 7]), np.array([6, 5, 8])
     >>> next(iter(ArrayBatches(2, shuffle=False, centre=centre, context=context)))
@@ -175,14 +170,13 @@ class PaddedBatches(RowBatches):
     """Sequences of different lengths, padded to the longest of their batch.
 
     ``examples``: a sequence of lists of ids, or of dicts with ``input_ids`` and whatever else goes
-    with them. In a dict, sequences are padded (``input_ids`` with ``pad_id``, ``labels`` with
-    -100, others with 0) and numbers are stacked. A batch has the same names, ``input_ids``
-    (batch, length), and ``attention_mask`` (batch, length), 1 for a real token.
-
-    ``by_length``: put examples of similar length together, which saves padding. With ``shuffle``,
-    they are sorted within pools of ``POOL`` batches drawn at random, and the batches are shuffled.
-    Without it, all are sorted (``plan(0)`` says where each example is). ``max_length`` cuts.
-    Raises ValueError for an empty sequence, examples with different names, or no batch.
+    with them. In a dict, sequences are padded (``input_ids`` with ``pad_id``, ``labels`` with -100,
+    others with 0) and numbers are stacked. A batch has the same names, ``input_ids`` (batch,
+    length), and ``attention_mask`` (batch, length), 1 for a real token. ``by_length``: put examples
+    of similar length together. With ``shuffle``, they are sorted within pools of ``POOL`` batches
+    drawn at random, and the batches are shuffled. Without it, all are sorted (``plan(0)`` says
+    where each example is). ``max_length`` cuts. Raises ValueError for no example, or examples with
+    different names.
     """
 
     SETTINGS = (*RowBatches.SETTINGS, "by_length", "max_length")
@@ -207,6 +201,12 @@ class PaddedBatches(RowBatches):
         super().__init__(len(examples), batch_size, shuffle, drop_last, seed=seed)
         self.examples, self.max_length, self.by_length = examples, max_length, by_length
         self.padding = {**self.PADDING, "input_ids": pad_id}
+        if any(isinstance(example, str) for example in examples):
+            raise ValueError(
+                "expected examples of ids, got texts: a head's examples(texts) are some"
+            )
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {max_length}")
         self.lengths = np.array([len(_named(example)["input_ids"]) for example in examples])
         if not self.lengths.all():
             at = int(np.argmin(self.lengths))
@@ -226,10 +226,8 @@ class PaddedBatches(RowBatches):
         for i, example in zip(entry, examples, strict=True):
             if example.keys() != names:
                 other = f"example {i} has {sorted(example)}"
-                raise ValueError(
-                    f"examples of a batch must have the same names: example {entry[0]} has "
-                    f"{sorted(names)}, {other}"
-                )
+                told = "examples of a batch must have the same names:"
+                raise ValueError(f"{told} example {entry[0]} has {sorted(names)}, {other}")
         batch = {name: self._stack(name, [e[name] for e in examples]) for name in names}
         lengths = [len(example["input_ids"][: self.max_length]) for example in examples]
         places = torch.arange(batch["input_ids"].shape[1])
@@ -296,6 +294,45 @@ class BPTTBatches(Batches):
             input_ids[b, :real], targets[b, :real] = window[:real], window[1:]
         batch = {"input_ids": torch.from_numpy(input_ids), "targets": torch.from_numpy(targets)}
         return {**batch, "reset": start == 0}
+
+
+class BlockBatches(Batches):
+    """One stream of ids as rows of ``length`` tokens: batches for a `minibert.GPT`.
+
+    ids (tokens,) may be memory-mapped. A row begins with the last token of the row before it, so
+    every token but the first of an epoch is a target once. An epoch begins at a position drawn from
+    the first ``length``; what does not fill a row, or a batch, is left out. ``shuffle=False``
+    begins at the first token and keeps the order. A batch has ``input_ids`` (batch, length), int64.
+    Raises ValueError for a text that does not fill one batch.
+    """
+
+    SETTINGS = ("tokens", "batch_size", "length", "shuffle")
+
+    def __init__(
+        self, ids: np.ndarray, batch_size: int, length: int, shuffle: bool = True, *, seed: int = 0
+    ) -> None:
+        super().__init__(seed)
+        self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
+        self.tokens = len(ids)
+        if length < 2 or batch_size < 1 or len(self) < 1:
+            wanted = f"a text that fills a batch of {batch_size} rows of {length} tokens"
+            raise ValueError(f"expected {wanted} (at least 2), got {len(ids)} tokens")
+
+    def __len__(self) -> int:
+        room = len(self.ids) - 1 - (self.length if self.shuffle else 0)
+        return max(0, room) // (self.length - 1) // self.batch_size
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Arrays of the positions where rows begin, (batch_size,) each."""
+        rng = self.rng(epoch)
+        first = int(rng.integers(self.length)) if self.shuffle else 0
+        starts = first + (self.length - 1) * np.arange(len(self) * self.batch_size)
+        starts = rng.permutation(starts) if self.shuffle else starts
+        return list(starts.reshape(-1, self.batch_size))
+
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
+        rows = np.stack([np.asarray(self.ids[start : start + self.length]) for start in entry])
+        return {"input_ids": torch.from_numpy(rows.astype(np.int64))}
 
 
 def _cut(array, size):

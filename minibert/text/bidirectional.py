@@ -20,11 +20,10 @@ class BidirectionalBatches(Batches):
     continues lane b of the one before, so that a recurrent model can carry its state over.
 
     A batch has ``input_ids targets backward_ids backward_targets``, int64 (batch_size, length),
-    with -100 as target past the end of the text, and ``reset``, True on an epoch's first batch.
+    with -100 as target past the end, and ``reset``, True on an epoch's first batch.
     ``spelled=True``: ``input_ids`` and ``backward_ids`` are rows of ``characters``, the symbols
-    (words, 50) of the different words of this batch, so that an input is never unknown.
-
-    ``vocab`` has ``<S>`` and ``</S>`` (and ``<unk>``).
+    (words, 50) of this batch's words, so that an input is never unknown. ``vocab`` has ``<S>`` and
+    ``</S>``.
     """
 
     SETTINGS = ("batch_size", "bptt", "spelled", "targets")
@@ -77,15 +76,11 @@ class BidirectionalBatches(Batches):
             batch[name][~real] = IGNORE
         batch = {name: torch.from_numpy(array) for name, array in batch.items()}
         if self.spelled:
-            self._share_words(batch)
+            both = torch.stack((batch["input_ids"], batch["backward_ids"]))
+            words, rows = torch.unique(both, return_inverse=True)  # numbered from 0 in this batch
+            batch["input_ids"], batch["backward_ids"] = rows
+            batch["characters"] = self.spellings.table[words]  # (words, symbols)
         return {**batch, "reset": start == 0}
-
-    def _share_words(self, batch):
-        """Number the words of a batch from 0, and add the symbols of each."""
-        both = torch.stack((batch["input_ids"], batch["backward_ids"]))
-        words, rows = torch.unique(both, return_inverse=True)
-        batch["input_ids"], batch["backward_ids"] = rows
-        batch["characters"] = self.spellings.table[words]  # (words, symbols)
 
 
 def _turned(ids, offsets):

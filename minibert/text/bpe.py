@@ -22,7 +22,7 @@ from minibert.storage.safe_files import write
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
-from minibert.text.tokens import checked
+from minibert.text.tokens import Pieces, checked
 
 KINDS = ("words", "bytes")
 TOKENIZERS = {"words": "OpenAIGPTTokenizer", "bytes": "GPT2Tokenizer"}  # as transformers says it
@@ -48,17 +48,15 @@ def gpt2_words() -> Any:
     return regex.compile(GPT2_WORD)
 
 
-class BPE:
+class BPE(Pieces):
     """Text to ids of pieces and back: ``encode``, ``decode``, ``train``, ``load``, ``save``.
 
-    ``ids``: dict, piece to id; ``tokens``: list, id to piece; ``merges``: list of (left, right) in
-    the order in which they were learned; ``kind``: "words" or "bytes"; ``special_ids``: the ids of
-    ``specials``, tokens that no text gives. ``added``: tokens of ``ids`` that are found whole in a
-    text before it is cut (str or `Added`). ``unk_id``: the id of ``unk``, which stands for unknown
-    letters, ``end_id``: of ``end``, which ends a text; None where the vocabulary lacks it.
-
-    Raises ValueError for ids that are not 0, 1, 2, ..., and for a merge, its parts or an added
-    token that the vocabulary lacks.
+    ``ids``: piece to id; ``tokens``: id to piece; ``merges``: (left, right) in the order in which
+    they were learned; ``kind``: "words" or "bytes"; ``special_ids``: of ``specials``, which no text
+    gives. ``added``: tokens of ``ids`` that are found whole in a text before it is cut. ``unk_id``:
+    the id of ``unk``, which stands for unknown letters, ``end_id``: of ``end``, which ends a text;
+    or None. Raises ValueError for ids that are not 0, 1, 2, ..., and for a merge or token without
+    an id.
     """
 
     def __init__(
@@ -140,12 +138,6 @@ class BPE:
             learned.append((left, right))
             ids.setdefault(joined, len(ids))
         return cls(ids, learned, kind, specials)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, piece: object) -> bool:
-        return piece in self.ids
 
     def __repr__(self) -> str:
         return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"

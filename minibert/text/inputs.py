@@ -12,10 +12,8 @@ def check_tensor(given: Tensor, name: str = "input_ids") -> None:
     """Refuse what is no tensor of whole numbers."""
     if not torch.is_tensor(given):
         kind = type(given).__name__
-        raise ValueError(
-            f"expected {name} as a tensor of int64 (batch, length), got a {kind}: "
-            f"torch.tensor(...) makes one of a list of equally long rows"
-        )
+        told = f"expected {name} as a tensor of int64 (batch, length), got a {kind}:"
+        raise ValueError(f"{told} torch.tensor(...) makes one of a list of equally long rows")
     if given.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected {name} as int64, got {given.dtype}: use .long()")
 
@@ -28,10 +26,8 @@ def check_length(ids: Tensor, start: int, max_length: int) -> None:
     if not ids.numel():
         raise ValueError(f"expected rows of at least one token, got ids {tuple(ids.shape)}")
     if start + ids.shape[1] > max_length:
-        raise ValueError(
-            f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]}; cut the "
-            f"text into windows, or train a model with more positions"
-        )
+        told = f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]};"
+        raise ValueError(f"{told} cut the text into windows, or train a model with more positions")
 
 
 def check_ids(ids: Tensor, vocab_size: int) -> None:

@@ -28,12 +28,10 @@ Tensors = dict[str, Tensor]
 class Documents:
     """Documents of sentences of token ids, mapped from a file: they may exceed the memory.
 
-    ``ids``: int32 array of all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d
-    has the sentences from ``first[d]`` to before ``first[d + 1]``.
-
-    documents: each an iterable of sentences, lists of ids or strings that ``tokenizer`` encodes.
-    Sentences and documents without tokens are left out. Raises ValueError where no document is
-    left, and for a string in place of a list.
+    ``ids``: int32, all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d has the
+    sentences from ``first[d]`` to before ``first[d + 1]``. Given are lists of sentences, each a
+    list of ids or a string that ``tokenizer`` encodes; those without tokens are left out. Raises
+    ValueError where no document is left, and for a string in place of a list.
     """
 
     def __init__(self, documents: Texts, tokenizer: Tokenizer | None = None) -> None:
@@ -107,7 +105,10 @@ class PretrainingBatches(Batches):
         if batch_size < 1 or max_length < 8:
             told = "batch_size of at least 1 and max_length of at least 8"
             raise ValueError(f"expected {told}, got {batch_size} and {max_length}")
-        _check_rates(masked, self.split)
+        if not 0 < masked < 1:
+            raise ValueError(f"masked must be between 0 and 1, got {masked}")
+        if len(split) != 3 or min(split) < 0 or abs(sum(split) - 1) > 1e-9:
+            raise ValueError(f"split must be three shares that add up to 1, got {self.split}")
         if next_sentence and len(documents) < 2:
             raise ValueError("a wrong second text is from another document: expected two, got one")
         self._planned: tuple[int | None, list[np.ndarray]] = None, []
@@ -137,8 +138,7 @@ class PretrainingBatches(Batches):
                 input_ids[row, end + 1 : last], text[row, end + 1 : last] = ids[b0:b1], True
                 input_ids[row, last] = tokenizer.sep_id
                 segments[row, end + 1 : last + 1] = 1
-        rates: dict[str, Any] = {"masked": self.masked, "split": self.split}
-        rates["whole_words"] = self.whole_words
+        rates: dict[str, Any] = {n: getattr(self, n) for n in ("masked", "split", "whole_words")}
         hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, **rates)
         real = np.arange(shape[1]) < np.array(lengths)[:, None]  # (batch, length)
         batch = {"input_ids": hidden, "attention_mask": real.astype(np.int64), "labels": labels}
@@ -151,8 +151,8 @@ class PretrainingBatches(Batches):
 class ShortThenLong(Batches):
     """Most of the training on short sequences, the rest on long ones (appendix A.2: 90 % and 10 %).
 
-    short, long: two `PretrainingBatches`; an epoch is ``short_steps`` of the first and then
-    ``long_steps`` of the second, each going through its own epochs.
+    An epoch is ``short_steps`` of one, then ``long_steps`` of the other, each from epochs of its
+    own.
     """
 
     def __init__(self, short: Batches, long: Batches, short_steps: int, long_steps: int) -> None:
@@ -190,11 +190,9 @@ def mask_tokens(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose tokens to be predicted, and hide them (Devlin et al. 2019, section 3.1, task 1).
 
-    ids, maskable: (batch, length); only tokens where ``maskable`` are chosen. Returns what the
-    model sees, and the labels (the ids at the chosen positions, -100 elsewhere). Of n tokens in a
-    row, ``max(1, round(masked * n))`` are chosen (with ``whole_words``, at most that many, in whole
-    words). A random word is never a special token.
-
+    ids, maskable: (batch, length). Returns what the model sees, and the labels (-100 where nothing
+    is chosen). Of n maskable tokens in a row, ``max(1, round(masked * n))`` are chosen (with
+    ``whole_words``, at most that many, in whole words). A random word is never a special token.
     Raises ValueError for a vocabulary without ``[MASK]``.
     """
     if tokenizer.mask_id is None:
@@ -263,8 +261,7 @@ def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) 
                 after = stop if alone else middle
             else:
                 b, after = (starts[middle], starts[stop]), stop
-            a = starts[at], starts[middle]
-            a, b = _cut(a, b, max_length - PAIR, rng)
+            a, b = _cut((starts[at], starts[middle]), b, max_length - PAIR, rng)
             found.append((*a, *b, int(wrong)))
             at = after
     return np.array(found, np.int64)
@@ -318,10 +315,3 @@ def _cut(a, b, room, rng):
 def _shorter(start, end, count, rng):
     front = int(rng.binomial(count, 0.5))
     return start + front, end - (count - front)
-
-
-def _check_rates(masked, split):
-    if not 0 < masked < 1:
-        raise ValueError(f"masked must be between 0 and 1, got {masked}")
-    if len(split) != 3 or min(split) < 0 or abs(sum(split) - 1) > 1e-9:
-        raise ValueError(f"split must be three shares that add up to 1, got {split}")

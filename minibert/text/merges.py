@@ -13,6 +13,8 @@ GOES_ON = "##"  # in front of a piece that continues a word (WordPiece)
 def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counter[str]:
     """How often each part, as ``cut`` makes them, occurs; ValueError for what is no string."""
     counts: Counter[str] = Counter()
+    if not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected texts (strings) to learn from, got one {type(texts).__name__}")
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
@@ -48,11 +50,10 @@ def learn(
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
     ``words``: a word's symbols to its count; ``alphabet``: all these symbols; ``join``: (left,
-    right) to the new symbol. Pairs are counted in the words as they are by then; of equal counts,
-    the one with the older left symbol is taken, then the older right one. It ends when no pair
-    occurs ``min_count`` times. A merge visits only the words that contain its pair. An entry of the
-    heap may be out of date, but then it is too high, because every rise is entered: the top is
-    checked, and put back.
+    right) to the new symbol. Of pairs with equal counts, the one with the older left symbol is
+    taken, then the older right one. It ends when no pair occurs ``min_count`` times. A merge visits
+    only the words that contain its pair. An entry of the heap may be out of date, but then it is
+    too high, because every rise is entered: the top is checked, and put back.
     """
     symbols = list(alphabet)
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age

@@ -96,7 +96,9 @@ def read_bpe(
             raise ValueError(f"expected a BPE of {kind} in {vocab}, got one of {found}")
         kind = found
     else:
-        ids, pairs = _vocabulary(vocab), _pairs(merges or vocab.parent / "merges.txt")
+        ids, pairs = read_json(vocab), _pairs(merges or vocab.parent / "merges.txt")
+        if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
+            raise ValueError(f"expected an object of pieces and their ids in {vocab}")
         if kind is None:
             told = str(settings.get("tokenizer_class"))
             words = any(token.endswith("</w>") for token in ids) and not told.startswith("GPT2")
@@ -204,10 +206,8 @@ def _agree(options, own, settings, path):
     ours, theirs = effective(options), effective(own)
     for name in CASES:
         if name in settings and ours[name] != theirs[name]:
-            raise ValueError(
-                f"{_beside(path)} says {name}={ours[name]}, and {path.name} {theirs[name]}: "
-                "they do not belong together"
-            )
+            told = f"{_beside(path)} says {name}={ours[name]}, and {path.name} {theirs[name]}:"
+            raise ValueError(f"{told} they do not belong together")
 
 
 def _in_order(ids, path):
@@ -233,14 +233,6 @@ def _lines(path):
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return tokens
-
-
-def _vocabulary(path):
-    """Pieces and their ids from a ``vocab.json``."""
-    ids = read_json(path)
-    if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
-        raise ValueError(f"expected an object of pieces and their ids in {path}")
-    return ids
 
 
 def _pairs(path):

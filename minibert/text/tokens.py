@@ -20,10 +20,21 @@ class Tokenizer(Protocol):
     """What every tokenizer here can do; some can do more."""
 
     def encode(self, text: str) -> list[int]: ...
-
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str: ...
-
     def __len__(self) -> int: ...
+
+
+class Pieces:
+    """What vocabularies share: ``tokens``, by their ids, and ``ids``, by token."""
+
+    tokens: list[str]
+    ids: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.ids
 
 
 _CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"

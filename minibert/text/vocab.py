@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 
 from minibert.storage.safe_files import write
-from minibert.text.tokens import Placed, detokenise, spans, tokenise
+from minibert.text.tokens import Pieces, Placed, detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"
 _COUNT = re.compile("[0-9]{1,18}")
@@ -18,7 +18,7 @@ BLOCK = 1 << 20  # chunks of text that encode_corpus holds before it turns them 
 Texts = Iterable[str | Sequence[str]]  # strings, or lists of tokens
 
 
-class Vocab:
+class Vocab(Pieces):
     """Word types and their ids: ``vocab["cat"]``, ``vocab.tokens[id]``, ``"cat" in vocab``.
 
     ``tokens``: id to token. ``counts``: int64 array (len(vocab),), how often each was seen in
@@ -50,10 +50,10 @@ class Vocab:
     ) -> Self:
         """The most frequent tokens of ``texts``; one string is one text.
 
-        ``size`` is the most entries to keep, specials included; tokens seen fewer than
-        ``min_count`` times are left out. Ids: the specials in the order given, then the tokens by
-        falling count, those of one count in code point order. Raises ValueError when ``size``
-        leaves no room for a token beside the specials.
+        ``size``: the most entries, specials included; tokens seen fewer than ``min_count`` times
+        are left out. Ids: the specials as given, then the tokens by falling count, those of one
+        count in code point order. Raises ValueError when ``size`` leaves no room for a token beside
+        the specials.
         """
         if size is not None and size <= len(specials):
             raise ValueError(f"size must exceed the {len(specials)} specials, got {size}")
@@ -66,12 +66,6 @@ class Vocab:
         if vocab.unk_id is not None:
             vocab.counts[vocab.unk_id] += sum(seen.values()) - vocab.counts.sum()
         return vocab
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.ids
 
     def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for an unknown one."""

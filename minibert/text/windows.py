@@ -16,9 +16,8 @@ Two = tuple[np.ndarray, np.ndarray]
 def keep_probability(counts: Sequence[float] | np.ndarray, subsample: float) -> np.ndarray:
     """The probability of keeping each word, min(1, sqrt(t / f) + t / f), float64 (V,).
 
-    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. So do the authors'
-    program, gensim and fastText. Equation 5 of Mikolov et al. 2013b (the probability of discarding)
-    lacks the second summand, and keeps fewer words.
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. So the authors'
+    program; equation 5 of Mikolov et al. 2013b lacks the second summand, and keeps fewer words.
     """
     counts = np.asarray(counts, float)
     if not subsample:
@@ -46,8 +45,8 @@ def known_words(vocab: Vocab, sentences: Texts) -> Two:
 def pairs(ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray) -> Two:
     """The positions (centre, context) of all pairs: two int64 arrays.
 
-    All (n,): ``ids``; ``sentence``, which each token is in, and no pair leaves; ``reach``, each
-    centre's own window.
+    Given (n,) each: ``ids``; ``sentence``, which no pair leaves; ``reach``, each centre's own
+    window.
     """
     places = np.arange(len(ids))
     centres, contexts = [], []
@@ -66,13 +65,11 @@ def pairs(ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray) -> Two:
 class WindowBatches(Batches):
     """Batches for `minibert.Word2Vec`: inputs (``input_ids``) and what they predict (``targets``).
 
-    vocab: gives the ids, and the counts for subsampling. Windows do not cross the sentences' ends.
-    Each epoch thins out frequent words, draws a reach from 1 to ``window`` for every centre, and
-    shuffles, all from ``seed`` and the epoch's number.
-
+    Windows do not cross the sentences' ends. Each epoch thins out frequent words, draws a reach
+    from 1 to ``window`` for every centre, and shuffles, all from ``seed`` and the epoch's number.
     Skip-gram: ``input_ids`` (batch, 1) is the centre, ``targets`` (batch,) one context word. CBOW:
     ``input_ids`` (batch, 2 * window) is the context, padded, ``targets`` the centre.
-    ``attention_mask`` is 1 at real inputs.
+    ``attention_mask``: 1 at inputs.
     """
 
     SETTINGS = ("tokens", "mode", "window", "batch_size")

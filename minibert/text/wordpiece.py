@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
@@ -19,25 +19,23 @@ from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
 from minibert.text.merges import GOES_ON
-from minibert.text.tokens import Placed, TextOrIds, checked, cut_pair
+from minibert.text.tokens import Pieces, Placed, TextOrIds, checked, cut_pair
 from minibert.text.vocab import check_line, numbered
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
 
 
-class WordPiece:
+class WordPiece(Pieces):
     """Text to ids of pieces and back: ``encode``, ``decode``, ``pair``, ``train``, ``load``.
 
-    ``tokens``: id to token; ``##`` in front of a piece that continues a word. ``lowercase``: an
-    uncased vocabulary. ``strip_accents``: remove accents; as ``lowercase`` when None.
-    ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens found whole in
-    a text before it is cut (str or `Added`); they follow ``tokens`` unless they are among them.
-    ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special tokens, None
-    where the vocabulary lacks one; ``special_ids`` has all of them. ``continues``: bool array
-    (len,), true for ``##`` pieces.
-
-    Raises ValueError for a vocabulary without ``[UNK]``, and for one with a token twice.
+    ``tokens``: id to token; ``##`` in front of a piece that continues a word, where ``continues``,
+    bool (len,), is true. ``lowercase``: an uncased vocabulary. ``strip_accents``: as ``lowercase``
+    when None. ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens
+    found whole in a text before it is cut; they follow ``tokens``, or are among them. ``pad_id``,
+    ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: ids of the special tokens, or None; all are in
+    ``special_ids``. Raises ValueError for a vocabulary without ``[UNK]``, and for one with a token
+    twice.
     """
 
     def __init__(
@@ -67,7 +65,10 @@ class WordPiece:
         self.continues[: len(tokens)] = [token.startswith(GOES_ON) for token in tokens]
         self._longest = max(map(len, tokens), default=0)
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
-        self._places, self._finder = Cache(self._place_chunk), self._finder_of(found)
+        self._places = Cache(self._place_chunk)
+        case: dict[str, Any] = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
+        search, align = partial(basic.searchable, **case), partial(basic.align, **case)
+        self._finder = Finder(found, self.ids, search, align)
 
     @classmethod
     def train(
@@ -109,12 +110,6 @@ class WordPiece:
             vocabulary[joined] = None
         return cls(vocabulary, lowercase, strip_accents)
 
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.ids
-
     def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``[UNK]`` for an unknown one."""
         return self.ids.get(token, self.unk_id)
@@ -150,11 +145,13 @@ class WordPiece:
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """`encode` for each of ``texts``."""
-        return [self.encode(text) for text in texts]
+        """`encode` for each of ``texts``; one string is one text."""
+        return [self.encode(one) for one in ([texts] if isinstance(texts, str) else texts)]
 
     def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
         """Ids of a list of words, and the index of each one's word; some have none."""
+        if isinstance(words, str):
+            raise ValueError(f"expected a list of words, got the string {words!r:.60}")
         ids, numbers = [], []
         for number, word in enumerate(words):
             pieces = self.encode(word)
@@ -232,8 +229,8 @@ class WordPiece:
 
         The settings and added tokens beside it are read too; ``lowercase`` and ``strip_accents``
         overrule them. Where nothing says, it is uncased. Raises FileNotFoundError; ValueError with
-        the file's name for one that is empty, not UTF-8, has an empty line, a token twice, or no
-        ``[UNK]``, and for whatever asks for another tokenizer than this one.
+        the file's name for a damaged one, and for whatever asks for another tokenizer than this
+        one.
         """
         from minibert.text.tokenizer_files import read_wordpiece
 
@@ -294,12 +291,6 @@ class WordPiece:
             base = match.start()
             places += [(base + start, base + end) for start, end in inside]
         return ids, places
-
-    def _finder_of(self, added):
-        """A `Finder` in texts as this tokenizer normalises them."""
-        options = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
-        steps = (partial(step, **options) for step in (basic.searchable, basic.align))
-        return Finder(added, self.ids, *steps)
 
     def _encode_stretches(self, text, specials, offsets):
         """`encode` with the added tokens in ``text`` (special ones if asked for) taken whole."""

@@ -53,7 +53,10 @@ def load(source: Path | str) -> AWDLSTM:
     """
     path = find(source)
     if path.is_dir() and (path / "config.json").is_file():
-        return _load_folder(path)
+        given, tensors = read_files(path)
+        config = config_from(AWDLSTMConfig, given, path)
+        vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
+        return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
     return load_fastai(path)
 
 
@@ -78,10 +81,8 @@ def load_fastai(path: Path | str) -> AWDLSTM:
     mapped = convert(tensors, weights)
     itos = read_itos(words)
     if len(itos) != len(mapped["embedding.weight"]):
-        raise ValueError(
-            f"{words} has {len(itos):,} words and {weights} vectors for "
-            f"{len(mapped['embedding.weight']):,}: they do not belong together"
-        )
+        told = f"{words} has {len(itos):,} words and {weights} vectors for"
+        raise ValueError(f"{told} {len(mapped['embedding.weight']):,}: they do not belong together")
     vocab = Vocab(_unique(itos), specials=(UNK, PAD, *STARTS))
     start = next((vocab.ids[word] for word in STARTS if word in vocab), 0)
     backward = re.search("bwd|backward", weights.stem)
@@ -107,7 +108,7 @@ def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> d
             mapped[plain[name]] = tensor.float()
         elif name not in _AGAIN:
             unknown.append(name)
-        elif not _same(tensor, tensors.get("0.encoder.weight")):
+        elif (table := tensors.get("0.encoder.weight")) is None or not torch.equal(tensor, table):
             twice.append(name)
     mapped = {**copies, **mapped}
     if unknown:
@@ -119,10 +120,6 @@ def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> d
     mapped.setdefault("decoder.weight", mapped["embedding.weight"])
     mapped.setdefault("decoder.bias", torch.zeros(len(mapped["embedding.weight"])))
     return mapped
-
-
-def _same(tensor, other):
-    return other is not None and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
 def config_of(
@@ -186,13 +183,6 @@ def _list_of_strings(data):
     if len(stack) != 1 or any(type(word) is not str for word in stack[0]):
         raise ValueError("it makes something else")
     return stack[0]
-
-
-def _load_folder(path):
-    config, tensors = read_files(path)
-    config = config_from(AWDLSTMConfig, config, path)
-    vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
-    return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
 
 
 def _files(path):

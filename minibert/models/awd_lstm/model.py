@@ -74,11 +74,9 @@ class AWDLSTMConfig:
 class AWDLSTM(Streaming, Pretrained):
     """Word vectors, LSTM layers with dropped weights, and a softmax that shares the vectors.
 
-    ``vocab``: a `minibert.text.Vocab`, or None; it is saved with the model.
-
-    A model with ``direction="backward"`` guesses each word from those after it. `forward` takes ids
-    and gives hidden states in reading order, whichever way the model reads. A stream for `loss` is
-    cut into windows, so it has to be turned before it is cut: `batches` does that.
+    With ``direction="backward"`` each word is guessed from those after it. `forward` takes ids and
+    gives hidden states in reading order, whichever way the model reads; a stream for `loss` has to
+    be turned before it is cut into windows: `batches` does that.
     """
 
     FILES = "minibert.models.awd_lstm.files"
@@ -111,7 +109,8 @@ class AWDLSTM(Streaming, Pretrained):
         self, input_ids: Int[Tensor, "batch length"], state: Sequence[State | None] | None = None
     ) -> tuple[list[Float[Tensor, "batch length _"]], list[State]]:
         """Ids in the order that the model reads -> (hidden states, embeddings first; state)."""
-        config, state = self.config, state or [None] * len(self.layers)
+        config = self.config
+        state = [None] * len(self.layers) if state is None else state
         check_ids(input_ids, config.vocab_size)
         if len(state) != len(self.layers):
             raise ValueError(f"expected a state of {len(self.layers)} layers, got {len(state)}")
@@ -155,10 +154,8 @@ class AWDLSTM(Streaming, Pretrained):
         reports is a perplexity's logarithm. The state is carried on to the next batch.
         """
         if "targets" not in batch:
-            raise ValueError(
-                "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes; "
-                "mb.heads.CausalLM takes texts with padding"
-            )
+            told = "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes;"
+            raise ValueError(f"{told} mb.heads.CausalLM takes texts with padding")
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
         self.state = [(h.detach(), c.detach()) for h, c in state]
@@ -183,10 +180,7 @@ class AWDLSTM(Streaming, Pretrained):
         return penalty
 
     def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
-        """log p of each token, in the order of ``ids``, given those read before it.
-
-        The model's own stream is not touched.
-        """
+        """log p of each token, in the order of ``ids``, given those read before it."""
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         text = torch.as_tensor(np.concatenate([[self.config.start_id], ids]))[None]
         text = text.to(self.embedding.weight.device)

@@ -32,9 +32,9 @@ def embedding_dropout(
     p: float,
     training: bool = True,
 ) -> Float[Tensor, "batch length dim"]:
-    """Look words up in a table, with whole words dropped (Merity et al. 2018, section 4.3).
+    """Look words up in a table; a dropped word is a row of zeros wherever it stands in the batch.
 
-    A dropped word is zero wherever it stands in the batch; the others grow by 1 / (1 - p).
+    The others grow by 1 / (1 - p) (Merity et al. 2018, section 4.3).
     """
     x = F.embedding(input_ids, table)
     if not training or p == 0:
@@ -87,16 +87,15 @@ class WeightDropLSTM(nn.Module):
         """The state to start from, checked: the kernel would end the process otherwise."""
         inputs, shape = self.weight_ih.shape[1], (1, len(x), self.outputs)
         if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
-            raise ValueError(
-                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
-                f"{tuple(x.shape)}"
-            )
+            told = f"expected input (batch, length, {inputs}) with a length of at least 1,"
+            raise ValueError(f"{told} got {tuple(x.shape)}")
         if state is None:
             return x.new_zeros(shape), x.new_zeros(shape)
-        if len(state) != 2 or any(part.shape != shape for part in state):
+        got = [tuple(one.shape) if torch.is_tensor(one) else type(one).__name__ for one in state]
+        if got != [shape, shape]:
             raise ValueError(
                 f"expected a state (h, c) of the shape {shape} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
+                f"{' and '.join(map(str, got))[:80]}: a state goes on with the rows that it was "
+                f"made from"
             )
-        return state
+        return tuple(state)

@@ -88,10 +88,10 @@ def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
     """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
     cls: `BERT` or `LeftToRight`, which a file with ``is_decoder`` gives in any case. The folder may
-    be Google's own, too (see `minibert.models.bert.google`). Heads in the file are left out (see
-    `load_head`); where the file has no pooler, neither has the model. Raises FileNotFoundError for
-    a missing file; ValueError for tensors that are missing, unknown or of another shape, each named
-    as in the file, and for a configuration that this class cannot follow.
+    be Google's own, too. Heads in the file are left out (see `load_head`); without a pooler in it,
+    the model has none. Raises FileNotFoundError for a missing file; ValueError for tensors that are
+    missing, unknown or of another shape, each named as in the file, and for an unknown
+    configuration.
     """
     path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
@@ -258,9 +258,10 @@ def _own(model, tensors):
 
 def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
-    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / CONFIG) else cls
+    names = google.CONFIG if google.is_here(path) else CONFIG
+    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / names) else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
+    settings, tokenizer = to_config(config, path / names), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
@@ -268,10 +269,6 @@ def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
     layers = config.get("num_hidden_layers", 0)
     return filled(make, tensors, path, layers, own=_own, named=published)
-
-
-def _config_file(path):
-    return path / (google.CONFIG if google.is_here(path) else CONFIG)
 
 
 def _tokenizer(path):

@@ -26,11 +26,7 @@ class LeftToRight(BERT):
 
 
 class NextTokenBatches(Batches):
-    """The texts of ``batches``, a `minibert.text.PretrainingBatches`, with nothing masked.
-
-    ``labels`` (batch, length) are the tokens that come next, -100 at the end: for a
-    `minibert.heads.MaskedLM` on a `LeftToRight`.
-    """
+    """The texts of a `PretrainingBatches`, nothing masked; ``labels``: the next tokens, or -100."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__(batches.seed)

@@ -113,12 +113,10 @@ class ELMo(Streaming, Pretrained):
         """Sentences in, `ModelOutput` out; begin and end of the sentences are added and removed.
 
         input_ids: symbols from `minibert.text.characters`, or ids with ``input="words"``.
-        attention_mask: by default a symbol or an id other than 0 is a word. Padding changes
-        nothing, wherever it stands.
-
-        ``hidden_states``: layers + 1 tensors of width 2 * projection, 0 at padding: the word
-        vectors, twice side by side, then each LSTM layer's forward and backward states.
-        ``carry=True``: sentence b goes on from where sentence b of the last such call ended.
+        attention_mask: by default a symbol or an id other than 0 is a word; padding may stand
+        anywhere. ``hidden_states``: layers + 1 tensors of width 2 * projection, 0 at padding: the
+        word vectors, twice, then each LSTM layer's forward and backward states. ``carry=True``:
+        sentence b goes on from where sentence b of the last such call ended.
         """
         self._check(input_ids)
         if attention_mask is None:
@@ -264,11 +262,6 @@ class ELMo(Streaming, Pretrained):
             tuple(torch.cat((a[:, :kept], b[:, kept:]), 1) for a, b in zip(*pair, strict=True))
             for pair in zip(self.state, fresh, strict=True)
         ]
-
-    def _named(self) -> Vocab:
-        if self.vocab is None:
-            raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
-        return self.vocab
 
     def _check(self, ids: Tensor) -> None:
         wanted = 3 if self.config.input == "characters" else 2

@@ -165,16 +165,14 @@ def sampled_softmax(
     negatives: int = 8192,
     drawn: Int[Tensor, " negatives"] | None = None,
 ) -> Loss:
-    """(sum of cross-entropies among target and drawn words, number of targets).
+    """(sum of cross-entropies in nats among target and drawn words, number of targets).
 
-    weight, bias: sorted by the frequency of the words. targets: -100 for none. ``negatives`` words
-    are drawn, the same for all targets, with q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1);
-    or ``drawn`` says which.
-
-    The score of a drawn word is lowered by the logarithm of how often it is expected, and a drawn
-    word that is the target counts for nothing: so with ever more of them this comes to the full
-    softmax (Blanc & Rendle 2018, arXiv:1712.00527; the authors' TensorFlow draws each word at most
-    once, and lowers the target's score, too).
+    weight, bias: sorted by the frequency of the words. ``negatives`` words are drawn for all
+    targets, with q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1); or ``drawn`` says which. The
+    score of a drawn word is lowered by the logarithm of how often it is expected, and one that is
+    the target counts for nothing: with ever more of them this comes to the full softmax (Blanc &
+    Rendle 2018, arXiv:1712.00527; the authors' TensorFlow draws each word once, and lowers the
+    target, too).
     """
     real = targets != IGNORE
     hidden, targets = hidden[real], targets[real]  # (n, dim), (n,)

@@ -164,7 +164,8 @@ def from_published(
     for theirs in [name for name in tensors if name in names]:
         ours, turned = names[theirs]
         tensor = tensors.pop(theirs)
-        found[ours] = _turned(tensor).contiguous() if turned else tensor
+        turned = turned and tensor.dim() <= 2  # what is no matrix stays to be refused
+        found[ours] = tensor.t().contiguous() if turned else tensor
     for i, kind in product(range(settings.layers), ("weight", "bias")):
         packed = tensors.get(f"h.{i}.attn.c_attn.{kind}")
         if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
@@ -229,11 +230,6 @@ def _query_factors(config, settings):
     factor = 1.0 if whole else math.sqrt(settings.dim // settings.heads)
     inverse = config.get("scale_attn_by_inverse_layer_idx", False)
     return [factor / (i + 1 if inverse else 1) for i in range(settings.layers)]
-
-
-def _turned(tensor):
-    """A matrix turned; a vector is itself, and what is neither stays to be refused."""
-    return tensor.t() if tensor.dim() <= 2 else tensor
 
 
 def published(model: GPT) -> dict[str, Tensor]:

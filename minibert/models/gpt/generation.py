@@ -113,13 +113,11 @@ def generate(
     """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
 
     prompt: a string, or a list of them, for a model with a tokenizer, which then goes on with its
-        pieces alone; or a list of ids, or a list of such lists, of any lengths (arrays and tensors
-        will do). Each must have a token.
+        pieces alone; or a list of ids (or array, tensor), or a list of such. None may be empty.
     steps: tokens to add, at most; no text gets longer than the model's ``max_length``.
     temperature, top_k, top_p: see `distribution`; ``repetition_penalty``: see `penalise`.
     stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
-    seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read;
-        False computes all positions again at each step, and gives the same.
+    seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read.
     stream: called with each new id (a list, one per text, None for a text that has ended).
 
     Raises ValueError for prompts that are empty or too long, and for settings out of range;

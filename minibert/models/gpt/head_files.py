@@ -101,7 +101,7 @@ def _arguments(kind, config, count, source):
     if kind == "TokenClassifier":
         dropout = layout.dropout_in(config, ("classifier_dropout",), 0.1, source)
         return {"labels": labels, "dropout": dropout}
-    dropout = layout.own_keys(config, {"dropout": float}, source).get("dropout", 0.0)
-    layout.dropout_in({"dropout": dropout}, ("dropout",), 0.0, source)
+    own = layout.own_keys(config, {"dropout": float}, source)
+    dropout = layout.dropout_in(own, ("dropout",), 0.0, source)
     problem = layout.problem_in(config, count)
     return {"labels": labels, "dropout": dropout, "problem": problem, "pooling": "last"}

@@ -41,10 +41,9 @@ def is_here(folder: str | Path) -> bool:
 
 
 def read(folder: str | Path) -> tuple[dict, dict]:
-    """(config as a dict, tensors by name), both in Hugging Face's layout, of OpenAI's folder.
+    """(config, tensors by their names in Hugging Face's layout) of OpenAI's folder, without Adam's.
 
-    Raises FileNotFoundError for a missing file; ValueError for a damaged one, and for variables
-    that are missing or unknown, each named as in the file. Adam's are left out.
+    Raises FileNotFoundError; ValueError for damage, and for missing or unknown variables, by name.
     """
     config, arrays, rows = _found(folder)
     return config, {
@@ -88,7 +87,7 @@ def _gpt(folder):
     source = folder / SHAPES
     shapes = read_json(source)
     if not _are_shapes(shapes) or len(shapes) < 2 or (len(shapes) - 2) % len(IN_BLOCK):
-        wanted = f"the shapes of positions, words, and {len(IN_BLOCK)} arrays for each layer"
+        wanted = f"the shapes of positions and words, and of {len(IN_BLOCK)} arrays for each layer"
         raise ValueError(f"expected in {source} {wanted}")
     layers = (len(shapes) - 2) // len(IN_BLOCK)
     wanted = {"positions": "positions_embed.weight", "words": "tokens_embed.weight"}

@@ -96,8 +96,8 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention and a feed-forward network, each with dropout, a residual sum and LayerNorm.
 
-    With ``cross=True`` there is a second attention between them, to another stack's output: that
-    makes it a decoder's block (section 3.1). Where the norm stands is ``config.norm``:
+    With ``cross=True``, a decoder's block (section 3.1): a second attention between them, to
+    another stack's output. Where the norm stands is ``config.norm``:
 
         post:  x = norm(x + dropout(sublayer(x)))       the paper's
         pre:   x = x + dropout(sublayer(norm(x)))       the residual stream itself stays as it is

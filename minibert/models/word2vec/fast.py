@@ -246,11 +246,8 @@ class Tables:
 
     def gather(self, step: Step) -> tuple[Centres, Answers, Weights]:
         """What `gradients` takes: the centres' vectors, the answers', and the weights."""
-        return (
-            self.input.index_select(0, step.centre),
-            self.output.index_select(0, step.answer),
-            self.weights.index_select(0, step.reach),
-        )
+        v, u = self.input.index_select(0, step.centre), self.output.index_select(0, step.answer)
+        return v, u, self.weights.index_select(0, step.reach)
 
     def loss(self, step: Step) -> float:
         """The loss of a step, in nats per pair."""

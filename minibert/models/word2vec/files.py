@@ -29,7 +29,11 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
     if path.is_dir() and not (path / ARRAY).is_file():
         if limit is not None:
             raise ValueError(f"limit is for files of vectors; {path} is a model with its counts")
-        return _load_folder(path)
+        given, tensors = read_files(path)
+        if not (path / VOCAB).is_file():
+            raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
+        config, vocab = config_from(Word2VecConfig, given, path), Vocab.load(path / VOCAB)
+        return filled(lambda: Word2Vec(config, vocab), tensors, path)
     words, vectors = read_array(path, limit) if path.is_dir() else read(path, limit, errors)
     model = Word2Vec(Word2VecConfig(len(words), vectors.shape[1]), Vocab(words, specials=()))
     with torch.no_grad():
@@ -55,14 +59,6 @@ def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.nd
     if vectors.ndim != 2 or len(words) != len(vectors):
         raise ValueError(f"{folder}: {len(words):,} words and vectors of shape {vectors.shape}")
     return words, np.array(vectors, np.float32)
-
-
-def _load_folder(path):
-    config, tensors = read_files(path)
-    if not (path / VOCAB).is_file():
-        raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
-    config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
-    return filled(lambda: Word2Vec(config, vocab), tensors, path)
 
 
 def save(model: Word2Vec, folder: Path | str) -> None:

@@ -18,8 +18,8 @@ def cooccurrences(
 ) -> Float[Tensor, "{size} {size}"]:
     """X: how often word j stands near word i; a neighbour at distance d counts 1 / d.
 
-    ``ids`` and ``offsets`` as `Vocab.encode_corpus` gives them. A dense table, so for vocabularies
-    of some thousand words.
+    ``ids`` and ``offsets`` as `Vocab.encode_corpus` gives them. A dense table: for small
+    vocabularies.
     """
     ids, offsets = torch.as_tensor(ids).long(), torch.as_tensor(offsets)
     sentence = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())

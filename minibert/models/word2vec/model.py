@@ -92,8 +92,10 @@ class Word2Vec(Pretrained):
         noise = torch.as_tensor(counts**config.power * (counts > 0)).float()  # (V,)
         self.register_buffer("noise", noise / noise.sum().clamp(min=1e-9), persistent=False)
         if config.loss == "hierarchical":
-            for name, table in zip(("nodes", "turns"), _padded(huffman(counts)), strict=True):
-                self.register_buffer(name, table, persistent=False)  # (V, longest path) each
+            for name, paths in zip(("nodes", "turns"), huffman(counts), strict=True):
+                rows = [torch.tensor(path, dtype=torch.long) for path in paths]
+                table = nn.utils.rnn.pad_sequence(rows, True, -1)  # (V, longest path)
+                self.register_buffer(name, table, persistent=False)
 
     @classmethod
     def from_pretrained(
@@ -126,11 +128,8 @@ class Word2Vec(Pretrained):
         mask = mask.unsqueeze(-1).float()  # (batch, width, 1)
         vectors = self.input(batch["input_ids"]) * mask  # (batch, width, dim)
         hidden = vectors.sum(1) / mask.sum(1)  # (batch, dim): the mean; with one word, its vector
-        score = {
-            "negative": self.negative_sampling,
-            "hierarchical": self.hierarchical_softmax,
-            "full": self.full_softmax,
-        }[self.config.loss]
+        scores = self.negative_sampling, self.hierarchical_softmax, self.full_softmax
+        score = dict(zip(LOSSES, scores, strict=True))[self.config.loss]
         return score(hidden, batch["targets"], batch.get("negatives")), len(hidden)
 
     def negative_sampling(self, hidden: Hidden, targets: Targets, negatives: Noise = None) -> Sum:
@@ -189,12 +188,6 @@ class Word2Vec(Pretrained):
         a_, b_, c_ = (F.normalize(self.vector(word), dim=0) for word in (a, b, c))
         return self.neighbours(b_ - a_ + c_, k, exclude=(a, b, c))
 
-    def _named(self) -> Vocab:
-        """The vocabulary; raises ValueError without one."""
-        if self.vocab is None:
-            raise ValueError("this model has no vocabulary: give one, Word2Vec(config, vocab)")
-        return self.vocab
-
     def _id(self, word: str) -> int:
         vocab = self._named()
         if word not in vocab:
@@ -224,12 +217,6 @@ def huffman(counts: Shaped[np.ndarray, " V"] | Sequence[float]) -> tuple[Paths, 
         nodes.append([node for node, _ in reversed(path)])
         turns.append([bit for _, bit in reversed(path)])
     return nodes, turns
-
-
-def _padded(paths):
-    """Two lists of paths as (V, longest) tensors; -1 where a path has ended."""
-    longest = max(len(path) for path in paths[0])
-    return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
 
 
 def learn(

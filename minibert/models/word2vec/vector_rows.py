@@ -186,10 +186,8 @@ def _dimensions_without_header(stream: Stream, path: Path) -> int:
             f"nor a word and {dim} numbers, as the lines after it are; delete or mend that line"
         )
     if dim == 1:
-        raise ValueError(
-            f"{path} has a single number for each word, as a list of counts has; vectors of one "
-            "dimension take a header (words dimensions)"
-        )
+        told = f"{path} has a single number for each word, as a list of counts has;"
+        raise ValueError(f"{told} vectors of one dimension take a header (words dimensions)")
     return dim
 
 
@@ -198,10 +196,8 @@ def _check_words(lines: list[bytes], dim: int, path: Path) -> None:
     words = [b" ".join(line.split()[:-dim]) for line in lines if b"\t" not in line]
     several = [word for word in words if b" " in word]
     if len(several) > 0.8 * len(lines):
-        raise ValueError(
-            f"{path} has more than a word before the {dim} numbers of most lines, such as "
-            f"{several[0][:40]!r}; leave one field for the word"
-        )
+        told = f"{path} has more than a word before the {dim} numbers of most lines,"
+        raise ValueError(f"{told} such as {several[0][:40]!r}; leave one field for the word")
 
 
 def _counted(rows: Iterator[Row], count: int, limit: int | None, path: Path) -> Iterator[Row]:
@@ -230,10 +226,8 @@ def _text_rows(stream: Stream, path: Path, dim: int, number: int) -> Iterator[Ro
             vector = np.array(_values(fields), np.float32)
         odd = any(map(_NUMBER.fullmatch, word.split()[1:]))  # one number too many in the row
         if len(vector) != dim or odd:
-            raise ValueError(
-                f"{path}, line {number:,}: expected a word and {dim} numbers, with spaces "
-                f"between them and decimal points in them, got {line[:60]!r}"
-            )
+            told = f"{path}, line {number:,}: expected a word and {dim} numbers, with spaces"
+            raise ValueError(f"{told} between them and decimal points in them, got {line[:60]!r}")
         yield word, vector
 
 

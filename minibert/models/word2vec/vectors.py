@@ -33,12 +33,10 @@ def read(path: str | Path, limit: int | None = None, errors: str = "strict") -> 
 
     The format is told from the content, ``.gz`` and ``.xz`` from the name. ``limit``: the most rows
     to read. ``errors``: for words that are not UTF-8, as for ``bytes.decode``. Of a word that
-    stands more than once the first vector is kept, as in gensim, with a warning.
-
-    Raises ValueError, naming the line, for a file that is cut short, holds more or less than its
-    header says, has lines of different lengths, numbers that are not finite, words that are not
-    UTF-8, or a first line that is neither a header nor like the others. It takes no more memory
-    than the file has data for, whatever the header says.
+    stands more than once the first vector is kept, as in gensim, with a warning. Raises ValueError,
+    naming the line, for a file that is cut short, does not hold what its header says, has lines of
+    different lengths, numbers that are not finite, words that are not UTF-8, or an odd first line.
+    It takes no more memory than the file has data for.
     """
     path = Path(path)
     check_limit(limit)
