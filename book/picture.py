@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from torch.nn.functional import normalize
 
 import minibert as mb
-from minibert.show.cloze import Guesser
+from minibert.show.cloze import guesses
 from minibert.show.figures import PALETTE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +64,7 @@ def labels():
 
 def gap():
     """BERT: the likeliest words for a gap."""
-    return Guesser(mb.heads.MaskedLM.from_pretrained("minibert-bert"))(GAP).best(3)
+    return guesses(mb.heads.MaskedLM.from_pretrained("minibert-bert").eval(), GAP).best(3)
 
 
 def continued():

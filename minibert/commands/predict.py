@@ -16,13 +16,13 @@ STREAM = 256  # texts from standard input that are answered at once
 
 def add_arguments(parser):
     """Add the options to an argparse parser."""
-    parser.add_argument("folder", type=Path, help="the --out of `minibert finetune`, or a model's")
+    parser.add_argument("folder", type=Path, help="the --out of `minibert finetune`, or a head's")
     parser.add_argument(
         "texts",
         nargs="*",
         metavar="TEXT",
-        help="without any, the lines of standard input are read; between the two texts of a pair, "
-        "and after a question, stands a tab",
+        help="(default: each line of standard input); a tab separates the texts of a pair, and a "
+        "question from its text",
     )
 
 

@@ -43,7 +43,7 @@ def add_models(parser, package, models):
         model = choices.add_parser(name, help=summary, description=about)
         option = Options(model)
         names = [known for known in recipes(package) if model_of(package, known) == name]
-        option("--recipe", metavar="NAME", help=f"its options: {', '.join(names) or 'none yet'}")
+        option("--recipe", metavar="NAME", help=f"preset options: {', '.join(names) or 'none yet'}")
         module_of(package, name).add_arguments(option)
         model.set_defaults(options=option)
 

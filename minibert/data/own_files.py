@@ -138,7 +138,10 @@ def _next_row(table, source):
 def _check_columns(source, number, names, wanted):
     names = list(names)
     if missing := [name for name in wanted if names.count(name) != 1]:
-        told = f"one column {missing[0]!r} (or say what it is called: text=..., label=...)"
+        told = (
+            f"one column {missing[0]!r} (or say what it is called: text=..., label=...; "
+            f"in a terminal --columns text=...,label=...)"
+        )
         raise refusal(source, number, told, ", ".join(names))
 
 

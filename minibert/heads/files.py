@@ -141,7 +141,10 @@ def _published(source, cls):
         name = (told.get("architectures") or [None])[0]
         kinds = [ours for ours in known if ours in HEADS and str(name).endswith(known[ours][0])]
         if not kinds:
-            raise ValueError(f"{path} holds no head: it has no {HEAD}, and is a {name!r:.60}")
+            raise ValueError(
+                f"{path} holds no head that predicts: expected {HEAD}, or its class as "
+                f"`architectures` in {CONFIG}, got {name!r:.60}"
+            )
         cls = getattr(heads, kinds[0])
     if cls.__name__ not in known:
         raise FileNotFoundError(f"{path} holds no {cls.__name__}: it has no {HEAD}")

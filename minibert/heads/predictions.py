@@ -47,7 +47,8 @@ class Predictions:
     def __repr__(self) -> str:
         rows = [self._row(i) for i in range(min(len(self), SHOWN))]
         more = [f"... and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
-        return "\n".join([f"{len(self)} predictions", *rows, *more])
+        count = f"{len(self)} prediction{'s' * (len(self) != 1)}"
+        return "\n".join([count, *rows, *more])
 
     def _row(self, i):
         label, given = self.labels[i], self.inputs[i]

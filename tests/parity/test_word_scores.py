@@ -135,6 +135,12 @@ def test_a_perfect_square_is_answered_right():
     assert str(answered) == "50.0% right of 2 known questions (2 asked)"
 
 
+def test_a_score_of_nothing_is_told_in_words():
+    none = {"capitals": 0}
+    assert "no score: 0 of 3 questions" in str(word_scores.Answered(none, none, {"capitals": 3}))
+    assert "no score: 1 of 9 pairs" in str(word_scores.Rated(float("nan"), 1, 9))
+
+
 def test_spearman_shares_the_ranks_of_ties():
     x = np.array([1.0, 2, 2, 3, 9])
     assert word_scores.spearman(x, x**3) == pytest.approx(1)

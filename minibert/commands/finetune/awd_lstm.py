@@ -41,17 +41,17 @@ def add_arguments(option):
     start = "a language model, from `minibert pretrain awd-lstm`"
     common.shared_options(option, known, start, WAYS)
     known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
-    option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
+    option("--pretrain", metavar="RECIPE", help=f"or train it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
     option("--length", type=size, default=400, help="tokens of a text that are read (400)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
-    option("--seed", type=int, default=0, help="of the language model's tuning")
+    option("--seed", type=int, default=0, help="of fine-tuning the language model (0)")
     for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
-        option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
-        option(f"--{stage}-rate", type=share, default=rate, help=f"({rate})")
-    option("--batch-size", type=size, default=32, help="texts a batch of the classifier (32)")
+        option(f"--{stage}-epochs", type=size, default=epochs, help=f"passes ({epochs})")
+        option(f"--{stage}-rate", type=share, default=rate, help=f"highest rate ({rate})")
+    option("--batch-size", type=size, default=32, help="texts per batch of the classifier (32)")
     option("--unfreezing", choices=UNFREEZING, default="gradual", help="of the classifier's layers")
     told = "between layers' rates in the classifier; 1 for one rate (2.6)"
     option("--classifier-factor", type=share, default=2.6, help=told)

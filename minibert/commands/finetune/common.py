@@ -29,15 +29,15 @@ def shared_options(option: Callable, known: str, start: str, ways: tuple) -> Non
     """The options that every model has; known, start: what to say of --task and of --start."""
     size = positive(int)
     option("--task", metavar="NAME", help=f"{known}, or a file of your own (docs/your-data.md)")
-    option("--out", required=True, type=Path, metavar="DIR", help="a folder for what is found")
+    option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the results")
     option("--start", metavar="FOLDER", help=start)
     option("--ways", metavar="LIST", default=",".join(ways), help=f"some of {','.join(ways)}")
     option("--test", type=size, help="examples to test on (all)")
     option("--seeds", type=size, default=3, help="runs of each way (3)")
     option("--first-seed", type=int, default=0, help="the first of them (0)")
     option("--save", action="store_true", help=f"keep the first model in DIR/{MODEL}")
-    option("--kind", choices=KINDS, help="of a file of your own (told by its ending)")
-    option("--columns", metavar="text=A,label=B", default="", help="of a table of your own")
+    option("--kind", choices=KINDS, help="what --task holds, if its ending does not tell")
+    option("--columns", metavar="text=A,label=B", default="", help="names of the columns in --task")
     option("--separator", metavar="MARK", help="between the labels of a text that has several")
     option("--held-out", metavar="FILE", help="score on it, not on a share of --task")
     option(
@@ -100,7 +100,7 @@ def as_examples(part, name):
         found = [Example(text=one, label=part.names[label]) for one, label in part]
         return Examples("text", found, part.names, list(part.texts))
     if not isinstance(part, Examples):
-        raise ValueError(f"{name!r} has no labels; `minibert data list` shows what has")
+        raise ValueError(f"{name!r} has no labels to learn; --help says what --task may be")
     return part
 
 

@@ -34,9 +34,9 @@ def add_arguments(option):
     """The options of ``minibert pretrain awd-lstm``."""
     common.common_arguments(option)
     size = positive(int)
-    option("--leave-out", default="", metavar="KINDS", help="kinds of the world's texts, a,b,...")
-    option("--only", default="", metavar="KINDS", help="no kinds of the world's texts but a,b,...")
-    option("--start", metavar="FOLDER_OR_NAME", help="a model that reads on (its size, its words)")
+    option("--leave-out", default="", metavar="KINDS", help="not these kinds of the world's texts")
+    option("--only", default="", metavar="KINDS", help="only these kinds of the world's texts")
+    option("--start", metavar="FOLDER_OR_NAME", help="a model to train further")
     option(
         "--factor", type=positive(float), default=2.6, help="between layers' rates, from --start"
     )

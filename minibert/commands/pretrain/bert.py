@@ -40,15 +40,15 @@ def add_arguments(option):
     option(
         "--short-length", type=positive(int), help="of a sequence (default: a quarter of --length)"
     )
-    option("--masked", type=share, default=0.15, help="share of the pieces to guess (0.15)")
+    option("--masked", type=share, default=0.15, help="share of the pieces to mask (0.15)")
     option("--whole-words", action="store_true", help="mask all pieces of a word")
-    option("--no-next-sentence", action="store_true", help="masked words alone")
+    option("--no-next-sentence", action="store_true", help="train on masked words only")
     option(
         "--look-beside",
         action="store_true",
-        help="for small budgets: two heads begin by looking at the places beside",
+        help="for small budgets: two heads begin by looking at the positions beside",
     )
-    option("--minutes", type=share, help="about so long, in place of --epochs")
+    option("--minutes", type=share, help="train for about this long, in place of --epochs")
 
 
 def pretrain(args):

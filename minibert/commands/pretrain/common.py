@@ -45,7 +45,7 @@ def common_arguments(option):
     option(
         "--tokens",
         type=positive(int),
-        help=f"of the text, at most ({WORLD_TOKENS:,} of the world, all of another)",
+        help=f"tokens to read, at most ({WORLD_TOKENS:,} of the world, all of another)",
     )
     option("--cased", action="store_true", help="keep capitals (default: lower case)")
     option("--half", action="store_true", help="save in half precision")
@@ -72,10 +72,10 @@ def transformer_arguments(option):
     option("--length", type=size, default=128, help="pieces of a sequence, at most (128)")
     option("--epochs", type=size, default=1, help="passes over the text (1)")
     option("--steps", type=size, help="updates, in place of --epochs")
-    option("--batch-size", type=size, default=32, help="sequences of an update (32)")
+    option("--batch-size", type=size, default=32, help="sequences per update (32)")
     option("--rate", type=positive(float), default=1e-3, help="the highest learning rate (0.001)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
+    option("--accumulate", type=positive(int), default=1, help="batches per update (1)")
     option("--compile", action="store_true", help="torch.compile; needs a compiler")
 
 

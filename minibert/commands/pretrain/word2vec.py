@@ -20,7 +20,7 @@ def add_arguments(option):
     option("--window", type=positive(int), default=5, help="words to each side, at most (5)")
     option("--mode", choices=word2vec.MODES, default="skipgram")
     option("--loss", choices=word2vec.LOSSES, default="negative")
-    option("--negatives", type=positive(int), default=5, help="noise words a pair (5)")
+    option("--negatives", type=positive(int), default=5, help="noise words per pair (5)")
     option("--subsample", type=float, default=1e-3, help="thin out words above this share (0.001)")
     option("--min-count", type=positive(int), default=5, help="leave out rarer words (5)")
     option("--epochs", type=positive(int), default=5, help="passes over the text (5)")

@@ -27,6 +27,8 @@ class Rated:
     pairs: int
 
     def __str__(self) -> str:
+        if self.known < 2:
+            return f"no score: {self.known} of {self.pairs} pairs are in the vocabulary"
         return f"Spearman {self.spearman:.3f} on {self.known} of {self.pairs} pairs"
 
 
@@ -51,6 +53,8 @@ class Answered:
 
     def __str__(self) -> str:
         known, asked = sum(self.known.values()), sum(self.asked.values())
+        if not known:
+            return f"no score: 0 of {asked:,} questions are in the vocabulary"
         return f"{self.accuracy:.1%} right of {known:,} known questions ({asked:,} asked)"
 
 
