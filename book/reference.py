@@ -24,6 +24,7 @@ GROUPS = {
             *("minibert.Transformer", "minibert.TransformerConfig", "minibert.BERT"),
             *("minibert.BERTConfig", "minibert.GPT", "minibert.GPTConfig"),
             *(
+                "minibert.models.base",
                 "minibert.models.outputs",
                 "minibert.models.transformer.attention",
                 "minibert.models.gpt.generation",
