@@ -193,10 +193,7 @@ def bars(
     size: tuple[float, float] | None = None,
     digits: int = 3,
 ) -> Picture:
-    """Horizontal bars, one per name, with the number written at the end of each.
-
-    ``values`` maps a name to a number; ``errors`` maps some of the names to a half-width.
-    """
+    """Horizontal bars with their numbers; ``errors`` maps some of the names to a half-width."""
     names, numbers = list(values), [float(number) for number in values.values()]
     fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.3 + 0.36 * len(names)))
     half = [(errors or {}).get(name, 0.0) for name in names]

@@ -54,9 +54,8 @@ def scatter_words(
     """
     points, groups = as_array(points), {} if groups is None else groups
     if points.shape != (len(words), 2):
-        raise ValueError(
-            f"{len(words)} words need points of shape ({len(words)}, 2); got {points.shape}."
-        )
+        n = len(words)
+        raise ValueError(f"{n} words need points of shape ({n}, 2); got {points.shape}.")
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
     labels = _first_of_each(groups, words) if labels is None else labels
@@ -143,10 +142,7 @@ def _marks(ax, at, highlight, arrows, links):
 
 
 def _labels(ax, at, important, others, arrows=()):
-    """Write the labels one after another, each at the free place nearest to its point.
-
-    Free is what no point, no label and no arrow (a pair of names) covers.
-    """
+    """Write each label at a place near its point that no point, label or arrow covers."""
     wanted = list(dict.fromkeys([*important, *others]))
     if not wanted:
         return

@@ -31,10 +31,7 @@ class RateByLength:
 
 
 class EarlyStopping:
-    """Stop after ``patience`` validations without a new best loss; keep the best weights.
-
-    The best weights are held in memory and put back when the run ends.
-    """
+    """Stop after ``patience`` validations without a new best; put the best weights back then."""
 
     def __init__(self, patience: int) -> None:
         if patience < 1:

@@ -96,10 +96,8 @@ def share(batch: Any) -> Any:
     each_tensor(batch, lambda tensor: lengths.update(tensor.shape[:1]), TABLES)
     examples = min(lengths, default=0)
     if not lengths <= {examples, examples * several}:
-        raise ValueError(
-            f"expected the tensors of a batch to have one number of rows, to share them among "
-            f"{size()} processes, got {sorted(lengths)}"
-        )
+        told = f"to share them among {size()} processes, got {sorted(lengths)}"
+        raise ValueError(f"expected the tensors of a batch to have one number of rows, {told}")
     if examples < size():
         least = f"at least {size()} rows, one for each process"
         raise ValueError(f"expected batches of {least}, got {examples}")

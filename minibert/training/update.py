@@ -57,25 +57,17 @@ def train_step(run: Run) -> tuple[float, float]:
 
 
 def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, float]:
-    """``function(batch)``: a sum of losses and what was counted.
-
-    Raises ValueError for a label that the model has no score for, and where the loss is no such
-    pair.
-    """
+    """A sum of losses and a count; ValueError where it is no such pair, or a label has no score."""
     try:
         losses, count = function(batch)
     except IndexError as error:
         if "out of bounds" not in str(error):
             raise
-        raise ValueError(
-            f"a label of this batch is out of range ({error}): expected labels from 0 to below "
-            f"the model's number of labels, or -100 for none"
-        ) from error
+        expected = "expected labels from 0 to below the model's number of them, or -100 for none"
+        raise ValueError(f"a label of this batch is out of range ({error}): {expected}") from error
     if not torch.is_tensor(losses):
-        raise ValueError(
-            f"expected loss(batch) to give a tensor, the sum of the losses, and a count; got a "
-            f"{type(losses).__name__} as the sum"
-        )
+        told = f"got a {type(losses).__name__} as the sum"
+        raise ValueError(f"expected loss(batch) to give the sum, a tensor, and a count; {told}")
     return losses, count
 
 

@@ -17,10 +17,7 @@ from minibert.training.optim import Group, decay_groups
 
 
 def layer_groups(model: nn.Module) -> list[list[nn.Parameter]]:
-    """The parameters of a model as lists, the lowest layer first; each is in exactly one.
-
-    A layer without parameters makes no group. Raises ValueError for a model without any parameter.
-    """
+    """The parameters of each layer, the lowest first, each once; ValueError without any."""
     groups, seen = [], set()
     for modules in _modules(model):
         own = []

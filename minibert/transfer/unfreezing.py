@@ -38,9 +38,8 @@ class GradualUnfreezing:
 
     def __init__(self, every: int | None = None, start: int = 1, layers: int | None = None) -> None:
         if (every is not None and every < 1) or start < 1 or (layers is not None and layers < 1):
-            raise ValueError(
-                f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
-            )
+            told = f"{every}, {start}, {layers}"
+            raise ValueError(f"expected every, start and layers of at least 1, got {told}")
         self.every, self.start, self.layers = every, start, layers
         self.awake, self.woken_at = 0, list[int]()
         self.interval: tuple[int, int] | None = None  # batches between two, and those of an update

@@ -36,9 +36,8 @@ def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
     config, attention = encoder.config, encoder.stack.blocks[0].attention
     d = config.dim // config.heads
     if len(offsets) > config.heads or d % 2:
-        raise ValueError(
-            f"expected at least {len(offsets)} heads of even width, got {config.heads} of width {d}"
-        )
+        told = f"got {config.heads} of width {d}"
+        raise ValueError(f"expected at least {len(offsets)} heads of even width, {told}")
     frequency = 100 ** (-torch.arange(0, d, 2) / d)  # (d / 2,) wavelengths from 6 to about 600
     angle = torch.arange(config.max_length)[:, None] * frequency  # (positions, d / 2)
     waves = torch.stack((angle.sin(), angle.cos()), -1).flatten(1)  # (positions, d)
