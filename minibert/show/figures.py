@@ -106,12 +106,10 @@ def described(fig: Picture, alt: str) -> Picture:
 def figure(fig: Figure, alt: str | None = None, caption: str | None = None) -> None:
     """Show a matplotlib figure as a PNG with alt text, and close it.
 
-    ``alt`` says in words what the figure shows. A figure that `minibert.show` drew describes itself
-    where none is given. ``caption`` is printed below the picture.
-
-    Raises ``ValueError`` where the alt text is empty, where visible axes lack a label (an axis
-    whose tick labels are words names itself; axes that are turned off need none), and where there
-    is neither title nor caption.
+    ``alt`` says in words what the figure shows; a figure that `minibert.show` drew has its own.
+    ``caption`` is printed below the picture. Raises ``ValueError`` without alt text, where visible
+    axes lack a label (an axis whose tick labels are words names itself), and where there is neither
+    title nor caption.
     """
     alt = getattr(fig, "alt", "") if alt is None else alt
     check_alt(alt)

@@ -58,7 +58,9 @@ def scatter_words(
         raise ValueError(f"{n} words need points of shape ({n}, 2); got {points.shape}.")
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
-    labels = _first_of_each(groups, words) if labels is None else labels
+    if labels is None:  # every group has its share
+        in_turn = [w for turn in zip_longest(*groups.values()) for w in turn if w is not None]
+        labels = (in_turn or list(words))[:MOST_LABELS]
     at = dict(zip(words, points, strict=True))
     for word in (*grouped, *highlight, *ends, *labels):
         if word not in at:
@@ -84,13 +86,6 @@ def name_points(ax: Axes, at: Mapping[str, tuple[float, float]]) -> None:
     fig: Any = ax.figure
     fig.draw_without_rendering()  # the layout is known only now
     _labels(ax, at, [], list(at))
-
-
-def _first_of_each(groups, words):
-    """The words to write out: every group has its share."""
-    turns = zip_longest(*groups.values())
-    in_turn = [word for turn in turns for word in turn if word is not None]
-    return (in_turn or list(words))[:MOST_LABELS]
 
 
 def _empty_map(groups, xlabel, ylabel, size):

@@ -113,9 +113,7 @@ def filled(
     Before, it is made without memory, and the tensors are compared with it. ``layers``: how many
     the configuration asks for, no more than there are tensors. own: (model, tensors) to the tensors
     by the model's names; named: (model, name) to what the file calls a tensor, for the message.
-
-    Raises ValueError, naming ``source``, for tensors that do not fit, each named, and where such a
-    model cannot be.
+    Raises ValueError, naming ``source`` and the tensors that do not fit, if any.
     """
     if layers > len(tensors):
         raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")

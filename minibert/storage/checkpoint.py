@@ -48,11 +48,9 @@ class Checkpoints:
     def save(self, step: int, tensors: Tensors, training: State, record: State) -> None:
         """Write a checkpoint; then remove all but the last ``keep`` of this run.
 
-        ``tensors``: a model's state_dict. ``training``: nested dicts, lists and tuples of tensors,
-        numbers and strings. ``record``: what JSON can hold.
-
-        Raises OSError with one sentence on a full disk or a read-only folder; the checkpoints that
-        stood there stay. Raises ValueError when ``training`` could not be read back.
+        ``tensors``: a state_dict. ``training``: dicts, lists and tuples of tensors, numbers and
+        strings, or ValueError is raised. ``record``: what JSON can hold. An OSError of a full disk
+        or a read-only folder is one sentence, and the checkpoints that stood there stay.
         """
         _check_plain(training, "training")
         buffer = io.BytesIO()

@@ -83,11 +83,8 @@ def share(batch: Any) -> Any:
     """This process's rows of a batch: a tensor, or a dict, list or tuple of them, (rows, ...).
 
     Tensors without a dimension and other values go to every process, and so do the `TABLES` that
-    rows point into. Where a batch says how many ``sequences`` an example has, the tensors with so
-    many rows per example are cut between examples.
-
-    Raises ValueError for a batch with fewer rows than there are processes, and for one whose
-    tensors do not have the same number of rows.
+    rows point into. Where a batch says how many ``sequences`` an example has, it is cut between
+    examples. Raises ValueError for fewer rows than processes, and for tensors that differ in rows.
     """
     if size() == 1:
         return batch

@@ -143,10 +143,8 @@ class NTASGD(torch.optim.Optimizer):
         """One update of weights and averages; RuntimeError while the model holds the averages."""
         if self.raw:
             raise RuntimeError("the model holds averaged weights: call show_weights() to train on")
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        with torch.enable_grad():
+            loss = closure() if closure else None
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:

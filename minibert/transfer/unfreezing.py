@@ -27,13 +27,11 @@ class GradualUnfreezing:
     """A callback that unfreezes one layer after another, the highest first.
 
     Howard & Ruder 2018, section 3.3: at first the top group learns alone, and after every epoch the
-    next one below joins it. ``every``: updates between two of them; by default they wake as each
-    pass over the batches is complete, however many batches an update takes. ``start``: groups that
-    learn from the beginning. ``layers``: groups to wake in all, every one by default.
+    next one below joins it. ``every``: updates between two of them, by default those of a pass over
+    the batches. ``start``: groups that learn from the beginning. ``layers``: groups to wake in all.
 
     Make the optimiser before training begins, over all parameters: those that sleep get no gradient
-    and are not touched. At the end every parameter is as it was found, frozen or not. How many
-    groups are awake follows from the step, so a run that is resumed goes on with the same ones.
+    and are not touched. At the end every parameter is as it was found, frozen or not.
     """
 
     def __init__(self, every: int | None = None, start: int = 1, layers: int | None = None) -> None:

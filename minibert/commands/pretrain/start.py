@@ -1,9 +1,8 @@
 """Where to begin when there is time for millions of words, not for billions.
 
-A fresh BERT spends its first updates on two things that can be given to it. It learns how frequent
-each word is, and until its attention has found the positions beside a gap it learns little else:
-this is the plateau in the loss of masked words (chapter 05 measures it). Nothing here changes the
-model, only its first weights; training is free to change them.
+A fresh BERT first learns how frequent each word is, and until its attention has found the positions
+beside a gap it learns little else: the plateau in the loss of masked words (see chapter 05). Here
+it gets first weights that know both; training is free to change them.
 """
 
 import math
