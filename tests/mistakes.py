@@ -1,7 +1,7 @@
 """Makes mistakes in the library, one at a time, and sees whether a test notices each.
 
 ``python -m tests.mistakes`` goes through ``mistakes.txt`` and runs, for each mistake, the tests
-named beside it; ``python -m tests.mistakes heads/ optim`` takes only files with such names. The
+named beside it; ``python -m tests.mistakes heads optim`` takes only files with such names. The
 exit status is 1 where a mistake goes unnoticed: then a test is missing. Each file is put back at
 once; files with changes that are not committed are refused.
 """

@@ -120,11 +120,13 @@ class TokenClassifier(WordLabels, Head):
 def word_examples(tokenizer, sentences, labels=None, max_length=512):
     """Sentences of words as examples for `TokenClassifier`: a list of dicts.
 
-    sentences: lists of words; labels: lists of label numbers, one per word, or None. ``input_ids``
-    is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and -100 elsewhere,
-    ``words`` (a list) the position of each word's first piece. Words beyond ``max_length`` pieces
-    are cut off. A word of which the tokenizer leaves nothing becomes ``[UNK]``.
+    sentences: lists of words, or texts, which are cut into them. labels: lists of label numbers,
+    one per word, or None. ``input_ids`` is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at
+    its first piece and -100 elsewhere, ``words`` (a list) the position of each word's first piece.
+    Words beyond ``max_length`` pieces are cut off. A word of which the tokenizer leaves nothing
+    becomes ``[UNK]``.
     """
+    sentences = [as_words(one) if isinstance(one, str) else list(one) for one in listed(sentences)]
     reader = Pieces(tokenizer, max_length)
     examples = [reader.words(sentence) for sentence in sentences]
     if labels is None:

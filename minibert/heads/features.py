@@ -23,7 +23,7 @@ class LayerMix(nn.Module):
         super().__init__()
         if how not in HOWS:
             raise ValueError(f"how must be {' or '.join(map(repr, HOWS))}, got {how!r}")
-        self.model, self.layers, self.how, self.freeze = model, tuple(layers), how, freeze
+        self.model, self.layers, self.how, self.freeze = model, tuple(map(int, layers)), how, freeze
         self.mix = ScalarMix(len(self.layers)) if how == "scalar" else None
         if freeze:
             model.requires_grad_(False)

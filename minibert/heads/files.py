@@ -22,6 +22,7 @@ from torch import nn
 from minibert import heads
 from minibert.data.published import located
 from minibert.heads.context_encoder import ContextEncoder
+from minibert.heads.head import plain
 from minibert.heads.reading import innermost
 from minibert.heads.vector_classifiers import Table
 from minibert.models.awd_lstm.model import AWDLSTM
@@ -52,6 +53,7 @@ ENSEMBLE = "Ensemble"
 def save(head: nn.Module, folder: str | Path) -> None:
     """Write a head with its encoder. Raises ValueError for what no folder can hold."""
     folder = Path(folder)
+    _check_unchanged(head)
     for layout in (bert, gpt_heads):
         if layout.holds(head):
             layout.save(head, folder)
@@ -61,6 +63,8 @@ def save(head: nn.Module, folder: str | Path) -> None:
     if model is not None:
         model.save_pretrained(folder / ENCODER)
     below = _below(head, model)
+    if "tied" in told["settings"]:
+        told["settings"] = {**told["settings"], "tied": "output.decoder.weight" in below}
     with atomic(folder / TENSORS) as file:
         file.write(pack({n: t for n, t in head.state_dict().items() if n not in below}))
     (folder / VOCAB).unlink(missing_ok=True)
@@ -68,6 +72,17 @@ def save(head: nn.Module, folder: str | Path) -> None:
         if table.vocab is not None:
             table.vocab.save(folder / VOCAB)
     _write(told, folder)
+
+
+def _check_unchanged(head):
+    """Refuse a head with attributes that are no longer those that it was made with."""
+    for name, value in getattr(head, "settings", {}).items():
+        now = plain(vars(head).get(name, value))
+        if type(now) is type(value) and now != value:
+            raise ValueError(
+                f"this {type(head).__name__} was made with {name}={value!r:.60}, and has "
+                f"{now!r:.60} now; make one with that, so that its folder says so"
+            )
 
 
 def save_ensemble(ensemble: nn.Module, folder: str | Path) -> None:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -41,7 +42,7 @@ class Head(nn.Module):
         if "labels" in settings:
             self.outcome = Labels(settings["labels"], settings.get("problem", CLASSES))
             self.labels, settings["labels"] = self.outcome.count, self.outcome.given
-        self.settings = {n: list(v) if _listed(v) else v for n, v in settings.items()}
+        self.settings = {name: plain(value) for name, value in settings.items()}
         taken = inspect.signature(encoder.forward).parameters
         self.taken = [name for name in ("attention_mask", "token_type_ids") if name in taken]
 
@@ -189,5 +190,8 @@ def new_linear(width, outputs, encoder, bias=True):
     return layer
 
 
-def _listed(value):
-    return isinstance(value, tuple | range)
+def plain(value):
+    """A setting as JSON has it: a list for a tuple or a range, a number for one of numpy."""
+    if isinstance(value, tuple | range):
+        return [plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

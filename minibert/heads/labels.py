@@ -33,14 +33,15 @@ class Labels:
             raise ValueError(f"problem must be {expected}, got {problem!r}")
         if labels is None:
             labels = 1 if problem == REGRESSION else 2
+        labels = labels.tolist() if hasattr(labels, "tolist") else labels  # of numpy or pandas
         self.problem, self.names = problem, None
         if hasattr(labels, "__index__") and not isinstance(labels, bool):
             self.count = operator.index(labels)
         else:
-            names = [] if isinstance(labels, str) else list(labels) if _many(labels) else []
-            if len(set(names)) != len(names) or not all(type(name) is str for name in names):
+            names = list(labels) if _many(labels) else []
+            if len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
                 names = []
-            self.names, self.count = names, len(names)
+            self.names, self.count = list(map(str, names)), len(names)
         if self.count < 1:
             raise ValueError(
                 "expected the number of labels or a list of their names, each of them once, "
@@ -108,9 +109,10 @@ class Labels:
 
         Raises FloatingPointError for logits that are not finite.
         """
-        check_scores(logits)
         if self.problem == REGRESSION:
+            check_scores(logits.reshape(-1, 1))  # each number by itself
             return logits.tolist(), None
+        check_scores(logits)
         names = range(self.count) if self.names is None else self.names
         if self.problem == CLASSES:
             return names[int(logits.argmax())], logits.softmax(-1)

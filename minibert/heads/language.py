@@ -65,11 +65,12 @@ class MaskedLM(Head):
         words = getattr(getattr(encoder, "embeddings", None), "word", None)
         if tied and words is not None or vocab_size == getattr(config, "vocab_size", None):
             vocab_size = None  # it says nothing new
+        tied = bool(tied) and words is not None
         super().__init__(encoder, vocab_size=vocab_size, tied=tied)
         vocab_size = vocab_size or getattr(config, "vocab_size", None)
         if words is None and not vocab_size:
             raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
-        table = words.weight if tied and words is not None else vocab_size
+        table = words.weight if tied else vocab_size
         kind, eps = getattr(config, "activation", "gelu"), getattr(config, "norm_eps", 1e-12)
         self.output = VocabularyOutput(width_of(encoder), table, kind, eps)
 

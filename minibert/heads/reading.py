@@ -101,6 +101,8 @@ class Reader:
 
     def __init__(self, tokenizer: Any = None, max_length: int | None = None) -> None:
         self.tokenizer, self.max_length, self.cut = tokenizer, max_length, 0
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {max_length}")
 
     def ids(self, text):
         return self.tokenizer.encode(text) if isinstance(text, str) else list(text)

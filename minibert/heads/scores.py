@@ -15,7 +15,7 @@ def class_loss(logits, labels, name="labels"):
     check_targets(labels, logits.shape[-1], None, name)
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
-    return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+    return F.cross_entropy(logits, labels.long(), reduction="sum"), len(labels)
 
 
 def likeliest(logits):

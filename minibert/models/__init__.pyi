@@ -1,4 +1,5 @@
 from . import awd_lstm as awd_lstm
+from . import base as base
 from . import baselines as baselines
 from . import bert as bert
 from . import dropout as dropout
@@ -11,6 +12,7 @@ from . import word2vec as word2vec
 
 __all__ = [
     "awd_lstm",
+    "base",
     "baselines",
     "bert",
     "dropout",

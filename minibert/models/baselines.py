@@ -18,6 +18,7 @@ from jaxtyping import Float, Float64, Int, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Streaming
 from minibert.models.outputs import Loss
 from minibert.text import BPTTBatches, Vocab
 from minibert.text.batches import Batch
@@ -25,6 +26,7 @@ from minibert.text.inputs import IGNORE, check_ids, whole_mask
 from minibert.training.history import History
 from minibert.training.loop import fit
 from minibert.training.modes import evaluating
+from minibert.training.optim import adamw, linear
 from minibert.world.document import EOD
 
 Ids = Sequence[int] | Int[np.ndarray, " length"]
@@ -46,8 +48,7 @@ def encode(tokens: Iterable[str], vocab: Vocab) -> Int64[np.ndarray, " length"]:
 class Spelling:
     """The price of a word's letters: each letter's share among the words known, plus an end.
 
-    Laplace's rule over the 256 bytes and the end, so that every string has a probability and all
-    of them together have at most one.
+    Laplace's rule over the 256 bytes and the end: the probabilities of all strings add up to one.
     """
 
     END = 256
@@ -73,11 +74,7 @@ class Predictor(Protocol):
 
 
 def costs(model: Predictor, tokens: Sequence[str], vocab: Vocab) -> Float64[np.ndarray, " length"]:
-    """Nats that each token of a stream costs a model.
-
-    ``model.log_probs(ids)`` gives the natural logarithms of the ids' probabilities; a token that
-    ``vocab`` lacks costs ``<new>`` and its letters.
-    """
+    """Nats that each token costs; one that ``vocab`` lacks costs ``<new>`` and its letters."""
     ids = encode(tokens, vocab)
     paid, letters = -model.log_probs(ids), Spelling(vocab)
     for place in np.flatnonzero(ids == vocab.ids[NEW]):
@@ -99,9 +96,7 @@ class NGram:
 
     def __init__(self, ids: Ids, size: int, order: int = 3, start: int = 1) -> None:
         if order < 1 or not len(ids):
-            raise ValueError(
-                f"expected order >= 1 and a text, got order={order}, {len(ids)} tokens"
-            )
+            raise ValueError(f"expected order >= 1 and a text, got {order=}, {len(ids)} tokens")
         if size**order > 2**63:
             raise ValueError(f"{size} words to the power of {order} are more than 64 bits hold")
         self.size, self.order, self.start = size, order, start
@@ -130,18 +125,13 @@ class NGram:
 
     def distribution(self, context: Ids) -> Float64[np.ndarray, " V"]:
         """p of every word after the ids ``context``."""
-        padded = [self.start] * self.order + list(context)
         p = np.full(self.size, 1 / self.size)
         for length in range(self.order):
-            history = 0
-            for word in padded[len(padded) - length :]:
-                history = history * self.size + word
-            p = self._step(history * self.size + np.arange(self.size), length, p)
+            keys = self._keys([*map(int, context), 0], length)[-1] + np.arange(self.size)
+            p = self._step(keys, length, p)
         return p
 
-    def _step(
-        self, keys: Int[np.ndarray, " n"], length: int, shorter: Float64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, " n"]:
+    def _step(self, keys, length, shorter):
         """p with a history of ``length`` words from p with one word less."""
         (grams, counts), (histories, seen, kinds) = self.tables[length]
         together = _look_up(grams, counts, keys)
@@ -151,7 +141,7 @@ class NGram:
         return np.where(total > 0, (together + different * shorter) / weight, shorter)
 
 
-def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _look_up(keys, values, wanted):
     """The value of each wanted key, 0 where it is missing; ``keys`` are sorted."""
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[place] == wanted, values[place], 0)
@@ -167,17 +157,12 @@ class LSTMConfig:
     start: int = 1
 
 
-class LSTMLanguageModel(nn.Module):
-    """Vectors, one LSTM layer, and a softmax over all words that shares the vectors.
-
-    (Hochreiter & Schmidhuber 1997; weights tied as in Press & Wolf 2017.) It carries its state from
-    batch to batch, as `BPTTBatches` wants it.
-    """
+class LSTMLanguageModel(Streaming, nn.Module):
+    """Vectors, an LSTM layer, and a softmax that shares the vectors (as in Press & Wolf 2017)."""
 
     def __init__(self, config: LSTMConfig) -> None:
         super().__init__()
         self.config = config
-        self.state: State | None = None
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.lstm = nn.LSTM(config.dim, config.dim, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
@@ -205,13 +190,6 @@ class LSTMLanguageModel(nn.Module):
         flat, targets = logits.flatten(0, 1), batch["targets"].flatten()
         loss = F.cross_entropy(flat, targets, ignore_index=IGNORE, reduction="sum")
         return loss, int((targets != IGNORE).sum())
-
-    def stream_state(self) -> State | None:
-        """The state carried between batches."""
-        return self.state
-
-    def load_stream_state(self, state: State | None) -> None:
-        self.state = state
 
     def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " length"]:
         """log p of every token of a text given those before it."""
@@ -246,8 +224,6 @@ def train_lstm(
     **options: Any,
 ) -> tuple[LSTMLanguageModel, History]:
     """An `LSTMLanguageModel` trained on a stream of ids; returns it and its history."""
-    from minibert.training.optim import adamw, linear
-
     torch.manual_seed(seed)
     model = LSTMLanguageModel(LSTMConfig(size, dim))
     batches = BPTTBatches(np.concatenate([[1], ids]), batch_size, bptt)

@@ -17,10 +17,9 @@ LEVELS = 256  # values of a byte
 
 
 def dropout(x: Float[Tensor, "*shape"], p: float, training: bool = True) -> Float[Tensor, "*shape"]:
-    """Zero each element with probability ``p`` and divide the others by 1 - p (Srivastava 2014).
+    """Zero each element with probability ``p``, divide the others by 1 - p (Srivastava 2014).
 
-    x: any shape. Returns ``x`` itself where nothing is to be done. Raises ValueError unless
-    0 <= p < 1.
+    Raises ValueError unless 0 <= p < 1.
     """
     if not 0 <= p < 1:
         raise ValueError(f"expected a probability 0 <= p < 1 for dropout, got {p}")
@@ -31,9 +30,7 @@ def dropout(x: Float[Tensor, "*shape"], p: float, training: bool = True) -> Floa
     return x * kept(x.shape, p, x.dtype)
 
 
-def kept(
-    shape: Sequence[int], p: float, dtype: torch.dtype = torch.float32
-) -> Float[Tensor, "..."]:
+def kept(shape: Sequence[int], p: float, dtype: torch.dtype = torch.float32) -> Tensor:
     """What dropout multiplies by: 0, or 1 / (1 - p) with ``p`` a multiple of 1/256; on the CPU."""
     below = min(round(p * LEVELS), LEVELS - 1)
     count = torch.Size(shape).numel()

@@ -4,10 +4,8 @@ The version to read is one line::
 
     F.cross_entropy(hidden @ weight.T + bias, targets, ignore_index=-100, reduction="sum")
 
-It keeps (targets, V) logits, their softmax and its gradient, and for a small model with a large
-vocabulary that is most of the memory and of the time. Here a few rows are taken at a time. The
-gradient of the loss by the logits is known at once, softmax - one-hot, so each piece is turned into
-gradients of ``hidden``, ``weight`` and ``bias`` while it is in the cache, and then forgotten.
+Here a few rows are taken at a time. The gradient of the loss by the logits is known at once,
+softmax - one-hot, so each piece is turned into gradients while it is in the cache, and forgotten.
 """
 
 import torch
@@ -29,19 +27,15 @@ def linear_cross_entropy(
 ) -> Loss:
     """(sum of the cross-entropies in nats, number of targets that counted).
 
-    targets: class numbers, or -100 where there is nothing to predict. The sum can be
-    differentiated once, by ``hidden``, ``weight`` and ``bias``.
-
-    Raises ValueError for shapes that do not fit together and for targets that are not in the
-    vocabulary.
+    targets: class numbers, or -100 where there is nothing to predict. The sum can be differentiated
+    once. Raises ValueError for shapes that do not fit and targets that are not in the vocabulary.
     """
     if hidden.shape[:-1] != targets.shape or hidden.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"expected hidden (..., {weight.shape[1]}) with one target each, got hidden "
-            f"{tuple(hidden.shape)} and targets {tuple(targets.shape)}"
-        )
+        told = f"expected hidden (..., {weight.shape[1]}) with one target each, got hidden"
+        raise ValueError(f"{told} {tuple(hidden.shape)} and targets {tuple(targets.shape)}")
     hidden, targets = hidden.flatten(0, -2), targets.flatten()  # (n, dim), (n,)
     check_targets(targets, len(weight))
+    targets = targets.long()
     counted = targets != IGNORE
     count = int(counted.sum())
     if count < len(targets):
@@ -55,15 +49,10 @@ def linear_cross_entropy(
 
 
 def check_scores(logits: Float[Tensor, "*shape V"]) -> None:
-    """Refuse to choose where the highest of the scores is not finite.
-
-    Raises FloatingPointError; a score of minus infinity, what may not be chosen, is well.
-    """
+    """Raise FloatingPointError where the highest score is not finite; others may be -inf."""
     if logits.numel() and not logits.amax(-1).isfinite().all():
-        raise FloatingPointError(
-            "the model's scores are not finite, so nothing can be chosen: is one of its weights "
-            "not a number?"
-        )
+        told = "the model's scores are not finite, so nothing can be chosen"
+        raise FloatingPointError(f"{told}: is one of its weights not a number?")
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

@@ -13,6 +13,7 @@ from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
 
+import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -30,7 +31,7 @@ TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", 
 
 
 def check_settings(
-    config: object,
+    config: "DataclassInstance",
     *,
     known: Mapping[str, Collection[str]] = {},  # noqa: B006 - never changed
     positive: Collection[str] = (),
@@ -38,8 +39,14 @@ def check_settings(
 ) -> None:
     """Refuse settings of a config that no model can have: ValueError with the setting's name.
 
-    known: setting to its values. positive: from 1 on; shares: from 0 to below 1, or None.
+    known: setting to its values. positive: from 1 on; shares: from 0 to below 1, or None. Numbers
+    of numpy become Python's.
     """
+    hints = get_type_hints(type(config))
+    for name in (field.name for field in fields(config)):
+        if isinstance(value := getattr(config, name), np.generic):
+            setattr(config, name, value.item())
+        _check_type(name, getattr(config, name), hints[name])
     for name, values in known.items():
         if getattr(config, name) not in values:
             expected = " or ".join(map(repr, values))

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -70,6 +70,12 @@ def write(path: str | Path, data: bytes) -> None:
     """Write bytes to a file, as `atomic` does."""
     with atomic(path) as file:
         file.write(data)
+
+
+def remove(folder: str | Path, names: Iterable[str]) -> None:
+    """Take files away from a folder, where they are: what an earlier model left behind."""
+    for name in names:
+        (Path(folder) / name).unlink(missing_ok=True)
 
 
 def parse_json(text: str) -> Any:

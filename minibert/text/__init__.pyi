@@ -2,7 +2,6 @@ from . import added as added
 from . import basic as basic
 from . import batches as batches
 from . import bidirectional as bidirectional
-from . import blocks as blocks
 from . import bpe as bpe
 from . import cache as cache
 from . import characters as characters
@@ -22,12 +21,12 @@ from . import wordpiece as wordpiece
 from .batches import ArrayBatches as ArrayBatches
 from .batches import Batch as Batch
 from .batches import Batches as Batches
+from .batches import BlockBatches as BlockBatches
 from .batches import BPTTBatches as BPTTBatches
 from .batches import ListBatches as ListBatches
 from .batches import PaddedBatches as PaddedBatches
 from .batches import RowBatches as RowBatches
 from .bidirectional import BidirectionalBatches as BidirectionalBatches
-from .blocks import BlockBatches as BlockBatches
 from .bpe import BPE as BPE
 from .framing import FramedBatches as FramedBatches
 from .framing import Framing as Framing
@@ -66,7 +65,6 @@ __all__ = [
     "basic",
     "batches",
     "bidirectional",
-    "blocks",
     "bpe",
     "cache",
     "characters",

@@ -32,8 +32,8 @@ def added_of(given: Iterable[str | Added]) -> tuple[Added, ...]:
 class Finder:
     """Cuts a text at added tokens: of those that begin at one place the longest, from the left.
 
-    ``ids``: dict, token to id. ``normalise``: text to normalised text; ``align``: text to the place
-    in it that each normalised character comes from. Tokens that are not ``normalized`` go first.
+    ``align``: text to the place in it that each character of ``normalise(text)`` comes from. Tokens
+    that are not ``normalized`` go first.
     """
 
     def __init__(
@@ -45,16 +45,13 @@ class Finder:
     ) -> None:
         self.normalise, self.align, self.patterns = normalise, align, {}
         for specials in (False, True):
-            raw: dict[str, int] = {}
-            normal: dict[str, int] = {}
+            tables: tuple[dict[str, int], dict[str, int]] = {}, {}  # as it is, normalised
             for token in added:
                 if specials or not token.special:
-                    table = normal if token.normalized else raw
                     name = normalise(token.content) if token.normalized else token.content
                     if name:
-                        table.setdefault(name, ids[token.content])
-            self.patterns[specials] = _pattern(raw), _pattern(normal)
-
+                        tables[token.normalized].setdefault(name, ids[token.content])
+            self.patterns[specials] = [_pattern(table) for table in tables]
         self.finds = {key: any(pattern for pattern, _ in two) for key, two in self.patterns.items()}
 
     def any(self, specials: bool = False) -> bool:
@@ -80,10 +77,7 @@ def _pattern(table):
 
 
 def _cut(text, origin, searched, pattern, ids):
-    """(start, end, id or None) of the stretches of ``text``, none of them empty.
-
-    searched: what the pattern is looked for in; origin: where in ``text`` its characters are from.
-    """
+    """(start, end, id or None) of stretches of ``text``; ``searched`` is from ``origin`` in it."""
     done = 0
     for match in pattern.finditer(searched) if pattern else ():
         start, end = origin[match.start()], origin[match.end() - 1] + 1

@@ -1,14 +1,9 @@
 """Basic tokenisation: text into the words and punctuation that WordPiece then cuts into pieces.
 
-What BERT does first (`BasicTokenizer` in google-research/bert, `BertNormalizer` and
-`BertPreTokenizer` in Hugging Face's tokenizers; the paper, Devlin et al. 2019, does not say):
-
-1. control characters go, white space separates;
-2. uncased models take accents off and lower the letters: "Élan" becomes "elan";
-3. every punctuation sign and every Chinese character is a word by itself (the latter can be
-   switched off: ``tokenize_chinese_chars``).
-
-The tables of characters are in `minibert.text.unicode8`.
+What BERT does first (`BasicTokenizer` in google-research/bert; Devlin et al. 2019 does not say):
+control characters go, white space separates; uncased models take accents off and lower the letters
+("Élan" becomes "elan"); every punctuation sign is a word by itself, and, with
+``tokenize_chinese_chars``, every Chinese character.
 """
 
 import re
@@ -34,10 +29,7 @@ _NUMBER = re.compile(r"(?<=\d) (?:([.:])|(,)) (?=\d(?(2)\d\d\b))")
 
 
 def normalise(text: str, lowercase: bool = True, strip_accents: bool = True) -> str:
-    """``text`` without control characters and, if asked, without accents and capitals.
-
-    Each character is lowered alone, so there is no Greek final sigma (`str.lower` would make it).
-    """
+    """``text`` without control characters and, if asked, accents and capitals; no final sigma."""
     if text.isascii() and text.isprintable():
         return text.lower() if lowercase else text
     text = _DROPPED.sub("", text)
@@ -57,7 +49,7 @@ def words(
     strip_accents: bool = True,
     tokenize_chinese_chars: bool = True,
 ) -> list[str]:
-    """The words and punctuation marks of ``text``, a list of str.
+    """The words and punctuation marks of ``text``.
 
     >>> words("Élan, don't 東京!")
     ['elan', ',', 'don', "'", 't', '東', '京', '!']
@@ -70,11 +62,8 @@ def align(text: str, lowercase: bool = True, strip_accents: bool = True) -> Sequ
     """For each character of `normalise` (text), its position in ``text``."""
     if text.isascii() and text.isprintable():
         return range(len(text))
-    return [
-        place
-        for place, character in enumerate(text)
-        for _ in normalise(character, lowercase, strip_accents)
-    ]
+    options = lowercase, strip_accents
+    return [place for place, one in enumerate(text) for _ in normalise(one, *options)]
 
 
 def join(words: Iterable[str]) -> str:
@@ -83,8 +72,6 @@ def join(words: Iterable[str]) -> str:
     >>> join(["don", "'", "t", "ask", "(", "well", "-", "known", ")", "3", ".", "14"])
     "don't ask (well-known) 3.14"
     """
-    text = " ".join(words)
-    text = _CLITIC.sub(r"\1", text)
-    text = _HYPHEN.sub("-", text)
+    text = _HYPHEN.sub("-", _CLITIC.sub(r"\1", " ".join(words)))
     text = _NUMBER.sub(lambda match: match[1] or match[2], text)
     return detokenise(text.split(" ")) if text else ""

@@ -20,10 +20,8 @@ Batch = dict[str, Any]  # tensors by name; some have a flag (reset) or a count (
 class Batches:
     """Base class. Iterating gives the *rest of the current epoch*.
 
-    With the last batch of an epoch the position moves to the start of the next one, so there is
-    always something left to give. Passes may overlap (`of_epoch` does not move the position).
-
-    A subclass defines ``plan(epoch)``, a list with one entry per batch, and
+    With the last batch of an epoch the position moves to the start of the next one (`of_epoch` does
+    not move it). A subclass defines ``plan(epoch)``, a list with one entry per batch, and
     ``collate(entry, rng)``, the dict of CPU tensors made from it. ``SETTINGS`` names the attributes
     that a saved position depends on, beside the seed. ``len()`` is the number of batches in the
     current epoch; ``epoch`` and ``step``, the position.
@@ -101,10 +99,8 @@ class ListBatches(Batches):
 class RowBatches(Batches):
     """Base of batches that are made of ``count`` examples, each seen once per epoch.
 
-    The last batch of an epoch may be smaller; ``drop_last=True`` leaves out its examples: the
-    last ones, or with ``shuffle`` others in each epoch.
-
-    Raises ValueError where there would be no batch.
+    The last batch may be smaller; ``drop_last=True`` leaves out its examples: the last ones, or
+    with ``shuffle`` others in each epoch. Raises ValueError where there would be no batch.
     """
 
     SETTINGS: tuple[str, ...] = ("count", "batch_size", "shuffle", "drop_last")
@@ -120,15 +116,11 @@ class RowBatches(Batches):
     ) -> None:
         super().__init__(seed)
         if count < 1 or batch_size < 1:
-            raise ValueError(
-                f"expected at least one example and a batch size of at least one, "
-                f"got {count} examples and batch_size={batch_size}"
-            )
+            got = f"{count} examples and batch_size={batch_size}"
+            raise ValueError(f"expected at least one example and a batch size of one, got {got}")
         if drop_last and count < batch_size:
-            raise ValueError(
-                f"expected at least batch_size={batch_size} examples with drop_last=True, got "
-                f"{count}: there would be no batch"
-            )
+            wanted = f"at least batch_size={batch_size} examples with drop_last=True"
+            raise ValueError(f"expected {wanted}, got {count}: there would be no batch")
         self.count, self.batch_size = count, batch_size
         self.shuffle, self.drop_last = shuffle, drop_last
 
@@ -149,10 +141,7 @@ class RowBatches(Batches):
 
 
 class ArrayBatches(RowBatches):
-    """Rows of aligned arrays: (centre, context) pairs, features with their labels.
-
-    ``arrays``: NumPy arrays or tensors of equal first dimension, by name; a batch is a dict with
-    the same names, integers as int64.
+    """Rows of aligned arrays (or tensors) by name: pairs of words, features with their labels.
 
     >>> centre, context = np.array([5, 6, 7]), np.array([6, 5, 8])
     >>> next(iter(ArrayBatches(2, shuffle=False, centre=centre, context=context)))
@@ -181,16 +170,13 @@ class PaddedBatches(RowBatches):
     """Sequences of different lengths, padded to the longest of their batch.
 
     ``examples``: a sequence of lists of ids, or of dicts with ``input_ids`` and whatever else goes
-    with them. In a dict, sequences are padded (``input_ids`` with ``pad_id``, ``labels`` with
-    -100, others with 0) and numbers are stacked. A batch is a dict of tensors with the same names,
-    ``input_ids`` (batch, length), and ``attention_mask`` (batch, length), 1 for a real token.
-
-    ``by_length``: put examples of similar length together, which saves padding. With ``shuffle``,
-    they are sorted within pools of ``POOL`` batches drawn at random, and the batches are shuffled.
-    Without it, all are sorted (``plan(0)`` says where each example is). ``max_length`` cuts
-    longer sequences.
-
-    Raises ValueError for an empty sequence, examples with different names, or no batch.
+    with them. In a dict, sequences are padded (``input_ids`` with ``pad_id``, ``labels`` with -100,
+    others with 0) and numbers are stacked. A batch has the same names, ``input_ids`` (batch,
+    length), and ``attention_mask`` (batch, length), 1 for a real token. ``by_length``: put examples
+    of similar length together. With ``shuffle``, they are sorted within pools of ``POOL`` batches
+    drawn at random, and the batches are shuffled. Without it, all are sorted (``plan(0)`` says
+    where each example is). ``max_length`` cuts. Raises ValueError for no example, or examples with
+    different names.
     """
 
     SETTINGS = (*RowBatches.SETTINGS, "by_length", "max_length")
@@ -210,12 +196,17 @@ class PaddedBatches(RowBatches):
         seed: int = 0,
     ) -> None:
         if isinstance(examples, dict | str) or not hasattr(examples, "__getitem__"):
-            raise ValueError(
-                f"expected a list of examples, got one {type(examples).__name__}: put it in a list"
-            )
+            kind = type(examples).__name__
+            raise ValueError(f"expected a list of examples, got one {kind}: put it in a list")
         super().__init__(len(examples), batch_size, shuffle, drop_last, seed=seed)
         self.examples, self.max_length, self.by_length = examples, max_length, by_length
         self.padding = {**self.PADDING, "input_ids": pad_id}
+        if any(isinstance(example, str) for example in examples):
+            raise ValueError(
+                "expected examples of ids, got texts: a head's examples(texts) are some"
+            )
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {max_length}")
         self.lengths = np.array([len(_named(example)["input_ids"]) for example in examples])
         if not self.lengths.all():
             at = int(np.argmin(self.lengths))
@@ -226,19 +217,17 @@ class PaddedBatches(RowBatches):
         if not self.by_length:
             return order
         pools = _cut(order, self.POOL * self.batch_size) if self.shuffle else [order]
-        return np.concatenate(
-            [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
-        )
+        lengths = self.lengths
+        return np.concatenate([pool[lengths[pool].argsort(kind="stable")] for pool in pools])
 
     def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         examples = [_named(self.examples[i]) for i in entry]
         names = examples[0].keys()
         for i, example in zip(entry, examples, strict=True):
             if example.keys() != names:
-                raise ValueError(
-                    f"examples of a batch must have the same names: example {entry[0]} has "
-                    f"{sorted(names)}, example {i} has {sorted(example)}"
-                )
+                other = f"example {i} has {sorted(example)}"
+                told = "examples of a batch must have the same names:"
+                raise ValueError(f"{told} example {entry[0]} has {sorted(names)}, {other}")
         batch = {name: self._stack(name, [e[name] for e in examples]) for name in names}
         lengths = [len(example["input_ids"][: self.max_length]) for example in examples]
         places = torch.arange(batch["input_ids"].shape[1])
@@ -259,17 +248,15 @@ class PaddedBatches(RowBatches):
 class BPTTBatches(Batches):
     """One long text as ``batch_size`` parallel streams, read ``bptt`` tokens at a time.
 
-    Row b of a batch continues row b of the batch before it, so that a recurrent model can carry
-    its state over. A batch has ``input_ids`` and ``targets``, both (batch_size, length) and
-    int64: ``targets[b, t]`` is the token after ``input_ids[b, t]``, and -100 past the end of the
-    text; every token but the first is a target exactly once per epoch. ``reset`` is True on the
-    first batch of an epoch, where the model starts from a fresh state.
+    Row b of a batch continues row b of the one before, so that a recurrent model can carry its
+    state over. ``input_ids`` and ``targets`` are int64 (batch_size, length): ``targets[b, t]`` is
+    the token after ``input_ids[b, t]``, and -100 past the end of the text; every token but the
+    first is a target once per epoch. ``reset`` is True on an epoch's first batch.
 
     ``vary=True`` draws each window's length as AWD-LSTM does (Merity et al. 2018, section 4.1):
     normal around ``bptt`` (or half of it, one time in twenty) with deviation 5, at least 5; the
-    learning rate is then to be scaled by length / bptt.
-
-    ``ids``: one-dimensional integer array, at least two tokens; may be memory-mapped.
+    learning rate is then to be scaled by length / bptt. ``ids`` (tokens,), at least two, may be
+    memory-mapped.
     """
 
     SETTINGS = ("tokens", "batch_size", "bptt", "vary")
@@ -279,10 +266,8 @@ class BPTTBatches(Batches):
     ) -> None:
         super().__init__(seed)
         if len(ids) < 2 or batch_size < 1 or bptt < 1:
-            raise ValueError(
-                f"expected at least two ids and positive batch_size and bptt, "
-                f"got {len(ids)} ids, batch_size={batch_size}, bptt={bptt}"
-            )
+            got = f"{len(ids)} ids, batch_size={batch_size}, bptt={bptt}"
+            raise ValueError(f"expected at least two ids, positive batch_size and bptt, got {got}")
         self.ids, self.batch_size, self.bptt, self.vary = ids, batch_size, bptt, vary
         self.tokens = len(ids)
         self.length = -(-(len(ids) - 1) // batch_size)  # of each stream, in targets
@@ -307,11 +292,47 @@ class BPTTBatches(Batches):
             window = np.asarray(self.ids[first : first + stop - start + 1])
             real = max(0, len(window) - 1)
             input_ids[b, :real], targets[b, :real] = window[:real], window[1:]
-        return {
-            "input_ids": torch.from_numpy(input_ids),
-            "targets": torch.from_numpy(targets),
-            "reset": start == 0,
-        }
+        batch = {"input_ids": torch.from_numpy(input_ids), "targets": torch.from_numpy(targets)}
+        return {**batch, "reset": start == 0}
+
+
+class BlockBatches(Batches):
+    """One stream of ids as rows of ``length`` tokens: batches for a `minibert.GPT`.
+
+    ids (tokens,) may be memory-mapped. A row begins with the last token of the row before it, so
+    every token but the first of an epoch is a target once. An epoch begins at a position drawn from
+    the first ``length``; what does not fill a row, or a batch, is left out. ``shuffle=False``
+    begins at the first token and keeps the order. A batch has ``input_ids`` (batch, length), int64.
+    Raises ValueError for a text that does not fill one batch.
+    """
+
+    SETTINGS = ("tokens", "batch_size", "length", "shuffle")
+
+    def __init__(
+        self, ids: np.ndarray, batch_size: int, length: int, shuffle: bool = True, *, seed: int = 0
+    ) -> None:
+        super().__init__(seed)
+        self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
+        self.tokens = len(ids)
+        if length < 2 or batch_size < 1 or len(self) < 1:
+            wanted = f"a text that fills a batch of {batch_size} rows of {length} tokens"
+            raise ValueError(f"expected {wanted} (at least 2), got {len(ids)} tokens")
+
+    def __len__(self) -> int:
+        room = len(self.ids) - 1 - (self.length if self.shuffle else 0)
+        return max(0, room) // (self.length - 1) // self.batch_size
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Arrays of the positions where rows begin, (batch_size,) each."""
+        rng = self.rng(epoch)
+        first = int(rng.integers(self.length)) if self.shuffle else 0
+        starts = first + (self.length - 1) * np.arange(len(self) * self.batch_size)
+        starts = rng.permutation(starts) if self.shuffle else starts
+        return list(starts.reshape(-1, self.batch_size))
+
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
+        rows = np.stack([np.asarray(self.ids[start : start + self.length]) for start in entry])
+        return {"input_ids": torch.from_numpy(rows.astype(np.int64))}
 
 
 def _cut(array, size):

@@ -1,6 +1,7 @@
 """Batches for a language model that reads sentences in both directions."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -14,17 +15,15 @@ class BidirectionalBatches(Batches):
     """Sentences as two streams: one as they are, and one with each sentence reversed.
 
     A sentence w1 ... wn is read as ``<S> w1 ... wn`` with the targets ``w1 ... wn </S>``, and
-    backwards as ``</S> wn ... w1`` with the targets ``wn ... w1 <S>`` (as in the authors' program):
-    n + 1 targets in each direction. Both streams are cut into ``batch_size`` lanes, ``bptt`` words
-    at a time, and lane b of a batch continues lane b of the one before, so that a recurrent model
-    can carry its state over.
+    backwards as ``</S> wn ... w1`` with the targets ``wn ... w1 <S>`` (as in the authors' program).
+    Both streams are cut into ``batch_size`` lanes, ``bptt`` words at a time, and lane b of a batch
+    continues lane b of the one before, so that a recurrent model can carry its state over.
 
     A batch has ``input_ids targets backward_ids backward_targets``, int64 (batch_size, length),
-    with -100 as target past the end of the text, and ``reset``, True on an epoch's first batch.
+    with -100 as target past the end, and ``reset``, True on an epoch's first batch.
     ``spelled=True``: ``input_ids`` and ``backward_ids`` are rows of ``characters``, the symbols
-    (words, 50) of the different words of this batch, so that an input is never unknown.
-
-    ``sentences``: lists of words. ``vocab``: a `Vocab` with ``<S>`` and ``</S>`` (and ``<unk>``).
+    (words, 50) of this batch's words, so that an input is never unknown. ``vocab`` has ``<S>`` and
+    ``</S>``.
     """
 
     SETTINGS = ("batch_size", "bptt", "spelled", "targets")
@@ -50,7 +49,8 @@ class BidirectionalBatches(Batches):
         self.batch_size, self.bptt, self.spelled = batch_size, bptt, spelled
         self.spellings = Spellings([BOS, EOS], length)
         ids, offsets = vocab.encode_corpus(sentences)
-        words = self._spelled(sentences) if spelled else ids
+        spelling = chain.from_iterable(map(self.spellings.encode, sentences))
+        words = np.fromiter(spelling, np.int64) if spelled else ids
         marks = self.spellings.encode([BOS, EOS]) if spelled else [vocab[BOS], vocab[EOS]]
         self.arrays = {  # name -> int array (targets,)
             "input_ids": np.insert(words, offsets[:-1], marks[0]),
@@ -61,17 +61,10 @@ class BidirectionalBatches(Batches):
         self.targets = len(ids) + len(offsets) - 1  # in each direction
         self.length = -(-self.targets // batch_size)  # of each lane
 
-    def _spelled(self, sentences):
-        rows = [self.spellings.encode(words) for words in sentences]
-        return np.concatenate([np.array(row, np.int64) for row in rows])
-
     def plan(self, epoch: int) -> list[tuple[int, int]]:
         """Windows (start, stop) in each lane."""
         starts = range(0, self.length, self.bptt)
         return [(start, min(start + self.bptt, self.length)) for start in starts]
-
-    def __len__(self) -> int:
-        return -(-self.length // self.bptt)
 
     def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Batch:
         start, stop = entry
@@ -83,15 +76,11 @@ class BidirectionalBatches(Batches):
             batch[name][~real] = IGNORE
         batch = {name: torch.from_numpy(array) for name, array in batch.items()}
         if self.spelled:
-            self._share_words(batch)
+            both = torch.stack((batch["input_ids"], batch["backward_ids"]))
+            words, rows = torch.unique(both, return_inverse=True)  # numbered from 0 in this batch
+            batch["input_ids"], batch["backward_ids"] = rows
+            batch["characters"] = self.spellings.table[words]  # (words, symbols)
         return {**batch, "reset": start == 0}
-
-    def _share_words(self, batch):
-        """Number the words of a batch from 0, and add the symbols of each."""
-        both = torch.stack((batch["input_ids"], batch["backward_ids"]))
-        words, rows = torch.unique(both, return_inverse=True)
-        batch["input_ids"], batch["backward_ids"] = rows
-        batch["characters"] = self.spellings.table[words]  # (words, symbols)
 
 
 def _turned(ids, offsets):

@@ -1,13 +1,11 @@
 """Byte-pair encoding: the vocabularies of GPT (from characters) and of GPT-2 (from bytes).
 
-Sennrich, Haddow & Birch (2016), "Neural Machine Translation of Rare Words with Subword Units",
-arXiv:1508.07909. A word starts as a list of its characters. Adjacent pairs are merged in the order
-in which they were learned, and the result is the word's pieces. There are two kinds of words:
+Sennrich, Haddow & Birch (2016), arXiv:1508.07909. A word starts as its characters; adjacent pairs
+are merged in the order in which they were learned. There are two kinds of words:
 
 - ``"words"`` (Radford et al. 2018): lower case without accents, cut as BERT's basic tokenisation
-  does (Hugging Face's version of a tokenizer that used spaCy). The last character of a word carries
-  ``</w>``, so that ``er</w>`` ends a word and ``er`` does not. A character that the vocabulary
-  lacks becomes ``<unk>``.
+  does (Hugging Face's version). The last character of a word carries ``</w>``, so that ``er</w>``
+  ends a word and ``er`` does not. A character that the vocabulary lacks becomes ``<unk>``.
 - ``"bytes"`` (Radford et al. 2019, section 2.2): a word keeps the space before it and is spelled in
   the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly.
 """
@@ -20,12 +18,14 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Self
 
-from minibert.storage.safe_files import atomic
+from minibert.storage.safe_files import write
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
+from minibert.text.tokens import Pieces, checked
 
 KINDS = ("words", "bytes")
+TOKENIZERS = {"words": "OpenAIGPTTokenizer", "bytes": "GPT2Tokenizer"}  # as transformers says it
 END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
 VOCAB, MERGES = "vocab.json", "merges.txt"
 # GPT-2's words: English clitics, then letters, digits or other signs with the space before them.
@@ -34,10 +34,7 @@ GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 
 @cache
 def byte_letters() -> tuple[str, ...]:
-    """A visible character for each of the 256 bytes, a tuple of str, as in GPT-2's own files.
-
-    Printable bytes stand for themselves; the others get code points from 256 on ("Ġ" is a space).
-    """
+    """A visible character for each byte, as in GPT-2's files: itself if printable; "Ġ", a space."""
     printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
     spare = iter(range(256, 512))
     return tuple(chr(byte if byte in printed else next(spare)) for byte in range(256))
@@ -51,17 +48,15 @@ def gpt2_words() -> Any:
     return regex.compile(GPT2_WORD)
 
 
-class BPE:
+class BPE(Pieces):
     """Text to ids of pieces and back: ``encode``, ``decode``, ``train``, ``load``, ``save``.
 
-    ``ids``: dict, piece to id; ``tokens``: list, id to piece; ``merges``: list of (left, right) in
-    the order in which they were learned; ``kind``: "words" or "bytes"; ``special_ids``: the ids of
-    ``specials``, tokens that no text gives. ``added``: tokens of ``ids`` that are found whole in a
-    text before it is cut (str or `Added`). ``unk_id``: the id of ``unk``, which stands for unknown
-    letters, ``end_id``: of ``end``, which ends a text; None where the vocabulary lacks it.
-
-    Raises ValueError for ids that are not 0, 1, 2, ..., for a merge whose parts or result the
-    vocabulary lacks, and for an added token that it lacks.
+    ``ids``: piece to id; ``tokens``: id to piece; ``merges``: (left, right) in the order in which
+    they were learned; ``kind``: "words" or "bytes"; ``special_ids``: of ``specials``, which no text
+    gives. ``added``: tokens of ``ids`` that are found whole in a text before it is cut. ``unk_id``:
+    the id of ``unk``, which stands for unknown letters, ``end_id``: of ``end``, which ends a text;
+    or None. Raises ValueError for ids that are not 0, 1, 2, ..., and for a merge or token without
+    an id.
     """
 
     def __init__(
@@ -85,9 +80,8 @@ class BPE:
         for pair in self.merges:
             for piece in (*pair, "".join(pair)):
                 if piece not in self.ids:
-                    raise ValueError(
-                        f"the merge {pair!r:.80} needs {piece!r:.80}, which no id stands for"
-                    )
+                    told = f"the merge {pair!r:.80} needs {piece!r:.80}"
+                    raise ValueError(f"{told}, which no id stands for")
         if len(set(self.merges)) != len(self.merges):
             twice = next(pair for pair, n in Counter(self.merges).items() if n > 1)
             raise ValueError(f"expected each merge once, got {twice!r:.80} more than once")
@@ -121,36 +115,29 @@ class BPE:
         """Learn a vocabulary of at most ``size`` pieces from ``texts`` (strings; any iterable).
 
         Ids: ``specials`` first (``<unk>`` among them for words), then all bytes, or the letters of
-        the text within and at the end of a word, and the merges, the most frequent pair first (see
-        `minibert.text.merges.learn`).
-
-        Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
-        string. One string is one text.
+        the text within and at the end of a word, then the merges (see
+        `minibert.text.merges.learn`). One string is one text. Raises ValueError where ``size``
+        leaves no room for the letters, and for a text that is no string.
         """
-        counts = merges.counted(texts, partial(words, kind=kind))
+        counts, specials = merges.counted(texts, partial(words, kind=kind)), tuple(specials)
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
             letters = list(byte_letters())
         else:
             letters = sorted(set(chain.from_iterable(spelled)))
             specials = tuple(dict.fromkeys((UNK, *specials)))
+        if twice := {*specials}.intersection(letters):
+            raise ValueError(f"the special token {min(twice)!r:.60} is a letter of the texts, too")
         ids, learned = {piece: i for i, piece in enumerate([*specials, *letters])}, []
         if size < len(ids):
-            raise ValueError(
-                f"expected a size of at least {len(ids)} to hold all characters, got {size}"
-            )
+            least = f"a size of at least {len(ids)} to hold all characters"
+            raise ValueError(f"expected {least}, got {size}")
         for left, right, joined in merges.learn(spelled, letters, str.__add__, min_count):
             if len(ids) == size:
                 break
             learned.append((left, right))
             ids.setdefault(joined, len(ids))
         return cls(ids, learned, kind, specials)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, piece: object) -> bool:
-        return piece in self.ids
 
     def __repr__(self) -> str:
         return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"
@@ -160,10 +147,9 @@ class BPE:
         return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
     def pieces(self, word: str, merges_used: int | None = None) -> list[str]:
-        """The pieces of one word, as `words` gives it: a list of str.
+        """The pieces of one word, as `words` gives it: the pair learned first merges first.
 
-        Again and again, the adjacent pair that was learned first is merged wherever it occurs,
-        until no learned pair is left. merges_used: how many merges to use; all by default.
+        merges_used: how many merges to use; all by default.
         """
         most = len(self.merges) if merges_used is None else merges_used
         symbols = list(spell(word, self.kind))
@@ -175,12 +161,9 @@ class BPE:
         return symbols
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's pieces, a list of int. What is unknown becomes ``<unk>``.
+        """The ids of a text's pieces; special tokens are plain text, added ones are whole.
 
-        Added tokens are found whole; special ones in a text are text like any other.
-
-        Raises ValueError for anything but a string, and for an unknown letter where the vocabulary
-        has no ``<unk>``.
+        Raises ValueError for an unknown letter where the vocabulary has no ``<unk>``.
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")
@@ -200,41 +183,33 @@ class BPE:
         """The text of ids (a sequence of int, an array, a tensor of one dimension).
 
         From bytes, it is the text that was encoded; a character that was cut in two is "\\ufffd".
-        From words, it is in lower case, with spaces as people write them.
-
-        Raises ValueError for an id that the vocabulary does not have.
+        From words, it is in lower case, with spaces as people write them. Raises ValueError for an
+        id that the vocabulary does not have.
         """
-        pieces = []
-        for i in map(int, ids):
-            if not 0 <= i < len(self.tokens):
-                raise ValueError(f"expected ids from 0 to {len(self) - 1}, got {i}")
-            if not (skip_special_tokens and i in self.special_ids):
-                pieces.append(i)
+        pieces = checked(ids, len(self))
+        if skip_special_tokens:
+            pieces = [i for i in pieces if i not in self.special_ids]
         if self.kind == "words":
             tokens = [self.tokens[i] + (END if i in self._whole_ids else "") for i in pieces]
             return basic.join("".join(tokens).replace(END, " ").split())
         value = {letter: byte for byte, letter in enumerate(byte_letters())}
-        return b"".join(
-            self.tokens[i].encode()
-            if i in self._whole_ids
-            else bytes(map(value.__getitem__, self.tokens[i]))
+        whole, tokens = self._whole_ids, self.tokens
+        spelled = (
+            tokens[i].encode() if i in whole else bytes(map(value.__getitem__, tokens[i]))
             for i in pieces
-        ).decode("utf-8", errors="replace")
+        )
+        return b"".join(spelled).decode("utf-8", errors="replace")
 
     def save(self, folder: str | Path) -> None:
-        """Write ``vocab.json`` and ``merges.txt`` into a folder, the layout of published ones.
-
-        Special and added tokens stand in ``tokenizer_config.json`` beside them.
-        """
+        """Write ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json`` into a folder."""
         from minibert.text.tokenizer_files import save_settings
 
-        with atomic(Path(folder) / VOCAB) as file:
-            file.write((json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
         lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
-        with atomic(Path(folder) / MERGES) as file:
-            file.write("\n".join(lines).encode())
+        write(Path(folder) / VOCAB, (json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
+        write(Path(folder) / MERGES, "\n".join(lines).encode())
         roles = {"unk_token": self.unk, "eos_token": self.end}
         settings = {role: token if token in self.ids else None for role, token in roles.items()}
+        settings["tokenizer_class"] = TOKENIZERS[self.kind]
         save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
 
     @classmethod
@@ -243,12 +218,9 @@ class BPE:
     ) -> Self:
         """Read ``vocab.json`` and ``merges.txt`` (``encoder.json`` and ``vocab.bpe`` are the same).
 
-        vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``. What lies
-        beside them in ``tokenizer_config.json`` and the files of added tokens is read too. kind:
-        found out by whether pieces end with ``</w>``, if None.
-
-        Raises FileNotFoundError, and ValueError for damaged files, and for whatever asks for
-        another tokenizer than this one.
+        vocab, merges: the two files, or a folder that holds them or a ``tokenizer.json``; what lies
+        beside them is read too. kind: found out by whether pieces end with ``</w>``, if None.
+        Raises FileNotFoundError; ValueError for damaged files, and for another tokenizer.
         """
         from minibert.text.tokenizer_files import read_bpe
 
@@ -262,9 +234,7 @@ class BPE:
         """The ids of one word."""
         found = [self.ids.get(piece, self.unk_id) for piece in self.pieces(word)]
         if None in found:
-            raise ValueError(
-                f"{word!r} has characters that the vocabulary lacks, and it has no {UNK}"
-            )
+            raise ValueError(f"{word!r} has characters that the vocabulary lacks, and no {UNK}")
         return found
 
     def _encode_chunk(self, chunk):

@@ -1,9 +1,8 @@
 """Words as characters, as the published ELMo spells them.
 
-A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has
-the 256 bytes and five marks (begin and end of a sentence, begin and end of a word, padding). All
-ids are shifted by one, and 0 means "no word here". That makes 262 symbols
-(`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
+A word is 50 symbols: begin-of-word, its UTF-8 bytes, end-of-word, and padding. The alphabet has the
+256 bytes, five marks (begin and end of a sentence and of a word, padding), and 0, "no word here":
+262 symbols (`ELMoCharacterMapper` in AllenNLP; Peters et al. 2018, section 3.4).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ BOS, EOS = "<S>", "</S>"  # begin and end of a sentence, as words
 ALPHABET, LENGTH = 262, 50
 BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(257, 262)
 MARKS = {BOS: BEGIN_SENTENCE, EOS: END_SENTENCE}
+Sentences = Sequence[Sequence[str]]
 
 
 def spell(word: str, length: int = LENGTH) -> list[int]:
@@ -26,11 +26,8 @@ def spell(word: str, length: int = LENGTH) -> list[int]:
     """
     if length < 3:
         raise ValueError(f"a word needs at least 3 symbols, two of them marks; got length={length}")
-    if word in MARKS:
-        inner = [MARKS[word]]
-    else:
-        inner = [byte + 1 for byte in word.encode("utf-8", "ignore")[: length - 2]]
-    symbols = [BEGIN_WORD, *inner, END_WORD]
+    letters = [byte + 1 for byte in word.encode("utf-8", "ignore")[: length - 2]]
+    symbols = [BEGIN_WORD, *([MARKS[word]] if word in MARKS else letters), END_WORD]
     return symbols + [PADDING] * (length - len(symbols))
 
 
@@ -48,14 +45,8 @@ def spell_all(words: Iterable[str], length: int = LENGTH) -> Tensor:
     return torch.from_numpy(rows)
 
 
-def spell_sentences(
-    sentences: Sequence[Sequence[str]], length: int = LENGTH
-) -> tuple[Tensor, Tensor]:
-    """Lists of words as (batch, longest, length) symbols, 0 where a sentence has ended, and a mask.
-
-    The mask is (batch, longest), int64, 1 for a word. Raises ValueError without any sentence, for a
-    string in place of a list of words, and for a sentence without words.
-    """
+def spell_sentences(sentences: Sentences, length: int = LENGTH) -> tuple[Tensor, Tensor]:
+    """Symbols (batch, longest, length), 0 behind a sentence; a mask (batch, longest), 1 a word."""
     check_sentences(sentences)
     longest = max(map(len, sentences))
     symbols = torch.zeros(len(sentences), longest, length, dtype=torch.long)
@@ -66,7 +57,7 @@ def spell_sentences(
     return symbols, mask
 
 
-def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
+def check_sentences(sentences: Sentences) -> None:
     """Raise ValueError unless these are lists of words, none of them empty."""
     if isinstance(sentences, str) or not len(sentences):
         raise ValueError(f"expected a list of sentences, each a list of words; got {sentences!r}")
@@ -76,10 +67,7 @@ def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
 
 
 class Spellings:
-    """A growing table of words and their symbols: row 0 is "no word", then each word once.
-
-    With it, a batch names words by small numbers, and the network spells each word only once.
-    """
+    """A growing table of words and their symbols: row 0 is "no word", then each word once."""
 
     def __init__(self, words: Iterable[str] = (), length: int = LENGTH) -> None:
         self.length, self.words = length, [""]

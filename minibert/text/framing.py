@@ -1,8 +1,7 @@
 """Every task as a text that a language model can read: GPT's input transformations.
 
 Radford et al. (2018), section 3.3 and figure 1. Three tokens that are new to the pre-trained model
-frame the texts: start, delimiter and extract. The extract token comes last, so its state has read
-everything; the new layer gets that state.
+frame the texts: start, delimiter and extract. Extract comes last: its state has read everything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,12 +19,12 @@ START, DELIMITER, EXTRACT = SPECIALS = "<start>", "<delimiter>", "<extract>"
 class Framing:
     """Texts to sequences of ids, framed as GPT's fine-tuning expects them.
 
-    tokenizer: encodes texts. first_new: the id of the start token; delimiter and extract follow
-    it (see `minibert.heads.framed`, which makes room for them). max_length: of a sequence. A text
-    that is too long loses its end; a pair loses equally from both.
+    first_new: the id of the start token; delimiter and extract follow it (see
+    `minibert.heads.framed`, which makes room for them). max_length: of a sequence; a text that is
+    too long loses its end, a pair loses equally from both.
 
-    All methods return dicts: ``input_ids`` is a list of ids, or a list of such lists where a task
-    has several sequences; ``labels`` is there if a label was given.
+    All methods return ``input_ids``, a list of ids, or a list of such lists where a task has
+    several sequences, and ``labels`` if a label was given.
     """
 
     def __init__(self, tokenizer: Tokenizer, first_new: int, max_length: int = 512) -> None:
@@ -46,10 +45,7 @@ class Framing:
         return _example([self._pair(first, second), self._pair(second, first)], label)
 
     def choices(
-        self,
-        context: TextOrIds,
-        answers: Iterable[TextOrIds],
-        label: int | None = None,
+        self, context: TextOrIds, answers: Iterable[TextOrIds], label: int | None = None
     ) -> Example:
         """Multiple choice: the context with each answer; each is scored separately."""
         return _example([self._pair(context, answer) for answer in answers], label)
@@ -70,8 +66,7 @@ class FramedBatches(PaddedBatches):
     """Batches of examples with several sequences each, from `Framing.similar` or `.choices`.
 
     ``input_ids`` and ``attention_mask`` are (batch * sequences, length), those of an example one
-    after the other; ``labels`` is (batch,); ``sequences`` says how many an example has. All
-    examples must have equally many.
+    after the other; ``labels`` (batch,). Each example has the same number, ``sequences``.
     """
 
     def __init__(self, examples: Sequence[Example], batch_size: int, **options: Any) -> None:
@@ -79,9 +74,8 @@ class FramedBatches(PaddedBatches):
             raise ValueError("expected at least one example, got none")
         self.sequences = len(examples[0]["input_ids"])
         if any(len(example["input_ids"]) != self.sequences for example in examples):
-            raise ValueError(
-                f"expected {self.sequences} sequences in each example, as in the first"
-            )
+            wanted = f"{self.sequences} sequences in each example"
+            raise ValueError(f"expected {wanted}, as in the first")
         longest = [{"input_ids": max(e["input_ids"], key=len)} for e in examples]
         super().__init__(longest, batch_size, **options)
         self.framed = examples

@@ -1,27 +1,24 @@
-"""What a model takes: each thing that does not fit is refused in one sentence.
-
-Values are looked at on a CPU only; elsewhere that would have to wait for the device.
-"""
+"""What a model takes: what does not fit is refused in one sentence; values, on a CPU only."""
 
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 IGNORE = -100  # the target that torch's cross-entropy ignores
 
 
-def check_tensor(given: torch.Tensor, name: str = "input_ids") -> None:
+def check_tensor(given: Tensor, name: str = "input_ids") -> None:
     """Refuse what is no tensor of whole numbers."""
     if not torch.is_tensor(given):
-        raise ValueError(
-            f"expected {name} as a tensor of int64 (batch, length), got a {type(given).__name__}: "
-            f"torch.tensor(...) makes one of a list of equally long rows"
-        )
-    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        kind = type(given).__name__
+        told = f"expected {name} as a tensor of int64 (batch, length), got a {kind}:"
+        raise ValueError(f"{told} torch.tensor(...) makes one of a list of equally long rows")
+    if given.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected {name} as int64, got {given.dtype}: use .long()")
 
 
-def check_length(ids: torch.Tensor, start: int, max_length: int) -> None:
+def check_length(ids: Tensor, start: int, max_length: int) -> None:
     """Refuse ids that are no (batch, length), or more positions than there are."""
     check_tensor(ids)
     if ids.ndim != 2:
@@ -29,35 +26,32 @@ def check_length(ids: torch.Tensor, start: int, max_length: int) -> None:
     if not ids.numel():
         raise ValueError(f"expected rows of at least one token, got ids {tuple(ids.shape)}")
     if start + ids.shape[1] > max_length:
-        raise ValueError(
-            f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]}; cut the "
-            f"text into windows, or train a model with more positions"
-        )
+        told = f"expected at most max_length={max_length} tokens, got {start + ids.shape[1]};"
+        raise ValueError(f"{told} cut the text into windows, or train a model with more positions")
 
 
-def check_ids(ids: torch.Tensor, vocab_size: int) -> None:
+def check_ids(ids: Tensor, vocab_size: int) -> None:
     """Refuse ids that the vocabulary does not have."""
     check_tensor(ids)
     if beyond := _beyond(ids, vocab_size):
-        raise ValueError(
-            f"expected ids from 0 to below vocab_size={vocab_size}, got {beyond}: does the "
-            f"tokenizer belong to the model?"
-        )
+        wanted = f"expected ids from 0 to below vocab_size={vocab_size}, got {beyond}"
+        raise ValueError(f"{wanted}: does the tokenizer belong to the model?")
 
 
-def check_segments(token_type_ids: torch.Tensor | None, segments: int) -> None:
-    """Refuse kinds of text that a model does not tell apart."""
+def check_segments(token_type_ids: Tensor | None, shape: tuple, segments: int) -> None:
+    """Refuse kinds of text of another shape than the ids, or that a model does not tell apart."""
     if token_type_ids is None:
         return
     check_tensor(token_type_ids, "token_type_ids")
+    if token_type_ids.shape != shape:
+        got = tuple(token_type_ids.shape)
+        raise ValueError(f"expected token_type_ids of shape {tuple(shape)}, got {got}")
     if beyond := _beyond(token_type_ids, segments):
-        raise ValueError(
-            f"expected token_type_ids from 0 to below segments={segments}, got {beyond}"
-        )
+        raise ValueError(f"expected token_type_ids from 0 to below {segments=}, got {beyond}")
 
 
 def check_targets(
-    targets: torch.Tensor, classes: int, ignore_index: int | None = IGNORE, name: str = "labels"
+    targets: Tensor, classes: int, ignore_index: int | None = IGNORE, name: str = "labels"
 ) -> None:
     """Refuse labels or target words that there are no scores for; ``ignore_index`` is none."""
     check_tensor(targets, name)
@@ -67,22 +61,16 @@ def check_targets(
         raise ValueError(f"expected {name} from 0 to below {classes}{none}, got {beyond}")
 
 
-def as_mask(attention_mask: torch.Tensor | None, shape: tuple) -> torch.Tensor | None:
-    """An ``attention_mask`` of any kind of number as int64 0 and 1; None stays None.
-
-    Raises ValueError for another shape, for values that are neither 0 nor 1, and for a row of
-    padding alone: nothing can be said of it.
-    """
+def as_mask(attention_mask: Tensor | None, shape: tuple) -> Tensor | None:
+    """An ``attention_mask`` as int64, or None; ValueError for no mask, or a row of padding."""
     if attention_mask is None:
         return None
     if not torch.is_tensor(attention_mask):
-        raise ValueError(
-            f"expected attention_mask as a tensor, got a {type(attention_mask).__name__}"
-        )
-    if attention_mask.shape != torch.Size(shape):
-        raise ValueError(
-            f"expected an attention_mask of shape {tuple(shape)}, got {tuple(attention_mask.shape)}"
-        )
+        kind = type(attention_mask).__name__
+        raise ValueError(f"expected attention_mask as a tensor, got a {kind}")
+    got, wanted = tuple(attention_mask.shape), tuple(shape)
+    if got != wanted:
+        raise ValueError(f"expected an attention_mask of shape {wanted}, got {got}")
     if attention_mask.device.type == "cpu":
         real = attention_mask == 1
         if not bool((real | (attention_mask == 0)).all()):
@@ -93,28 +81,24 @@ def as_mask(attention_mask: torch.Tensor | None, shape: tuple) -> torch.Tensor |
     return attention_mask.long()
 
 
-def whole_mask(input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
-    """The mask of ids (batch, length, ...) as int64 (batch, length), all 1 where there is none.
-
-    Raises ValueError as `as_mask` does, and for ids that are no tensor or hold no token.
-    """
+def whole_mask(input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """The mask of ids (batch, length, ...) as int64 (batch, length), all 1 where there is none."""
     check_tensor(input_ids)
     if input_ids.ndim < 2 or not input_ids.numel():
-        raise ValueError(
-            f"expected ids (batch, length) of at least one token, got {tuple(input_ids.shape)}"
-        )
+        got = tuple(input_ids.shape)
+        raise ValueError(f"expected ids (batch, length) of at least one token, got {got}")
     mask = as_mask(attention_mask, input_ids.shape[:2])
     return input_ids.new_ones(input_ids.shape[:2]) if mask is None else mask
 
 
-def of_batch(batch: Mapping, name: str = "labels") -> torch.Tensor:
+def of_batch(batch: Mapping, name: str = "labels") -> Tensor:
     """What a batch calls ``name``; ValueError where it has none."""
     if batch.get(name) is None:
         raise ValueError(f"expected {name} in the batch, which has {', '.join(batch)}")
     return batch[name]
 
 
-def labelled(batch: Mapping, name: str = "labels") -> torch.Tensor:
+def labelled(batch: Mapping, name: str = "labels") -> Tensor:
     """Where a batch has a label, not -100: bool (batch, length). ValueError where it must not."""
     labels, shape = of_batch(batch, name), batch["input_ids"].shape[:2]
     check_tensor(labels, name)
@@ -124,26 +108,23 @@ def labelled(batch: Mapping, name: str = "labels") -> torch.Tensor:
     return labels != IGNORE
 
 
-def check_wanted(wanted: torch.Tensor, attention_mask: torch.Tensor | None) -> None:
+def check_wanted(wanted: Tensor, attention_mask: Tensor | None) -> None:
     """Refuse to be asked (``wanted``, bool (batch, length)) about padding."""
     if attention_mask is not None and wanted.device.type == "cpu":
         if bool((wanted & (attention_mask == 0)).any()):
-            raise ValueError(
-                "expected labels and positions at tokens alone, got a place of padding"
-            )
+            raise ValueError("expected labels and positions at tokens, got a place of padding")
 
 
-def from_first(attention_mask: torch.Tensor) -> torch.Tensor:
+def from_first(attention_mask: Tensor) -> Tensor:
     """Positions counted from each row's first token, 0 before it: int64 (batch, length)."""
     places = torch.arange(attention_mask.shape[1], device=attention_mask.device)
     return (places - attention_mask.argmax(1, keepdim=True)).clamp(min=0)
 
 
-def reading_order(attention_mask: torch.Tensor, backward: bool = False) -> torch.Tensor:
-    """Positions that put each row's tokens first, its padding last: int64 (batch, length).
+def reading_order(attention_mask: Tensor, backward: bool = False) -> Tensor:
+    """Positions that put each row's tokens first (``backward``: from the last), its padding last.
 
-    ``backward``: the last token first. ``x.gather(1, order)`` is in that order, and
-    ``order.argsort(1)`` is the way back. So what reads word by word may forget where padding was.
+    ``x.gather(1, order)`` is in that order, and ``order.argsort(1)`` is the way back.
     """
     length = attention_mask.shape[1]
     places = torch.arange(length, device=attention_mask.device).expand_as(attention_mask)
@@ -151,7 +132,7 @@ def reading_order(attention_mask: torch.Tensor, backward: bool = False) -> torch
     return keys.argsort(dim=1, stable=True)
 
 
-def _beyond(ids: torch.Tensor, size: int) -> str:
+def _beyond(ids, size):
     """The range of ids where it leaves 0 to size - 1, in words; "" where all is well."""
     if ids.device.type != "cpu" or not ids.numel():
         return ""

@@ -8,11 +8,7 @@ from numpy.typing import DTypeLike
 
 
 def mapped(parts: Iterable[Sequence[int]], kind: DTypeLike = np.int32) -> np.ndarray:
-    """The numbers of all parts, in order, as one array (numbers,) of ``kind``.
-
-    It is mapped from a file that is deleted when nobody uses it any more. parts: an iterable of
-    sequences of numbers, read once.
-    """
+    """The numbers of all parts as one array, mapped from a file that goes when it is not used."""
     file = tempfile.TemporaryFile()
     for part in parts:
         file.write(np.asarray(part, kind).tobytes())

@@ -21,23 +21,20 @@ from minibert.text.wordpiece import MASK, WordPiece
 MASKED, SPLIT = 0.15, (0.8, 0.1, 0.1)  # [MASK], a random word, the word itself
 SHORT = 0.1  # the share of pairs that are made shorter than necessary
 PAIR, SINGLE = 3, 2  # special tokens of [CLS] a [SEP] b [SEP] and of [CLS] a [SEP]
+Texts = Iterable[Iterable[str | Sequence[int]]]
+Tensors = dict[str, Tensor]
 
 
 class Documents:
     """Documents of sentences of token ids, mapped from a file: they may exceed the memory.
 
-    ``ids``: int32 array of all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d
-    has the sentences from ``first[d]`` to before ``first[d + 1]``.
-
-    documents: an iterable of documents, each an iterable of sentences: lists of ids, or strings
-    that ``tokenizer`` encodes. Sentences and documents without tokens are left out.
-
-    Raises ValueError where no document is left, and for a string in place of a list.
+    ``ids``: int32, all tokens. Sentence i is ``ids[starts[i]:starts[i + 1]]``; document d has the
+    sentences from ``first[d]`` to before ``first[d + 1]``. Given are lists of sentences, each a
+    list of ids or a string that ``tokenizer`` encodes; those without tokens are left out. Raises
+    ValueError where no document is left, and for a string in place of a list.
     """
 
-    def __init__(
-        self, documents: Iterable[Iterable[str | Sequence[int]]], tokenizer: Tokenizer | None = None
-    ) -> None:
+    def __init__(self, documents: Texts, tokenizer: Tokenizer | None = None) -> None:
         lengths, first = array("q"), array("q", [0])
         if isinstance(documents, str):
             raise ValueError("expected documents, each a list of sentences, got one string")
@@ -71,26 +68,22 @@ class Documents:
 class PretrainingBatches(Batches):
     """Masked words and next sentences: batches for `minibert.heads.Pretraining`.
 
-    documents: a `Documents`, or what makes one. tokenizer: gives ``cls_id sep_id mask_id pad_id``,
-    ``special_ids``, ``continues`` (with ``whole_words``) and ``len``; a `minibert.text.WordPiece`.
     max_length: of a sequence, special tokens included. next_sentence: False makes one stretch of
     text a sequence instead of a pair. masked: the share of tokens to predict. split: the shares of
     these that become ``[MASK]``, become a random word, or stay. whole_words: mask all pieces of a
     word or none.
 
     A batch has ``input_ids``, ``attention_mask``, ``token_type_ids`` and ``labels`` (-100 where
-    there is nothing to predict), all (batch, length). With pairs it has ``next_sentence_label``
-    (batch,): 0 where the second text follows the first, 1 where it is from another document.
-
-    Raises ValueError for settings out of range, and for pairs from a single document.
+    there is nothing to predict), all (batch, length); with pairs ``next_sentence_label`` (batch,):
+    0 where the second text follows the first, 1 where it is from another document. Raises
+    ValueError for settings out of range, and for pairs from a single document.
     """
 
-    SETTINGS = ("tokens", "batch_size", "max_length", "next_sentence", "masked", "split")
-    SETTINGS += ("whole_words",)
+    SETTINGS = tuple("tokens batch_size max_length next_sentence masked split whole_words".split())
 
     def __init__(
         self,
-        documents: Documents | Iterable[Iterable[str | Sequence[int]]],
+        documents: Documents | Texts,
         tokenizer: WordPiece,
         batch_size: int = 32,
         max_length: int = 128,
@@ -110,11 +103,12 @@ class PretrainingBatches(Batches):
         self.masked, self.split = masked, list(split)
         self.tokens = len(documents.ids)
         if batch_size < 1 or max_length < 8:
-            raise ValueError(
-                f"expected batch_size of at least 1 and max_length of at least 8, "
-                f"got {batch_size} and {max_length}"
-            )
-        _check_rates(masked, self.split)
+            told = "batch_size of at least 1 and max_length of at least 8"
+            raise ValueError(f"expected {told}, got {batch_size} and {max_length}")
+        if not 0 < masked < 1:
+            raise ValueError(f"masked must be between 0 and 1, got {masked}")
+        if len(split) != 3 or min(split) < 0 or abs(sum(split) - 1) > 1e-9:
+            raise ValueError(f"split must be three shares that add up to 1, got {self.split}")
         if next_sentence and len(documents) < 2:
             raise ValueError("a wrong second text is from another document: expected two, got one")
         self._planned: tuple[int | None, list[np.ndarray]] = None, []
@@ -122,17 +116,14 @@ class PretrainingBatches(Batches):
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Arrays of pairs (batch, 5): first and past-the-last token of both texts, and label."""
         if self._planned[0] != epoch:
-            rng = self.rng(epoch)
-            if self.next_sentence:
-                pairs = draw_pairs(self.documents, self.max_length, rng)
-            else:
-                pairs = draw_stretches(self.documents, self.max_length, rng)
+            rng, draw = self.rng(epoch), draw_pairs if self.next_sentence else draw_stretches
+            pairs = draw(self.documents, self.max_length, rng)
             pairs = pairs[rng.permutation(len(pairs))]
             cuts = range(self.batch_size, len(pairs), self.batch_size)
             self._planned = epoch, np.split(pairs, cuts)
         return self._planned[1]
 
-    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Tensors:
         tokenizer, ids = self.tokenizer, self.documents.ids
         lengths = [a1 - a0 + b1 - b0 + (PAIR if b1 > b0 else SINGLE) for a0, a1, b0, b1, _ in entry]
         shape = len(entry), max(lengths)
@@ -147,16 +138,11 @@ class PretrainingBatches(Batches):
                 input_ids[row, end + 1 : last], text[row, end + 1 : last] = ids[b0:b1], True
                 input_ids[row, last] = tokenizer.sep_id
                 segments[row, end + 1 : last + 1] = 1
-        rates: dict[str, Any] = {"masked": self.masked, "split": self.split}
-        rates["whole_words"] = self.whole_words
+        rates: dict[str, Any] = {n: getattr(self, n) for n in ("masked", "split", "whole_words")}
         hidden, labels = mask_tokens(input_ids, text, tokenizer, rng, **rates)
-        places = np.arange(shape[1])
-        batch = {
-            "input_ids": hidden,
-            "attention_mask": (places < np.array(lengths)[:, None]).astype(np.int64),
-            "token_type_ids": segments,
-            "labels": labels,
-        }
+        real = np.arange(shape[1]) < np.array(lengths)[:, None]  # (batch, length)
+        batch = {"input_ids": hidden, "attention_mask": real.astype(np.int64), "labels": labels}
+        batch["token_type_ids"] = segments
         if self.next_sentence:
             batch["next_sentence_label"] = entry[:, 4]
         return {name: torch.from_numpy(array) for name, array in batch.items()}
@@ -165,8 +151,8 @@ class PretrainingBatches(Batches):
 class ShortThenLong(Batches):
     """Most of the training on short sequences, the rest on long ones (appendix A.2: 90 % and 10 %).
 
-    short, long: two `PretrainingBatches`; an epoch is ``short_steps`` of the first and then
-    ``long_steps`` of the second, each going through its own epochs.
+    An epoch is ``short_steps`` of one, then ``long_steps`` of the other, each from epochs of its
+    own.
     """
 
     def __init__(self, short: Batches, long: Batches, short_steps: int, long_steps: int) -> None:
@@ -179,13 +165,10 @@ class ShortThenLong(Batches):
         return {**super().identity(), "parts": parts, "steps": list(self.steps)}
 
     def plan(self, epoch: int) -> list[tuple[int, int]]:
-        return [
-            (part, epoch * steps + step)
-            for part, steps in enumerate(self.steps)
-            for step in range(steps)
-        ]
+        counted = enumerate(self.steps)
+        return [(part, epoch * n + step) for part, n in counted for step in range(n)]
 
-    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> dict[str, Tensor]:
+    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Tensors:
         part, number = entry
         batches, ends = self.parts[part], self._ends[part]
         while ends[-1] <= number:
@@ -207,11 +190,9 @@ def mask_tokens(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose tokens to be predicted, and hide them (Devlin et al. 2019, section 3.1, task 1).
 
-    ids, maskable: (batch, length); only tokens where ``maskable`` are chosen. Returns two new
-    arrays: what the model sees, and the labels (the ids at the chosen positions, -100 elsewhere).
-    Of n tokens in a row, ``max(1, round(masked * n))`` are chosen (with ``whole_words``, at most
-    that many, in whole words). A random word is never a special token.
-
+    ids, maskable: (batch, length). Returns what the model sees, and the labels (-100 where nothing
+    is chosen). Of n maskable tokens in a row, ``max(1, round(masked * n))`` are chosen (with
+    ``whole_words``, at most that many, in whole words). A random word is never a special token.
     Raises ValueError for a vocabulary without ``[MASK]``.
     """
     if tokenizer.mask_id is None:
@@ -258,11 +239,11 @@ def _choose_words(chosen, words, quota, rng):
 def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) -> np.ndarray:
     """Pairs of texts, half of them with a wrong second: int64 (pairs, 5) of a0, a1, b0, b1, label.
 
-    A stretch of sentences that fills a sequence is cut in two at the end of one of them. Half of
-    the time, the second part is replaced by sentences of another document; the next stretch then
-    begins with the part that was not used. If a document's last sentence is left alone, the one
-    before it joins it. A pair that is too long loses tokens at both ends at random, from the longer
-    text first. A stretch of a single sentence always gets a wrong second text.
+    A stretch of sentences that fills a sequence is cut in two. Half of the time, the second part is
+    replaced by sentences of another document; the next stretch then begins with the part that was
+    not used. If a document's last sentence is left alone, the one before joins it. A pair that is
+    too long loses tokens at random ends. A stretch of a single sentence always gets a wrong second
+    text.
     """
     found, starts = [], documents.starts
     for d in range(len(documents)):
@@ -280,8 +261,7 @@ def draw_pairs(documents: Documents, max_length: int, rng: np.random.Generator) 
                 after = stop if alone else middle
             else:
                 b, after = (starts[middle], starts[stop]), stop
-            a = starts[at], starts[middle]
-            a, b = _cut(a, b, max_length - PAIR, rng)
+            a, b = _cut((starts[at], starts[middle]), b, max_length - PAIR, rng)
             found.append((*a, *b, int(wrong)))
             at = after
     return np.array(found, np.int64)
@@ -321,10 +301,7 @@ def _elsewhere(documents, but, room, rng):
 
 
 def _cut(a, b, room, rng):
-    """Two stretches of at most ``room`` tokens together; the longer one loses first, at both ends.
-
-    Each token removed is the first or the last, with equal probability.
-    """
+    """Two stretches of at most ``room`` tokens; the longer one loses first, at random ends."""
     (a0, a1), (b0, b1) = map(int, a), map(int, b)
     n, m = a1 - a0, b1 - b0
     over = n + m - room
@@ -338,10 +315,3 @@ def _cut(a, b, room, rng):
 def _shorter(start, end, count, rng):
     front = int(rng.binomial(count, 0.5))
     return start + front, end - (count - front)
-
-
-def _check_rates(masked, split):
-    if not 0 < masked < 1:
-        raise ValueError(f"masked must be between 0 and 1, got {masked}")
-    if len(split) != 3 or min(split) < 0 or abs(sum(split) - 1) > 1e-9:
-        raise ValueError(f"split must be three shares that add up to 1, got {split}")

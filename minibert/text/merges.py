@@ -1,7 +1,4 @@
-"""Merging the most frequent pair of neighbours, again and again: how word pieces are learned.
-
-Sennrich, Haddow & Birch (2016), section 3.2, took this from data compression (Gage 1994).
-"""
+"""How word pieces are learned: Sennrich, Haddow & Birch (2016), section 3.2, after Gage (1994)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +11,10 @@ GOES_ON = "##"  # in front of a piece that continues a word (WordPiece)
 
 
 def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counter[str]:
-    """How often each part of ``texts`` occurs; ``cut`` gives the parts of one of them.
-
-    One string is one text. Raises ValueError for a text that is no string.
-    """
+    """How often each part, as ``cut`` makes them, occurs; ValueError for what is no string."""
     counts: Counter[str] = Counter()
+    if not hasattr(texts, "__iter__"):
+        raise ValueError(f"expected texts (strings) to learn from, got one {type(texts).__name__}")
     for text in [texts] if isinstance(texts, str) else texts:
         if not isinstance(text, str):
             raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
@@ -29,10 +25,7 @@ def counted(texts: Iterable[str], cut: Callable[[str], Iterable[str]]) -> Counte
 def continued(
     counts: Mapping[str, int], alphabet: int
 ) -> tuple[dict[tuple[str, ...], int], set[str]]:
-    """Words as characters, ``##`` in front of all but the first, and which characters are learned.
-
-    These are the ``alphabet`` most frequent ones; words with others are left out.
-    """
+    """Words as characters, ``##`` before all but the first; of the ``alphabet`` most frequent."""
     letters: Counter[str] = Counter()
     for word, n in counts.items():
         for letter in word:
@@ -56,15 +49,11 @@ def learn(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield (left, right, joined), the symbols to merge, the most frequent pair first.
 
-    ``words``: dict from a word, a tuple of symbols (str), to its count; ``alphabet``: all these
-    symbols. ``join``: (left, right) to the new symbol. A pair is counted in the words as they are
-    after the merges so far. Of pairs with equal counts, the one with the older left symbol is
-    taken, then the one with the older right symbol. (The alphabet comes first, in its order, then
-    merged symbols.) It ends when no pair occurs ``min_count`` times.
-
-    A merge visits only the words that contain its pair. An entry of the heap may be out of date,
-    but then it is too high, because every rise is entered. So the top is checked, and put back if
-    wrong.
+    ``words``: a word's symbols to its count; ``alphabet``: all these symbols; ``join``: (left,
+    right) to the new symbol. Of pairs with equal counts, the one with the older left symbol is
+    taken, then the older right one. It ends when no pair occurs ``min_count`` times. A merge visits
+    only the words that contain its pair. An entry of the heap may be out of date, but then it is
+    too high, because every rise is entered: the top is checked, and put back.
     """
     symbols = list(alphabet)
     number = {symbol: i for i, symbol in enumerate(symbols)}  # a symbol's age
@@ -115,10 +104,7 @@ def merge(spelling: Sequence[Symbol], pair: tuple[Symbol, Symbol], joined: Symbo
     """``spelling`` (a list of symbols) with ``joined`` for each ``pair``, from left to right."""
     result, i = [], 0
     while i < len(spelling):
-        if i + 1 < len(spelling) and spelling[i] == pair[0] and spelling[i + 1] == pair[1]:
-            result.append(joined)
-            i += 2
-        else:
-            result.append(spelling[i])
-            i += 1
+        found = i + 1 < len(spelling) and (spelling[i], spelling[i + 1]) == pair
+        result.append(joined if found else spelling[i])
+        i += 2 if found else 1
     return result

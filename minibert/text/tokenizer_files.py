@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from minibert.storage.checked import check_known
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import read_json, write
 from minibert.text import tokenizer_json
 from minibert.text.added import Added
+from minibert.text.vocab import numbered
 
 JSON, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 ADDED, SPECIALS = "added_tokens.json", "special_tokens_map.json"
@@ -23,21 +24,16 @@ BERT_SPECIALS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]",
 ROLES = tuple(f"{role}_token" for role in (*BERT_SPECIALS, "bos", "eos"))
 MORE = ("additional_special_tokens", "extra_special_tokens")
 CLASSES = {  # kind -> names that tokenizer_class may have
-    "WordPiece": ("Bert", "DistilBert", "Electra", "MobileBert"),
-    "BPE": ("GPT2", "OpenAIGPT"),
-}
+    "WordPiece": ("Bert", "DistilBert", "Electra", "MobileBert"), "BPE": ("GPT2", "OpenAIGPT"),
+}  # fmt: skip
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer", None)
 FIXED: dict[str, tuple] = {
-    "do_basic_tokenize": (True, None),
-    "never_split": (None, []),
-    "wordpieces_prefix": ("##",),
-    "clean_text": (True, None),
-    "add_prefix_space": (False, None),
-    "add_bos_token": (False, None),
-    "add_eos_token": (False, None),
-    "errors": ("replace", None),
-}
+    "do_basic_tokenize": (True, None), "never_split": (None, []), "wordpieces_prefix": ("##",),
+    "clean_text": (True, None), "add_prefix_space": (False, None), "errors": ("replace", None),
+    "add_bos_token": (False, None), "add_eos_token": (False, None),
+}  # fmt: skip
 CASES = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+Ids = Mapping[str, int]
 IGNORED = frozenset(  # how batches are made, where files were, how text is shown
     """model_max_length max_len max_length padding padding_side pad_to_multiple_of pad_token_type_id
     truncation truncation_side truncation_strategy stride clean_up_tokenization_spaces backend
@@ -48,35 +44,27 @@ IGNORED = frozenset(  # how batches are made, where files were, how text is show
 )
 
 
-def save_settings(
-    path: str | Path, settings: Mapping, added: Iterable[Added], ids: Mapping[str, int]
-) -> None:
+def save_settings(path: str | Path, settings: Mapping, added: Iterable[Added], ids: Ids) -> None:
     """Write the settings beside a vocabulary's file; take away files that would overrule them."""
     path = Path(path)
     flags = {"lstrip": False, "rstrip": False, "single_word": False}
     tokens = {str(ids[token.content]): {**token._asdict(), **flags} for token in added}
-    with atomic(_beside(path)) as file:
-        told = {**settings, **({"added_tokens_decoder": tokens} if tokens else {})}
-        file.write(json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n")
+    told = {**settings, **({"added_tokens_decoder": tokens} if tokens else {})}
+    write(_beside(path), json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n")
     if path.name in STANDARD:
         for name in (JSON, ADDED, SPECIALS):
             (path.parent / name).unlink(missing_ok=True)
 
 
 def read_wordpiece(path: Path) -> tuple[list[str], dict]:
-    """(pieces, options of `minibert.text.WordPiece`) of a folder, a vocabulary or tokenizer.json.
-
-    Raises FileNotFoundError; ValueError for what is damaged and what ours cannot follow.
-    """
+    """(pieces, options of `WordPiece`); FileNotFoundError, ValueError for what is damaged."""
     if path.is_dir():
         path = path / (JSON if (path / JSON).is_file() else "vocab.txt")
     settings, names = _settings(path, "WordPiece")
     for role, token in BERT_SPECIALS.items():
-        if names.get(f"{role}_token") not in (None, token):
-            raise ValueError(
-                f"{path.parent} calls its {role}_token {names[f'{role}_token']!r:.60}; "
-                f"a WordPiece of minibert has {token!r} only"
-            )
+        if (name := names.get(f"{role}_token")) not in (None, token):
+            told = f"{path.parent} calls its {role}_token {name!r:.60}"
+            raise ValueError(f"{told}; a WordPiece of minibert has {token!r} only")
     usual = dict(zip(CASES, (True, None, True), strict=True))
     told = {name: settings.get(name, default) for name, default in usual.items()}
     for name, value in told.items():
@@ -98,13 +86,9 @@ def read_wordpiece(path: Path) -> tuple[list[str], dict]:
 def read_bpe(
     vocab: Path, merges: str | Path | None, kind: str | None
 ) -> tuple[dict[str, int], list, str, dict, Path]:
-    """(ids, merges, kind, options of `minibert.text.BPE`, where it was read).
-
-    Raises FileNotFoundError; ValueError for what is damaged and what ours cannot follow.
-    """
+    """(ids, merges, kind, options of `minibert.text.BPE`, where it was read); raises as above."""
     if merges is None and vocab.is_dir():
-        whole = (vocab / JSON).is_file()
-        vocab, merges = (vocab / JSON, None) if whole else (vocab / "vocab.json", None)
+        vocab = vocab / (JSON if (vocab / JSON).is_file() else "vocab.json")
     settings, names = _settings(vocab, "BPE")
     if vocab.name == JSON:
         ids, pairs, found, unk, added = tokenizer_json.bpe(vocab)
@@ -112,11 +96,14 @@ def read_bpe(
             raise ValueError(f"expected a BPE of {kind} in {vocab}, got one of {found}")
         kind = found
     else:
-        ids, pairs = _vocabulary(vocab), _pairs(merges or vocab.parent / "merges.txt")
+        ids, pairs = read_json(vocab), _pairs(merges or vocab.parent / "merges.txt")
+        if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
+            raise ValueError(f"expected an object of pieces and their ids in {vocab}")
         if kind is None:
-            kind = "words" if any(token.endswith("</w>") for token in ids) else "bytes"
-        unk = names.get("unk_token", "<unk>") if kind == "words" else "<unk>"
-        added = []
+            told = str(settings.get("tokenizer_class"))
+            words = any(token.endswith("</w>") for token in ids) and not told.startswith("GPT2")
+            kind = "words" if words or told.startswith("OpenAIGPT") else "bytes"
+        unk, added = names.get("unk_token", "<unk>"), []
     _in_order(ids, vocab)
     found = _whole(added, settings, names, ids, path=vocab, kind="BPE")
     usual = ("<unk>", "<|endoftext|>")
@@ -128,7 +115,7 @@ def read_bpe(
 
 def _beside(path):
     """Where the settings of a vocabulary are; one with a name of its own has a file of its own."""
-    return path.with_name(SETTINGS if path.name in STANDARD else f"{path.stem}.settings.json")
+    return path.with_name(SETTINGS if path.name in STANDARD else f"{path.name}.settings.json")
 
 
 def _settings(path, kind):
@@ -190,9 +177,8 @@ def _whole(added, settings, names, ids, *, path, kind):
     for content in sorted(places, key=places.get):
         i, expected = places[content], ids.setdefault(content, len(ids))
         if i != expected:
-            raise ValueError(
-                f"the added token {content!r:.60} of {path} has the id {i}, expected {expected}"
-            )
+            told = f"the added token {content!r:.60} of {path} has the id {i}"
+            raise ValueError(f"{told}, expected {expected}")
     return [tokens[content] for content in sorted(places, key=places.get)]
 
 
@@ -204,9 +190,8 @@ def _checked(told, path, kind):
     special = bool(told.get("special", False))
     odd = [flag for flag in ("lstrip", "rstrip", "single_word") if told.get(flag)]
     if odd and not (special and kind == "BPE"):  # which no text gives
-        raise ValueError(
-            f"the added token {content!r:.60} of {path} has {odd[0]}, which minibert cannot follow"
-        )
+        told = f"the added token {content!r:.60} of {path} has {odd[0]}"
+        raise ValueError(f"{told}, which minibert cannot follow")
     return Added(content, special, bool(told.get("normalized", not special)))
 
 
@@ -215,16 +200,14 @@ def _agree(options, own, settings, path):
 
     def effective(given):
         lower, accents, chinese = given.values()
-        values = lower, lower if accents is None else accents, chinese
-        return dict(zip(CASES, values, strict=True))
+        accents = lower if accents is None else accents
+        return dict(zip(CASES, (lower, accents, chinese), strict=True))
 
     ours, theirs = effective(options), effective(own)
     for name in CASES:
         if name in settings and ours[name] != theirs[name]:
-            raise ValueError(
-                f"{_beside(path)} says {name}={ours[name]}, and {path.name} {theirs[name]}: "
-                "they do not belong together"
-            )
+            told = f"{_beside(path)} says {name}={ours[name]}, and {path.name} {theirs[name]}:"
+            raise ValueError(f"{told} they do not belong together")
 
 
 def _in_order(ids, path):
@@ -245,20 +228,11 @@ def _lines(path):
     if "" in tokens:
         where = f"line {tokens.index('') + 1} is empty" if len(tokens) > 1 else "it is empty"
         raise ValueError(f"{path} is no vocabulary: expected one token per line, {where}")
-    if len(set(tokens)) != len(tokens):
-        twice = next(token for i, token in enumerate(tokens) if token in tokens[:i])
-        raise ValueError(
-            f"{path}: a vocabulary holds each token once, got {twice!r:.60} more than once"
-        )
+    try:
+        numbered(tokens)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return tokens
-
-
-def _vocabulary(path):
-    """Pieces and their ids from a ``vocab.json``."""
-    ids = read_json(path)
-    if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
-        raise ValueError(f"expected an object of pieces and their ids in {path}")
-    return ids
 
 
 def _pairs(path):

@@ -6,7 +6,6 @@ asks for any other step is refused, as its ids would be others. How texts are pa
 length (``padding``, ``truncation``) is the batches' business here, so it is left out.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from minibert.storage.checked import check_known
@@ -16,24 +15,16 @@ from minibert.text.added import Added
 PARTS = ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
 BERT_TEMPLATE = (["[CLS]:0", "A:0", "[SEP]:0"], ["[CLS]:0", "A:0", "[SEP]:0", "B:1", "[SEP]:1"])
 PLAIN = ["A:0"]  # of GPT's; a pair is one text after the other
-WORDPIECE = {
-    "unk_token": ("[UNK]",),
-    "continuing_subword_prefix": ("##",),
-    "max_input_chars_per_word": (100,),
-}
-BPE = {
-    "dropout": (None, 0),
-    "continuing_subword_prefix": ("", None),
-    "fuse_unk": (False, None),
-    "byte_fallback": (False, None),
-    "ignore_merges": (False, None),
-}
+WORDPIECE: dict[str, tuple] = {"unk_token": ("[UNK]",), "continuing_subword_prefix": ("##",)}
+WORDPIECE |= {"max_input_chars_per_word": (100,)}
+BPE: dict[str, tuple] = {"dropout": (None, 0), "continuing_subword_prefix": ("", None)}
+BPE |= dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), (False, None))
 BYTE_LEVEL = {"add_prefix_space": (False,), "use_regex": (True, None)}
 FREE = ("trim_offsets",)  # where a space belongs to, in offsets that are not taken
 
 
-def read(path: Path) -> dict:
-    """The parts of the file, the model being a WordPiece or a BPE; ValueError for another file."""
+def read(path: Path, kind: str) -> dict:
+    """The parts of the file, the model being of this kind; ValueError for another file."""
     found = read_json(path)
     check_known(found, path, taken=PARTS, ignored=("version", "truncation", "padding"))
     model = found.get("model")
@@ -41,20 +32,15 @@ def read(path: Path) -> dict:
         raise ValueError(f"{path} is no tokenizer of pieces: it has no model with a vocab")
     if not all(type(i) is int for i in model["vocab"].values()):
         raise ValueError(f"expected the ids in {path} to be whole numbers")
+    told = model.get("type") or ("BPE" if "merges" in model else "WordPiece")  # 2020: not said
+    if told != kind:
+        raise ValueError(f"expected a {kind} model in {path}, got {told!r:.60}")
     return found
-
-
-def kind_of(found: Mapping) -> str:
-    """What the model is: "WordPiece", or "BPE"; files of 2020 do not say."""
-    model = found["model"]
-    return model.get("type") or ("BPE" if "merges" in model else "WordPiece")
 
 
 def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]]:
     """(ids of the pieces, how text is read, added tokens with their ids) of BERT's tokenizer."""
-    found = read(path)
-    if kind_of(found) != "WordPiece":
-        raise ValueError(f"expected a WordPiece model in {path}, got {kind_of(found)!r:.60}")
+    found = read(path, "WordPiece")
     check_known(found["model"], f"the model in {path}", taken=("type", "vocab"), fixed=WORDPIECE)
     lowercase, accents, chinese = _bert_steps(found, path)
     added = _added(found, path)
@@ -67,10 +53,8 @@ def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]
 
 def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[int, Added]]]:
     """(ids, merges, kind, the unknown token, added tokens with their ids) of GPT's or GPT-2's."""
-    found = read(path)
+    found = read(path, "BPE")
     model, where = found["model"], f"the model in {path}"
-    if kind_of(found) != "BPE":
-        raise ValueError(f"expected a BPE model in {path}, got {kind_of(found)!r:.60}")
     ending = model.get("end_of_word_suffix")
     if ending not in (None, "", "</w>"):
         raise ValueError(f"expected words in {path} to end with '</w>' or nothing, got {ending!r}")
@@ -112,13 +96,13 @@ def _bert_steps(found, path):
     normalizer = _part(found, "normalizer", ("BertNormalizer",), path, fixed=fixed, free=names)
     cut = _part(found, "pre_tokenizer", ("BertPreTokenizer",), path)
     if not normalizer or not cut:
-        raise ValueError(
-            f"{path} lacks a normalizer or a pre_tokenizer: expected 'BertNormalizer' and "
-            "'BertPreTokenizer'"
-        )
+        wanted = "expected 'BertNormalizer' and 'BertPreTokenizer'"
+        raise ValueError(f"{path} lacks a normalizer or a pre_tokenizer: {wanted}")
     lowercase, accents, chinese = (normalizer.get(name) for name in names)
-    if not all(isinstance(value, bool) for value in (lowercase, chinese)) or not (
-        accents is None or isinstance(accents, bool)
+    if (
+        not isinstance(lowercase, bool)
+        or not isinstance(chinese, bool)
+        or not (isinstance(accents, bool | None))
     ):
         raise ValueError(f"expected {', '.join(names)} to be true or false in {path}")
     return lowercase, accents, chinese
@@ -132,12 +116,9 @@ def _part(found, name, kinds, path, *, fixed=None, free=()):
     kind = part.get("type") if isinstance(part, dict) else part
     if kind not in kinds:
         expected = " or ".join(map(repr, kinds)) or "none"
-        raise ValueError(
-            f"{path} asks for the {name} {kind!r:.60}, which minibert cannot follow: "
-            f"expected {expected}"
-        )
-    where = f"the {name} in {path}"
-    check_known(part, where, taken=("type",), fixed=fixed or {}, ignored=free)
+        told = f"{path} asks for the {name} {kind!r:.60}, which minibert cannot follow"
+        raise ValueError(f"{told}: expected {expected}")
+    check_known(part, f"the {name} in {path}", taken=("type",), fixed=fixed or {}, ignored=free)
     return part
 
 
@@ -151,10 +132,7 @@ def _alone(part, parts):
 
 
 def _check_template(post, templates, path, ids=None):
-    """Refuse a post-processor that frames a text, or a pair, otherwise than we do.
-
-    ids: of the vocabulary, which the special tokens in the frame must have.
-    """
+    """Refuse a post-processor that frames otherwise than we do, or by tokens not among ``ids``."""
     if post is None:
         return
     kind = post.get("type") if isinstance(post, dict) else post
@@ -165,20 +143,15 @@ def _check_template(post, templates, path, ids=None):
     fits = all(own in (None, other) for own, other in zip(templates, found, strict=True))
     if not fits or any(ids is None or ids.get(name) != i for name, i in used.items()):
         expected = " ".join(item.partition(":")[0] for item in templates[0])
-        raise ValueError(
-            f"{path} has a post_processor ({kind!r:.60}) that minibert cannot follow: "
-            f"expected one that makes {expected} of a text A"
-        )
+        told = f"{path} has a post_processor ({kind!r:.60}) that minibert cannot follow"
+        raise ValueError(f"{told}: expected one that makes {expected} of a text A")
 
 
 def _frame(post, kind):
     """(what is made of a text and of a pair, the ids of the special tokens in it)."""
     if kind == "BertProcessing":
-        cls, sep = post["cls"][0], post["sep"][0]
-        found = [
-            [item.replace("[CLS]", cls).replace("[SEP]", sep) for item in template]
-            for template in BERT_TEMPLATE
-        ]
+        names = {"[CLS]:": f"{post['cls'][0]}:", "[SEP]:": f"{post['sep'][0]}:"}
+        found = [[names.get(i[:-1], i[:-1]) + i[-1] for i in items] for items in BERT_TEMPLATE]
         return found, {post[name][0]: post[name][1] for name in ("cls", "sep")}
     if kind != "TemplateProcessing":
         raise ValueError(kind)
@@ -200,8 +173,7 @@ def _item(item):
 def _added(found, path):
     """The added tokens with their ids."""
     given = found.get("added_tokens") or []
-    if not isinstance(given, list) or not all(
-        isinstance(token, dict) and isinstance(token.get("content"), str) for token in given
-    ):
+    fits = isinstance(given, list) and all(isinstance(token, dict) for token in given)
+    if not fits or not all(isinstance(token.get("content"), str) for token in given):
         raise ValueError(f"expected a list of added_tokens, each with its content, in {path}")
     return [(token.get("id"), token) for token in given]

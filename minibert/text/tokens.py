@@ -2,8 +2,8 @@
 
 The conventions are the Penn Treebank's: punctuation and English clitics are tokens of their own
 (``do n't``, ``Anna 's``, ``they 'll``), hyphenated words and numbers are one (``3-1``, ``1,200``,
-``7.30``), so are ``Mr.`` and ``U.S.``. Unlike the Treebank, quotes stay as
-they are typed, and ``cannot`` is one word, so tokens can be turned back into their text.
+``7.30``), so are ``Mr.`` and ``U.S.``. But quotes stay as they are typed, and ``cannot`` is one
+word, so tokens can be turned back into their text.
 """
 
 import re
@@ -20,10 +20,21 @@ class Tokenizer(Protocol):
     """What every tokenizer here can do; some can do more."""
 
     def encode(self, text: str) -> list[int]: ...
-
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str: ...
-
     def __len__(self) -> int: ...
+
+
+class Pieces:
+    """What vocabularies share: ``tokens``, by their ids, and ``ids``, by token."""
+
+    tokens: list[str]
+    ids: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.ids
 
 
 _CLITIC = r"['’](?i:s|m|d|ll|re|ve)(?!\w|-\w)"
@@ -51,12 +62,10 @@ _ATTACHED_BOTH = frozenset(("—", "--", "/"))
 
 
 def tokenise(text: str) -> list[str]:
-    """Split ``text`` into a list of tokens, cased as they stand.
+    """Split ``text`` into tokens, cased as they stand: all that is not white space, in order.
 
     >>> tokenise('Anna\\'s dog doesn\\'t bark at 7.30, "ever".')
     ['Anna', "'s", 'dog', 'does', "n't", 'bark', 'at', '7.30', ',', '"', 'ever', '"', '.']
-
-    Every character that is not white space is in exactly one token, in order.
     """
     return _TOKEN.findall(text)
 
@@ -68,8 +77,6 @@ def spans(text: str) -> Spans:
 
 def detokenise(tokens: Iterable[str]) -> str:
     """Join tokens as people write: the inverse of `tokenise` on well-formed prose.
-
-    Straight double quotes open and close in turn; a lone ``'`` belongs to the word before it.
 
     >>> detokenise(["She", "said", ",", '"', "I", "do", "n't", '"', "."])
     'She said, "I don\\'t".'
@@ -89,6 +96,15 @@ def detokenise(tokens: Iterable[str]) -> str:
         pieces.append(token if glue or left else " " + token)
         glue = joined or opens
     return "".join(pieces)
+
+
+def checked(ids: Iterable[int], size: int) -> list[int]:
+    """The ids as a list of int; ValueError for one that a vocabulary of ``size`` does not have."""
+    found = [int(i) for i in ids]
+    for i in found:
+        if not 0 <= i < size:
+            raise ValueError(f"expected ids from 0 to {size - 1}, got {i}")
+    return found
 
 
 def cut_pair(a: list[int], b: list[int], room: int) -> tuple[list[int], list[int]]:

@@ -9,21 +9,22 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from minibert.storage.safe_files import atomic
-from minibert.text.tokens import Placed, detokenise, spans, tokenise
+from minibert.storage.safe_files import write
+from minibert.text.tokens import Pieces, Placed, detokenise, spans, tokenise
 
 PAD, UNK = "<pad>", "<unk>"
 _COUNT = re.compile("[0-9]{1,18}")
 BLOCK = 1 << 20  # chunks of text that encode_corpus holds before it turns them into ids
+Texts = Iterable[str | Sequence[str]]  # strings, or lists of tokens
 
 
-class Vocab:
+class Vocab(Pieces):
     """Word types and their ids: ``vocab["cat"]``, ``vocab.tokens[id]``, ``"cat" in vocab``.
 
-    ``tokens``: list of str, id to token. ``counts``: int64 array (len(vocab),), how often each
-    was seen in training. Tokens that were left out count for ``<unk>``, so that the counts add up
-    to the length of the text. ``specials``: the tokens that stand for no word. ``pad_id`` and
-    ``unk_id`` are the ids of ``<pad>`` and ``<unk>``, None without them.
+    ``tokens``: id to token. ``counts``: int64 array (len(vocab),), how often each was seen in
+    training; tokens that were left out count for ``<unk>``, so that the counts add up to the length
+    of the text. ``specials``: the tokens that stand for no word. ``pad_id`` and ``unk_id`` are the
+    ids of ``<pad>`` and ``<unk>``, None without them.
     """
 
     def __init__(
@@ -34,8 +35,7 @@ class Vocab:
     ) -> None:
         self.tokens = list(tokens)
         self.counts = np.zeros(len(self.tokens), np.int64)
-        if counts is not None:
-            self.counts[:] = counts
+        self.counts[:] = 0 if counts is None else counts
         self.ids = numbered(self.tokens)
         self.specials = tuple(token for token in specials if token in self.ids)
         self.pad_id, self.unk_id = self.ids.get(PAD), self.ids.get(UNK)
@@ -43,18 +43,17 @@ class Vocab:
     @classmethod
     def train(
         cls,
-        texts: Iterable[str | Sequence[str]],
+        texts: Texts,
         size: int | None = None,
         min_count: int = 1,
         specials: Sequence[str] = (PAD, UNK),
     ) -> Self:
-        """The most frequent tokens of ``texts`` (strings, or lists of tokens; any iterable).
+        """The most frequent tokens of ``texts``; one string is one text.
 
-        ``size`` is the most entries to keep, specials included; tokens seen fewer than
-        ``min_count`` times are left out. Ids: the specials in the order given, then the tokens by
-        falling count; tokens with the same count are in code point order.
-
-        Raises ValueError when ``size`` leaves no room for a token beside the specials.
+        ``size``: the most entries, specials included; tokens seen fewer than ``min_count`` times
+        are left out. Ids: the specials as given, then the tokens by falling count, those of one
+        count in code point order. Raises ValueError when ``size`` leaves no room for a token beside
+        the specials.
         """
         if size is not None and size <= len(specials):
             raise ValueError(f"size must exceed the {len(specials)} specials, got {size}")
@@ -67,12 +66,6 @@ class Vocab:
         if vocab.unk_id is not None:
             vocab.counts[vocab.unk_id] += sum(seen.values()) - vocab.counts.sum()
         return vocab
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.ids
 
     def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for an unknown one."""
@@ -102,10 +95,8 @@ class Vocab:
         try:
             return [self.ids[token] for token in tokens]
         except KeyError as error:
-            raise ValueError(
-                f"{error.args[0]!r} is not in this vocabulary, which has no {UNK!r} to stand for "
-                f"unknown tokens; train it with specials=({PAD!r}, {UNK!r})"
-            ) from None
+            told = f"{error.args[0]!r} is not in this vocabulary, which has no {UNK!r}"
+            raise ValueError(f"{told}; train it with specials=({PAD!r}, {UNK!r})") from None
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension)."""
@@ -114,12 +105,11 @@ class Vocab:
             tokens = (token for token in tokens if token not in self.specials)
         return detokenise(tokens)
 
-    def encode_corpus(self, texts: Iterable[str | Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_corpus(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
         """Encode all of ``texts`` at once, as `encode` does, but several times faster.
 
-        ``texts``: an iterable of strings or of lists of tokens, read once. Returns ``ids``, an
-        int32 array of every token in order, and ``offsets``, an int64 array of len(texts) + 1:
-        text i is ``ids[offsets[i]:offsets[i + 1]]``.
+        ``texts`` are read once. Returns ``ids``, an int32 array of every token in order, and
+        ``offsets``, int64 (len(texts) + 1,): text i is ``ids[offsets[i]:offsets[i + 1]]``.
         """
         flat, ends = array("i"), array("q", [0])
         chunk_rows = _Rows(lambda chunk: self._lookup(tokenise(chunk)), flat, ends)
@@ -139,26 +129,16 @@ class Vocab:
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
     def save(self, path: str | Path) -> None:
-        """Write one token per line with its count, in UTF-8, with specials marked; see `load`.
-
-        Raises ValueError for a token that holds a tab or a line break.
-        """
-        for token in self.tokens:
-            if "\t" in token or "\n" in token or token == "":
-                raise ValueError(
-                    f"cannot save {token!r}: each token must fit on one line of the file"
-                )
-        with atomic(path) as file:
-            for token, count in zip(self.tokens, self.counts.tolist(), strict=True):
-                mark = "\tspecial" if token in self.specials else ""
-                file.write(f"{token}\t{count}{mark}\n".encode("utf-8", "surrogatepass"))
+        """Write token, count, perhaps "special", a line each; ValueError for a tab in one."""
+        lines = []
+        for token, count in zip(self.tokens, self.counts.tolist(), strict=True):
+            check_line(token, "\t\n")
+            lines.append(f"{token}\t{count}" + ("\tspecial" if token in self.specials else ""))
+        write(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises FileNotFoundError, and ValueError naming the first line that does not fit.
-        """
+        """Read what `save` wrote. Raises ValueError naming the first line that does not fit."""
         tokens, counts, specials = [], [], []
         try:
             text = Path(path).read_bytes().decode("utf-8", "surrogatepass")
@@ -167,9 +147,8 @@ class Vocab:
         for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
             token, *rest = line.split("\t")
             if not (token and rest and _COUNT.fullmatch(rest[0]) and rest[1:] in ([], ["special"])):
-                raise ValueError(
-                    f"{path}, line {number}: expected token, tab, count, got {line[:60]!r}"
-                )
+                told = f"expected token, tab, count, got {line[:60]!r}"
+                raise ValueError(f"{path}, line {number}: {told}")
             tokens.append(token)
             counts.append(int(rest[0]))
             if rest[1:]:
@@ -189,6 +168,12 @@ def numbered(tokens: Sequence[str]) -> dict[str, int]:
     return ids
 
 
+def check_line(token: str, beyond: str) -> None:
+    """Refuse to save a token that is empty or holds one of these signs."""
+    if not token or not set(beyond).isdisjoint(token):
+        raise ValueError(f"cannot save {token!r}: each token must fit on one line of the file")
+
+
 def _count(texts):
     """How often each token occurs: each distinct chunk of text is split only once."""
     chunks, seen = Counter(), Counter()
@@ -204,10 +189,7 @@ def _count(texts):
 
 
 class _Rows(dict):
-    """Chunk of text -> its row in one flat array of ids, encoded when first met.
-
-    Row r is ``flat[ends[r]:ends[r + 1]]``.
-    """
+    """Chunk of text -> its row r, ``flat[ends[r]:ends[r + 1]]``, encoded when first met."""
 
     def __init__(self, encode, flat, ends):
         self.encode, self.flat, self.ends = encode, flat, ends
@@ -220,10 +202,7 @@ class _Rows(dict):
 
 
 def _expand(rows, stops, flat, ends, ids, lengths):
-    """Append the ids of ``rows``, and the number of ids of each text, to the two lists.
-
-    Text i is made of the rows from ``stops[i]`` to ``stops[i + 1]``.
-    """
+    """Append the ids of ``rows``, and of each text, ``stops[i]:stops[i + 1]``, the number."""
     rows = np.frombuffer(rows, np.int64) if rows else np.zeros(0, np.int64)
     flat, ends = np.array(flat, np.int32), np.array(ends)
     sizes = (ends[1:] - ends[:-1])[rows]

@@ -1,6 +1,6 @@
 """Windows over sentences: the pairs of words that word2vec learns from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from minibert.text.batches import Batches
-from minibert.text.vocab import Vocab
+from minibert.text.vocab import Texts, Vocab
+
+Two = tuple[np.ndarray, np.ndarray]
 
 
 def keep_probability(counts: Sequence[float] | np.ndarray, subsample: float) -> np.ndarray:
     """The probability of keeping each word, min(1, sqrt(t / f) + t / f), float64 (V,).
 
-    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. The authors' program
-    does this, and so do gensim and fastText. Equation 5 of Mikolov et al. 2013b (the probability of
-    discarding) lacks the second summand, and keeps fewer words.
+    f is the word's share of ``counts`` and t is ``subsample``; 0 keeps all. So the authors'
+    program; equation 5 of Mikolov et al. 2013b lacks the second summand, and keeps fewer words.
     """
     counts = np.asarray(counts, float)
     if not subsample:
@@ -32,14 +33,8 @@ def word_counts(vocab: Vocab) -> np.ndarray:
     return counts
 
 
-def known_words(
-    vocab: Vocab, sentences: Iterable[str | Sequence[str]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The words of a text that a vocabulary knows: ids, and the sentence of each, int (words,).
-
-    ``sentences``: strings or lists of tokens. Unknown words are left out before windows are formed,
-    as in the authors' program, so that a window reaches over them.
-    """
+def known_words(vocab: Vocab, sentences: Texts) -> Two:
+    """Ids and sentences of the known words, int (words,); windows reach over unknown ones."""
     ids, offsets = vocab.encode_corpus(sentences)
     sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     known = np.ones(len(vocab), bool)
@@ -47,13 +42,11 @@ def known_words(
     return ids[known[ids]], sentence[known[ids]]
 
 
-def pairs(
-    ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def pairs(ids: np.ndarray, sentence: np.ndarray, reach: np.ndarray) -> Two:
     """The positions (centre, context) of all pairs: two int64 arrays.
 
-    ``ids``: (n,), only its length matters. ``sentence``: (n,), which sentence each token is in;
-    a pair never crosses from one into the next. ``reach``: (n,), each centre's own window.
+    Given (n,) each: ``ids``; ``sentence``, which no pair leaves; ``reach``, each centre's own
+    window.
     """
     places = np.arange(len(ids))
     centres, contexts = [], []
@@ -72,13 +65,11 @@ def pairs(
 class WindowBatches(Batches):
     """Batches for `minibert.Word2Vec`: inputs (``input_ids``) and what they predict (``targets``).
 
-    vocab: gives the ids, and the counts for subsampling. sentences: strings or lists of tokens;
-    windows do not cross their ends. Each epoch thins out frequent words, draws a reach from 1 to
-    ``window`` for every centre, and shuffles, all from ``seed`` and the epoch's number.
-
+    Windows do not cross the sentences' ends. Each epoch thins out frequent words, draws a reach
+    from 1 to ``window`` for every centre, and shuffles, all from ``seed`` and the epoch's number.
     Skip-gram: ``input_ids`` (batch, 1) is the centre, ``targets`` (batch,) one context word. CBOW:
     ``input_ids`` (batch, 2 * window) is the context, padded, ``targets`` the centre.
-    ``attention_mask`` is 1 at real inputs.
+    ``attention_mask``: 1 at inputs.
     """
 
     SETTINGS = ("tokens", "mode", "window", "batch_size")
@@ -86,7 +77,7 @@ class WindowBatches(Batches):
     def __init__(
         self,
         vocab: Vocab,
-        sentences: Iterable[str | Sequence[str]],
+        sentences: Texts,
         mode: str = "skipgram",
         window: int = 5,
         *,
@@ -102,27 +93,19 @@ class WindowBatches(Batches):
         self.tokens = len(self.ids)
 
     @classmethod
-    def of(
-        cls,
-        model: Any,
-        sentences: Iterable[str | Sequence[str]],
-        batch_size: int = 1024,
-        seed: int = 0,
-    ) -> Self:
+    def of(cls, model: Any, sentences: Texts, batch_size: int = 1024, seed: int = 0) -> Self:
         """The batches that fit a model's configuration."""
         c = model.config
         options = {"subsample": c.subsample, "batch_size": batch_size, "seed": seed}
         return cls(model.vocab, sentences, c.mode, c.window, **options)
 
-    def plan(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def plan(self, epoch: int) -> list[Two]:
         """Pairs (inputs, targets): views of the arrays that were drawn for this epoch."""
         if self._made[0] != epoch:
             self._made = (epoch, *self._guesses(epoch))
         _, inputs, targets = self._made
         if not len(targets):
-            raise ValueError(
-                "the sentences give no pair of words: expected some of two words or more"
-            )
+            raise ValueError("the sentences give no pair of words: expected two words or more")
         starts = range(0, len(targets), self.batch_size)
         return [(inputs[i : i + self.batch_size], targets[i : i + self.batch_size]) for i in starts]
 
@@ -144,13 +127,7 @@ class WindowBatches(Batches):
         order = rng.permutation(len(targets))
         return inputs[order], targets[order]
 
-    def collate(
-        self, entry: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
-    ) -> dict[str, Tensor]:
-        inputs, targets = entry
-        rows = torch.from_numpy(inputs)
-        return {
-            "input_ids": rows.clamp(min=0),
-            "attention_mask": (rows >= 0).long(),
-            "targets": torch.from_numpy(targets),
-        }
+    def collate(self, entry: Two, rng: np.random.Generator) -> dict[str, Tensor]:
+        rows, targets = map(torch.from_numpy, entry)
+        batch = {"input_ids": rows.clamp(min=0), "attention_mask": (rows >= 0).long()}
+        return {**batch, "targets": targets}

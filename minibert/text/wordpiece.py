@@ -10,34 +10,32 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from minibert.storage.safe_files import atomic
+from minibert.storage.safe_files import write
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
 from minibert.text.merges import GOES_ON
-from minibert.text.tokens import Placed, TextOrIds, cut_pair
-from minibert.text.vocab import numbered
+from minibert.text.tokens import Pieces, Placed, TextOrIds, checked, cut_pair
+from minibert.text.vocab import check_line, numbered
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 LONGEST = 100  # characters; a longer word becomes [UNK], as in the published tokenizer
 
 
-class WordPiece:
+class WordPiece(Pieces):
     """Text to ids of pieces and back: ``encode``, ``decode``, ``pair``, ``train``, ``load``.
 
-    ``tokens``: list of str, id to token; ``##`` in front of a piece that continues a word.
-    ``lowercase``: an uncased vocabulary. ``strip_accents``: remove accents; as ``lowercase`` when
-    None. ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens found
-    whole in a text before it is cut (str or `Added`); they follow ``tokens`` unless they are among
-    them. ``pad_id``, ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: the ids of the special
-    tokens, None where the vocabulary lacks one (it must have ``[UNK]``); ``special_ids`` has all of
-    them. ``continues``: bool array (len,), true for ``##`` pieces.
-
-    Raises ValueError for a vocabulary without ``[UNK]``, and for one with a token twice.
+    ``tokens``: id to token; ``##`` in front of a piece that continues a word, where ``continues``,
+    bool (len,), is true. ``lowercase``: an uncased vocabulary. ``strip_accents``: as ``lowercase``
+    when None. ``tokenize_chinese_chars``: make each Chinese character a word. ``added``: tokens
+    found whole in a text before it is cut; they follow ``tokens``, or are among them. ``pad_id``,
+    ``unk_id``, ``cls_id``, ``sep_id``, ``mask_id``: ids of the special tokens, or None; all are in
+    ``special_ids``. Raises ValueError for a vocabulary without ``[UNK]``, and for one with a token
+    twice.
     """
 
     def __init__(
@@ -56,9 +54,7 @@ class WordPiece:
         self.strip_accents = self.lowercase if strip_accents is None else bool(strip_accents)
         self.ids = numbered(self.tokens)
         if UNK not in self.ids:
-            raise ValueError(
-                f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r:.200}"
-            )
+            raise ValueError(f"a WordPiece vocabulary needs {UNK!r}, not so {self!r:.200}")
         self.unk_id, named = self.ids[UNK], map(self.ids.get, (PAD, CLS, SEP, MASK))
         self.pad_id, self.cls_id, self.sep_id, self.mask_id = named
         specials = [Added(token, True, False) for token in SPECIALS if token in self.ids]
@@ -69,7 +65,10 @@ class WordPiece:
         self.continues[: len(tokens)] = [token.startswith(GOES_ON) for token in tokens]
         self._longest = max(map(len, tokens), default=0)
         self._words, self._chunks = Cache(self._cut), Cache(self._encode_chunk)
-        self._places, self._finder = Cache(self._place_chunk), self._finder_of(found)
+        self._places = Cache(self._place_chunk)
+        case: dict[str, Any] = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
+        search, align = partial(basic.searchable, **case), partial(basic.align, **case)
+        self._finder = Finder(found, self.ids, search, align)
 
     @classmethod
     def train(
@@ -85,19 +84,15 @@ class WordPiece:
         """Learn a vocabulary of at most ``size`` tokens from ``texts`` (strings; any iterable).
 
         It starts from single characters and merges the pair of neighbouring pieces that is seen
-        most often (at least ``min_count`` times), again and again, as Hugging Face's trainer does.
-        The recipe of the published vocabularies was never released. Schuster & Nakajima (2012)
-        merge by the gain in likelihood. The score count(ab) / (count(a) count(b)), taught in many
-        courses, prefers the rarest pairs, and every merge changes the scores of other pairs. With
-        counts, pieces are frequent ones, and a vocabulary is learned in seconds. Of equal counts,
-        the pair of older tokens comes first, so one text gives the same vocabulary everywhere.
+        most often (at least ``min_count`` times), as Hugging Face's trainer does; of equal counts,
+        the pair of older tokens comes first. The recipe of the published vocabularies was never
+        released: Schuster & Nakajima (2012) merge by the gain in likelihood. The score count(ab) /
+        (count(a) count(b)), taught in many courses, prefers the rarest pairs.
 
-        Only the ``alphabet`` most frequent characters are learned; words with others are left out,
-        as they become ``[UNK]``. Ids: the specials, then all these characters, then those that
-        continue a word (``##``), both in code point order, then the merges.
-
-        Raises ValueError when ``size`` leaves no room for specials and characters, and for
-        a text that is no string.
+        Words with others than the ``alphabet`` most frequent characters are left out. Ids: the
+        specials, all these characters, those that continue a word (``##``), both sorted, then the
+        merges. Raises ValueError when ``size`` leaves no room for characters, and for a text that
+        is no string.
         """
         counts = _count(texts, lowercase, lowercase if strip_accents is None else strip_accents)
         spelled, known = merges.continued(counts, alphabet)
@@ -114,12 +109,6 @@ class WordPiece:
                 break
             vocabulary[joined] = None
         return cls(vocabulary, lowercase, strip_accents)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self.ids
 
     def __getitem__(self, token: str) -> int:
         """The id of ``token``; that of ``[UNK]`` for an unknown one."""
@@ -141,13 +130,11 @@ class WordPiece:
     def encode(
         self, text: str, offsets: bool = False, specials: bool = False
     ) -> list[int] | Placed:
-        """Ids of the pieces of ``text``, a list of int; no special tokens are added.
+        """Ids of the pieces of ``text``; no special tokens are added.
 
         With ``offsets=True`` also a list of (start, end): the characters of ``text`` that each
-        piece stands for. ``[MASK]`` and other special tokens in ``text`` are plain
-        text, unless ``specials=True``.
-
-        Raises ValueError for anything but a string.
+        piece stands for. ``[MASK]`` and other special tokens in ``text`` are plain text, unless
+        ``specials=True``. Raises ValueError for anything but a string.
         """
         if not isinstance(text, str):
             raise ValueError(f"expected a string to encode, got {type(text).__name__}")
@@ -158,14 +145,13 @@ class WordPiece:
         return list(chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text))))
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """`encode` for each of ``texts``: a list of lists of int."""
-        return [self.encode(text) for text in texts]
+        """`encode` for each of ``texts``; one string is one text."""
+        return [self.encode(one) for one in ([texts] if isinstance(texts, str) else texts)]
 
     def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
-        """Ids of a list of words, for a task that labels words, and each piece's word (its index).
-
-        A word may give several pieces, or none where it has nothing but control characters.
-        """
+        """Ids of a list of words, and the index of each one's word; some have none."""
+        if isinstance(words, str):
+            raise ValueError(f"expected a list of words, got the string {words!r:.60}")
         ids, numbers = [], []
         for number, word in enumerate(words):
             pieces = self.encode(word)
@@ -178,13 +164,10 @@ class WordPiece:
 
         Pieces are joined, with spaces as people write them; what `basic.normalise` removed is not
         restored. Encoding the text of encoded ids gives the same ids, except for ``[UNK]``.
-
         Raises ValueError for an id that the vocabulary does not have.
         """
         words = []
-        for i in map(int, ids):
-            if not 0 <= i < len(self.tokens):
-                raise ValueError(f"expected ids from 0 to {len(self) - 1}, got {i}")
+        for i in checked(ids, len(self)):
             token = self.tokens[i]
             if i in self.special_ids:
                 words += [] if skip_special_tokens else [token]
@@ -199,13 +182,10 @@ class WordPiece:
     ) -> dict[str, list[int]]:
         """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` as BERT reads it (the paper's figure 2).
 
-        ``a``, ``b``: a text, or a list of ids. Returns a dict of two lists: ``input_ids`` and
-        ``token_type_ids``, 0 up to the first ``[SEP]`` and 1 after it. With more than
-        ``max_length`` ids, pieces are cut off the end of the longer part (of ``b`` at equal length)
-        (`_truncate_seq_pair` in google-research/bert).
-
-        Raises ValueError where the vocabulary has no ``[CLS]`` or ``[SEP]``, and for a
-        ``max_length`` below the number of special tokens.
+        Returns ``input_ids`` and ``token_type_ids``, 0 up to the first ``[SEP]`` and 1 after it.
+        Above ``max_length`` ids, pieces are cut off the end of the longer part (of ``b`` at equal
+        length), as in google-research/bert. Raises ValueError where the vocabulary has no ``[CLS]``
+        or ``[SEP]``, and for a ``max_length`` below the number of special tokens.
         """
         if self.cls_id is None or self.sep_id is None:
             raise ValueError(f"a pair needs {CLS} and {SEP}, which this vocabulary lacks: {self}")
@@ -222,23 +202,23 @@ class WordPiece:
         return {"input_ids": first + rest, "token_type_ids": types}
 
     def save(self, path: str | Path) -> None:
-        """Write ``vocab.txt``, UTF-8: one token per line; the line number (from 0) is the id.
+        """Write ``vocab.txt``, UTF-8, the line number (from 0) being the id, and, beside it,
+        ``tokenizer_config.json`` with the rest (see `minibert.text.tokenizer_files`).
 
-        How a text is read, and the added tokens, go into ``tokenizer_config.json`` beside it (see
-        `minibert.text.tokenizer_files`). Raises ValueError for a token that one line cannot hold.
+        Raises ValueError for a token that one line cannot hold.
         """
         from minibert.text.tokenizer_files import save_settings
 
         for token in self._pieces:
-            if token == "" or "\n" in token or "\r" in token:
-                raise ValueError(
-                    f"cannot save {token!r}: each token must fit on one line of the file"
-                )
-        with atomic(path) as file:
-            file.write("".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
+            check_line(token, "\n\r")
+        write(path, "".join(f"{token}\n" for token in self._pieces).encode("utf-8"))
         accents = None if self.strip_accents == self.lowercase else self.strip_accents
-        settings = {"do_lower_case": self.lowercase, "strip_accents": accents}
-        settings["tokenize_chinese_chars"] = self.tokenize_chinese_chars
+        settings = {
+            "do_lower_case": self.lowercase,
+            "strip_accents": accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "tokenizer_class": "BertTokenizer",
+        }
         save_settings(path, settings, self.added, self.ids)
 
     @classmethod
@@ -247,12 +227,10 @@ class WordPiece:
     ) -> Self:
         """Read a ``vocab.txt``, a published one or what `save` wrote, or a ``tokenizer.json``.
 
-        What lies beside it in ``tokenizer_config.json`` and the files of added tokens is read too.
-        ``lowercase`` and ``strip_accents`` overrule it. Where nothing says, it is uncased.
-
-        Raises FileNotFoundError, and ValueError with the fault and the file's name for one that is
-        empty, not UTF-8, has an empty line, a token twice, or no ``[UNK]``, and for whatever asks
-        for another tokenizer than this one.
+        The settings and added tokens beside it are read too; ``lowercase`` and ``strip_accents``
+        overrule them. Where nothing says, it is uncased. Raises FileNotFoundError; ValueError with
+        the file's name for a damaged one, and for whatever asks for another tokenizer than this
+        one.
         """
         from minibert.text.tokenizer_files import read_wordpiece
 
@@ -267,10 +245,7 @@ class WordPiece:
             raise ValueError(f"{path}: {error}") from None
 
     def _cut(self, word):
-        """The ids of one word: from the left, the longest piece that the vocabulary has.
-
-        The whole word becomes one ``[UNK]`` if no piece fits at some position.
-        """
+        """The ids of one word: from the left, the longest piece each time; else one ``[UNK]``."""
         if len(word) > LONGEST:
             return [self.unk_id]
         ids, start = [], 0
@@ -316,12 +291,6 @@ class WordPiece:
             base = match.start()
             places += [(base + start, base + end) for start, end in inside]
         return ids, places
-
-    def _finder_of(self, added):
-        """A `Finder` in texts as this tokenizer normalises them."""
-        options = {"lowercase": self.lowercase, "strip_accents": self.strip_accents}
-        steps = (partial(step, **options) for step in (basic.searchable, basic.align))
-        return Finder(added, self.ids, *steps)
 
     def _encode_stretches(self, text, specials, offsets):
         """`encode` with the added tokens in ``text`` (special ones if asked for) taken whole."""

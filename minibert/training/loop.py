@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def fit(
     model.to(device)
     optimizer = optimizer if optimizer is not None else adamw(model)
     _check_optimizer(model, optimizer)
+    _check_calls(schedule, callbacks)
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
@@ -217,9 +219,11 @@ def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
     if steps is not None and epochs is not None:
         raise ValueError(f"expected steps or epochs, got both (steps={steps}, epochs={epochs})")
     for name, number in counts.items():
+        if number is not None and not isinstance(number, Integral):
+            raise ValueError(f"{name} must be a whole number, got {number!r:.60}")
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    if clip is not None and not clip > 0:
+    if clip is not None and not (isinstance(clip, Real) and clip > 0):
         raise ValueError(f"clip must be above 0, or None for no limit, got {clip}")
 
 
@@ -230,15 +234,26 @@ def _checked_batches(model, batches, precision, checkpoint):
         raise ValueError(f"expected a model with loss(batch), a sum of losses and a count; {told}")
     if precision not in (None, "bf16"):
         raise ValueError(f'precision must be None or "bf16", got {precision!r}')
-    if isinstance(batches, dict | str) or torch.is_tensor(batches):
-        told = f"got one {type(batches).__name__}: give a list of batches"
-        raise ValueError(f"expected batches that can be iterated over, {told}")
+    _check_batches(batches)
     if isinstance(batches, list | tuple):
         return ListBatches(batches)
     if checkpoint and not hasattr(batches, "state_dict"):
         needs = "a run with checkpoints needs batches with state_dict(), as those of minibert.text"
         raise ValueError(f"{needs}; {type(batches).__name__} has none")
     return batches
+
+
+def _check_batches(batches, name="batches"):
+    iterable = hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")
+    if not iterable or isinstance(batches, dict | str | type) or torch.is_tensor(batches):
+        raise ValueError(
+            f"expected {name} that can be iterated over, got one {type(batches).__name__}: give a "
+            f"list of batches"
+        )
+    if isinstance(batches, list | tuple) and batches and isinstance(batches[0], str):
+        raise ValueError(
+            f"expected {name}, got texts: head.batches(head.examples(texts)) makes some"
+        )
 
 
 def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
@@ -248,14 +263,29 @@ def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
         raise ValueError(f"{name} needs batches to validate on: give valid=")
     if checkpoint is None and checkpoint_every is not None:
         raise ValueError("checkpoint_every needs a folder to save in: give checkpoint=")
+    if valid is not None:
+        _check_batches(valid, "batches to validate on")
     if valid is not None and size_of(valid) == 0:
         raise ValueError("expected batches to validate on, got none: valid is empty")
     if hasattr(valid, "__next__"):
         raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
+def _check_calls(schedule, callbacks):
+    """Refuse what cannot be called, and a callback that was not put into a list or not made."""
+    if schedule is not None and not callable(schedule):
+        raise ValueError(f"expected a schedule from minibert.optim, got {schedule!r:.60}")
+    if not isinstance(callbacks, Iterable) or any(isinstance(one, type) for one in callbacks):
+        raise ValueError(f"expected a list of callbacks, each of them made, got {callbacks!r:.80}")
+
+
 def _check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Refuse an optimiser that would not train this model."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"expected an optimiser that was made, such as torch.optim.Adam(model.parameters()), "
+            f"got {optimizer!r:.80}"
+        )
     own = {id(p) for p in model.parameters()}
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     if strange := sum(id(p) not in own for p in trained):
@@ -263,5 +293,6 @@ def _check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None
             f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was a "
             f"layer replaced after the optimiser was made? Make it from the model as it is now"
         )
-    if all(group["lr"] == 0 for group in optimizer.param_groups):
-        raise ValueError("expected a learning rate above 0, got 0: nothing would be learned")
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    if not all(0 <= rate < math.inf for rate in rates) or not any(rates):
+        raise ValueError(f"expected a learning rate above 0, got {', '.join(map(str, rates))}")

@@ -64,6 +64,8 @@ def adamw(
 
 def constant(warmup: int = 0) -> Schedule:
     """1 at every step, after rising in ``warmup`` even steps."""
+    if not warmup >= 0:
+        raise ValueError(f"expected a warmup of 0 steps or more, got {warmup}")
     return lambda step: _rise(step, warmup)
 
 

@@ -59,16 +59,19 @@ def train_step(run: Run) -> tuple[float, float]:
 def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, float]:
     """A sum of losses and a count; ValueError where it is no such pair, or a label has no score."""
     try:
-        losses, count = function(batch)
+        found = function(batch)
     except IndexError as error:
         if "out of bounds" not in str(error):
             raise
         expected = "expected labels from 0 to below the model's number of them, or -100 for none"
         raise ValueError(f"a label of this batch is out of range ({error}): {expected}") from error
-    if not torch.is_tensor(losses):
-        told = f"got a {type(losses).__name__} as the sum"
-        raise ValueError(f"expected loss(batch) to give the sum, a tensor, and a count; {told}")
-    return losses, count
+    pair = isinstance(found, tuple | list) and len(found) == 2
+    if not pair or not torch.is_tensor(found[0]) or found[0].ndim or found[1] < 0:
+        raise ValueError(
+            f"expected loss(batch) to give a tensor with one number, the sum of the losses, and a "
+            f"count; got {found!r:.80}"
+        )
+    return found[0], found[1]
 
 
 def to_device(batch: Any, device: torch.device | str) -> Any:

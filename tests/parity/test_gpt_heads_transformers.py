@@ -97,7 +97,8 @@ def test_one_label_is_a_number(tmp_path):
 def test_a_classifier_made_here_is_theirs(kind, tmp_path):
     torch.manual_seed(0)
     norm = {"openai-gpt": "post", "gpt2": "pre"}[kind]
-    gpt = mb.GPT(mb.GPTConfig(41, 24, 2, 4, 96, max_length=20, norm=norm, pad_id=40))
+    sizes = {"dim": 24, "layers": 2, "heads": 4, "hidden": 96, "max_length": 20}
+    gpt = mb.GPT(mb.GPTConfig(41, **sizes, norm=norm, pad_id=40))
     ours = mb.heads.SequenceClassifier(gpt, ["no", "yes"], pooling="last", dropout=0.2).eval()
     ours.save_pretrained(tmp_path)
     theirs = getattr(transformers, KINDS[kind][1] + "ForSequenceClassification")

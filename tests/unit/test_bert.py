@@ -506,7 +506,7 @@ def test_files_that_are_missing_damaged_or_hostile(tmp_path):
 def test_input_that_does_not_fit_is_refused():
     model = make()
     ids = torch.ones(2, 5, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"attention_mask of the shape .*\(2, 5\), got \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"attention_mask of shape \(2, 5\), got \(2, 4\)"):
         model(ids, torch.ones(2, 4))
     with pytest.raises(ValueError, match="at most max_length=24 tokens, got 25"):
         model(torch.ones(1, 25, dtype=torch.long))

@@ -126,3 +126,9 @@ def test_copies_keep_added_tokens_and_the_names_of_special_ones():
             other.encode("<s>")  # text like any other
     with pytest.raises(ValueError, match="the added token '<y>' has no id"):
         BPE(ids, [("a", "b")], added=["<y>"])
+
+
+@pytest.mark.parametrize("kind", ["bytes", "words"])
+def test_a_special_token_that_is_a_letter_is_refused(kind):
+    with pytest.raises(ValueError, match="the special token 'a' is a letter of the texts, too"):
+        BPE.train(["banana"], 300, kind, specials=iter(["<s>", "a"]))

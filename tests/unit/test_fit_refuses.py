@@ -284,12 +284,64 @@ def test_models_and_batches_of_the_wrong_kind():
     with pytest.raises(ValueError, match="expected at least one example"):
         mb.text.FramedBatches([], 1)
 
+    for wrong in (None, 3, rows, [1, 2][:0].append, str):
+        with pytest.raises(ValueError, match="expected batches that can be iterated over"):
+            fit(Line(), wrong, 1)
+    with pytest.raises(ValueError, match="expected batches, got texts"):
+        fit(Line(), ["a good film"], 1)
+    for wrong in (3, "x", {"x": torch.ones(2)}):
+        with pytest.raises(ValueError, match="batches to validate on that can be iterated over"):
+            fit(Line(), rows(), 1, valid=wrong)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda w: (3.0, 1),
+        lambda w: w.sum(),
+        lambda w: (w.sum(), 1, 2),
+        lambda w: None,
+        lambda w: {"loss": w.sum()},
+        lambda w: (w.expand(2), 2),
+        lambda w: (w.sum(), -1),
+    ],
+)
+def test_a_loss_that_is_no_sum_and_count(given):
     class Wrong(Line):
         def loss(self, batch):
-            return 3.0, 1
+            return given(self.weight)
 
-    with pytest.raises(ValueError, match="got a float as the sum"):
+    with pytest.raises(ValueError, match="the sum of the losses, and a count; got"):
         fit(Wrong(), rows(), 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"steps": 2.5}, "steps must be a whole number, got 2.5"),
+        ({"steps": "3"}, "steps must be a whole number, got '3'"),
+        ({"epochs": float("nan")}, "epochs must be a whole number, got nan"),
+        ({"accumulate": 2.0}, "accumulate must be a whole number"),
+        ({"valid": [1], "valid_every": 1.5}, "valid_every must be a whole number"),
+        ({"clip": "1"}, "clip must be above 0"),
+        ({"clip": float("nan")}, "clip must be above 0"),
+        ({"optimizer": "adam"}, "an optimiser that was made, such as .*, got 'adam'"),
+        ({"optimizer": torch.optim.Adam}, "an optimiser that was made"),
+        ({"schedule": 0.1}, "expected a schedule from minibert.optim, got 0.1"),
+        ({"callbacks": EarlyStopping}, "a list of callbacks, each of them made"),
+        ({"callbacks": [RateByLength]}, "a list of callbacks, each of them made"),
+        ({"callbacks": RateByLength(3)}, "a list of callbacks, each of them made"),
+    ],
+)
+def test_options_of_another_kind(options, said):
+    with pytest.raises(ValueError, match=said):
+        fit(Line(), rows(), **options)
+    model = Line()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for rate in (-1.0, float("nan"), float("inf")):
+        optimizer.param_groups[0]["lr"] = rate
+        with pytest.raises(ValueError, match="expected a learning rate above 0, got"):
+            fit(model, rows(), 1, optimizer=optimizer)
 
 
 IDS = [[1, 2, 3], [4, 5, 6]]
@@ -313,6 +365,10 @@ def test_ids_of_another_kind_are_refused_in_a_sentence(kind):
             model(wrong)
     with pytest.raises(ValueError, match="as int64, got torch.float32"):
         model(torch.tensor(IDS).float())
+    with pytest.raises(ValueError, match="as int64, got torch.uint8"):
+        model(torch.tensor(IDS).byte())
+    want, got = (model(torch.tensor(IDS).to(kind)) for kind in (torch.int64, torch.int32))
+    assert torch.equal(want.last_hidden_state, got.last_hidden_state)
     with pytest.raises(ValueError, match="ids from 0 to below"):
         model(torch.tensor(IDS) + 40)
     with pytest.raises(ValueError, match="ids from 0 to below"):
@@ -377,12 +433,14 @@ def test_another_optimiser_or_rate_is_refused(tmp_path):
 def test_the_pace_of_validation_is_that_of_the_first_start(tmp_path):
     text = np.arange(400) % 20
 
-    def run(folder, *stops):
+    def run(folder, *stops, **options):
         for steps in stops:
             torch.manual_seed(0)
             model = mb.AWDLSTM(mb.AWDLSTMConfig(20, 4, 6, 1))
             batches = BPTTBatches(text, 2, 7, vary=True, seed=3)
-            history = fit(model, batches, steps, valid=rows_of(text), checkpoint=tmp_path / folder)
+            history = fit(
+                model, batches, steps, valid=rows_of(text), checkpoint=tmp_path / folder, **options
+            )
         return history
 
     def rows_of(ids):
@@ -393,3 +451,5 @@ def test_the_pace_of_validation_is_that_of_the_first_start(tmp_path):
     parts, whole = run("a", lengths[0] + 2, 80), run("b", 80)
     extra = {lengths[0] + 2}  # the end of the first start
     assert set(parts.valid_step) - extra == set(whole.valid_step) - extra
+    with pytest.raises(ValueError, match="this run has valid_every=3"):
+        run("b", 90, valid_every=3)

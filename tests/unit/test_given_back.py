@@ -188,7 +188,7 @@ def test_ctrl_c_in_a_validation_leaves_the_training_stream_to_go_on_with():
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("form", ["rows", "layers", "width", "parts"])
+@pytest.mark.parametrize("form", ["rows", "layers", "width", "parts", "arrays", "stacked"])
 def test_a_state_that_does_not_fit_is_refused_before_the_kernel_sees_it(form):
     model = awd_lstm()
     state = {
@@ -196,6 +196,8 @@ def test_a_state_that_does_not_fit_is_refused_before_the_kernel_sees_it(form):
         "layers": [(torch.zeros(1, 8, 12),) * 2],
         "width": [(torch.zeros(1, 8, 8),) * 2, (torch.zeros(1, 8, 8),) * 2],
         "parts": [(torch.zeros(1, 8, 12),), (torch.zeros(1, 8, 8),)],
+        "arrays": [(torch.zeros(1, 8, n).numpy(),) * 2 for n in (12, 8)],
+        "stacked": torch.zeros(2, 2, 1, 8, 12),
     }[form]
     with pytest.raises(ValueError, match="expected a state"):
         model.read(torch.ones(8, 5, dtype=torch.long), state)

@@ -13,7 +13,7 @@ from minibert.commands import main as cli
 from minibert.commands.pretrain import common
 from minibert.commands.pretrain import gpt as pretrain
 from minibert.storage.bundled import BUNDLED
-from minibert.text.blocks import BlockBatches
+from minibert.text.batches import BlockBatches
 
 pytestmark = pytest.mark.long
 
@@ -108,7 +108,7 @@ def test_a_stream_is_not_held_in_memory(memory_growth):
     """Ids of two hundred megabytes; a batch touches some of its pages."""
     script = """
 import tempfile, numpy as np
-from minibert.text.blocks import BlockBatches
+from minibert.text.batches import BlockBatches
 file = tempfile.TemporaryFile()
 file.truncate(400_000_000)
 ids = np.memmap(file, np.uint16, "r")

@@ -155,6 +155,12 @@ def test_several_labels_and_numbers():
     assert found.probabilities is None and all(type(one) is float for one in found.labels)
     with pytest.raises(ValueError, match="no names to rank"):
         found.best()
+    two = mb.heads.SequenceClassifier(ENCODERS["BERT"](), 2, "regression")
+    assert len(two.predict(["a film"]).labels[0]) == 2
+    with torch.no_grad():
+        two.output.bias[0] = -torch.inf
+    with pytest.raises(FloatingPointError, match="not finite"):
+        two.predict(["a film"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import inspect
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -160,6 +161,63 @@ def test_tied_vectors_stay_tied_and_are_stored_once(tmp_path):
     assert again.output.decoder.weight is again.encoder.embeddings.word.weight
     assert "output.decoder.weight" not in unpack((tmp_path / files.TENSORS).read_bytes())
     assert again.encoder.tokenizer.ids == BPE.ids
+
+
+def test_a_softmax_that_was_untied_later_stays_so(tmp_path):
+    head = mb.heads.MaskedLM(gpt()).eval()
+    head.output.decoder.weight = torch.nn.Parameter(torch.randn_like(head.output.decoder.weight))
+    head.save_pretrained(tmp_path)
+    again = mb.heads.load(tmp_path)
+    assert torch.equal(again(**batch(head)), head(**batch(head)))
+
+
+def test_a_head_that_was_changed_after_it_was_made_is_refused(tmp_path):
+    for head in (made("SequenceClassifier", "BERT"), made("SequenceClassifier", "Table")):
+        head.pooling = "mean"
+        with pytest.raises(ValueError, match="made with pooling='last', and has 'mean' now"):
+            head.save_pretrained(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_arguments_of_numpy_are_saved(tmp_path):
+    head = mb.heads.TokenClassifier(bert(), np.int64(3), np.float32(0.25), lstm=2)
+    head.save_pretrained(tmp_path)
+    assert mb.heads.load(tmp_path).settings == {"labels": 3, "dropout": 0.25, "lstm": 2}
+    mixed = mb.heads.LayerMix(bert(), np.array([0, 1]))
+    mb.heads.CNNClassifier(mixed, np.array(["no", "yes"])).save_pretrained(tmp_path / "cnn")
+    again = mb.heads.load(tmp_path / "cnn")
+    assert again.settings["labels"] == ["no", "yes"] and again.encoder.layers == (0, 1)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_sizes_of_numpy_are_saved_and_other_kinds_refused(tmp_path):
+    sizes = {name: np.int64(size) for name, size in SMALL.items()}
+    config = mb.GPTConfig(np.int64(20), **sizes, dropout=np.float32(0.25))
+    mb.GPT(config).save_pretrained(tmp_path)
+    assert mb.GPT.from_pretrained(tmp_path).config == config
+    for wrong in ({"dim": 8.0}, {"dim": "8"}, {"layers": True}, {"pad_id": 1.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be a whole number"):
+            mb.BERTConfig(20, **wrong)
+
+
+def test_an_elmo_that_could_not_be_read_back_is_refused(tmp_path):
+    elmo().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="has words and no vocabulary"):
+        mb.ELMo(elmo().config).save_pretrained(tmp_path)
+    mb.ELMo(mb.ELMoConfig(**ELMO)).save_pretrained(tmp_path)
+    again = mb.ELMo.from_pretrained(tmp_path)
+    assert again.vocab is None and again.config.vocab_size == 0
+
+
+@pytest.mark.parametrize("name", ["BERT", "GPT", "AWDLSTM"])
+def test_a_model_without_words_does_not_take_those_of_an_earlier_one(name, tmp_path):
+    model = ENCODERS[name]()
+    model.save_pretrained(tmp_path)
+    bare = type(model)(model.config)
+    bare.save_pretrained(tmp_path)
+    again = type(model).from_pretrained(tmp_path)
+    assert getattr(again, "tokenizer", None) is getattr(again, "vocab", None) is None
 
 
 def test_an_ensemble_comes_back(tmp_path):

@@ -61,6 +61,9 @@ def test_columns_may_have_other_names_and_other_marks(load, mark, name):
 def test_a_column_called_other_makes_pairs(load):
     (one, two) = load("d.csv", "text,other,label\na,b,x\nc,d,y\n")
     assert (one.text, one.text_b, two.text, two.text_b) == ("a", "b", "c", "d")
+    three = load("d.csv", "text,other,label\na,b,10\nc,d,9\ne,f,x\n")
+    assert three.labels == ("10", "9", "x") and three.targets == ["10", "9", "x"]
+    assert three.inputs == [("a", "b"), ("c", "d"), ("e", "f")]
 
 
 def test_json_lines_and_compressed_files(load):
@@ -186,6 +189,7 @@ def test_tagged_words_and_a_kind_that_the_ending_does_not_tell(load):
         data = load(name, content, kind=kind)
         assert (data.kind, data.labels) == ("words", ("B-PER", "O"))
         assert [e.tokens for e in data] == [("Ana", "ate"), ("Bo",)]
+        assert (data.inputs, data.targets[0]) == ([["Ana", "ate"], ["Bo"]], ["B-PER", "O"])
     with pytest.raises(ValueError, match="d.conll, line 5: expected one of the labels O, B-LOC"):
         load("d.conll", content.replace("Ana N B-PER", "Ana N O"), labels=("O", "B-LOC"))
 
@@ -206,6 +210,7 @@ def test_questions_stay_together_by_article_or_by_paragraph(load):
     data = load("d.json", squad("A", "B", "C", "C"))
     assert data.kind == "questions" and data.groups == ["A", "B", "C", "C"]
     assert data[0].span == (0, 3) and data[0].text_b == "Who?"
+    assert (data.inputs[1], data.targets[1]) == (("Who?", "Ana 1"), (0, 3))
     assert load("d.json", squad("A", "A", "A")).groups == ["Ana 0", "Ana 1", "Ana 2"]
     with pytest.raises(ValueError, match="d.json holds no examples"):
         load("d.json", '{"data": []}')

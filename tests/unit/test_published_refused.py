@@ -363,12 +363,31 @@ def test_saving_takes_away_what_would_overrule_it(tmp_path):
     assert not again.lowercase and not (tmp_path / "tokenizer.json").exists()
 
 
-def test_two_vocabularies_in_one_folder_keep_their_own_settings(tmp_path):
-    WordPiece(PIECES, True, False, tokenize_chinese_chars=False).save(tmp_path / "one.txt")
-    WordPiece(PIECES, False).save(tmp_path / "two.txt")
-    one, two = (WordPiece.load(tmp_path / name) for name in ("one.txt", "two.txt"))
+@pytest.mark.parametrize("names", [("one.txt", "two.txt"), ("v.one", "v.two")])
+def test_two_vocabularies_in_one_folder_keep_their_own_settings(names, tmp_path):
+    WordPiece(PIECES, True, False, tokenize_chinese_chars=False).save(tmp_path / names[0])
+    WordPiece(PIECES, False).save(tmp_path / names[1])
+    one, two = (WordPiece.load(tmp_path / name) for name in names)
     assert (one.lowercase, one.strip_accents, one.tokenize_chinese_chars) == (True, False, False)
     assert (two.lowercase, two.strip_accents, two.tokenize_chinese_chars) == (False, False, True)
+
+
+def test_one_folder_is_no_place_for_two_kinds_of_tokenizer(tmp_path):
+    WordPiece(PIECES, lowercase=False).save(tmp_path / "vocab.txt")
+    BPE(IDS, [("a", "b")]).save(tmp_path)
+    with pytest.raises(ValueError, match="asks for a 'GPT2Tokenizer', and minibert has a WordP"):
+        WordPiece.load(tmp_path / "vocab.txt")
+
+
+@pytest.mark.parametrize("kind", ["bytes", "words"])
+def test_the_kind_of_a_bpe_and_its_unknown_token_are_kept(kind, tmp_path):
+    """Whatever its pieces look like."""
+    ids = {**IDS, "</w>": 3, "<u>": 4} if kind == "bytes" else IDS | {"<u>": 3}
+    tokenizer = BPE(ids, [("a", "b")], kind, ["</w>", "<u>"], unk="<u>")
+    tokenizer.save(tmp_path)
+    again = BPE.load(tmp_path)
+    assert (again.kind, again.unk_id) == (kind, tokenizer.unk_id)
+    assert again.encode("ab x") == tokenizer.encode("ab x")
 
 
 @pytest.mark.parametrize(("where", "change"), [

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -237,3 +239,31 @@ def test_one_string_is_one_text_for_whatever_learns_a_vocabulary():
     for wrong, got in ((text, "got one string"), ([text], "list of sentences, got a string")):
         with pytest.raises(ValueError, match=got):
             mb.text.Documents(wrong, mb.text.WordPiece.train(text, 60))
+
+
+def vectors():
+    return mb.heads.Table(torch.randn(3, 2), mb.text.Vocab(["<pad>", "<unk>", "a"]))
+
+
+def test_examples_of_texts_and_lengths_below_one_are_refused():
+    for wrong in (["a film", "b"], [{"input_ids": [1]}, "b"]):
+        with pytest.raises(ValueError, match="examples of ids, got texts"):
+            PaddedBatches(wrong, 1)
+    for length in (0, -1):
+        with pytest.raises(ValueError, match=f"max_length must be at least 1, got {length}"):
+            PaddedBatches([[1, 2]], 1, max_length=length)
+        with pytest.raises(ValueError, match=f"max_length must be at least 1, got {length}"):
+            mb.heads.CNNClassifier(vectors(), 2).examples(["a"], max_length=length)
+
+
+def test_one_string_is_no_list_of_words_or_texts():
+    tokenizer = mb.text.WordPiece.train(["a good film"] * 3, 40)
+    assert tokenizer.encode_batch("good film") == [tokenizer.encode("good film")]
+    with pytest.raises(ValueError, match="a list of words, got the string 'good film'"):
+        tokenizer.encode_words("good film")
+    words = mb.heads.word_examples(tokenizer, [["good", "film"]])
+    assert mb.heads.word_examples(tokenizer, "good film") == words
+    assert mb.heads.word_examples(tokenizer, ["good film"]) == words
+    for wrong in (None, 5, Path("texts.txt")):
+        with pytest.raises(ValueError, match="expected texts .* got one"):
+            mb.text.WordPiece.train(wrong, 40)

@@ -538,6 +538,9 @@ def test_schedules(schedule, expected):
 def test_schedules_check_their_lengths():
     with pytest.raises(ValueError, match="warmup=5 and steps=5"):
         optim.linear(5, warmup=5)
+    for warmup in (-1, float("nan")):
+        with pytest.raises(ValueError, match="a warmup of 0 steps or more"):
+            optim.constant(warmup)
 
 
 def test_biases_and_norms_do_not_decay():

@@ -271,7 +271,8 @@ def test_the_words_of_an_analogy_count_alike_however_long_their_vectors():
 
 
 def test_words_near_each_other_are_counted_by_their_distance():
-    X = glove.cooccurrences([0, 1, 2, 0, 1], [0, 3, 5], size=3, window=2)  # a b c | a b
+    ids, offsets = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([0, 3, 5])  # a b c | a b
+    X = glove.cooccurrences(ids, offsets, size=3, window=2)
     assert X.tolist() == [[0, 2, 0.5], [2, 0, 1], [0.5, 1, 0]]
     batches = list(glove.cells(X, batch_size=4))
     found = {

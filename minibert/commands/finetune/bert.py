@@ -39,7 +39,7 @@ def add_arguments(option, model="bert"):
     """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
     known = "snli, wikiann, wnut17, squad, imdb, one of the world"
-    shared_options(option, known, f"a {model.upper()}; see `minibert pretrain {model}`", WAYS)
+    shared_options(option, known, f"a {model.upper()}: a folder, or a bundled name", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
     option("--epochs", type=size, default=3, help="passes over the examples (3)")

@@ -10,7 +10,7 @@ from itertools import chain
 
 from minibert.commands.pretrain import common
 from minibert.models.gpt import model as gpt
-from minibert.text.blocks import BlockBatches
+from minibert.text.batches import BlockBatches
 from minibert.text.bpe import BPE, EOT
 from minibert.text.mapped import kind_for, mapped
 from minibert.training import optim

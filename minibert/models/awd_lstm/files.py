@@ -20,6 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from minibert.storage.bundled import find
 from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import save_folder
 from minibert.storage.layout import read_files
+from minibert.storage.safe_files import remove
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
@@ -46,12 +48,15 @@ _AGAIN = ("0.encoder_with_dropout.embed.weight", "0.encoder_dp.emb.weight")
 def load(source: Path | str) -> AWDLSTM:
     """A `minibert.AWDLSTM` from a folder, a bundled name, or fastai's files; in eval mode.
 
-    source: a folder that `save` wrote, or one with a ``.pth`` and a ``.pkl`` of fastai, or the path
-    of that ``.pth``. A name with "bwd" or "backward" in it means a model that reads backward.
+    source: a folder that `save` wrote, or one with fastai's ``.pth`` and ``.pkl``, or that ``.pth``
+    itself. A name with "bwd" or "backward" in it means a model that reads backward.
     """
     path = find(source)
     if path.is_dir() and (path / "config.json").is_file():
-        return _load_folder(path)
+        given, tensors = read_files(path)
+        config = config_from(AWDLSTMConfig, given, path)
+        vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
+        return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
     return load_fastai(path)
 
 
@@ -60,25 +65,24 @@ def save(model: AWDLSTM, folder: Path | str) -> None:
     save_folder(folder, model.config, model.state_dict())
     if model.vocab is not None:
         model.vocab.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, [VOCAB])
 
 
 def load_fastai(path: Path | str) -> AWDLSTM:
     """fastai's language model from a ``.pth`` (or the folder it is in) with its ``itos`` beside it.
 
-    ``xxunk`` and ``xxpad`` are read as ``<unk>`` and ``<pad>``; a word that is listed twice, such
-    as the filler ``xxfake``, gets a number. Raises FileNotFoundError where a file is missing;
-    ValueError for tensors that are missing, unknown or of another shape, and for an ``itos`` that
-    is anything but a list of strings.
+    ``xxunk`` and ``xxpad`` are read as ``<unk>`` and ``<pad>``; words listed twice, such as
+    ``xxfake``, are numbered. Raises FileNotFoundError for a missing file; ValueError for tensors
+    that are missing, unknown or of another shape, and for an ``itos`` that is no list of strings.
     """
     weights, words = _files(Path(path))
     tensors = read_tensors(weights)
     mapped = convert(tensors, weights)
     itos = read_itos(words)
     if len(itos) != len(mapped["embedding.weight"]):
-        raise ValueError(
-            f"{words} has {len(itos):,} words and {weights} vectors for "
-            f"{len(mapped['embedding.weight']):,}: they do not belong together"
-        )
+        told = f"{words} has {len(itos):,} words and {weights} vectors for"
+        raise ValueError(f"{told} {len(mapped['embedding.weight']):,}: they do not belong together")
     vocab = Vocab(_unique(itos), specials=(UNK, PAD, *STARTS))
     start = next((vocab.ids[word] for word in STARTS if word in vocab), 0)
     backward = re.search("bwd|backward", weights.stem)
@@ -87,10 +91,7 @@ def load_fastai(path: Path | str) -> AWDLSTM:
 
 
 def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> dict[str, Tensor]:
-    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice.
-
-    The word vectors that stand there again must be the same.
-    """
+    """fastai's tensors by our names. Raises ValueError naming those unknown, missing, or twice."""
     mapped, copies = dict[str, Tensor](), dict[str, Tensor]()
     unknown, twice = list[str](), list[str]()
     plain = {"0.encoder.weight": "embedding.weight", "1.decoder.bias": "decoder.bias"}
@@ -107,7 +108,7 @@ def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> d
             mapped[plain[name]] = tensor.float()
         elif name not in _AGAIN:
             unknown.append(name)
-        elif not _same(tensor, tensors.get("0.encoder.weight")):
+        elif (table := tensors.get("0.encoder.weight")) is None or not torch.equal(tensor, table):
             twice.append(name)
     mapped = {**copies, **mapped}
     if unknown:
@@ -119,10 +120,6 @@ def convert(tensors: Mapping[str, Tensor], source: Path | str = "the file") -> d
     mapped.setdefault("decoder.weight", mapped["embedding.weight"])
     mapped.setdefault("decoder.bias", torch.zeros(len(mapped["embedding.weight"])))
     return mapped
-
-
-def _same(tensor, other):
-    return other is not None and tensor.shape == other.shape and torch.equal(tensor, other)
 
 
 def config_of(
@@ -138,9 +135,8 @@ def config_of(
     words, dim = mapped["embedding.weight"].shape
     tied = torch.equal(mapped["embedding.weight"], mapped["decoder.weight"])
     width = mapped.get("layers.0.weight_hh", mapped[recurrent[0]]).shape[1]
-    return AWDLSTMConfig(
-        words, dim, width, len(recurrent), tied=tied, direction=direction, start_id=start_id
-    )
+    more: dict[str, Any] = {"tied": tied, "direction": direction, "start_id": start_id}
+    return AWDLSTMConfig(words, dim, width, len(recurrent), **more)
 
 
 def read_itos(path: Path | str) -> list[str]:
@@ -158,10 +154,7 @@ def read_itos(path: Path | str) -> list[str]:
 
 
 def _list_of_strings(data):
-    """What a pickle of lists and strings makes, its instructions followed one by one.
-
-    Python's own reader would set aside as much memory as a number in the file says.
-    """
+    """What a pickle of lists and strings makes; Python's own reader would trust its sizes."""
     stack, memo, mark = [], {}, object()
     for code, value, place in pickletools.genops(data):
         name = code.name
@@ -192,19 +185,10 @@ def _list_of_strings(data):
     return stack[0]
 
 
-def _load_folder(path):
-    config, tensors = read_files(path)
-    config = config_from(AWDLSTMConfig, config, path)
-    vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
-    return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
-
-
 def _files(path):
     """The file of tensors and the file of words."""
     folder = path if path.is_dir() else path.parent
-    weights = (
-        [path] if path.is_file() else sorted(p for p in folder.iterdir() if p.suffix in TENSORS)
-    )
+    weights = [path] if path.is_file() else [p for p in folder.iterdir() if p.suffix in TENSORS]
     words = sorted(folder.glob(f"*{WORDS}"))
     named = [p for p in words if weights and p.stem.startswith(weights[0].stem)]
     words = named if len(words) > 1 and named else words

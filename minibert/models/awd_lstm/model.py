@@ -1,17 +1,15 @@
-"""AWD-LSTM: an LSTM language model, and the ways of keeping it from learning its text by heart.
+"""AWD-LSTM, the language model of ULMFiT, and the ways of keeping it from learning by heart.
 
 Merity, Keskar & Socher (2018), "Regularizing and Optimizing LSTM Language Models",
-arXiv:1708.02182. It is the language model of ULMFiT (Howard & Ruder 2018, arXiv:1801.06146); what
-ULMFiT does with it stands in `minibert.transfer`; its layers, in `minibert.models.awd_lstm.parts`.
+arXiv:1708.02182; what ULMFiT (Howard & Ruder 2018) does with it stands in `minibert.transfer`.
 """
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, Shaped
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from minibert.models.awd_lstm.parts import (
@@ -20,6 +18,7 @@ from minibert.models.awd_lstm.parts import (
     embedding_dropout,
     variational_dropout,
 )
+from minibert.models.base import Pretrained, Real, Streaming, check_vocab
 from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.storage.checked import check_settings
@@ -29,14 +28,9 @@ from minibert.text.vocab import Vocab
 from minibert.training.modes import evaluating
 
 Ids = Sequence[int] | np.ndarray
+States = Float[Tensor, "batch length dim"]
 DIRECTIONS = ("forward", "backward")
-DROPOUTS = (
-    "embedding_dropout",
-    "input_dropout",
-    "weight_dropout",
-    "hidden_dropout",
-    "output_dropout",
-)
+DROPOUTS = [f"{part}_dropout" for part in ("embedding", "input", "weight", "hidden", "output")]
 
 
 @dataclass
@@ -77,51 +71,30 @@ class AWDLSTMConfig:
         return list(zip(ends[:-1], ends[1:], strict=True))
 
 
-class AWDLSTM(nn.Module):
+class AWDLSTM(Streaming, Pretrained):
     """Word vectors, LSTM layers with dropped weights, and a softmax that shares the vectors.
 
-    ``vocab``: a `minibert.text.Vocab`, or None; it is saved with the model.
-
-    A model with ``direction="backward"`` guesses each word from those after it. `forward` takes ids
-    in reading order and gives hidden states in reading order, whichever way the model reads. A
-    stream for `loss` is cut into windows that follow each other, so it has to be turned before it
-    is cut: `batches` does that.
+    With ``direction="backward"`` each word is guessed from those after it. `forward` takes ids and
+    gives hidden states in reading order, whichever way the model reads; a stream for `loss` has to
+    be turned before it is cut into windows: `batches` does that.
     """
+
+    FILES = "minibert.models.awd_lstm.files"
 
     def __init__(self, config: AWDLSTMConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
-        if vocab is not None and len(vocab) != config.vocab_size:
-            raise ValueError(
-                f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
-            )
+        check_vocab(vocab, config.vocab_size)
         self.config, self.vocab = config, vocab
-        self.state: list[State] | None = None
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.layers = nn.ModuleList(
-            WeightDropLSTM(*widths, config.weight_dropout) for widths in config.widths()
-        )
-        self.decoder = nn.Linear(config.widths()[-1][1], config.vocab_size)
+        widths = config.widths()
+        layers = [WeightDropLSTM(*pair, config.weight_dropout) for pair in widths]
+        self.layers = nn.ModuleList(layers)
+        self.decoder = nn.Linear(widths[-1][1], config.vocab_size)
         for weight in (self.decoder.weight, self.embedding.weight):
             nn.init.uniform_(weight, -0.1, 0.1)
         nn.init.zeros_(self.decoder.bias)
         if config.tied:
             self.decoder.weight = self.embedding.weight
-
-    @classmethod
-    def from_pretrained(cls, source: Path | str) -> "AWDLSTM":
-        """Read a model: a folder, a bundled name, or fastai's ``.pth`` with its ``itos`` beside it.
-
-        See `minibert.models.awd_lstm.files.load`. Raises FileNotFoundError or ValueError.
-        """
-        from minibert.models.awd_lstm import files as awd_lstm
-
-        return awd_lstm.load(source)
-
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder that `from_pretrained` reads."""
-        from minibert.models.awd_lstm import files as awd_lstm
-
-        awd_lstm.save(self, folder)
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the word vectors, each layer, the decoder."""
@@ -135,20 +108,16 @@ class AWDLSTM(nn.Module):
     def read(
         self, input_ids: Int[Tensor, "batch length"], state: Sequence[State | None] | None = None
     ) -> tuple[list[Float[Tensor, "batch length _"]], list[State]]:
-        """Ids in the order that the model reads -> (hidden states, state).
-
-        The hidden states are a list, the embeddings first; dropout is on in training. ``state``:
-        what an earlier call gave, to read on.
-        """
-        config, state = self.config, state or [None] * len(self.layers)
+        """Ids in the order that the model reads -> (hidden states, embeddings first; state)."""
+        config = self.config
+        state = [None] * len(self.layers) if state is None else state
         check_ids(input_ids, config.vocab_size)
         if len(state) != len(self.layers):
             raise ValueError(f"expected a state of {len(self.layers)} layers, got {len(state)}")
         table = self.embedding.weight
         x = embedding_dropout(table, input_ids, config.embedding_dropout, self.training)
         x = variational_dropout(x, config.input_dropout, self.training)
-        hidden: list[Tensor] = [x]
-        carried: list[State] = []
+        hidden, carried = [x], list[State]()
         for layer, before in zip(self.layers, state, strict=True):
             if carried:
                 x = variational_dropout(x, config.hidden_dropout, self.training)
@@ -158,15 +127,9 @@ class AWDLSTM(nn.Module):
         return hidden, carried
 
     def forward(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        self, input_ids: Int[Tensor, "batch length"], attention_mask: Real = None
     ) -> ModelOutput:
-        """Hidden states: the embeddings, then one state a layer.
-
-        ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, wherever it stands;
-        what the output holds there means nothing. Each text starts from a fresh state.
-        """
+        """Hidden states: the embeddings, then one a layer; padding may stand anywhere."""
         mask = whole_mask(input_ids, attention_mask)
         if attention_mask is None and not self.backward_reader:
             hidden, _ = self.read(input_ids)
@@ -191,10 +154,8 @@ class AWDLSTM(nn.Module):
         reports is a perplexity's logarithm. The state is carried on to the next batch.
         """
         if "targets" not in batch:
-            raise ValueError(
-                "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes; "
-                "mb.heads.CausalLM takes texts with padding"
-            )
+            told = "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes;"
+            raise ValueError(f"{told} mb.heads.CausalLM takes texts with padding")
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
         self.state = [(h.detach(), c.detach()) for h, c in state]
@@ -205,9 +166,7 @@ class AWDLSTM(nn.Module):
             loss = loss + count * self.activation_penalty(dropped, hidden[-1])
         return loss, count
 
-    def activation_penalty(
-        self, dropped: Float[Tensor, "batch length dim"], raw: Float[Tensor, "batch length dim"]
-    ) -> Float[Tensor, ""]:
+    def activation_penalty(self, dropped: States, raw: States) -> Float[Tensor, ""]:
         """AR and TAR: large states, and states that change fast, cost something (a scalar).
 
         AR is on the last layer's outputs after dropout, TAR on those before it, each the mean of
@@ -220,19 +179,8 @@ class AWDLSTM(nn.Module):
             penalty = penalty + self.config.beta * (raw[:, 1:] - raw[:, :-1]).square().mean()
         return penalty
 
-    def stream_state(self) -> list[State] | None:
-        """The state carried between batches."""
-        return self.state
-
-    def load_stream_state(self, state: list[State] | None) -> None:
-        self.state = state
-
     def log_probs(self, ids: Ids, chunk: int = 1000) -> Float64[np.ndarray, " tokens"]:
-        """log p of every token of a text given those read before it.
-
-        The text starts after ``start_id``; a backward model starts at its end. In the order of
-        ``ids``. Dropout is off, and the model's own stream is not touched.
-        """
+        """log p of each token, in the order of ``ids``, given those read before it."""
         ids = np.asarray(ids)[:: -1 if self.backward_reader else 1]
         text = torch.as_tensor(np.concatenate([[self.config.start_id], ids]))[None]
         text = text.to(self.embedding.weight.device)

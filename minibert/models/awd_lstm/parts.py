@@ -1,7 +1,4 @@
-"""The parts of AWD-LSTM: dropout that keeps one mask, and an LSTM with dropped weights.
-
-Merity, Keskar & Socher (2018), arXiv:1708.02182, sections 2 and 4.
-"""
+"""Dropout with lasting masks, an LSTM with dropped weights (Merity et al. 2018, sections 2, 4)."""
 
 import warnings
 
@@ -13,18 +10,16 @@ from torch.nn import functional as F
 from minibert.models.dropout import dropout
 
 State = tuple[Float[Tensor, "1 batch _"], Float[Tensor, "1 batch _"]]  # h and c of a layer
+Rows = Float[Tensor, "batch length width"]
+Inputs = Float[Tensor, "batch length inputs"]
+Outputs = Float[Tensor, "batch length outputs"]
 
 # A dropped weight matrix is new at each step; cuDNN copies it, and would say so every time.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
-def variational_dropout(
-    x: Float[Tensor, "batch length width"], p: float, training: bool = True
-) -> Float[Tensor, "batch length width"]:
-    """One mask per sequence, for all positions (Gal & Ghahramani 2016).
-
-    A number that is dropped is dropped at every place, so that noise cannot average out over time.
-    """
+def variational_dropout(x: Rows, p: float, training: bool = True) -> Rows:
+    """One mask per sequence, so that noise does not average out (Gal & Ghahramani 2016)."""
     if not training or p == 0:
         return x
     mask = dropout(x.new_ones(len(x), 1, x.shape[-1]), p)  # (batch, 1, width)
@@ -37,10 +32,9 @@ def embedding_dropout(
     p: float,
     training: bool = True,
 ) -> Float[Tensor, "batch length dim"]:
-    """Look words up in a table, with whole words dropped.
+    """Look words up in a table; a dropped word is a row of zeros wherever it stands in the batch.
 
-    A dropped word is a row of zeros wherever it stands in the batch; the others grow by 1 / (1 - p)
-    (Merity et al. 2018, section 4.3).
+    The others grow by 1 / (1 - p) (Merity et al. 2018, section 4.3).
     """
     x = F.embedding(input_ids, table)
     if not training or p == 0:
@@ -52,10 +46,9 @@ def embedding_dropout(
 class WeightDropLSTM(nn.Module):
     """One LSTM layer whose recurrent matrix ``weight_hh`` loses weights (DropConnect).
 
-    The same connections are missing at every place of a window (Merity et al. 2018, section 2). The
-    parameter is never replaced: each call makes a dropped copy and gives that to the fused kernel,
-    so the raw weights are trained, and saved once. Rows of the matrices are gates in torch's order:
-    input, forget, cell, output.
+    The same connections are missing all over a window (Merity et al. 2018, section 2). Each call
+    gives a dropped copy to the fused kernel, so the raw weights are trained, and saved once. Rows
+    of the matrices are gates in torch's order: input, forget, cell, output.
     """
 
     def __init__(self, inputs: int, outputs: int, weight_dropout: float = 0.0) -> None:
@@ -68,25 +61,18 @@ class WeightDropLSTM(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(outputs**-0.5), outputs**-0.5)
 
-    def forward(
-        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
-    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
-        """Outputs and the state (h, c), as torch's LSTM has it; None stands for zeros.
-
-        Raises ValueError for input or state of another shape.
-        """
-        state = self.zeros(x) if state is None else self.checked(x, state)
+    def forward(self, x: Inputs, state: State | None = None) -> tuple[Outputs, State]:
+        """Outputs and the state (h, c). Raises ValueError for input or state of another shape."""
+        state = self.started(x, state)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)
         weights = [self.weight_ih, dropped, self.bias_ih, self.bias_hh]
         # input, state, weights, biases?, layers, dropout, training?, bidirectional?, batch first?
         out, h, c = torch._VF.lstm(x, state, weights, True, 1, 0.0, self.training, False, True)
         return out, (h, c)
 
-    def step_by_step(
-        self, x: Float[Tensor, "batch length inputs"], state: State | None = None
-    ) -> tuple[Float[Tensor, "batch length outputs"], State]:
+    def step_by_step(self, x: Inputs, state: State | None = None) -> tuple[Outputs, State]:
         """The same as `forward`, for reading: one position after another, one equation per line."""
-        h, c = (part[0] for part in (self.zeros(x) if state is None else state))  # (batch, outputs)
+        h, c = (part[0] for part in self.started(x, state))  # (batch, outputs)
         dropped = dropout(self.weight_hh, self.weight_dropout, self.training)  # once per sequence
         out = []
         for t in range(x.shape[1]):
@@ -97,28 +83,19 @@ class WeightDropLSTM(nn.Module):
             out.append(h)
         return torch.stack(out, 1), (h[None], c[None])
 
-    def zeros(self, x: Float[Tensor, "batch length inputs"]) -> State:
-        """The state before the first token."""
-        self.check(x)
-        return x.new_zeros(1, len(x), self.outputs), x.new_zeros(1, len(x), self.outputs)
-
-    def checked(self, x: Float[Tensor, "batch length inputs"], state: State) -> State:
-        """The state, once it fits: the kernel itself does not look, and would end the process."""
-        self.check(x)
-        expected = (1, len(x), self.outputs)
-        if len(state) != 2 or any(part.shape != expected for part in state):
-            raise ValueError(
-                f"expected a state (h, c) of the shape {expected} for {len(x)} rows, got "
-                f"{' and '.join(str(tuple(part.shape)) for part in state)}: a state goes on with "
-                f"the rows that it was made from"
-            )
-        return state
-
-    def check(self, x: Tensor) -> None:
-        """Refuse input that the kernel cannot take."""
-        inputs = self.weight_ih.shape[1]
+    def started(self, x: Inputs, state: State | None) -> State:
+        """The state to start from, checked: the kernel would end the process otherwise."""
+        inputs, shape = self.weight_ih.shape[1], (1, len(x), self.outputs)
         if x.ndim != 3 or x.shape[2] != inputs or not x.shape[1]:
+            told = f"expected input (batch, length, {inputs}) with a length of at least 1,"
+            raise ValueError(f"{told} got {tuple(x.shape)}")
+        if state is None:
+            return x.new_zeros(shape), x.new_zeros(shape)
+        got = [tuple(one.shape) if torch.is_tensor(one) else type(one).__name__ for one in state]
+        if got != [shape, shape]:
             raise ValueError(
-                f"expected input (batch, length, {inputs}) with a length of at least 1, got "
-                f"{tuple(x.shape)}"
+                f"expected a state (h, c) of the shape {shape} for {len(x)} rows, got "
+                f"{' and '.join(map(str, got))[:80]}: a state goes on with the rows that it was "
+                f"made from"
             )
+        return tuple(state)

@@ -26,26 +26,20 @@ from minibert.storage import layout
 from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import CONFIG, save_folder
 from minibert.storage.hub import find_or_fetch
+from minibert.storage.safe_files import remove
 from minibert.text.tokenizer_files import JSON, OTHERS
 
+Tensors = dict[str, Tensor]
 VOCAB, SETTINGS = "vocab.txt", "tokenizer_config.json"
 FILES = VOCAB, JSON, *OTHERS  # beside configuration and weights
 
 FIELDS = {  # of config.json -> of BERTConfig
-    "vocab_size": "vocab_size",
-    "hidden_size": "dim",
-    "num_hidden_layers": "layers",
-    "num_attention_heads": "heads",
-    "intermediate_size": "hidden",
-    "hidden_dropout_prob": "dropout",
-    "attention_probs_dropout_prob": "attention_dropout",
-    "hidden_act": "activation",
-    "max_position_embeddings": "max_length",
-    "layer_norm_eps": "norm_eps",
-    "initializer_range": "init_std",
-    "type_vocab_size": "segments",
-    "pad_token_id": "pad_id",
-}
+    "vocab_size": "vocab_size", "hidden_size": "dim", "num_hidden_layers": "layers",
+    "num_attention_heads": "heads", "intermediate_size": "hidden", "hidden_act": "activation",
+    "hidden_dropout_prob": "dropout", "attention_probs_dropout_prob": "attention_dropout",
+    "max_position_embeddings": "max_length", "layer_norm_eps": "norm_eps",
+    "initializer_range": "init_std", "type_vocab_size": "segments", "pad_token_id": "pad_id",
+}  # fmt: skip
 FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
     "position_embedding_type": ("absolute", None),
     "directionality": ("bidi",),
@@ -53,23 +47,20 @@ FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
 }
 POOLER = ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers")
 IGNORED = layout.NOTES | layout.TASK | {*POOLER, "pooler_size_per_head", "tie_word_embeddings"}
+EMBEDDED = "bert.embeddings"
 NAMES = {  # beginnings of names: ours -> theirs
-    "embeddings.word.": "bert.embeddings.word_embeddings.",
-    "embeddings.position.": "bert.embeddings.position_embeddings.",
-    "embeddings.segment.": "bert.embeddings.token_type_embeddings.",
-    "embeddings.norm.": "bert.embeddings.LayerNorm.",
-    "pooler.dense.": "bert.pooler.dense.",
-}
+    "embeddings.word.": f"{EMBEDDED}.word_embeddings.", "pooler.dense.": "bert.pooler.dense.",
+    "embeddings.position.": f"{EMBEDDED}.position_embeddings.",
+    "embeddings.segment.": f"{EMBEDDED}.token_type_embeddings.",
+    "embeddings.norm.": f"{EMBEDDED}.LayerNorm.",
+}  # fmt: skip
 IN_BLOCK = {
-    "attention.query.": "attention.self.query.",
-    "attention.key.": "attention.self.key.",
-    "attention.value.": "attention.self.value.",
+    **{f"attention.{part}.": f"attention.self.{part}." for part in ("query", "key", "value")},
     "attention.output.": "attention.output.dense.",
     "attention_norm.": "attention.output.LayerNorm.",
-    "ffn.inner.": "intermediate.dense.",
-    "ffn.outer.": "output.dense.",
+    "ffn.inner.": "intermediate.dense.", "ffn.outer.": "output.dense.",
     "ffn_norm.": "output.LayerNorm.",
-}
+}  # fmt: skip
 WORDS = {
     "output.dense.": "cls.predictions.transform.dense.",
     "output.norm.": "cls.predictions.transform.LayerNorm.",
@@ -95,14 +86,11 @@ TOPS = ("cls.", "classifier.", "qa_outputs.")  # what a file may hold beside the
 def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
     """A `minibert.BERT` from a folder, a bundled or published name, or a hub id; in eval mode.
 
-    cls: `BERT` or `LeftToRight`; a file of a model that reads to the right (``is_decoder``) gives
-    the latter in any case.
-
-    The folder may be Google's own, too (see `minibert.models.bert.google`).
-    Heads in the file are left out (see `load_head`); where the file has no pooler, neither has the
-    model. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
-    unknown or of another shape, each named as in the file, and for a configuration that this class
-    cannot follow.
+    cls: `BERT` or `LeftToRight`, which a file with ``is_decoder`` gives in any case. The folder may
+    be Google's own, too. Heads in the file are left out (see `load_head`); without a pooler in it,
+    the model has none. Raises FileNotFoundError for a missing file; ValueError for tensors that are
+    missing, unknown or of another shape, each named as in the file, and for an unknown
+    configuration.
     """
     path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
@@ -112,10 +100,7 @@ def load(source: Path | str, cls: type[BERT] = BERT) -> BERT:
 
 
 def load_head(cls: Any, source: Path | str) -> Any:
-    """A head of the class ``cls`` (such as `minibert.heads.MaskedLM`) with its encoder; eval mode.
-
-    Raises as `load` does, and ValueError, naming what is missing, for a folder without that head.
-    """
+    """A head of the class ``cls`` with its encoder; raises as `load`, and without that head."""
     path = find_or_fetch(located(source, "BERT"), FILES)
     config, tensors = read(path)
     encoder, extra = _encoder(path, config, tensors), {}
@@ -142,8 +127,8 @@ def holds(model: Any) -> bool:
 
 def _arguments(config, source):
     """What a head was made with, besides its labels: dropout, and what only minibert has."""
-    own = layout.own_keys(config, {"pooling": str, "lstm": int}, source)
     names = ("classifier_dropout", "hidden_dropout_prob")
+    own = layout.own_keys(config, {"pooling": str, "lstm": int}, source)
     return {"dropout": layout.dropout_in(config, names, 0.1, source), **own}
 
 
@@ -171,6 +156,8 @@ def save(model: Any, folder: Path | str) -> None:
     save_folder(folder, config, tensors)
     if encoder.tokenizer is not None:
         encoder.tokenizer.save(Path(folder) / VOCAB)
+    else:
+        remove(folder, FILES)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -187,9 +174,7 @@ def _today(name):
     return f"bert.{name}" if bare else name
 
 
-def settled(
-    tensors: dict[str, Tensor], config: dict[str, Any], source: Path | str
-) -> dict[str, Tensor]:
+def settled(tensors: Tensors, config: dict[str, Any], source: Path | str) -> Tensors:
     """The tensors, each once, with what a file may say twice checked and taken out.
 
     A tied file may hold the word vectors as the output layer's only. The bias that is added to the
@@ -255,10 +240,8 @@ def published(model: nn.Module, name: str) -> str:
         number, rest = name.removeprefix("stack.blocks.").split(".", 1)
         ours = next(part for part in IN_BLOCK if rest.startswith(part))
         return f"bert.encoder.layer.{number}.{IN_BLOCK[ours]}{rest[len(ours) :]}"
-    for ours, theirs in NAMES.items():
-        if name.startswith(ours):
-            return theirs + name[len(ours) :]
-    return f"bert.{name}"  # only models of our own type have others
+    found = (theirs + name[len(ours) :] for ours, theirs in NAMES.items() if name.startswith(ours))
+    return next(found, f"bert.{name}")  # only models of our own type have others
 
 
 def _own(model, tensors):
@@ -274,9 +257,10 @@ def _own(model, tensors):
 
 def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
-    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / CONFIG) else cls
+    names = google.CONFIG if google.is_here(path) else CONFIG
+    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / names) else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
-    settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
+    settings, tokenizer = to_config(config, path / names), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
 
 
@@ -284,10 +268,6 @@ def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
     layers = config.get("num_hidden_layers", 0)
     return filled(make, tensors, path, layers, own=_own, named=published)
-
-
-def _config_file(path):
-    return path / (google.CONFIG if google.is_here(path) else CONFIG)
 
 
 def _tokenizer(path):

@@ -1,8 +1,7 @@
 """BERT as Google released it: google-research/bert, read without TensorFlow.
 
 A folder has ``bert_config.json``, ``vocab.txt``, and the checkpoint ``bert_model.ckpt`` in two
-files, ``.index`` and ``.data-00000-of-00001``. Names, theirs on the left, and what they become
-(see `minibert.models.bert.files`)::
+files. Names, theirs on the left, and what they become (see `minibert.models.bert.files`)::
 
     bert/embeddings/word_embeddings                    bert.embeddings.word_embeddings.weight
     bert/encoder/layer_0/attention/self/query/kernel   ... .layer.0.attention.self.query.weight
@@ -11,8 +10,7 @@ files, ``.index`` and ``.data-00000-of-00001``. Names, theirs on the left, and w
     cls/seq_relationship/output_weights                cls.seq_relationship.weight
 
 A kernel is (in, out) and is turned. What Google's scripts fine-tune is read as well: a classifier
-(``output_weights``) and the answers' spans (``cls/squad``). The activation "gelu" is the exact one,
-with which the published models were trained.
+(``output_weights``), answers' spans (``cls/squad``). The activation "gelu" is the exact one.
 """
 
 from pathlib import Path
@@ -22,14 +20,8 @@ from minibert.storage.safe_files import read_json
 
 CONFIG, CHECKPOINT, VOCAB = "bert_config.json", "bert_model.ckpt", "vocab.txt"
 TABLES = "word_embeddings", "position_embeddings", "token_type_embeddings"
-DENSE = (
-    "attention/self/query",
-    "attention/self/key",
-    "attention/self/value",
-    "attention/output/dense",
-    "intermediate/dense",
-    "output/dense",
-)
+DENSE = [f"attention/self/{part}" for part in ("query", "key", "value")]
+DENSE += ["attention/output/dense", "intermediate/dense", "output/dense"]
 NORMS = "attention/output/LayerNorm", "output/LayerNorm"
 TRANSFORM = "cls/predictions/transform"
 HEADS = {
@@ -51,10 +43,9 @@ def is_here(folder: str | Path) -> bool:
 
 
 def read(folder: str | Path) -> tuple[dict, dict]:
-    """(config as a dict, tensors by their names in Hugging Face's layout) of Google's folder.
+    """(config, tensors by their names in Hugging Face's layout) of Google's folder, without Adam's.
 
-    Raises FileNotFoundError for a missing file; ValueError for a damaged one, and for variables
-    that are missing or unknown, each named as in the file. Adam's are left out.
+    Raises FileNotFoundError; ValueError for damage, and for missing or unknown variables, by name.
     """
     config, bundle, rows = _found(folder)
     tensors = authors.tensors(rows, bundle, folder)

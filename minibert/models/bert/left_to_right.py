@@ -1,8 +1,7 @@
 """BERT that sees one side only, for comparison with a model that sees both.
 
-Devlin et al. (2019), section 5.1 and table 5, "LTR & No NSP": the same network and the same text,
-but a place sees only itself and what stands before it, and what is learned is the next word. The
-constraint stays when the model is fine-tuned.
+Devlin et al. (2019), section 5.1 and table 5, "LTR & No NSP": a place sees only itself and what
+stands before it, in fine-tuning too, and what is learned is the next word.
 """
 
 from collections.abc import Sequence
@@ -17,10 +16,7 @@ from minibert.text.batches import IGNORE, Batch, Batches
 
 
 class LeftToRight(BERT):
-    """A `minibert.BERT` under a causal mask; takes the same configurations, weights and heads.
-
-    In files it is a BERT with ``is_decoder``, as in transformers.
-    """
+    """A `minibert.BERT` under a causal mask; in files, as in transformers, with ``is_decoder``."""
 
     causal = True  # for the fast path
 
@@ -30,11 +26,7 @@ class LeftToRight(BERT):
 
 
 class NextTokenBatches(Batches):
-    """The texts of ``batches``, a `minibert.text.PretrainingBatches`, with nothing masked.
-
-    ``labels`` (batch, length) are the tokens that come next, -100 at the end: for a
-    `minibert.heads.MaskedLM` on a `LeftToRight`.
-    """
+    """The texts of a `PretrainingBatches`, nothing masked; ``labels``: the next tokens, or -100."""
 
     def __init__(self, batches: Batches) -> None:
         super().__init__(batches.seed)

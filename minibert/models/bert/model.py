@@ -1,10 +1,8 @@
 """BERT: a Transformer encoder that reads to both sides.
 
 Devlin et al. (2019), "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding", arXiv:1810.04805. What it is trained on stands in `minibert.heads`
-(`MaskedLM`, `NextSentence`, `Pretraining`), how the text is prepared in `minibert.text.masking`.
-Its blocks are those of `minibert.models.transformer`; published weights load by
-`minibert.models.bert.files`.
+Understanding", arXiv:1810.04805. What it is trained on stands in `minibert.heads`, how the text is
+prepared in `minibert.text.masking`; published weights load by `minibert.models.bert.files`.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -12,37 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from minibert.models.base import Ids, Kind, Pretrained, Real, Where, check_vocab
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import Mask, padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
-from minibert.text.inputs import (
-    as_mask,
-    check_ids,
-    check_length,
-    check_segments,
-    check_wanted,
-    from_first,
-)
+from minibert.text import inputs
 
 if TYPE_CHECKING:
     from typing import Self  # beartype, which the tests use, does not know it here
 
     from minibert.text.wordpiece import WordPiece
 
+Tokens = Int[Tensor, "*batch length"]
+Places = Int[Tensor, "... length"]
+Given = Tensor | None
+
 
 @dataclass
 class BERTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of BERT-base (section 3).
 
-    What is not named here is as in the Transformer: dropout 0.1, norms after the sublayers, 512
-    positions.
-    ``segments``: kinds of text that `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for
-    what is read from and written to published folders; None where they have none.
+    What is not named here is as in the Transformer. ``segments``: kinds of text that
+    `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for what is read from and written to
+    published folders; None where they have none.
     """
 
     vocab_size: int = 30_522
@@ -89,10 +84,7 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(
-        self,
-        input_ids: Int[Tensor, "*batch length"],
-        token_type_ids: Int[Tensor, "*batch length"] | None = None,
-        places: Int[Tensor, "... length"] | None = None,
+        self, input_ids: Tokens, token_type_ids: Tokens | None = None, places: Places | None = None
     ) -> Float[Tensor, "*batch length dim"]:
         """The ``places`` are 0, 1, 2, ... by default."""
         if places is None:
@@ -114,22 +106,21 @@ class Pooler(nn.Module):
         return self.dense(first).tanh()
 
 
-class BERT(nn.Module):
+class BERT(Pretrained):
     """Embeddings, a stack of blocks, and the pooler.
 
-    ``tokenizer``: a `minibert.text.WordPiece`, or None; it is saved with the model. The table of
-    word vectors may have more rows than it has pieces. ``pooler``: False leaves it out, as
+    ``tokenizer``: a `minibert.text.WordPiece`, saved with the model; the table of word vectors may
+    have more rows than it has pieces. ``pooler``: False leaves it out, as
     published models for masked words alone do.
     """
+
+    FILES = "minibert.models.bert.files"
 
     def __init__(
         self, config: BERTConfig, tokenizer: "WordPiece | None" = None, pooler: bool = True
     ) -> None:
         super().__init__()
-        if tokenizer is not None and len(tokenizer) > config.vocab_size:
-            raise ValueError(
-                f"expected at most vocab_size={config.vocab_size} pieces, got {len(tokenizer)}"
-            )
+        check_vocab(tokenizer, config.vocab_size, exact=False)
         self.config, self.tokenizer = config, tokenizer
         self.embeddings = Embeddings(config)
         self.stack = Stack(config)
@@ -138,19 +129,10 @@ class BERT(nn.Module):
 
     @classmethod
     def from_pretrained(cls, source: Path | str) -> "Self":
-        """Read a model: a folder in Hugging Face's layout or Google's, a bundled name, or a hub id.
-
-        See `minibert.models.bert.files.load`. Raises FileNotFoundError or ValueError.
-        """
+        """See `minibert.models.bert.files.load`; a subclass reads a model of its own class."""
         from minibert.models.bert import files as bert
 
         return cast("Self", bert.load(source, cls))
-
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
-        from minibert.models.bert import files as bert
-
-        bert.save(self, folder)
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the embeddings, each block, the pooler."""
@@ -159,21 +141,20 @@ class BERT(nn.Module):
 
     def forward(
         self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        input_ids: Ids,
+        attention_mask: Real = None,
+        token_type_ids: Kind = None,
         output_attentions: bool = False,
     ) -> BERTOutput:
         """Hidden states: the embeddings, then one state a layer.
 
-        ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, on either side:
-        positions count from a row's first token (in transformers, from its first column). What the
-        output holds at padding means nothing. ``token_type_ids``: 0 for the first text (the
-        default), 1 for the second. Raises ValueError for shapes that differ, for more than
-        ``max_length`` tokens, and for ids that are not in the vocabulary.
+        ``attention_mask``: padding, on either side, changes nothing, and what the output holds
+        there means nothing. Positions count from a row's first token (in transformers, from its
+        first column). Raises ValueError for shapes that differ, for more than ``max_length``
+        tokens, and for ids that are not in the vocabulary.
         """
         attention_mask = self.check(input_ids, attention_mask, token_type_ids)
-        places = None if attention_mask is None else from_first(attention_mask)
+        places = None if attention_mask is None else inputs.from_first(attention_mask)
         x = self.embeddings(input_ids, token_type_ids, places)  # (batch, length, dim)
         seen = self.seen(input_ids, attention_mask)
         out, _ = self.stack(x, seen, output_attentions=output_attentions)
@@ -189,38 +170,22 @@ class BERT(nn.Module):
 
     def states_at(
         self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        input_ids: Ids,
+        attention_mask: Real = None,
+        token_type_ids: Kind = None,
         *,
-        wanted: Bool[Tensor, "batch length"],
+        wanted: Where,
     ) -> Float[Tensor, "n dim"]:
-        """The last hidden states at positions where ``wanted`` is True.
-
-        Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
-        without computing padding, nor what the last layer would say elsewhere.
-        """
+        """``model(...).last_hidden_state[wanted]``; a CPU does not compute the rest."""
         attention_mask = self.check(input_ids, attention_mask, token_type_ids)
-        check_wanted(wanted, attention_mask)
+        inputs.check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, token_type_ids, wanted=wanted)
         return self(input_ids, attention_mask, token_type_ids).last_hidden_state[wanted]
 
-    def check(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-    ) -> Int[Tensor, "batch length"] | None:
+    def check(self, input_ids: Tensor, attention_mask: Given = None, kinds: Given = None) -> Given:
         """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
-        check_length(input_ids, 0, self.config.max_length)
-        others = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        for name, other in others.items():
-            if torch.is_tensor(other) and other.shape != input_ids.shape:
-                raise ValueError(
-                    f"expected {name} of the shape of input_ids, {tuple(input_ids.shape)}, "
-                    f"got {tuple(other.shape)}"
-                )
-        check_segments(token_type_ids, self.config.segments)
-        check_ids(input_ids, self.config.vocab_size)
-        return as_mask(attention_mask, input_ids.shape)
+        inputs.check_length(input_ids, 0, self.config.max_length)
+        inputs.check_segments(kinds, input_ids.shape, self.config.segments)
+        inputs.check_ids(input_ids, self.config.vocab_size)
+        return inputs.as_mask(attention_mask, input_ids.shape)

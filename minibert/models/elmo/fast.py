@@ -1,22 +1,23 @@
 """ELMo in less time: a word is spelled once, padding is left out, both directions go together.
 
-Nothing here changes what is computed (a test holds it equal to `minibert.models.elmo`, with
-gradients):
+A test holds all equal to `minibert.models.elmo`, with gradients:
 
-- `spelled` runs the character network over the different words of a batch, cut to the longest of
-  them. A convolution sees nothing but padding from the end of a word on, and its maximum needs only
-  one such window, so length + widest filter symbols are enough, and less would change results.
+- `spelled` runs the character network over the different words of a batch, cut to the longest. Only
+  one window of a convolution may be all padding: length + widest filter symbols are enough.
 - `layer` takes the two directions of a layer as one batch of two, and differentiates by hand: the
   steps do only what depends on the step before, everything else is a few large products at the end.
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from minibert.models.elmo.parts import LSTMP, CharacterEncoder, State, Streams
+from minibert.models.base import Where
+from minibert.models.elmo.parts import LSTMP, CharacterEncoder, State, Streams, Symbols
 from minibert.text.characters import PADDING
+
+Projected = Float[Tensor, "n projection"]
 
 
 def suits(x: Tensor) -> bool:
@@ -24,25 +25,21 @@ def suits(x: Tensor) -> bool:
     return not torch.is_autocast_enabled(x.device.type)
 
 
-def spelled(
-    encoder: CharacterEncoder, characters: Int[Tensor, "*batch symbols"]
-) -> Float[Tensor, "*batch projection"]:
+def spelled(encoder: CharacterEncoder, characters: Symbols) -> Float[Tensor, "*batch projection"]:
     """What ``encoder(characters)`` gives."""
     rows = characters.flatten(0, -2)
     words, places = torch.unique(rows, dim=0, return_inverse=True)
     return F.embedding(places.view(characters.shape[:-1]), spelled_once(encoder, words))
 
 
-def spelled_once(
-    encoder: CharacterEncoder, words: Int[Tensor, "n symbols"]
-) -> Float[Tensor, "n projection"]:
+def spelled_once(encoder: CharacterEncoder, words: Int[Tensor, "n symbols"]) -> Projected:
     """``encoder`` over different words, cut to the longest."""
     used = (words != PADDING).any(0).nonzero()  # (columns, 1)
     return encoder(words[:, : int(used[-1]) + 1 + encoder.widest])
 
 
 def layer(
-    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Bool[Tensor, "batch length"]
+    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Where
 ) -> tuple[Streams, State]:
     """Both directions in one go (see `parts.both_directions`); its state has no gradient."""
     outputs, h, c = _LSTMP.apply(
@@ -66,9 +63,8 @@ class _LSTMP(torch.autograd.Function):
     """LSTMs with projection and clipping; the first dimension is the direction.
 
     x (2, batch, length, width), h (2, batch, projection), c (2, batch, dim), weights as in
-    `minibert.models.elmo.parts.LSTMP` -> outputs (2, batch, length, projection), and all states,
-    the first one
-    included: h (2, length + 1, batch, projection) and c (2, length + 1, batch, dim).
+    `minibert.models.elmo.parts.LSTMP` -> outputs (2, batch, length, projection), and all states
+    with the first: h (2, length + 1, batch, projection), c (2, length + 1, batch, dim).
     """
 
     @staticmethod
@@ -114,17 +110,13 @@ class _LSTMP(torch.autograd.Function):
             free_h = hs[:, 1:].abs() < proj_clip
         if cell_clip is not None:
             free_c = cs[:, 1:].abs() < cell_clip
-        dh, dc = 0, 0
+        dh, dc = 0, torch.zeros_like(cs[:, 0])
         for t in range(length - 1, -1, -1):
             dh = for_h[:, t].add_(dh)
             if proj_clip is not None:
                 dh *= free_h[:, t]
             inside = torch.bmm(dh, w_p)  # (2, batch, projection) @ (2, projection, dim)
-            dc = (
-                torch.addcmul(dc, inside, to_cell[:, t])
-                if t < length - 1
-                else inside * to_cell[:, t]
-            )
+            dc = torch.addcmul(dc, inside, to_cell[:, t])
             if cell_clip is not None:
                 dc *= free_c[:, t]
             da = for_gates[:, t]

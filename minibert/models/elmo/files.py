@@ -20,7 +20,7 @@ from minibert.storage import layout
 from minibert.storage.bundled import find
 from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import pack, unpack
-from minibert.storage.safe_files import atomic, read_json, write
+from minibert.storage.safe_files import atomic, read_json, remove, write
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
 
@@ -35,20 +35,14 @@ unroll_steps n_negative_samples_batch sample_softmax""".split()
 TOP = {"bidirectional": (True,), "share_embedding_softmax": (False,)}
 FIELDS = {  # of options.json -> of ELMoConfig
     "lstm": {
-        "dim": "dim",
-        "projection_dim": "projection",
-        "n_layers": "layers",
-        "use_skip_connections": "skip",
-        "cell_clip": "cell_clip",
-        "proj_clip": "proj_clip",
+        "dim": "dim", "projection_dim": "projection", "n_layers": "layers",
+        "use_skip_connections": "skip", "cell_clip": "cell_clip", "proj_clip": "proj_clip",
     },
     "char_cnn": {
-        "filters": "filters",
-        "n_highway": "highway",
-        "activation": "activation",
+        "filters": "filters", "n_highway": "highway", "activation": "activation",
         "max_characters_per_token": "max_characters",
     },
-}
+}  # fmt: skip
 UNSAID: dict[str, Any] = {"use_skip_connections": False, "cell_clip": None, "proj_clip": None}
 UNSAID |= {"max_characters_per_token": LENGTH}
 DEEPEST = 20  # groups in each other
@@ -59,8 +53,7 @@ def load(source: Path | str) -> ELMo:
     """A `minibert.ELMo` from a folder, or from the name of a bundled checkpoint; in eval mode.
 
     The folder holds one ``*options.json`` and one ``*weights.hdf5``, as published. Raises
-    FileNotFoundError naming what is missing, and ValueError naming what does not fit: an option, or
-    the tensors that are missing, left over, or of another shape.
+    FileNotFoundError for what is missing, ValueError for an option or tensors that do not fit.
     """
     folder = find(source)
     options, weights = _one(folder, OPTIONS), _one(folder, WEIGHTS)
@@ -82,9 +75,14 @@ def load(source: Path | str) -> ELMo:
 
 
 def save(model: ELMo, folder: Path | str) -> None:
-    """Write a model as `load` reads it; the numbers keep their precision."""
+    """Write a model as `load` reads it; the numbers keep their precision.
+
+    Raises ValueError for one that could not be read back: its words are counted by its vocabulary.
+    """
     import h5py
 
+    if model.config.vocab_size and model.vocab is None:
+        raise ValueError("this model has words and no vocabulary: give it one, ELMo(config, vocab)")
     folder, arrays = Path(folder), dict[str, list[np.ndarray]]()
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
@@ -99,8 +97,12 @@ def save(model: ELMo, folder: Path | str) -> None:
                 stored[key] = array
     if extra:
         write(folder / SOFTMAX, pack({key: torch.from_numpy(whole[key].copy()) for key in extra}))
+    else:
+        remove(folder, [SOFTMAX])
     if model.vocab is not None:
         model.vocab.save(folder / VOCAB)
+    else:
+        remove(folder, [VOCAB])
     options = json.dumps(options_of(model.config), indent=2)
     write(folder / OPTIONS, options.encode() + b"\n")
 
@@ -130,19 +132,13 @@ def config_of(options: dict[str, Any], vocab_size: int = 0) -> ELMoConfig:
 
 def options_of(config: ELMoConfig) -> dict[str, Any]:
     """The options.json of a config, as a dict; `EXTRA` stands under "minibert"."""
-    found = {
-        part: {theirs: getattr(config, ours) for theirs, ours in fields.items()}
-        for part, fields in FIELDS.items()
-    }
+    found = {p: {n: getattr(config, ours) for n, ours in f.items()} for p, f in FIELDS.items()}
     found["char_cnn"] |= {"embedding": {"dim": config.char_dim}, "n_characters": ALPHABET}
     return {**found, "minibert": {name: getattr(config, name) for name in EXTRA}}
 
 
 def names(model: ELMo) -> dict[str, Named]:
-    """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours).
-
-    Several of our tensors may share one of the file's; `save` puts them together, `_part` cuts it.
-    """
+    """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours)."""
     table = {}
     for name in model.state_dict():
         first, *rest = name.split(".")
@@ -157,19 +153,18 @@ def names(model: ELMo) -> dict[str, Named]:
 
 
 def _of_characters(rest):
-    kind, *_ = rest
+    kind, *_, end = rest
+    letter = {"weight": "W", "bias": "b"}.get(end)
     if kind == "embedding":  # row 0, "no symbol", is not in the file
         return "char_embed", lambda a: a[1:], lambda a: np.concatenate([0 * a[:1], a])
     if kind == "convolutions":
-        if rest[2] == "bias":
+        if end == "bias":
             return f"CNN/b_cnn_{rest[1]}", _same, _same
         # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
         return f"CNN/W_cnn_{rest[1]}", lambda a: a.T[None], lambda a: a[0].T
     if kind == "highway":  # what TensorFlow's file calls the carry gate lets the transform through
         part = {"transform": "transform", "gate": "carry"}[rest[2]]
-        letter = {"weight": "W", "bias": "b"}[rest[3]]
         return f"CNN_high_{rest[1]}/{letter}_{part}", np.transpose, np.transpose
-    letter = {"weight": "W", "bias": "b"}[rest[1]]
     return f"CNN_proj/{letter}_proj", np.transpose, np.transpose
 
 
@@ -219,10 +214,7 @@ def _one(folder, ending):
 
 
 def _read(path):
-    """Every array of an HDF5 file by its full name.
-
-    Numbers that stand in this file, and no more of them than it can hold.
-    """
+    """Every array of an HDF5 file by its full name; none from elsewhere, nor more than it holds."""
     import h5py
 
     found, left = {}, max(MOST_UNPACKED, RATIO * path.stat().st_size)
@@ -262,10 +254,8 @@ def _ready(model, arrays, source):
             array = from_file(_part(name, arrays[key], width))
         except (ValueError, IndexError):  # it cannot be cut as it should
             array = arrays[key]
-        if array.shape != tuple(own[name].shape):
-            faults.append(
-                f"{key} is {arrays[key].shape} and does not give {tuple(own[name].shape)}"
-            )
+        if array.shape != (shape := tuple(own[name].shape)):
+            faults.append(f"{key} is {arrays[key].shape} and does not give {shape}")
         ready[name] = torch.from_numpy(np.array(array, np.float32))
     left = sorted(set(arrays) - {key for key, *_ in known.values()})
     faults += [f"{key} belongs to nothing" for key in left]

@@ -1,51 +1,35 @@
 """ELMo: a character network, a language model in each direction, and a mix of all their layers.
 
-Peters et al. (2018), "Deep contextualized word representations", arXiv:1802.05365. Names and
-numbers follow the published models as AllenNLP reads them (`_ElmoBiLm`), so that their weights load
-into this class. Its layers are in `minibert.models.elmo.parts`. This is the version to read;
+Peters et al. (2018), "Deep contextualized word representations", arXiv:1802.05365. Names follow the
+published models as AllenNLP reads them (`_ElmoBiLm`). This is the version to read;
 `minibert.models.elmo.fast` computes the same in less time.
 """
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Pretrained, Real, Streaming, Where, check_vocab
 from minibert.models.dropout import Dropout
-from minibert.models.elmo import fast
-from minibert.models.elmo.parts import (
-    ACTIVATIONS,
-    LSTMP,
-    CharacterEncoder,
-    State,
-    Streams,
-    both_directions,
-    sampled_softmax,
-    turned,
-)
+from minibert.models.elmo import fast, parts
+from minibert.models.elmo.parts import LSTMP, CharacterEncoder, State, Streams, turned
 from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.storage.checked import check_settings
+from minibert.text import characters
 from minibert.text.batches import Batch
-from minibert.text.characters import (
-    ALPHABET,
-    BOS,
-    EOS,
-    LENGTH,
-    check_sentences,
-    spell_all,
-    spell_sentences,
-)
+from minibert.text.characters import ALPHABET, BOS, EOS, LENGTH
 from minibert.text.inputs import IGNORE, check_ids, check_tensor, reading_order, whole_mask
 from minibert.text.vocab import Vocab
 from minibert.training.modes import evaluating
 
 Ids = Int[Tensor, "batch length symbols"] | Int[Tensor, "batch length"]  # words spelled, or known
 INPUTS, SOFTMAXES = ("characters", "words"), ("full", "sampled")
+FILTERS = tuple(zip(range(1, 8), (32, 32, 64, 128, 256, 512, 1024), strict=True))  # width, number
 
 
 @dataclass
@@ -71,15 +55,7 @@ class ELMoConfig:
     cell_clip: float | None = 3.0
     proj_clip: float | None = 3.0
     char_dim: int = 16
-    filters: Sequence[Sequence[int]] = (
-        (1, 32),
-        (2, 32),
-        (3, 64),
-        (4, 128),
-        (5, 256),
-        (6, 512),
-        (7, 1024),
-    )
+    filters: Sequence[Sequence[int]] = FILTERS
     highway: int = 2
     activation: str = "relu"
     max_characters: int = LENGTH
@@ -89,33 +65,29 @@ class ELMoConfig:
 
     def __post_init__(self) -> None:
         self.filters = tuple((width, number) for width, number in self.filters)
-        known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(ACTIVATIONS)}
+        known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(parts.ACTIVATIONS)}
         positive = ("dim", "projection", "layers", "char_dim", "negatives")
         check_settings(self, known=known, positive=positive)
         if self.input == "words" and self.vocab_size < 1:
             raise ValueError(f"words need a vocabulary: vocab_size is {self.vocab_size}")
-        widest = max((width for width, _ in self.filters), default=0)
-        if not self.filters or widest > self.max_characters:
-            raise ValueError(
-                f"filters must span 1 to {self.max_characters} symbols, got {self.filters}"
-            )
+        widest, most = max((width for width, _ in self.filters), default=0), self.max_characters
+        if not self.filters or widest > most:
+            raise ValueError(f"filters must span 1 to {most} symbols, got {self.filters}")
 
 
-class ELMo(nn.Module):
+class ELMo(Streaming, Pretrained):
     """A language model in each direction over one shared input layer and one shared softmax.
 
     ``vocab``: the `minibert.text.Vocab` of the softmax (and of the table with ``input="words"``),
     with ``<S>`` and ``</S>``. ``quick=False`` takes the readable way everywhere.
     """
 
+    FILES = "minibert.models.elmo.files"
+
     def __init__(self, config: ELMoConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
-        if vocab is not None and len(vocab) != config.vocab_size:
-            raise ValueError(
-                f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
-            )
+        check_vocab(vocab, config.vocab_size)
         self.config, self.vocab, self.quick = config, vocab, True
-        self.state: list[State] | None = None
         width = config.projection
         self.encoder: CharacterEncoder | nn.Embedding
         if config.input == "characters":
@@ -125,9 +97,8 @@ class ELMo(nn.Module):
 
         def stack():
             clips = {"cell_clip": config.cell_clip, "proj_clip": config.proj_clip}
-            return nn.ModuleList(
-                LSTMP(width, config.dim, width, **clips) for _ in range(config.layers)
-            )
+            layers = [LSTMP(width, config.dim, width, **clips) for _ in range(config.layers)]
+            return nn.ModuleList(layers)
 
         self.forward_layers, self.backward_layers = stack(), stack()
         self.dropout = Dropout(config.dropout)
@@ -136,37 +107,16 @@ class ELMo(nn.Module):
             nn.init.normal_(self.output.weight, std=width**-0.5)
             nn.init.zeros_(self.output.bias)
 
-    @classmethod
-    def from_pretrained(cls, source: Path | str) -> "ELMo":
-        """Read a model: a folder in AllenNLP's layout, or the name of a bundled checkpoint.
-
-        Raises FileNotFoundError or ValueError; see `minibert.models.elmo.files`.
-        """
-        from minibert.models.elmo import files as elmo
-
-        return elmo.load(source)
-
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder in AllenNLP's layout, with the softmax and the vocabulary beside it."""
-        from minibert.models.elmo import files as elmo
-
-        elmo.save(self, folder)
-
     def forward(
-        self,
-        input_ids: Ids,
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        carry: bool = False,
+        self, input_ids: Ids, attention_mask: Real = None, carry: bool = False
     ) -> ModelOutput:
         """Sentences in, `ModelOutput` out; begin and end of the sentences are added and removed.
 
         input_ids: symbols from `minibert.text.characters`, or ids with ``input="words"``.
-        attention_mask: 1 for a word, 0 for padding, which changes nothing, wherever it stands; by
-        default a symbol or an id other than 0 is a word.
-
-        ``hidden_states``: layers + 1 tensors of width 2 * projection, 0 at padding: the word
-        vectors, twice side by side, then each LSTM layer's forward and backward states.
-        ``carry=True``: sentence b goes on from where sentence b of the last such call ended.
+        attention_mask: by default a symbol or an id other than 0 is a word; padding may stand
+        anywhere. ``hidden_states``: layers + 1 tensors of width 2 * projection, 0 at padding: the
+        word vectors, twice, then each LSTM layer's forward and backward states. ``carry=True``:
+        sentence b goes on from where sentence b of the last such call ended.
         """
         self._check(input_ids)
         if attention_mask is None:
@@ -194,9 +144,9 @@ class ELMo(nn.Module):
         """Lists of words in, the `ModelOutput` of `forward` out, without dropout and gradients."""
         device = self.forward_layers[0].input.weight.device
         if self.config.input == "characters":
-            ids, mask = spell_sentences(sentences, self.config.max_characters)
+            ids, mask = characters.spell_sentences(sentences, self.config.max_characters)
         else:
-            check_sentences(sentences)
+            characters.check_sentences(sentences)
             rows = [torch.tensor(self._named().encode(list(words))) for words in sentences]
             mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], True)
             ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (batch, length)
@@ -206,17 +156,16 @@ class ELMo(nn.Module):
         return out
 
     def with_boundaries(
-        self, ids: Ids, mask: Bool[Tensor, "batch length"]
+        self, ids: Ids, mask: Where
     ) -> tuple[Int[Tensor, "batch length+2 *symbols"], Bool[Tensor, "batch length+2"]]:
         """``<S>`` before and ``</S>`` after each sentence: length + 2 (AllenNLP does the same)."""
         if ids.ndim == 3:
-            begin, end = spell_all([BOS, EOS], self.config.max_characters).to(ids.device)
+            pair = characters.spell_all([BOS, EOS], self.config.max_characters)
         else:
-            begin, end = (
-                torch.tensor(self._named()[mark], device=ids.device) for mark in (BOS, EOS)
-            )
+            pair = torch.tensor([self._named()[mark] for mark in (BOS, EOS)])
+        begin, end = pair.to(ids.device)
         batch, length = mask.shape
-        longer = ids.new_zeros(batch, length + 2, *ids.shape[2:])
+        longer = begin.new_zeros(batch, length + 2, *ids.shape[2:])
         longer[:, 1:-1] = ids * mask.view(batch, length, *[1] * (ids.ndim - 2))
         longer[:, 0] = begin
         ends = mask.sum(1) + 1  # (batch,)
@@ -225,22 +174,18 @@ class ELMo(nn.Module):
         return longer, places <= ends[:, None]  # (batch, length + 2)
 
     def layers(
-        self,
-        streams: Streams,
-        state: list[State] | None = None,
-        mask: Bool[Tensor, "batch length"] | None = None,
+        self, streams: Streams, state: list[State] | None = None, mask: Where | None = None
     ) -> tuple[list[Streams], list[State]]:
         """Two streams through the LSTMs of the two directions.
 
-        Returns a pair (forward, backward) per layer, and their states, detached. The second
-        stream is read from left to right like the first: it is the one whose words were turned
-        round before.
+        Returns a pair (forward, backward) per layer, and their states, detached. Both streams are
+        read from left to right: the words of the second were turned round before.
         """
         batch, length = streams[0].shape[:2]
         if mask is None:
             mask = torch.ones(batch, length, dtype=torch.bool, device=streams[0].device)
         state = state or self.fresh_state(batch)
-        run = fast.layer if self.quick and fast.suits(streams[0]) else both_directions
+        run = fast.layer if self.quick and fast.suits(streams[0]) else parts.both_directions
         found: list[Streams] = []
         states: list[State] = []
         for number, pair in enumerate(zip(self.forward_layers, self.backward_layers, strict=True)):
@@ -255,11 +200,12 @@ class ELMo(nn.Module):
 
     def losses(self, batch: Batch) -> tuple[Loss, Loss]:
         """(sum of losses, targets) of each direction, of a batch of `BidirectionalBatches`."""
-        streams = self.embedded(batch)
-        layers, self.state = self.layers(streams, None if batch["reset"] else self.state)
-        tops = [self.dropout(x) for x in layers[-1]]  # (lanes, length, projection) each
-        targets = [batch["targets"], batch["backward_targets"]]
-        forward, backward = (self.softmax(x, t) for x, t in zip(tops, targets, strict=True))
+        layers, self.state = self.layers(
+            self.embedded(batch), None if batch["reset"] else self.state
+        )
+        targets = batch["targets"], batch["backward_targets"]
+        pairs = zip(layers[-1], targets, strict=True)
+        forward, backward = (self.softmax(self.dropout(x), t) for x, t in pairs)
         return forward, backward
 
     def loss(self, batch: Batch) -> Loss:
@@ -280,17 +226,14 @@ class ELMo(nn.Module):
     def softmax(
         self, hidden: Float[Tensor, "*shape projection"], targets: Int[Tensor, "*shape"]
     ) -> Loss:
-        """(sum of cross-entropies in nats, number of targets); -100 is no target.
-
-        With ``softmax="sampled"`` an estimate while training, and all words when evaluating.
-        """
+        """(sum of cross-entropies in nats, number of targets); evaluated over all words."""
         if self.output is None:
-            raise ValueError(
-                "this model has no softmax to train (vocab_size is 0): only read from it"
-            )
+            raise ValueError("this model has no softmax to train (vocab_size is 0): read from it")
         weight, bias = self.output.weight, self.output.bias
         if self.config.softmax == "sampled" and self.training:
-            return sampled_softmax(hidden, weight, bias, targets, negatives=self.config.negatives)
+            return parts.sampled_softmax(
+                hidden, weight, bias, targets, negatives=self.config.negatives
+            )
         if self.quick:
             return linear_cross_entropy(hidden, weight, bias, targets)
         logits = (hidden @ weight.T + bias).flatten(0, -2)  # (targets, V)
@@ -309,32 +252,16 @@ class ELMo(nn.Module):
         output = [self.output] if isinstance(self.output, nn.Module) else []
         return [[self.encoder], *map(list, pairs), output]
 
-    def stream_state(self) -> list[State] | None:
-        """The state carried between batches, or None."""
-        return self.state
-
-    def load_stream_state(self, state: list[State] | None) -> None:
-        self.state = state
-
-    def _carried(self, batch: int) -> list[State]:
+    def _carried(self, batch):
         """The state of the last call with ``carry``; sentences that it did not have start again."""
         fresh = self.fresh_state(batch)
         if self.state is None:
             return fresh
         kept = min(batch, self.state[0][0].shape[1])
-        pairs = zip(self.state, fresh, strict=True)
         return [
-            (
-                torch.cat((h[:, :kept], new_h[:, kept:]), 1),
-                torch.cat((c[:, :kept], new_c[:, kept:]), 1),
-            )
-            for (h, c), (new_h, new_c) in pairs
+            tuple(torch.cat((a[:, :kept], b[:, kept:]), 1) for a, b in zip(*pair, strict=True))
+            for pair in zip(self.state, fresh, strict=True)
         ]
-
-    def _named(self) -> Vocab:
-        if self.vocab is None:
-            raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
-        return self.vocab
 
     def _check(self, ids: Tensor) -> None:
         wanted = 3 if self.config.input == "characters" else 2

@@ -1,8 +1,7 @@
-"""The parts of ELMo's two language models: spelling, one LSTM layer, a mix of layers, a cheaper
-softmax.
+"""The parts of ELMo's two language models (Peters et al. 2018, arXiv:1802.05365).
 
-Peters et al. (2018), arXiv:1802.05365, and what it took over: the character network of Kim et al.
-(2016), highway layers (Srivastava et al. 2015), the LSTM with projection (Sak et al. 2014).
+The character network is that of Kim et al. (2016), with highway layers (Srivastava et al. 2015);
+the LSTM with projection, that of Sak et al. (2014).
 """
 
 import math
@@ -10,10 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Where
 from minibert.models.outputs import Loss
 from minibert.text.batches import IGNORE
 from minibert.text.characters import ALPHABET
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from minibert.models.elmo.model import ELMoConfig
 
 Streams = Sequence[Float[Tensor, "batch length width"]]  # one of each direction
+Symbols = Int[Tensor, "*batch symbols"]
 State = tuple[Float[Tensor, "2 batch projection"], Float[Tensor, "2 batch dim"]]  # of a layer: h, c
+Output = Float[Tensor, "*batch projection"]  # h at one word
+Cells = Float[Tensor, "*batch dim"]  # c
+Words = Float[Tensor, "*batch width"]
+Stream = Float[Tensor, "batch length width"]
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
@@ -34,7 +39,7 @@ class Highway(nn.Module):
         self.transform, self.gate = nn.Linear(width, width), nn.Linear(width, width)
         nn.init.constant_(self.gate.bias, -2.0)  # at first, hand most of it through
 
-    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+    def forward(self, x: Words) -> Words:
         t = torch.sigmoid(self.gate(x))
         return t * torch.relu(self.transform(x)) + (1 - t) * x
 
@@ -55,9 +60,7 @@ class CharacterEncoder(nn.Module):
         self.activation = ACTIVATIONS[config.activation]
         nn.init.uniform_(self.embedding.weight[1:], -1.0, 1.0)
 
-    def forward(
-        self, characters: Int[Tensor, "*batch symbols"]
-    ) -> Float[Tensor, "*batch projection"]:
+    def forward(self, characters: Symbols) -> Output:
         x = self.embedding(characters.flatten(0, -2))  # (words, symbols, char_dim)
         x = x.transpose(1, 2)  # (words, char_dim, symbols)
         found = [self.activation(filters(x).amax(-1)) for filters in self.convolutions]
@@ -68,10 +71,7 @@ class CharacterEncoder(nn.Module):
 
 
 class LSTMP(nn.Module):
-    """One layer in one direction: an LSTM whose output is projected (Sak et al. 2014).
-
-    The rows of ``input`` and ``recurrent`` are the gates i, f, g, o, as in torch.
-    """
+    """An LSTM layer with projection (Sak et al. 2014); rows of matrices are gates i, f, g, o."""
 
     def __init__(
         self,
@@ -90,12 +90,7 @@ class LSTMP(nn.Module):
         nn.init.zeros_(self.input.bias)
         nn.init.ones_(self.input.bias[dim : 2 * dim])  # at first, remember: the forget gate
 
-    def step(
-        self,
-        x: Float[Tensor, "*batch width"],
-        h: Float[Tensor, "*batch projection"],
-        c: Float[Tensor, "*batch dim"],
-    ) -> tuple[Float[Tensor, "*batch projection"], Float[Tensor, "*batch dim"]]:
+    def step(self, x: Words, h: Output, c: Cells) -> tuple[Output, Cells]:
         """One word: x and the state before it -> the new h, c."""
         i, f, g, o = (self.input(x) + self.recurrent(h)).chunk(4, -1)  # (batch, dim) each
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
@@ -104,18 +99,9 @@ class LSTMP(nn.Module):
         return (h if self.proj_clip is None else h.clamp(-self.proj_clip, self.proj_clip)), c
 
     def forward(
-        self,
-        x: Float[Tensor, "batch length width"],
-        state: tuple[Float[Tensor, "batch projection"], Float[Tensor, "batch dim"]],
-        mask: Bool[Tensor, "batch length"],
-    ) -> tuple[
-        Float[Tensor, "batch length projection"],
-        tuple[Float[Tensor, "batch projection"], Float[Tensor, "batch dim"]],
-    ]:
-        """Outputs and the last state (h, c).
-
-        ``mask``: True for a word; the state of a sentence stays where it ended.
-        """
+        self, x: Float[Tensor, "batch length width"], state: tuple[Output, Cells], mask: Where
+    ) -> tuple[Float[Tensor, "batch length projection"], tuple[Output, Cells]]:
+        """Outputs and last state (h, c), where a sentence ends; mask: True for a word."""
         h, c = state
         outputs = []
         for t in range(x.shape[1]):
@@ -129,8 +115,8 @@ class LSTMP(nn.Module):
 class ScalarMix(nn.Module):
     """gamma * sum_j s_j h_j with s = softmax(w): one vector a word from all layers (equation 1).
 
-    Works on the ``hidden_states`` of any model. ``layers``: how many there are. ``layer_norm``:
-    bring each layer to mean 0 and variance 1 in every word before they are mixed.
+    Works on any model's ``hidden_states``. ``layer_norm``: normalise each layer in every word
+    first.
     """
 
     def __init__(self, layers: int, layer_norm: bool = False) -> None:
@@ -144,11 +130,7 @@ class ScalarMix(nn.Module):
         """s: positive, with the sum 1."""
         return torch.softmax(self.weights, 0)
 
-    def forward(
-        self,
-        hidden_states: Sequence[Float[Tensor, "*batch width"]]
-        | Float[Tensor, "layers *batch width"],
-    ) -> Float[Tensor, "*batch width"]:
+    def forward(self, hidden_states: Sequence[Words] | Float[Tensor, "layers ..."]) -> Words:
         if len(hidden_states) != len(self.weights):
             raise ValueError(f"expected {len(self.weights)} layers, got {len(hidden_states)}")
         if self.layer_norm:
@@ -156,13 +138,8 @@ class ScalarMix(nn.Module):
         return self.gamma * sum(s * h for s, h in zip(self.shares, hidden_states, strict=True))
 
 
-def turned(
-    x: Float[Tensor, "batch length width"], mask: Bool[Tensor, "batch length"]
-) -> Float[Tensor, "batch length width"]:
-    """Each sentence from its last word to its first; padding stays behind it.
-
-    Applied twice it gives x back.
-    """
+def turned(x: Stream, mask: Where) -> Stream:
+    """Each sentence from its last word to its first, padding behind it; twice, it gives x back."""
     lengths = mask.sum(1, keepdim=True)  # (batch, 1)
     places = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)  # (batch, length)
     places = torch.where(places < lengths, lengths - 1 - places, places)
@@ -170,15 +147,13 @@ def turned(
 
 
 def both_directions(
-    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Bool[Tensor, "batch length"]
+    pair: tuple[LSTMP, LSTMP], inputs: Streams, state: State, mask: Where
 ) -> tuple[Streams, State]:
     """A forward and a backward `LSTMP`, one after the other."""
     found = [layer(x, (h, c), mask) for layer, x, h, c in zip(pair, inputs, *state, strict=True)]
     (forward, first), (backward, second) = found
-    return (forward, backward), (
-        torch.stack((first[0], second[0])),
-        torch.stack((first[1], second[1])),
-    )
+    h, c = map(torch.stack, zip(first, second, strict=True))
+    return (forward, backward), (h, c)
 
 
 def sampled_softmax(
@@ -190,16 +165,14 @@ def sampled_softmax(
     negatives: int = 8192,
     drawn: Int[Tensor, " negatives"] | None = None,
 ) -> Loss:
-    """(sum of cross-entropies among target and drawn words, number of targets).
+    """(sum of cross-entropies in nats among target and drawn words, number of targets).
 
-    weight, bias: sorted by the frequency of the words. targets: -100 for none. ``negatives`` words
-    are drawn, the same for all targets, with q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1);
-    or ``drawn`` says which.
-
-    The score of a drawn word is lowered by the logarithm of how often it is expected, and a drawn
-    word that is the target counts for nothing: so with ever more of them this comes to the full
-    softmax (Blanc & Rendle 2018, arXiv:1712.00527; the authors' TensorFlow draws each word at most
-    once, and lowers the target's score, too).
+    weight, bias: sorted by the frequency of the words. ``negatives`` words are drawn for all
+    targets, with q(rank) = log((rank + 2) / (rank + 1)) / log(V + 1); or ``drawn`` says which. The
+    score of a drawn word is lowered by the logarithm of how often it is expected, and one that is
+    the target counts for nothing: with ever more of them this comes to the full softmax (Blanc &
+    Rendle 2018, arXiv:1712.00527; the authors' TensorFlow draws each word once, and lowers the
+    target, too).
     """
     real = targets != IGNORE
     hidden, targets = hidden[real], targets[real]  # (n, dim), (n,)

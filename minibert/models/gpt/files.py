@@ -1,8 +1,7 @@
 """GPT and GPT-2 in Hugging Face's layout, both ways.
 
 A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and ``vocab.json`` with
-``merges.txt``, or ``tokenizer.json``, if the model has a tokenizer. Names of tensors, theirs on the
-left::
+``merges.txt``, or ``tokenizer.json``, if the model has a tokenizer. Names of tensors, theirs left::
 
     transformer.wte.weight    or tokens_embed.weight          embeddings.word.weight
     transformer.wpe.weight    or positions_embed.weight       embeddings.position.weight
@@ -12,11 +11,8 @@ left::
     transformer.ln_f.weight             (GPT-2 only)          stack.norm.weight
     lm_head.weight                      (where it is untied)  output.weight
 
-``transformer.`` is absent in a file of the encoder alone.
-
-GPT-2 may leave out the division by the root of a head's width (``scale_attn_weights``), or divide
-by the number of the layer too (``scale_attn_by_inverse_layer_idx``). Scores are products of query
-and key, so these factors are put into the weights of the query: the function is the same.
+``transformer.`` is absent in a file of the encoder alone. GPT-2 may scale scores otherwise
+(``scale_attn_weights``, ``scale_attn_by_inverse_layer_idx``): such factors go into the query.
 """
 
 import math
@@ -34,31 +30,24 @@ from minibert.storage import layout
 from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import save_folder
 from minibert.storage.hub import find_or_fetch
+from minibert.storage.safe_files import remove
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.tokenizer_files import JSON, OTHERS
 
 if TYPE_CHECKING:
     from minibert.text.bpe import BPE
 
+FILES = VOCAB, MERGES, JSON, *OTHERS  # beside configuration and weights
 FIELDS = {  # of config.json -> of GPTConfig
-    "vocab_size": "vocab_size",
-    "n_embd": "dim",
-    "n_layer": "layers",
-    "n_head": "heads",
-    "n_positions": "max_length",
-    "resid_pdrop": "dropout",
-    "attn_pdrop": "attention_dropout",
-    "layer_norm_epsilon": "norm_eps",
-    "initializer_range": "init_std",
-    "tie_word_embeddings": "tied",
-    "pad_token_id": "pad_id",
-}
+    "vocab_size": "vocab_size", "n_embd": "dim", "n_layer": "layers", "n_head": "heads",
+    "n_positions": "max_length", "resid_pdrop": "dropout", "attn_pdrop": "attention_dropout",
+    "layer_norm_epsilon": "norm_eps", "initializer_range": "init_std",
+    "tie_word_embeddings": "tied", "pad_token_id": "pad_id",
+}  # fmt: skip
 ALIASES = {  # names that transformers takes too
-    "hidden_size": "n_embd",
-    "num_hidden_layers": "n_layer",
-    "num_attention_heads": "n_head",
+    "hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head",
     "max_position_embeddings": "n_positions",
-}
+}  # fmt: skip
 SCALES = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False}  # as GPT has them
 # In float32, which all tensors are read in, reordering and upcasting change nothing.
 IGNORED = layout.NOTES | layout.TASK | {"n_ctx", "n_special", "predict_special_tokens"}
@@ -69,49 +58,49 @@ KINDS = {  # model_type -> norm, names of the embeddings, name of the activation
     "gpt2": ("pre", "wte", "wpe", "activation_function"),
 }
 IN_BLOCK = {  # ours -> theirs; linear layers are stored the other way round
-    "attention.output": "attn.c_proj",
-    "attention_norm": "ln_1",
-    "ffn.inner": "mlp.c_fc",
-    "ffn.outer": "mlp.c_proj",
-    "ffn_norm": "ln_2",
-}
+    "attention.output": "attn.c_proj", "attention_norm": "ln_1", "ffn_norm": "ln_2",
+    "ffn.inner": "mlp.c_fc", "ffn.outer": "mlp.c_proj",
+}  # fmt: skip
 PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_attn, in this order
 
 
 def load(source: Path | str) -> GPT:
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
-    The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`).
-    Heads in the file, such as a classifier's, are left out. Raises FileNotFoundError for a missing
-    file; ValueError for tensors that are missing, unknown or of another shape, and for a
-    configuration that this class cannot follow.
+    The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`). Heads in the file are
+    left out. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
+    unknown or of another shape, and for a configuration that this class cannot follow.
     """
     return model_of(*read(source))
 
 
 def read(source: Path | str) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
-    path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
+    path = find_or_fetch(located(source, "GPT"), FILES)
     return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
 
 
 def model_of(path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> GPT:
     """The `GPT` of what `read` gives, in eval mode."""
-    settings, words = to_config(config, path), tokenizer(path)
-    if settings.layers > len(tensors):
-        raise ValueError(
-            f"{path} says {settings.layers:,} layers, and has {len(tensors):,} tensors"
-        )
+    settings, words, count = to_config(config, path), tokenizer(path), len(tensors)
+    if settings.layers > count:
+        raise ValueError(f"{path} says {settings.layers:,} layers, and has {count:,} tensors")
     ours = from_published(tensors, settings, config, path)
     return filled(lambda: GPT(settings, words), ours, path)
 
 
 def save(model: GPT, folder: Path | str) -> None:
     """Write a folder that `load` reads, and transformers' GPT or GPT-2 too."""
-    config = to_published(model.config)
-    save_folder(folder, config, published(model))
+    save_folder(folder, to_published(model.config), published(model))
+    save_tokenizer(model, folder)
+
+
+def save_tokenizer(model: GPT, folder: Path | str) -> None:
+    """Write the tokenizer, or take away that of a model which stood there before."""
     if model.tokenizer is not None:
         model.tokenizer.save(folder)
+    else:
+        remove(folder, FILES)
 
 
 def to_config(config: dict[str, Any], source: Path | str = "config.json") -> GPTConfig:
@@ -167,18 +156,15 @@ def to_published(config: GPTConfig) -> dict[str, Any]:
 def from_published(
     tensors: dict[str, Tensor], settings: GPTConfig, config: dict[str, Any], source: Path | str
 ) -> dict[str, Tensor]:
-    """Our tensors, by name, from published ones; what is left over keeps its name.
-
-    settings: the `GPTConfig`; config: the published one. Raises ValueError where what the file says
-    twice, or what needs no saying, is not as it should be.
-    """
+    """Published tensors by our names; ValueError where what the file says twice does not agree."""
     names = _names(settings)
     tensors, factors = _settled(tensors, settings, source), _query_factors(config, settings)
     found = {}
     for theirs in [name for name in tensors if name in names]:
         ours, turned = names[theirs]
         tensor = tensors.pop(theirs)
-        found[ours] = _turned(tensor).contiguous() if turned else tensor
+        turned = turned and tensor.dim() <= 2  # what is no matrix stays to be refused
+        found[ours] = tensor.t().contiguous() if turned else tensor
     for i, kind in product(range(settings.layers), ("weight", "bias")):
         packed = tensors.get(f"h.{i}.attn.c_attn.{kind}")
         if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
@@ -243,11 +229,6 @@ def _query_factors(config, settings):
     factor = 1.0 if whole else math.sqrt(settings.dim // settings.heads)
     inverse = config.get("scale_attn_by_inverse_layer_idx", False)
     return [factor / (i + 1 if inverse else 1) for i in range(settings.layers)]
-
-
-def _turned(tensor):
-    """A matrix turned; a vector is itself, and what is neither stays to be refused."""
-    return tensor.t() if tensor.dim() <= 2 else tensor
 
 
 def published(model: GPT) -> dict[str, Tensor]:

@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 Ids = Sequence[SupportsIndex] | np.ndarray | Tensor
 Prompt = str | Ids | Sequence[str] | Sequence[Ids]
 Written = str | list[str] | list[int] | list[list[int]]
+Logits = Float[Tensor, "*batch V"]
+Rows = Float[Tensor, "batch V"]
 COLDEST = 1e-30  # a temperature that single precision can divide by
 
 
 def distribution(
-    logits: Float[Tensor, "*batch V"],
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-) -> Float[Tensor, "*batch V"]:
+    logits: Logits, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Logits:
     """The probabilities to draw from.
 
     temperature: logits are divided by it; 0 puts everything on the likeliest token. top_k: only the
@@ -60,27 +59,16 @@ def distribution(
     return p
 
 
-def draw(
-    p: Float[Tensor, "batch V"], generator: torch.Generator | None = None
-) -> Int[Tensor, "batch 1"]:
-    """One token from each distribution p, some of which is above 0.
-
-    One random number a text; `torch.multinomial` takes one a token of the vocabulary, which costs
-    as much as the model.
-    """
+def draw(p: Rows, generator: torch.Generator | None = None) -> Int[Tensor, "batch 1"]:
+    """One token from each p, by one random number a text; `torch.multinomial` takes one a token."""
     reached = p.double().cumsum(-1)  # (batch, V), up to about 1
     at = torch.rand(len(p), 1, dtype=reached.dtype, device=p.device, generator=generator)
     chosen = torch.searchsorted(reached, at * reached[:, -1:], right=True)
     return chosen.clamp(max=p.shape[1] - 1)
 
 
-def penalise(
-    logits: Float[Tensor, "batch V"], ids: Int[Tensor, "batch any"], penalty: float
-) -> Float[Tensor, "batch V"]:
-    """The logits with tokens that stand in ``ids`` less likely.
-
-    Positive logits are divided by ``penalty``, negative ones multiplied; -1 in ids is no token.
-    """
+def penalise(logits: Rows, ids: Int[Tensor, "batch any"], penalty: float) -> Rows:
+    """Make tokens in ``ids`` (-1: none) less likely: logits above 0 / penalty, others * penalty."""
     seen = torch.zeros(logits.shape, dtype=torch.bool, device=logits.device)
     seen.scatter_(1, ids.clamp(min=0), True)
     if (ids < 0).any():
@@ -89,7 +77,7 @@ def penalise(
     return torch.where(seen, changed, logits)
 
 
-def drawable(model: "GPT", logits: Float[Tensor, "*batch V"]) -> Float[Tensor, "*batch V"]:
+def drawable(model: "GPT", logits: Logits) -> Logits:
     """The logits with -inf where the table of ``model`` is longer than its vocabulary."""
     if model.tokenizer is None or len(model.tokenizer) == logits.shape[-1]:
         return logits
@@ -124,14 +112,12 @@ def generate(
 ) -> Written:
     """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
 
-    prompt: a string, or a list of them, for a model with a tokenizer; or a list of ids, or a list
-        of such lists, of any lengths (arrays and tensors will do). Each must have a token. Texts
-        go on with pieces of the tokenizer alone, even if the model has room for more.
+    prompt: a string, or a list of them, for a model with a tokenizer, which then goes on with its
+        pieces alone; or a list of ids (or array, tensor), or a list of such. None may be empty.
     steps: tokens to add, at most; no text gets longer than the model's ``max_length``.
     temperature, top_k, top_p: see `distribution`; ``repetition_penalty``: see `penalise`.
     stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
-    seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read;
-        False computes all positions again at each step, and gives the same.
+    seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read.
     stream: called with each new id (a list, one per text, None for a text that has ended).
 
     Raises ValueError for prompts that are empty or too long, and for settings out of range;
@@ -145,10 +131,9 @@ def generate(
         raise ValueError(f"expected prompts of fewer than {most} tokens, got {longest}")
     generator = None if seed is None else torch.Generator(device).manual_seed(seed)
     # Prompts end at the same place: padding stands in front.
-    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
-    mask = torch.tensor(
-        [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
-    )
+    spare = [longest - len(row) for row in rows]
+    ids = torch.tensor([[0] * n + row for n, row in zip(spare, rows, strict=True)], device=device)
+    mask = torch.tensor([[0] * n + [1] * (longest - n) for n in spare], device=device)
     padded, ends = not bool(mask.all()), _ends(model, stop)
     alive, past = torch.ones(len(rows), dtype=torch.bool, device=device), None
     with evaluating(model):

@@ -7,9 +7,8 @@ The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on t
     classifier.weight                    (labels, dim)   output.weight of a `TokenClassifier`
     qa_outputs.weight                    (2, dim)        output.weight of a `SpanExtractor`
 
-Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours
-reads the last one of the mask, and that token where there is no mask. The last two are there for
-GPT-2 only.
+Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours,
+the last one of the mask, or that token without one. The last two are there for GPT-2 only.
 """
 
 from pathlib import Path
@@ -32,19 +31,13 @@ HEADS = {  # class -> (end of the name in config.json, beginning of the tensors'
 }
 GPT2_ONLY = ("TokenClassifier", "SpanExtractor")
 SUMMARY = {  # how a choice is scored; with other values transformers computes something else
-    "summary_type": ("cls_index",),
-    "summary_use_proj": (True,),
-    "summary_activation": (None, ""),
-    "summary_proj_to_labels": (True,),
-}
+    "summary_type": ("cls_index",), "summary_activation": (None, ""),
+    "summary_use_proj": (True,), "summary_proj_to_labels": (True,),
+}  # fmt: skip
 
 
 def load(cls: Any, path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-    """A head of the class ``cls`` on its `GPT`, of what `files.read` gives; in eval mode.
-
-    Raises as `minibert.models.gpt.files.load` does, and ValueError for a folder without that head
-    and for a head that computes something else.
-    """
+    """A head of the class ``cls`` on its `GPT`; raises as `files.load`, and without that head."""
     kind, prefix = cls.__name__, HEADS[cls.__name__][1]
     if kind == "CausalLM":
         return cls(files.model_of(path, config, tensors)).eval()
@@ -91,8 +84,7 @@ def save(head: Any, folder: Path | str) -> None:
     own = {} if head.output is None else head.output.state_dict()
     own = {prefix + name: tensor for name, tensor in own.items()}
     save_folder(folder, config, files.published(head.encoder) | own)
-    if head.encoder.tokenizer is not None:
-        head.encoder.tokenizer.save(folder)
+    files.save_tokenizer(head.encoder, folder)
 
 
 def _arguments(kind, config, count, source):
@@ -109,7 +101,7 @@ def _arguments(kind, config, count, source):
     if kind == "TokenClassifier":
         dropout = layout.dropout_in(config, ("classifier_dropout",), 0.1, source)
         return {"labels": labels, "dropout": dropout}
-    dropout = layout.own_keys(config, {"dropout": float}, source).get("dropout", 0.0)
-    layout.dropout_in({"dropout": dropout}, ("dropout",), 0.0, source)
+    own = layout.own_keys(config, {"dropout": float}, source)
+    dropout = layout.dropout_in(own, ("dropout",), 0.0, source)
     problem = layout.problem_in(config, count)
     return {"labels": labels, "dropout": dropout, "problem": problem, "pooling": "last"}

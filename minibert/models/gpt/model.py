@@ -2,15 +2,13 @@
 
 Radford et al. (2018), "Improving Language Understanding by Generative Pre-Training", and with
 ``GPTConfig.gpt2`` Radford et al. (2019), "Language Models are Unsupervised Multitask Learners",
-which moves the norms (section 2.3). How text is drawn from it stands in
-`minibert.models.gpt.generation`, the heads of its fine-tuning in `minibert.heads.last_token`. Its
-blocks are those of `minibert.models.transformer`; published weights load by
-`minibert.models.gpt.files`.
+which moves the norms (section 2.3). The heads of its fine-tuning stand in
+`minibert.heads.last_token`. Its blocks are those of `minibert.models.transformer`; published
+weights load by `minibert.models.gpt.files`.
 """
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 from torch import Tensor, nn
 
+from minibert.models.base import Ids, Pretrained, Real, Where, check_vocab
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.generation import Prompt, Written, generate
 from minibert.models.outputs import Loss, ModelOutput
@@ -26,17 +25,9 @@ from minibert.models.transformer import fast
 from minibert.models.transformer.attention import Past, causal_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.storage.checked import check_settings
+from minibert.text import inputs
 from minibert.text.batches import Batch
-from minibert.text.inputs import (
-    IGNORE,
-    as_mask,
-    check_ids,
-    check_length,
-    check_tensor,
-    check_wanted,
-    of_batch,
-    reading_order,
-)
+from minibert.text.inputs import IGNORE
 from minibert.training.modes import evaluating
 
 if TYPE_CHECKING:
@@ -102,41 +93,22 @@ class Embeddings(nn.Module):
         return self.dropout(self.word(input_ids) + self.position(places))
 
 
-class GPT(nn.Module):
+class GPT(Pretrained):
     """Embeddings, a stack of blocks under a causal mask, and the embeddings again as softmax.
 
-    ``tokenizer``: a `minibert.text.BPE`, or None; it is saved with the model. The table of word
-    vectors may have more rows than the tokenizer has pieces: they are never drawn.
+    ``tokenizer``: a `minibert.text.BPE`, saved with the model. The table of word vectors may have
+    more rows than it has pieces: they are never drawn.
     """
 
-    causal = True
+    FILES, causal = "minibert.models.gpt.files", True
 
     def __init__(self, config: GPTConfig, tokenizer: "BPE | None" = None) -> None:
         super().__init__()
-        if tokenizer is not None and len(tokenizer) > config.vocab_size:
-            raise ValueError(
-                f"expected at most vocab_size={config.vocab_size} pieces, got {len(tokenizer)}"
-            )
+        check_vocab(tokenizer, config.vocab_size, exact=False)
         self.config, self.tokenizer = config, tokenizer
         self.embeddings, self.stack = Embeddings(config), Stack(config)
         self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         initialise(self, config.init_std)
-
-    @classmethod
-    def from_pretrained(cls, source: Path | str) -> "GPT":
-        """Read a model: a folder in Hugging Face's layout or OpenAI's, a bundled name, or a hub id.
-
-        See `minibert.models.gpt.files.load`. Raises FileNotFoundError or ValueError.
-        """
-        from minibert.models.gpt import files as gpt
-
-        return gpt.load(source)
-
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder in Hugging Face's layout, which `from_pretrained` reads."""
-        from minibert.models.gpt import files as gpt
-
-        gpt.save(self, folder)
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: embeddings, each block, the last norm (and the output)."""
@@ -145,18 +117,17 @@ class GPT(nn.Module):
 
     def forward(
         self,
-        input_ids: Int[Tensor, "batch length"],
+        input_ids: Ids,
         attention_mask: Shaped[Tensor, "batch positions"] | None = None,
         past: list[Past] | None = None,
         output_attentions: bool = False,
     ) -> GPTOutput:
         """Hidden states: the embeddings, then one state a layer.
 
-        ``attention_mask``: 1 for a token, 0 for padding, on either side; it changes nothing, and
-        what the output holds there means nothing. ``past``: of an earlier output. The ids are then
-        those that follow, and the mask, if there is one, is for all positions. Raises
-        ValueError for shapes that do not fit, for more than ``max_length`` tokens, and for ids that
-        are not in the vocabulary.
+        ``attention_mask``: padding, on either side, changes nothing, and what the output holds
+        there means nothing. ``past``: of an earlier output; the ids are then those that follow, and
+        the mask is for all positions. Raises ValueError for shapes that do not fit, for more than
+        ``max_length`` tokens, and for ids that are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
         attention_mask = self.check(input_ids, attention_mask, before)
@@ -181,19 +152,11 @@ class GPT(nn.Module):
         return hidden @ self.output_weight.T
 
     def states_at(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        *,
-        wanted: Bool[Tensor, "batch length"],
+        self, input_ids: Ids, attention_mask: Real = None, *, wanted: Where
     ) -> Float[Tensor, "n dim"]:
-        """The last hidden states at positions where ``wanted`` is True.
-
-        Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
-        without computing padding, nor what the last layer would say elsewhere.
-        """
+        """``model(...).last_hidden_state[wanted]``; a CPU does not compute the rest."""
         attention_mask = self.check(input_ids, attention_mask)
-        check_wanted(wanted, attention_mask)
+        inputs.check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, None, wanted=wanted)
         return self(input_ids, attention_mask).last_hidden_state[wanted]
@@ -210,10 +173,7 @@ class GPT(nn.Module):
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
     def log_probs(self, ids: Sequence[int] | np.ndarray | Tensor) -> Float64[np.ndarray, " tokens"]:
-        """log p of each token of a text but the first, given those before.
-
-        Texts longer than ``max_length`` are read in windows that overlap by half.
-        """
+        """log p of each token but the first; long texts, in windows that overlap by half."""
         most, (found, done) = self.config.max_length, ([], 1)
         text = torch.as_tensor(np.asarray(ids))[None].to(self.embeddings.word.weight.device)
         with evaluating(self):
@@ -235,21 +195,21 @@ class GPT(nn.Module):
         self, input_ids: Tensor, attention_mask: Tensor | None = None, before: int = 0
     ) -> Int[Tensor, "batch positions"] | None:
         """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
-        check_length(input_ids, before, self.config.max_length)
-        check_ids(input_ids, self.config.vocab_size)
-        return as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
+        inputs.check_length(input_ids, before, self.config.max_length)
+        inputs.check_ids(input_ids, self.config.vocab_size)
+        return inputs.as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
 
 
 def next_tokens(batch: Batch) -> tuple[Bool[Tensor, "batch length"], Int[Tensor, " n"]]:
     """Where a next token is predicted, and which, in order."""
     ids, mask = batch["input_ids"], batch.get("attention_mask")
-    labels = of_batch(batch, "labels" if "labels" in batch else "input_ids")
-    check_tensor(labels, "labels")
+    labels = inputs.of_batch(batch, "labels" if "labels" in batch else "input_ids")
+    inputs.check_tensor(labels, "labels")
     if labels.shape != ids.shape:
         raise ValueError(f"expected labels {tuple(ids.shape)}, got {tuple(labels.shape)}")
     order = None
     if mask is not None:  # padding predicts nothing
-        order = reading_order(mask)
+        order = inputs.reading_order(mask)
         labels = labels.masked_fill(mask == 0, IGNORE).gather(1, order)
     wanted = torch.zeros_like(ids, dtype=torch.bool)
     wanted[:, :-1] = labels[:, 1:] != IGNORE

@@ -1,13 +1,11 @@
 """GPT and GPT-2 as OpenAI released them, read without TensorFlow.
 
 GPT (openai/finetune-transformer-lm, the folder ``model``): ``params_shapes.json`` has the shapes of
-all arrays, positions first, and ``params_0.npy`` to ``params_9.npy`` their numbers in one row.
-Its tokenizer is ``encoder_bpe_40000.json`` and ``vocab_40000.bpe``. The number of heads stands in
-no file: there is one for every 64 numbers of width.
+all arrays, positions first, and ``params_0.npy`` to ``params_9.npy`` their numbers in one row. The
+number of heads stands in no file: there is one for every 64 numbers of width.
 
-GPT-2 (openai/gpt-2): ``hparams.json``, the checkpoint ``model.ckpt`` in two files (see
-`minibert.storage.tensor_bundle`), and the tokenizer ``encoder.json`` and ``vocab.bpe``. Names,
-theirs on the left, and what they become (see `minibert.models.gpt.files`)::
+GPT-2 (openai/gpt-2): ``hparams.json`` and the checkpoint ``model.ckpt`` (see
+`minibert.storage.tensor_bundle`). Names, theirs on the left (see `minibert.models.gpt.files`)::
 
     model/wte                    wte.weight
     model/h0/attn/c_attn/w       h.0.attn.c_attn.weight, without the first dimension, which is 1
@@ -27,13 +25,8 @@ SHAPES, NUMBERS, FILES = "params_shapes.json", "params_{}.npy", 10
 HPARAMS, CHECKPOINT = "hparams.json", "model.ckpt"
 TOKENIZERS = ("encoder_bpe_40000.json", "vocab_40000.bpe"), ("encoder.json", "vocab.bpe")
 HEAD = 64  # numbers of width for each of GPT's heads
-FIELDS = {  # of hparams.json -> of config.json
-    "n_vocab": "vocab_size",
-    "n_ctx": "n_positions",
-    "n_embd": "n_embd",
-    "n_head": "n_head",
-    "n_layer": "n_layer",
-}
+FIELDS = {"n_vocab": "vocab_size", "n_ctx": "n_positions"}  # of hparams.json -> of config.json
+FIELDS |= {name: name for name in ("n_embd", "n_head", "n_layer")}
 IN_BLOCK = [  # the order of GPT's arrays, layer by layer
     *("attn/c_attn/w", "attn/c_attn/b", "attn/c_proj/w", "attn/c_proj/b", "ln_1/g", "ln_1/b"),
     *("mlp/c_fc/w", "mlp/c_fc/b", "mlp/c_proj/w", "mlp/c_proj/b", "ln_2/g", "ln_2/b"),
@@ -48,10 +41,9 @@ def is_here(folder: str | Path) -> bool:
 
 
 def read(folder: str | Path) -> tuple[dict, dict]:
-    """(config as a dict, tensors by name), both in Hugging Face's layout, of OpenAI's folder.
+    """(config, tensors by their names in Hugging Face's layout) of OpenAI's folder, without Adam's.
 
-    Raises FileNotFoundError for a missing file; ValueError for a damaged one, and for variables
-    that are missing or unknown, each named as in the file. Adam's are left out.
+    Raises FileNotFoundError; ValueError for damage, and for missing or unknown variables, by name.
     """
     config, arrays, rows = _found(folder)
     return config, {
@@ -95,10 +87,8 @@ def _gpt(folder):
     source = folder / SHAPES
     shapes = read_json(source)
     if not _are_shapes(shapes) or len(shapes) < 2 or (len(shapes) - 2) % len(IN_BLOCK):
-        raise ValueError(
-            f"expected in {source} the shapes of positions and words, and of {len(IN_BLOCK)} "
-            "arrays for each layer"
-        )
+        wanted = f"the shapes of positions and words, and of {len(IN_BLOCK)} arrays for each layer"
+        raise ValueError(f"expected in {source} {wanted}")
     layers = (len(shapes) - 2) // len(IN_BLOCK)
     wanted = {"positions": "positions_embed.weight", "words": "tokens_embed.weight"}
     wanted |= dict(_blocks(layers))
@@ -107,19 +97,11 @@ def _gpt(folder):
         raise ValueError(f"expected two tables first in {source}")
     vocab_size, width = shapes["words"]
     if width % HEAD and width > HEAD:
-        raise ValueError(
-            f"expected a width that is a multiple of {HEAD} in {source}, one head for each, "
-            f"got {width}"
-        )
-    config = {
-        "model_type": "openai-gpt",
-        "afn": "gelu",
-        "vocab_size": vocab_size,
-        "n_positions": shapes["positions"][0],
-        "n_embd": width,
-        "n_layer": layers,
-        "n_head": max(1, width // HEAD),
-    }
+        told = f"a width that is a multiple of {HEAD} in {source}, one head for each"
+        raise ValueError(f"expected {told}, got {width}")
+    sizes = {"vocab_size": vocab_size, "n_positions": shapes["positions"][0], "n_embd": width}
+    sizes |= {"n_layer": layers, "n_head": max(1, width // HEAD)}
+    config = {"model_type": "openai-gpt", "afn": "gelu", **sizes}
     return config, _arrays(folder, shapes), authors.rows(shapes, wanted, folder, required=wanted)
 
 
@@ -145,10 +127,8 @@ def _arrays(folder, shapes):
         raise FileNotFoundError(f"{folder} has no {' and no '.join(missing)}")
     parts, ends = [_part(path) for path in files], [*accumulate(map(math.prod, shapes.values()))]
     if (have := sum(map(len, parts))) != ends[-1]:
-        raise ValueError(
-            f"{folder} has {have:,} numbers in {files[0].name} to {files[-1].name}; its shapes "
-            f"take {ends[-1]:,}"
-        )
+        told = f"{have:,} numbers in {files[0].name} to {files[-1].name}"
+        raise ValueError(f"{folder} has {told}; its shapes take {ends[-1]:,}")
     cut = zip(shapes.items(), np.split(np.concatenate(parts), ends[:-1]), strict=True)
     return {name: array.reshape(shape) for (name, shape), array in cut}
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Marks
 from minibert.models.dropout import dropout
 
 Query = Float[Tensor, "*batch length d_k"]
@@ -19,12 +20,12 @@ Key = Float[Tensor, "*batch keys d_k"]
 Value = Float[Tensor, "*batch keys d_v"]
 Found = Float[Tensor, "*batch length d_v"]
 Mask = Bool[Tensor, "... #length #keys"]
+States = Float[Tensor, "batch length dim"]
 Past = tuple[Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]]
+Attended = tuple[States, Float[Tensor, "batch heads length keys"] | None, Past]
 
 
-def padding_mask(
-    attention_mask: Shaped[Tensor, "batch length"],
-) -> Bool[Tensor, "batch 1 1 length"]:
+def padding_mask(attention_mask: Marks) -> Bool[Tensor, "batch 1 1 length"]:
     """From 1 for a token, 0 for padding: a mask with which none of the padding is seen."""
     return attention_mask.bool()[:, None, None, :]
 
@@ -37,8 +38,8 @@ def causal_mask(
 ) -> Mask:
     """A place sees the ``past`` ones, those before it and itself.
 
-    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length): and none
-    of the padding. Padding sees itself, so that no row is empty.
+    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length), it sees no
+    padding either. Padding sees itself, so that no row is empty.
     """
     seen = torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
     if attention_mask is None:
@@ -89,14 +90,12 @@ class MultiHeadAttention(nn.Module):
         *,
         output_attentions: bool = False,
         fused: bool | None = None,
-    ) -> tuple[
-        Float[Tensor, "batch length dim"], Float[Tensor, "batch heads length keys"] | None, Past
-    ]:
+    ) -> Attended:
         """(new x, weights or None, (keys, values)).
 
         memory: what is looked at; x itself by default. past: the (keys, values) of earlier
-        positions, as an earlier call gave them. fused: which kernel; by default the fused one
-        everywhere but on a CPU, where it is the slower one. The weights come from the plain one.
+        positions. fused: which kernel; by default the fused one everywhere but on a CPU, where it
+        is the slower one. The weights come from the plain one.
         """
         memory = x if memory is None else memory
         query = self.split(self.query(x))
@@ -112,7 +111,5 @@ class MultiHeadAttention(nn.Module):
         found = found.transpose(1, 2).flatten(2)  # (batch, length, heads, head) -> (.., .., dim)
         return self.output(found), weights if output_attentions else None, (keys, values)
 
-    def split(
-        self, x: Float[Tensor, "batch length dim"]
-    ) -> Float[Tensor, "batch heads length head"]:
+    def split(self, x: States) -> Float[Tensor, "batch heads length head"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -1,7 +1,7 @@
 """The Transformer's encoder in less time: what would be thrown away is not computed.
 
-Nothing here changes what is computed (a test holds it equal to `minibert.models.transformer`, with
-gradients); the positions that it leaves out are those that nobody reads:
+A test holds it equal to `minibert.models.transformer`, with gradients; the positions that it leaves
+out are those that nobody reads:
 
 - **Padding.** The real tokens of a batch stand one after the other, (tokens, dim), through every
   linear layer, norm and dropout. Only attention needs to know which belong together: sequences of
@@ -15,10 +15,11 @@ gradients); the positions that it leaves out are those that nobody reads:
 from typing import TYPE_CHECKING, cast
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Ids, Kind, Real, Where
 from minibert.models.dropout import kept
 from minibert.text.inputs import from_first
 
@@ -29,23 +30,17 @@ if TYPE_CHECKING:
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
-OURS = (
-    "minibert.models.bert.model",
-    "minibert.models.bert.left_to_right",
-    "minibert.models.gpt.model",
-    "minibert.models.transformer.attention",
-    "minibert.models.transformer.model",
-    "minibert.models.dropout",
+Places = Int[Tensor, " _"]
+OURS = tuple(
+    f"minibert.models.{name}"
+    for name in """bert.model bert.left_to_right gpt.model transformer.attention transformer.model
+    dropout""".split()
 )
 PLAIN = (*OURS, "torch.nn.modules")
 
 
 def suits(model: nn.Module, input_ids: Tensor) -> bool:
-    """Whether `states_at` can be used: on a CPU, in full precision, on a model as it was made.
-
-    Where someone has put an adapter in, hung a hook on or compiled a block, the readable version
-    runs.
-    """
+    """Whether `states_at` can be used: CPU, full precision, no adapter, hook or compiled part."""
     if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return False
     return all(
@@ -59,11 +54,11 @@ def suits(model: nn.Module, input_ids: Tensor) -> bool:
 
 def states_at(
     model: "BERT | GPT",
-    input_ids: Int[Tensor, "batch length"],
-    attention_mask: Shaped[Tensor, "batch length"] | None,
-    token_type_ids: Int[Tensor, "batch length"] | None,
+    input_ids: Ids,
+    attention_mask: Real,
+    token_type_ids: Kind,
     *,
-    wanted: Bool[Tensor, "batch length"],
+    wanted: Where,
 ) -> Float[Tensor, "n dim"]:
     """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``."""
     real = torch.ones_like(wanted) if attention_mask is None else attention_mask.bool()
@@ -95,10 +90,7 @@ def _embedded(model, input_ids, token_type_ids, real):
 def through(
     block: "Block", x: Float[Tensor, "tokens dim"], asking: Float[Tensor, "n dim"], plan: "Plan"
 ) -> Float[Tensor, "n dim"]:
-    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` ones of them.
-
-    asking: x itself or some of its rows.
-    """
+    """A `minibert.models.transformer.Block` on packed tokens, at the ``asking`` rows of x."""
     attention, before = block.attention, block.before
     y = before(block.attention_norm, x)
     looks = y if asking is x else before(block.attention_norm, asking)
@@ -117,18 +109,13 @@ class Plan:
     """Which packed tokens are attended to together, and where they stand.
 
     lengths: tokens of each sequence; asking: how many of them look; seen: of each of these the last
-    place that it may look at, (n,), None for all. ``blocks``: of each block the number of
-    (sequence, head) pairs, of queries and of keys, and what masks the others.
-    ``to_queries``, ``to_keys``: rows of the packed tensors in the blocks' order;
-    ``from_queries``, ``from_keys``: the way back.
+    place that it may look at, None for all. ``blocks``: of each the number of (sequence, head)
+    pairs, of queries and of keys, what masks the others, and its slices. ``to_queries``,
+    ``to_keys``: rows of the packed tensors in the blocks' order; ``from_...``: the way back.
     """
 
     def __init__(
-        self,
-        lengths: list[int],
-        asking: list[int],
-        heads: int,
-        seen: Int[Tensor, " n"] | None = None,
+        self, lengths: list[int], asking: list[int], heads: int, seen: Places | None = None
     ) -> None:
         lengths, asking = torch.tensor(lengths), torch.tensor(asking)
         self.heads, self.blocks, queries, keys = heads, [], _Rows(heads, 1), _Rows(heads, 2)
@@ -141,17 +128,12 @@ class Plan:
             there = keys.add(first_key[rows], lengths[rows], most)
             beyond = None
             if seen is not None:
-                tokens = (first_query[rows, None] + torch.arange(most_asking)).clamp(
-                    max=len(seen) - 1
-                )
-                beyond = (
-                    torch.arange(most) > seen[tokens][:, None, :, None]
-                )  # (.., 1, queries, keys)
+                last = len(seen) - 1
+                tokens = (first_query[rows, None] + torch.arange(most_asking)).clamp(max=last)
+                beyond = torch.arange(most) > seen[tokens][:, None, :, None]  # (.., queries, keys)
             elif (lengths[rows] < most).any():
                 beyond = torch.arange(most) >= lengths[rows, None, None, None]  # (.., 1, 1, keys)
-            mask = None
-            if beyond is not None:
-                mask = torch.zeros(beyond.shape).masked_fill_(beyond, -torch.inf)
+            mask = None if beyond is None else beyond.float().masked_fill_(beyond, -torch.inf)
             self.blocks.append((len(rows) * heads, most_asking, most, mask, here, there))
         self.to_queries, self.from_queries, self.padded_queries = queries.done(int(asking.sum()))
         self.to_keys, self.from_keys, _ = keys.done(int(lengths.sum()))
@@ -162,12 +144,9 @@ class _Rows:
 
     def __init__(self, heads: int, parts: int) -> None:
         self.heads, self.parts, self.total = heads, parts, 0
-        self.pieces: list[Tensor] = []
-        self.real: list[Tensor] = []
+        self.pieces, self.real = list[Tensor](), list[Tensor]()
 
-    def add(
-        self, first: Int[Tensor, " sequences"], lengths: Int[Tensor, " sequences"], most: int
-    ) -> slice:
+    def add(self, first: Places, lengths: Places, most: int) -> slice:
         """Append a block; returns the slice that it is. Padding is any row: the first."""
         places = torch.arange(most)
         real = places < lengths[:, None]  # (sequences, most)
@@ -179,13 +158,8 @@ class _Rows:
         start, self.total = self.total, self.total + rows.numel()
         return slice(start, self.total)
 
-    def done(
-        self, tokens: int
-    ) -> tuple[Int[Tensor, " places"], Int[Tensor, " rows"], Int[Tensor, " padding"]]:
-        """(rows in the order of the blocks, where each row of the tensor stands there, padding).
-
-        A row that is in no block gets the place past the last.
-        """
+    def done(self, tokens: int) -> tuple[Places, Places, Places]:
+        """(rows in the blocks' order, where each row stands there or past the last, padding)."""
         rows, real = torch.cat(self.pieces), torch.cat(self.real)
         back = torch.full((tokens * self.parts * self.heads,), self.total)
         back[rows[real]] = torch.arange(self.total)[real]
@@ -206,10 +180,7 @@ def _alike(lengths, heads):
 
 
 class _Attend(torch.autograd.Function):
-    """softmax(Q K^T + mask) V with dropout, block by block.
-
-    q: (n, dim), scaled already; kv: (tokens, 2 * dim) -> (n, dim).
-    """
+    """softmax(Q K^T + mask) V with dropout. q (n, dim), scaled; kv (tokens, 2 dim) -> (n, dim)."""
 
     @staticmethod
     def forward(ctx, q, kv, plan, p):

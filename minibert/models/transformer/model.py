@@ -1,9 +1,8 @@
 """The Transformer: attention, the block made of it, and an encoder and a decoder made of blocks.
 
 Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762; section numbers below are
-theirs. Attention and its masks stand in `minibert.models.transformer.attention`; BERT
-(`minibert.models.bert`) is the encoder alone. This is the version to read;
-`minibert.models.transformer.fast` computes the same without computing padding.
+theirs. Attention and its masks stand in `minibert.models.transformer.attention`. This is the
+version to read; `minibert.models.transformer.fast` computes the same without computing padding.
 """
 
 import math
@@ -16,13 +15,16 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Ids, Real
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.softmax import check_scores
 from minibert.models.transformer.attention import (
+    Attended,
     Mask,
     MultiHeadAttention,
     Past,
+    States,
     causal_mask,
     padding_mask,
 )
@@ -38,6 +40,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 NORMS = ("post", "pre")
 POSITIONS = ("sinusoidal", "learned", "none")
+Memory = Float[Tensor, "batch read dim"]
+X = Float[Tensor, "*batch dim"]
 
 
 @dataclass
@@ -85,15 +89,15 @@ class FeedForward(nn.Module):
         self.inner, self.outer = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
         self.activation = ACTIVATIONS[activation]
 
-    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+    def forward(self, x: X) -> X:
         return self.outer(self.activation(self.inner(x)))
 
 
 class Block(nn.Module):
     """Attention and a feed-forward network, each with dropout, a residual sum and LayerNorm.
 
-    With ``cross=True`` there is a second attention between them, to another stack's output: that
-    makes it a decoder's block (section 3.1). Where the norm stands is ``config.norm``:
+    With ``cross=True``, a decoder's block (section 3.1): a second attention between them, to
+    another stack's output. Where the norm stands is ``config.norm``:
 
         post:  x = norm(x + dropout(sublayer(x)))       the paper's
         pre:   x = x + dropout(sublayer(norm(x)))       the residual stream itself stays as it is
@@ -118,21 +122,18 @@ class Block(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch length dim"],
+        x: States,
         mask: Mask | None = None,
-        memory: Float[Tensor, "batch read dim"] | None = None,
+        memory: Memory | None = None,
         memory_mask: Bool[Tensor, "... #length #read"] | None = None,
         *,
         past: Past | None = None,
         output_attentions: bool = False,
-    ) -> tuple[
-        Float[Tensor, "batch length dim"], Float[Tensor, "batch heads length keys"] | None, Past
-    ]:
+    ) -> Attended:
         """(new x, weights of the first attention or None, past)."""
         y = self.before(self.attention_norm, x)
-        y, weights, past = self.attention(
-            y, mask=mask, past=past, output_attentions=output_attentions
-        )
+        told = {"past": past, "output_attentions": output_attentions}
+        y, weights, past = self.attention(y, mask=mask, **told)
         x = self.after(self.attention_norm, x, y)
         if memory is not None:
             y, _, _ = self.cross(self.before(self.cross_norm, x), memory, memory_mask)
@@ -140,14 +141,10 @@ class Block(nn.Module):
         y = self.ffn(self.before(self.ffn_norm, x))
         return self.after(self.ffn_norm, x, y), weights, past
 
-    def before(
-        self, norm: nn.Module, x: Float[Tensor, "*batch dim"]
-    ) -> Float[Tensor, "*batch dim"]:
+    def before(self, norm: nn.Module, x: X) -> X:
         return norm(x) if self.pre else x
 
-    def after(
-        self, norm: nn.Module, x: Float[Tensor, "*batch dim"], y: Float[Tensor, "*batch dim"]
-    ) -> Float[Tensor, "*batch dim"]:
+    def after(self, norm: nn.Module, x: X, y: X) -> X:
         x = x + self.dropout(y)
         return x if self.pre else norm(x)
 
@@ -166,9 +163,9 @@ class Stack(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch length dim"],
+        x: States,
         mask: Mask | None = None,
-        memory: Float[Tensor, "batch read dim"] | None = None,
+        memory: Memory | None = None,
         memory_mask: Bool[Tensor, "... #length #read"] | None = None,
         *,
         past: list[Past] | None = None,
@@ -176,15 +173,13 @@ class Stack(nn.Module):
     ) -> tuple[ModelOutput, list[Past]]:
         """(`ModelOutput`, past); ``hidden_states``: x, then one per block, normed after the last.
 
-        past: one (keys, values) per block, from an earlier call: then give only the new positions
-        as x.
+        past: one (keys, values) per block, from an earlier call; x has then only new positions.
         """
         hidden, attentions, carried = [x], [], []
+        others = {"memory_mask": memory_mask, "output_attentions": output_attentions}
         for i, block in enumerate(self.blocks):
             before = None if past is None else past[i]
-            x, weights, after = block(
-                x, mask, memory, memory_mask, past=before, output_attentions=output_attentions
-            )
+            x, weights, after = block(x, mask, memory, past=before, **others)
             hidden.append(x)
             attentions.append(weights)
             carried.append(after)
@@ -221,8 +216,7 @@ class Positions(nn.Module):
 class Transformer(nn.Module):
     """An encoder that reads a sequence, and a decoder that writes another (section 3).
 
-    One table of vectors serves both and, transposed, the softmax (section 3.4). Token ids of what
-    is read and written share one vocabulary.
+    One table of vectors serves both and, transposed, the softmax (section 3.4).
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -236,9 +230,7 @@ class Transformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.dim**-0.5)
         self.output.weight = self.embedding.weight
 
-    def embed(
-        self, ids: Int[Tensor, "batch length"], start: int = 0
-    ) -> Float[Tensor, "batch length dim"]:
+    def embed(self, ids: Ids, start: int = 0) -> States:
         """Vectors of ids, the first of which stands at place ``start``."""
         check_length(ids, start, self.config.max_length)
         check_ids(ids, self.config.vocab_size)
@@ -247,10 +239,7 @@ class Transformer(nn.Module):
         return self.dropout(x + self.positions(places))
 
     def encode(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-        output_attentions: bool = False,
+        self, input_ids: Ids, attention_mask: Real = None, output_attentions: bool = False
     ) -> ModelOutput:
         x, attention_mask = self.embed(input_ids), as_mask(attention_mask, input_ids.shape)
         mask = None if attention_mask is None else padding_mask(attention_mask)
@@ -258,25 +247,19 @@ class Transformer(nn.Module):
 
     def decode(
         self,
-        ids: Int[Tensor, "batch length"],
-        memory: Float[Tensor, "batch read dim"],
+        ids: Ids,
+        memory: Memory,
         attention_mask: Shaped[Tensor, "batch read"] | None = None,
         past: list[Past] | None = None,
     ) -> tuple[ModelOutput, list[Past]]:
-        """What was written so far, and what was read, with its mask -> (`ModelOutput`, past).
-
-        With ``past``, ids are the new ones only.
-        """
+        """What was written so far (with ``past``, the new ids only) -> (`ModelOutput`, past)."""
         start = 0 if past is None else past[0][0].shape[2]
         seen = causal_mask(ids.shape[1], start, ids.device)
         memory_mask = None if attention_mask is None else padding_mask(attention_mask)
         return self.decoder(self.embed(ids, start), seen, memory, memory_mask, past=past)
 
     def forward(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        decoder_ids: Int[Tensor, "batch steps"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        self, input_ids: Ids, decoder_ids: Int[Tensor, "batch steps"], attention_mask: Real = None
     ) -> Float[Tensor, "batch steps V"]:
         """Logits: those at step t are for the token after ``decoder_ids[:, t]``."""
         memory = self.encode(input_ids, attention_mask).last_hidden_state
@@ -284,11 +267,7 @@ class Transformer(nn.Module):
         return self.output(written.last_hidden_state)
 
     def loss(self, batch: Batch) -> Loss:
-        """(sum of cross-entropies, number of targets).
-
-        ``input_ids``, ``attention_mask`` (batch, length); ``decoder_ids`` and ``labels``
-        (batch, steps): the token after each, -100 for none.
-        """
+        """(sum of cross-entropies in nats, number of targets); ``labels``: -100 for no target."""
         logits = self(batch["input_ids"], batch["decoder_ids"], batch.get("attention_mask"))
         flat, labels = logits.flatten(0, 1), batch["labels"].flatten()
         loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
@@ -296,17 +275,14 @@ class Transformer(nn.Module):
 
     def generate(
         self,
-        input_ids: Int[Tensor, "batch length"],
+        input_ids: Ids,
         steps: int,
         start_id: int,
         end_id: int | None = None,
         *,
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
+        attention_mask: Real = None,
     ) -> Int[Tensor, "batch {steps}"]:
-        """Write the likeliest token, ``steps`` times.
-
-        Begins after ``start_id``, which is not returned; after ``end_id`` a row has only that.
-        """
+        """Write the likeliest token after ``start_id``, ``steps`` times; after ``end_id``, that."""
         ids, past, written = input_ids.new_full((len(input_ids), 1), start_id), None, []
         with evaluating(self):
             memory = self.encode(input_ids, attention_mask).last_hidden_state

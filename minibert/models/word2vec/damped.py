@@ -1,7 +1,4 @@
-"""Gradient descent on many pairs at once: the rate of a frequent word's vector is damped.
-
-For `minibert.models.word2vec.fast`.
-"""
+"""The rate of a frequent word's vector is damped, for `minibert.models.word2vec.fast`."""
 
 from typing import TYPE_CHECKING
 
@@ -13,18 +10,13 @@ from torch import Tensor
 if TYPE_CHECKING:
     from minibert.models.word2vec.fast import Text
 
+PerWord = Float[np.ndarray, " V"]
 DAMPING = 0.03
 SAMPLE = 256  # rows that tell how long vectors are
 
 
-def expected_terms(
-    text: "Text", centres: int, negatives: int
-) -> tuple[Float[np.ndarray, " V"], Float[np.ndarray, " V"]]:
-    """Of how many terms of the loss a word's vector is part, in the steps made at one time.
-
-    Two arrays, for a word that is in the step: as a centre, and as an answer. ``centres``: how
-    many there are in the steps that all workers make at the same time.
-    """
+def expected_terms(text: "Text", centres: int, negatives: int) -> tuple[PerWord, PerWord]:
+    """In how many terms of the loss a word of ``centres`` is expected: as centre, as answer."""
     pairs = text.window + 1  # a centre's, on average
     p, q = centres * text.frequency, centres * text.noise
     return pairs * (1 + negatives) * (1 + p), pairs * (negatives + p + negatives * q)
@@ -47,10 +39,9 @@ def descend(
 ) -> None:
     """Subtract the gradient from its rows of a table, at a damped rate.
 
-    ``terms``: so many logistic terms pull at a vector at once, each with a curvature of at
-    most a quarter of the squared length of the vector on the other side (``size``, the mean). Where
-    rate * curvature is small they may be added up; where it is not, their sum would overshoot, and
-    grow from step to step. So each row's rate is rate / (1 + DAMPING * rate * size * terms).
+    ``terms`` logistic terms pull at a vector at once, each with a curvature of at most a quarter of
+    the squared length on the other side (``size``, the mean). Where rate * curvature is large,
+    their sum would overshoot. So each row's rate is rate / (1 + DAMPING * rate * size * terms).
     """
     damping = terms.index_select(0, rows).mul_(DAMPING * rate * size).add_(1)  # (rows,)
     table.index_add_(0, rows, gradient.mul_((-rate / damping).unsqueeze(1)))

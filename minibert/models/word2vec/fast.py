@@ -1,20 +1,19 @@
 """Skip-gram with negative sampling, fast: the tricks, all in one place.
 
 `minibert.models.word2vec` is the version to read. This one minimises the same loss (Mikolov et al.
-2013b, equation 4) over the same windows, subsampling and noise distribution, and differs in this:
+2013b, equation 4) over the same windows, subsampling and noise, and differs in this:
 
 1. **Blocks.** ``BLOCK`` neighbouring centres meet their surroundings in one matrix product; of the
    scores only the band is used where centre and context are within reach of each other.
 2. **Shared noise.** The centres of a block share ``NOISE`` noise words. A centre with p pairs
    weighs each of them p * negatives / NOISE, which leaves the expected gradient as it is. A noise
    word that happens to be the right answer counts like any other: equation 4 as it stands.
-3. **Many pairs a step**, gradients by hand, no autograd. What a word's vector would move in many
-   small steps, it moves in one, and too far if it is frequent: so its rate is damped (`descend`).
+3. **Many pairs a step**, gradients by hand. What a word's vector would move in many small steps, it
+   moves in one, and too far if it is frequent: so its rate is damped (`descend`).
 4. **Threads without locks** (Niu et al. 2011, "Hogwild!"): each reads its own part of the text, and
    all update the same two tables. An update is lost now and then, which does no harm.
 
-Tests hold 1 and 2 equal to a plain loop over pairs. With one worker, a run is a function of the
-seed; with more, also of the threads' timing.
+Tests hold 1 and 2 equal to a plain loop. With one worker, a run is a function of the seed.
 """
 
 import math
@@ -57,31 +56,16 @@ def suits(model: "Word2Vec") -> bool:
 
 
 def train(
-    model: "Word2Vec",
-    ids: Words,
-    sentence: Words,
-    epochs: int = 5,
-    *,
-    rate: float = 0.05,
-    workers: int = 1,
-    seed: int = 0,
-    callbacks: Iterable[Any] = (),
+    model: "Word2Vec", ids: Words, sentence: Words, epochs: int = 5, **options: Any
 ) -> History:
-    """Train both tables of ``model`` in place; returns a `History`.
+    """Train both tables of ``model``, which `suits`, in place; returns a `History`.
 
-    model: a `minibert.Word2Vec` that `suits`. ids: the text; sentence: never falling, the number
-    of the sentence that each word is in (`minibert.text.windows`). rate: the first learning rate;
-    it falls in a straight line to ``FLOOR`` of that. workers: threads. callbacks: as for
-    `minibert.fit`, called about ``REPORTS`` times; each time the history gets one step's loss, in
-    nats per pair.
-
-    Ctrl-C ends training early: the model stays usable and the history so far is returned.
-    Raises ValueError for an empty text, FloatingPointError when training diverges.
+    ids: the text; sentence: never falling, the number of the sentence of each word. options: of
+    `FastRun`. Ctrl-C ends training early: the model stays usable and the history so far is
+    returned. Raises ValueError for an empty text, FloatingPointError when training diverges.
     """
-    run = FastRun(
-        model, ids, sentence, epochs, rate=rate, workers=workers, seed=seed, callbacks=callbacks
-    )
-    threads = torch.get_num_threads()
+    run = FastRun(model, ids, sentence, epochs, **options)
+    threads, workers = torch.get_num_threads(), run.workers
     torch.set_num_threads(1)  # a worker is one thread, and needs no more
     try:
         run.tell("on_start")
@@ -104,7 +88,12 @@ def train(
 
 
 class FastRun:
-    """One run, as its workers share it and its callbacks see it (compare the `Run` of `mb.fit`)."""
+    """One run, as its workers share it and its callbacks see it (compare the `Run` of `mb.fit`).
+
+    rate: the first learning rate; it falls in a straight line to ``FLOOR`` of that. workers:
+    threads. callbacks: as for `minibert.fit`, called about ``REPORTS`` times; each time the history
+    gets one step's loss, in nats per pair.
+    """
 
     unit, utilisation = "words", None  # of the history's speed; what is multiplied is not counted
 
@@ -115,10 +104,10 @@ class FastRun:
         sentence: Words,
         epochs: int,
         *,
-        rate: float,
-        workers: int,
-        seed: int,
-        callbacks: Iterable[Any],
+        rate: float = 0.05,
+        workers: int = 1,
+        seed: int = 0,
+        callbacks: Iterable[Any] = (),
     ) -> None:
         if not len(ids):
             raise ValueError("the text has no word of the model's vocabulary to train on")
@@ -168,9 +157,8 @@ class FastRun:
         """Note the loss of a step that is about to be made, and tell the callbacks."""
         loss = self.tables.loss(step)
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is {loss} after {done:,.0f} words; try a rate below {self.first_rate}"
-            )
+            told = f"the loss is {loss} after {done:,.0f} words"
+            raise FloatingPointError(f"{told}; try a rate below {self.first_rate}")
         before, then = self.reported
         self.reported = done, perf_counter()
         self.rate, self.loss = rate, loss
@@ -184,9 +172,9 @@ class FastRun:
 class Step:
     """What one step learns from, as ids.
 
-    ``centre``: (blocks * BLOCK,). ``answer``: (blocks * width,), for each block its surroundings,
-    BLOCK + 2 * window words, and its NOISE noise words. ``reach``: (blocks * BLOCK,), the row of
-    `reach_weights` for each centre. ``words``: how many words of the text this stands for.
+    ``centre``, ``reach``: (blocks * BLOCK,), the latter rows of `reach_weights`. ``answer``:
+    (blocks * width,), each block's surroundings, BLOCK + 2 * window words, and its NOISE noise
+    words. ``words``: how many words of the text this stands for.
     """
 
     centre: Int[Tensor, " centres"]
@@ -225,9 +213,7 @@ class Text:
             for centre, answer, reach in zip(*rows, strict=True):
                 yield Step(centre, answer, reach, words=(part.stop - at) / count)
 
-    def prepare(
-        self, ids: Words, sentence: Words, length: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def prepare(self, ids: Words, sentence: Words, length: int, rng: Any) -> list[np.ndarray]:
         """The arrays of `Step` for ``length`` centres at once; those past ``ids`` have no pair."""
         n, window = len(ids), self.window
         starts = np.flatnonzero(np.diff(sentence, prepend=-1))
@@ -244,7 +230,7 @@ class Text:
         noise = rng.permutation(np.repeat(np.arange(len(drawn)), drawn))
         answer = np.concatenate([around, noise.reshape(-1, NOISE)], axis=1)  # (blocks, width)
         rows = (left * (window + 1) + right) * BLOCK + np.arange(length) % BLOCK
-        return padded[window : window + length], answer, rows
+        return [padded[window : window + length], answer, rows]
 
 
 class Tables:
@@ -260,11 +246,8 @@ class Tables:
 
     def gather(self, step: Step) -> tuple[Centres, Answers, Weights]:
         """What `gradients` takes: the centres' vectors, the answers', and the weights."""
-        return (
-            self.input.index_select(0, step.centre),
-            self.output.index_select(0, step.answer),
-            self.weights.index_select(0, step.reach),
-        )
+        v, u = self.input.index_select(0, step.centre), self.output.index_select(0, step.answer)
+        return v, u, self.weights.index_select(0, step.reach)
 
     def loss(self, step: Step) -> float:
         """The loss of a step, in nats per pair."""
@@ -299,11 +282,7 @@ def reach_weights(window: int, negatives: int) -> Float[Tensor, "rows width"]:
 
 
 def step_loss(v: Centres, u: Answers, weight: Weights) -> Float[Tensor, ""]:
-    """The negative-sampling loss of one step: a sum over its pairs, in nats.
-
-    v: centres, blocks * BLOCK. u: each block's surroundings and noise, blocks * width. weight:
-    from `reach_weights`.
-    """
+    """The negative-sampling loss of one step, a sum in nats; weight: from `reach_weights`."""
     v, u, weight = _in_blocks(v, u, weight)
     scores = _products(v, u)  # (blocks, BLOCK, width)
     real, noise = F.logsigmoid(scores[..., :-NOISE]), F.logsigmoid(-scores[..., -NOISE:])
@@ -311,10 +290,7 @@ def step_loss(v: Centres, u: Answers, weight: Weights) -> Float[Tensor, ""]:
 
 
 def gradients(v: Centres, u: Answers, weight: Weights) -> tuple[Centres, Answers]:
-    """The gradients of `step_loss` for ``v`` and ``u``, in the same shapes.
-
-    The derivative of -log sigmoid(x) is sigmoid(x) - 1, that of -log sigmoid(-x) is sigmoid(x).
-    """
+    """The gradients of `step_loss`: sigmoid(x) - 1 at a real pair, sigmoid(x) at a noise word."""
     v, u, weight = _in_blocks(v, u, weight)
     error = _products(v, u).sigmoid_()  # (blocks, BLOCK, width)
     error[..., :-NOISE] -= 1

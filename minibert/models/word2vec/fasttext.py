@@ -33,9 +33,9 @@ class Pieces(nn.Module):
         nn.init.uniform_(self.table.weight, -0.5 / dim, 0.5 / dim)
         found = [pieces(word, rows=rows) for word in words]
         flat = torch.tensor([row for rows_of_word in found for row in rows_of_word])
-        self.register_buffer("flat", flat, persistent=False)
         starts = torch.tensor([0, *map(len, found[:-1])]).cumsum(0)
-        self.register_buffer("starts", starts, persistent=False)
+        for name, table in (("flat", flat), ("starts", starts)):
+            self.register_buffer(name, table, persistent=False)
 
     def forward(self, input_ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
         return self.table(self.flat, self.starts)[input_ids]  # all (V, dim), then those asked for

@@ -1,7 +1,4 @@
-"""word2vec models in files: this project's folders, files of word vectors, published vectors.
-
-What the files of vectors hold stands in `minibert.models.word2vec.vectors`.
-"""
+"""word2vec models in files: this project's folders, files of vectors, published vectors."""
 
 from pathlib import Path
 
@@ -24,15 +21,19 @@ ARRAY, INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 def load(source: Path | str, limit: int | None = None, errors: str = "strict") -> Word2Vec:
     """A `minibert.Word2Vec` from a folder, a file of vectors, or a bundled or published name.
 
-    A folder is what `save` writes. From a file or published vectors come the input vectors and the
-    words alone: their counts and the output table are not in it, so it is there to be asked, not to
-    be trained on. ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
+    A folder is what `save` writes. Files and published vectors hold words and input vectors alone,
+    no counts and no output table: such a model is there to be asked, not to be trained on.
+    ``limit`` and ``errors``: see `minibert.models.word2vec.vectors.read`.
     """
     path = find(located(source, "Word2Vec"))
     if path.is_dir() and not (path / ARRAY).is_file():
         if limit is not None:
             raise ValueError(f"limit is for files of vectors; {path} is a model with its counts")
-        return _load_folder(path)
+        given, tensors = read_files(path)
+        if not (path / VOCAB).is_file():
+            raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
+        config, vocab = config_from(Word2VecConfig, given, path), Vocab.load(path / VOCAB)
+        return filled(lambda: Word2Vec(config, vocab), tensors, path)
     words, vectors = read_array(path, limit) if path.is_dir() else read(path, limit, errors)
     model = Word2Vec(Word2VecConfig(len(words), vectors.shape[1]), Vocab(words, specials=()))
     with torch.no_grad():
@@ -41,11 +42,7 @@ def load(source: Path | str, limit: int | None = None, errors: str = "strict") -
 
 
 def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.ndarray]:
-    """Words and vectors of the published folder of GloVe: an array of NumPy's and a parquet index.
-
-    Raises ImportError without `pyarrow`, which reads the index, and ValueError where the two do not
-    belong together.
-    """
+    """Words and vectors of the published GloVe; ImportError without `pyarrow`, or ValueError."""
     check_limit(limit)
     try:
         from pyarrow.parquet import read_table
@@ -64,19 +61,8 @@ def read_array(folder: Path, limit: int | None = None) -> tuple[list[str], np.nd
     return words, np.array(vectors, np.float32)
 
 
-def _load_folder(path):
-    config, tensors = read_files(path)
-    if not (path / VOCAB).is_file():
-        raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
-    config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
-    return filled(lambda: Word2Vec(config, vocab), tensors, path)
-
-
 def save(model: Word2Vec, folder: Path | str) -> None:
-    """Write a model to a folder: config.json, model.safetensors and vocab.tsv.
-
-    An input module other than a plain table is saved as the table of the vectors that it gives.
-    """
+    """Write config.json, vocab.tsv, and model.safetensors with the vectors that ``input`` gives."""
     if model.vocab is None:
         raise ValueError("this model has no vocabulary to save: give one, Word2Vec(config, vocab)")
     tensors = {"input.weight": model.vectors, "output.weight": model.output.weight}

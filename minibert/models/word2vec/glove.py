@@ -1,7 +1,4 @@
-"""GloVe: word vectors from counts.
-
-Pennington, Socher & Manning (2014), "GloVe: Global Vectors for Word Representation", EMNLP.
-"""
+"""GloVe: word vectors from counts (Pennington, Socher & Manning 2014, EMNLP)."""
 
 from collections.abc import Sequence
 
@@ -21,8 +18,8 @@ def cooccurrences(
 ) -> Float[Tensor, "{size} {size}"]:
     """X: how often word j stands near word i; a neighbour at distance d counts 1 / d.
 
-    ``ids`` and ``offsets`` as `Vocab.encode_corpus` gives them. A dense table, so for vocabularies
-    of some thousand words.
+    ``ids`` and ``offsets`` as `Vocab.encode_corpus` gives them. A dense table: for small
+    vocabularies.
     """
     ids, offsets = torch.as_tensor(ids).long(), torch.as_tensor(offsets)
     sentence = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
@@ -45,10 +42,7 @@ class GloVe(nn.Module):
             nn.init.uniform_(table.weight, -0.5 / dim, 0.5 / dim)
 
     def loss(self, batch: Batch, x_max: float = 100.0) -> Loss:
-        """(sum of weighted squared errors, number of cells); ``row``, ``column``, ``x``: (batch,).
-
-        The weight, equation 9, lets rare pairs count less: min(1, (x / x_max) ** 0.75).
-        """
+        """(sum of weighted squared errors, number of cells); weights by equation 9, power 0.75."""
         i, j, x = batch["row"], batch["column"], batch["x"]
         guess = (self.w(i) * self.w_context(j)).sum(1) + (self.b(i) + self.b_context(j)).squeeze(1)
         weight = (x / x_max).pow(0.75).clamp(max=1)

@@ -1,10 +1,8 @@
 """word2vec: skip-gram and CBOW, with three ways to score a guess.
 
-Mikolov et al. (2013a), "Efficient Estimation of Word Representations in Vector Space",
-arXiv:1301.3781, has the two models and the hierarchical softmax; Mikolov et al. (2013b),
-"Distributed Representations of Words and Phrases and their Compositionality", arXiv:1310.4546, has
-negative sampling and the subsampling of frequent words. This is the readable version; `learn`
-trains with the quick one in `minibert.models.word2vec.fast` where it can.
+Mikolov et al. (2013a), arXiv:1301.3781, has the two models and the hierarchical softmax; Mikolov et
+al. (2013b), arXiv:1310.4546, negative sampling and the subsampling of frequent words. This is the
+readable version; `learn` trains with `minibert.models.word2vec.fast` where it can.
 """
 
 import difflib
@@ -20,6 +18,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minibert.models.base import Ids, Pretrained, Real, check_vocab
 from minibert.models.outputs import Loss, ModelOutput
 from minibert.models.word2vec import fast as sgns
 from minibert.storage.checked import check_settings
@@ -38,6 +37,7 @@ Hidden = Float[Tensor, "batch dim"]
 Targets = Int[Tensor, " batch"]
 Noise = Int[Tensor, "batch k"] | None
 Sum = Float[Tensor, ""]
+Paths = list[list[int]]
 MODES, LOSSES = ("skipgram", "cbow"), ("negative", "hierarchical", "full")
 
 
@@ -67,24 +67,21 @@ class Word2VecConfig:
             raise ValueError(f"subsample must not be negative, got {self.subsample}")
 
 
-class Word2Vec(nn.Module):
+class Word2Vec(Pretrained):
     """Two tables of vectors: ``input`` for the words that guess, ``output`` for those guessed.
 
-    ``vocab``: a `minibert.text.Vocab`; needed to ask by word, and its counts for the noise and the
-    tree. ``input`` may be replaced by any module from ids to vectors, (batch, width) ->
-    (batch, width, dim).
+    ``vocab``: needed to ask by word, and its counts for the noise and the tree. ``input`` may be
+    any module from ids to vectors, (batch, width) -> (batch, width, dim).
     """
 
+    FILES = "minibert.models.word2vec.files"
     noise: Tensor  # (V,), the noise distribution
     nodes: Tensor  # (V, longest path), with the hierarchical softmax alone
     turns: Tensor
 
     def __init__(self, config: Word2VecConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
-        if vocab is not None and len(vocab) != config.vocab_size:
-            raise ValueError(
-                f"expected a vocabulary of vocab_size={config.vocab_size} words, got {len(vocab)}"
-            )
+        check_vocab(vocab, config.vocab_size)
         self.config, self.vocab = config, vocab
         counts = np.zeros(config.vocab_size) if vocab is None else word_counts(vocab)
         counts = counts if counts.any() else counts + 1  # nothing is known: all alike
@@ -95,8 +92,10 @@ class Word2Vec(nn.Module):
         noise = torch.as_tensor(counts**config.power * (counts > 0)).float()  # (V,)
         self.register_buffer("noise", noise / noise.sum().clamp(min=1e-9), persistent=False)
         if config.loss == "hierarchical":
-            for name, table in zip(("nodes", "turns"), _padded(huffman(counts)), strict=True):
-                self.register_buffer(name, table, persistent=False)  # (V, longest path) each
+            for name, paths in zip(("nodes", "turns"), huffman(counts), strict=True):
+                rows = [torch.tensor(path, dtype=torch.long) for path in paths]
+                table = nn.utils.rnn.pad_sequence(rows, True, -1)  # (V, longest path)
+                self.register_buffer(name, table, persistent=False)
 
     @classmethod
     def from_pretrained(
@@ -112,22 +111,8 @@ class Word2Vec(nn.Module):
 
         return word2vec.load(source, limit, errors)
 
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder that `from_pretrained` reads; raises ValueError without a vocabulary."""
-        from minibert.models.word2vec import files as word2vec
-
-        word2vec.save(self, folder)
-
-    def forward(
-        self,
-        input_ids: Int[Tensor, "batch length"],
-        attention_mask: Shaped[Tensor, "batch length"] | None = None,
-    ) -> ModelOutput:
-        """Look words up.
-
-        The mask is accepted, as by every model, and changes nothing: a word's vector is the same
-        in every context.
-        """
+    def forward(self, input_ids: Ids, attention_mask: Real = None) -> ModelOutput:
+        """Look words up; the mask, which every model accepts, changes no vector."""
         whole_mask(input_ids, attention_mask)
         check_ids(input_ids, self.config.vocab_size)
         vectors = self.input(input_ids)
@@ -136,18 +121,15 @@ class Word2Vec(nn.Module):
     def loss(self, batch: Batch) -> Loss:
         """(sum of the losses in nats, number of guesses) of a batch of `WindowBatches`.
 
-        ``input_ids``: (batch, width), the centre alone or the context, with ``attention_mask`` of
-        the same shape; ``targets``: (batch,). ``negatives``: (batch, k), drawn here when absent.
+        ``input_ids`` (batch, width), the centre alone or the context, and its ``attention_mask``;
+        ``targets`` (batch,); ``negatives`` (batch, k), drawn here when absent.
         """
         mask = whole_mask(batch["input_ids"], batch["attention_mask"])
         mask = mask.unsqueeze(-1).float()  # (batch, width, 1)
         vectors = self.input(batch["input_ids"]) * mask  # (batch, width, dim)
         hidden = vectors.sum(1) / mask.sum(1)  # (batch, dim): the mean; with one word, its vector
-        score = {
-            "negative": self.negative_sampling,
-            "hierarchical": self.hierarchical_softmax,
-            "full": self.full_softmax,
-        }[self.config.loss]
+        scores = self.negative_sampling, self.hierarchical_softmax, self.full_softmax
+        score = dict(zip(LOSSES, scores, strict=True))[self.config.loss]
         return score(hidden, batch["targets"], batch.get("negatives")), len(hidden)
 
     def negative_sampling(self, hidden: Hidden, targets: Targets, negatives: Noise = None) -> Sum:
@@ -161,9 +143,7 @@ class Word2Vec(nn.Module):
         real = negatives != targets.unsqueeze(1)
         return -F.logsigmoid(positive).sum() - (F.logsigmoid(-noise) * real).sum()
 
-    def hierarchical_softmax(
-        self, hidden: Hidden, targets: Targets, negatives: Noise = None
-    ) -> Sum:
+    def hierarchical_softmax(self, hidden: Hidden, targets: Targets, _: Noise = None) -> Sum:
         """Equation 3 of 2013b: one sigmoid at each inner node on the way to the target."""
         nodes, turns = self.nodes[targets], self.turns[targets]  # (batch, path)
         scores = torch.einsum("bpd,bd->bp", self.output(nodes.clamp(min=0)), hidden)
@@ -204,18 +184,9 @@ class Word2Vec(nn.Module):
         return [(vocab.tokens[i], score) for i, score in pairs]
 
     def analogy(self, a: str, b: str, c: str, k: int = 5) -> list[tuple[str, float]]:
-        """``a`` is to ``b`` as ``c`` is to ...: the ``k`` best words, (word, cosine).
-
-        3CosAdd: nearest to b - a + c, each of length one; the three words are left out.
-        """
+        """The ``k`` best (word, cosine) for b - a + c, each of length one, but the three."""
         a_, b_, c_ = (F.normalize(self.vector(word), dim=0) for word in (a, b, c))
         return self.neighbours(b_ - a_ + c_, k, exclude=(a, b, c))
-
-    def _named(self) -> Vocab:
-        """The vocabulary; raises ValueError without one."""
-        if self.vocab is None:
-            raise ValueError("this model has no vocabulary: give one, Word2Vec(config, vocab)")
-        return self.vocab
 
     def _id(self, word: str) -> int:
         vocab = self._named()
@@ -226,14 +197,8 @@ class Word2Vec(nn.Module):
         return vocab[word]
 
 
-def huffman(
-    counts: Shaped[np.ndarray, " V"] | Sequence[float],
-) -> tuple[list[list[int]], list[list[int]]]:
-    """A Huffman tree: frequent words get short paths from the root.
-
-    Returns, for each word, the inner nodes from the root down (numbers below
-    V - 1) and the turns taken there (0 or 1), as two lists of V lists.
-    """
+def huffman(counts: Shaped[np.ndarray, " V"] | Sequence[float]) -> tuple[Paths, Paths]:
+    """A Huffman tree: each word's inner nodes from the root (below V - 1), its turns (0 or 1)."""
     heap = [(int(count), word) for word, count in enumerate(counts)]
     heapq.heapify(heap)
     parent, turn, made = {}, {}, len(heap)
@@ -254,12 +219,6 @@ def huffman(
     return nodes, turns
 
 
-def _padded(paths: tuple[list[list[int]], list[list[int]]]) -> list[Int[Tensor, "V longest"]]:
-    """Two lists of paths as (V, longest) tensors; -1 where a path has ended."""
-    longest = max(len(path) for path in paths[0])
-    return [torch.tensor([row + [-1] * (longest - len(row)) for row in rows]) for rows in paths]
-
-
 def learn(
     model: Word2Vec,
     sentences: Iterable[str | Sequence[str]],
@@ -275,16 +234,13 @@ def learn(
     """Train a `Word2Vec` on sentences (strings or lists of tokens); returns a `History`.
 
     Skip-gram with negative sampling over a plain input table goes the fast way,
-    `minibert.models.word2vec.fast`, which says in what it differs; everything else goes through
-    `minibert.fit` with Adam. ``rate``: the first learning rate, 0.05 for the fast way and 0.003 for
-    the other; it falls in a straight line to almost nothing. ``workers``: threads of the fast way;
-    with one, the same seed gives the same vectors. The seed rules the order and the noise; the
-    initial vectors are drawn when the model is made. ``snapshots``: a list that receives about 24
+    `minibert.models.word2vec.fast`; all else, through `minibert.fit` with Adam. ``rate``: the first
+    learning rate, by default 0.05 and 0.003; it falls in a straight line to almost nothing.
+    ``workers``: threads of the fast way; with one, the same seed gives the same vectors (the
+    initial ones are drawn when the model is made). ``snapshots``: a list that receives about 24
     pairs (step, copy of the vectors). ``checkpoint``: a folder that Ctrl-C saves in before it is
-    raised again; the same call goes on from there (exactly with one worker).
-
-    The fast way trains on the CPU or wherever the model is. Raises ValueError where no word of the
-    sentences is in the model's vocabulary.
+    raised again; the same call goes on from there. Raises ValueError where no word of the sentences
+    is known.
     """
     callbacks: list[Any] = [Snapshots(snapshots)] if snapshots is not None else []
     if sgns.suits(model):
@@ -294,27 +250,17 @@ def learn(
             callbacks.append(GoesOn(checkpoint))
         callbacks += [Progress()] if progress and not quiet() else []
         ids, sentence = known_words(model._named(), sentences)
-        how = {"workers": workers, "seed": seed}
-        return sgns.train(
-            model, ids, sentence, epochs, rate=rate or 0.05, callbacks=callbacks, **how
-        )
+        options = {"rate": rate or 0.05, "workers": workers, "seed": seed}
+        return sgns.train(model, ids, sentence, epochs, callbacks=callbacks, **options)
     from minibert.training.loop import fit  # slow to import, and not needed to read or use vectors
 
     batches = WindowBatches.of(model, sentences, seed=seed)
     guesses = epochs * len(batches.ids) * (model.config.window if batches.mode != "cbow" else 1)
     batches.batch_size = min(4096, max(64, guesses // 1000))  # at least a thousand steps or so
-    return fit(
-        model,
-        batches,
-        epochs=epochs,
-        optimizer=torch.optim.Adam(model.parameters(), lr=rate or 3e-3),
-        schedule=linear(epochs * len(batches), floor=1e-4),
-        callbacks=callbacks,
-        clip=None,
-        progress=progress,
-        checkpoint=checkpoint,
-        reraise=checkpoint is not None,
-    )
+    rules: dict[str, Any] = {"optimizer": torch.optim.Adam(model.parameters(), lr=rate or 3e-3)}
+    rules |= {"schedule": linear(epochs * len(batches), floor=1e-4), "clip": None}
+    rules |= {"callbacks": callbacks, "progress": progress, "checkpoint": checkpoint}
+    return fit(model, batches, epochs=epochs, reraise=checkpoint is not None, **rules)
 
 
 class Snapshots:
@@ -324,15 +270,12 @@ class Snapshots:
         self.kept, self.count = kept, count
 
     def on_start(self, run: "Run | sgns.FastRun") -> None:
-        self._keep(run)
+        self.kept.append((run.step, run.model.vectors.cpu()))
 
     def on_step(self, run: "Run | sgns.FastRun") -> None:
         if run.steps and run.step * self.count >= len(self.kept) * run.steps:
-            self._keep(run)
+            self.on_start(run)
 
     def on_end(self, run: "Run | sgns.FastRun") -> None:
         if run.step > self.kept[-1][0]:
-            self._keep(run)
-
-    def _keep(self, run: "Run | sgns.FastRun") -> None:
-        self.kept.append((run.step, run.model.vectors.cpu()))
+            self.on_start(run)

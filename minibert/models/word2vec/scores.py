@@ -1,7 +1,4 @@
-"""How good word vectors are by themselves: rated pairs of words, and analogies.
-
-`minibert.data.load` has the questions: ``wordsim353``, ``men``, ``google-analogies`` and others.
-"""
+"""How good word vectors are: rated pairs and analogies, which `minibert.data.load` has."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
-from torch import Tensor
+from jaxtyping import Shaped
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
@@ -59,11 +55,11 @@ class Answered:
 
 
 def similarity(model: "Word2Vec", rated: "RatedPairs", any_case: bool = True) -> Rated:
-    """Compare a model's cosines with people's ratings: a `Rated`.
+    """Compare a model's cosines with people's ratings.
 
-    rated: a `minibert.data.corpora.RatedPairs`, or anything with ``pairs`` (tuples of two words)
-    and ``scores``. Pairs with an unknown word are left out. ``any_case``: a word is known however
-    it is capitalised; the vocabulary's first spelling counts.
+    rated: anything with ``pairs`` (tuples of two words) and ``scores``. Pairs with an unknown word
+    are left out. ``any_case``: a word is known however it is capitalised; the vocabulary's first
+    spelling counts.
     """
     find = _finder(model._named(), any_case)
     rows = [(find(a), find(b), s) for (a, b), s in zip(rated.pairs, rated.scores, strict=True)]
@@ -86,10 +82,9 @@ def analogies(
 
     The answer to "a is to b as c is to" is the word whose vector is nearest, by cosine, to
     b - a + c, all of length one; a, b and c themselves are left out (Mikolov et al. 2013a, section
-    4; Levy & Goldberg 2014 name it). questions: a `minibert.data.corpora.Analogies`, or a dict of
-    section to list of (a, b, c, d). Questions with an unknown word are left out. ``most``: only the
-    first so many words of the vocabulary count, as questions and as answers. ``any_case`` as in
-    `similarity`.
+    4; Levy & Goldberg 2014 name it). questions: section to list of (a, b, c, d), in a dict or in a
+    `minibert.data.corpora.Analogies`; those with an unknown word are left out. ``most``: only the
+    first so many words of the vocabulary count. ``any_case`` as in `similarity`.
     """
     sections = questions if isinstance(questions, Mapping) else questions.sections
     vocab = model._named()
@@ -101,11 +96,10 @@ def analogies(
     specials = [vocab[token] for token in vocab.specials if vocab[token] < most]
     right, known = {}, {}
     for name, asked in sections.items():
-        rows = [[find(word) for word in question] for question in asked]
-        rows = [row for row in rows if None not in row]
-        rows = torch.tensor(rows, dtype=torch.long).view(-1, 4)
+        found = ([find(word) for word in question] for question in asked)
+        rows = torch.tensor([row for row in found if None not in row], dtype=torch.long)
         known[name] = len(rows)
-        right[name] = sum(_right(unit, part, specials, same) for part in rows.split(BATCH))
+        right[name] = sum(_right(unit, p, specials, same) for p in rows.view(-1, 4).split(BATCH))
     return Answered(right, known, {name: len(asked) for name, asked in sections.items()})
 
 
@@ -115,12 +109,7 @@ def spearman(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> float:
         return float(np.corrcoef(_ranks(x), _ranks(y))[0, 1])
 
 
-def _right(
-    unit: Float[Tensor, "V dim"],
-    rows: Int[Tensor, "n 4"],
-    specials: list[int],
-    same: Int[Tensor, " V"],
-) -> int:
+def _right(unit, rows, specials, same):
     """How many of the questions are answered right; see `analogies`."""
     a, b, c, d = rows.unbind(1)
     scores = (unit[b] - unit[a] + unit[c]) @ unit.T  # (n, V)

@@ -1,7 +1,4 @@
-"""The rows of a file of word vectors, whatever its form: what is a header, a word, a number.
-
-No single line decides what a file is: the header, the lines after it and the size must agree.
-"""
+"""The rows of a file of word vectors, whatever its form: header, lines and size must agree."""
 
 import itertools
 import re
@@ -20,6 +17,7 @@ LONGEST_LINE = 1 << 22  # bytes
 MOST_DIMENSIONS = 1 << 16
 MOST_UNPACKED, RATIO = 1 << 24, 100  # bytes; how many times its size a packed file may grow
 PACKED = (".gz", ".xz")
+PICKLED = "is a pickle, which is never opened here; let gensim write it in word2vec's format"
 MAGIC = {  # beginnings of files that hold something else
     b"\xff\xfe": "is text in UTF-16; save it as UTF-8",
     b"\xfe\xff": "is text in UTF-16; save it as UTF-8",
@@ -29,11 +27,7 @@ MAGIC = {  # beginnings of files that hold something else
     b"PK\x03\x04": "is a zip archive; unpack it first",
     b"\xba\x16\x4f\x2f": "is a whole fastText model; its vectors are in the file .vec beside it",
     b"\x93NUMPY": "is an array of NumPy's, which holds no words",
-    **{
-        b"\x80" + bytes([protocol]): "is a pickle, which is never opened here; let gensim write it "
-        "in word2vec's format"
-        for protocol in range(2, 6)
-    },
+    **dict.fromkeys([b"\x80" + bytes([protocol]) for protocol in range(2, 6)], PICKLED),
 }
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEADER = re.compile(rb"\s*(\d{1,18})\s+(\d{1,18})\s*")
@@ -161,7 +155,7 @@ def _width(line: bytes) -> int:
 def _meant_as_row(line: bytes, dim: int) -> bool:
     """Whether as many fields with digits in them follow a first one: ``0,5`` or ``0:0.5``, say."""
     fields = line.split()[1:]
-    return len(fields) == dim and all(_DIGIT.search(field) for field in fields)
+    return len(fields) == dim and all(map(_DIGIT.search, fields))
 
 
 def _values(fields: list[bytes]) -> list[float]:
@@ -192,10 +186,8 @@ def _dimensions_without_header(stream: Stream, path: Path) -> int:
             f"nor a word and {dim} numbers, as the lines after it are; delete or mend that line"
         )
     if dim == 1:
-        raise ValueError(
-            f"{path} has a single number for each word, as a list of counts has; vectors of one "
-            "dimension take a header (words dimensions)"
-        )
+        told = f"{path} has a single number for each word, as a list of counts has;"
+        raise ValueError(f"{told} vectors of one dimension take a header (words dimensions)")
     return dim
 
 
@@ -204,10 +196,8 @@ def _check_words(lines: list[bytes], dim: int, path: Path) -> None:
     words = [b" ".join(line.split()[:-dim]) for line in lines if b"\t" not in line]
     several = [word for word in words if b" " in word]
     if len(several) > 0.8 * len(lines):
-        raise ValueError(
-            f"{path} has more than a word before the {dim} numbers of most lines, such as "
-            f"{several[0][:40]!r}; leave one field for the word"
-        )
+        told = f"{path} has more than a word before the {dim} numbers of most lines,"
+        raise ValueError(f"{told} such as {several[0][:40]!r}; leave one field for the word")
 
 
 def _counted(rows: Iterator[Row], count: int, limit: int | None, path: Path) -> Iterator[Row]:
@@ -234,17 +224,11 @@ def _text_rows(stream: Stream, path: Path, dim: int, number: int) -> Iterator[Ro
         word = word.strip()
         with np.errstate(over="ignore"):  # `_check` finds what is too large
             vector = np.array(_values(fields), np.float32)
-        if len(vector) != dim or _holds_number(word):
-            raise ValueError(
-                f"{path}, line {number:,}: expected a word and {dim} numbers, with spaces "
-                f"between them and decimal points in them, got {line[:60]!r}"
-            )
+        odd = any(map(_NUMBER.fullmatch, word.split()[1:]))  # one number too many in the row
+        if len(vector) != dim or odd:
+            told = f"{path}, line {number:,}: expected a word and {dim} numbers, with spaces"
+            raise ValueError(f"{told} between them and decimal points in them, got {line[:60]!r}")
         yield word, vector
-
-
-def _holds_number(word: bytes) -> bool:
-    """Whether a word of several parts has a number among them: one too many in the row."""
-    return any(_NUMBER.fullmatch(part) for part in word.split()[1:])
 
 
 def _binary_rows(stream: Stream, path: Path, dim: int) -> Iterator[Row]:

@@ -1,8 +1,7 @@
 """Files of word vectors: word2vec's text and binary formats, GloVe's, and fastText's ``.vec``.
 
-All of them hold a word and its numbers, again and again. word2vec's text format and fastText's
-``.vec`` begin with a header, ``words dimensions``; GloVe's has none. word2vec's binary format has
-that line, and each vector as little-endian float32. A file may be packed (``.gz``, ``.xz``).
+All hold a word and its numbers, again and again; all but GloVe's begin with a header, ``words
+dimensions``; the binary one has little-endian float32. A file may be packed (``.gz``, ``.xz``).
 """
 
 import gzip
@@ -11,7 +10,7 @@ import lzma
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,21 @@ from minibert.storage.safe_files import atomic
 
 FORMS = ("text", "binary", "glove")
 BLOCK = 4096  # vectors that are read before they are put together
+Read = tuple[list[str], np.ndarray]
+Vectors = np.ndarray | Tensor | Sequence[Sequence[float]]
 _UNPACK: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
 
 
-def read(
-    path: str | Path, limit: int | None = None, errors: str = "strict"
-) -> tuple[list[str], np.ndarray]:
+def read(path: str | Path, limit: int | None = None, errors: str = "strict") -> Read:
     """Words and vectors of a file: a list of str, and float32 (words, dimensions).
 
-    The format is told from the content, ``.gz`` and ``.xz`` from the name. ``limit``: read so many
-    rows at most (as a rule they are sorted by frequency). ``errors``: what to do with words that
-    are not UTF-8, as for ``bytes.decode``. Where a word stands more than once, its first vector is
-    kept, as gensim does, and a warning says how many others were left out.
-
-    Raises ValueError, naming the line, for a file that is cut short, holds more or less than its
-    header says, has lines of different lengths, numbers that are not finite, words that are not
-    UTF-8, or a first line that is neither a header nor like the others. It takes no more memory
-    than the file has data for, whatever the header says.
+    The format is told from the content, ``.gz`` and ``.xz`` from the name. ``limit``: the most rows
+    to read. ``errors``: for words that are not UTF-8, as for ``bytes.decode``. Of a word that
+    stands more than once the first vector is kept, as in gensim, with a warning. Raises ValueError,
+    naming the line, for a file that is cut short, does not hold what its header says, has lines of
+    different lengths, numbers that are not finite, words that are not UTF-8, or an odd first line.
+    It takes no more memory than the file has data for.
     """
     path = Path(path)
     check_limit(limit)
@@ -64,18 +60,13 @@ def check_limit(limit: int | None) -> None:
         raise ValueError(f"limit must be a positive whole number or None, got {limit!r}")
 
 
-def write(
-    path: str | Path,
-    words: list[str],
-    vectors: np.ndarray | Tensor | Sequence[Sequence[float]],
-    form: str = "text",
-) -> None:
+def write(path: str | Path, words: list[str], vectors: Vectors, form: str = "text") -> None:
     """Write words and vectors (words, dimensions), whole or not at all.
 
     form: "text" or "binary", word2vec's own, or "glove", text without the header. A name that ends
-    in ``.gz`` or ``.xz`` is packed. Text has nine digits: reading it back gives the same float32
-    numbers. Raises ValueError for what would not come back: a word that is empty, has white space
-    in it or stands twice, a number that is not finite, and one number a word without a header.
+    in ``.gz`` or ``.xz`` is packed. Text has nine digits, enough for float32. Raises ValueError for
+    what would not come back: a word that is empty, has white space in it or stands twice, a number
+    that is not finite, and one number a word without a header.
     """
     path, vectors = Path(path), np.asarray(vectors, "<f4")
     if form not in FORMS:
@@ -100,7 +91,7 @@ def write(
             file.close()
 
 
-def _written(words: list[str], vectors: np.ndarray, form: str) -> Iterator[bytes]:
+def _written(words, vectors, form):
     """The bytes of a file, piece by piece."""
     if form != "glove":
         yield b"%d %d\n" % vectors.shape
@@ -109,13 +100,11 @@ def _written(words: list[str], vectors: np.ndarray, form: str) -> Iterator[bytes
         name = word.encode()
         if name.split() != [name]:  # in ASCII: a no-break space is a letter like another
             raise ValueError(f"cannot write {word!r}: a word must hold no white space")
-        if form == "binary":
-            yield name + b" " + vector.tobytes()
-        else:
-            yield name + b" " + (numbers % tuple(vector)).encode() + b"\n"
+        row = vector.tobytes() if form == "binary" else (numbers % tuple(vector)).encode() + b"\n"
+        yield name + b" " + row
 
 
-def _decoded(word: bytes, path: Path, errors: str) -> str:
+def _decoded(word, path, errors):
     try:
         return word.decode("utf-8", errors)
     except UnicodeDecodeError as error:
@@ -124,7 +113,7 @@ def _decoded(word: bytes, path: Path, errors: str) -> str:
         ) from error
 
 
-def _check(words: list[str], vectors: np.ndarray, path: Path) -> None:
+def _check(words, vectors, path):
     if not words:
         raise ValueError(f"{path} has no word vectors in it")
     if "" in words:
@@ -135,9 +124,9 @@ def _check(words: list[str], vectors: np.ndarray, path: Path) -> None:
         raise ValueError(f"{path} has a vector with numbers that are not finite: that of {word!r}")
 
 
-def _once(words: list[str], vectors: np.ndarray, path: Path) -> tuple[list[str], np.ndarray]:
+def _once(words, vectors, path):
     """Each word with its first vector; a warning where that leaves some out."""
-    first: dict[str, int] = {}
+    first = {}
     for i, word in enumerate(words):
         first.setdefault(word, i)
     if len(first) == len(words):

@@ -1,0 +1,65 @@
+"""What the models share: shapes of their input, files by name, a state from batch to batch."""
+
+from collections.abc import Sized
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jaxtyping import Bool, Int, Shaped
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from typing import Self  # beartype, which the tests use, does not know it here
+
+Ids = Int[Tensor, "batch length"]
+Marks = Shaped[Tensor, "batch length"]  # an attention mask: 1 for a token, 0 for padding
+Real = Marks | None
+Kind = Int[Tensor, "batch length"] | None  # 0 for the first text, 1 for the second
+Where = Bool[Tensor, "batch length"]
+
+
+class Pretrained(nn.Module):
+    """A model that the module ``FILES`` reads and writes."""
+
+    FILES: str
+
+    @classmethod
+    def from_pretrained(cls, source: Path | str) -> "Self":
+        """Read a model, in eval mode: a folder, a bundled or published name, or a hub id.
+
+        ``load`` in the model's ``files``, such as `minibert.models.gpt.files`, says what it reads.
+        Raises FileNotFoundError or ValueError.
+        """
+        return cast("Self", import_module(cls.FILES).load(source))
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write a folder that `from_pretrained` reads, in the layout of the published models."""
+        import_module(self.FILES).save(self, folder)
+
+    def _named(self) -> Any:
+        """The vocabulary; raises ValueError without one."""
+        if self.vocab is None:
+            kind = type(self).__name__
+            raise ValueError(f"this model has no vocabulary: give one, {kind}(config, vocab)")
+        return self.vocab
+
+
+class Streaming:
+    """A model that carries a state from batch to batch, which `minibert.fit` saves too."""
+
+    state: Any = None
+
+    def stream_state(self) -> Any:
+        """The state carried between batches; None before the first."""
+        return self.state
+
+    def load_stream_state(self, state: Any) -> None:
+        self.state = state
+
+
+def check_vocab(words: Sized | None, vocab_size: int, exact: bool = True) -> None:
+    """Refuse a vocabulary, or a tokenizer (``exact=False``), that the table has no room for."""
+    if words is None or len(words) == vocab_size or (not exact and len(words) < vocab_size):
+        return
+    wanted = "a vocabulary of {} words" if exact else "at most {} pieces"
+    raise ValueError(f"expected {wanted.format(f'vocab_size={vocab_size}')}, got {len(words)}")
