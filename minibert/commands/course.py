@@ -19,9 +19,8 @@ def add_arguments(parser):
     findings = actions.add_parser("findings", help="run a chapter's full experiments")
     findings.add_argument("chapter", help="two digits, such as 01")
     findings.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
-    findings.add_argument(
-        "--only", nargs="+", metavar="EXPERIMENT", help="only some of the experiments"
-    )
+    some = "only some of the experiments"
+    findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help=some)
     findings.add_argument("--fresh", action="store_true", help="measure again what the file has")
     findings.add_argument("--smoke", action="store_true", help="a quick rehearsal; writes nothing")
     real = actions.add_parser("real", help="put the results of a run on real data into findings")

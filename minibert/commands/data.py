@@ -10,9 +10,8 @@ from minibert.storage.safe_files import home
 def add_arguments(parser):
     """Add ``list`` and ``get NAME ...`` to an argparse parser."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser(
-        "list", help="name, size, state and licence of each data set, and where to put it"
-    )
+    told = "name, size, state and licence of each data set, and where to put it"
+    actions.add_parser("list", help=told)
     get = actions.add_parser("get", help="download data sets or published weights into the cache")
     get.add_argument("names", nargs="+", metavar="NAME", help="a name that `data list` shows")
 

@@ -190,10 +190,8 @@ def check_folder():
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"minibert")
     except OSError as error:
-        return fix(
-            f"{folder} cannot be written to ({error.strerror}); your progress is kept there, "
-            "so set MINIBERT_HOME to a folder of your own"
-        )
+        keep = "your progress is kept there, so set MINIBERT_HOME to a folder of your own"
+        return fix(f"{folder} cannot be written to ({error.strerror}); {keep}")
     return ok(f"{folder} keeps your progress (MINIBERT_HOME moves it)")
 
 
@@ -207,21 +205,11 @@ def check_disk():
 
 
 CHECKS = {
-    "Python": check_python,
-    "torch": check_torch,
-    "device": check_device,
-    "memory": check_memory,
-    "cores": check_cores,
-    "Jupyter": check_jupyter,
-    "kernel": check_kernel,
-    "widgets": check_widgets,
-    "d2l": check_d2l,
-    "versions": check_versions,
-    "data": check_data,
-    "weights": check_weights,
-    "your folder": check_folder,
-    "disk": check_disk,
-}
+    "Python": check_python, "torch": check_torch, "device": check_device, "memory": check_memory,
+    "cores": check_cores, "Jupyter": check_jupyter, "kernel": check_kernel,
+    "widgets": check_widgets, "d2l": check_d2l, "versions": check_versions, "data": check_data,
+    "weights": check_weights, "your folder": check_folder, "disk": check_disk,
+}  # fmt: skip
 
 
 def examine():

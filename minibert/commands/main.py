@@ -26,8 +26,7 @@ DEBUG = "MINIBERT_DEBUG"
 def main(argv=None):
     """Run one command; returns the exit status: 0 done, 1 failed, 2 misused, 130 interrupted.
 
-    An error is one line on stderr, and so is a warning. ``MINIBERT_DEBUG=1`` lets an error through
-    with its traceback.
+    Errors and warnings are lines on stderr; with ``MINIBERT_DEBUG=1`` an error has its traceback.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     warnings.formatwarning = lambda message, *_, **__: f"minibert: {message}\n"
@@ -60,9 +59,8 @@ def make_parser(argv):
     parser.add_argument("--version", action="version", version=f"minibert {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=summary[0].upper() + summary[1:] + "."
-        )
+        about = f"{summary[0].upper()}{summary[1:]}."
+        command = commands.add_parser(name, help=summary, description=about)
         if argv[:1] == [name]:
             chosen = import_module(f"minibert.commands.{name}")
             chosen.add_arguments(command)

@@ -21,10 +21,9 @@ NEVER = 10**12  # updates
 
 
 class Options:
-    """Adds options to an argparse parser, and keeps their defaults aside: a recipe may have others.
+    """Adds options to an argparse parser, and keeps their ``defaults`` aside, False for a switch.
 
-    Used like ``parser.add_argument``; ``defaults`` maps each option's name to its default, False
-    for a switch. The parser's result then holds only what was given on the command line.
+    The parser's result then holds what was given, and a recipe may have other defaults.
     """
 
     def __init__(self, parser):
@@ -45,15 +44,16 @@ def add_models(parser, package, models):
         names = [known for known in recipes(package) if model_of(package, known) == name]
         option("--recipe", metavar="NAME", help=f"preset options: {', '.join(names) or 'none yet'}")
         module_of(package, name).add_arguments(option)
+        option(
+            "--checkpoint", type=Path, metavar="DIR",
+            help="save the run there again and again, and go on from it (default: only on Ctrl-C, "
+            f"in the folder {CHECKPOINTS} of --out)",
+        )  # fmt: skip
         model.set_defaults(options=option)
 
 
 def settled(args, package):
-    """The namespace of a command with its recipe and its defaults filled in.
-
-    Raises ValueError for an unknown recipe, one for another model, or an option that the model
-    does not have.
-    """
+    """The namespace with recipe and defaults; ValueError for a recipe that does not fit."""
     given = vars(args)
     options = given.pop("options")
     recipe = read(package, given["recipe"], args.model, options) if "recipe" in given else {}
@@ -77,15 +77,11 @@ def read(package, name, model, options):
         raise ValueError(f"there is no recipe called {name!r}; known are {known}")
     recipe = parsed(package, name)
     command = package.rpartition(".")[2]
-    if recipe.get("model") != model:
-        wanted = recipe.get("model")
+    if (wanted := recipe.pop("model", None)) != model:
         raise ValueError(f"the recipe {name!r} is for `minibert {command} {wanted}`")
-    del recipe["model"]
     if unknown := [key for key in recipe if key not in options.defaults]:
-        raise ValueError(
-            f"the recipe {name!r} sets {', '.join(unknown)}; `minibert {command} {model}` has only "
-            f"{', '.join(options.defaults)}"
-        )
+        has = f"`minibert {command} {model}` has only {', '.join(options.defaults)}"
+        raise ValueError(f"the recipe {name!r} sets {', '.join(unknown)}; {has}")
     return recipe
 
 
@@ -166,8 +162,5 @@ def resumable(args: argparse.Namespace) -> Iterator[None]:
 def saving(args: argparse.Namespace, every: int) -> dict:
     """What `minibert.fit` is to be given for it; ``every``: updates between two checkpoints."""
     often = args.checkpoint != args.out / CHECKPOINTS
-    return {
-        "checkpoint": args.checkpoint,
-        "checkpoint_every": every if often else NEVER,
-        "reraise": True,
-    }
+    every = every if often else NEVER
+    return {"checkpoint": args.checkpoint, "checkpoint_every": every, "reraise": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets
 import numpy as np
@@ -87,9 +87,8 @@ class AnswerExplorer(Interactive):
         if not paragraph.strip() or not question.strip():
             raise ValueError("Type a paragraph and a question about it.")
         if len(paragraph) > MOST:
-            raise ValueError(
-                f"The paragraph has {len(paragraph):,} characters; this explorer reads {MOST:,}."
-            )
+            told = f"The paragraph has {len(paragraph):,} characters"
+            raise ValueError(f"{told}; this explorer reads {MOST:,}.")
         reading = self.ask(question, paragraph, longest, self.may_be_none)
         spans = [one for one in reading.answers if one.start is not None]
         said = None if self.may_be_none and reading.no_answer > threshold else spans[0]
@@ -147,15 +146,9 @@ def curves(reading: Reading, words: Sequence[str], said: Answer | None) -> Pictu
     first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
     shown = slice(first, first + SHOWN)
     names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in words[shown]]
-    fig, axes = new(
-        "Where the answer starts, and where it ends",
-        rows=2,
-        columns=1,
-        size=(7.6, 4.4),
-        layout=None,  # a fixed layout is twice as fast
-        sharex=True,
-        gridspec_kw={"left": 0.08, "right": 0.99, "top": 0.92, "bottom": 0.26, "hspace": 0.14},
-    )
+    grid = {"left": 0.08, "right": 0.99, "top": 0.92, "bottom": 0.26, "hspace": 0.14}
+    fixed: Any = {"layout": None, "gridspec_kw": grid, "sharex": True}  # twice as fast
+    fig, axes = new("Where the answer starts, and where it ends", rows=2, size=(7.6, 4.4), **fixed)
     looks = (("start", starts, PALETTE["blue"]), ("end", ends, PALETTE["vermillion"]))
     for ax, (name, values, colour) in zip(axes, looks, strict=True):
         ax.bar(range(len(names)), values[shown], color=colour, width=0.75)

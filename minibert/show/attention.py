@@ -102,9 +102,8 @@ def reader(model: BERT) -> Looker:
 
     tokenizer = getattr(model, "tokenizer", None)
     if tokenizer is None:
-        raise ValueError(
-            "The explorer needs a model with a tokenizer, or a function: text -> (tokens, weights)."
-        )
+        needs = "a model with a tokenizer, or a function: text -> (tokens, weights)"
+        raise ValueError(f"The explorer needs {needs}.")
 
     def look(text):
         most = min(MOST_TOKENS, model.config.max_length)
@@ -128,10 +127,8 @@ def heated(weights: np.ndarray, temperature: float) -> np.ndarray:
 def pictures(tokens: Sequence[str], matrix: np.ndarray, token: int, where: str) -> Picture:
     """The whole head as a map, and one row of it as bars beside it."""
     names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in tokens]
-    size = (7.6, 2.0 + 0.22 * len(names))
-    fig, (left, right) = new(
-        f"Where each token looks: {where}", size=size, columns=2, width_ratios=(3, 2)
-    )
+    size, title = (7.6, 2.0 + 0.22 * len(names)), f"Where each token looks: {where}"
+    fig, (left, right) = new(title, size=size, columns=2, width_ratios=(3, 2))
     scale = PowerNorm(0.5, 0, 1)  # small weights should be visible, too
     left.imshow(matrix, norm=scale, cmap="cividis", aspect="auto", interpolation="nearest")
     places = range(len(names))

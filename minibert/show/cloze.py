@@ -17,9 +17,11 @@ from minibert.text.wordpiece import MASK, WordPiece
 if TYPE_CHECKING:
     from minibert.heads.language import MaskedLM, Pretraining
 
-Truths = Mapping[str, Mapping[str, float]]  # gapped text -> {right word: probability}
+Shares = dict[str, dict[str, float]]  # gapped text -> {word: probability}
 MOST_WORDS = 40  # of a text
 LISTED = 10  # candidates
+TRUE = "true in the world"
+KINDS = {"the hidden word": PALETTE["blue"], TRUE: PALETTE["green"], "another word": GREY}
 SHOWN = "[\N{HORIZONTAL ELLIPSIS}]"  # what stands for the hidden word in the heading
 
 
@@ -41,7 +43,7 @@ class ClozePlayground(Interactive):
         model: MaskedLM | Pretraining,
         text: str,
         word: int | str = 0,
-        truths: Truths | None = None,
+        truths: Mapping[str, Mapping[str, float]] | None = None,
         *,
         fits: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
@@ -147,25 +149,14 @@ def candidates(
     best: Sequence[tuple[str, float]], gap: str, original: str, truth: Mapping[str, float]
 ) -> Picture:
     """Bars: the most probable pieces; the hidden word and the true ones are marked."""
-    fig, ax = new(
-        gap.replace(MASK, SHOWN) if len(gap) < 90 else "What stands in the gap?",
-        xlabel="probability",
-        ylabel="candidate",
-        size=(7.6, 4.0),
-    )
+    title = gap.replace(MASK, SHOWN) if len(gap) < 90 else "What stands in the gap?"
+    fig, ax = new(title, "probability", "candidate", size=(7.6, 4.0))
     names, shares = [name for name, _ in best][::-1], [share for _, share in best][::-1]
-    kinds = {"the hidden word": "blue", "true in the world": "green", "another word": None}
-    for kind, colour in kinds.items():
+    for kind, colour in KINDS.items():
         rows = [row for row, name in enumerate(names) if kind_of(name, original, truth) == kind]
         if rows:
-            ax.barh(
-                rows,
-                [shares[row] for row in rows],
-                color=PALETTE[colour] if colour else GREY,
-                hatch="//" if colour == "green" else None,
-                edgecolor="white",
-                label=kind,
-            )
+            look = {"color": colour, "hatch": "//" if kind == TRUE else None, "edgecolor": "white"}
+            ax.barh(rows, [shares[row] for row in rows], **look, label=kind)
     for row, share in enumerate(shares):
         ax.annotate(f"{share:.1%}", (share, row), xytext=(4, -4), textcoords="offset points")
     ax.set_yticks(range(len(names)), names, parse_math=False)
@@ -177,14 +168,11 @@ def candidates(
 
 def kind_of(name: str, original: str, truth: Mapping[str, float]) -> str:
     """Which of the three kinds of bar a candidate gets."""
-    if name in truth:
-        return "true in the world"
-    return "the hidden word" if name == original else "another word"
+    hidden, _, other = KINDS
+    return TRUE if name in truth else hidden if name == original else other
 
 
-def world_truths(
-    world_seed: int = 0,
-) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, bool]]]:
+def world_truths(world_seed: int = 0) -> tuple[Shares, Shares]:
     """(truths, fits) for `ClozePlayground`: every fact of the world as a sentence with a gap.
 
     truths: gapped text -> {word: probability}, with all answers of the knowledge base equally
@@ -193,15 +181,15 @@ def world_truths(
     from minibert.world.base import world
     from minibert.world.tasksets.reading import forms
 
-    truths: dict[str, dict[str, float]] = {}
-    fits: dict[str, dict[str, bool]] = {}
-    of_relation: dict[str, dict[str, bool]] = {}
+    truths: Shares = {}
+    fits: Shares = {}
+    of_relation: Shares = {}
     for subject, relation, value in world(world_seed).facts:
         word, _, last = value.partition(" ")
         for form in forms().get(relation, {}).get("cloze", ()):
             if last and "{last}" not in form:
                 continue
-            of_relation.setdefault(relation, {})[word] = True
+            of_relation.setdefault(relation, {})[word] = 1.0
             gap = form.format(s=subject, last=last)
             truths.setdefault(gap, {})[word] = 1.0
             fits[gap] = of_relation[relation]

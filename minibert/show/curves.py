@@ -152,7 +152,9 @@ def spread(
         ax.plot(results, row + offsets, "o", color=COLOURS[0], alpha=0.45, markersize=6)
         ax.plot([mean - half, mean + half], [row, row], color=COLOURS[0], linewidth=2.2)
         ax.plot(mean, row, "|", color=COLOURS[0], markersize=20, markeredgewidth=3)
-        sentences.append(_measured(name, results, mean, half, paper.get(name), paper_label))
+        seeds = f" plus or minus {half:.2g} over {len(results)} seeds" if len(results) > 1 else ""
+        published = f" ({paper[name]:.4g} {paper_label})" if name in paper else ""
+        sentences.append(f"{name} {mean:.4g}{seeds}{published}")
     rows = {name: row for row, name in enumerate(values)}
     ax.plot(list(paper.values()), [rows[name] for name in paper], "D", **PAPER_MARK)
     _name_rows(ax, list(values))
@@ -161,13 +163,6 @@ def spread(
         ax.axvline(reference, **REFERENCE, zorder=1)
     _spread_legend(fig, ax, bool(paper), paper_label)
     return described(fig, f"Dots by condition, {title}: " + "; ".join(sentences) + ".")
-
-
-def _measured(name, results, mean, half, published, paper_label):
-    text = f"{name} {mean:.4g}"
-    if math.isfinite(half):
-        text += f" plus or minus {half:.2g} over {len(results)} seeds"
-    return text if published is None else f"{text} ({published:.4g} {paper_label})"
 
 
 def _name_rows(ax, names):
@@ -193,10 +188,7 @@ def bars(
     size: tuple[float, float] | None = None,
     digits: int = 3,
 ) -> Picture:
-    """Horizontal bars, one per name, with the number written at the end of each.
-
-    ``values`` maps a name to a number; ``errors`` maps some of the names to a half-width.
-    """
+    """Horizontal bars with their numbers; ``errors`` maps some of the names to a half-width."""
     names, numbers = list(values), [float(number) for number in values.values()]
     fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.3 + 0.36 * len(names)))
     half = [(errors or {}).get(name, 0.0) for name in names]

@@ -26,54 +26,31 @@ from minibert.training.progress import in_notebook
 DPI = 100  # 7.6 inches wide: 760 pixels, which a notebook cell shows at 100 %
 MAX_WIDTH = 800
 SIZE = (7.6, 4.2)
-Bundle = tuple[dict[str, Any], dict[str, Any]]  # data and metadata, by MIME type
+Mime = dict[str, Any]  # by MIME type
 
 # Okabe & Ito (2008), "Color universal design": distinguishable under every common colour blindness.
 # Yellow comes last, since it is pale on white.
 PALETTE = {
-    "blue": "#0072B2",
-    "vermillion": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "black": "#000000",
-    "yellow": "#F0E442",
-}
+    "blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7",
+    "orange": "#E69F00", "sky": "#56B4E9", "black": "#000000", "yellow": "#F0E442",
+}  # fmt: skip
 GREY = "#5f5f5f"  # text and reference lines; 6.4 : 1 on white
 
 STYLE: dict[Any, Any] = {
-    "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
+    "figure.dpi": DPI, "figure.facecolor": "white",
+    "figure.titlesize": 13, "figure.titleweight": "bold",
+    "axes.facecolor": "white", "axes.edgecolor": "#8c8c8c", "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=list(PALETTE.values())),
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#8c8c8c",
-    "axes.grid": True,
-    "axes.labelsize": 11,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.titlesize": 12.5,
-    "axes.titleweight": "bold",
-    "figure.titlesize": 13,
-    "figure.titleweight": "bold",
+    "axes.grid": True, "axes.spines.right": False, "axes.spines.top": False,
+    "axes.labelsize": 11, "axes.titlesize": 12.5, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.titlepad": 10,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every system
-    "font.size": 11,
-    "grid.color": "#e2e2e2",
-    "grid.linewidth": 0.7,
-    "image.cmap": "cividis",
-    "legend.fontsize": 10.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.9,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
-    "xtick.color": "#8c8c8c",
-    "ytick.color": "#8c8c8c",
-    "xtick.labelcolor": "black",
-    "ytick.labelcolor": "black",
-}
+    "font.size": 11, "lines.linewidth": 1.9, "image.cmap": "cividis",
+    "grid.color": "#e2e2e2", "grid.linewidth": 0.7,
+    "legend.fontsize": 10.5, "legend.frameon": False,
+    "xtick.labelsize": 10.5, "xtick.color": "#8c8c8c", "xtick.labelcolor": "black",
+    "ytick.labelsize": 10.5, "ytick.color": "#8c8c8c", "ytick.labelcolor": "black",
+}  # fmt: skip
 
 
 class Picture(Figure):
@@ -129,12 +106,10 @@ def described(fig: Picture, alt: str) -> Picture:
 def figure(fig: Figure, alt: str | None = None, caption: str | None = None) -> None:
     """Show a matplotlib figure as a PNG with alt text, and close it.
 
-    ``alt`` says in words what the figure shows. A figure that `minibert.show` drew describes itself
-    where none is given. ``caption`` is printed below the picture.
-
-    Raises ``ValueError`` where the alt text is empty, where visible axes lack a label (an axis
-    whose tick labels are words names itself; axes that are turned off need none), and where there
-    is neither title nor caption.
+    ``alt`` says in words what the figure shows; a figure that `minibert.show` drew has its own.
+    ``caption`` is printed below the picture. Raises ``ValueError`` without alt text, where visible
+    axes lack a label (an axis whose tick labels are words names itself), and where there is neither
+    title nor caption.
     """
     alt = getattr(fig, "alt", "") if alt is None else alt
     check_alt(alt)
@@ -219,17 +194,13 @@ def png(fig: Figure, fast: bool = False) -> bytes:
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     method = Image.Quantize.FASTOCTREE if fast else Image.Quantize.MAXCOVERAGE
     data = io.BytesIO()
-    image.quantize(256, method=method, dither=Image.Dither.NONE).save(
-        data, format="PNG", optimize=not fast, compress_level=1 if fast else 9
-    )
+    image = image.quantize(256, method=method, dither=Image.Dither.NONE)
+    image.save(data, format="PNG", optimize=not fast, compress_level=1 if fast else 9)
     return data.getvalue()
 
 
 def move_over_backdrop(fig: Picture, artists: Sequence[Artist]) -> None:
-    """Draw everything else of the figure once, and ``artists`` over it every time.
-
-    For a figure that is redrawn often, with other artists and the same axes.
-    """
+    """Draw all else of the figure once and ``artists`` over it each time: redrawing gets faster."""
     fig.movable = artists
     for artist in artists:
         artist.set_animated(True)
@@ -280,11 +251,10 @@ def image_html(data: bytes, alt: str) -> str:
     )
 
 
-def bundle(data: bytes, alt: str, caption: str | None = None) -> Bundle:
+def bundle(data: bytes, alt: str, caption: str | None = None) -> tuple[Mime, Mime]:
     """A picture as a display bundle: ``(data, metadata)`` for Jupyter's display protocol.
 
-    JupyterLab 4 ignores alt text in the metadata of ``image/png`` and reads ``text/html``;
-    nbconvert and others read the metadata. So the bundle has both.
+    JupyterLab 4 reads alt text in ``text/html``, nbconvert in the metadata of ``image/png``.
     """
     rich = image_html(data, alt)
     if caption:
@@ -295,9 +265,7 @@ def bundle(data: bytes, alt: str, caption: str | None = None) -> Bundle:
     return formats, {"image/png": {"alt": alt}}
 
 
-def publish(
-    data: dict[str, Any], metadata: dict[str, Any] | None = None, **display_id: Any
-) -> None:
+def publish(data: Mime, metadata: Mime | None = None, **display_id: Any) -> None:
     """Send a display bundle to the notebook; print its plain text anywhere else."""
     if in_notebook():
         sys.modules["IPython"].display.display(data, metadata=metadata, raw=True, **display_id)

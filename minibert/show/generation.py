@@ -1,7 +1,6 @@
 """Sampling text token by token, beside the tokens that could have been drawn instead."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import ipywidgets
 import torch
@@ -19,12 +18,11 @@ OTHERS = 3  # not taken, in a row of the table
 class GenerationExplorer(Interactive):
     """Type how a text begins, move the limits, and look at every choice that was made.
 
-    The figure has the distribution of one token (a slider says which), as the model gives it and as
-    temperature, top-k and top-p leave it; the table has every token that was drawn, its
-    probability, and the likeliest ones that were not taken.
+    The figure has the distribution of one token, as the model gives it and as temperature, top-k
+    and top-p leave it; the table has every token that was drawn, and the likeliest others.
 
-    ``model``: a `minibert.GPT` with a tokenizer; ``prompt`` is that of the first frame; ``steps``:
-    tokens that are drawn. Raises ValueError for a prompt without a token.
+    ``model``: a `minibert.GPT` with a tokenizer; ``prompt``: of the first frame; ``steps``: tokens
+    that are drawn. Raises ValueError for a prompt without a token.
     """
 
     def __init__(
@@ -68,18 +66,15 @@ class GenerationExplorer(Interactive):
         plain, limited = self.distributions(ids, len(start), options)
         drawn = ids[len(start) :]
         at = min(token, len(drawn)) - 1
-        figure = bars(
-            self.names(range(plain.shape[1])), plain[at], limited[at], drawn[at], number=at + 1
-        )
+        names = self.names(range(plain.shape[1]))
+        figure = bars(names, plain[at], limited[at], drawn[at], number=at + 1)
         text = self.tokenizer.decode(ids)
         table = [["", "drawn", "probability", "left by the limits", "likeliest not taken"]]
         for number, (chosen, p, q) in enumerate(zip(drawn, plain, limited, strict=True), 1):
             table.append([number, *self.row(chosen, p, q)])
         return Frame(figure, f"{figure.alt} The text: {text}", text, table)
 
-    def distributions(
-        self, ids: list[int], start: int, options: dict[str, Any]
-    ) -> tuple[Tensor, Tensor]:
+    def distributions(self, ids: list[int], start: int, options: dict) -> tuple[Tensor, Tensor]:
         """Before and after the limits, for each token that was drawn: (tokens, V) each."""
         device = self.model.embeddings.word.weight.device
         with torch.no_grad():

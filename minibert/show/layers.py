@@ -112,10 +112,7 @@ class LayerExplorer(Interactive):
         return words, place, self._vectors(text)[:, place]
 
     def _nearest(self, words, everything, vector):
-        """(cosine, use) of the uses in the corpus most similar to a vector, one per sentence.
-
-        ``words``: the vector's own sentence, which is left out.
-        """
+        """(cosine, use) of the most similar uses, one a sentence; none in its own, ``words``."""
         norms = np.linalg.norm(everything, axis=1) * max(np.linalg.norm(vector), 1e-9)
         cosines = everything @ vector / np.maximum(norms, 1e-9)
         rows, taken = [], {tuple(words)}
@@ -144,12 +141,8 @@ def in_context(words: Sequence[str], place: int, around: int = AROUND) -> str:
 
 def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) -> Picture:
     """Vectors as strips of colour: a pair of rows for each layer, with their cosine."""
-    fig, axes = new(
-        "The two words, layer by layer (each component of a vector is a cell)",
-        size=(7.6, 0.6 + 0.78 * len(mixed)),
-        rows=len(mixed),
-        columns=1,
-    )
+    title = "The two words, layer by layer (each component of a vector is a cell)"
+    fig, axes = new(title, size=(7.6, 0.6 + 0.78 * len(mixed)), rows=len(mixed))
     layers = [*map(layer_name, range(len(mixed) - 1)), MIX]
     for ax, pair, name, cosine in zip(axes, mixed, layers, cosines, strict=True):
         step = max(1, pair.shape[1] // MOST_NUMBERS)
@@ -160,12 +153,10 @@ def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) ->
         ax.set_xticks([])
         ax.grid(False)
         ax.set_title(f"{name}: cosine {cosine:.2f}", fontsize=10.5)
-    fig.supxlabel(
-        f"components of the vector ({shown.shape[1]} of {mixed.shape[-1]} shown)", size=10.5
-    )
-    return described(
-        fig, "Strips of colour: the vectors of two words in two sentences, one pair per layer."
-    )
+    count = f"{shown.shape[1]} of {mixed.shape[-1]}"
+    fig.supxlabel(f"components of the vector ({count} shown)", size=10.5)
+    alt = "Strips of colour: the vectors of two words in two sentences, one pair per layer."
+    return described(fig, alt)
 
 
 def _words(text):

@@ -20,10 +20,9 @@ MOST_OFTEN = 0.5  # seconds between two pictures
 class LossPlot:
     """Draw the loss in a notebook while a model trains: ``mb.fit(..., callbacks=[LossPlot()])``.
 
-    The picture is redrawn at most twice per second, and drawing takes at most a tenth of the time.
-    At the end, a plain figure with alt text remains. Options go to `show.loss_curve`: ``floor``,
-    ``title``, ``perplexity`` and so on. Outside a notebook, one line is printed at the end; under
-    nbgrader's autograder, nothing. At smoke size, only the last picture is drawn.
+    It is redrawn at most twice per second, and drawing takes at most a tenth of the time; a plain
+    figure with alt text remains. Options go to `show.loss_curve`. Outside a notebook, one line is
+    printed at the end; under nbgrader's autograder, nothing. Smoke size: only the last picture.
     """
 
     def __init__(self, **options: Any) -> None:

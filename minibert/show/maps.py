@@ -24,10 +24,8 @@ def principal_axes(vectors: ArrayLike, dimensions: int = 2) -> tuple[np.ndarray,
     """The mean ``(d,)`` and the first principal axes ``(d, dimensions)`` of ``(n, d)`` vectors."""
     vectors = as_array(vectors)
     if vectors.ndim != 2 or min(vectors.shape) < dimensions:
-        raise ValueError(
-            f"PCA to {dimensions} dimensions needs a matrix of at least {dimensions} vectors of at "
-            f"least that many dimensions; got the shape {tuple(vectors.shape)}."
-        )
+        needs = f"at least {dimensions} rows and columns; got the shape {vectors.shape}"
+        raise ValueError(f"PCA to {dimensions} dimensions needs a matrix of {needs}.")
     mean = vectors.mean(axis=0)
     _, _, rows = np.linalg.svd(vectors - mean, full_matrices=False)
     axes = rows[:dimensions].T
@@ -63,10 +61,8 @@ def heatmap(
     """
     matrix = as_array(matrix)
     if matrix.shape != (len(rows), len(columns)):
-        raise ValueError(
-            f"The matrix has the shape {matrix.shape}, but there are {len(rows)} names of rows and "
-            f"{len(columns)} of columns."
-        )
+        names = f"{len(rows)} names of rows and {len(columns)} of columns"
+        raise ValueError(f"The matrix has the shape {matrix.shape}, but there are {names}.")
     fig, ax = new(title, xlabel, ylabel, size or (SIZE[0], min(7.5, 1.7 + 0.36 * len(rows))))
     most = np.nanmax(np.abs(matrix))
     scale = {"cmap": "PuOr_r", "vmin": -most, "vmax": most} if diverging else {"cmap": "cividis"}

@@ -42,13 +42,10 @@ def rate_map(
 ) -> Picture:
     """A heat map of `rates`: colour is the rate on a log scale; frozen layers are hatched."""
     fig, ax = new(title, "update", "", size=(7.6, 1.6 + 0.42 * len(names)))
-    cells = ax.pcolormesh(
-        np.arange(matrix.shape[1] + 1),
-        np.arange(len(names) + 1),
-        np.ma.masked_invalid(matrix),
-        cmap="cividis",
-        norm=LogNorm(max(np.nanmin(matrix), np.nanmax(matrix) / 3e3), np.nanmax(matrix)),
-    )
+    lowest, highest = np.nanmin(matrix), np.nanmax(matrix)
+    colours = {"cmap": "cividis", "norm": LogNorm(max(lowest, highest / 3e3), highest)}
+    edges = np.arange(matrix.shape[1] + 1), np.arange(len(names) + 1)
+    cells = ax.pcolormesh(*edges, np.ma.masked_invalid(matrix), **colours)
     ax.set_facecolor(ASLEEP)
     ax.patch.set(hatch="///", edgecolor="white")  # some of the colours are greys, too
     ax.grid(False)
@@ -58,8 +55,8 @@ def rate_map(
         f"{name} {f'learns from update {row.argmax()}' if row.any() else 'sleeps throughout'}"
         for name, row in zip(names, np.isfinite(matrix), strict=True)
     ]
-    highest = f"The highest rate is {np.nanmax(matrix):.2g}"
-    return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {highest}.")
+    most = f"The highest rate is {highest:.2g}"
+    return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {most}.")
 
 
 class TriangleExplorer(Interactive):

@@ -12,6 +12,7 @@ from minibert.show.maps import as_array, principal_axes
 from minibert.show.widget import Frame, Interactive
 from minibert.show.wordmap import scatter_words
 
+Ranked = list[tuple[str, float]]  # words and cosines
 NEIGHBOURS = 8  # listed; the first five are linked in the map
 ANSWERS = 5
 BACKGROUND = 250  # words outside every group that are drawn as grey dots
@@ -55,10 +56,9 @@ class VectorExplorer(Interactive):
     def _checked(self, step, matrix):
         matrix = as_array(matrix).astype(np.float32)
         if matrix.ndim != 2 or len(matrix) != len(self.words) or not np.isfinite(matrix).all():
-            raise ValueError(
-                f"The vectors of step {step} must be a matrix of finite numbers, one row for each "
-                f"of the {len(self.words)} words; got the shape {matrix.shape}."
-            )
+            needs = f"finite numbers, one row for each of the {len(self.words)} words"
+            told = f"got the shape {matrix.shape}"
+            raise ValueError(f"The vectors of step {step} must be {needs}; {told}.")
         return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
 
     def _check_groups(self):
@@ -90,21 +90,17 @@ class VectorExplorer(Interactive):
             continuous_update=False, layout={"width": width}, **options,
         )  # fmt: skip
 
-    def neighbours(
-        self, word: str, snapshot: int = -1, most: int = NEIGHBOURS
-    ) -> list[tuple[str, float]]:
-        """The nearest words by cosine in one snapshot: a list of ``(word, cosine)``."""
+    def neighbours(self, word: str, snapshot: int = -1, most: int = NEIGHBOURS) -> Ranked:
+        """The nearest words by cosine in one snapshot."""
         unit = self.matrices[snapshot]
         return self._ranked(unit @ unit[self._known(word)], [word], most)
 
-    def analogy(
-        self, a: str, b: str, c: str, snapshot: int = -1, *, most: int = ANSWERS
-    ) -> list[tuple[str, float]]:
-        """The words nearest to ``a - b + c``, without these three: ``(word, cosine)`` pairs."""
+    def analogy(self, a: str, b: str, c: str, snapshot: int = -1) -> Ranked:
+        """The words nearest to ``a - b + c``, without these three."""
         unit = self.matrices[snapshot]
         target = unit[self._known(a)] - unit[self._known(b)] + unit[self._known(c)]
         cosines = unit @ target / max(float(np.linalg.norm(target)), 1e-9)
-        return self._ranked(cosines, [a, b, c], most)
+        return self._ranked(cosines, [a, b, c], ANSWERS)
 
     def _ranked(self, cosines, without, most):
         cosines[[self.index[word] for word in without]] = -np.inf
@@ -159,17 +155,11 @@ class VectorExplorer(Interactive):
         for word in marked:  # a word that was asked for is never out of the picture
             point = points[shown.index(word)]
             low, high = np.minimum(low, point), np.maximum(high, point)
-        return scatter_words(
-            points,
-            shown,
-            groups,
-            list(dict.fromkeys(highlight)),
-            arrows=arrows,
-            links=links,
-            title=f"Word vectors after {self.steps[snapshot]:,} steps",
-            limits=(low[0], high[0], low[1], high[1]),
-            into=self.frame.figure if hasattr(self, "frame") else None,
-        )
+        highlight, limits = list(dict.fromkeys(highlight)), (low[0], high[0], low[1], high[1])
+        how = {"arrows": arrows, "links": links, "limits": limits}
+        how["title"] = f"Word vectors after {self.steps[snapshot]:,} steps"
+        how["into"] = self.frame.figure if hasattr(self, "frame") else None
+        return scatter_words(points, shown, groups, highlight, **how)
 
     def _make_plane(self, show):
         """Mean, principal axes and corners of one view, from the last snapshot."""

@@ -128,10 +128,7 @@ class Interactive:
 
     @contextmanager
     def _announced(self):
-        """Say that it is computing, from `PATIENCE` seconds on until the block ends.
-
-        A thread says so, because the kernel itself is busy with the block.
-        """
+        """Say from `PATIENCE` seconds on that it computes; a thread does, as the kernel is busy."""
         timer = threading.Timer(PATIENCE, setattr, (self._notice, "value", COMPUTING))
         timer.daemon = True
         timer.start()

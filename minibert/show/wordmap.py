@@ -54,12 +54,13 @@ def scatter_words(
     """
     points, groups = as_array(points), {} if groups is None else groups
     if points.shape != (len(words), 2):
-        raise ValueError(
-            f"{len(words)} words need points of shape ({len(words)}, 2); got {points.shape}."
-        )
+        n = len(words)
+        raise ValueError(f"{n} words need points of shape ({n}, 2); got {points.shape}.")
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
-    labels = _first_of_each(groups, words) if labels is None else labels
+    if labels is None:  # every group has its share
+        in_turn = [w for turn in zip_longest(*groups.values()) for w in turn if w is not None]
+        labels = (in_turn or list(words))[:MOST_LABELS]
     at = dict(zip(words, points, strict=True))
     for word in (*grouped, *highlight, *ends, *labels):
         if word not in at:
@@ -85,13 +86,6 @@ def name_points(ax: Axes, at: Mapping[str, tuple[float, float]]) -> None:
     fig: Any = ax.figure
     fig.draw_without_rendering()  # the layout is known only now
     _labels(ax, at, [], list(at))
-
-
-def _first_of_each(groups, words):
-    """The words to write out: every group has its share."""
-    turns = zip_longest(*groups.values())
-    in_turn = [word for turn in turns for word in turn if word is not None]
-    return (in_turn or list(words))[:MOST_LABELS]
 
 
 def _empty_map(groups, xlabel, ylabel, size):
@@ -143,10 +137,7 @@ def _marks(ax, at, highlight, arrows, links):
 
 
 def _labels(ax, at, important, others, arrows=()):
-    """Write the labels one after another, each at the free place nearest to its point.
-
-    Free is what no point, no label and no arrow (a pair of names) covers.
-    """
+    """Write each label at a place near its point that no point, label or arrow covers."""
     wanted = list(dict.fromkeys([*important, *others]))
     if not wanted:
         return

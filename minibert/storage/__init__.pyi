@@ -4,7 +4,6 @@ from . import checked as checked
 from . import checkpoint as checkpoint
 from . import crc32c as crc32c
 from . import hub as hub
-from . import known_keys as known_keys
 from . import layout as layout
 from . import safe_files as safe_files
 from . import tensor_bundle as tensor_bundle
@@ -17,7 +16,6 @@ __all__ = [
     "checkpoint",
     "crc32c",
     "hub",
-    "known_keys",
     "layout",
     "safe_files",
     "tensor_bundle",

@@ -20,6 +20,7 @@ OPTIMISER = re.compile(  # Adam's two means of each variable, and what it counts
     r"(.+/)?(adam_[mv]|Adam(_1)?|AdamWeightDecayOptimizer(_1)?)"
     r"|global_step|beta[12]_power|good_steps|loss_scale"
 )
+Names = Mapping[str, str]
 LEFT_OUT = "left out: the optimiser's"
 LATEST = re.compile(r'model_checkpoint_path: "(?:[^"\n]*/)?([^"/\n]+)"')  # of the file "checkpoint"
 
@@ -34,16 +35,12 @@ class Row:
 
 
 def rows(
-    shapes: Mapping[str, tuple],
-    wanted: Mapping[str, str],
-    source: object,
-    required: Iterable[str] = (),
+    shapes: Mapping[str, tuple], wanted: Names, source: object, required: Iterable[str] = ()
 ) -> list[Row]:
     """Where each variable goes, in the file's order.
 
-    shapes: of each variable, by its name. wanted: the published name of each that is known;
-    required: those without which there is no model. Raises ValueError, naming them, for variables
-    that are missing and for unknown ones.
+    shapes: by name. wanted: the published name of each that is known; required: those without which
+    there is no model. Raises ValueError, naming them, for missing and for unknown ones.
     """
     missing = [name for name in required if name not in shapes]
     unknown = [n for n in shapes if n not in wanted and not OPTIMISER.fullmatch(n)]
@@ -55,10 +52,7 @@ def rows(
 def tensors(
     found: Iterable[Row], arrays: Mapping[str, np.ndarray], source: object
 ) -> dict[str, torch.Tensor]:
-    """The tensors by their published names, in float32; those that were left out are not read.
-
-    Raises ValueError, naming it, for a variable of other than floating-point numbers.
-    """
+    """The tensors that are not left out, by published names, in float32; ValueError for others."""
     given = {}
     for row in found:
         if row.went != LEFT_OUT:
@@ -80,8 +74,7 @@ def table(found: Iterable[Row]) -> str:
 def bundle(folder: str | Path, name: str, layers: int) -> TensorBundle:
     """The checkpoint ``name`` of a folder; without one, that which its file "checkpoint" names.
 
-    Raises FileNotFoundError where neither is there, ValueError where it cannot hold ``layers``, and
-    as `TensorBundle` does.
+    Raises as `TensorBundle`; ValueError where it cannot hold ``layers``.
     """
     folder = Path(folder)
     if not (folder / f"{name}.index").is_file() and (folder / "checkpoint").is_file():

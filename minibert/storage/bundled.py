@@ -15,6 +15,5 @@ def find(source: str | Path) -> Path:
             return path
     bundled = sorted(path.name for path in BUNDLED.glob("*") if path.is_dir())
     known = f"bundled are {', '.join(bundled)}" if bundled else "no checkpoint is bundled"
-    raise FileNotFoundError(
-        f"there is no file, folder or bundled checkpoint called {str(source)!r}; {known}"
-    )
+    what = "file, folder or bundled checkpoint"
+    raise FileNotFoundError(f"there is no {what} called {str(source)!r}; {known}")

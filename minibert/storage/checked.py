@@ -2,7 +2,8 @@
 
 A damaged or hostile configuration may ask for a thousand layers or for more memory than there is.
 So its values are checked against the types that the config class declares, and the model is made
-on torch's meta device first, where tensors have shapes and no memory.
+on torch's meta device first, where tensors have shapes and no memory. A key of a settings file that
+no reader takes is refused, too: it may be the one that makes a model compute something else.
 """
 
 import math
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound="DataclassInstance")
 Model = TypeVar("Model", bound=nn.Module)
+OFF: tuple = (None, False, 0, "", [], {})  # values of a key that nobody has to know
 MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
 TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
 
@@ -35,10 +37,10 @@ def check_settings(
     positive: Collection[str] = (),
     shares: Collection[str] = (),
 ) -> None:
-    """Refuse settings of a config that no model can have; numbers of numpy become Python's.
+    """Refuse settings of a config that no model can have: ValueError with the setting's name.
 
-    known: setting to the values that it may have. positive: those that must be 1 or more; shares:
-    from 0 to below 1, or None. Raises ValueError with the setting's name.
+    known: setting to its values. positive: from 1 on; shares: from 0 to below 1, or None. Numbers
+    of numpy become Python's.
     """
     hints = get_type_hints(type(config))
     for name in (field.name for field in fields(config)):
@@ -57,11 +59,39 @@ def check_settings(
             raise ValueError(f"{name} must be from 0 to below 1, got {getattr(config, name)}")
 
 
+def check_known(
+    given: Mapping,
+    source: object,
+    *,
+    taken: Collection[str] = (),
+    fixed: Mapping[str, tuple] = {},  # noqa: B006 - never changed
+    ignored: Collection[str] = (),
+) -> None:
+    """Refuse a key of ``given`` that may matter and would be dropped: ValueError, naming it.
+
+    taken: keys that the caller reads. fixed: key to its possible values. ignored: without effect.
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError(f"expected an object in {source}, got {type(given).__name__}")
+    for key, value in given.items():
+        if key in taken or key in ignored:
+            continue
+        if key in fixed:
+            if value not in fixed[key]:
+                expected = " or ".join(map(repr, fixed[key]))
+                told = f"which minibert cannot follow: it knows only {expected} there"
+                raise ValueError(f"{source} has {key}={value!r:.60}, {told}")
+        elif value not in OFF:
+            raise ValueError(
+                f"{source} has the key {key!r:.60}, which minibert does not know and which may "
+                "change what is computed; remove it from the file if it does not"
+            )
+
+
 def config_from(cls: type[Config], given: object, source: object) -> Config:
     """The config dataclass ``cls`` with the values of a dict that came from a file.
 
-    Raises ValueError, naming ``source``, for a value of another type than the class declares, one
-    that the class refuses, and a name that it does not have.
+    Raises ValueError, naming ``source``, for an unknown name, a wrong type or a refused value.
     """
     if not isinstance(given, dict):
         raise ValueError(f"expected an object in {source}, got {type(given).__name__}")
@@ -90,9 +120,7 @@ def filled(
     Before, it is made without memory, and the tensors are compared with it. ``layers``: how many
     the configuration asks for, no more than there are tensors. own: (model, tensors) to the tensors
     by the model's names; named: (model, name) to what the file calls a tensor, for the message.
-
-    Raises ValueError, naming ``source``, for tensors that do not fit, each named, and where such a
-    model cannot be.
+    Raises ValueError, naming ``source`` and the tensors that do not fit, if any.
     """
     if layers > len(tensors):
         raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")

@@ -25,6 +25,9 @@ WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
 CONFIG = "config.json"
 PART = ".part-"  # a checkpoint that is being written; one left by a crash goes with the next save
+Tensors = Mapping[str, Tensor]
+State = dict[str, Any]
+Named = Callable[[str], str]
 SHOWN = 8  # names that an error message lists before it only counts
 
 
@@ -42,20 +45,12 @@ class Checkpoints:
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
-    def save(
-        self,
-        step: int,
-        tensors: Mapping[str, Tensor],
-        training: dict[str, Any],
-        record: Mapping[str, Any],
-    ) -> None:
+    def save(self, step: int, tensors: Tensors, training: State, record: State) -> None:
         """Write a checkpoint; then remove all but the last ``keep`` of this run.
 
-        ``tensors``: a model's state_dict. ``training``: nested dicts, lists and tuples of tensors,
-        numbers and strings. ``record``: what JSON can hold.
-
-        Raises OSError with one sentence on a full disk or a read-only folder; the checkpoints that
-        stood there stay. Raises ValueError when ``training`` could not be read back.
+        ``tensors``: a state_dict. ``training``: dicts, lists and tuples of tensors, numbers and
+        strings, or ValueError is raised. ``record``: what JSON can hold. An OSError of a full disk
+        or a read-only folder is one sentence, and the checkpoints that stood there stay.
         """
         _check_plain(training, "training")
         buffer = io.BytesIO()
@@ -75,21 +70,15 @@ class Checkpoints:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _free(self, name):
-        """A path with this name, or with a number behind it where there is one of this step.
-
-        So the old one is there until the new one is whole.
-        """
+        """A path with this name, with a number where there is one: it stays for the time being."""
         numbers = [path.name[len(name) + 1 :] for path in self.folder.glob(f"{name}-*")]
         if not numbers and not (self.folder / name).exists():
             return self.folder / name
         last = max((int(number) for number in numbers if number.isdecimal()), default=0)
         return self.folder / f"{name}-{last + 1:02d}"
 
-    def load(self) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:
-        """The newest checkpoint that is whole: (tensors, training, record); None without one.
-
-        A damaged one is passed over with a warning that says so.
-        """
+    def load(self) -> tuple[dict[str, Tensor], State, State] | None:
+        """The newest whole one: (tensors, training, record), or None; warns of damaged ones."""
         for path in sorted(self.folder.glob("step-*"), reverse=True):
             try:
                 found = _read(path)
@@ -104,11 +93,8 @@ class Checkpoints:
         return None
 
 
-def pack(tensors: Mapping[str, Tensor]) -> bytes:
-    """A dict of tensors in the safetensors format, as bytes; tied ones are stored once.
-
-    The names of a tied tensor beside its first are kept in the file's metadata.
-    """
+def pack(tensors: Tensors) -> bytes:
+    """A dict of tensors as safetensors; a tied one is stored once, its other names as metadata."""
     kept, tied = {}, {}
     first: dict[tuple, str] = {}
     for name, tensor in tensors.items():
@@ -124,10 +110,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Tensor]:
-    """The dict of tensors that `pack` wrote, tied names included; reads any safetensors file.
-
-    Raises ValueError when ``data`` is cut short or is no such file.
-    """
+    """The tensors that `pack` wrote, or of any safetensors file; ValueError for one cut short."""
     try:
         size = int.from_bytes(data[:8], "little")
         metadata = parse_json(data[8 : 8 + size].decode("utf-8")).get("__metadata__") or {}
@@ -146,38 +129,25 @@ def unpack(data: bytes) -> dict[str, Tensor]:
 
 
 def save_folder(folder: str | Path, config: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Write ``config.json`` and ``model.safetensors``, each whole or not at all.
-
-    ``config``: a dataclass or a dict; ``tensors``: a state_dict. `minibert.storage.layout`
-    reads them.
-    """
+    """Write a config (a dataclass or a dict) and a state_dict as `layout.read_files` reads them."""
     config = asdict(config) if not isinstance(config, dict) else config
     write(Path(folder) / WEIGHTS, pack(tensors))
     write(Path(folder) / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
 
 def load_tensors(
-    model: nn.Module,
-    tensors: Mapping[str, Tensor],
-    source: object = "the file",
-    named: Callable[[str], str] = str,
+    model: nn.Module, tensors: Tensors, source: object = "the file", named: Named = str
 ) -> None:
-    """Copy ``tensors`` into ``model``, each name, shape and kind of number checked first.
-
-    ``named``: what a tensor of the model is called in the file, for the message. Raises ValueError
-    naming those missing, unexpected, of another shape or kind; nothing is copied then.
-    """
+    """Copy ``tensors`` into ``model``; ValueError, as in `check_tensors`, before any is copied."""
     check_tensors(model, tensors, source, named)
     model.load_state_dict(tensors)
 
 
-def check_tensors(
-    model: nn.Module,
-    tensors: Mapping[str, Tensor],
-    source: object = "the file",
-    named: Callable[[str], str] = str,
-) -> None:
-    """Whether the tensors are those of the model; ValueError as in `load_tensors`."""
+def check_tensors(model: nn.Module, tensors: Tensors, source: object, named: Named) -> None:
+    """Raise ValueError naming tensors that are missing, unexpected, of another shape or kind.
+
+    ``named``: what a tensor of the model is called in the file, for the message.
+    """
     own = model.state_dict()
     both = {name: (tensors[name], own[name]) for name in own if name in tensors}
     faults = {
@@ -252,7 +222,5 @@ def _check_plain(value, where):
         for i, item in enumerate(value):
             _check_plain(item, f"{where}[{i}]")
     elif type(value) not in (int, float, bool, str, type(None)) and not torch.is_tensor(value):
-        raise ValueError(
-            f"expected numbers, strings and tensors in a checkpoint, got {type(value).__name__} "
-            f"at {where}; convert it in state_dict()"
-        )
+        told = f"got {type(value).__name__} at {where}; convert it in state_dict()"
+        raise ValueError(f"expected numbers, strings and tensors in a checkpoint, {told}")

@@ -1,12 +1,10 @@
 """CRC-32C (Castagnoli's polynomial) in NumPy, at about a gigabyte per second.
 
-A checksum is the remainder of a long division by a polynomial whose coefficients are bits, and such
-a division is linear: the remainder of ``a xor b`` is that of ``a`` xor that of ``b``. So a message
-is cut into words of 32 bits, the words are laid out in rows of ``LANES``, and all columns are
-divided at once: "what stood here, moved on by one row, xor the next row". At the end the last row
-is folded in half until one word is left. Moving on by n bytes of zeros is a linear map of 32 bits,
-which two tables of 65,536 numbers hold, one for each half of the word.
-
+A checksum is the remainder of a division by a polynomial whose coefficients are bits, which is
+linear: the remainder of ``a xor b`` is that of ``a`` xor that of ``b``. So the words (32 bits) of a
+message are laid out in rows of ``LANES``, and all columns are divided at once: "what stood here,
+moved on by one row, xor the next row". The last row is folded in half until one word is left.
+Moving on by n bytes of zeros is a linear map of 32 bits, held by a table for each half of a word.
 `slow_crc32c` is the textbook's division, bit by bit; a test holds the two equal.
 """
 

@@ -21,8 +21,8 @@ INDEX = ".index.json"  # of a model in several files, behind the name that one f
 def find_or_fetch(source: str | Path, optional: Iterable[str] = ()) -> Path:
     """The folder that ``source`` stands for: as `minibert.storage.bundled.find`, or a hub id.
 
-    optional: names of files that a model may have beside its configuration and its weights.
-    Raises FileNotFoundError, saying which files to fetch by hand where the hub cannot be asked.
+    optional: files beside configuration and weights. Raises FileNotFoundError, saying which files
+    to fetch by hand.
     """
     try:
         return find(source)

@@ -14,6 +14,7 @@ from minibert.storage.checkpoint import CONFIG, WEIGHTS, unpack
 from minibert.storage.safe_files import read_json
 from minibert.storage.torch_files import read_tensors
 
+Tensors = dict[str, torch.Tensor]
 PICKLE, INDEX = "pytorch_model.bin", ".index.json"
 WRAPPERS = ("module", "_orig_mod")  # what DataParallel and torch.compile put into names
 # Keys of a config.json that change nothing in what a model computes: notes, what is kept and given
@@ -51,7 +52,7 @@ ALWAYS = {  # keys that may have one value only
 }
 
 
-def read_files(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
+def read_files(path: str | Path) -> tuple[dict, Tensors]:
     """(config as a dict, tensors by name) of a folder in Hugging Face's layout.
 
     Raises FileNotFoundError naming what is missing; ValueError for a damaged file, and for an index
@@ -87,10 +88,7 @@ def activation(name: object, field: str, source: object) -> str:
 
 
 def shards(index: str | Path) -> dict[str, set[str]]:
-    """The files that an index names, each with the names of its tensors.
-
-    Raises ValueError for an index that is damaged or names anything but files beside it.
-    """
+    """The files that an index names, each with its tensors' names; ValueError for a damaged one."""
     found: dict[str, set[str]] = {}
     told = read_json(index)
     table = told.get("weight_map") if isinstance(told, dict) else None
@@ -99,10 +97,8 @@ def shards(index: str | Path) -> dict[str, set[str]]:
     ending = Path(str(index).removesuffix(INDEX)).suffix
     for name, file in table.items():
         if not isinstance(file, str) or not _is_plain(file) or not file.endswith(ending):
-            raise ValueError(
-                f"{index} puts {name!r:.60} into {file!r:.60}: expected the plain name of a "
-                f"{ending} file in the same folder"
-            )
+            expected = f"expected the plain name of a {ending} file in the same folder"
+            raise ValueError(f"{index} puts {name!r:.60} into {file!r:.60}: {expected}")
         found.setdefault(file, set()).add(name)
     return found
 
@@ -116,16 +112,13 @@ def _sharded(index):
     files, tensors = shards(index), {}
     missing = sorted(file for file in files if not (index.parent / file).is_file())
     if missing:
-        raise FileNotFoundError(
-            f"{index.parent} has no {', '.join(missing[:8])}, which {index.name} names"
-        )
+        names = ", ".join(missing[:8])
+        raise FileNotFoundError(f"{index.parent} has no {names}, which {index.name} names")
     for file, names in sorted(files.items()):
         found = _read(index.parent / file)
         if odd := names.symmetric_difference(found):
-            raise ValueError(
-                f"{index.name} and {index.parent / file} do not say the same of "
-                f"{', '.join(sorted(odd)[:3])}: they do not belong together"
-            )
+            differ = f"differ in {', '.join(sorted(odd)[:3])}: they do not belong together"
+            raise ValueError(f"{index.name} and {index.parent / file} {differ}")
         tensors |= found
     return tensors
 
@@ -142,14 +135,9 @@ def _read(weights):
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
 
 
-def renamed(
-    tensors: dict[str, torch.Tensor], change: Callable[[str], str], source: object
-) -> dict[str, torch.Tensor]:
-    """The tensors by other names: what wraps a model is taken off, then ``change`` is applied.
-
-    Raises ValueError where two tensors get the same name.
-    """
-    found: dict[str, torch.Tensor] = {}
+def renamed(tensors: Tensors, change: Callable[[str], str], source: object) -> Tensors:
+    """The tensors by other names: no `WRAPPERS`, then ``change``; ValueError for a name twice."""
+    found: Tensors = {}
     came_from: dict[str, str] = {}
     for name, tensor in tensors.items():
         short = ".".join(part for part in name.split(".") if part not in WRAPPERS)
@@ -209,12 +197,9 @@ def own_keys(config: dict, kinds: dict[str, type], source: object) -> dict:
     return own
 
 
-def drop_table(
-    tensors: dict[str, torch.Tensor], name: str, expected: Callable, source: object
-) -> None:
+def drop_table(tensors: Tensors, name: str, expected: Callable, source: object) -> None:
     """Take out a table that says nothing new; ValueError where it is not ``expected(tensor)``."""
-    tensor = tensors.pop(name, None)
-    if tensor is None:
+    if (tensor := tensors.pop(name, None)) is None:
         return
     wanted = expected(tensor)
     if wanted.shape != tensor.shape or not torch.equal(wanted.to(tensor.dtype), tensor):

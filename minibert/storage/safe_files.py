@@ -47,10 +47,8 @@ def explained(path: str | Path) -> Iterator[None]:
 def atomic(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that appears under ``path`` only when the block ends without an error.
 
-    The text goes to a temporary file in the same folder, is flushed to the disk, and replaces
-    ``path`` in one step: a reader, or a crash, sees the old file or the new one and never a part.
-
-    Raises OSError with one clear sentence when the disk is full or the folder is read-only.
+    A temporary file beside it is flushed to the disk and replaces ``path`` in one step: a reader,
+    or a crash, sees the old file or the new one. An OSError is one sentence on what to do.
     """
     path = Path(path)
     with explained(path):

@@ -105,19 +105,16 @@ class TensorBundle(Mapping):
         for name, one in sorted(self.entries.items(), key=lambda item: item[1]["offset"]):
             if one["sliced"]:
                 continue
-            if one["offset"] + one["size"] > most:
-                raise ValueError(
-                    f"{self.data} is cut short: {name} ends at byte "
-                    f"{one['offset'] + one['size']:,} of {most:,}"
-                )
+            start, size, shape = one["offset"], one["size"], one["shape"]
+            if start + size > most:
+                place = f"byte {start + size:,} of {most:,}"
+                raise ValueError(f"{self.data} is cut short: {name} ends at {place}")
             kind = KINDS.get(one["kind"])
             width = 2 if kind == "bfloat16" else np.dtype(kind).itemsize
-            if kind and one["size"] != width * math.prod(one["shape"]) or one["offset"] < end:
-                raise ValueError(
-                    f"{self.index} cannot be read: {name} of shape {one['shape']} has "
-                    f"{one['size']:,} bytes at {one['offset']:,}, which cannot be"
-                )
-            end = one["offset"] + one["size"]
+            if kind and size != width * math.prod(shape) or start < end:
+                told = f"{name} of shape {shape} has {size:,} bytes at {start:,}, which cannot be"
+                raise ValueError(f"{self.index} cannot be read: {told}")
+            end = start + size
 
 
 def _table(data):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from minibert.storage.known_keys import check_known
+from minibert.storage.checked import check_known
 from minibert.storage.safe_files import read_json, write
 from minibert.text import tokenizer_json
 from minibert.text.added import Added

@@ -8,7 +8,7 @@ length (``padding``, ``truncation``) is the batches' business here, so it is lef
 
 from pathlib import Path
 
-from minibert.storage.known_keys import check_known
+from minibert.storage.checked import check_known
 from minibert.storage.safe_files import read_json
 from minibert.text.added import Added
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from minibert.text.batches import Batch
 from minibert.training.run import Run
 
 
@@ -20,21 +19,15 @@ class RateByLength:
         self.bptt = bptt
 
     def before_step(self, run: Run) -> None:
-        lengths = [self._length(batch) for batch in run.batch]
+        if not all(isinstance(batch, dict) and "input_ids" in batch for batch in run.batch):
+            raise ValueError("RateByLength needs batches with input_ids, such as BPTTBatches")
+        lengths = [batch["input_ids"].shape[1] for batch in run.batch]
         for group in run.optimizer.param_groups:
             group["lr"] *= sum(lengths) / len(lengths) / self.bptt
 
-    def _length(self, batch: Batch) -> int:
-        if not isinstance(batch, dict) or "input_ids" not in batch:
-            raise ValueError("RateByLength needs batches with input_ids, such as BPTTBatches")
-        return batch["input_ids"].shape[1]
-
 
 class EarlyStopping:
-    """Stop after ``patience`` validations without a new best loss; keep the best weights.
-
-    The best weights are held in memory and put back when the run ends.
-    """
+    """Stop after ``patience`` validations without a new best; put the best weights back then."""
 
     def __init__(self, patience: int) -> None:
         if patience < 1:

@@ -83,11 +83,8 @@ def share(batch: Any) -> Any:
     """This process's rows of a batch: a tensor, or a dict, list or tuple of them, (rows, ...).
 
     Tensors without a dimension and other values go to every process, and so do the `TABLES` that
-    rows point into. Where a batch says how many ``sequences`` an example has, the tensors with so
-    many rows per example are cut between examples.
-
-    Raises ValueError for a batch with fewer rows than there are processes, and for one whose
-    tensors do not have the same number of rows.
+    rows point into. Where a batch says how many ``sequences`` an example has, it is cut between
+    examples. Raises ValueError for fewer rows than processes, and for tensors that differ in rows.
     """
     if size() == 1:
         return batch
@@ -96,10 +93,8 @@ def share(batch: Any) -> Any:
     each_tensor(batch, lambda tensor: lengths.update(tensor.shape[:1]), TABLES)
     examples = min(lengths, default=0)
     if not lengths <= {examples, examples * several}:
-        raise ValueError(
-            f"expected the tensors of a batch to have one number of rows, to share them among "
-            f"{size()} processes, got {sorted(lengths)}"
-        )
+        told = f"to share them among {size()} processes, got {sorted(lengths)}"
+        raise ValueError(f"expected the tensors of a batch to have one number of rows, {told}")
     if examples < size():
         least = f"at least {size()} rows, one for each process"
         raise ValueError(f"expected batches of {least}, got {examples}")

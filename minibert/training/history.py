@@ -44,10 +44,7 @@ class History:
         return math.fsum(losses) / len(losses) if losses else None
 
     def thinned(self, points: int = 200) -> "History":
-        """A shorter history: at most ``points`` entries, each the mean of updates in a row.
-
-        ``step`` is the last one of them. Validations stay as they are.
-        """
+        """At most ``points`` entries, means of updates in a row (``step``: the last of them)."""
         size = max(1, math.ceil(len(self) / points))
         short = History(seconds=round(self.seconds, 1))
         short.valid_step, short.valid_loss = list(self.valid_step), list(self.valid_loss)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from minibert import runtime
 from minibert.text.batches import ListBatches
@@ -28,11 +29,12 @@ from minibert.training.run import Run, size_of
 from minibert.training.update import autocast, loss_of, to_device, tokens_of, train_step
 
 __all__ = ["Run", "evaluate", "fit", "to_device", "tokens_of"]
+Device = torch.device | str | None
 SAVED = 1000  # updates from one checkpoint to the next
 
 
 def fit(
-    model: torch.nn.Module,
+    model: nn.Module,
     batches: Iterable[Any],
     steps: int | None = None,
     epochs: int | None = None,
@@ -40,7 +42,7 @@ def fit(
     optimizer: torch.optim.Optimizer | None = None,
     schedule: Schedule | None = None,
     callbacks: Iterable[Any] = (),
-    device: torch.device | str | None = None,
+    device: Device = None,
     clip: float | None = 1.0,
     accumulate: int = 1,
     precision: str | None = None,
@@ -59,13 +61,12 @@ def fit(
     batches: a `minibert.text.Batches`, a list of batches, or anything that can be iterated over
         again and again, such as a torch DataLoader; with ``checkpoint`` it needs ``state_dict``.
     steps, epochs: how long, in updates or in passes over the data; one epoch by default. A call
-        that ends within an epoch leaves ``batches`` there, and the next call goes on from there.
+        that ends within an epoch leaves ``batches`` there, where the next call goes on.
     optimizer: any torch optimiser of this model's parameters; AdamW at 0.001 by default.
         ``schedule`` (see `minibert.training.optim`) multiplies each parameter group's own rate.
-    callbacks: objects with any of ``on_start(run)``, ``before_step(run)``, ``on_step(run)``,
-        ``before_valid(run)``, ``on_valid(run)``, ``after_valid(run)``, ``on_end(run)``, called with
-        the `Run`; one with ``state_dict`` and ``load_state_dict`` is saved and restored.
-        ``after_valid`` and ``on_end`` are called after an error, too.
+    callbacks: objects with any of ``on_start``, ``before_step``, ``on_step``, ``before_valid``,
+        ``on_valid``, and ``after_valid`` and ``on_end`` (after an error, too), called with the
+        `Run`; one with ``state_dict`` and ``load_state_dict`` is saved and restored.
     device: where to train, `minibert.device()` by default; the model stays there.
     clip: the largest norm of the gradient, None for no limit.
     accumulate: batches per update; losses and counts are added up over all of them.
@@ -78,14 +79,13 @@ def fit(
         end. ``patience``: stop after so many validations without a new best, and take the best
         weights back.
     progress: a progress bar in a terminal or notebook, plain lines elsewhere.
-    reraise: after Ctrl-C, raise KeyboardInterrupt when everything is saved, rather than return.
 
     Started by torchrun, each process learns from its share of every batch
     (`minibert.training.distributed`); the first one reports and saves.
 
-    Ctrl-C (or a notebook's stop button) ends training after the current update: the model stays
-    usable and the history so far is returned. A second Ctrl-C does not wait for the update. The
-    model is left in eval mode.
+    Ctrl-C (or a notebook's stop button) ends training after the current update, a second one at
+    once. The history so far is returned or, with ``reraise``, KeyboardInterrupt raised when all is
+    saved. The model stays usable and is left in eval mode.
 
     Raises FloatingPointError, naming the step, when the loss or the gradient's norm is not finite;
     ValueError for arguments that do not fit together, and where nothing would be learned.
@@ -190,16 +190,12 @@ def _validate(run: Run) -> None:
 
 
 def evaluate(
-    model: torch.nn.Module,
-    batches: Iterable[Any],
-    device: torch.device | str | None = None,
-    precision: str | None = None,
+    model: nn.Module, batches: Iterable[Any], device: Device = None, precision: str | None = None
 ) -> float:
-    """The mean loss over one epoch of ``batches``: sum of all losses / sum of all counts.
+    """The mean loss over the first epoch of ``batches``: sum of all losses / sum of all counts.
 
-    Always the same epoch, the first, whatever the position of ``batches``, which does not move;
-    dropout is off. ``device`` defaults to the model's own. The model is left as it was, also after
-    an error. Raises ValueError where there is no target.
+    The position of ``batches`` does not move; dropout is off. ``device`` is the model's own by
+    default. The model is left as it was, also after an error. Raises ValueError without a target.
     """
     device = runtime.device(device) if device else next(model.parameters()).device
     measured: Any = model  # a module that has a loss
@@ -233,20 +229,16 @@ def _check_numbers(counts: dict[str, int | None], clip: float | None) -> None:
 def _checked_batches(model, batches, precision, checkpoint):
     """The batches in a form that the loop can use."""
     if not hasattr(model, "loss"):
-        raise ValueError(
-            f"expected a model with loss(batch), which gives a sum of losses and a count; "
-            f"{type(model).__name__} has none: put a head on it, see minibert.heads"
-        )
+        told = f"{type(model).__name__} has none: put a head on it, see minibert.heads"
+        raise ValueError(f"expected a model with loss(batch), a sum of losses and a count; {told}")
     if precision not in (None, "bf16"):
         raise ValueError(f'precision must be None or "bf16", got {precision!r}')
     _check_batches(batches)
     if isinstance(batches, list | tuple):
         return ListBatches(batches)
     if checkpoint and not hasattr(batches, "state_dict"):
-        raise ValueError(
-            f"a run with checkpoints needs batches with state_dict() and load_state_dict(), such "
-            f"as those of minibert.text; {type(batches).__name__} has none"
-        )
+        needs = "a run with checkpoints needs batches with state_dict(), as those of minibert.text"
+        raise ValueError(f"{needs}; {type(batches).__name__} has none")
     return batches
 
 
@@ -287,7 +279,7 @@ def _check_parts(model, optimizer, schedule, callbacks):
         raise ValueError(f"expected a list of callbacks, each of them made, got {callbacks!r:.80}")
 
 
-def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _check_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Refuse an optimiser that would not train this model."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ValueError(
@@ -298,9 +290,8 @@ def _check_optimizer(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     if strange := sum(id(p) not in own for p in trained):
         raise ValueError(
-            f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was "
-            f"the model, or a layer of it, replaced after the optimiser was made? Make the "
-            f"optimiser from this model"
+            f"{strange} of the {len(trained)} tensors of the optimiser are not the model's: was a "
+            f"layer replaced after the optimiser was made? Make it from the model as it is now"
         )
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     if not all(0 <= rate < math.inf for rate in rates) or not any(rates):

@@ -70,19 +70,13 @@ def constant(warmup: int = 0) -> Schedule:
 
 
 def linear(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
-    """A rise in ``warmup`` steps, then a straight fall to ``floor`` at ``steps``.
-
-    With ``floor=1e-4`` and no warm-up this is word2vec's schedule.
-    """
+    """A rise in ``warmup`` steps, then a straight fall to ``floor``; as word2vec's with 1e-4."""
     _check(steps, warmup)
     return lambda t: min(_rise(t, warmup), max(floor, 1 - _progress(t, steps, warmup)))
 
 
 def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
-    """A rise in ``warmup`` steps, then half a cosine wave down to ``floor`` at ``steps``.
-
-    Loshchilov & Hutter 2017, equation 5, without restarts.
-    """
+    """A rise, then half a cosine wave to ``floor`` (Loshchilov & Hutter 2017, equation 5)."""
     _check(steps, warmup)
 
     def factor(step: float) -> float:
@@ -93,10 +87,7 @@ def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
 
 
 def inverse_square_root(warmup: int) -> Schedule:
-    """A rise in ``warmup`` steps, then a fall with 1 / sqrt(step).
-
-    Vaswani et al. 2017, section 5.3, scaled so that the peak is 1.
-    """
+    """A rise to 1, then a fall with 1 / sqrt(step) (Vaswani et al. 2017, section 5.3)."""
     _check(math.inf, warmup)
     return lambda step: min(_rise(step, warmup), math.sqrt((warmup + 1) / (step + 1)))
 
@@ -151,16 +142,11 @@ class NTASGD(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update of the weights, and of their averages once these are kept.
-
-        Raises RuntimeError while the model holds the averages: they are not to be trained.
-        """
+        """One update of weights and averages; RuntimeError while the model holds the averages."""
         if self.raw:
             raise RuntimeError("the model holds averaged weights: call show_weights() to train on")
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        with torch.enable_grad():
+            loss = closure() if closure else None
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
@@ -176,8 +162,7 @@ class NTASGD(torch.optim.Optimizer):
     def record(self, valid_loss: float, patience: int = 5) -> None:
         """Note a validation loss; averaging begins if it is worse than it was some time ago.
 
-        That is, worse than the best of all but the last ``patience`` (the paper's n). Raises
-        ValueError for a patience below 0.
+        Worse than the best of all but the last ``patience`` (the paper's n, 0 or more).
         """
         if patience < 0:
             raise ValueError(f"patience must be at least 0 validations, got {patience}")

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from minibert.storage.checkpoint import Checkpoints, load_tensors
+from minibert.storage.checkpoint import Checkpoints, State, load_tensors
 from minibert.training import distributed
 from minibert.training.history import History
 from minibert.training.run import Run
@@ -75,19 +75,11 @@ class Resume:
             "callbacks": [(type(c).__name__, c.state_dict()) for c in _stateful(run)],
         }
 
-    def _restore(
-        self,
-        run: Run,
-        tensors: dict[str, torch.Tensor],
-        training: dict[str, Any],
-        record: dict[str, Any],
-    ) -> None:
+    def _restore(self, run: Run, tensors: State, training: State, record: State) -> None:
         source = f"the checkpoint of step {record['step']} in {self.checkpoints.folder}"
         if "positions" not in training:
-            raise ValueError(
-                f"{source} was made by an earlier version of minibert: give resume=False, or "
-                f"another folder, to start again"
-            )
+            remedy = "give resume=False, or another folder, to start again"
+            raise ValueError(f"{source} is of an earlier version of minibert: {remedy}")
         positions = training["positions"]
         mine = positions[min(distributed.rank(), len(positions) - 1)]
         stateful, saved = _stateful(run), mine["callbacks"]

@@ -110,17 +110,14 @@ class Run:
     def batches_an_epoch(self, who: str) -> int:
         """``len(batches)``; raises ValueError where they have none."""
         if (size := size_of(self.batches)) is None:
-            raise ValueError(
-                f"{who} must know how many batches an epoch has, and len() of "
-                f"{type(self.batches).__name__} does not say"
-            )
+            silent = f"len() of {type(self.batches).__name__} does not say"
+            raise ValueError(f"{who} must know how many batches an epoch has, and {silent}")
         return max(1, size)
 
     def stream(self) -> Iterator[Any]:
         """Batches without end, or until ``epochs`` passes are completed.
 
-        Batches of `minibert.text` count their passes themselves. Raises ValueError for a pass
-        without a batch; one that was resumed at its very end may be empty.
+        Raises ValueError for a pass without a batch; one resumed at its very end may be empty.
         """
         counted = isinstance(self.batches, Batches)
         first = self.batches.epoch - self.epoch if counted else 0
@@ -132,10 +129,8 @@ class Run:
                     self.epoch = self.batches.epoch - first
                 yield batch
             if not given and (counted or not self.goes_on):
-                raise ValueError(
-                    "the batches are empty: expected something that gives at least one batch "
-                    "each time that it is iterated over"
-                )
+                expected = "expected at least one batch each time that they are iterated over"
+                raise ValueError(f"the batches are empty: {expected}")
             self.goes_on = False
             if not counted:
                 self.epoch += 1

@@ -57,20 +57,14 @@ def train_step(run: Run) -> tuple[float, float]:
 
 
 def loss_of(function: Callable[[Any], Any], batch: Any) -> tuple[torch.Tensor, float]:
-    """``function(batch)``: a sum of losses and what was counted.
-
-    Raises ValueError for a label that the model has no score for, and where the loss is no such
-    pair.
-    """
+    """A sum of losses and a count; ValueError where it is no such pair, or a label has no score."""
     try:
         found = function(batch)
     except IndexError as error:
         if "out of bounds" not in str(error):
             raise
-        raise ValueError(
-            f"a label of this batch is out of range ({error}): expected labels from 0 to below "
-            f"the model's number of labels, or -100 for none"
-        ) from error
+        expected = "expected labels from 0 to below the model's number of them, or -100 for none"
+        raise ValueError(f"a label of this batch is out of range ({error}): {expected}") from error
     pair = isinstance(found, tuple | list) and len(found) == 2
     if not pair or not torch.is_tensor(found[0]) or found[0].ndim or found[1] < 0:
         raise ValueError(

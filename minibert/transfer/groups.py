@@ -17,25 +17,16 @@ from minibert.training.optim import Group, decay_groups
 
 
 def layer_groups(model: nn.Module) -> list[list[nn.Parameter]]:
-    """The parameters of a model as lists, the lowest layer first; each is in exactly one.
-
-    A layer without parameters makes no group. Raises ValueError for a model without any parameter.
-    """
-    groups, seen = [], set()
+    """The parameters of each layer, the lowest first, each once; ValueError without any."""
+    groups, seen = list[list[nn.Parameter]](), set[nn.Parameter]()
     for modules in _modules(model):
-        own = []
-        for parameter in (p for module in modules for p in module.parameters()):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                own.append(parameter)
-        if own:
-            groups.append(own)
-    rest = [p for p in model.parameters() if id(p) not in seen]
-    if rest and groups:
-        groups[-1] += rest
-    elif rest:
-        groups = [rest]
-    if not groups:
+        own = [p for p in nn.ModuleList(modules).parameters() if p not in seen]
+        seen.update(own)
+        groups += [own] if own else []
+    rest = [p for p in model.parameters() if p not in seen]
+    groups = groups or [[]]
+    groups[-1] += rest
+    if not groups[-1]:
         raise ValueError(f"{type(model).__name__} has no parameters: there is nothing to group")
     return groups
 
@@ -46,11 +37,9 @@ def discriminative_groups(
     """Parameter groups for an optimiser: the top layer at ``rate``, each one below / ``factor``.
 
     Howard & Ruder 2018, section 3.2. As in `minibert.training.optim.parameter_groups`, biases and
-    norms do not decay, so a layer may make two groups; frozen parameters make none. Give the list
-    to `minibert.training.optim.adamw`, or to any torch optimiser. The highest layer comes first, so
-    that the rate in a run's history is ``rate``.
-
-    Raises ValueError unless rate > 0 and factor > 0, and for a model that is frozen as a whole.
+    norms do not decay, so a layer may make two groups; frozen parameters make none. The highest
+    layer comes first, so that the rate in a run's history is ``rate``. Raises ValueError unless
+    rate > 0 and factor > 0, and for a model that is frozen as a whole.
     """
     if not (rate > 0 and factor > 0):
         raise ValueError(f"expected a rate and a factor above 0, got {rate} and {factor}")

@@ -19,7 +19,7 @@ from minibert.text.batches import PaddedBatches
 from minibert.training.callbacks import RateByLength
 from minibert.training.history import History
 from minibert.training.loop import evaluate, fit
-from minibert.training.optim import Schedule, adamw, slanted_triangular
+from minibert.training.optim import adamw, slanted_triangular
 from minibert.transfer.groups import discriminative_groups
 from minibert.transfer.unfreezing import GradualUnfreezing
 
@@ -70,10 +70,10 @@ class ULMFiTConfig:
 
 @dataclass
 class Adapted:
-    """What `ulmfit` returns: the ``classifier``, and the `History` of every stage that ran.
+    """What `ulmfit` returns: ``classifier``, ``histories`` and ``error``.
 
-    ``histories`` has some of "general", "target" and "classifier"; ``error`` is the share of
-    ``valid`` that is classified wrongly, None without ``valid``.
+    ``histories``: of the stages that ran ("general", "target", "classifier"); ``error``: the share
+    of ``valid`` that is classified wrongly, or None.
     """
 
     classifier: PoolingClassifier
@@ -116,29 +116,28 @@ def ulmfit(
 
     def options(stage: str) -> dict[str, Any]:
         folder = None if checkpoint is None else Path(checkpoint) / stage
-        return {"seed": seed, "progress": progress, "checkpoint": folder, "reraise": True, **saving}
+        how = {"config": config, "seed": seed, "progress": progress, "checkpoint": folder}
+        return {**how, "reraise": True, **saving}
 
     # 1. A language model learns the language from any text.
     if general is not None:
         optimizer = adamw(model, config.general_rate, decay, betas=(0.8, 0.99))
-        histories["general"] = learn_text(
-            model, general, config.general_epochs, optimizer, config=config, **options("general")
-        )
+        how = options("general")
+        histories["general"] = learn_text(model, general, config.general_epochs, optimizer, **how)
 
     # 2. It learns how the texts of the task are written: lower layers slowly, higher ones faster.
     if target is not None:
         groups = discriminative_groups(model, config.target_rate, config.factor, decay)
         optimizer = adamw(groups, betas=(0.8, 0.99))
-        histories["target"] = learn_text(
-            model, target, config.target_epochs, optimizer, config=config, **options("target")
-        )
+        how = options("target")
+        histories["target"] = learn_text(model, target, config.target_epochs, optimizer, **how)
 
     # 3. A classifier on top learns from the labels; the layers below are unfrozen one by one.
     classifier = PoolingClassifier(
         model, labels, dropout=config.dropout, bptt=config.bptt, max_len=config.max_len
     )
     how = options("classifier")
-    histories["classifier"] = learn_labels(classifier, train, config, callbacks, **how)
+    histories["classifier"] = learn_labels(classifier, train, callbacks=callbacks, **how)
     wrong = None if valid is None else error(classifier, valid, config.batch_size)
     return Adapted(classifier, histories, wrong)
 
@@ -153,24 +152,15 @@ def learn_text(
     seed: int = 0,
     **options: Any,
 ) -> History:
-    """Train a language model on a stream of ids, or on a pair (stream, stream to validate on).
-
-    ``options``: those of `minibert.fit`.
-    """
+    """Train a language model on a `Stream` of ids; ``options``: those of `minibert.fit`."""
     ids, held_out = ids if isinstance(ids, tuple) else (ids, None)
     if held_out is not None:
         options["valid"] = model.batches(held_out, config.streams, config.bptt)
     batches = model.batches(ids, config.streams, config.bptt, vary=True, seed=seed)
     steps = epochs * len(batches)
-    return fit(
-        model,
-        batches,
-        steps=steps,
-        optimizer=optimizer,
-        schedule=_schedule(steps, config),
-        callbacks=[RateByLength(config.bptt), *options.pop("callbacks", ())],
-        **options,
-    )
+    options["callbacks"] = [RateByLength(config.bptt), *options.get("callbacks", ())]
+    options |= {"optimizer": optimizer, "schedule": _schedule(steps, config)}
+    return fit(model, batches, steps=steps, **options)
 
 
 def learn_labels(
@@ -187,15 +177,9 @@ def learn_labels(
     batches = PaddedBatches(examples, config.batch_size, drop_last=alone, seed=seed)
     steps, rate = config.classifier_epochs * len(batches), config.classifier_rate
     groups = discriminative_groups(classifier, rate, config.factor, config.weight_decay)
-    return fit(
-        classifier,
-        batches,
-        steps=steps,
-        optimizer=adamw(groups, betas=(0.8, 0.99)),
-        schedule=_schedule(steps, config),
-        callbacks=[*_unfreezing(classifier, steps, config), *callbacks],
-        **options,
-    )
+    options["callbacks"] = [*_unfreezing(classifier, steps, config), *callbacks]
+    options |= {"optimizer": adamw(groups, betas=(0.8, 0.99)), "schedule": _schedule(steps, config)}
+    return fit(classifier, batches, steps=steps, **options)
 
 
 def document(ids: Iterable[int], model: AWDLSTM) -> list[int]:
@@ -217,13 +201,11 @@ def nats_a_token(model: AWDLSTM, ids: Ids, config: ULMFiTConfig | None = None) -
     return evaluate(model, model.batches(ids, config.streams, config.bptt))
 
 
-def _schedule(steps: int, config: ULMFiTConfig) -> Schedule | None:
+def _schedule(steps, config):
     return slanted_triangular(steps, config.cut, config.ratio) if config.slanted else None
 
 
-def _unfreezing(
-    classifier: PoolingClassifier, steps: int, config: ULMFiTConfig
-) -> list[GradualUnfreezing]:
+def _unfreezing(classifier, steps, config):
     """The callbacks that freeze and unfreeze layers."""
     if config.unfreezing == "all":
         return []

@@ -27,20 +27,17 @@ class GradualUnfreezing:
     """A callback that unfreezes one layer after another, the highest first.
 
     Howard & Ruder 2018, section 3.3: at first the top group learns alone, and after every epoch the
-    next one below joins it. ``every``: updates between two of them; by default they wake as each
-    pass over the batches is complete, however many batches an update takes. ``start``: groups that
-    learn from the beginning. ``layers``: groups to wake in all, every one by default.
+    next one below joins it. ``every``: updates between two of them, by default those of a pass over
+    the batches. ``start``: groups that learn from the beginning. ``layers``: groups to wake in all.
 
     Make the optimiser before training begins, over all parameters: those that sleep get no gradient
-    and are not touched. At the end every parameter is as it was found, frozen or not. How many
-    groups are awake follows from the step, so a run that is resumed goes on with the same ones.
+    and are not touched. At the end every parameter is as it was found, frozen or not.
     """
 
     def __init__(self, every: int | None = None, start: int = 1, layers: int | None = None) -> None:
         if (every is not None and every < 1) or start < 1 or (layers is not None and layers < 1):
-            raise ValueError(
-                f"expected every, start and layers of at least 1, got {every}, {start}, {layers}"
-            )
+            told = f"{every}, {start}, {layers}"
+            raise ValueError(f"expected every, start and layers of at least 1, got {told}")
         self.every, self.start, self.layers = every, start, layers
         self.awake, self.woken_at = 0, list[int]()
         self.interval: tuple[int, int] | None = None  # batches between two, and those of an update

@@ -9,7 +9,7 @@ import torch
 
 import minibert as mb
 from minibert.models.elmo import files as elmo
-from minibert.storage.known_keys import check_known
+from minibert.storage.checked import check_known
 from minibert.text import BPE, WordPiece
 
 SMALL = {"dim": 8, "layers": 2, "heads": 2, "hidden": 32, "max_length": 6, "dropout": 0.0}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minibert import data, world
-from minibert.commands.recipes import CHECKPOINTS, positive
+from minibert.commands.recipes import positive
 from minibert.data.corpora import Examples, LabelledTexts
 from minibert.data.examples import Example
 from minibert.data.own_files import KINDS
@@ -40,13 +40,6 @@ def shared_options(option: Callable, known: str, start: str, ways: tuple) -> Non
     option("--columns", metavar="text=A,label=B", default="", help="names of the columns in --task")
     option("--separator", metavar="MARK", help="between the labels of a text that has several")
     option("--held-out", metavar="FILE", help="score on it, not on a share of --task")
-    option(
-        "--checkpoint",
-        type=Path,
-        metavar="DIR",
-        help="save the run there again and again, and go on from it (default: only on Ctrl-C, in "
-        f"the folder {CHECKPOINTS} of --out)",
-    )
 
 
 def ways_of(args: argparse.Namespace, known: tuple) -> list[str]:

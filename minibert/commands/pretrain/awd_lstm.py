@@ -37,9 +37,8 @@ def add_arguments(option):
     option("--leave-out", default="", metavar="KINDS", help="not these kinds of the world's texts")
     option("--only", default="", metavar="KINDS", help="only these kinds of the world's texts")
     option("--start", metavar="FOLDER_OR_NAME", help="a model to train further")
-    option(
-        "--factor", type=positive(float), default=2.6, help="between layers' rates, from --start"
-    )
+    share = positive(float)
+    option("--factor", type=share, default=2.6, help="between layers' rates, from --start")
     option("--valid", metavar="FILE_OR_NAME", help="to validate on (default: the end of the text)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
@@ -51,7 +50,7 @@ def add_arguments(option):
     option("--epochs", type=size, default=10, help="passes over the text (10)")
     option("--batch-size", type=size, default=32, help="texts side by side (32)")
     option("--bptt", type=size, default=70, help="tokens of a window, on average (70)")
-    option("--rate", type=positive(float), help="0.003 for AdamW, 30 for NT-ASGD")
+    option("--rate", type=share, help="0.003 for AdamW, 30 for NT-ASGD")
     option("--optimizer", choices=OPTIMIZERS, default="adamw")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
 
@@ -82,10 +81,7 @@ def pretrain(args):
 
 
 def read_documents(args):
-    """What gives the documents, what gives those held out (or None), and words for both.
-
-    Both are functions that start again at each call: a large text is gone through, not kept.
-    """
+    """What gives documents, and those held out or None, again at each call; and words for both."""
     lower = str if args.cased else str.lower
     if args.corpus == "world":
         about = common.of_the_world(args) + kinds_of(args)
@@ -154,41 +150,27 @@ def train(model, ids, valid, args):
         rate = rate_of(args)
         groups = discriminative_groups(model, rate, args.factor) if args.start else model
         optimizer = optim.adamw(groups, rate, betas=(0.8, 0.99))
-        schedule, clip = optim.cosine(steps, warmup=steps // 20), 1.0
-        if args.start:
-            schedule = optim.slanted_triangular(steps)
-    return fit(
-        model,
-        batches,
-        steps=steps,
-        optimizer=optimizer,
-        schedule=schedule,
-        callbacks=callbacks,
-        clip=clip,
-        precision=args.precision,
-        **saving(args, SAVED),
-        valid=model.batches(valid, args.batch_size, args.bptt),
-    )
+        warm = optim.cosine(steps, warmup=steps // 20)
+        schedule, clip = optim.slanted_triangular(steps) if args.start else warm, 1.0
+    how = {"callbacks": callbacks, "clip": clip, "precision": args.precision}
+    how |= {"optimizer": optimizer, "schedule": schedule, **saving(args, SAVED)}
+    valid = model.batches(valid, args.batch_size, args.bptt)
+    return fit(model, batches, steps=steps, valid=valid, **how)
 
 
 def print_scores(model, valid, vocab, args):
     """Print how good the model is, and return it as a dict of strings."""
     loss = evaluate(model, model.batches(valid, args.batch_size, args.bptt))
     unknown = float((valid == vocab.unk_id).mean())
-    scores = {
-        "perplexity": f"{math.exp(loss):.2f} on {len(valid):,} tokens that were held out, "
-        f"{unknown:.2%} of them unknown"
-    }
+    told = f"{len(valid):,} tokens that were held out, {unknown:.2%} of them unknown"
+    scores = {"perplexity": f"{math.exp(loss):.2f} on {told}"}
     nats, note = partial(nats_a_world_token, model), ", unknown words spelled"
     scores |= common.against_the_floor(args, nats, note, kinds=getattr(args, "kinds", None))
     return common.printed(scores)
 
 
 def nats_a_world_token(model, corpus):
-    """What a cased model pays for a corpus, in nats per token of the world, as its floor is given.
-
-    An unknown word costs ``<unk>`` and its letters, as in `minibert.models.baselines.costs`.
-    """
+    """Nats per token of the world, as its floor; an unknown word costs its letters, too."""
     vocab, spelling = model.vocab, baselines.Spelling(model.vocab)
     tokens = [t for d in corpus.documents for t in [*text.tokenise(d.text), EOD]]
     ids = np.array(vocab.encode(tokens))

@@ -37,17 +37,13 @@ def add_arguments(option):
     common.transformer_arguments(option)
     share = positive(float)
     option("--short-share", type=float, default=0.0, help="share of short updates (0; paper 0.9)")
-    option(
-        "--short-length", type=positive(int), help="of a sequence (default: a quarter of --length)"
-    )
+    short = "of a sequence (default: a quarter of --length)"
+    option("--short-length", type=positive(int), help=short)
     option("--masked", type=share, default=0.15, help="share of the pieces to mask (0.15)")
     option("--whole-words", action="store_true", help="mask all pieces of a word")
     option("--no-next-sentence", action="store_true", help="train on masked words only")
-    option(
-        "--look-beside",
-        action="store_true",
-        help="for small budgets: two heads begin by looking at the positions beside",
-    )
+    beside = "for small budgets: two heads begin by looking at the positions beside"
+    option("--look-beside", action="store_true", help=beside)
     option("--minutes", type=share, help="train for about this long, in place of --epochs")
 
 
@@ -133,17 +129,11 @@ class Curriculum:
 def make_batches(documents, tokenizer, args):
     """The `Curriculum` that the options ask for."""
 
+    how = {"next_sentence": not args.no_next_sentence, "masked": args.masked}
+    how |= {"whole_words": args.whole_words, "seed": args.seed}
+
     def of_length(length):
-        return PretrainingBatches(
-            documents,
-            tokenizer,
-            args.batch_size,
-            length,
-            next_sentence=not args.no_next_sentence,
-            masked=args.masked,
-            whole_words=args.whole_words,
-            seed=args.seed,
-        )
+        return PretrainingBatches(documents, tokenizer, args.batch_size, length, **how)
 
     if not args.short_share:
         return Curriculum(of_length(args.length))
@@ -163,9 +153,8 @@ def count_steps(model, batches, args):
         return int(known.read_text("ascii"))
     with torch.random.fork_rng():  # the run itself draws what it would have drawn
         seconds = seconds_a_step(new_model(model.encoder.tokenizer, args), batches)
-    (steps, seconds), *_ = distributed.gathered(
-        (max(1, round(60 * args.minutes / seconds)), seconds)
-    )
+    steps = max(1, round(60 * args.minutes / seconds))
+    (steps, seconds), *_ = distributed.gathered((steps, seconds))
     print(f"{steps:,} updates of about {seconds:.3f} s: --steps {steps} repeats this run")
     if not distributed.rank():
         write(known, str(steps).encode())
@@ -182,21 +171,16 @@ def seconds_a_step(model, batches):
 
 def train(model, batches, steps, args):
     """Fit the model to a `Curriculum`; returns the history."""
-    return fit(
-        model,
-        batches.of(steps),
-        steps=steps,
-        optimizer=optim.adamw(model, args.rate),
-        schedule=schedule(steps, round(batches.share * steps)),
-        **common.training_options(model.encoder.stack, args, SAVED),
-    )
+    how = common.training_options(model.encoder.stack, args, SAVED)
+    how["optimizer"] = optim.adamw(model, args.rate)
+    how["schedule"] = schedule(steps, round(batches.share * steps))
+    return fit(model, batches.of(steps), steps=steps, **how)
 
 
 def schedule(steps, short=0):
     """What the rate is multiplied by: a tenth of the updates to warm up, then in a line to zero.
 
-    After ``short`` updates on short sequences the long ones rise and fall again, half as high: the
-    positions that they alone have must still be learned.
+    After ``short`` updates on short sequences it rises and falls again, half as high.
     """
     long = steps - short
     before = optim.linear(short, warmup=short // 10) if short else None

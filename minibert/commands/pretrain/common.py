@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from minibert import __version__, data, world
-from minibert.commands.recipes import CHECKPOINTS, positive, saving
+from minibert.commands.recipes import positive, saving
 from minibert.storage.safe_files import write
 from minibert.training import distributed
 from minibert.training.utilisation import Utilisation
@@ -50,13 +50,6 @@ def common_arguments(option):
     option("--cased", action="store_true", help="keep capitals (default: lower case)")
     option("--half", action="store_true", help="save in half precision")
     option("--seed", type=int, default=0)
-    option(
-        "--checkpoint",
-        type=Path,
-        metavar="DIR",
-        help="save the run there again and again, and go on from it (default: only on Ctrl-C, in "
-        f"the folder {CHECKPOINTS} of --out)",
-    )
 
 
 def transformer_arguments(option):
@@ -75,15 +68,15 @@ def transformer_arguments(option):
     option("--batch-size", type=size, default=32, help="sequences per update (32)")
     option("--rate", type=positive(float), default=1e-3, help="the highest learning rate (0.001)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
-    option("--accumulate", type=positive(int), default=1, help="batches per update (1)")
+    option("--accumulate", type=size, default=1, help="batches per update (1)")
     option("--compile", action="store_true", help="torch.compile; needs a compiler")
 
 
 def transformer_config(cls, args, pieces, **more):
     """The configuration that these options ask for, with fresh weights of a suitable size.
 
-    The papers draw them with deviation 0.02 at a width of 768. A narrower model gets larger ones,
-    so that what a layer adds up is as large: it leaves the plateau of word frequencies sooner.
+    The papers' deviation is 0.02 at a width of 768. Narrower layers get larger weights, to add up
+    as much: they leave the plateau of word frequencies sooner.
     """
     shape = {name: getattr(args, name) for name in ("dim", "layers", "heads", "dropout")}
     shape |= {"hidden": 4 * args.dim, "attention_dropout": args.dropout, "max_length": args.length}
@@ -117,17 +110,15 @@ def of_the_world(args):
 
 def world_texts(args, **options):
     """Corpora of the world to train and to validate on: other draws of the same kinds."""
-    return [
-        world.generate(tokens=tokens, seed=seed, **options)
-        for tokens, seed in ((args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed))
-    ]
+    draws = (args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed)
+    return [world.generate(tokens=tokens, seed=seed, **options) for tokens, seed in draws]
 
 
 def train_and_held_out(args, of_world, of_text, fewest=1):
-    """What gives the documents to train on, what gives those held out, and words for them.
+    """What gives the documents to train on and those held out, again at each call; words for them.
 
-    Both are functions that start again at each call. A document is ``of_world`` of one of the
-    world's, or ``of_text`` of a string; of these there must be ``fewest`` in either part.
+    A document is ``of_world`` of one of the world's, or ``of_text`` of a string; of these there
+    must be ``fewest`` in either part.
     """
     if args.corpus == "world":
         train, valid = ([of_world(d) for d in corpus.documents] for corpus in world_texts(args))
@@ -139,10 +130,8 @@ def train_and_held_out(args, of_world, of_text, fewest=1):
 def texts_of(args, fewest=1):
     """Two functions: texts to train on and texts held out, strings, started again at each call.
 
-    A text is a document; where there is only one, its paragraphs. ``args.valid`` names what is held
-    out (its first `HELD_OUT` words), else some of the documents are.
-
-    Raises ValueError where either part has less than ``fewest`` texts.
+    A text is a document or, where there is only one, a paragraph. ``args.valid`` names what is held
+    out (its first `HELD_OUT` words). Raises ValueError for less than ``fewest`` in either part.
     """
     texts = documents_of(args.corpus, args.tokens)
     if args.valid:
@@ -212,10 +201,7 @@ def limited(texts, tokens=None):
 
 
 def running_text(name):
-    """The `TextCorpus` of a data set or file, or of several: ``wiki_train+books_train``.
-
-    Raises ValueError for labelled texts and the like.
-    """
+    """The `TextCorpus` of running text, or of several (``a+b``); ValueError for other data."""
     sources, names = [], [name] if Path(name).exists() else name.split("+")
     for one in names:
         corpus = data.load(one)
@@ -227,29 +213,22 @@ def running_text(name):
 
 
 def save(model, args):
-    """Write a model into the folder ``args.out``, with ``args.half`` in half precision.
-
-    `from_pretrained` gives single precision back.
-    """
-    if distributed.rank():
-        return
-    stored = copy.deepcopy(model).half() if args.half else model
-    stored.save_pretrained(args.out)
+    """Write a model into ``args.out``; ``args.half``: in half precision (read as single)."""
+    if not distributed.rank():
+        stored = copy.deepcopy(model).half() if args.half else model
+        stored.save_pretrained(args.out)
 
 
 def against_the_floor(args, nats, note="", **options):
-    """The score on held-out text of the world, where that is what a cased model was trained on.
+    """The score on held-out text of the world, where a cased model was trained on it; or {}.
 
-    nats: a function, the nats that the model pays for a corpus, per token of the world. Where there
-    is no such score, the dict is empty.
+    nats: a function, what the model pays for a corpus, in nats per token of the world.
     """
     if args.corpus != "world" or not args.cased:
         return {}
     corpus = world_texts(args, **options)[1]
-    return {
-        "against the floor": f"{nats(corpus):.3f} nats per token of the world{note}; exact floor "
-        f"{corpus.floor:.3f}"
-    }
+    paid = f"{nats(corpus):.3f} nats per token of the world{note}"
+    return {"against the floor": f"{paid}; exact floor {corpus.floor:.3f}"}
 
 
 def printed(scores):
@@ -260,17 +239,15 @@ def printed(scores):
 
 
 def write_card(model, args, history, facts):
-    """Write README.md beside a saved model: how it was made and how good it is.
+    """Write README.md beside a saved model, and the curve of its training into history.json.
 
-    ``facts``: dict of strings, what there is to say besides settings, seed, time, machine, versions
-    and date. The curve of the training goes into history.json, thinned.
+    ``facts``: strings, what there is to say besides settings, seed, time, machine and versions.
     """
     if distributed.rank():
         return
-    made = f"`--recipe {args.recipe}`" if args.recipe else "options as below"
     versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
     facts = {
-        "recipe": made,
+        "recipe": f"`--recipe {args.recipe}`" if args.recipe else "options as below",
         "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
         "seed": str(args.seed),
         "time": f"{history.seconds:.0f} s",

@@ -110,16 +110,10 @@ def train(model, sentences, valid, args):
     """Fit the model; validates once an epoch. Returns the `History`."""
     batches = batches_of(model, sentences, args.batch_size, args.bptt, args.seed)
     steps = args.epochs * len(batches)
-    return fit(
-        model,
-        batches,
-        steps=steps,
-        optimizer=optim.adamw(model, args.rate),
-        schedule=optim.cosine(steps, warmup=steps // 20),
-        precision=args.precision,
-        **saving(args, SAVED),
-        valid=batches_of(model, valid, args.batch_size, args.bptt),
-    )
+    how = {"optimizer": optim.adamw(model, args.rate), "precision": args.precision}
+    how["schedule"] = optim.cosine(steps, warmup=steps // 20)
+    how["valid"] = batches_of(model, valid, args.batch_size, args.bptt)
+    return fit(model, batches, steps=steps, **how, **saving(args, SAVED))
 
 
 def print_scores(model, valid, args):
@@ -156,8 +150,7 @@ class OneDirection:
 def nats_a_world_token(model, corpus):
     """What the forward model of a cased ELMo pays for a corpus, in nats per token of the world.
 
-    Comparable to ``corpus.floor``: a word that the softmax lacks costs ``<unk>`` and its letters,
-    as in `minibert.models.baselines.costs`.
+    A word that the softmax lacks costs ``<unk>`` and its letters; compare with ``corpus.floor``.
     """
     sentences, spelling = list(with_ends(corpus)), baselines.Spelling(model.vocab)
     batches = batches_of(model, sentences, 4, 100)

@@ -48,10 +48,7 @@ def pretrain(args):
 
 
 def stream(documents, tokenizer):
-    """All texts as one stream of ids, (tokens,), each begun and ended by the end of text.
-
-    See `minibert.text.mapped`.
-    """
+    """All texts as one `mapped` stream of ids, (tokens,), each begun and ended by end of text."""
     end = [tokenizer.end_id]
     texts = ([*tokenizer.encode(text), *end] for text in documents)
     return mapped(chain([end], texts), kind_for(len(tokenizer)))
@@ -66,14 +63,10 @@ def train(model, ids, args):
     """Fit the model: a twentieth of the updates to warm up, then down a cosine (section 4.1)."""
     batches = BlockBatches(ids, args.batch_size, args.length, seed=args.seed)
     steps = args.steps or -(-args.epochs * len(batches) // args.accumulate)
-    return fit(
-        model,
-        batches,
-        steps=steps,
-        optimizer=optim.adamw(model, args.rate),
-        schedule=optim.cosine(steps, warmup=steps // 20),
-        **common.training_options(model.stack, args, SAVED),
-    )
+    how = common.training_options(model.stack, args, SAVED)
+    how["optimizer"] = optim.adamw(model, args.rate)
+    how["schedule"] = optim.cosine(steps, warmup=steps // 20)
+    return fit(model, batches, steps=steps, **how)
 
 
 def print_scores(model, documents, args):
@@ -87,10 +80,10 @@ def print_scores(model, documents, args):
     ids.append(model.tokenizer.end_id)
     paid = -model.log_probs(ids).sum()
     pieces = len(ids) - 1
+    bits = paid / characters / math.log(2)
     scores = {
         "loss": f"{paid / pieces:.3f} nats per piece (perplexity {math.exp(paid / pieces):.2f}), "
-        f"{paid / characters / math.log(2):.3f} bits a character, on {pieces:,} pieces of text "
-        "that was held out"
+        f"{bits:.3f} bits a character, on {pieces:,} pieces of text that was held out"
     }
     scores |= common.against_the_floor(args, lambda corpus: paid / len(corpus))
     return common.printed(scores)

@@ -1,9 +1,8 @@
 """Where to begin when there is time for millions of words, not for billions.
 
-A fresh BERT spends its first updates on two things that can be given to it. It learns how frequent
-each word is, and until its attention has found the positions beside a gap it learns little else:
-this is the plateau in the loss of masked words (chapter 05 measures it). Nothing here changes the
-model, only its first weights; training is free to change them.
+A fresh BERT first learns how frequent each word is, and until its attention has found the positions
+beside a gap it learns little else: the plateau in the loss of masked words (see chapter 05). Here
+it gets first weights that know both; training is free to change them.
 """
 
 import math
@@ -36,9 +35,8 @@ def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
     config, attention = encoder.config, encoder.stack.blocks[0].attention
     d = config.dim // config.heads
     if len(offsets) > config.heads or d % 2:
-        raise ValueError(
-            f"expected at least {len(offsets)} heads of even width, got {config.heads} of width {d}"
-        )
+        told = f"got {config.heads} of width {d}"
+        raise ValueError(f"expected at least {len(offsets)} heads of even width, {told}")
     frequency = 100 ** (-torch.arange(0, d, 2) / d)  # (d / 2,) wavelengths from 6 to about 600
     angle = torch.arange(config.max_length)[:, None] * frequency  # (positions, d / 2)
     waves = torch.stack((angle.sin(), angle.cos()), -1).flatten(1)  # (positions, d)

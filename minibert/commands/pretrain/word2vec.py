@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 
 from minibert import data, world
 from minibert.commands.pretrain import common
@@ -35,19 +36,16 @@ def pretrain(args):
     vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
     count = int(word2vec.word_counts(vocab).sum())
     if not count:
-        raise ValueError(
-            f"no word occurs {args.min_count} times in {args.corpus}: give more text, or a lower "
-            "--min-count"
-        )
+        rare = f"no word occurs {args.min_count} times in {args.corpus}"
+        raise ValueError(f"{rare}: give more text, or a lower --min-count")
     common.tell(args, f"{about}: {count:,} words, {len(vocab):,} different ones")
     chosen = ("dim", "window", "mode", "loss", "negatives", "subsample")
     config = word2vec.Word2VecConfig(len(vocab), **{name: getattr(args, name) for name in chosen})
     model = word2vec.Word2Vec(config, vocab)
     options = {"epochs": args.epochs, "workers": args.workers}
     started = time.perf_counter()
-    history = word2vec.learn(
-        model, sentences, rate=args.rate, seed=args.seed, checkpoint=args.checkpoint, **options
-    )
+    more = {"rate": args.rate, "seed": args.seed, "checkpoint": args.checkpoint}
+    history = word2vec.learn(model, sentences, **options, **more)
     options["rate"] = history.rate[0]
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds
@@ -69,17 +67,15 @@ def print_scores(model, args):
     """Print how good the vectors are, and return it as a dict of strings."""
     scores = {}
     for name, title in RATED.items():
-        scores[title] = _scored(name, lambda data: str(word_scores.similarity(model, data)))
+        scores[title] = _scored(name, partial(word_scores.similarity, model))
     if args.corpus == "world":
         sections = {}
         for example in world.task("analogies", seed=args.seed).test:
-            sections.setdefault(example.info["section"], []).append(
-                (*example.tokens, example.label)
-            )
+            question = (*example.tokens, example.label)
+            sections.setdefault(example.info["section"], []).append(question)
         scores["The world's analogies"] = str(word_scores.analogies(model, sections))
-    scores["Google analogies"] = _scored(
-        "google-analogies", lambda data: str(word_scores.analogies(model, data))
-    )
+    asked = partial(word_scores.analogies, model)
+    scores["Google analogies"] = _scored("google-analogies", asked)
     return common.printed(scores)
 
 
@@ -87,14 +83,11 @@ def _scored(name, score):
     """The score on a data set that is here; nothing is downloaded for it."""
     if not any(row.name == name and row.state == "here" for row in data.datasets()):
         return f"not scored, it is not here (`minibert data get {name}` fetches it)"
-    return score(data.load(name))
+    return str(score(data.load(name)))
 
 
 def words_only(vocab):
     """The vocabulary without punctuation: tokens that have no letter and no digit."""
-    kept = [
-        i
-        for i, token in enumerate(vocab.tokens)
-        if token in vocab.specials or any(map(str.isalnum, token))
-    ]
+    words = (token in vocab.specials or any(map(str.isalnum, token)) for token in vocab.tokens)
+    kept = [i for i, is_word in enumerate(words) if is_word]
     return Vocab([vocab.tokens[i] for i in kept], vocab.counts[kept], vocab.specials)

@@ -23,10 +23,9 @@ from minibert.models.bert import google
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.bert.model import BERT, BERTConfig
 from minibert.storage import layout
-from minibert.storage.checked import config_from, filled
+from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import CONFIG, save_folder
 from minibert.storage.hub import find_or_fetch
-from minibert.storage.known_keys import check_known
 from minibert.storage.safe_files import remove
 from minibert.text.tokenizer_files import JSON, OTHERS
 

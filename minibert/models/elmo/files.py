@@ -18,9 +18,8 @@ import torch
 from minibert.models.elmo.model import ELMo, ELMoConfig
 from minibert.storage import layout
 from minibert.storage.bundled import find
-from minibert.storage.checked import config_from, filled
+from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import pack, unpack
-from minibert.storage.known_keys import check_known
 from minibert.storage.safe_files import atomic, read_json, remove, write
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab

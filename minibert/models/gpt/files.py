@@ -27,10 +27,9 @@ from minibert.data.published import located
 from minibert.models.gpt import openai
 from minibert.models.gpt.model import GPT, GPTConfig
 from minibert.storage import layout
-from minibert.storage.checked import config_from, filled
+from minibert.storage.checked import check_known, config_from, filled
 from minibert.storage.checkpoint import save_folder
 from minibert.storage.hub import find_or_fetch
-from minibert.storage.known_keys import check_known
 from minibert.storage.safe_files import remove
 from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.tokenizer_files import JSON, OTHERS

@@ -19,8 +19,8 @@ from torch import Tensor
 from minibert.models.gpt import files
 from minibert.models.gpt.model import GPT
 from minibert.storage import layout
+from minibert.storage.checked import check_known
 from minibert.storage.checkpoint import load_tensors, save_folder
-from minibert.storage.known_keys import check_known
 
 HEADS = {  # class -> (end of the name in config.json, beginning of the tensors' names)
     "CausalLM": ("LMHeadModel", "lm_head."),
