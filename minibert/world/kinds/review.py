@@ -61,7 +61,7 @@ class Review:
         self.side = SIDE[self.label]
         self.verdicts, self.aspects = [], []
         self.count = {"good": 0, "bad": 0}  # sentences about aspects, by side
-        self.last, self.blamed = None, False
+        self.last, self.blamed, self.turned = None, False, False
 
     def write(self):
         w = self.w
@@ -138,6 +138,7 @@ class Review:
     def say_joined(self, how):
         """Two clauses in a sentence; the second has the side that counts."""
         side = self.side or self.w.pick(SIDES)
+        self.turned = how == "contrast"
         first = self.clause(OTHER[side] if how == "contrast" else side, TELLING_JOINED)
         second = self.clause(side, TELLING_JOINED)
         self.w.say(f"join.{how}", a=first, b=second)
@@ -156,7 +157,8 @@ class Review:
         if self.blamed and side != self.side:
             frame = "blame" if side == "bad" else "praise"
         elif self.last:
-            frame = "same" if side == self.last else "turn"
+            frame = "same" if side == self.last else "plain" if self.turned else "turn"
+        self.turned = frame == "turn"  # never "but" twice in a row
         w.say(f"frame.{frame}", c=self.clause(side, TELLING))
         self.turn_to(side)
 
