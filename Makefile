@@ -13,6 +13,8 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TEST_HOME := $(CURDIR)/build/test-home
 TESTING := MINIBERT_HOME="$(TEST_HOME)"
 DEVICE := cpu
+# A thread that waits sleeps, so that a busy machine stays usable: see benchmarks/README.md, "Crowded".
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help lab test quick test-full chapters notebooks book findings bench weights constraints clean
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,16 +31,7 @@ class Finding(NamedTuple):
     text: str
 
 
-def ok(text):
-    return Finding("ok", text)
-
-
-def note(text):
-    return Finding("note", text)
-
-
-def fix(text):
-    return Finding("FIX", text)
+ok, note, fix = (partial(Finding, status) for status in ("ok", "note", "FIX"))
 
 
 def check_python():
@@ -133,7 +125,7 @@ def check_widgets():
     if find_spec("ipywidgets") is None or find_spec("jupyterlab_widgets") is None:
         return note(f"not installed; figures stay still without them; {INSTALL}")
     ours, labs = version("ipywidgets"), version("jupyterlab_widgets")
-    if (_major(ours), _major(labs)) != (8, 3):
+    if not (ours.startswith("8.") and labs.startswith("3.")):
         return fix(f"ipywidgets {ours} and jupyterlab_widgets {labs} do not fit: {INSTALL}")
     from jupyter_core.paths import jupyter_path
 
@@ -262,10 +254,6 @@ def run(args):
 
 def _reason(error):
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _major(number):
-    return int(number.split(".")[0])
 
 
 def _same_folder(one, other):

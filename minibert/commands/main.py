@@ -11,21 +11,12 @@ from importlib import import_module
 
 from minibert import __version__
 
-COMMANDS = {  # name -> (module, what it does)
-    "doctor": (
-        "minibert.commands.doctor",
-        "check Python, torch, Jupyter, data and disk, and say what to do",
-    ),
-    "pretrain": (
-        "minibert.commands.pretrain",
-        "train a model on a corpus, with checkpoints and scores",
-    ),
-    "finetune": (
-        "minibert.commands.finetune",
-        "adapt a pre-trained model to a labelled task, with a score",
-    ),
-    "data": ("minibert.commands.data", "list the real data sets, or fetch one"),
-    "course": ("minibert.commands.course", "build, release and grade the notebooks"),
+COMMANDS = {  # name, also of its module -> what it does
+    "doctor": "check Python, torch, Jupyter, data and disk, and say what to do",
+    "pretrain": "train a model on a corpus, with checkpoints and scores",
+    "finetune": "adapt a pre-trained model to a labelled task, with a score",
+    "data": "list the real data sets, or fetch one",
+    "course": "build, release and grade the notebooks",
 }
 DEBUG = "MINIBERT_DEBUG"
 
@@ -64,12 +55,12 @@ def make_parser(argv):
     )
     parser.add_argument("--version", action="version", version=f"minibert {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (module, summary) in COMMANDS.items():
+    for name, summary in COMMANDS.items():
         command = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + "."
         )
         if argv[:1] == [name]:
-            chosen = import_module(module)
+            chosen = import_module(f"minibert.commands.{name}")
             chosen.add_arguments(command)
             command.set_defaults(run=chosen.run)
     return parser

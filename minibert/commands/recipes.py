@@ -23,8 +23,8 @@ NEVER = 10**12  # updates
 class Options:
     """Adds options to an argparse parser, and keeps their defaults aside: a recipe may have others.
 
-    Used like ``parser.add_argument``; ``defaults`` maps each option's name to its default. The
-    parser's result then holds only what was given on the command line.
+    Used like ``parser.add_argument``; ``defaults`` maps each option's name to its default, False
+    for a switch. The parser's result then holds only what was given on the command line.
     """
 
     def __init__(self, parser):
@@ -32,7 +32,7 @@ class Options:
 
     def __call__(self, *names, default=None, **rest):
         action = self.parser.add_argument(*names, default=argparse.SUPPRESS, **rest)
-        self.defaults[action.dest] = default
+        self.defaults[action.dest] = False if rest.get("action") == "store_true" else default
 
 
 def add_models(parser, package, models):

@@ -1,15 +1,24 @@
+from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
 from . import features as features
+from . import files as files
 from . import from_d2l as from_d2l
 from . import head as head
+from . import labels as labels
 from . import language as language
 from . import last_token as last_token
 from . import pair as pair
 from . import pooling as pooling
+from . import predictions as predictions
+from . import reading as reading
+from . import scores as scores
 from . import spans as spans
+from . import squad as squad
 from . import tagger as tagger
 from . import vector_classifiers as vector_classifiers
+from .causal import CausalLM as CausalLM
+from .causal import DoubleHeads as DoubleHeads
 from .classify import SequenceClassifier as SequenceClassifier
 from .classify import TokenClassifier as TokenClassifier
 from .classify import word_examples as word_examples
@@ -17,7 +26,8 @@ from .context_encoder import ContextEncoder as ContextEncoder
 from .context_encoder import Live as Live
 from .context_encoder import Remembered as Remembered
 from .features import LayerMix as LayerMix
-from .head import run as run
+from .files import load as load
+from .labels import Labels as Labels
 from .language import MaskedLM as MaskedLM
 from .language import NextSentence as NextSentence
 from .language import Pretraining as Pretraining
@@ -26,27 +36,32 @@ from .last_token import MultipleChoice as MultipleChoice
 from .last_token import Similarity as Similarity
 from .last_token import framed as framed
 from .pair import PairClassifier as PairClassifier
-from .pair import pair_accuracy as pair_accuracy
 from .pooling import Ensemble as Ensemble
 from .pooling import PoolingClassifier as PoolingClassifier
+from .predictions import Predictions as Predictions
+from .predictions import pair_accuracy as pair_accuracy
+from .predictions import predict as predict
+from .predictions import run as run
+from .predictions import tagged as tagged
 from .spans import SpanExtractor as SpanExtractor
 from .spans import answer as answer
 from .spans import best_threshold as best_threshold
 from .spans import span_examples as span_examples
-from .spans import squad_scores as squad_scores
+from .squad import squad_scores as squad_scores
 from .tagger import Tagger as Tagger
 from .tagger import share_right as share_right
 from .tagger import span_f1 as span_f1
-from .tagger import tagged as tagged
 from .vector_classifiers import CNNClassifier as CNNClassifier
 from .vector_classifiers import RNNClassifier as RNNClassifier
 from .vector_classifiers import Table as Table
-from .vector_classifiers import predict as predict
 
 __all__ = [
     "CNNClassifier",
+    "CausalLM",
     "ContextEncoder",
+    "DoubleHeads",
     "Ensemble",
+    "Labels",
     "LastToken",
     "LayerMix",
     "Live",
@@ -55,6 +70,7 @@ __all__ = [
     "NextSentence",
     "PairClassifier",
     "PoolingClassifier",
+    "Predictions",
     "Pretraining",
     "RNNClassifier",
     "Remembered",
@@ -66,23 +82,31 @@ __all__ = [
     "TokenClassifier",
     "answer",
     "best_threshold",
+    "causal",
     "classify",
     "context_encoder",
     "features",
+    "files",
     "framed",
     "from_d2l",
     "head",
+    "labels",
     "language",
     "last_token",
+    "load",
     "pair",
     "pair_accuracy",
     "pooling",
     "predict",
+    "predictions",
+    "reading",
     "run",
+    "scores",
     "share_right",
     "span_examples",
     "span_f1",
     "spans",
+    "squad",
     "squad_scores",
     "tagged",
     "tagger",

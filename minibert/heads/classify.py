@@ -3,40 +3,39 @@
 Devlin et al. (2019), section 4 and figure 4; regression as for STS-B.
 """
 
-import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
+from minibert.heads.labels import CLASSES
+from minibert.heads.reading import Pieces, as_words
+from minibert.heads.scores import recurrent
 from minibert.models.dropout import Dropout
-from minibert.text.batches import IGNORE
+from minibert.models.gpt.model import GPT
+from minibert.text.inputs import IGNORE, labelled, of_batch, whole_mask
 
 POOLINGS = ("first", "last", "mean")
 
 
 class SequenceClassifier(Head):
-    """A label for a text or a pair of texts, or a number with ``regression=True``.
+    """A label for a text or a pair of texts; several labels, or a number, if that is the problem.
 
-    labels: how many there are. pooling: what is classified, the "first" token's state (through the
-    encoder's pooler, where it has one), the "last" token's (for a model that reads to the right),
-    or the "mean" of all. dropout: before the new layer.
+    labels, problem: see `minibert.heads.labels.Labels`. pooling: what is classified, the "first"
+    token's state (through the encoder's pooler, where it has one), the "last" token's (for a model
+    that reads to the right), or the "mean" of all. dropout: before the new layer.
     """
 
-    def __init__(self, encoder, labels=2, regression=False, dropout=0.1, pooling="first"):
-        super().__init__(encoder)
+    def __init__(self, encoder, labels=None, problem=CLASSES, dropout=0.1, pooling="first"):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be {' or '.join(map(repr, POOLINGS))}, got {pooling!r}")
-        self.labels, self.regression, self.pooling = (
-            1 if regression else labels,
-            regression,
-            pooling,
-        )
-        self.dropout = Dropout(dropout)
-        self.output = new_linear(width_of(encoder), self.labels, encoder)
+        super().__init__(encoder, labels=labels, problem=problem, dropout=dropout, pooling=pooling)
+        self.pooling, self.dropout = pooling, Dropout(dropout)
+        # read at a GPT's last token, it is transformers' own classifier, which has no bias
+        bias = not (pooling == "last" and isinstance(encoder, GPT))
+        self.output = new_linear(width_of(encoder), self.labels, encoder, bias)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        """(batch, length) ids -> logits (batch, labels); for a regression (batch,)."""
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        """(batch, length) ids -> logits (batch, labels), or (batch,) for a single number."""
+        mask = whole_mask(input_ids, attention_mask)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         batch["token_type_ids"] = token_type_ids
         if self.pooling == "mean":
@@ -44,68 +43,75 @@ class SequenceClassifier(Head):
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
-            places = torch.arange(mask.shape[1], device=mask.device)
-            last = (places * mask).argmax(1, keepdim=True)  # (batch, 1)
-            pooled = self.states_at(batch, places == last)
+            pooled = self.states_at(batch, last_places(mask))
         else:
-            pooled = self.pool(self.states_at(batch, first_places(input_ids)))
-        logits = self.output(self.dropout(pooled))
-        return logits[:, 0] if self.regression else logits
+            pooled = self.pool(self.states_at(batch, first_places(mask)))
+        return self.outcome.scores(self.output(self.dropout(pooled)))
 
     def loss(self, batch):
-        """(sum of cross-entropies or squared errors, number of examples); ``labels`` (batch,)."""
+        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        logits, labels = self(*given), batch["labels"]
-        if self.regression:
-            return F.mse_loss(logits, labels.to(logits.dtype), reduction="sum"), len(logits)
-        return F.cross_entropy(logits, labels, reduction="sum"), len(logits)
+        return self.outcome.loss(self(*given), of_batch(batch))
 
 
-class TokenClassifier(Head):
-    """A label for each word, read from its first piece (section 5.3).
+class WordLabels:
+    """Texts in, a label for each word out: what `TokenClassifier` and `Tagger` share.
 
-    labels: how many there are. dropout: before the new layer. lstm: width of each direction of a
-    two-layer LSTM between them, 0 for none; the paper puts it on frozen features (see `LayerMix`).
+    Texts are strings, cut into words by `minibert.text.tokenise`, or lists of words.
     """
 
     per_token = True
 
+    def example(self, reader, text):
+        return reader.words(as_words(text))
+
+    def labelled(self, example, labels, text):
+        return marked(example, [self.outcome.number(one) for one in labels], as_words(text))
+
+    def predict(self, texts, batch_size=32):
+        """A label and probabilities for each word, as far as the encoder can read.
+
+        A string alone is one text.
+        """
+        texts = [as_words(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        return super().predict(texts, batch_size)
+
+    def decided(self, example, output):
+        rows = output[example["words"]]  # (words, labels)
+        return [self.outcome.decided(row)[0] for row in rows], rows.softmax(-1)
+
+
+class TokenClassifier(WordLabels, Head):
+    """A label for each word, read from its first piece (section 5.3).
+
+    labels: how many there are, or their names. dropout: before the new layer. lstm: width of each
+    direction of a two-layer LSTM between them, 0 for none; the paper puts it on frozen features
+    (see `LayerMix`).
+    """
+
     def __init__(self, encoder, labels, dropout=0.1, lstm=0):
-        super().__init__(encoder)
-        self.labels, self.dropout, self.lstm = labels, Dropout(dropout), None
-        width = width_of(encoder)
+        super().__init__(encoder, labels=labels, dropout=dropout, lstm=lstm)
+        self.dropout, self.lstm, width = Dropout(dropout), None, width_of(encoder)
         if lstm:
             self.lstm = nn.LSTM(width, lstm, 2, bidirectional=True, batch_first=True)
-        self.output = new_linear(2 * lstm if lstm else width, labels, encoder)
+        self.output = new_linear(2 * lstm if lstm else width, self.labels, encoder)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, labels)."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         if self.lstm is not None:
-            hidden = self.recurrent(hidden, attention_mask)
+            hidden, _ = recurrent(self.lstm, hidden, whole_mask(input_ids, attention_mask))
         return self.output(self.dropout(hidden))
-
-    def recurrent(self, hidden, attention_mask):
-        """The LSTM, which does not read padding: (batch, length, width) -> (.., .., 2 * lstm)."""
-        if attention_mask is None:
-            return self.lstm(hidden)[0]
-        length, lengths = hidden.shape[1], attention_mask.sum(1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths, batch_first=True, enforce_sorted=False
-        )
-        out, _ = self.lstm(packed)
-        return nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=length)[0]
 
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        wanted = batch["labels"] != IGNORE
+        wanted = labelled(batch)
         if self.lstm is None:
             logits = self.output(self.dropout(self.states_at(batch, wanted)))
         else:
             given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
             logits = self(*given)[wanted]
-        labels = batch["labels"][wanted]
-        return F.cross_entropy(logits, labels, reduction="sum"), len(labels)
+        return self.outcome.loss(logits, batch["labels"][wanted])
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):
@@ -116,26 +122,21 @@ def word_examples(tokenizer, sentences, labels=None, max_length=512):
     ``words`` (a list) the position of each word's first piece. Words beyond ``max_length`` pieces
     are cut off. A word of which the tokenizer leaves nothing becomes ``[UNK]``.
     """
-    examples = []
-    for number, sentence in enumerate(sentences):
-        ids, places = [tokenizer.cls_id], []
-        for word in sentence:
-            pieces = tokenizer.encode(word) or [tokenizer.unk_id]
-            if len(ids) + len(pieces) + 1 > max_length:
-                break
-            places.append(len(ids))
-            ids += pieces
-        ids.append(tokenizer.sep_id)
-        example = {"input_ids": ids, "words": places}
-        if labels is not None:
-            if len(labels[number]) != len(sentence):
-                raise ValueError(
-                    f"expected a label for each word, got {len(labels[number])} labels for the "
-                    f"{len(sentence)} words of sentence {number}"
-                )
-            marks = [IGNORE] * len(ids)
-            for place, label in zip(places, labels[number], strict=False):
-                marks[place] = label
-            example["labels"] = marks
-        examples.append(example)
-    return examples
+    reader = Pieces(tokenizer, max_length)
+    examples = [reader.words(sentence) for sentence in sentences]
+    if labels is None:
+        return examples
+    return [marked(*row) for row in zip(examples, labels, sentences, strict=True)]
+
+
+def marked(example, labels, words):
+    """An example with the numbers of its words' labels, -100 at tokens that begin no word."""
+    if len(labels) != len(words):
+        raise ValueError(
+            f"expected a label for each word, got {len(labels)} labels for the {len(words)} words "
+            f"of {' '.join(words)!r:.60}"
+        )
+    marks = [IGNORE] * len(example["input_ids"])
+    for place, label in zip(example["words"], labels, strict=False):
+        marks[place] = label
+    return {**example, "labels": marks}

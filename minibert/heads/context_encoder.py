@@ -7,10 +7,13 @@ language model is frozen; only one `ScalarMix` for each of these two uses is lea
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from minibert.heads.scores import recurrent
+from minibert.heads.vector_classifiers import Table
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.model import ScalarMix
+from minibert.text.characters import Spellings
+from minibert.text.inputs import check_ids, whole_mask
 
 PLACES = ("input", "output")
 
@@ -50,18 +53,21 @@ class Remembered(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, self.table.shape[1])
         return self.table[:, ids]
 
 
 class Live(nn.Module):
     """A frozen model that reads each batch again: for sentences that are not known in advance.
 
-    ``spellings``: a `minibert.text.characters.Spellings`; the ids are its rows, 0 for padding.
+    ``spellings``: a `minibert.text.characters.Spellings`, by default an empty one; the ids are its
+    rows, 0 for padding.
     """
 
-    def __init__(self, model, spellings):
+    def __init__(self, model, spellings=None):
         super().__init__()
-        self.model, self.spellings = model.requires_grad_(False).eval(), spellings
+        self.model, self.settings = model.requires_grad_(False).eval(), {}
+        self.spellings = spellings or Spellings(length=model.config.max_characters)
         self.layers, self.width = model.config.layers + 1, 2 * model.config.projection
 
     def train(self, mode=True):
@@ -72,6 +78,7 @@ class Live(nn.Module):
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
+        check_ids(ids, len(self.spellings))
         characters = self.spellings.table.to(ids.device)[ids]  # (batch, length, symbols)
         return torch.stack(self.model(characters, ids > 0).hidden_states)
 
@@ -79,7 +86,8 @@ class Live(nn.Module):
 class ContextEncoder(nn.Module):
     """Word vectors and a bidirectional LSTM, with or without the layers of a frozen model.
 
-    vectors: the start of the word vectors, (V, dim); they are trained. contextual: `Remembered`,
+    vectors: the start of the word vectors, (V, dim), or a `Table` of them with its vocabulary; they
+    are trained. contextual: `Remembered`,
     `Live`, or None. at: where its mix is added, some of "input" and "output". hidden: width of each
     direction. Output: (batch, length, ``width``).
     """
@@ -89,29 +97,28 @@ class ContextEncoder(nn.Module):
         at = (at,) if isinstance(at, str) else tuple(at)
         if unknown := sorted(set(at) - set(PLACES)):
             raise ValueError(f"at names some of {PLACES}, got {unknown[0]!r}")
-        self.embedding = nn.Embedding.from_pretrained(vectors.detach().clone(), freeze=False)
-        self.contextual = contextual
+        table = vectors if isinstance(vectors, Table) else Table(vectors)
+        self.embedding, self.vocab, self.contextual = table.embedding, table.vocab, contextual
         at = at if contextual is not None else ()
         self.mixes = nn.ModuleDict({place: ScalarMix(contextual.layers) for place in at})
         more = {place: contextual.width if place in at else 0 for place in PLACES}
-        width = vectors.shape[1] + more["input"]
+        width = table.width + more["input"]
         self.lstm = nn.LSTM(width, hidden, bidirectional=True, batch_first=True)
         self.dropout = Dropout(dropout)
         self.width = 2 * hidden + more["output"]
+        sizes = {"at": list(at), "hidden": hidden, "dropout": dropout}
+        self.settings = {**table.settings, **sizes}
 
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) ids of words, mask, and ids for ``contextual``."""
-        layers = None
+        layers, mask = None, whole_mask(input_ids, attention_mask)
+        check_ids(input_ids, self.embedding.num_embeddings)
         if self.mixes:
             if contextual_ids is None:
                 raise ValueError("this model mixes in a language model: expected contextual_ids")
             layers = self.contextual(contextual_ids)  # (layers, batch, length, width)
         x = self._with("input", self.embedding(input_ids), layers)
-        lengths = attention_mask.sum(1).cpu()
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        h, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=input_ids.shape[1]
-        )  # (batch, length, 2 * hidden)
+        h, _ = recurrent(self.lstm, x, mask)  # (batch, length, 2 * hidden)
         return self._with("output", h, layers)
 
     def _with(self, place, x, layers):
@@ -120,7 +127,23 @@ class ContextEncoder(nn.Module):
             x = torch.cat((x, self.mixes[place](layers)), -1)
         return self.dropout(x)
 
+    def also(self, words, end=""):
+        """What a batch has for a sentence beside its ids: ``contextual_ids`` (+ ``end``), or no
+        more. Raises ValueError where only the sentences of a `Remembered` can be read."""
+        if self.contextual is None:
+            return {}
+        if not hasattr(self.contextual, "spellings"):
+            raise ValueError(
+                "this model knows the layers of certain sentences only; to read others, set "
+                "head.encoder.contextual = mb.heads.Live(elmo)"
+            )
+        return {f"contextual_ids{end}": self.contextual.spellings.encode(words)}
 
-def one_epoch(batches):
-    """All batches once, from the first one, whatever the position of ``batches``."""
-    return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
+
+def on_words(encoder, **options):
+    """The `ContextEncoder` that is given, or one of word vectors and the options."""
+    if not isinstance(encoder, ContextEncoder):
+        return ContextEncoder(encoder, **options)
+    if options:
+        raise ValueError(f"the ContextEncoder has its own {', '.join(options)} already")
+    return encoder

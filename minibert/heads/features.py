@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from minibert.heads.reading import widths_of
 from minibert.models.elmo.model import ScalarMix
 from minibert.models.outputs import ModelOutput
 
@@ -27,6 +28,21 @@ class LayerMix(nn.Module):
         if freeze:
             model.requires_grad_(False)
         self.tokenizer = getattr(model, "tokenizer", None)
+        self.settings = {"layers": list(self.layers), "how": how, "freeze": freeze}
+
+    @property
+    def width(self):
+        """Of the mix."""
+        widths = self._chosen(widths_of(self.model))
+        return sum(widths) if self.how == "concat" else widths[0]
+
+    def _chosen(self, states):
+        try:
+            return [states[layer] for layer in self.layers]
+        except IndexError:
+            raise ValueError(
+                f"expected layers from {-len(states)} to {len(states) - 1}, got {self.layers}"
+            ) from None
 
     def train(self, mode=True):
         super().train(mode)
@@ -39,12 +55,7 @@ class LayerMix(nn.Module):
         more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
             states = self.model(input_ids, attention_mask=attention_mask, **more).hidden_states
-        try:
-            chosen = [states[layer] for layer in self.layers]  # each (batch, length, dim)
-        except IndexError:
-            raise ValueError(
-                f"expected layers from {-len(states)} to {len(states) - 1}, got {self.layers}"
-            ) from None
+        chosen = self._chosen(states)  # each (batch, length, dim)
         if self.how == "concat":
             mixed = torch.cat(chosen, -1)
         elif self.how == "scalar":

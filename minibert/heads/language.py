@@ -6,12 +6,16 @@ Devlin et al. (2019), section 3.1 and appendix A.1 and A.2. The batches are made
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
+from minibert.heads.labels import Labels
+from minibert.heads.reading import innermost, one_or_two, two
+from minibert.heads.scores import class_loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import labelled, of_batch, whole_mask
+
+NEXT = "next_sentence_label"
 
 
 class VocabularyOutput(nn.Module):
@@ -57,11 +61,13 @@ class MaskedLM(Head):
     per_token = True
 
     def __init__(self, encoder, vocab_size=None, tied=True):
-        super().__init__(encoder)
         config = getattr(encoder, "config", None)
         words = getattr(getattr(encoder, "embeddings", None), "word", None)
+        if tied and words is not None or vocab_size == getattr(config, "vocab_size", None):
+            vocab_size = None  # it says nothing new
+        super().__init__(encoder, vocab_size=vocab_size, tied=tied)
         vocab_size = vocab_size or getattr(config, "vocab_size", None)
-        if words is None and vocab_size is None:
+        if words is None and not vocab_size:
             raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
         table = words.weight if tied and words is not None else vocab_size
         kind, eps = getattr(config, "activation", "gelu"), getattr(config, "norm_eps", 1e-12)
@@ -71,18 +77,42 @@ class MaskedLM(Head):
         """(batch, length) ids -> logits (batch, length, V)."""
         return self.output(self.read(input_ids, attention_mask, token_type_ids).last_hidden_state)
 
+    def example(self, reader, text):
+        """A text with ``[MASK]`` where a word is hidden."""
+        tokenizer = getattr(reader, "tokenizer", None)
+        mask_id = getattr(tokenizer, "mask_id", None)
+        if mask_id is None:
+            raise ValueError("masked words are predicted by a model whose tokenizer has [MASK]")
+        example = reader.text(*(tokenizer.encode(t, specials=True) for t in one_or_two(text)))
+        hidden = [i for i, one in enumerate(example["input_ids"]) if one == mask_id]
+        if not hidden:
+            raise ValueError(f"expected [MASK] in the text, got {text!r:.80}")
+        return {**example, "words": hidden}
+
+    def decided(self, example, output):
+        """The likeliest piece for each ``[MASK]`` and the shares (masks, V) of all pieces."""
+        logits = output[0] if isinstance(output, tuple) else output
+        shares = logits[example["words"], : len(self.columns)].softmax(-1)
+        return [self.columns[i] for i in shares.argmax(-1).tolist()], shares
+
+    @property
+    def columns(self):
+        return innermost(self.encoder).tokenizer.tokens
+
     def loss(self, batch):
         """(sum of cross-entropies, number of masked tokens).
 
         ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
         is computed only where there is one.
         """
-        wanted = batch["labels"] != IGNORE
+        wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
 
 
 class NextSentence(Head):
     """Whether the second text follows the first: class 0 if it does, 1 if it is random."""
+
+    outcome = Labels(["follows", "random"])
 
     def __init__(self, encoder):
         super().__init__(encoder)
@@ -91,13 +121,19 @@ class NextSentence(Head):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.next(self.pool(hidden[:, 0]))
+        return self.next(self.pool(hidden[first_places(whole_mask(input_ids, attention_mask))]))
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
-        first = self.states_at(batch, first_places(batch["input_ids"]))
-        labels = batch["next_sentence_label"]
-        return F.cross_entropy(self.next(self.pool(first)), labels, reduction="sum"), len(labels)
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        first = self.states_at(batch, first_places(mask))
+        return self.outcome.loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
+
+    def example(self, reader, text):
+        return reader.text(*two(text))
+
+    def labelled(self, example, label, text):
+        return {**example, "next_sentence_label": self.outcome.number(label)}
 
 
 class Pretraining(MaskedLM):
@@ -112,16 +148,19 @@ class Pretraining(MaskedLM):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V), and of the next sentence (batch, 2)."""
         hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.output(hidden), self.next(self.pool(hidden[:, 0]))
+        first = hidden[first_places(whole_mask(input_ids, attention_mask))]
+        return self.output(hidden), self.next(self.pool(first))
 
     def losses(self, batch):
         """Mean loss of masked words, of next sentences, and the number of masked words."""
-        masked, first = batch["labels"] != IGNORE, first_places(batch["input_ids"])
-        hidden = self.states_at(batch, masked | first)  # (n, dim), row by row
-        is_first = first[masked | first]  # `[CLS]`, which is never masked
-        words, count = self.output.loss(hidden[~is_first], batch["labels"][masked])
-        scores = self.next(self.pool(hidden[is_first]))  # (batch, 2)
-        return words / max(count, 1), F.cross_entropy(scores, batch["next_sentence_label"]), count
+        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
+        masked, first = labelled(batch), first_places(mask)
+        either = masked | first
+        hidden = self.states_at(batch, either)  # (n, dim), row by row
+        words, count = self.output.loss(hidden[masked[either]], batch["labels"][masked])
+        scores = self.next(self.pool(hidden[first[either]]))  # (batch, 2)
+        pairs, number = class_loss(scores, of_batch(batch, NEXT), NEXT)
+        return words / max(count, 1), pairs / number, count
 
     def loss(self, batch):
         """(mean of both losses' sum times the number of masked words, that number)."""

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.heads.head import Head, new_linear, width_of
+from minibert.heads.head import Head, last_places, new_linear, width_of
+from minibert.heads.labels import CLASSES
+from minibert.heads.reading import two
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import next_tokens
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.framing import SPECIALS
+from minibert.text.inputs import of_batch, whole_mask
 
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
@@ -41,49 +43,66 @@ def framed(model):
 class LastToken(Head):
     """A label for a text or pair from the state of its last token, the extract token.
 
-    labels: how many there are. auxiliary: how much predicting the text's own tokens counts beside
-    the task while training, the paper's lambda; 0 for not at all. dropout: before the new layer.
-    sequences: how many sequences an example has (see `minibert.text.FramedBatches`).
+    labels, problem: see `minibert.heads.labels.Labels`. auxiliary: how much predicting the text's
+    own tokens counts beside the task while training, the paper's lambda; 0 for not at all. dropout:
+    before the new layer. sequences: how many sequences an example has (see
+    `minibert.text.FramedBatches`).
     """
 
-    sequences = 1
+    sequences, one_score = 1, False
 
-    def __init__(self, encoder, labels=2, auxiliary=LAMBDA, dropout=0.1):
-        super().__init__(encoder)
-        self.labels, self.auxiliary, self.dropout = labels, auxiliary, Dropout(dropout)
-        self.output = new_linear(width_of(encoder), labels, encoder)
+    def __init__(self, encoder, labels=None, auxiliary=LAMBDA, dropout=0.1, problem=CLASSES):
+        super().__init__(
+            encoder, labels=labels, auxiliary=auxiliary, dropout=dropout, problem=problem
+        )
+        if auxiliary and not hasattr(encoder, "output_weight"):
+            raise ValueError(
+                f"auxiliary={auxiliary} trains a language model beside the task, and a "
+                f"{type(encoder).__name__} is none that reads to the right as a GPT does: "
+                "give auxiliary=0"
+            )
+        self.auxiliary, self.dropout = auxiliary, Dropout(dropout)
+        self.output = new_linear(width_of(encoder), 1 if self.one_score else self.labels, encoder)
 
     def forward(self, input_ids, attention_mask=None):
         """(rows, length) ids -> logits (examples, labels)."""
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        return self.judge(self.states_at(batch, last_places(mask)))
+        return self.judge(self.states_at(batch, self.judged(batch)))
+
+    def judged(self, batch):
+        """True where a sequence is judged, at each row's last token: bool (rows, length)."""
+        return last_places(whole_mask(batch["input_ids"], batch.get("attention_mask")))
 
     def judge(self, states):
         """States of the last tokens (rows, width) -> logits (examples, labels)."""
-        return self.output(self.dropout(states))
+        return self.outcome.scores(self.output(self.dropout(states)))
 
     def loss(self, batch):
-        """(sum of cross-entropies, number of examples); ``labels`` (examples,).
+        """(sum of losses, their number), see `Labels.loss`; ``labels`` (examples,).
 
         In training, lambda times the mean loss per token is added to each example's loss; in eval
         mode, it is not.
         """
-        mask = batch.get("attention_mask")
-        last = last_places(torch.ones_like(batch["input_ids"]) if mask is None else mask)
-        helped = self.training and self.auxiliary > 0
-        if not helped:
-            logits = self.judge(self.states_at(batch, last))
-            return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
-        text = {"input_ids": batch["input_ids"], "attention_mask": mask}
-        foresees, targets = next_tokens(text)  # never at a last token
-        states = self.states_at(batch, foresees | last)  # (n, width), row by row
-        is_last = last[foresees | last]
-        logits = self.judge(states[is_last])
-        loss = F.cross_entropy(logits, batch["labels"], reduction="sum")
+        if not (self.training and self.auxiliary > 0):
+            logits = self.judge(self.states_at(batch, self.judged(batch)))
+            return self.outcome.loss(logits, of_batch(batch))
+        loss, examples, words, count = self.sums(batch)
+        return loss + self.auxiliary * examples * words / max(count, 1), examples
+
+    def sums(self, batch):
+        """The sum of the task's losses and their number, and both for the next tokens.
+
+        ``lm_labels`` (rows, length), if there, says which tokens count, -100 for none.
+        """
+        judged = self.judged(batch)
+        text = {name: batch.get(name) for name in ("input_ids", "attention_mask")}
+        text["labels"] = batch.get("lm_labels", batch["input_ids"])
+        foresees, targets = next_tokens(text)
+        either = foresees | judged
+        states = self.states_at(batch, either)  # (n, width), row by row
+        task = self.outcome.loss(self.judge(states[judged[either]]), of_batch(batch))
         table = self.encoder.output_weight
-        words, count = linear_cross_entropy(states[~is_last], table, None, targets)
-        return loss + self.auxiliary * len(logits) * words / max(count, 1), len(logits)
+        return *task, *linear_cross_entropy(states[foresees[either]], table, None, targets)
 
 
 class Similarity(LastToken):
@@ -93,22 +112,47 @@ class Similarity(LastToken):
 
     def judge(self, states):
         """(examples * 2, width) -> (examples, labels)."""
-        return self.output(self.dropout(states.unflatten(0, (-1, 2)).sum(1)))
+        return super().judge(states.unflatten(0, (-1, 2)).sum(1))
+
+    def example(self, reader, text):
+        """Both orders of a pair of texts."""
+        first, second = two(text)
+        rows = reader.text(first, second), reader.text(second, first)
+        return {"input_ids": [row["input_ids"] for row in rows]}
 
 
 class MultipleChoice(LastToken):
-    """Which of several sequences? Each gets a score, and the softmax is over the scores."""
+    """Which of several sequences? Each gets a score, and the softmax is over the scores.
+
+    Texts are (context, [choices]); a label is the number of a choice, or the choice itself.
+    """
+
+    one_score = True
 
     def __init__(self, encoder, choices, auxiliary=LAMBDA, dropout=0.1):
-        super().__init__(encoder, 1, auxiliary, dropout)
+        super().__init__(encoder, choices, auxiliary, dropout)
         self.sequences = choices
+        self.settings = {"choices": choices, "auxiliary": auxiliary, "dropout": dropout}
 
     def judge(self, states):
         """(examples * choices, width) -> (examples, choices)."""
         return self.output(self.dropout(states)).view(-1, self.sequences)
 
+    def example(self, reader, text):
+        """The context with each of the choices."""
+        if len(text) != 2 or isinstance(text[1], str) or len(text[1]) != self.sequences:
+            raise ValueError(
+                f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
+            )
+        context, choices = text
+        rows = [reader.text(*two((context, choice))) for choice in choices]
+        return {"input_ids": [row["input_ids"] for row in rows], "choices": list(choices)}
 
-def last_places(mask):
-    """True at each row's last token: bool (rows, length)."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return places == (places * mask).argmax(1, keepdim=True)
+    def labelled(self, example, label, text):
+        return super().labelled(
+            example, list(text[1]).index(label) if label in text[1] else label, text
+        )
+
+    def decided(self, example, output):
+        """The likeliest choice as it stands in the text, and the probabilities of all."""
+        return example["choices"][int(output.argmax())], output.softmax(-1)

@@ -2,39 +2,49 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.heads.context_encoder import ContextEncoder, one_epoch
+from minibert.heads.context_encoder import ContextEncoder, on_words
+from minibert.heads.head import Head
+from minibert.heads.labels import CLASSES
+from minibert.heads.reading import as_words
+from minibert.text.inputs import check_tensor, of_batch, whole_mask
 
 
-class PairClassifier(nn.Module):
+class PairClassifier(Head):
     """A sentence-pair model in the manner of ESIM (Chen et al. 2017), which ELMo was added to.
 
     One `ContextEncoder` reads both sentences. Each word attends to the other sentence and is
     compared with what it finds there, [a, a', a - a', a * a']. The mean and the maximum over each
-    sentence are classified. labels: how many there are; other arguments as for `ContextEncoder`.
+    sentence are classified. encoder: a `ContextEncoder`; or word vectors, and its other arguments
+    as options. labels, problem: see `minibert.heads.labels.Labels`.
     """
 
-    def __init__(self, vectors, labels, compared=64, dropout=0.3, **options):
-        super().__init__()
-        self.encoder = ContextEncoder(vectors, dropout=dropout, **options)
+    words_only = True
+
+    def __init__(self, encoder, labels, compared=64, dropout=0.3, problem=CLASSES, **options):
+        if not isinstance(encoder, ContextEncoder):
+            options["dropout"] = dropout
+        sizes = {"compared": compared, "dropout": dropout}
+        super().__init__(on_words(encoder, **options), labels=labels, **sizes, problem=problem)
         self.compare = nn.Sequential(nn.Linear(4 * self.encoder.width, compared), nn.ReLU())
         self.output = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(4 * compared, compared), nn.ReLU(), nn.Dropout(dropout)
         )
-        self.output.append(nn.Linear(compared, labels))
+        self.output.append(nn.Linear(compared, self.labels))
 
     def forward(
         self, input_ids, attention_mask, input_ids_b, contextual_ids=None, contextual_ids_b=None
     ):
         """Two sentences, (batch, length) and (batch, length b), 0 at padding -> (batch, labels)."""
-        mask_b = (input_ids_b > 0).long()
+        attention_mask = whole_mask(input_ids, attention_mask)
+        check_tensor(input_ids_b, "input_ids_b")
+        mask_b = whole_mask(input_ids_b, input_ids_b > 0)
         a = self.encoder(input_ids, attention_mask, contextual_ids)  # (batch, length, width)
         b = self.encoder(input_ids_b, mask_b, contextual_ids_b)  # (batch, length b, width)
         scores = a @ b.mT / a.shape[-1] ** 0.5  # (batch, length, length b)
         of_a = self._compared(a, b, scores, mask_b, attention_mask)
         of_b = self._compared(b, a, scores.mT, attention_mask, mask_b)
-        return self.output(torch.cat((of_a, of_b), -1))
+        return self.outcome.scores(self.output(torch.cat((of_a, of_b), -1)))
 
     def _compared(self, a, b, scores, mask_b, mask_a):
         """Sentence a compared with b, word by word: mean and maximum, (batch, 2 * compared)."""
@@ -45,25 +55,22 @@ class PairClassifier(nn.Module):
         return torch.cat((x.sum(1) / mask_a.sum(1, keepdim=True), x.amax(1)), -1)
 
     def loss(self, batch):
-        """(sum of cross-entropies, number of pairs); ``labels`` (batch,)."""
-        logits = self(*arguments(batch))
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
+        return self.outcome.loss(self(*arguments(batch)), of_batch(batch))
+
+    def example(self, reader, text):
+        """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""
+        if isinstance(text, str) or len(text) != 2:
+            raise ValueError(f"expected a pair (text, other), got {text!r:.80}")
+        a, b = map(as_words, text)
+        ids, ids_b = reader.words(a)["input_ids"], reader.words(b)["input_ids"]
+        if 0 in ids_b:  # it would be taken for padding
+            raise ValueError("pairs need a vocabulary whose first word, number 0, is <pad>")
+        rest = {**self.encoder.also(a), **self.encoder.also(b, "_b")}
+        return {"input_ids": ids, "input_ids_b": ids_b, **rest}
 
 
 def arguments(batch):
     """The arguments of `PairClassifier.forward` in a batch."""
     first = batch["input_ids"], batch["attention_mask"], batch["input_ids_b"]
     return *first, batch.get("contextual_ids"), batch.get("contextual_ids_b")
-
-
-@torch.no_grad()
-def pair_accuracy(model, batches):
-    """The share of pairs that get the right label."""
-    training, right = model.training, []
-    device = next(model.parameters()).device
-    model.eval()
-    for batch in one_epoch(batches):
-        batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        right.append((model(*arguments(batch)).argmax(-1) == batch["labels"]).cpu())
-    model.train(training)
-    return torch.cat(right).float().mean().item()

@@ -6,17 +6,20 @@ arXiv:1801.06146, section 3.3.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.models.awd_lstm.model import turned
+from minibert.heads.head import Head, width_of
+from minibert.heads.labels import CLASSES
+from minibert.heads.predictions import Predictions
+from minibert.text.inputs import of_batch, reading_order, whole_mask
 
 
-class PoolingClassifier(nn.Module):
+class PoolingClassifier(Head):
     """The last state, and the maximum and the mean of all states, through two linear blocks.
 
-    encoder: a model that gives hidden states; its last layer's are pooled. labels: number of
-    classes. hidden: width between the blocks. dropout: of the two blocks; each is batch norm,
-    dropout, linear, and there is a ReLU between them. The second block gives the logits.
+    encoder: a model that gives hidden states; its last layer's are pooled. labels, problem: see
+    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of the two
+    blocks; each is batch norm, dropout, linear, and there is a ReLU between them. The second block
+    gives the logits.
 
     An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length. All but
     the last tokens are read in windows of ``bptt`` tokens without gradient, and only their maximum,
@@ -27,13 +30,22 @@ class PoolingClassifier(nn.Module):
     """
 
     def __init__(
-        self, encoder, labels, hidden=50, dropout=(0.4, 0.1), bptt=70, max_len=1400, width=None
+        self,
+        encoder,
+        labels,
+        hidden=50,
+        dropout=(0.4, 0.1),
+        bptt=70,
+        max_len=1400,
+        width=None,
+        problem=CLASSES,
     ):
-        super().__init__()
+        sizes = {"hidden": hidden, "dropout": dropout, "bptt": bptt, "max_len": max_len}
+        super().__init__(encoder, labels=labels, **sizes, width=width, problem=problem)
         if bptt < 1 or max_len < bptt:
             raise ValueError(f"expected 1 <= bptt <= max_len, got {bptt} and {max_len}")
-        self.encoder, self.bptt, self.max_len = encoder, bptt, max_len
-        width = 3 * (width or _width(encoder))
+        self.bptt, self.max_len = bptt, max_len
+        width = 3 * (width or width_of(encoder))
         self.head = nn.Sequential(
             nn.BatchNorm1d(width),
             nn.Dropout(dropout[0]),
@@ -41,7 +53,7 @@ class PoolingClassifier(nn.Module):
             nn.ReLU(),
             nn.BatchNorm1d(hidden),
             nn.Dropout(dropout[1]),
-            nn.Linear(hidden, labels),
+            nn.Linear(hidden, self.labels),
         )
 
     def layer_groups(self):
@@ -51,23 +63,23 @@ class PoolingClassifier(nn.Module):
         return [*(group for group in own if group != [output]), [self.head]]
 
     def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids and mask, padding at the end -> logits (batch, labels)."""
+        """(batch, length) ids and mask -> logits (batch, labels)."""
+        mask = whole_mask(input_ids, attention_mask)
         if self.training and len(input_ids) < 2:
             raise ValueError(
                 "batch norm needs at least two examples in a training batch, got one: choose "
                 "another batch_size, or drop_last=True"
             )
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        return self.head(self.pooled(input_ids, mask))
+        return self.outcome.scores(self.head(self.pooled(input_ids, mask)))
 
     def pooled(self, input_ids, mask):
         """(batch, 3 * width): last state, maximum, mean, over the tokens of each row."""
+        lengths = mask.sum(1)  # (batch,)
+        order = reading_order(mask, getattr(self.encoder, "backward_reader", False))
         if not hasattr(self.encoder, "read"):
             hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
-            return pool(hidden, mask.sum(1))
-        if getattr(self.encoder, "backward_reader", False):
-            input_ids = input_ids.gather(1, turned(input_ids, mask))
-        lengths = mask.sum(1)  # (batch,)
+            return pool(hidden.take_along_dim(order[..., None], 1), lengths)
+        input_ids = input_ids.gather(1, order)
         # the tokens of each row that are read without gradient: whole windows, perhaps none
         windows = (lengths - self.max_len + self.bptt - 1).clamp(min=0) // self.bptt
         earlier, state = self.skim(input_ids, windows)
@@ -107,9 +119,9 @@ class PoolingClassifier(nn.Module):
         return (highest, total), [tuple(pair) for pair in state]
 
     def loss(self, batch):
-        """(sum of cross-entropies, number of examples); ``labels`` (batch,)."""
+        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
         logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        return self.outcome.loss(logits, of_batch(batch))
 
 
 class Ensemble(nn.Module):
@@ -118,6 +130,26 @@ class Ensemble(nn.Module):
     def __init__(self, classifiers):
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
+
+    @classmethod
+    def from_pretrained(cls, source):
+        """Read the classifiers from a folder that `save_pretrained` wrote."""
+        from minibert.heads import files
+
+        return files.load(source, cls)
+
+    def save_pretrained(self, folder):
+        """Write the classifiers into folders inside of this one."""
+        from minibert.heads import files
+
+        files.save_ensemble(self, folder)
+
+    def predict(self, texts, batch_size=32):
+        """The `Predictions` of the mean of the classifiers, each of which reads in its own way."""
+        found = [model.predict(texts, batch_size) for model in self.classifiers]
+        mean = torch.stack([one.probabilities for one in found]).mean(0)  # (texts, labels)
+        labels = [found[0].names[i] for i in mean.argmax(-1).tolist()]
+        return Predictions(found[0].inputs, labels, mean, found[0].names)
 
     def forward(self, input_ids, attention_mask=None):
         """(batch, length) ids and mask -> log probabilities (batch, labels)."""
@@ -128,8 +160,8 @@ class Ensemble(nn.Module):
 def pool(hidden, lengths, highest=None, total=None, before=0):
     """Concat pooling: [last, maximum, mean] of (batch, length, width) -> (batch, 3 * width).
 
-    lengths: (batch,) tokens of each row. ``highest``, ``total`` (batch, width) and ``before``
-    (batch,): maximum, sum and number of the states of earlier windows.
+    lengths: (batch,) tokens of each row, which come first. ``highest``, ``total`` (batch, width)
+    and ``before`` (batch,): maximum, sum and number of the states of earlier windows.
     """
     places = torch.arange(hidden.shape[1], device=hidden.device)
     padding = (places >= lengths[:, None])[..., None]  # (batch, length, 1)
@@ -144,14 +176,3 @@ def pool(hidden, lengths, highest=None, total=None, before=0):
 def _rows(state, rows):
     """The state of some rows; parts are (1, batch, width)."""
     return None if state is None else [tuple(t[:, rows] for t in pair) for pair in state]
-
-
-@torch.no_grad()
-def _width(encoder):
-    """The width of an encoder's last hidden state."""
-    training, device = encoder.training, next(encoder.parameters()).device
-    encoder.eval()
-    one = torch.zeros(1, 1, dtype=torch.long, device=device)
-    width = encoder(one, attention_mask=one + 1).last_hidden_state.shape[-1]
-    encoder.train(training)
-    return width

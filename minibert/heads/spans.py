@@ -4,15 +4,17 @@ Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-resea
 that is longer than the model's window is read in windows that overlap.
 """
 
-import re
-import string
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.predictions import Predictions
+from minibert.heads.reading import innermost, two
+from minibert.heads.scores import class_loss
+from minibert.heads.squad import answer_f1, normalise_answer
+from minibert.models.softmax import check_scores
+from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
@@ -37,7 +39,8 @@ class SpanExtractor(Head):
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         scores = self.output(hidden)  # (batch, length, 2)
         if attention_mask is not None:
-            scores = scores.masked_fill(attention_mask[..., None] == 0, -torch.inf)
+            mask = whole_mask(input_ids, attention_mask)
+            scores = scores.masked_fill(mask[..., None] == 0, -torch.inf)
         return scores[..., 0], scores[..., 1]
 
     def loss(self, batch):
@@ -47,10 +50,45 @@ class SpanExtractor(Head):
         answer, 0 and 0 for none.
         """
         given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        starts, ends = self(*given)
-        first = F.cross_entropy(starts, batch["start_positions"], reduction="sum")
-        last = F.cross_entropy(ends, batch["end_positions"], reduction="sum")
-        return (first + last) / 2, len(starts)
+        total = 0.0
+        for name, scores in zip(("start_positions", "end_positions"), self(*given), strict=True):
+            loss, _ = class_loss(scores, of_batch(batch, name), name)
+            place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
+            check_wanted(place, batch.get("attention_mask"))
+            total = total + loss
+        return total / 2, len(scores)
+
+    def examples(self, texts, labels=None, max_length=None):
+        """Windows of (question, context) pairs; labels: spans (start, end) in characters, or None.
+
+        See `span_examples`: long contexts give several examples. Nothing is cut off.
+        """
+        labels = [None] * len(texts) if labels is None else labels
+        asked = [(*two(text), span) for text, span in zip(texts, labels, strict=True)]
+        return span_examples(self._tokenizer(), asked, **self._windows(max_length))
+
+    def predict(self, texts, batch_size=32):
+        """The answers to (question, context) pairs, spans of the contexts; see `answer` for more.
+
+        The probability is the best answer's among those that `answer` keeps.
+        """
+        texts = [two(text) for text in texts]
+        options = self._windows(None)
+        found = answer(self, texts, self._tokenizer(), batch_size=batch_size, **options)
+        shares = torch.tensor([one.best.probability for one in found])
+        return Predictions(texts, [one.best.text for one in found], shares)
+
+    def _tokenizer(self):
+        tokenizer = getattr(innermost(self.encoder), "tokenizer", None)
+        if getattr(tokenizer, "cls_id", None) is None:
+            raise ValueError("answers are found by a model whose tokenizer has [CLS] and [SEP]")
+        return tokenizer
+
+    def _windows(self, max_length):
+        """`windows`' settings: as much as the encoder can read, up to 384, with a third new."""
+        most = getattr(getattr(innermost(self.encoder), "config", None), "max_length", 384)
+        length = min(max_length or 384, most)
+        return {"max_length": length, "stride": max(1, length // 3)}
 
 
 @dataclass(frozen=True)
@@ -216,8 +254,12 @@ def answer(
 
     longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0). "No answer" is
     given where its score, the lowest of all windows, exceeds that of the best span by more than
-    ``threshold`` (tune it on held-out questions). options: those of `windows`.
+    ``threshold`` (tune it on held-out questions). options: those of `windows`. Raises
+    FloatingPointError where the model's scores are not finite.
     """
+    if n_best < 1 or longest < 1:
+        raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
+    questions = [two(one) for one in questions]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     flat = [
@@ -225,7 +267,10 @@ def answer(
         for parts in cut
         for window in parts
     ]
-    scores = iter(run(model, flat, batch_size))
+    scores = run(model, flat, batch_size)
+    for starts, ends in scores:
+        check_scores(torch.stack((starts, ends)))
+    scores = iter(scores)
     found = []
     for (_, context), parts in zip(questions, cut, strict=True):
         scored = [(window, *next(scores)) for window in parts]
@@ -283,34 +328,3 @@ def _most_central(place, parts):
         return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
 
     return max(range(len(parts)), key=context)
-
-
-def normalise_answer(text):
-    """Lower case, without punctuation, articles and double spaces: SQuAD's official script."""
-    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
-
-
-def answer_f1(said, true):
-    """F1 of the words of two answers; where one is empty, 1 if both are (official script, 2.0)."""
-    said, true = normalise_answer(said).split(), normalise_answer(true).split()
-    if not said or not true:
-        return float(said == true)
-    same = sum((Counter(said) & Counter(true)).values())
-    return 2 * same / (len(said) + len(true))
-
-
-def squad_scores(said, true):
-    """{"exact match": ..., "f1": ...} in percent, as SQuAD's official script counts.
-
-    said: answers, "" for none; true: for each question a list of answers that count as right (the
-    best of them is taken), [] or [""] for none.
-    """
-    if len(said) != len(true) or not said:
-        raise ValueError(f"expected one answer per question, got {len(said)} for {len(true)}")
-    exact = f1 = 0.0
-    for one, right in zip(said, true, strict=True):
-        right = [text for text in right if normalise_answer(text)] or [""]
-        exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
-        f1 += max(answer_f1(one, text) for text in right)
-    return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}

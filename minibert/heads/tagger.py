@@ -1,23 +1,26 @@
 """A label for every word: a bidirectional LSTM, and the scores of taggers."""
 
-import torch
 from torch import nn
-from torch.nn import functional as F
 
-from minibert.heads.context_encoder import ContextEncoder, one_epoch
-from minibert.text.batches import IGNORE
+from minibert.heads.classify import WordLabels
+from minibert.heads.context_encoder import on_words
+from minibert.heads.head import Head
+from minibert.heads.reading import as_words
+from minibert.text.inputs import labelled
 
 
-class Tagger(nn.Module):
+class Tagger(WordLabels, Head):
     """Word vectors, a bidirectional LSTM and one linear layer, with ELMo beside them if given.
 
-    labels: how many there are; the other arguments are those of `ContextEncoder`.
+    encoder: a `ContextEncoder`; or word vectors, and its other arguments as options. labels: how
+    many there are, or their names.
     """
 
-    def __init__(self, vectors, labels, **options):
-        super().__init__()
-        self.encoder = ContextEncoder(vectors, **options)
-        self.output = nn.Linear(self.encoder.width, labels)
+    words_only = True
+
+    def __init__(self, encoder, labels, **options):
+        super().__init__(on_words(encoder, **options), labels=labels)
+        self.output = nn.Linear(self.encoder.width, self.labels)
 
     def forward(self, input_ids, attention_mask, contextual_ids=None):
         """(batch, length) -> logits (batch, length, labels)."""
@@ -26,27 +29,12 @@ class Tagger(nn.Module):
     def loss(self, batch):
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
-        flat, labels = logits.flatten(0, 1), batch["labels"].flatten()
-        loss = F.cross_entropy(flat, labels, ignore_index=IGNORE, reduction="sum")
-        return loss, int((labels != IGNORE).sum())
+        wanted = labelled(batch)
+        return self.outcome.loss(logits[wanted], batch["labels"][wanted])
 
-
-@torch.no_grad()
-def tagged(model, batches):
-    """Predicted and true labels: two lists with a list of label numbers per sentence."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
-    said, true = [], []
-    for batch in one_epoch(batches):
-        more = batch.get("contextual_ids")
-        ids, mask = batch["input_ids"].to(device), batch["attention_mask"].to(device)
-        best = model(ids, mask, None if more is None else more.to(device)).argmax(-1).cpu()
-        for row, labels in zip(best, batch["labels"], strict=True):
-            real = labels != IGNORE
-            said.append(row[real].tolist())
-            true.append(labels[real].tolist())
-    model.train(training)
-    return said, true
+    def example(self, reader, text):
+        words = as_words(text)
+        return {**reader.words(words), **self.encoder.also(words)}
 
 
 def share_right(said, true):
@@ -54,6 +42,8 @@ def share_right(said, true):
     right = [
         a == b for row, want in zip(said, true, strict=True) for a, b in zip(row, want, strict=True)
     ]
+    if not right:
+        raise ValueError("expected at least one labelled word, got none")
     return sum(right) / len(right)
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from minibert.text import BPTTBatches, Vocab
-from minibert.text.batches import IGNORE
+from minibert.text.inputs import IGNORE, check_ids, whole_mask
 from minibert.training.loop import fit
 from minibert.training.modes import evaluating
 from minibert.world.document import EOD
@@ -172,6 +172,8 @@ class LSTMLanguageModel(nn.Module):
 
     def forward(self, input_ids, state=None):
         """(batch, length) ids -> logits (batch, length, V) of the next words, and the state."""
+        whole_mask(input_ids)
+        check_ids(input_ids, self.config.vocab_size)
         x = self.dropout(self.embedding(input_ids))  # (batch, length, dim)
         x, state = self.lstm(x, state)
         return self.output(self.dropout(x)), state
@@ -202,7 +204,7 @@ class LSTMLanguageModel(nn.Module):
                 targets = text[:, at + 1 : at + 1 + chunk, None]
                 log_p = logits.double().log_softmax(-1)  # (1, chunk, V)
                 found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
-        return torch.cat(found).numpy()
+        return torch.cat(found).numpy() if found else np.zeros(0)
 
     def distribution(self, context):
         """p of every word after the ids ``context``, float64 (V,)."""

@@ -47,6 +47,18 @@ def linear_cross_entropy(hidden, weight, bias, targets, ignore_index=IGNORE):
     return _LinearCrossEntropy.apply(hidden, weight, bias, targets), count
 
 
+def check_scores(logits):
+    """Refuse to choose where the highest of the scores (..., V) is not finite.
+
+    Raises FloatingPointError; a score of minus infinity, what may not be chosen, is well.
+    """
+    if logits.numel() and not logits.amax(-1).isfinite().all():
+        raise FloatingPointError(
+            "the model's scores are not finite, so nothing can be chosen: is one of its weights "
+            "not a number?"
+        )
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     """Losses and gradients together, piece by piece."""
 

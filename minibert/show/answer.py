@@ -40,7 +40,12 @@ class AnswerExplorer(Interactive):
             ),
             "question": ipywidgets.Text(question, continuous_update=False, layout=wide),
             "longest": ipywidgets.IntSlider(
-                12, min=1, max=30, description="longest answer (tokens)", style=style
+                12,
+                min=1,
+                max=30,
+                description="longest answer (tokens)",
+                style=style,
+                continuous_update=False,  # each value asks the model again
             ),
         }
         rows = [["paragraph"], ["question"], ["longest"]]

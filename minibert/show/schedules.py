@@ -127,5 +127,5 @@ class UnfreezingExplorer(Interactive):
         """The live widget with the button below the controls."""
         box = super().widget
         rows = list(box.children)
-        box.children = [*rows[:-2], self.button, *rows[-2:]]
+        box.children = [*rows[:-3], self.button, *rows[-3:]]
         return box

@@ -5,7 +5,9 @@ of the first frame, which GitHub, the book and a reopened notebook show. The sec
 widget. It hides the still picture while a kernel answers it (a style sheet does that, no script).
 """
 
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import ipywidgets
@@ -14,7 +16,9 @@ from minibert.show import figures
 from minibert.training.progress import in_notebook
 
 CONTROLS = "Run this cell to use its controls."
-LIVE, STILL = "mb-live", "mb-still"
+LIVE, STILL, NOTICE = "mb-live", "mb-still", "mb-notice"
+PATIENCE = 0.3  # seconds that a new frame may take before the widget says that it is computing
+COMPUTING = '<i role="status">computing ...</i>'
 CELL = ".jp-OutputArea-child"
 DEAD = f"{CELL}:has(.{STILL}) + {CELL} .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
 STYLE_SHEET = f"""<style>
@@ -48,13 +52,15 @@ class Interactive:
     and its alt text. ``controls`` maps names to ipywidgets. ``rows`` arranges them: a list of rows
     of names; any other text in a row is written between the controls. To show it, end a cell with
     it. An error in the first frame is raised. A later error is shown in the widget, under the last
-    good picture.
+    good picture. A frame that takes longer than `PATIENCE` is announced above the picture.
     """
 
     def __init__(self, draw, controls, rows=None):
         self.draw, self.controls = draw, dict(controls)
         self.rows = [[name] for name in self.controls] if rows is None else rows
         self.message, self.seconds = "", 0.0
+        self._notice = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="20px"))
+        self._notice.add_class(NOTICE)
         self._picture = ipywidgets.HTML()
         self._words = ipywidgets.HTML()
         self._held = False
@@ -93,7 +99,8 @@ class Interactive:
     def redraw(self):
         """Draw the frame for the current values; an error becomes a sentence in the widget."""
         try:
-            frame = self._draw()
+            with self._announced():
+                frame = self._draw()
         except ValueError as error:
             self._fail(str(error))
         except Exception as error:
@@ -104,6 +111,22 @@ class Interactive:
     def _changed(self, change):
         if not self._held:
             self.redraw()
+
+    @contextmanager
+    def _announced(self):
+        """Say that it is computing, from `PATIENCE` seconds on until the block ends.
+
+        A thread says so, because the kernel itself is busy with the block.
+        """
+        timer = threading.Timer(PATIENCE, setattr, (self._notice, "value", COMPUTING))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # it may be saying so at this moment
+            self._notice.value = ""
 
     def _draw(self, first=False):
         start = time.perf_counter()
@@ -129,7 +152,7 @@ class Interactive:
 
     @property
     def widget(self):
-        """The live widget: rows of controls, the picture, the words."""
+        """The live widget: rows of controls, what it is busy with, the picture, the words."""
         rows = [
             ipywidgets.HBox(
                 [self.controls.get(name) or ipywidgets.Label(name) for name in row],
@@ -137,7 +160,7 @@ class Interactive:
             )
             for row in self.rows
         ]
-        box = ipywidgets.VBox([*rows, self._picture, self._words])
+        box = ipywidgets.VBox([*rows, self._notice, self._picture, self._words])
         return box.add_class(LIVE)
 
     def _bundle(self):

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minibert.storage.checkpoint import refuse
 from minibert.storage.tensor_bundle import TensorBundle
 
 OPTIMISER = re.compile(  # Adam's two means of each variable, and what it counts
     r"(.+/)?(adam_[mv]|Adam(_1)?|AdamWeightDecayOptimizer(_1)?)"
     r"|global_step|beta[12]_power|good_steps|loss_scale"
 )
-SHOWN = 8  # names that a message lists before it only counts
 LEFT_OUT = "left out: the optimiser's"
 LATEST = re.compile(r'model_checkpoint_path: "(?:[^"\n]*/)?([^"/\n]+)"')  # of the file "checkpoint"
 
@@ -42,10 +42,8 @@ def rows(shapes: Mapping[str, tuple], wanted: Mapping[str, str], source, require
     """
     missing = [name for name in required if name not in shapes]
     unknown = [n for n in shapes if n not in wanted and not OPTIMISER.fullmatch(n)]
-    faults = {"missing": missing, "unknown": unknown}
-    if any(faults.values()):
-        found = "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults.items() if names)
-        raise ValueError(f"the variables of {source} are not those of its configuration: {found}")
+    sentence = f"the variables of {source} are not those of its configuration"
+    refuse({"missing": missing, "unknown": unknown}, sentence)
     return [Row(name, tuple(shapes[name]), wanted.get(name, LEFT_OUT)) for name in shapes]
 
 
@@ -72,16 +70,20 @@ def table(found: Iterable[Row]) -> str:
     return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}" for a, b, c in lines)
 
 
-def bundle(folder: str | Path, name: str) -> TensorBundle:
+def bundle(folder: str | Path, name: str, layers: int) -> TensorBundle:
     """The checkpoint ``name`` of a folder; without one, that which its file "checkpoint" names.
 
-    Raises FileNotFoundError where neither is there, and as `TensorBundle` does.
+    Raises FileNotFoundError where neither is there, ValueError where it cannot hold ``layers``, and
+    as `TensorBundle` does.
     """
     folder = Path(folder)
     if not (folder / f"{name}.index").is_file() and (folder / "checkpoint").is_file():
         told = LATEST.match((folder / "checkpoint").read_bytes()[:4096].decode(errors="replace"))
         name = told[1] if told else name
-    return TensorBundle(folder / name)
+    found = TensorBundle(folder / name)
+    if layers > len(found):
+        raise ValueError(f"{folder} says {layers:,} layers, and has {len(found):,} variables")
+    return found
 
 
 def size(config: Mapping, name: str, source) -> int:
@@ -91,8 +93,3 @@ def size(config: Mapping, name: str, source) -> int:
         told = "nothing" if value is None else repr(value)[:40]
         raise ValueError(f"expected {name} to be a positive whole number in {source}, got {told}")
     return value
-
-
-def _listed(names):
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -1,4 +1,4 @@
-"""Models from files: nothing is built before it is known to fit what the file holds.
+"""Checked configs, and models from files: nothing is built before it is known to fit.
 
 A damaged or hostile configuration may ask for a thousand layers or for more memory than there is.
 So its values are checked against the types that the config class declares, and the model is made
@@ -6,15 +6,43 @@ on torch's meta device first, where tensors have shapes and no memory.
 """
 
 import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
+from functools import partial
 from types import NoneType
 from typing import get_args, get_type_hints
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+from minibert.storage.checkpoint import check_tensors
+
 MOST_BUFFERS = 1 << 28  # bytes that a model may need beside the tensors of its file
 TOLD = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
+
+
+def check_settings(
+    config: object,
+    *,
+    known: Mapping[str, Collection[str]] = {},  # noqa: B006 - never changed
+    positive: Collection[str] = (),
+    shares: Collection[str] = (),
+) -> None:
+    """Refuse settings of a config that no model can have.
+
+    known: setting to the values that it may have. positive: those that must be 1 or more; shares:
+    from 0 to below 1, or None. Raises ValueError with the setting's name.
+    """
+    for name, values in known.items():
+        if getattr(config, name) not in values:
+            expected = " or ".join(map(repr, values))
+            raise ValueError(f"{name} must be {expected}, got {getattr(config, name)!r}")
+    for name in positive:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")
+    for name in shares:
+        if not 0 <= (getattr(config, name) or 0) < 1:
+            raise ValueError(f"{name} must be from 0 to below 1, got {getattr(config, name)}")
 
 
 def config_from(cls, given, source):
@@ -36,13 +64,23 @@ def config_from(cls, given, source):
         raise ValueError(f"{source} holds no {name}: {str(error)[:300]}") from error
 
 
-def built(make, check, source, layers=0, tensors=()):
-    """What ``make()`` gives, after ``check`` was called with one that takes no memory.
+def filled(
+    make: Callable[[], torch.nn.Module],
+    tensors: Mapping,
+    source: object,
+    layers: int = 0,
+    *,
+    own: Callable = lambda model, tensors: tensors,
+    named: Callable = lambda model, name: name,
+) -> torch.nn.Module:
+    """The model that ``make()`` gives, with the tensors of a file, in eval mode.
 
-    ``check(model)`` raises ValueError where the tensors of the file do not fit. ``layers``: how
-    many the configuration asks for, no more than there are ``tensors``.
+    Before, it is made without memory, and the tensors are compared with it. ``layers``: how many
+    the configuration asks for, no more than there are tensors. own: (model, tensors) to the tensors
+    by the model's names; named: (model, name) to what the file calls a tensor, for the message.
 
-    Raises ValueError, naming ``source``, too where such a model cannot be.
+    Raises ValueError, naming ``source``, for tensors that do not fit, each named, and where such a
+    model cannot be.
     """
     if layers > len(tensors):
         raise ValueError(f"{source} says {layers:,} layers, and there are {len(tensors):,} tensors")
@@ -52,10 +90,13 @@ def built(make, check, source, layers=0, tensors=()):
     except (RuntimeError, TypeError, OverflowError) as error:
         reason = str(error).split("\n")[0]
         raise ValueError(f"{source} asks for a model that cannot be: {reason}") from error
-    check(empty)
+    ours = own(empty, tensors)
+    check_tensors(empty, ours, source, partial(named, empty))
     if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
         raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
-    return make()
+    model = make()
+    model.load_state_dict(ours)
+    return model.eval()
 
 
 class _Undrawn(TorchFunctionMode):

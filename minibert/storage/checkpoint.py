@@ -15,7 +15,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from minibert.storage.safe_files import atomic, explained, parse_json, read_json
+from minibert.storage.safe_files import explained, parse_json, read_json, write
 from minibert.storage.torch_files import load_plain
 
 WEIGHTS, TRAINING, RECORD = "model.safetensors", "training.pt", "record.json"
@@ -141,10 +141,8 @@ def save_folder(folder, config, tensors):
     ``config``: a dataclass or a dict; ``tensors``: a state_dict.
     """
     config = asdict(config) if is_dataclass(config) else config
-    with atomic(Path(folder) / WEIGHTS) as file:
-        file.write(pack(tensors))
-    with atomic(Path(folder) / CONFIG) as file:
-        file.write(json.dumps(config, indent=2).encode() + b"\n")
+    write(Path(folder) / WEIGHTS, pack(tensors))
+    write(Path(folder) / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
 
 
 def load_folder(folder):
@@ -196,14 +194,17 @@ def check_tensors(model, tensors, source="the file", named=str):
             if found.is_floating_point() != wanted.is_floating_point()
         ],
     }
-    if any(faults.values()):
-        found = "; ".join(f"{fault}: {_some(names)}" for fault, names in faults.items() if names)
-        raise ValueError(f"the tensors of {source} do not fit {type(model).__name__}: {found}")
+    refuse(faults, f"the tensors of {source} do not fit {type(model).__name__}")
 
 
-def _some(names):
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def refuse(faults, sentence):
+    """Raise ValueError: ``sentence`` and the names of each kind of fault, where there are any."""
+    found = []
+    for fault, names in faults.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        found += [f"{fault}: {', '.join(names[:SHOWN])}{more}"] if names else []
+    if found:
+        raise ValueError(f"{sentence}: {'; '.join(found)}")
 
 
 def _write_folder(path, files):

@@ -1,8 +1,8 @@
 """Models by their name at the Hugging Face hub, where `huggingface_hub` is installed.
 
 Only the files that are needed are fetched, safetensors rather than a pickle, of a model in several
-files all that its index names; they are verified and
-kept by `huggingface_hub` in its own cache, so that the second time needs no network.
+files all that its index names; they are verified and kept by `huggingface_hub` in its own cache, so
+that the second time needs no network.
 """
 
 import re
@@ -17,8 +17,7 @@ INDEX = ".index.json"  # of a model in several files, behind the name that one f
 
 
 def find_or_fetch(source, optional=()):
-    """The folder that ``source`` stands for: what `minibert.storage.bundled.find` finds, or a hub
-    id.
+    """The folder that ``source`` stands for: as `minibert.storage.bundled.find`, or a hub id.
 
     optional: names of files that a model may have beside its configuration and its weights.
     Raises FileNotFoundError, saying which files to fetch by hand where the hub cannot be asked.
@@ -44,16 +43,12 @@ def find_or_fetch(source, optional=()):
             huggingface_hub.hf_hub_download(source, name, **options)
         for name in optional:
             _first(huggingface_hub, source, [name], options)
-    except huggingface_hub.errors.LocalEntryNotFoundError as error:
-        raise FileNotFoundError(
-            f"{not_here}; nor could it be fetched from the hub, which does not answer; "
-            f"{_by_hand(source, optional)}"
-        ) from error
     except Exception as error:  # of the hub, of the disk
+        silent = isinstance(error, huggingface_hub.errors.LocalEntryNotFoundError)
         why = str(error).strip().split("\n")[0]
+        why = ", which does not answer" if silent else f" ({why})"
         raise FileNotFoundError(
-            f"{not_here}; nor could it be fetched from the hub ({why}); "
-            f"{_by_hand(source, optional)}"
+            f"{not_here}; nor could it be fetched from the hub{why}; {_by_hand(source, optional)}"
         ) from error
     return folder
 

@@ -36,6 +36,14 @@ TASK = frozenset(
     task_specific_params summary_type summary_use_proj summary_activation summary_proj_to_labels
     summary_first_dropout""".split()
 )
+ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
+    "gelu": "gelu",
+    "relu": "relu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_python": "gelu",
+}
 ALWAYS = {  # keys that may have one value only
     "add_cross_attention": (False, None),
     "is_encoder_decoder": (False, None),
@@ -60,6 +68,22 @@ def read_files(path: str | Path) -> tuple[dict, dict[str, torch.Tensor]]:
     if not isinstance(config, dict):
         raise ValueError(f"expected an object in {path / CONFIG}, got {type(config).__name__}")
     return config, _sharded(weights) if weights.name.endswith(INDEX) else _read(weights)
+
+
+def flag(config: dict, name: str, usual: bool | None, source: object) -> bool | None:
+    """A setting that is true or false, or ``usual``; ValueError where it is something else."""
+    value = config.get(name, usual)
+    if not isinstance(value, bool) and value is not usual:
+        raise ValueError(f"expected {name} to be true or false in {source}")
+    return value
+
+
+def activation(name: object, field: str, source: object) -> str:
+    """Our name of an activation; ValueError, naming the ``field``, for one that is not known."""
+    if name not in tuple(ACTIVATIONS):
+        expected = ", ".join(ACTIVATIONS)
+        raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
+    return ACTIVATIONS[name]
 
 
 def shards(index: str | Path) -> dict[str, set[str]]:
@@ -134,6 +158,53 @@ def renamed(
             raise ValueError(f"{source} has the tensor {short} twice: {came_from[short]}, {name}")
         found[short], came_from[short] = tensor, name
     return found
+
+
+def labels_in(config: dict, count: int, source: object) -> int | list[str]:
+    """The names in ``id2label``, or how many labels there are where it says nothing."""
+    told = config.get("id2label")
+    if told is None:
+        return count
+    places = [str(i) for i in range(count)]
+    if not isinstance(told, dict) or sorted(told) != sorted(places):
+        raise ValueError(f"expected id2label for {count} labels in {source}, got {told!r:.60}")
+    names = [told[place] for place in places]
+    return count if names == [f"LABEL_{i}" for i in range(count)] else names
+
+
+def label_keys(labels: int | list[str], problem: str | None = None) -> dict:
+    """What a configuration says of labels: `labels_in` and `problem_in` read it."""
+    names = labels if isinstance(labels, list) else [f"LABEL_{i}" for i in range(labels)]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+        "problem_type": problem,
+    }
+
+
+def problem_in(config: dict, count: int) -> str:
+    """The ``problem_type``; one label without a word is a number, as transformers has it."""
+    usual = "regression" if count == 1 else "single_label_classification"
+    return config.get("problem_type") or usual
+
+
+def dropout_in(config: dict, names: tuple[str, ...], usual: float, source: object) -> float:
+    """The first dropout of these names that is given, or the usual one."""
+    found = next((config[name] for name in names if config.get(name) is not None), usual)
+    if type(found) not in (int, float) or not 0 <= found < 1:
+        raise ValueError(f"expected a {names[0]} below 1 in {source}, got {found!r:.60}")
+    return found
+
+
+def own_keys(config: dict, kinds: dict[str, type], source: object) -> dict:
+    """What only minibert has, by name; ValueError for another name or kind than in ``kinds``."""
+    own = config.get("minibert", {})
+    if not isinstance(own, dict) or not all(
+        type(v) is kinds.get(k) or type(v) is int and kinds.get(k) is float for k, v in own.items()
+    ):
+        expected = " and ".join(kinds) or "nothing"
+        raise ValueError(f"expected 'minibert' to hold {expected} in {source}, got {own!r:.60}")
+    return own
 
 
 def drop_table(

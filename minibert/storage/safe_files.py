@@ -66,6 +66,12 @@ def atomic(path, mode="wb", **options):
             raise
 
 
+def write(path, data):
+    """Write bytes to a file, as `atomic` does."""
+    with atomic(path) as file:
+        file.write(data)
+
+
 def parse_json(text):
     """What JSON text says, where all readers agree on it.
 

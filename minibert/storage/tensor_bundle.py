@@ -77,9 +77,10 @@ class TensorBundle(Mapping):
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor, which is not read for it."""
-        return self.entries[name]["shape"]
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor; none is read for it."""
+        return {name: one["shape"] for name, one in self.entries.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
         one = self.entries[name]
@@ -124,11 +125,11 @@ def _table(data):
     if len(data) < FOOTER or data[-len(MAGIC) :] != MAGIC:
         raise ValueError("it does not end as a checkpoint's index does; it may be cut short")
     footer = data[-FOOTER:]
-    at = _handle(footer, 0)[1]  # of the other list, which holds nothing that is needed
-    blocks = _block(data, _handle(footer, at)[0])
+    at = _integers(footer, 0, 2)[1]  # of the other list, which holds nothing that is needed
+    blocks = _block(data, _integers(footer, at, 2)[0])
     pairs = []
     for _, place in blocks:  # each is checked at once: one block many times would fill the memory
-        more = _block(data, _handle(place, 0)[0])
+        more = _block(data, _integers(place, 0, 2)[0])
         if any(a >= b for (a, _), (b, _) in pairwise([*pairs[-1:], *more])):
             raise ValueError("its names are not in order")
         pairs += more
@@ -161,11 +162,6 @@ def _block(data, place):
         pairs.append((key, block[at + own : at + own + length]))
         at += own + length
     return pairs
-
-
-def _handle(data, at):
-    """((offset, size) of a block, the byte after them)."""
-    return _integers(data, at, 2)
 
 
 def _integers(data, at, count):

@@ -22,7 +22,6 @@ _SPACE = re.compile(f"[{inside(SPACES)}]")
 _DROPPED = re.compile(f"[{inside(DROPPED)}]+")
 _MARKS = re.compile(f"[{inside(MARKS)}]+")
 _ALONE = inside(PUNCTUATION, IDEOGRAPHS)
-ALONE = re.compile(f"[{_ALONE}]")  # a character that is a word by itself
 WORD = re.compile(f"[{_ALONE}]|[^{_ALONE}{inside(SPACES)}]+")
 _SIGNS = inside(PUNCTUATION)
 SIGNED_WORD = re.compile(f"[{_SIGNS}]|[^{_SIGNS}{inside(SPACES)}]+")  # Chinese is as other letters

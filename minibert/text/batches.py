@@ -18,10 +18,12 @@ class Batches:
     always something left to give. Passes may overlap (`of_epoch` does not move the position).
 
     A subclass defines ``plan(epoch)``, a list with one entry per batch, and
-    ``collate(entry, rng)``, the dict of CPU tensors made from it. ``identity()`` names what a saved
-    position depends on. ``len()`` is the number of batches in the current epoch; ``epoch`` and
-    ``step``, the position.
+    ``collate(entry, rng)``, the dict of CPU tensors made from it. ``SETTINGS`` names the attributes
+    that a saved position depends on, beside the seed. ``len()`` is the number of batches in the
+    current epoch; ``epoch`` and ``step``, the position.
     """
+
+    SETTINGS: tuple[str, ...] = ()
 
     def __init__(self, seed=0):
         self.seed, self.epoch, self.step = seed, 0, 0
@@ -34,7 +36,8 @@ class Batches:
 
     def identity(self):
         """What must be the same for a saved position to mean the same batches."""
-        return {"kind": type(self).__name__, "seed": self.seed}
+        settings = {name: getattr(self, name) for name in self.SETTINGS}
+        return {"kind": type(self).__name__, "seed": self.seed, **settings}
 
     def rng(self, epoch, step=-1):
         """The NumPy generator of one batch, or with ``step=-1`` of the order of an epoch."""
@@ -98,6 +101,8 @@ class RowBatches(Batches):
     Raises ValueError where there would be no batch.
     """
 
+    SETTINGS = ("count", "batch_size", "shuffle", "drop_last")
+
     def __init__(self, count, batch_size, shuffle=True, drop_last=False, *, seed=0):
         super().__init__(seed)
         if count < 1 or batch_size < 1:
@@ -127,10 +132,6 @@ class RowBatches(Batches):
 
     def __len__(self):
         return (self.count + (0 if self.drop_last else self.batch_size - 1)) // self.batch_size
-
-    def identity(self):
-        names = ("count", "batch_size", "shuffle", "drop_last")
-        return {**super().identity(), **{name: getattr(self, name) for name in names}}
 
 
 class ArrayBatches(RowBatches):
@@ -171,6 +172,7 @@ class PaddedBatches(RowBatches):
     Raises ValueError for an empty sequence, examples with different names, or no batch.
     """
 
+    SETTINGS = (*RowBatches.SETTINGS, "by_length", "max_length")
     POOL = 50
     PADDING = {"labels": IGNORE}
 
@@ -198,9 +200,6 @@ class PaddedBatches(RowBatches):
             at = int(np.argmin(self.lengths))
             raise ValueError(f"expected at least one token in each example, example {at} has none")
 
-    def identity(self):
-        return {**super().identity(), "by_length": self.by_length, "max_length": self.max_length}
-
     def order(self, rng):
         order = super().order(rng)
         if not self.by_length:
@@ -222,16 +221,14 @@ class PaddedBatches(RowBatches):
         batch = {name: self._stack(name, [e[name] for e in examples]) for name in names}
         lengths = [len(example["input_ids"][: self.max_length]) for example in examples]
         places = torch.arange(batch["input_ids"].shape[1])
-        batch["attention_mask"] = (
-            places < torch.tensor(lengths)[:, None]
-        ).long()  # (batch, length)
-        return batch
+        mask = places < torch.tensor(lengths)[:, None]  # (batch, length)
+        return {**batch, "attention_mask": mask.long()}
 
     def _stack(self, name, values):
         if np.ndim(values[0]) == 0:
             return _tensor(np.array(values))
         values = [np.asarray(value)[: self.max_length] for value in values]
-        shape = (len(values), max(map(len, values)))
+        shape = (len(values), max(map(len, values)), *values[0].shape[1:])
         stacked = np.full(shape, self.padding.get(name, 0), np.result_type(*values))
         for row, value in zip(stacked, values, strict=True):
             row[: len(value)] = value
@@ -254,6 +251,8 @@ class BPTTBatches(Batches):
     ``ids``: one-dimensional integer array, at least two tokens; may be memory-mapped.
     """
 
+    SETTINGS = ("tokens", "batch_size", "bptt", "vary")
+
     def __init__(self, ids, batch_size, bptt, vary=False, *, seed=0):
         super().__init__(seed)
         if len(ids) < 2 or batch_size < 1 or bptt < 1:
@@ -262,15 +261,8 @@ class BPTTBatches(Batches):
                 f"got {len(ids)} ids, batch_size={batch_size}, bptt={bptt}"
             )
         self.ids, self.batch_size, self.bptt, self.vary = ids, batch_size, bptt, vary
+        self.tokens = len(ids)
         self.length = -(-(len(ids) - 1) // batch_size)  # of each stream, in targets
-
-    def identity(self):
-        names = ("batch_size", "bptt", "vary")
-        return {
-            **super().identity(),
-            "tokens": len(self.ids),
-            **{name: getattr(self, name) for name in names},
-        }
 
     def plan(self, epoch):
         """Windows (start, stop) in each stream."""

@@ -24,6 +24,8 @@ class BidirectionalBatches(Batches):
     ``sentences``: lists of words. ``vocab``: a `Vocab` with ``<S>`` and ``</S>`` (and ``<unk>``).
     """
 
+    SETTINGS = ("batch_size", "bptt", "spelled", "targets")
+
     def __init__(self, sentences, vocab, batch_size, bptt, *, spelled=True, length=LENGTH, seed=0):
         super().__init__(seed)
         missing = [mark for mark in (BOS, EOS) if mark not in vocab]
@@ -49,10 +51,6 @@ class BidirectionalBatches(Batches):
     def _spelled(self, sentences):
         rows = [self.spellings.encode(words) for words in sentences]
         return np.concatenate([np.array(row, np.int64) for row in rows])
-
-    def identity(self):
-        names = ("batch_size", "bptt", "spelled", "targets")
-        return {**super().identity(), **{name: getattr(self, name) for name in names}}
 
     def plan(self, epoch):
         """Windows (start, stop) in each lane."""

@@ -19,9 +19,12 @@ class BlockBatches(Batches):
     fill one batch.
     """
 
+    SETTINGS = ("tokens", "batch_size", "length", "shuffle")
+
     def __init__(self, ids, batch_size, length, shuffle=True, *, seed=0):
         super().__init__(seed)
         self.ids, self.batch_size, self.length, self.shuffle = ids, batch_size, length, shuffle
+        self.tokens = len(ids)
         if length < 2 or batch_size < 1 or len(self) < 1:
             raise ValueError(
                 f"expected a text that fills a batch of {batch_size} rows of {length} tokens (at "
@@ -31,11 +34,6 @@ class BlockBatches(Batches):
     def __len__(self):
         room = len(self.ids) - 1 - (self.length if self.shuffle else 0)
         return max(0, room) // (self.length - 1) // self.batch_size
-
-    def identity(self):
-        names = ("batch_size", "length", "shuffle")
-        settings = {name: getattr(self, name) for name in names}
-        return {**super().identity(), "tokens": len(self.ids), **settings}
 
     def plan(self, epoch):
         """Arrays of the positions where rows begin, (batch_size,) each."""

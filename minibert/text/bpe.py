@@ -109,12 +109,7 @@ class BPE:
         Raises ValueError where ``size`` leaves no room for the letters, and for a text that is no
         string. One string is one text.
         """
-        counts = Counter()
-        for text in [texts] if isinstance(texts, str) else texts:
-            if not isinstance(text, str):
-                kind_of = type(text).__name__
-                raise ValueError(f"expected texts (strings) to learn from, got {kind_of}")
-            counts.update(words(text, kind))
+        counts = merges.counted(texts, partial(words, kind=kind))
         spelled = {spell(word, kind): count for word, count in counts.items()}
         if kind == "bytes":
             letters = list(byte_letters())

@@ -78,6 +78,9 @@ class PretrainingBatches(Batches):
     Raises ValueError for settings out of range, and for pairs from a single document.
     """
 
+    SETTINGS = ("tokens", "batch_size", "max_length", "next_sentence", "masked", "split")
+    SETTINGS += ("whole_words",)
+
     def __init__(
         self,
         documents,
@@ -97,7 +100,8 @@ class PretrainingBatches(Batches):
         self.documents, self.tokenizer = documents, tokenizer
         self.batch_size, self.max_length = batch_size, max_length
         self.next_sentence, self.whole_words = next_sentence, whole_words
-        self.masked, self.split = masked, tuple(split)
+        self.masked, self.split = masked, list(split)
+        self.tokens = len(documents.ids)
         if batch_size < 1 or max_length < 8:
             raise ValueError(
                 f"expected batch_size of at least 1 and max_length of at least 8, "
@@ -107,12 +111,6 @@ class PretrainingBatches(Batches):
         if next_sentence and len(documents) < 2:
             raise ValueError("a wrong second text is from another document: expected two, got one")
         self._planned = None, []
-
-    def identity(self):
-        names = ("batch_size", "max_length", "next_sentence", "masked", "split", "whole_words")
-        settings = {name: getattr(self, name) for name in names}
-        settings["split"] = list(self.split)
-        return {**super().identity(), "tokens": len(self.documents.ids), **settings}
 
     def plan(self, epoch):
         """Arrays of pairs (batch, 5): first and past-the-last token of both texts, and label."""

@@ -3,9 +3,22 @@
 Sennrich, Haddow & Birch (2016), section 3.2, took this from data compression (Gage 1994).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+
+
+def counted(texts, cut):
+    """How often each part of ``texts`` occurs, a Counter; ``cut`` gives the parts of one of them.
+
+    One string is one text. Raises ValueError for a text that is no string.
+    """
+    counts = Counter()
+    for text in [texts] if isinstance(texts, str) else texts:
+        if not isinstance(text, str):
+            raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
+        counts.update(cut(text))
+    return counts
 
 
 def learn(words, alphabet, join, min_count=2):

@@ -29,12 +29,7 @@ class Vocab:
         self.counts = np.zeros(len(self.tokens), np.int64)
         if counts is not None:
             self.counts[:] = counts
-        self.ids = {token: i for i, token in enumerate(self.tokens)}
-        if len(self.ids) != len(self.tokens):
-            twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(
-                f"a vocabulary holds each token once, got {twice!r:.60} more than once"
-            )
+        self.ids = numbered(self.tokens)
         self.specials = tuple(token for token in specials if token in self.ids)
         self.pad_id, self.unk_id = self.ids.get(PAD), self.ids.get(UNK)
 
@@ -165,6 +160,15 @@ class Vocab:
             return cls(tokens, counts, specials)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+
+def numbered(tokens):
+    """Each token's id, its number in the list; ValueError where one stands there twice."""
+    ids = {token: i for i, token in enumerate(tokens)}
+    if len(ids) != len(tokens):
+        twice = next(token for i, token in enumerate(tokens) if ids[token] != i)
+        raise ValueError(f"a vocabulary holds each token once, got {twice!r:.60} more than once")
+    return ids
 
 
 def _count(texts):

@@ -72,6 +72,8 @@ class WindowBatches(Batches):
     ``attention_mask`` is 1 at real inputs.
     """
 
+    SETTINGS = ("tokens", "mode", "window", "batch_size")
+
     def __init__(
         self,
         vocab,
@@ -87,7 +89,7 @@ class WindowBatches(Batches):
         self.mode, self.window, self.batch_size = mode, window, batch_size
         self.ids, self.sentence = known_words(vocab, sentences)  # (words,) each
         self.keep = keep_probability(word_counts(vocab), subsample)
-        self._made = None
+        self.tokens, self._made = len(self.ids), None
 
     @classmethod
     def of(cls, model, sentences, batch_size=1024, seed=0):
@@ -134,8 +136,3 @@ class WindowBatches(Batches):
             "attention_mask": (rows >= 0).long(),
             "targets": torch.from_numpy(targets),
         }
-
-    def identity(self):
-        names = ("mode", "window", "batch_size")
-        settings = {name: getattr(self, name) for name in names}
-        return {**super().identity(), "tokens": len(self.ids), **settings}

@@ -1,9 +1,8 @@
 """WordPiece: BERT's vocabulary of words and pieces of words.
 
 A word that the vocabulary lacks is cut into pieces that it has. ``##`` marks a piece that continues
-a
-word: "unaffable" is ``una ##ffa ##ble``. So about thirty thousand entries can spell almost any text
-(Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
+a word: "unaffable" is ``una ##ffa ##ble``. So about thirty thousand entries can spell almost any
+text (Wu et al. 2016, section 4.1; Devlin et al. 2019, section 3).
 """
 
 from collections import Counter
@@ -17,6 +16,7 @@ from minibert.storage.safe_files import atomic
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
+from minibert.text.vocab import numbered
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 GOES_ON = "##"
@@ -45,12 +45,7 @@ class WordPiece:
         self.tokens = [*tokens, *(new.content for new in self.added if new.content not in known)]
         self.lowercase, self.tokenize_chinese_chars = bool(lowercase), bool(tokenize_chinese_chars)
         self.strip_accents = self.lowercase if strip_accents is None else bool(strip_accents)
-        self.ids = {token: i for i, token in enumerate(self.tokens)}
-        if len(self.ids) != len(self.tokens):
-            twice = next(t for t, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(
-                f"a vocabulary holds each token once, got {twice!r:.60} more than once"
-            )
+        self.ids = numbered(self.tokens)
         if UNK not in self.ids:
             raise ValueError(
                 f"a WordPiece vocabulary needs {UNK!r}, and these have none: {self!r:.200}"
@@ -319,12 +314,8 @@ class WordPiece:
 
 def _count(texts, lowercase, strip_accents):
     """How often each word of ``texts`` occurs, a Counter; words that are too long are left out."""
-    chunks, counts = Counter(), Counter()
-    for text in [texts] if isinstance(texts, str) else texts:
-        if not isinstance(text, str):
-            raise ValueError(f"expected texts (strings) to learn from, got {type(text).__name__}")
-        chunks.update(basic.CHUNK.findall(text))
-    for chunk, n in chunks.items():
+    counts = Counter()
+    for chunk, n in merges.counted(texts, basic.CHUNK.findall).items():
         for word in basic.words(chunk, lowercase, strip_accents):
             if len(word) <= LONGEST:
                 counts[word] += n

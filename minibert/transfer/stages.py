@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from minibert.heads.pooling import PoolingClassifier
-from minibert.heads.vector_classifiers import predict
+from minibert.heads.predictions import predict
+from minibert.heads.reading import document as document
 from minibert.text.batches import PaddedBatches
 from minibert.training.callbacks import RateByLength
 from minibert.training.loop import evaluate, fit
@@ -177,12 +178,6 @@ def learn_labels(classifier, examples, config, callbacks=(), *, seed=0, progress
         progress=progress,
         **options,
     )
-
-
-def document(ids, model):
-    """A text's ids with the model's start token where the model begins to read."""
-    ids, start = list(ids), [model.config.start_id]
-    return ids + start if model.backward_reader else start + ids
 
 
 def error(classifier, examples, batch_size=32):

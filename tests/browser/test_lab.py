@@ -19,9 +19,9 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(lab.missing() is not None, reason=str(lab.missing())),
 ]
-SHOWN = """slider => {  // all that the slider's widget shows, but for the slider and its number
+SHOWN = """slider => {  // all that the slider's widget shows but the slider and "computing ..."
     const area = slider.closest('.jp-OutputArea').cloneNode(true);
-    area.querySelectorAll('.widget-slider').forEach(part => part.remove());
+    area.querySelectorAll('.widget-slider, .mb-notice').forEach(part => part.remove());
     return area.innerHTML;
 }"""
 

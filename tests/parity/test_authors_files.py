@@ -65,7 +65,7 @@ def test_every_tensor_is_what_tensorflow_reads(where):
     for name, (kind, shape, digest) in wanted.items():
         array = bundle[name]
         assert array.dtype.name == ("float32" if kind in ("float16", "bfloat16") else kind)
-        assert list(array.shape) == list(bundle.shape(name)) == shape
+        assert list(array.shape) == list(bundle.shapes[name]) == shape
         assert hashlib.sha256(array.tobytes()).hexdigest().startswith(digest)
     assert array.flags.writeable
 

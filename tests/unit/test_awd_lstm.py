@@ -1,6 +1,7 @@
 """AWD-LSTM: each regulariser against its formula, and what must not depend on the batch."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ import minibert as mb
 from minibert.models.awd_lstm.model import (
     WeightDropLSTM,
     embedding_dropout,
-    turned,
     variational_dropout,
 )
 from minibert.text import Vocab
+from minibert.text.inputs import reading_order
 from minibert.training.callbacks import RateByLength
 from minibert.training.loop import evaluate
 
@@ -112,6 +113,12 @@ def test_dropouts_are_off_in_eval_mode_and_on_in_training():
         assert len(losses) == 4, name
 
 
+def test_hidden_dropout_falls_between_layers_alone():
+    one = model(**{**PLAIN, "hidden_dropout": 0.5, "layers": 1}).train()
+    first, second = (one.read(ids(2, 5))[0][-1] for _ in range(2))
+    assert torch.equal(first, second)
+
+
 def test_hidden_states_begin_with_the_embeddings():
     one = model().eval()
     out = one(ids(2, 5))
@@ -135,8 +142,9 @@ def test_padding_changes_nothing(direction):
             one(text).hidden_states, together.hidden_states, strict=True
         ):
             torch.testing.assert_close(padded_layer[row, : text.shape[1]], alone[0])
-    with pytest.raises(ValueError, match="padding at the end of each row"):
-        one(padded, mask.flip(1))
+    flipped = one(padded.roll(2, 1), mask.roll(2, 1))  # padding in front
+    for layer, other in zip(together.hidden_states, flipped.hidden_states, strict=True):
+        torch.testing.assert_close(other.roll(-2, 1)[mask.bool()], layer[mask.bool()])
 
 
 @torch.no_grad()
@@ -155,9 +163,10 @@ def test_a_backward_model_is_a_forward_model_of_the_turned_text():
     assert first["targets"].tolist() == [[16, 15, 14, 13, 12]]
 
 
-def test_turned_turns_within_the_mask():
-    mask = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]])
-    assert turned(mask, mask).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3]]
+def test_the_reading_order_passes_over_padding():
+    mask = torch.tensor([[1, 1, 1, 0], [0, 1, 0, 1]])
+    assert reading_order(mask).tolist() == [[0, 1, 2, 3], [1, 3, 0, 2]]
+    assert reading_order(mask, backward=True).tolist() == [[2, 1, 0, 3], [3, 1, 0, 2]]
 
 
 def test_the_loss_is_the_cross_entropy_and_carries_its_state():
@@ -240,6 +249,14 @@ def test_rates_follow_the_length_of_the_window():
     mb.fit(one, batches, optimizer=optimizer, callbacks=[RateByLength(20), Watch()], progress=False)
     assert len({length for length, _ in rates}) > 3
     assert all(rate == pytest.approx(0.5 * length / 20) for length, rate in rates)
+
+
+def test_the_rate_of_several_windows_is_by_their_mean_length():
+    group = {"lr": 1.0}
+    windows = [{"input_ids": torch.zeros(2, length)} for length in (10, 30)]
+    run = SimpleNamespace(batch=windows, optimizer=SimpleNamespace(param_groups=[group]))
+    RateByLength(40).before_step(run)
+    assert group["lr"] == 0.5
 
 
 @pytest.mark.parametrize("direction", mb.models.awd_lstm.DIRECTIONS)

@@ -71,6 +71,12 @@ def test_the_trigram_equals_a_slow_one_of_dictionaries():
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+def test_a_fresh_lstm_remembers():
+    lstm = baselines.LSTMLanguageModel(baselines.LSTMConfig(10, 6)).lstm
+    gates = lstm.bias_ih_l0.view(4, 6)  # input, forget, cell, output
+    assert (gates[1] == 1).all() and (gates[[0, 2, 3]].abs() < 0.5).all()
+
+
 def test_a_long_text_in_chunks_costs_the_same(models, text):
     network, ids = models[-1], text[-1][:50]
     np.testing.assert_allclose(network.log_probs(ids), network.log_probs(ids, chunk=7), atol=1e-5)

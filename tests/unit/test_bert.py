@@ -97,6 +97,14 @@ def test_segments_and_places_are_added():
     torch.testing.assert_close(model(ids, token_type_ids=types).hidden_states[0][0], want)
 
 
+def test_embeddings_are_dropped_after_the_norm():
+    embeddings, ids = make(dropout=0.5).embeddings, batch()["input_ids"]
+    whole, dropped = embeddings.eval()(ids), embeddings.train()(ids)
+    kept = dropped != 0
+    assert 0.4 < kept.double().mean() < 0.6
+    torch.testing.assert_close(dropped[kept], 2 * whole[kept])
+
+
 @pytest.mark.parametrize("norm", ["post", "pre"])
 @pytest.mark.parametrize("cls", ["Pretraining", "MaskedLM", "NextSentence"])
 def test_the_fast_path_is_the_readable_one(cls, norm, monkeypatch):
@@ -251,8 +259,25 @@ def test_pooling_by_hand(monkeypatch):
         torch.testing.assert_close(head(**given), head.output(want))
 
 
+def test_the_last_token_is_found_behind_padding_in_front():
+    head = mb.heads.SequenceClassifier(make(), 3, pooling="last").double().eval()
+    ids, mask = (
+        torch.tensor([[0, 0, 7, 8], [5, 6, 9, 0]]),
+        torch.tensor([[0, 0, 1, 1], [1, 1, 1, 0]]),
+    )
+    hidden = head.encoder(ids, mask).last_hidden_state
+    torch.testing.assert_close(head(ids, mask), head.output(hidden[[0, 1], [3, 2]]))
+
+
+def test_a_new_layer_starts_as_the_encoder_did():
+    for std, want in ((0.3, 0.3), (None, 0.02)):
+        head = mb.heads.SequenceClassifier(make(init_std=std), 500)
+        assert head.output.weight.std().item() == pytest.approx(want, rel=0.05)
+        assert (head.output.bias == 0).all()
+
+
 def test_a_regression_is_a_number_an_example():
-    head = mb.heads.SequenceClassifier(make(), regression=True).double().eval()
+    head = mb.heads.SequenceClassifier(make(), problem="regression").double().eval()
     given = {**batch(), "labels": torch.tensor([0.0, 1, 2, 3, 4, 5]).double()}
     loss, count = head.loss(given)
     found = head(**inputs(given))
@@ -273,7 +298,7 @@ def test_first_pieces_carry_the_label():
     assert examples[0]["words"] == [1, 3, 4, 5]
     short = mb.heads.word_examples(Pieces(), [["ab", "c", "def"]], max_length=5)
     assert short[0] == {"input_ids": [2, 97, 98, 99, 3], "words": [1, 3]}
-    with pytest.raises(ValueError, match="1 labels for the 2 words of sentence 0"):
+    with pytest.raises(ValueError, match="1 labels for the 2 words of 'a b'"):
         mb.heads.word_examples(Pieces(), [["a", "b"]], [[1]])
 
 
@@ -335,6 +360,8 @@ def test_layers_from_bottom_to_top():
     groups = mb.transfer.layer_groups(mb.heads.SequenceClassifier(model, 2))
     assert len(groups) == 1 + 3 + 1 + 1
     assert groups[0][0] is model.embeddings.word.weight
+    for group, block in zip(groups[1:], model.stack.blocks, strict=False):
+        assert group[0] is block.attention.query.weight
     assert sum(len(group) for group in mb.transfer.layer_groups(model)) == len(
         list(model.parameters())
     )
@@ -391,9 +418,11 @@ def test_models_that_only_we_have(tmp_path):
     assert config["model_type"] == "minibert-bert"
     again = mb.BERT.from_pretrained(tmp_path)
     assert again.config == model.config and again.tokenizer is None
-    regression = mb.heads.SequenceClassifier(make(), regression=True)
+    regression = mb.heads.SequenceClassifier(make(), problem="regression")
     regression.save_pretrained(tmp_path / "r")
-    assert mb.heads.SequenceClassifier.from_pretrained(tmp_path / "r").regression
+    assert (
+        mb.heads.SequenceClassifier.from_pretrained(tmp_path / "r").settings == regression.settings
+    )
 
 
 def spoil(folder, change):

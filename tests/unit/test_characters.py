@@ -57,6 +57,8 @@ def test_spellings_grow_and_name_each_word_once():
     assert table.encode(["b", "c", "a", "c"]) == [2, 3, 1, 3]
     assert table.table.shape == (4, 5) and table.table[0].sum() == 0
     assert table.table[3].tolist() == characters.spell("c", 5)
+    assert table.encode(["d"]) == [4]
+    assert table.table[4].tolist() == characters.spell("d", 5)  # the table has grown, too
 
 
 def streams(batches, lane):

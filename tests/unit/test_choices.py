@@ -43,6 +43,8 @@ def test_three_tokens_more_and_the_others_as_they_were():
     assert (first, model.config.vocab_size, len(model.embeddings.word.weight)) == (20, 23, 23)
     ids = torch.tensor([[3, 1, 4]])
     assert torch.equal(model(ids).last_hidden_state, plain(ids).last_hidden_state)
+    wide = framed(mb.GPT(mb.GPTConfig(20, dim=600, layers=1, heads=2, hidden=8, init_std=0.3)))[0]
+    assert wide.embeddings.word.weight[20:].std().item() == pytest.approx(0.3, rel=0.1)
 
 
 def test_the_label_is_read_at_the_last_token(model):
@@ -52,6 +54,8 @@ def test_the_label_is_read_at_the_last_token(model):
         [{"input_ids": row} for row in rows], 2, shuffle=False, by_length=False
     )
     assert last_places(batch["attention_mask"]).nonzero().tolist() == [[0, 4], [1, 2]]
+    in_front = torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]])
+    assert last_places(in_front).nonzero().tolist() == [[0, 3], [1, 1]]
     alone = [head.output(model(torch.tensor([row])).last_hidden_state[0, -1]) for row in rows]
     assert torch.allclose(head(**batch), torch.stack(alone), atol=1e-5)
 

@@ -103,6 +103,16 @@ def test_clipping_limits_cells_and_outputs():
     torch.testing.assert_close(new_h, want)
 
 
+def test_the_state_of_a_sentence_stays_where_it_ended():
+    layer = make_model().forward_layers[0]
+    x, mask = torch.randn(2, 6, 5).double(), torch.arange(6) < torch.tensor([[6], [4]])
+    state = torch.randn(2, 5).double(), torch.randn(2, 7).double()
+    out, (h, c) = layer(x, state, mask)
+    alone, (h_alone, c_alone) = layer(x[1:, :4], [part[1:] for part in state], mask[1:, :4])
+    torch.testing.assert_close((out[1:, :4], h[1:], c[1:]), (alone, h_alone, c_alone))
+    assert (out[1, 4:] == 0).all()
+
+
 def test_turning_round_leaves_padding_in_place():
     x = torch.arange(8.0).view(2, 4, 1)
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]).bool()
@@ -243,6 +253,20 @@ def test_losses_are_those_of_a_softmax_shared_by_both_directions():
     total, count = model.loss(batch)
     torch.testing.assert_close(total, forward + backward)
     assert count == n + m == int((batch["targets"] >= 0).sum()) * 2
+
+
+def test_dropout_falls_before_each_layer_and_before_the_softmax(monkeypatch):
+    model, seen = make_model(dropout=0.5, layers=1, proj_clip=None), []
+    monkeypatch.setattr(model, "softmax", lambda x, targets: seen.append(x) or (x.sum(), 1))
+    for training in (True, False):
+        model.train(training).loss(next(iter(make_batches(model))))
+    assert all(0.2 < (x == 0).double().mean() < 0.8 for x in seen[:2])
+    assert all((x != 0).all() for x in seen[2:])
+
+
+def test_a_fresh_layer_remembers():
+    layer = bilm.LSTMP(3, 4, 2)
+    assert layer.input.bias.view(4, 4).tolist() == [[0] * 4, [1] * 4, [0] * 4, [0] * 4]
 
 
 def test_the_sampled_softmax_by_its_formula():

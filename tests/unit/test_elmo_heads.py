@@ -150,6 +150,23 @@ def test_a_pair_model_learns_to_compare():
     assert mb.heads.pair_accuracy(model, batches) == 1.0
 
 
+def test_two_sentences_are_compared_word_by_word():
+    model = mb.heads.PairClassifier(torch.randn(9, 8), 2, compared=5, hidden=3).eval()
+    ids = torch.tensor([[2, 3, 4]]), torch.tensor([[3, 5]])
+    a, b = (model.encoder(one, torch.ones_like(one))[0] for one in ids)
+
+    def compared(words, others):
+        rows = []
+        for word in words:
+            shares = torch.stack([word @ other / 6**0.5 for other in others]).softmax(0)
+            match = sum(share * other for share, other in zip(shares, others, strict=True))
+            rows.append(model.compare(torch.cat((word, match, word - match, word * match))))
+        return torch.cat((torch.stack(rows).mean(0), torch.stack(rows).amax(0)))
+
+    want = model.output(torch.cat((compared(a, b), compared(b, a))))
+    torch.testing.assert_close(model(ids[0], torch.ones_like(ids[0]), ids[1])[0], want)
+
+
 def test_padding_of_either_sentence_changes_nothing():
     examples, vectors = pairs()
     model = mb.heads.PairClassifier(vectors, 2).eval()
@@ -158,6 +175,27 @@ def test_padding_of_either_sentence_changes_nothing():
     for row, example in enumerate(examples):
         alone = next(iter(mb.text.PaddedBatches([example], 1)))
         torch.testing.assert_close(together[row : row + 1], model(*pair.arguments(alone)))
+
+
+def test_scoring_leaves_the_mode_as_it_was():
+    _, _, batch, vectors = make_batch()
+    tags, examples = mb.heads.Tagger(vectors, 9), pairs()[0]
+    judge = mb.heads.PairClassifier(pairs()[1], 2)
+    for mode in (True, False):
+        mb.heads.tagged(tags.train(mode), [batch])
+        mb.heads.pair_accuracy(judge.train(mode), mb.text.PaddedBatches(examples, 9))
+        assert all(m.training is mode for model in (tags, judge) for m in model.modules())
+
+
+def test_dropout_falls_on_what_the_lstm_reads_and_on_what_it_gives(monkeypatch):
+    _, _, batch, vectors = make_batch()
+    encoder, seen = mb.heads.ContextEncoder(vectors.abs() + 1, dropout=0.5), []
+    encoder.lstm.register_forward_pre_hook(lambda _, given: seen.append(given[0].data))
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    for training in (True, False):
+        seen.append(encoder.train(training)(ids, mask)[mask.bool()])
+    assert all(0.2 < (x == 0).float().mean() < 0.8 for x in seen[:2])
+    assert all((x != 0).all() for x in seen[2:])
 
 
 def test_misuse_is_told():

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -60,6 +61,21 @@ def test_import_is_light():
     loaded = set(done.stdout.split())
     assert "minibert" in loaded, done.stderr
     assert not loaded.intersection(HEAVY)
+
+
+def test_threads_that_wait_sleep_unless_somebody_wants_otherwise():
+    code = "import minibert, os; print(os.environ['OMP_WAIT_POLICY'])"
+    without = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    for given, wanted in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        command = {"capture_output": True, "text": True, "env": without | given, "cwd": ROOT}
+        done = subprocess.run([sys.executable, "-c", code], **command)
+        assert done.stdout.strip() == wanted, done.stderr
+        if shutil.which("make"):  # what `make lab` starts JupyterLab with
+            told = "include Makefile\ntold:\n\t@echo $$OMP_WAIT_POLICY\n"
+            done = subprocess.run(["make", "-f", "-", "told"], input=told, **command)
+            assert done.stdout.strip() == wanted, done.stderr
+    assert "OMP_WAIT_POLICY: PASSIVE" in (ROOT / "environment.yml").read_text("utf-8")
+    assert '"OMP_WAIT_POLICY": "PASSIVE"' in (ROOT / "docs/jupyterhub.md").read_text("utf-8")
 
 
 @pytest.mark.long

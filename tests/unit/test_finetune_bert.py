@@ -209,6 +209,8 @@ def test_the_threshold_is_the_best_there_is():
     assert f1(best) == max(f1(threshold) for threshold in np.arange(-5, 5, 0.05))
     nothing = [[] for _ in readings]
     assert all(r.said(best_threshold(readings, nothing)) == "" for r in readings)
+    neither = [["cow"]] * len(readings)  # no threshold is better than another: the lowest
+    assert best_threshold(readings, neither) == min(r.no_answer for r in readings) - 1
     always = [["cat"]] * len(readings)
     assert all(r.said(best_threshold(readings, always)) == "cat" for r in readings)
 

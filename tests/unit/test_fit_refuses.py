@@ -87,6 +87,8 @@ def test_the_rest_of_an_epoch_is_a_pass_and_the_bar_knows_its_length():
     batches, seen = rows(), Seen()
     fit(Line(), batches, steps=1)
     assert len(fit(Line(), batches, epochs=2, callbacks=[seen])) == seen.steps == 5
+    history = fit(Line(), rows(12, 5), epochs=2, accumulate=4, callbacks=[seen])
+    assert len(history) == seen.steps == 2
 
 
 @pytest.mark.parametrize("length", [{"steps": 2}, {"epochs": 1}, {}])

@@ -62,6 +62,8 @@ def test_padding_changes_nothing(model, side):
     alone = torch.cat([model(row[None]).last_hidden_state[0] for row in rows])
     assert torch.allclose(out[mask.bool()], alone, atol=1e-5)
     assert torch.allclose(packed, alone, atol=1e-5)
+    for weights in model(padded, mask, output_attentions=True).attentions:
+        assert torch.allclose(weights.sum(-1), torch.ones(3, 2, 12))  # padding looks at itself
     total, count = model.loss({"input_ids": padded, "attention_mask": mask})
     each = [model.loss({"input_ids": row[None]}) for row in rows]
     assert count == sum(n for _, n in each) == 17
@@ -101,6 +103,20 @@ def test_prompts_of_different_lengths_go_on_as_each_alone(model):
     alone = [model.generate(prompt, 8, temperature=0) for prompt in prompts]
     for cache in (True, False):
         assert model.generate(prompts, 8, temperature=0, cache=cache) == alone
+
+
+def test_padding_in_front_is_no_token_that_was_said_before(model, monkeypatch):
+    scores = torch.zeros(30)
+    scores[:2] = torch.tensor([1.0, 0.9])
+    monkeypatch.setattr(model, "logits", lambda hidden: scores.expand(len(hidden), 30))
+    found = model.generate([[2, 3, 4], [5]], 3, temperature=0, repetition_penalty=1.5)
+    assert found == [[2, 3, 4, 0, 1, 0], [5, 0, 1, 0]]  # 0 pads the second, and counts as new
+
+
+def test_embeddings_may_have_a_dropout_of_their_own():
+    for own, want in ((0.3, 0.3), (0.0, 0.0), (None, 0.1)):
+        made = mb.GPT(mb.GPTConfig(**SMALL, dropout=0.1, embedding_dropout=own))
+        assert (made.embeddings.dropout.p, made.stack.blocks[0].dropout.p) == (want, 0.1)
 
 
 def test_stop_tokens_end_a_text_and_are_streamed(model):

@@ -101,6 +101,7 @@ def test_every_token_is_a_target_once():
     assert not all((a == b).all() for a, b in zip(first, second, strict=True))
     targets = [i for rows in first for row in rows for i in row[1:].tolist()]
     assert len(set(targets)) == len(targets) == 72
+    assert {min(map(min, batches.plan(e))) for e in range(60)} == set(range(9))  # where it begins
 
 
 def test_a_stream_is_not_held_in_memory(memory_growth):

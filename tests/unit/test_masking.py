@@ -173,6 +173,25 @@ def test_words_are_masked_whole():
         assert chosen.sum() <= max(1, round(0.15 * text.sum()))
 
 
+def test_a_word_ends_where_something_else_stands_and_may_fill_the_quota():
+    continues, free = np.arange(12) % 3 == 0, np.array([1, 1, 0, 1, 1], bool)
+    words = masking._words(np.array([5, 6, 2, 9, 9]), free, continues)
+    assert words == [[0, 1], [3, 4]]  # 9 goes on, but not with what stands before a special
+    tokenizer, ids = Tokenizer(20), np.array([[5, 6, 7, 9]])  # two words of two pieces
+    for seed in range(5):
+        _, labels = masking.mask_tokens(
+            ids, ids > 0, tokenizer, np.random.default_rng(seed), masked=0.5, whole_words=True
+        )
+        assert labels[0].tolist() in ([5, 6, IGNORE, IGNORE], [IGNORE, IGNORE, 7, 9])
+
+
+def test_a_last_sentence_that_was_left_alone_is_read_once():
+    docs = masking.Documents([[[i, i + 1]] * 3 for i in range(10, 2000, 10)])
+    pairs = masking.draw_pairs(docs, 7, np.random.default_rng(0))  # two sentences fill it
+    home = np.searchsorted(docs.starts[docs.first], pairs[:, 0], side="right")
+    assert np.bincount(home).max() <= 3  # its first, its second, and the last with the second
+
+
 def test_a_long_document_is_cut_at_both_ends():
     rng = np.random.default_rng(0)
     for _ in range(200):

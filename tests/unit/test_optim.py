@@ -21,6 +21,8 @@ def test_the_slanted_triangle_is_the_papers():
         assert factor(t) == pytest.approx((1 + p * (ratio - 1)) / ratio)
     assert factor(0) == pytest.approx(1 / 32) and factor(20) == 1
     assert factor(200) == factor(900) == pytest.approx(1 / 32)
+    factor = slanted_triangular(37, 0.33)  # 12.2 updates: the twelfth is the last that rises
+    assert factor(11) < 1 == factor(12) > factor(13)
 
 
 @pytest.mark.parametrize("steps, cut", [(1, 0.1), (2, 0.1), (5, 0.9), (37, 0.33)])
@@ -60,6 +62,9 @@ def test_before_it_averages_it_is_sgd():
     for model, optimizer in ((ours, a), (theirs, b)):
         mb.fit(model, line(), steps=15, optimizer=optimizer, progress=False)
     torch.testing.assert_close(ours.weight, theirs.weight)
+    equal = NTASGD(Line(), 0.1)
+    equal.record(2.0, patience=0), equal.record(2.0, patience=0)
+    assert not equal.averaging  # no worse is not worse
 
 
 def test_averaging_begins_when_validation_is_worse_than_some_time_ago():
@@ -88,7 +93,7 @@ def test_averages_are_the_mean_of_the_weights_since_then():
     assert model.weight.item() == pytest.approx(seen[-1])
 
 
-def trained(steps, folder=None):
+def trained(steps, folder=None, callbacks=()):
     model = Line()
     optimizer = NTASGD(model, 0.3, weight_decay=0.0)
     history = mb.fit(
@@ -96,7 +101,7 @@ def trained(steps, folder=None):
         line(),
         steps=steps,
         optimizer=optimizer,
-        callbacks=[NonMonotone(patience=1)],
+        callbacks=[NonMonotone(patience=1), *callbacks],
         clip=None,
         valid=line(batch_size=20),
         valid_every=3,
@@ -108,11 +113,20 @@ def trained(steps, folder=None):
 
 
 def test_validation_sees_the_averages_and_they_stay_at_the_end():
-    model, optimizer, history = trained(60)
-    assert optimizer.averaging
+    seen, began = [], []
+
+    class Watch:
+        def on_step(self, run):
+            seen.append(run.model.weight.item())
+            began.append(run.optimizer.averaging)
+
+    model, optimizer, history = trained(60, callbacks=[Watch()])
+    averaged = [weight for weight, averaging in zip(seen, began, strict=True) if averaging]
+    assert 1 < len(averaged) < 60
+    assert model.weight.item() == pytest.approx(sum(averaged) / len(averaged), rel=1e-5)
     assert evaluate(model, line(batch_size=20)) == pytest.approx(history.valid_loss[-1])
-    optimizer.show_weights()  # the weights of the last update: noisier
-    assert evaluate(model, line(batch_size=20)) > history.valid_loss[-1]
+    optimizer.show_weights()
+    assert model.weight.item() == seen[-1]  # of the last update alone
 
 
 def test_an_averaging_run_that_is_resumed_goes_on_bit_for_bit(tmp_path):

@@ -119,7 +119,7 @@ def test_packed_and_cased_text_and_other_modes_work(corpus, tmp_path, no_data):
 def test_an_output_folder_with_something_in_it_is_refused_before_training(
     corpus, tmp_path, capsys, no_data, monkeypatch
 ):
-    monkeypatch.setattr(word2vec, "read_corpus", lambda args: pytest.fail("it has begun"))
+    monkeypatch.setattr(common, "read_corpus", lambda args: pytest.fail("it has begun"))
     out = tmp_path / "out"
     out.mkdir()
     (out / "precious.txt").write_text("mine")

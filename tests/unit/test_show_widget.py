@@ -1,5 +1,7 @@
 """The base of the widgets: controls redraw, errors are said, a still first frame stays."""
 
+import time
+
 import ipywidgets
 import nbformat
 import pytest
@@ -68,6 +70,38 @@ def test_an_error_is_a_sentence_under_the_last_picture(powers):
     powers.draw = line
     powers.set(power=4)
     assert powers.message == "" and "alert" not in powers._words.value
+
+
+def test_a_slow_frame_is_announced_until_it_is_there(powers, monkeypatch):
+    monkeypatch.setattr(widget, "PATIENCE", 0.01)
+    told, draw = [], powers.draw
+    powers._notice.observe(lambda change: told.append(change["new"]), names="value")
+
+    def slow(**values):
+        deadline = time.monotonic() + 30
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert told == [widget.COMPUTING]
+        if values["power"] == 4:
+            raise ValueError("no")
+        return draw(**values)
+
+    powers.draw = slow
+    for power, message in ((3, ""), (4, "no")):
+        powers.set(power=power)
+        assert powers.message == message
+        assert told == [widget.COMPUTING, ""] and powers._notice.value == ""
+        told.clear()
+    assert powers._notice in powers.widget.children
+
+
+def test_a_quick_frame_is_not_announced(powers, monkeypatch):
+    monkeypatch.setattr(widget, "PATIENCE", 60.0)
+    told = []
+    powers._notice.observe(told.append, names="value")
+    start = time.monotonic()
+    powers.set(power=3)
+    assert not told and time.monotonic() - start < 60  # nor waited for
 
 
 def test_an_error_of_the_first_frame_is_raised():

@@ -58,16 +58,16 @@ def test_unknown_words_are_left_out_before_windows_are_formed():
 
 
 def test_cbow_batches_hold_each_word_with_its_context():
-    made = batches(mode="cbow", window=3, subsample=0, batch_size=10_000)
+    made = batches(mode="cbow", window=2, subsample=0, batch_size=10_000)
     batch = next(iter(made))
-    sentences = [[2, 3, 5], [2, 4, 6], [2, 8]]
     rows = zip(batch["input_ids"], batch["attention_mask"].bool(), batch["targets"], strict=True)
-    for ids, mask, target in rows:
-        context = ids[mask].tolist()
-        assert any(
-            target in sentence and set(context) <= set(sentence) - {int(target)}
-            for sentence in sentences
-        )
+    seen = {(int(target), tuple(ids[mask].tolist())) for ids, mask, target in rows}
+    # every word with all its neighbours, in order: within one word of it, or within two
+    assert seen == {
+        *{(2, (3,)), (2, (3, 5)), (3, (2, 5)), (5, (3,)), (5, (2, 3))},  # the cat sat
+        *{(2, (4,)), (2, (4, 6)), (4, (2, 6)), (6, (4,)), (6, (2, 4))},  # the [purple] dog ran
+        *{(2, (8,)), (8, (2,))},  # the log
+    }
     assert len(batch["targets"]) == 30 * 8  # `mat` stands alone and has no context
 
 

@@ -1,5 +1,7 @@
 import json
 import math
+import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,10 +11,10 @@ from torch import nn
 
 import minibert as mb
 from minibert.text import ArrayBatches, BPTTBatches
-from minibert.training import optim
+from minibert.training import optim, progress
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
-from minibert.training.loop import evaluate
+from minibert.training.loop import evaluate, tokens_of
 
 
 class Line(nn.Module):
@@ -106,6 +108,30 @@ def test_clipping(clip, moved):
     assert -model.weight.item() == pytest.approx(moved, rel=1e-4)
 
 
+def test_clipping_is_by_the_norm_of_all_groups_together():
+    model = nn.ModuleDict({"a": Line(), "b": Line()})
+    model.loss = lambda batch: (3 * model["a"].weight.sum() + 4 * model["b"].weight.sum(), 1)
+    groups = [{"params": part.parameters(), "lr": 0.1} for part in model.values()]
+    fit(model, [{}], steps=1, optimizer=torch.optim.SGD(groups), clip=1.0)
+    moved = [-part.weight.item() for part in model.values()]
+    assert moved == pytest.approx([0.1 * 3 / 5, 0.1 * 4 / 5], rel=1e-4)
+
+
+def test_a_rate_that_is_changed_between_two_runs_is_heard():
+    model = Line()
+    optimizer = sgd(model, 0.1)
+    fit(model, rows(), steps=1, optimizer=optimizer)
+    optimizer.param_groups[0]["lr"] = 0.02
+    assert fit(model, rows(), steps=1, optimizer=optimizer).rate == [0.02]
+
+
+def test_updates_are_made_in_train_mode_however_the_model_came():
+    model, modes = Line().eval(), []
+    model.loss = lambda batch: modes.append(model.training) or Line.loss(model, batch)
+    fit(model, rows(12, 4), steps=2, valid=rows(4), valid_every=1)
+    assert modes == [True, False, True, False]
+
+
 def test_groups_keep_their_own_rates_under_a_schedule():
     model = nn.ModuleDict({"a": Line(), "b": Line()})
     model.loss = lambda batch: (
@@ -157,6 +183,12 @@ def test_mixed_precision_computes_in_bfloat16():
 
 
 # How long a run is
+
+
+def test_tokens_are_counted_without_padding():
+    ids = torch.tensor([[4, 5, 6], [7, 0, 0]])
+    assert tokens_of({"input_ids": ids, "attention_mask": (ids > 0).long()}) == 4
+    assert tokens_of({"input_ids": ids}) == 6 and tokens_of([ids]) == 0
 
 
 def test_it_learns_and_says_so():
@@ -280,6 +312,17 @@ def test_early_stopping_takes_the_best_weights_back():
         EarlyStopping(0)
 
 
+def test_a_tie_is_no_new_best_and_a_second_run_begins_again():
+    class Flat(Line):
+        def loss(self, batch):
+            return super().loss(batch)[0] * 0 + 1, 1
+
+    stopping = EarlyStopping(2)
+    for _ in range(2):
+        history = fit(Flat(), rows(), steps=9, valid=rows(), valid_every=1, callbacks=[stopping])
+        assert history.valid_step == [1, 2, 3]  # the best, and two that are no better
+
+
 # Resuming
 
 
@@ -315,6 +358,22 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, interru
     run_lm(interrupt=interrupt, **options)
     torch.rand(7)
     assert_same_run(run_lm(**options), whole)
+
+
+def test_the_draws_of_every_generator_go_on(tmp_path):
+    class Noisy(Line):
+        def loss(self, batch):
+            loss, count = super().loss(batch)
+            return loss * (random.random() + np.random.random() + torch.rand(()).item()), count
+
+    def run(interrupt=None, **options):
+        mb.seed_everything(0)
+        model = Noisy()
+        return model, fit(model, rows(), steps=8, callbacks=[Interrupt(interrupt)], **options)
+
+    whole = run()
+    run(interrupt=5, checkpoint=tmp_path)
+    assert_same_run(run(checkpoint=tmp_path), whole)
 
 
 def test_the_data_left_is_shuffled_as_it_would_have_been(tmp_path):
@@ -391,6 +450,14 @@ def test_plain_lines_where_there_is_no_terminal(capfd):
     assert err == "" and out.startswith("step 1 of 30: loss ") and "step 30 of 30" in out
 
 
+def test_the_time_that_is_left_is_judged_by_the_updates_of_this_start(capsys):
+    history = History(loss=[1.0] * 20, speed=[5.0] * 20)
+    told = {"valid_loss": None, "utilisation": None, "rate": 0.1, "unit": "tokens"}
+    run = SimpleNamespace(step=20, steps=40, history=history, **told)
+    progress._lines(run, first=10, seconds=30.0)
+    assert capsys.readouterr().out.endswith("30 s, 60 s left\n")
+
+
 def test_a_bar_in_a_terminal(monkeypatch, capsys):
     import sys
 
@@ -442,6 +509,7 @@ def test_a_history_is_thinned_to_means():
     assert short.step == [2, 4, 5] and short.loss == [4.5, 2.5, 1] and short.speed == [15, 35, 50]
     assert (short.valid_step, short.valid_loss) == ([5], [1.5])
     assert len(History().thinned()) == 0
+    assert history.recent(2) == 1.5 and history.recent() == 3 and History().recent() is None
 
 
 @pytest.mark.parametrize(
@@ -474,3 +542,5 @@ def test_biases_and_norms_do_not_decay():
     assert len(free["params"]) == 3 and free["weight_decay"] == 0
     assert decayed["weight_decay"] == 0.1
     assert len(optim.adamw(model).param_groups) == 2
+    (group, _) = optim.adamw(model, 0.2, betas=(0.8, 0.9), eps=1e-5).param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (0.2, (0.8, 0.9), 1e-5)

@@ -93,6 +93,14 @@ def test_dropout_falls_on_the_weights_in_training_alone():
     assert torch.equal(attention(x)[0], attention(x)[0])
 
 
+def test_dropout_falls_on_what_a_sublayer_adds_and_not_on_the_sum():
+    block = t.Block(config(norm="pre", dropout=0.5)).train()
+    for layer in (block.attention.output, block.ffn.outer):  # they add nothing
+        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+    x = torch.randn(2, 5, 12)
+    assert torch.equal(block(x)[0], x)
+
+
 def test_heads_are_attentions_side_by_side():
     torch.manual_seed(0)
     attention = a.MultiHeadAttention(12, 3).double()

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import minibert as mb
+from minibert.models.word2vec import fasttext, glove
 from minibert.text import windows
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "mat", "log"]
@@ -254,6 +256,53 @@ def test_an_analogy_is_the_nearest_word_to_the_sum_without_the_three_asked():
         "log",
         "mat",
     }
+
+
+def test_the_words_of_an_analogy_count_alike_however_long_their_vectors():
+    model = square()
+    found = model.analogy("man", "woman", "king", k=3)
+    model.input.weight.data[[1, 2, 3]] *= torch.tensor([[9.0], [0.1], [3.0]])
+    for (word, score), (want, was) in zip(model.analogy("man", "woman", "king", k=3), found,
+                                          strict=True):  # fmt: skip
+        assert (word, score) == (want, pytest.approx(was, abs=1e-6))
+
+
+def test_words_near_each_other_are_counted_by_their_distance():
+    X = glove.cooccurrences([0, 1, 2, 0, 1], [0, 3, 5], size=3, window=2)  # a b c | a b
+    assert X.tolist() == [[0, 2, 0.5], [2, 0, 1], [0.5, 1, 0]]
+    batches = list(glove.cells(X, batch_size=4))
+    found = {
+        (int(i), int(j)): float(x) for b in batches for i, j, x in zip(*b.values(), strict=True)
+    }
+    assert found == {(0, 1): 2, (1, 0): 2, (0, 2): 0.5, (2, 0): 0.5, (1, 2): 1, (2, 1): 1}
+
+
+def test_the_loss_of_glove_by_hand():
+    model = glove.GloVe(3, 2).double()
+    for table in model.children():
+        nn.init.normal_(table.weight)
+    row, column, x = [0, 2], [1, 1], [6.0, 300.0]
+    loss, count = model.loss({
+        "row": torch.tensor(row), "column": torch.tensor(column), "x": torch.tensor(x).double(),
+    })  # fmt: skip
+    want = 0.0
+    for i, j, n, weight in zip(row, column, x, [0.06**0.75, 1.0], strict=True):
+        guess = model.w.weight[i] @ model.w_context.weight[j]
+        guess = guess + model.b.weight[i, 0] + model.b_context.weight[j, 0]
+        want += weight * (guess.item() - math.log(n)) ** 2
+    assert count == 2 and loss.item() == pytest.approx(want)
+    assert torch.equal(model.vectors, (model.w.weight + model.w_context.weight).detach())
+
+
+def test_a_word_is_the_mean_of_its_pieces():
+    grams = ["<ab", "ab>", "<ab>"]
+    rows = [zlib.crc32(gram.encode()) % 50 for gram in grams]
+    assert fasttext.pieces("ab", rows=50) == rows
+    assert len(fasttext.pieces("abcd")) == 4 + 3 + 2  # n-grams of 3, 4 and 5 of <abcd>
+    table = fasttext.Pieces(["ab", "abcd"], 3, rows=50)
+    torch.testing.assert_close(table(torch.tensor([0]))[0], table.table.weight[rows].mean(0))
+    for i, word in enumerate(["ab", "abcd"]):
+        torch.testing.assert_close(table(torch.tensor(i)), table.vector(word))
 
 
 def test_neighbours_are_sorted_by_cosine_without_the_word_and_the_specials():

@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from minibert.heads.classify import SequenceClassifier, TokenClassifier, word_examples
 from minibert.heads.features import LayerMix
 from minibert.heads.head import run
-from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples, squad_scores
+from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples
+from minibert.heads.squad import squad_scores
 from minibert.heads.tagger import share_right, span_f1
 from minibert.text.sentences import split_sentences
 from minibert.text.tokens import tokenise

@@ -4,8 +4,11 @@ In several processes: ``torchrun --nproc-per-node=2 -m minibert pretrain bert ..
 the same command goes on where it was (see `minibert.commands.recipes.resumable`).
 """
 
+import time
+
 from minibert.commands.pretrain.common import WORLD_TOKENS
 from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
+from minibert.runtime import seed_everything
 from minibert.training import distributed
 
 MODELS = {  # name -> what it does
@@ -29,6 +32,8 @@ def run(args):
         raise ValueError("say what to train on: give --corpus FILE_OR_NAME, or a --recipe")
     if args.corpus == "world" and args.tokens is None:
         args.tokens = WORLD_TOKENS
+    args.started = time.perf_counter()
     with out_folder(args.out), distributed.processes(), resumable(args):
+        seed_everything(args.seed)
         module_of(__name__, args.model).pretrain(args)
     return 0

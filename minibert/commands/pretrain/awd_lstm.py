@@ -5,26 +5,17 @@ slowly than its upper ones, with the words of both texts.
 """
 
 import math
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from minibert import text
-from minibert.commands.pretrain.common import (
-    common_arguments,
-    limited,
-    of_the_world,
-    running_text,
-    save,
-    world_texts,
-    write_card,
-)
+from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.awd_lstm import model as awd_lstm
-from minibert.runtime import seed_everything
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.training import optim
 from minibert.training.callbacks import RateByLength
@@ -41,7 +32,7 @@ SHARE = 0.01  # of another text, at its end
 
 def add_arguments(option):
     """The options of ``minibert pretrain awd-lstm``."""
-    common_arguments(option)
+    common.common_arguments(option)
     size = positive(int)
     option("--leave-out", default="", metavar="KINDS", help="kinds of the world's texts, a,b,...")
     option("--only", default="", metavar="KINDS", help="no kinds of the world's texts but a,b,...")
@@ -67,8 +58,6 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train an `AWDLSTM`, save it, and print its perplexity."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     documents, held_out, about = read_documents(args)
     model = new_model(documents(), args)
     vocab = model.vocab
@@ -77,23 +66,19 @@ def pretrain(args):
         at = len(ids) - max(2, int(SHARE * len(ids)))
         ids, valid = ids[:at], ids[at:]
     unknown = float((ids == vocab.unk_id).mean())
-    print(f"{about}: {len(ids):,} tokens, {len(vocab):,} different words, {unknown:.2%} unknown")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
-    started = time.perf_counter()
+    known = f"{len(vocab):,} different words, {unknown:.2%} unknown"
+    common.tell(args, f"{about}: {len(ids):,} tokens, {known}")
     history = train(model, ids, valid, args)
-    seconds = time.perf_counter() - started
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, valid, vocab, args)
     facts = {
         "data": f"{about}, {len(ids):,} tokens, {unknown:.2%} unknown",
-        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
         "training": f"{args.optimizer}, {args.epochs} epochs, {len(history):,} updates, highest "
         f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
-        "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * len(ids) / seconds:,.0f} tokens per second",
+        "speed": f"{args.epochs * len(ids) / history.seconds:,.0f} tokens per second",
     }
-    write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def read_documents(args):
@@ -103,16 +88,16 @@ def read_documents(args):
     """
     lower = str if args.cased else str.lower
     if args.corpus == "world":
-        about = of_the_world(args) + kinds_of(args)
-        corpus, valid = world_texts(args, kinds=args.kinds)
+        about = common.of_the_world(args) + kinds_of(args)
+        corpus, valid = common.world_texts(args, kinds=args.kinds)
         texts = [lower(d.text) for d in corpus.documents]
         return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about
     if args.leave_out or args.only:
         raise ValueError("--only and --leave-out name kinds of texts of the world: --corpus world")
 
     def reader(name, tokens=None):
-        corpus = running_text(name)
-        return lambda: limited((lower(document.text) for document in corpus), tokens)
+        corpus = common.running_text(name)
+        return lambda: common.limited((lower(document.text) for document in corpus), tokens)
 
     held_out = reader(args.valid) if args.valid else None
     return reader(args.corpus, args.tokens), held_out, Path(args.corpus).name
@@ -194,16 +179,9 @@ def print_scores(model, valid, vocab, args):
         "perplexity": f"{math.exp(loss):.2f} on {len(valid):,} tokens that were held out, "
         f"{unknown:.2%} of them unknown"
     }
-    if args.corpus == "world" and args.cased:
-        corpus = world_texts(args, kinds=args.kinds)[1]
-        found = nats_a_world_token(model, corpus)
-        scores["against the floor"] = (
-            f"{found:.3f} nats per token of the world, unknown words spelled; exact floor "
-            f"{corpus.floor:.3f}"
-        )
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    nats, note = partial(nats_a_world_token, model), ", unknown words spelled"
+    scores |= common.against_the_floor(args, nats, note, kinds=getattr(args, "kinds", None))
+    return common.printed(scores)
 
 
 def nats_a_world_token(model, corpus):

@@ -6,28 +6,19 @@ same text first. Batches, masks and heads are the library's (`minibert.text.mask
 """
 
 import argparse
-import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
 
-from minibert.commands.pretrain.common import (
-    common_arguments,
-    save,
-    train_and_held_out,
-    training_arguments,
-    training_options,
-    write_card,
-)
+from minibert.commands.pretrain import common
 from minibert.commands.pretrain.start import know_frequencies, look_beside
 from minibert.commands.recipes import positive
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.models.bert import model as bert
-from minibert.runtime import seed_everything
-from minibert.storage.safe_files import atomic
+from minibert.storage.safe_files import write
 from minibert.text.batches import IGNORE
 from minibert.text.masking import MASKED, Documents, PretrainingBatches, ShortThenLong
 from minibert.text.sentences import split_sentences
@@ -43,67 +34,48 @@ COUNTED = "updates"  # beside the checkpoints: how many --minutes are
 
 def add_arguments(option):
     """The options of ``minibert pretrain bert``."""
-    common_arguments(option)
-    size, share = positive(int), positive(float)
-    option("--valid", metavar="FILE_OR_NAME", help="held out (default: some of the documents)")
-    option("--size", type=size, default=8192, help="word pieces of the vocabulary, at most (8192)")
-    option("--dim", type=size, default=256, help="width of the hidden states (256)")
-    option("--layers", type=size, default=4, help="blocks (4)")
-    option("--heads", type=size, default=4, help="attention heads of a block (4)")
-    option("--dropout", type=float, default=0.1)
-    option("--length", type=size, default=128, help="pieces of a sequence, at most (128)")
+    common.transformer_arguments(option)
+    share = positive(float)
     option("--short-share", type=float, default=0.0, help="share of short updates (0; paper 0.9)")
-    option("--short-length", type=size, help="length of those (default: a quarter of --length)")
+    option(
+        "--short-length", type=positive(int), help="of a sequence (default: a quarter of --length)"
+    )
     option("--masked", type=share, default=0.15, help="share of the pieces to guess (0.15)")
-    option("--whole-words", action="store_true", default=False, help="mask all pieces of a word")
-    option("--no-next-sentence", action="store_true", default=False, help="masked words alone")
+    option("--whole-words", action="store_true", help="mask all pieces of a word")
+    option("--no-next-sentence", action="store_true", help="masked words alone")
     option(
         "--look-beside",
         action="store_true",
-        default=False,
         help="for small budgets: two heads begin by looking at the places beside",
     )
-    option("--epochs", type=size, default=1, help="passes over the text (1)")
-    option("--steps", type=size, help="updates, in place of --epochs")
     option("--minutes", type=share, help="about so long, in place of --epochs")
-    option("--batch-size", type=size, default=32, help="sequences of an update (32)")
-    option("--rate", type=share, default=1e-3, help="the highest learning rate (0.001)")
-    training_arguments(option)
 
 
 def pretrain(args):
     """Train a `BERT` with its heads, save it, and print how well it guesses."""
     check(args)
-    seed_everything(args.seed)
-    started = time.perf_counter()
     texts, held_out, about = read_documents(args)
     lines = (sentence for document in texts() for sentence in document)
     tokenizer = WordPiece.train(lines, args.size, lowercase=not args.cased)
     documents, held_out = Documents(texts(), tokenizer), Documents(held_out(), tokenizer)
-    tokens, words = len(documents.ids), sum(len(s.split()) for d in texts() for s in d)
-    about = f"{about}: {words:,} words, {tokens:,} pieces ({tokens / words:.2f} a word)"
-    print(f"{about}, {len(tokenizer):,} different pieces")
-    print(f"({time.perf_counter() - started:.1f} s to read, learn the pieces and encode)")
+    words = sum(len(sentence.split()) for document in texts() for sentence in document)
+    about = common.told(args, about, words, len(documents.ids), tokenizer)
     model = new_model(tokenizer, args)
     know_frequencies(model, documents.ids)
     batches = make_batches(documents, tokenizer, args)
     steps = count_steps(model, batches, args)
     history = train(model, batches, steps, args)
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, held_out, tokenizer, args)
+    beside = ", two heads began by looking beside" if args.look_beside else ""
     facts = {
         "heads": f"`mb.heads.{type(model).__name__}.from_pretrained`",
         "data": about,
-        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.encoder.config).items()),
         "training": f"AdamW, {len(history):,} updates of {args.batch_size} sequences, {batches}, "
-        f"{args.masked:.0%} of the pieces masked, highest rate {args.rate}"
-        + ", two heads began by looking beside"
-        * args.look_beside,
-        "seed": str(args.seed),
+        f"{args.masked:.0%} of the pieces masked, highest rate {args.rate}{beside}",
         **scores,
-        "time": f"{history.seconds:.0f} s",
     }
-    write_card(model.encoder, args, facts, history)
+    common.write_card(model.encoder, args, history, facts)
 
 
 def check(args):
@@ -117,7 +89,7 @@ def check(args):
 def read_documents(args):
     """As `train_and_held_out` gives them; a document is a list of sentences."""
     fewest = 1 if args.no_next_sentence else 2
-    return train_and_held_out(args, lambda d: d.lines(), sentences, fewest)
+    return common.train_and_held_out(args, lambda d: d.lines(), sentences, fewest)
 
 
 def sentences(text):
@@ -126,21 +98,9 @@ def sentences(text):
 
 
 def new_model(tokenizer, args):
-    """A model with fresh weights: both heads, or `MaskedLM` without next sentences.
-
-    The paper draws them with deviation 0.02 at a width of 768. A narrower model gets larger ones,
-    so that what a layer adds up is as large: it leaves the plateau of word frequencies sooner.
-    """
-    shape = {name: getattr(args, name) for name in ("dim", "layers", "heads", "dropout")}
-    config = bert.BERTConfig(
-        len(tokenizer),
-        hidden=4 * args.dim,
-        attention_dropout=args.dropout,
-        max_length=args.length,
-        pad_id=tokenizer.pad_id,
-        init_std=round(0.02 * math.sqrt(768 / args.dim), 3),
-        **shape,
-    )
+    """A model with fresh weights: both heads, or `MaskedLM` without next sentences."""
+    size, pad_id = len(tokenizer), tokenizer.pad_id
+    config = common.transformer_config(bert.BERTConfig, args, size, pad_id=pad_id)
     pairs = not args.no_next_sentence
     encoder = bert.BERT(config, tokenizer, pooler=pairs)
     if args.look_beside:
@@ -208,8 +168,7 @@ def count_steps(model, batches, args):
     )
     print(f"{steps:,} updates of about {seconds:.3f} s: --steps {steps} repeats this run")
     if not distributed.rank():
-        with atomic(known) as file:
-            file.write(str(steps).encode())
+        write(known, str(steps).encode())
     return steps
 
 
@@ -229,7 +188,7 @@ def train(model, batches, steps, args):
         steps=steps,
         optimizer=optim.adamw(model, args.rate),
         schedule=schedule(steps, round(batches.share * steps)),
-        **training_options(model.encoder.stack, args, SAVED),
+        **common.training_options(model.encoder.stack, args, SAVED),
     )
 
 
@@ -261,9 +220,7 @@ def print_scores(model, documents, tokenizer, args):
     }
     if found.next_right is not None:
         scores["next sentence"] = f"{found.next_right:.1%} of {found.pairs:,} pairs told right"
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    return common.printed(scores)
 
 
 @dataclass(frozen=True)
@@ -279,24 +236,20 @@ class Scores:
 
 def measure(model, batches):
     """The `Scores` of a `MaskedLM` or `Pretraining` on the first epoch of ``batches``."""
-    with evaluating(model):
-        return _measured(model, batches)
-
-
-def _measured(model, batches):
-    device = next(model.parameters()).device
+    device, pairs_too = next(model.parameters()).device, hasattr(model, "next")
     loss = right = count = told = pairs = 0
-    for batch in batches.of_epoch(0):
-        batch = to_device(batch, device)
-        masked, pairs_too = batch["labels"] != IGNORE, hasattr(model, "next")
-        first = first_places(batch["input_ids"]) & pairs_too
-        hidden = model.states_at(batch, masked | first)  # (n, dim), row by row
-        is_first = first[masked | first]
-        logits, labels = model.output(hidden[~is_first]), batch["labels"][masked]
-        loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
-        right, count = right + int((logits.argmax(-1) == labels).sum()), count + len(labels)
-        if pairs_too:
-            said = model.next(model.pool(hidden[is_first])).argmax(-1)  # (batch,)
-            told += int((said == batch["next_sentence_label"]).sum())
-            pairs += len(said)
+    with evaluating(model):
+        for batch in batches.of_epoch(0):
+            batch = to_device(batch, device)
+            masked = batch["labels"] != IGNORE
+            first = first_places(batch["input_ids"]) & pairs_too
+            hidden = model.states_at(batch, masked | first)  # (n, dim), row by row
+            is_first = first[masked | first]
+            logits, labels = model.output(hidden[~is_first]), batch["labels"][masked]
+            loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+            right, count = right + int((logits.argmax(-1) == labels).sum()), count + len(labels)
+            if pairs_too:
+                said = model.next(model.pool(hidden[is_first])).argmax(-1)  # (batch,)
+                told += int((said == batch["next_sentence_label"]).sum())
+                pairs += len(said)
     return Scores(loss / count, right / count, count, told / pairs if pairs else None, pairs)

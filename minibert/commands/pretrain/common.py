@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import time
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 
 from minibert import __version__, data, world
 from minibert.commands.recipes import CHECKPOINTS, positive, saving
-from minibert.storage.safe_files import atomic
+from minibert.storage.safe_files import write
 from minibert.training import distributed
 from minibert.training.utilisation import Utilisation
 
@@ -46,10 +47,8 @@ def common_arguments(option):
         type=positive(int),
         help=f"of the text, at most ({WORLD_TOKENS:,} of the world, all of another)",
     )
-    option(
-        "--cased", action="store_true", default=False, help="keep capitals (default: lower case)"
-    )
-    option("--half", action="store_true", default=False, help="save in half precision")
+    option("--cased", action="store_true", help="keep capitals (default: lower case)")
+    option("--half", action="store_true", help="save in half precision")
     option("--seed", type=int, default=0)
     option(
         "--checkpoint",
@@ -60,11 +59,35 @@ def common_arguments(option):
     )
 
 
-def training_arguments(option):
-    """The options of the models that train on large machines too: how their updates are made."""
+def transformer_arguments(option):
+    """The options of BERT and GPT: their size, and how long and on what they are trained."""
+    common_arguments(option)
+    size = positive(int)
+    option("--valid", metavar="FILE_OR_NAME", help="held out (default: some of the documents)")
+    option("--size", type=size, default=8192, help="pieces of the vocabulary, at most (8192)")
+    option("--dim", type=size, default=256, help="width of the hidden states (256)")
+    option("--layers", type=size, default=4, help="blocks (4)")
+    option("--heads", type=size, default=4, help="attention heads of a block (4)")
+    option("--dropout", type=float, default=0.1)
+    option("--length", type=size, default=128, help="pieces of a sequence, at most (128)")
+    option("--epochs", type=size, default=1, help="passes over the text (1)")
+    option("--steps", type=size, help="updates, in place of --epochs")
+    option("--batch-size", type=size, default=32, help="sequences of an update (32)")
+    option("--rate", type=positive(float), default=1e-3, help="the highest learning rate (0.001)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
     option("--accumulate", type=positive(int), default=1, help="batches an update (1)")
-    option("--compile", action="store_true", default=False, help="torch.compile; needs a compiler")
+    option("--compile", action="store_true", help="torch.compile; needs a compiler")
+
+
+def transformer_config(cls, args, pieces, **more):
+    """The configuration that these options ask for, with fresh weights of a suitable size.
+
+    The papers draw them with deviation 0.02 at a width of 768. A narrower model gets larger ones,
+    so that what a layer adds up is as large: it leaves the plateau of word frequencies sooner.
+    """
+    shape = {name: getattr(args, name) for name in ("dim", "layers", "heads", "dropout")}
+    shape |= {"hidden": 4 * args.dim, "attention_dropout": args.dropout, "max_length": args.length}
+    return cls(pieces, **shape, init_std=round(0.02 * math.sqrt(768 / args.dim), 3), **more)
 
 
 def training_options(stack, args, every):
@@ -78,16 +101,13 @@ def training_options(stack, args, every):
 
 def read_corpus(args):
     """The text as a list of paragraphs or of sentences (lists of tokens), and what it is."""
+    lower = str if args.cased else str.lower
     if args.corpus == "world":
         corpus = world.generate(tokens=args.tokens, seed=args.seed)
-        sentences = [list(sentence) for sentence in corpus.sentences()]
-        if not args.cased:
-            sentences = [[token.lower() for token in sentence] for sentence in sentences]
+        sentences = [[lower(token) for token in sentence] for sentence in corpus.sentences()]
         return sentences, of_the_world(args)
-    paragraphs = list(limited(running_text(args.corpus).paragraphs(), args.tokens))
-    if not args.cased:
-        paragraphs = [paragraph.lower() for paragraph in paragraphs]
-    return paragraphs, Path(args.corpus).name
+    paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
+    return [lower(paragraph) for paragraph in paragraphs], Path(args.corpus).name
 
 
 def of_the_world(args):
@@ -168,6 +188,19 @@ def documents_of(name, tokens=None):
     return lambda: limited(lines() if alone else documents(), tokens)
 
 
+def tell(args, read, done="read and count"):
+    """Print what was ``read``, and how long it took from the start of the command."""
+    print(f"{read}\n({time.perf_counter() - args.started:.1f} s to {done})", flush=True)
+
+
+def told(args, about, words, pieces, tokenizer):
+    """How much a tokenizer has made of a text, for the card; also printed."""
+    about = f"{about}: {words:,} words, {pieces:,} pieces ({pieces / words:.2f} a word)"
+    read = f"{about}, {len(tokenizer):,} different pieces"
+    tell(args, read, "read, learn the pieces and encode")
+    return about
+
+
 def limited(texts, tokens=None):
     """The first texts, until they have ``tokens`` words between white space; all for None."""
     left = math.inf if tokens is None else tokens
@@ -204,11 +237,33 @@ def save(model, args):
     stored.save_pretrained(args.out)
 
 
-def write_card(model, args, facts, history):
+def against_the_floor(args, nats, note="", **options):
+    """The score on held-out text of the world, where that is what a cased model was trained on.
+
+    nats: a function, the nats that the model pays for a corpus, per token of the world. Where there
+    is no such score, the dict is empty.
+    """
+    if args.corpus != "world" or not args.cased:
+        return {}
+    corpus = world_texts(args, **options)[1]
+    return {
+        "against the floor": f"{nats(corpus):.3f} nats per token of the world{note}; exact floor "
+        f"{corpus.floor:.3f}"
+    }
+
+
+def printed(scores):
+    """The same dict of scores, printed."""
+    for title, score in scores.items():
+        print(f"{title}: {score}")
+    return scores
+
+
+def write_card(model, args, history, facts):
     """Write README.md beside a saved model: how it was made and how good it is.
 
-    ``facts``: dict of strings, what there is to say besides machine, versions and date. The curve
-    of the training goes into history.json, thinned.
+    ``facts``: dict of strings, what there is to say besides settings, seed, time, machine, versions
+    and date. The curve of the training goes into history.json, thinned.
     """
     if distributed.rank():
         return
@@ -216,6 +271,9 @@ def write_card(model, args, facts, history):
     versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
     facts = {
         "recipe": made,
+        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
+        "seed": str(args.seed),
+        "time": f"{history.seconds:.0f} s",
         **facts,
         "numbers": "half precision" if args.half else "single precision",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -228,8 +286,6 @@ def write_card(model, args, facts, history):
         source=args.recipe or "folder",
         rows="\n".join(f"| {name} | {value} |" for name, value in facts.items()),
     )
-    with atomic(args.out / "README.md") as file:
-        file.write(card.encode())
-    with atomic(args.out / HISTORY) as file:
-        file.write(history.thinned().to_json().encode() + b"\n")
+    write(args.out / "README.md", card.encode())
+    write(args.out / HISTORY, history.thinned().to_json().encode() + b"\n")
     print(f"saved in {args.out}")

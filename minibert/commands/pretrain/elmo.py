@@ -1,23 +1,13 @@
 """``minibert pretrain elmo``: two language models over a shared character network, from a text."""
 
 import math
-import time
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from minibert.commands.pretrain.common import (
-    common_arguments,
-    limited,
-    of_the_world,
-    running_text,
-    save,
-    world_texts,
-    write_card,
-)
+from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive, saving
 from minibert.models import baselines
 from minibert.models.elmo import model as elmo
-from minibert.runtime import seed_everything
 from minibert.text.bidirectional import BidirectionalBatches
 from minibert.text.characters import BOS, EOS
 from minibert.text.tokens import tokenise
@@ -33,7 +23,7 @@ EVERY = 100  # of another text, each so manieth line is held out
 
 def add_arguments(option):
     """The options of ``minibert pretrain elmo``."""
-    common_arguments(option)
+    common.common_arguments(option)
     size = positive(int)
     option("--input", choices=elmo.INPUTS, default="characters")
     option("--size", type=size, default=60_000, help="words of the softmax, at most (60,000)")
@@ -56,30 +46,24 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train an `ELMo`, save it, and print the loss of each direction."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
     sentences, valid, about = read_sentences(args)
     vocab = Vocab.train(sentences, args.size, args.min_count, SPECIALS)
     words = sum(map(len, sentences))
     unknown = vocab.counts[vocab.unk_id] / words
-    print(f"{about}: {words:,} words, {len(vocab):,} in the softmax, {unknown:.2%} unknown to it")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    known = f"{len(vocab):,} in the softmax, {unknown:.2%} unknown to it"
+    common.tell(args, f"{about}: {words:,} words, {known}")
     model = elmo.ELMo(config_of(args, len(vocab)), vocab)
-    started = time.perf_counter()
     history = train(model, sentences, valid, args)
-    seconds = time.perf_counter() - started
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, valid, args)
     facts = {
         "data": f"{about}, {words:,} words",
-        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
         "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
-        "seed": str(args.seed),
         **scores,
-        "time": f"{seconds:.0f} s, {args.epochs * words / seconds:,.0f} words per second",
+        "speed": f"{args.epochs * words / history.seconds:,.0f} words per second",
     }
-    write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def read_sentences(args):
@@ -88,10 +72,10 @@ def read_sentences(args):
     if args.corpus == "world":
         train, valid = (
             [[lower(word) for word in sentence] for sentence in with_ends(corpus)]
-            for corpus in world_texts(args)
+            for corpus in common.world_texts(args)
         )
-        return train, valid, of_the_world(args)
-    paragraphs = limited(running_text(args.corpus).paragraphs(), args.tokens)
+        return train, valid, common.of_the_world(args)
+    paragraphs = common.limited(common.running_text(args.corpus).paragraphs(), args.tokens)
     lines = [line for line in (tokenise(lower(text)) for text in paragraphs) if line]
     held_out = lines[::EVERY]
     del lines[::EVERY]
@@ -145,16 +129,9 @@ def print_scores(model, valid, args):
         "loss": f"forward {forward:.3f}, backward {backward:.3f} nats per word on held-out text "
         f"(perplexity {math.exp(forward):.1f} and {math.exp(backward):.1f})"
     }
-    if args.corpus == "world" and args.cased:
-        corpus = world_texts(args)[1]
-        paid = nats_a_world_token(model, corpus)
-        scores["against the floor"] = (
-            f"{paid:.3f} nats per token of the world for the forward model, unknown words spelled; "
-            f"exact floor {corpus.floor:.3f}"
-        )
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    note = " for the forward model, unknown words spelled"
+    scores |= common.against_the_floor(args, partial(nats_a_world_token, model), note)
+    return common.printed(scores)
 
 
 def directions(model, batches):

@@ -2,14 +2,12 @@
 
 import os
 import time
-from dataclasses import asdict
 
 from minibert import data, world
-from minibert.commands.pretrain.common import common_arguments, read_corpus, save, write_card
+from minibert.commands.pretrain import common
 from minibert.commands.recipes import positive
 from minibert.models.word2vec import model as word2vec
 from minibert.models.word2vec import scores as word_scores
-from minibert.runtime import seed_everything
 from minibert.text.vocab import Vocab
 
 RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
@@ -17,7 +15,7 @@ RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
 
 def add_arguments(option):
     """The options of ``minibert pretrain word2vec``."""
-    common_arguments(option)
+    common.common_arguments(option)
     option("--dim", type=positive(int), default=100, help="numbers in a vector (100)")
     option("--window", type=positive(int), default=5, help="words to each side, at most (5)")
     option("--mode", choices=word2vec.MODES, default="skipgram")
@@ -33,9 +31,7 @@ def add_arguments(option):
 
 def pretrain(args):
     """Train a `Word2Vec`, save it, and print its scores."""
-    seed_everything(args.seed)
-    started = time.perf_counter()
-    sentences, about = read_corpus(args)
+    sentences, about = common.read_corpus(args)
     vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
     count = int(word2vec.word_counts(vocab).sum())
     if not count:
@@ -43,8 +39,7 @@ def pretrain(args):
             f"no word occurs {args.min_count} times in {args.corpus}: give more text, or a lower "
             "--min-count"
         )
-    print(f"{about}: {count:,} words, {len(vocab):,} different ones", end=" ")
-    print(f"({time.perf_counter() - started:.1f} s to read and count)", flush=True)
+    common.tell(args, f"{about}: {count:,} words, {len(vocab):,} different ones")
     chosen = ("dim", "window", "mode", "loss", "negatives", "subsample")
     config = word2vec.Word2VecConfig(len(vocab), **{name: getattr(args, name) for name in chosen})
     model = word2vec.Word2Vec(config, vocab)
@@ -57,17 +52,17 @@ def pretrain(args):
     seconds = time.perf_counter() - started
     speed = args.epochs * count / seconds
     print(f"trained in {seconds:.1f} s, encoding included: {speed:,.0f} words per second")
-    save(model, args)
+    common.save(model, args)
     scores = print_scores(model, args)
     facts = {
         "data": f"{about}, {count:,} words that occur {args.min_count} times or more",
-        "settings": ", ".join(f"{k} {v}" for k, v in {**asdict(config), **options}.items()),
+        "training": ", ".join(f"{k} {v}" for k, v in options.items()),
         "seed": f"{args.seed} (exact only with one worker)",
         "loss": f"{history.recent():.4f} nats per pair at the end, on the training text",
         "time": f"{seconds:.1f} s, {speed:,.0f} words per second",
         **scores,
     }
-    write_card(model, args, facts, history)
+    common.write_card(model, args, history, facts)
 
 
 def print_scores(model, args):
@@ -85,9 +80,7 @@ def print_scores(model, args):
     scores["Google analogies"] = _scored(
         "google-analogies", lambda data: str(word_scores.analogies(model, data))
     )
-    for title, score in scores.items():
-        print(f"{title}: {score}")
-    return scores
+    return common.printed(scores)
 
 
 def _scored(name, score):

@@ -1,6 +1,7 @@
 """Comparing an answer with what was wanted, and naming the mistake when they differ."""
 
 import math
+import operator
 import sys
 from numbers import Number
 
@@ -30,21 +31,30 @@ def same(got, want, tolerance=1e-5):
     return bool(np.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True))
 
 
-def compare(got, want, mistakes=(), tolerance=1e-5, what="the answer"):
+def compare(got, want, mistakes=(), tolerance=1e-5, what="the answer", *, right=""):
     """`Right` if ``got`` equals ``want``, else `Wrong` with the likeliest cause.
 
     ``mistakes`` holds ``(value, message)`` or ``(value, message, points)``: the value that a known
     mistake would have given. A wrong sign, a missing ``return``, a wrong type, a wrong shape and
-    a not-a-number are recognised without being listed. ``what`` names the thing in the message.
+    a not-a-number are recognised without being listed. ``what`` names the thing in the message;
+    ``right`` is what the `Right` says.
     """
     from minibert.course.learn.exercise import Right, Wrong
 
     if same(got, want, tolerance):
-        return Right()
+        return Right(right)
+    told = mistaken(got, mistakes, lambda *pair: same(*pair, tolerance))
+    return told or Wrong(_difference(got, want, tolerance, what))
+
+
+def mistaken(got, mistakes, equal=operator.eq):
+    """`Wrong` for the first of ``mistakes`` (see `compare`) that ``got`` equals, or None."""
+    from minibert.course.learn.exercise import Wrong
+
     for value, message, *points in mistakes:
-        if same(got, value, tolerance):
+        if equal(got, value):
             return Wrong(message, *points)
-    return Wrong(_difference(got, want, tolerance, what))
+    return None
 
 
 def _difference(got, want, tolerance, what):

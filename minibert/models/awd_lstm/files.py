@@ -24,8 +24,8 @@ import torch
 
 from minibert.models.awd_lstm.model import AWDLSTM, AWDLSTMConfig
 from minibert.storage.bundled import find
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import check_tensors, load_folder, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import load_folder, save_folder
 from minibert.storage.torch_files import read_tensors
 from minibert.text.vocab import PAD, UNK, Vocab
 
@@ -80,7 +80,7 @@ def load_fastai(path):
     start = next((vocab.ids[word] for word in STARTS if word in vocab), 0)
     backward = re.search("bwd|backward", weights.stem)
     config = config_of(mapped, "backward" if backward else "forward", start)
-    return _filled(config, vocab, mapped, weights)
+    return filled(lambda: AWDLSTM(config, vocab), mapped, weights, config.layers)
 
 
 def convert(tensors, source="the file"):
@@ -190,18 +190,7 @@ def _load_folder(path):
     config, tensors = load_folder(path)
     config = config_from(AWDLSTMConfig, config, path)
     vocab = Vocab.load(path / VOCAB) if (path / VOCAB).is_file() else None
-    return _filled(config, vocab, tensors, path)
-
-
-def _filled(config, vocab, tensors, source):
-    """The model of a config with these tensors, in eval mode."""
-
-    def check(model):
-        check_tensors(model, tensors, source)
-
-    model = built(lambda: AWDLSTM(config, vocab), check, source, config.layers, tensors)
-    load_tensors(model, tensors, source)
-    return model.eval()
+    return filled(lambda: AWDLSTM(config, vocab), tensors, path, config.layers)
 
 
 def _files(path):

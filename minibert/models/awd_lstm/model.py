@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from minibert.models.dropout import dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
+from minibert.storage.checked import check_settings
 from minibert.text.batches import BPTTBatches
-from minibert.text.inputs import as_mask, check_ids
+from minibert.text.inputs import check_ids, reading_order, whole_mask
 from minibert.training.modes import evaluating
 
 DIRECTIONS = ("forward", "backward")
@@ -61,15 +62,8 @@ class AWDLSTMConfig:
     start_id: int = 1
 
     def __post_init__(self):
-        if self.direction not in DIRECTIONS:
-            expected = " or ".join(map(repr, DIRECTIONS))
-            raise ValueError(f"direction must be {expected}, got {self.direction!r}")
-        for name in ("vocab_size", "dim", "hidden", "layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in DROPOUTS:
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        known, positive = {"direction": DIRECTIONS}, ("vocab_size", "dim", "hidden", "layers")
+        check_settings(self, known=known, positive=positive, shares=DROPOUTS)
 
     def widths(self):
         """(input, output) of each layer."""
@@ -252,19 +246,17 @@ class AWDLSTM(nn.Module):
     def forward(self, input_ids, attention_mask=None):
         """(batch, length) ids -> `ModelOutput`: embeddings, then one state a layer.
 
-        ``attention_mask``: 1 for a token, 0 for padding, which must stand at the end of its row and
-        changes nothing; what the output holds there means nothing. Each text starts from a fresh
-        state. Raises ValueError for padding before a token.
+        ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, wherever it stands;
+        what the output holds there means nothing. Each text starts from a fresh state.
         """
-        check_ids(input_ids, self.config.vocab_size)
-        attention_mask = as_mask(attention_mask, input_ids.shape[:2])
-        if not self.backward_reader:
-            _check_mask(attention_mask)
+        mask = whole_mask(input_ids, attention_mask)
+        if attention_mask is None and not self.backward_reader:
             hidden, _ = self.read(input_ids)
         else:
-            order = turned(input_ids, attention_mask)  # (batch, length)
+            order = reading_order(mask, self.backward_reader)  # (batch, length)
             hidden, _ = self.read(input_ids.gather(1, order))
-            hidden = [h.gather(1, order[..., None].expand_as(h)) for h in hidden]
+            back = order.argsort(1)[..., None]
+            hidden = [h.take_along_dim(back, 1) for h in hidden]
         return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
     def batches(self, ids, batch_size=32, bptt=70, vary=False, *, seed=0):
@@ -278,6 +270,11 @@ class AWDLSTM(nn.Module):
         In training AR and TAR are added; in eval mode they are not, so that what validation
         reports is a perplexity's logarithm. The state is carried on to the next batch.
         """
+        if "targets" not in batch:
+            raise ValueError(
+                "expected a batch of a stream, with targets, such as `AWDLSTM.batches` makes; "
+                "mb.heads.CausalLM takes texts with padding"
+            )
         state = None if batch.get("reset", True) else self.state
         hidden, state = self.read(batch["input_ids"], state)
         self.state = [tuple(part.detach() for part in pair) for pair in state]
@@ -326,19 +323,3 @@ class AWDLSTM(nn.Module):
                 found.append(log_p.gather(-1, targets)[0, :, 0].cpu())
         log_p = torch.cat(found).numpy() if found else np.zeros(0)
         return log_p[:: -1 if self.backward_reader else 1]
-
-
-def turned(input_ids, attention_mask=None):
-    """Places that turn each row round within its mask, int64 (batch, length); padding stays."""
-    places = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
-    if attention_mask is None:
-        return places.flip(1)
-    _check_mask(attention_mask)
-    lengths = attention_mask.sum(1, keepdim=True)  # (batch, 1)
-    return torch.where(places < lengths, lengths - 1 - places, places)
-
-
-def _check_mask(attention_mask):
-    """Refuse a mask with padding before a token."""
-    if attention_mask is not None and (attention_mask[:, 1:] > attention_mask[:, :-1]).any():
-        raise ValueError("expected padding at the end of each row, got some before a token")

@@ -21,8 +21,8 @@ from minibert.models.bert import google
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.bert.model import BERT, BERTConfig
 from minibert.storage import layout
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import CONFIG, check_tensors, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import CONFIG, save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
 from minibert.text.tokenizer_files import JSON, OTHERS
@@ -44,14 +44,6 @@ FIELDS = {  # of config.json -> of BERTConfig
     "initializer_range": "init_std",
     "type_vocab_size": "segments",
     "pad_token_id": "pad_id",
-}
-ACTIVATIONS = {  # theirs -> ours; the first name of ours is the one written
-    "gelu": "gelu",
-    "relu": "relu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_python": "gelu",
 }
 FIXED = layout.ALWAYS | {  # keys of config.json that may have one value only
     "position_embedding_type": ("absolute", None),
@@ -89,6 +81,7 @@ DECODER = "cls.predictions.decoder."
 HEADS = {  # class -> (its name in config.json, beginnings of names)
     "BERT": ("BertModel", {}),
     "MaskedLM": ("BertForMaskedLM", WORDS),
+    "CausalLM": ("BertLMHeadModel", WORDS),
     "NextSentence": ("BertForNextSentencePrediction", NEXT),
     "Pretraining": ("BertForPreTraining", {**WORDS, **NEXT}),
     "SequenceClassifier": ("BertForSequenceClassification", {"output.": "classifier."}),
@@ -128,40 +121,39 @@ def load_head(cls, source):
     if cls.__name__ in ("SequenceClassifier", "TokenClassifier"):
         if "classifier.weight" not in tensors:
             raise ValueError(f"{path} has no tensor classifier.weight: it holds no {cls.__name__}")
-        regression = config.get("problem_type") == "regression"
-        extra = {"labels": sum(tensors["classifier.weight"].shape[:1])} | _arguments(config, path)
-        if regression:
-            extra["regression"] = True
-    elif cls.__name__ in ("MaskedLM", "Pretraining"):
+        count = sum(tensors["classifier.weight"].shape[:1])
+        labels = layout.labels_in(config, count, path)
+        extra = {"labels": labels, **_arguments(config, path)}
+        if cls.__name__ == "SequenceClassifier":
+            extra["problem"] = layout.problem_in(config, count)
+    elif cls.__name__ in ("MaskedLM", "CausalLM", "Pretraining"):
         extra = {"tied": bool(config.get("tie_word_embeddings", True))}
     own = tuple(HEADS[cls.__name__][1].values())
     kept = {n: t for n, t in tensors.items() if n.startswith(own) or not n.startswith(TOPS)}
     return _filled(lambda: cls(encoder(), **extra), kept, path, config)
 
 
+def holds(model):
+    """Whether `save` can write this model: an encoder, or a head that transformers has too."""
+    encoder, kind = getattr(model, "encoder", model), _kind(model)
+    words = getattr(getattr(model, "output", None), "decoder", None)
+    return (
+        kind in HEADS
+        and type(encoder) in (BERT, LeftToRight)
+        and (words is None or words.out_features == encoder.config.vocab_size)
+    )
+
+
 def _arguments(config, source):
     """What a head was made with, besides its labels: dropout, and what only minibert has."""
-    own, dropout = config.get("minibert", {}), config.get("classifier_dropout")
-    kinds = {"pooling": str, "lstm": int}
-    if not isinstance(own, dict) or not all(type(v) is kinds.get(k) for k, v in own.items()):
-        raise ValueError(
-            f"expected 'minibert' to hold pooling and lstm in {source}, got {own!r:.60}"
-        )
-    if dropout is None:
-        dropout = config.get("hidden_dropout_prob", 0.1)
-    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
-        raise ValueError(f"expected a classifier_dropout below 1 in {source}, got {dropout!r:.60}")
-    return {"dropout": dropout, **own}
+    own = layout.own_keys(config, {"pooling": str, "lstm": int}, source)
+    names = ("classifier_dropout", "hidden_dropout_prob")
+    return {"dropout": layout.dropout_in(config, names, 0.1, source), **own}
 
 
 def save(model, folder):
     """Write an encoder, or a head with its encoder, as a folder that transformers reads too."""
     encoder = getattr(model, "encoder", model)
-    if _kind(model) not in HEADS or not isinstance(encoder, BERT):
-        raise ValueError(
-            f"a {_kind(model)} on a {type(encoder).__name__} cannot be saved; only these heads on "
-            f"a BERT can: {', '.join(HEADS)}"
-        )
     architecture, _ = HEADS[_kind(model)]
     config = {**to_published(encoder.config), "architectures": [architecture]}
     if isinstance(encoder, LeftToRight):
@@ -169,15 +161,13 @@ def save(model, folder):
     if hasattr(model, "output") and hasattr(model.output, "decoder"):
         tied = model.output.decoder.weight is encoder.embeddings.word.weight
         config["tie_word_embeddings"] = tied
-    if hasattr(model, "labels"):
-        config["id2label"] = {str(i): f"LABEL_{i}" for i in range(model.labels)}
-        config["label2id"] = {name: int(i) for i, name in config["id2label"].items()}
-        config["problem_type"] = "regression" if getattr(model, "regression", False) else None
-        config["classifier_dropout"] = model.dropout.p
-        lstm = getattr(model, "lstm", None)
-        own = {"pooling": getattr(model, "pooling", None), "lstm": lstm and lstm.hidden_size}
-        config["minibert"] = {name: value for name, value in own.items() if value is not None}
-        if lstm or own["pooling"] not in (None, "first"):
+    settings = getattr(model, "settings", {})
+    if "labels" in settings:
+        config |= layout.label_keys(settings["labels"], settings.get("problem"))
+        config["classifier_dropout"] = settings["dropout"]
+        own = {name: settings[name] for name in ("pooling", "lstm") if settings.get(name)}
+        config["minibert"] = own
+        if "lstm" in own or own.get("pooling", "first") != "first":
             config["model_type"] = "minibert-bert"  # transformers would compute something else
     tensors = {published(model, name): tensor for name, tensor in model.state_dict().items()}
     if config.get("tie_word_embeddings") is False:  # transformers adds the one called decoder's
@@ -210,9 +200,7 @@ def settled(tensors, config, source):
     positions = "bert.embeddings.position_ids"
     layout.drop_table(tensors, positions, lambda t: torch.arange(t.numel()).view(t.shape), source)
     decoder, bias = f"{DECODER}weight", f"{DECODER}bias"
-    tied, own = config.get("tie_word_embeddings", True), tensors.pop(bias, None)
-    if not isinstance(tied, bool):
-        raise ValueError(f"expected tie_word_embeddings to be true or false in {source}")
+    tied, own = layout.flag(config, "tie_word_embeddings", True, source), tensors.pop(bias, None)
     other = tensors.get("cls.predictions.bias")
     if own is not None and other is not None and tied and not torch.equal(own, other):
         raise ValueError(
@@ -235,11 +223,8 @@ def to_config(config, source="config.json"):
     check_known(config, source, taken=(*FIELDS, *own, "is_decoder"), fixed=FIXED, ignored=IGNORED)
     given = {ours: config[theirs] for theirs, ours in FIELDS.items() if theirs in config}
     given |= {name: config[name] for name in own if name in config}
-    name = given.get("activation", "gelu")
-    if name not in tuple(ACTIVATIONS):
-        expected = ", ".join(ACTIVATIONS)
-        raise ValueError(f"expected hidden_act to be one of {expected} in {source}, got {name!r}")
-    return config_from(BERTConfig, {**given, "activation": ACTIVATIONS[name]}, source)
+    name = layout.activation(given.get("activation", "gelu"), "hidden_act", source)
+    return config_from(BERTConfig, {**given, "activation": name}, source)
 
 
 def to_published(config):
@@ -248,7 +233,8 @@ def to_published(config):
     A model that transformers does not know (``norm="pre"``, other positions) gets a type of ours.
     """
     found = {theirs: getattr(config, ours) for theirs, ours in FIELDS.items()}
-    found["hidden_act"] = next(k for k, v in ACTIVATIONS.items() if v == config.activation)
+    names = layout.ACTIVATIONS.items()
+    found["hidden_act"] = next(theirs for theirs, ours in names if ours == config.activation)
     if (config.norm, config.position) != ("post", "learned"):
         own = {"norm": config.norm, "position": config.position}
         return {**found, **own, "model_type": "minibert-bert"}
@@ -290,10 +276,7 @@ def _own(model, tensors):
 
 def _encoder(path, config, tensors, cls=BERT):
     """A function that makes a `BERT` of the right size, with the tokenizer that lies beside."""
-    causal = config.get("is_decoder", False)
-    if not isinstance(causal, bool | None):
-        raise ValueError(f"expected is_decoder to be true or false in {path / CONFIG}")
-    cls = LeftToRight if causal else cls
+    cls = LeftToRight if layout.flag(config, "is_decoder", None, path / CONFIG) else cls
     pooler = any(name.startswith("bert.pooler.") for name in tensors)
     settings, tokenizer = to_config(config, _config_file(path)), _tokenizer(path)
     return lambda: cls(settings, tokenizer, pooler=pooler)
@@ -301,18 +284,8 @@ def _encoder(path, config, tensors, cls=BERT):
 
 def _filled(make, tensors, path, config):
     """The model that ``make`` gives with these tensors, in eval mode."""
-
-    def named(model):
-        names = {name: published(model, name) for name in model.state_dict()}
-        return lambda name: names.get(name, name)
-
-    def check(model):
-        check_tensors(model, _own(model, tensors), path, named(model))
-
     layers = config.get("num_hidden_layers", 0)
-    model = built(make, check, _config_file(path), layers, tensors)
-    load_tensors(model, _own(model, tensors), path, named(model))
-    return model.eval()
+    return filled(make, tensors, path, layers, own=_own, named=published)
 
 
 def _config_file(path):

@@ -85,18 +85,11 @@ def _found(folder):
     if not isinstance(config, dict):
         raise ValueError(f"expected an object in {folder / CONFIG}, got {type(config).__name__}")
     layers = authors.size(config, "num_hidden_layers", folder / CONFIG)
-    bundle = authors.bundle(folder, CHECKPOINT)
-    if layers > len(bundle):
-        raise ValueError(f"{folder} says {layers:,} layers, and has {len(bundle):,} variables")
+    bundle = authors.bundle(folder, CHECKPOINT, layers)
     encoder = dict(_encoder(layers))
-    pooler, words = dict(_pair("bert/pooler/dense")), dict(_pair(f"{TRANSFORM}/dense"))
-    words |= dict(_pair(f"{TRANSFORM}/LayerNorm"))
-    shapes = {name: bundle.shape(name) for name in bundle}
-    return (
-        config,
-        bundle,
-        authors.rows(shapes, encoder | pooler | words | HEADS, folder, required=encoder),
-    )
+    above = "bert/pooler/dense", f"{TRANSFORM}/dense", f"{TRANSFORM}/LayerNorm"
+    wanted = {**encoder, **HEADS, **dict(pair for part in above for pair in _pair(part))}
+    return config, bundle, authors.rows(bundle.shapes, wanted, folder, required=encoder)
 
 
 def _encoder(layers):

@@ -5,8 +5,8 @@ but a place sees only itself and what stands before it, and what is learned is t
 constraint stays when the model is fine-tuned.
 """
 
-from minibert.models.bert.model import BERT, BERTOutput
-from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.bert.model import BERT
+from minibert.models.transformer.attention import causal_mask
 from minibert.text.batches import IGNORE, Batches
 
 
@@ -18,17 +18,9 @@ class LeftToRight(BERT):
 
     causal = True  # for the fast path
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
-        """As `BERT.forward`, each place seeing itself and those before it."""
-        self.check(input_ids, attention_mask, token_type_ids)
-        mask = causal_mask(input_ids.shape[1], device=input_ids.device)  # (length, length)
-        if attention_mask is not None:
-            mask = mask & padding_mask(attention_mask)  # (batch, 1, length, length)
-        x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
-        out, _ = self.stack(x, mask, output_attentions=output_attentions)
-        last = out.last_hidden_state
-        pooled = None if self.pooler is None else self.pooler(last[:, 0])
-        return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+    def seen(self, input_ids, attention_mask):
+        """Each position sees itself and those before it: (.., length, length)."""
+        return causal_mask(input_ids.shape[1], 0, input_ids.device, attention_mask)
 
 
 class NextTokenBatches(Batches):

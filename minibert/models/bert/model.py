@@ -17,13 +17,22 @@ from minibert.models.outputs import ModelOutput
 from minibert.models.transformer import fast
 from minibert.models.transformer.attention import padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
-from minibert.text.inputs import as_mask, check_ids, check_length, check_segments
+from minibert.text.inputs import (
+    as_mask,
+    check_ids,
+    check_length,
+    check_segments,
+    check_wanted,
+    from_first,
+)
 
 
 @dataclass
 class BERTConfig(TransformerConfig):
     """A `TransformerConfig` with the numbers of BERT-base (section 3).
 
+    What is not named here is as in the Transformer: dropout 0.1, norms after the sublayers, 512
+    positions.
     ``segments``: kinds of text that `token_type_ids` tell apart; ``pad_id``: of the vocabulary, for
     what is read from and written to published folders; None where they have none.
     """
@@ -33,12 +42,9 @@ class BERTConfig(TransformerConfig):
     layers: int = 12
     heads: int = 12
     hidden: int = 3072
-    dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm: str = "post"
     activation: str = "gelu"
     position: str = "learned"
-    max_length: int = 512
     norm_eps: float = 1e-12
     init_std: float | None = 0.02
     segments: int = 2
@@ -139,18 +145,26 @@ class BERT(nn.Module):
     def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_attentions=False):
         """(batch, length) ids -> `BERTOutput`: embeddings, then one state a layer.
 
-        ``attention_mask``: 1 for a token, 0 for padding, which changes nothing; what the output
-        holds there means nothing. ``token_type_ids``: 0 for the first text (the default), 1 for the
-        second. Raises ValueError for shapes that differ, for more than ``max_length`` tokens, and
-        for ids that are not in the vocabulary.
+        ``attention_mask``: 1 for a token, 0 for padding, which changes nothing, on either side:
+        positions count from a row's first token (in transformers, from its first column). What the
+        output holds at padding means nothing. ``token_type_ids``: 0 for the first text (the
+        default), 1 for the second. Raises ValueError for shapes that differ, for more than
+        ``max_length`` tokens, and for ids that are not in the vocabulary.
         """
-        self.check(input_ids, attention_mask, token_type_ids)
-        mask = None if attention_mask is None else padding_mask(attention_mask)
-        x = self.embeddings(input_ids, token_type_ids)  # (batch, length, dim)
-        out, _ = self.stack(x, mask, output_attentions=output_attentions)
+        attention_mask = self.check(input_ids, attention_mask, token_type_ids)
+        places = None if attention_mask is None else from_first(attention_mask)
+        x = self.embeddings(input_ids, token_type_ids, places)  # (batch, length, dim)
+        seen = self.seen(input_ids, attention_mask)
+        out, _ = self.stack(x, seen, output_attentions=output_attentions)
         last = out.last_hidden_state
-        pooled = None if self.pooler is None else self.pooler(last[:, 0])
+        first = 0 if attention_mask is None else attention_mask.argmax(1)  # `[CLS]`
+        rows = torch.arange(len(last), device=last.device)
+        pooled = None if self.pooler is None else self.pooler(last[rows, first])
         return BERTOutput(last, out.hidden_states, out.attentions, pooled)
+
+    def seen(self, input_ids, attention_mask):
+        """What may be looked at: a mask that broadcasts to (batch, heads, length, length)."""
+        return None if attention_mask is None else padding_mask(attention_mask)
 
     def states_at(self, input_ids, attention_mask=None, token_type_ids=None, wanted=None):
         """The last hidden states at positions where ``wanted`` (batch, length) is True: (n, dim).
@@ -158,13 +172,14 @@ class BERT(nn.Module):
         Row by row, from left to right: ``model(...).last_hidden_state[wanted]``, where it can be
         without computing padding, nor what the last layer would say elsewhere.
         """
-        self.check(input_ids, attention_mask, token_type_ids)
+        attention_mask = self.check(input_ids, attention_mask, token_type_ids)
+        check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, token_type_ids, wanted)
         return self(input_ids, attention_mask, token_type_ids).last_hidden_state[wanted]
 
     def check(self, input_ids, attention_mask=None, token_type_ids=None):
-        """Refuse input that does not fit, in one sentence."""
+        """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         check_length(input_ids, 0, self.config.max_length)
         others = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         for name, other in others.items():
@@ -173,6 +188,6 @@ class BERT(nn.Module):
                     f"expected {name} of the shape of input_ids, {tuple(input_ids.shape)}, "
                     f"got {tuple(other.shape)}"
                 )
-        as_mask(attention_mask, input_ids.shape)
         check_segments(token_type_ids, self.config.segments)
         check_ids(input_ids, self.config.vocab_size)
+        return as_mask(attention_mask, input_ids.shape)

@@ -7,39 +7,48 @@ the softmax (or a table of words) into ``softmax.safetensors``, the vocabulary i
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from minibert.models.elmo.model import ELMo, ELMoConfig
+from minibert.storage import layout
 from minibert.storage.bundled import find
-from minibert.storage.checked import built, config_from
+from minibert.storage.checked import config_from, filled
 from minibert.storage.checkpoint import pack, unpack
 from minibert.storage.known_keys import check_known
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import atomic, read_json, write
 from minibert.text.characters import ALPHABET, LENGTH
 from minibert.text.vocab import Vocab
 
-OPTIONS, WEIGHTS, SOFTMAX, VOCAB = (
-    "options.json",
-    "weights.hdf5",
-    "softmax.safetensors",
-    "vocab.tsv",
-)
+OPTIONS, WEIGHTS = "options.json", "weights.hdf5"
+SOFTMAX, VOCAB = "softmax.safetensors", "vocab.tsv"
 CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell"
-EXTRA = (
-    "input",
-    "dropout",
-    "softmax",
-    "negatives",
-)  # of the config, under "minibert" in options.json
+EXTRA = ("input", "dropout", "softmax", "negatives")  # of the config, under "minibert" in the file
 # What options.json may hold beside what is read: how the published models were trained.
 TRAINED = """all_clip_norm_val batch_size n_epochs n_gpus n_train_tokens n_tokens_vocab
 unroll_steps n_negative_samples_batch sample_softmax""".split()
 TOP = {"bidirectional": (True,), "share_embedding_softmax": (False,)}
-LSTM = ("dim", "projection_dim", "n_layers", "use_skip_connections", "cell_clip", "proj_clip")
-CNN = ("n_characters", "embedding", "filters", "n_highway", "activation")
+FIELDS = {  # of options.json -> of ELMoConfig
+    "lstm": {
+        "dim": "dim",
+        "projection_dim": "projection",
+        "n_layers": "layers",
+        "use_skip_connections": "skip",
+        "cell_clip": "cell_clip",
+        "proj_clip": "proj_clip",
+    },
+    "char_cnn": {
+        "filters": "filters",
+        "n_highway": "highway",
+        "activation": "activation",
+        "max_characters_per_token": "max_characters",
+    },
+}
+UNSAID = {"use_skip_connections": False, "cell_clip": None, "proj_clip": None}
+UNSAID |= {"max_characters_per_token": LENGTH}
 DEEPEST = 20  # groups in each other
 MOST_UNPACKED, RATIO = 1 << 24, 20  # bytes; how many times its size a file's arrays may be
 
@@ -58,7 +67,7 @@ def load(source):
         config = config_of(read_json(options), 0 if vocab is None else len(vocab))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{options} does not describe an ELMo: {error!r}") from error
-    arrays, ready = _read(weights), {}
+    arrays = _read(weights)
     if (folder / SOFTMAX).is_file():
         try:
             softmax = unpack((folder / SOFTMAX).read_bytes())
@@ -66,17 +75,8 @@ def load(source):
             raise ValueError(f"{folder / SOFTMAX} is damaged: {error}") from error
         arrays |= {name: tensor.float().numpy() for name, tensor in softmax.items()}
     layers = max(config.layers, config.highway, len(config.filters))
-    model = built(
-        lambda: ELMo(config, vocab),
-        lambda empty: ready.update(_ready(empty, arrays, folder)),
-        options,
-        layers,
-        arrays,
-    )
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            tensor.copy_(ready[name])
-    return model.eval()
+    own = partial(_ready, source=folder)
+    return filled(lambda: ELMo(config, vocab), arrays, options, layers, own=own)
 
 
 def save(model, folder):
@@ -86,82 +86,60 @@ def save(model, folder):
     folder, arrays = Path(folder), {}
     for name, (key, to_file, _) in names(model).items():
         array = model.state_dict()[name].detach().cpu().numpy()
-        arrays.setdefault(key, {})[name] = to_file(array)
-    whole = {key: _joined(key, parts) for key, parts in arrays.items()}
-    extra = {
-        key: torch.from_numpy(a.copy()) for key, a in whole.items() if key.startswith("minibert")
+        arrays.setdefault(key, []).append(to_file(array))
+    whole = {  # of several tensors in one array, first the input's rows, then the recurrent ones
+        key: np.concatenate(parts) if len(parts) > 1 else parts[0] for key, parts in arrays.items()
     }
+    extra = [key for key in whole if key.startswith("minibert")]
     with atomic(folder / WEIGHTS) as file, h5py.File(file, "w") as stored:
         for key, array in whole.items():
             if key not in extra:
                 stored[key] = array
     if extra:
-        with atomic(folder / SOFTMAX) as file:
-            file.write(pack(extra))
+        write(folder / SOFTMAX, pack({key: torch.from_numpy(whole[key].copy()) for key in extra}))
     if model.vocab is not None:
         model.vocab.save(folder / VOCAB)
-    with atomic(folder / OPTIONS) as file:
-        file.write(json.dumps(options_of(model.config), indent=2).encode() + b"\n")
+    options = json.dumps(options_of(model.config), indent=2)
+    write(folder / OPTIONS, options.encode() + b"\n")
 
 
 def config_of(options, vocab_size=0):
     """The `ELMoConfig` of a published options.json, a dict. Raises KeyError for what is missing."""
     lstm, cnn, own = options["lstm"], options["char_cnn"], options.get("minibert", {})
-    taken = ("lstm", "char_cnn", "minibert", "dropout")
+    taken = (*FIELDS, "minibert", "dropout")
     check_known(options, OPTIONS, taken=taken, fixed=TOP, ignored=TRAINED)
-    check_known(lstm, f"lstm in {OPTIONS}", taken=LSTM)
-    check_known(cnn, f"char_cnn in {OPTIONS}", taken=(*CNN, "max_characters_per_token"))
+    check_known(lstm, f"lstm in {OPTIONS}", taken=FIELDS["lstm"])
+    taken = (*FIELDS["char_cnn"], "n_characters", "embedding")
+    check_known(cnn, f"char_cnn in {OPTIONS}", taken=taken)
     check_known(cnn["embedding"], f"embedding in {OPTIONS}", taken=("dim",))
     check_known(own, f"minibert in {OPTIONS}", taken=EXTRA)
-    if not isinstance(lstm.get("use_skip_connections", False), bool):
-        raise ValueError("expected use_skip_connections to be true or false")
+    layout.flag(lstm, "use_skip_connections", False, OPTIONS)
     if cnn["n_characters"] not in (ALPHABET - 1, ALPHABET):
         raise ValueError(f"expected {ALPHABET} characters, got {cnn['n_characters']}")
-    shape = {
-        "dim": lstm["dim"],
-        "projection": lstm["projection_dim"],
-        "layers": lstm["n_layers"],
-        "skip": lstm.get("use_skip_connections", False),
-        "cell_clip": lstm.get("cell_clip") or None,
-        "proj_clip": lstm.get("proj_clip") or None,
-        "char_dim": cnn["embedding"]["dim"],
-        "filters": cnn["filters"],
-        "highway": cnn["n_highway"],
-        "activation": cnn["activation"],
-        "max_characters": cnn.get("max_characters_per_token", LENGTH),
-    }
-    extra = {"dropout": options["dropout"]} if "dropout" in options else {}
-    extra |= {name: own[name] for name in EXTRA if name in own}
-    return config_from(ELMoConfig, {"vocab_size": vocab_size, **shape, **extra}, OPTIONS)
+    given = {"vocab_size": vocab_size, "char_dim": cnn["embedding"]["dim"]}
+    for part, fields in FIELDS.items():
+        told = UNSAID | options[part]
+        given |= {ours: told[theirs] for theirs, ours in fields.items()}
+    given |= {clip: given[clip] or None for clip in ("cell_clip", "proj_clip")}
+    given |= {"dropout": options["dropout"]} if "dropout" in options else {}
+    given |= {name: own[name] for name in EXTRA if name in own}
+    return config_from(ELMoConfig, given, OPTIONS)
 
 
 def options_of(config):
     """The options.json of a config, as a dict; `EXTRA` stands under "minibert"."""
-    return {
-        "lstm": {
-            "use_skip_connections": config.skip,
-            "projection_dim": config.projection,
-            "cell_clip": config.cell_clip,
-            "proj_clip": config.proj_clip,
-            "dim": config.dim,
-            "n_layers": config.layers,
-        },
-        "char_cnn": {
-            "activation": config.activation,
-            "embedding": {"dim": config.char_dim},
-            "filters": [list(pair) for pair in config.filters],
-            "n_characters": ALPHABET,
-            "n_highway": config.highway,
-            "max_characters_per_token": config.max_characters,
-        },
-        "minibert": {name: getattr(config, name) for name in EXTRA},
+    found = {
+        part: {theirs: getattr(config, ours) for theirs, ours in fields.items()}
+        for part, fields in FIELDS.items()
     }
+    found["char_cnn"] |= {"embedding": {"dim": config.char_dim}, "n_characters": ALPHABET}
+    return {**found, "minibert": {name: getattr(config, name) for name in EXTRA}}
 
 
 def names(model):
     """Name in our state_dict -> (name in the file, ours to the file's, the file's to ours).
 
-    Several of our tensors may share one of the file's; `_joined` and `_part` put together and cut.
+    Several of our tensors may share one of the file's; `save` puts them together, `_part` cuts it.
     """
     table = {}
     for name in model.state_dict():
@@ -180,11 +158,10 @@ def _of_characters(rest):
     kind, *_ = rest
     if kind == "embedding":  # row 0, "no symbol", is not in the file
         return "char_embed", lambda a: a[1:], lambda a: np.concatenate([0 * a[:1], a])
-    if (
-        kind == "convolutions"
-    ):  # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
+    if kind == "convolutions":
         if rest[2] == "bias":
             return f"CNN/b_cnn_{rest[1]}", _same, _same
+        # ours (filters, char_dim, width), theirs (1, width, char_dim, filters)
         return f"CNN/W_cnn_{rest[1]}", lambda a: a.T[None], lambda a: a[0].T
     if kind == "highway":  # what TensorFlow's file calls the carry gate lets the transform through
         part = {"transform": "transform", "gate": "carry"}[rest[2]]
@@ -200,11 +177,6 @@ def _of_lstm(cell, rest):
     if rest == ["input", "bias"]:
         return f"{cell}/B", _bias_to_file, _bias_from_file
     return f"{cell}/W_0", lambda a: _swapped(a).T, lambda a: _swapped(a.T)
-
-
-def _joined(key, parts):
-    """One array of the file from the tensors of ours that it holds, in the order of the model."""
-    return np.concatenate(list(parts.values())) if len(parts) > 1 else next(iter(parts.values()))
 
 
 def _part(name, array, width):

@@ -24,6 +24,7 @@ from minibert.models.elmo.parts import (
 )
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
+from minibert.storage.checked import check_settings
 from minibert.text.characters import (
     ALPHABET,
     BOS,
@@ -33,7 +34,7 @@ from minibert.text.characters import (
     spell_all,
     spell_sentences,
 )
-from minibert.text.inputs import IGNORE, check_ids, check_tensor
+from minibert.text.inputs import IGNORE, check_ids, check_tensor, reading_order, whole_mask
 from minibert.training.modes import evaluating
 
 INPUTS, SOFTMAXES = ("characters", "words"), ("full", "sampled")
@@ -72,13 +73,8 @@ class ELMoConfig:
     def __post_init__(self):
         self.filters = tuple(tuple(pair) for pair in self.filters)
         known = {"input": INPUTS, "softmax": SOFTMAXES, "activation": tuple(ACTIVATIONS)}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                expected = " or ".join(map(repr, values))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("dim", "projection", "layers", "char_dim", "negatives"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        positive = ("dim", "projection", "layers", "char_dim", "negatives")
+        check_settings(self, known=known, positive=positive)
         if self.input == "words" and self.vocab_size < 1:
             raise ValueError(f"words need a vocabulary: vocab_size is {self.vocab_size}")
         widest = max((width for width, _ in self.filters), default=0)
@@ -168,17 +164,21 @@ class ELMo(nn.Module):
         """Sentences in, `ModelOutput` out; begin and end of the sentences are added and removed.
 
         input_ids: (batch, length, symbols) from `minibert.text.characters`, or (batch, length) ids
-        with ``input="words"``. attention_mask: (batch, length), 1 for a word, and words come first;
-        by default a symbol or an id other than 0 is a word.
+        with ``input="words"``. attention_mask: (batch, length), 1 for a word, 0 for padding, which
+        changes nothing, wherever it stands; by default a symbol or an id other than 0 is a word.
 
         ``hidden_states``: layers + 1 tensors (batch, length, 2 * projection), 0 at padding: the
         word vectors, twice side by side, then each LSTM layer's forward and backward states.
         ``carry=True``: sentence b goes on from where sentence b of the last such call ended.
         """
-        self._check_shape(input_ids, attention_mask)
+        self._check(input_ids)
         if attention_mask is None:
             attention_mask = (input_ids if input_ids.ndim == 2 else input_ids.sum(-1)) > 0
-        ids, mask = self.with_boundaries(input_ids, attention_mask.bool())
+        attention_mask = whole_mask(input_ids, attention_mask)
+        order = reading_order(attention_mask)  # words first
+        mask = attention_mask.gather(1, order).bool()
+        ordered = input_ids.take_along_dim(order.view(*order.shape, *[1] * (input_ids.ndim - 2)), 1)
+        ids, mask = self.with_boundaries(ordered, mask)
         quick = self.quick and self.config.input == "characters"
         tokens = fast.spelled(self.encoder, ids) if quick else self.encoder(ids)
         state = self._carried(len(ids)) if carry else None
@@ -187,8 +187,9 @@ class ELMo(nn.Module):
             self.state = state
         real = attention_mask.bool()[..., None]  # (batch, length, 1)
         pairs = [(tokens, tokens), *((f, turned(b, mask)) for f, b in layers)]
-        hidden = tuple(torch.cat(pair, -1)[:, 1:-1] * real for pair in pairs)
-        return ModelOutput(last_hidden_state=hidden[-1], hidden_states=hidden)
+        back = order.argsort(1)[..., None]
+        hidden = [torch.cat(pair, -1)[:, 1:-1].take_along_dim(back, 1) * real for pair in pairs]
+        return ModelOutput(last_hidden_state=hidden[-1], hidden_states=tuple(hidden))
 
     def encode(self, sentences, carry=False):
         """Lists of words in, the `ModelOutput` of `forward` out, without dropout and gradients."""
@@ -323,14 +324,12 @@ class ELMo(nn.Module):
             raise ValueError("this model has no vocabulary: give one, ELMo(config, vocab)")
         return self.vocab
 
-    def _check_shape(self, ids, mask):
+    def _check(self, ids):
         wanted = 3 if self.config.input == "characters" else 2
         check_tensor(ids)
-        if ids.ndim != wanted or (mask is not None and mask.shape != ids.shape[:2]):
+        if ids.ndim != wanted:
             shape = "(batch, length, symbols)" if wanted == 3 else "(batch, length)"
-            got = tuple(ids.shape), None if mask is None else tuple(mask.shape)
             raise ValueError(
-                f"expected input_ids {shape} and attention_mask (batch, length), got {got[0]} and "
-                f"{got[1]}; `encode` takes lists of words"
+                f"expected input_ids {shape}, got {tuple(ids.shape)}; `encode` takes lists of words"
             )
         check_ids(ids, ALPHABET if wanted == 3 else self.config.vocab_size)

@@ -20,6 +20,7 @@ and key, so these factors are put into the weights of the query: the function is
 """
 
 import math
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -28,8 +29,8 @@ from minibert.data.published import located
 from minibert.models.gpt import openai
 from minibert.models.gpt.model import GPT, GPTConfig
 from minibert.storage import layout
-from minibert.storage.checked import built, config_from
-from minibert.storage.checkpoint import check_tensors, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import save_folder
 from minibert.storage.hub import find_or_fetch
 from minibert.storage.known_keys import check_known
 from minibert.text.bpe import MERGES, VOCAB
@@ -46,6 +47,7 @@ FIELDS = {  # of config.json -> of GPTConfig
     "layer_norm_epsilon": "norm_eps",
     "initializer_range": "init_std",
     "tie_word_embeddings": "tied",
+    "pad_token_id": "pad_id",
 }
 ALIASES = {  # names that transformers takes too
     "hidden_size": "n_embd",
@@ -56,19 +58,11 @@ ALIASES = {  # names that transformers takes too
 SCALES = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False}  # as GPT has them
 # In float32, which all tensors are read in, reordering and upcasting change nothing.
 IGNORED = layout.NOTES | layout.TASK | {"n_ctx", "n_special", "predict_special_tokens"}
-IGNORED |= {"pad_token_id", "is_decoder", "reorder_and_upcast_attn"}
+IGNORED |= {"is_decoder", "reorder_and_upcast_attn"}
 TOPS = ("score.", "classifier.", "qa_outputs.", "multiple_choice_head.")  # heads on an encoder
 KINDS = {  # model_type -> norm, names of the embeddings, name of the activation's field
     "openai-gpt": ("post", "tokens_embed", "positions_embed", "afn"),
     "gpt2": ("pre", "wte", "wpe", "activation_function"),
-}
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_fast": "gelu_tanh",
-    "gelu_python": "gelu",
-    "relu": "relu",
 }
 IN_BLOCK = {  # ours -> theirs; linear layers are stored the other way round
     "attention.output": "attn.c_proj",
@@ -88,17 +82,24 @@ def load(source):
     file; ValueError for tensors that are missing, unknown or of another shape, and for a
     configuration that this class cannot follow.
     """
+    return model_of(*read(source))
+
+
+def read(source):
+    """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
     path = find_or_fetch(located(source, "GPT"), (VOCAB, MERGES, JSON, *OTHERS))
-    config, tensors = (openai.read if openai.is_here(path) else layout.read_files)(path)
+    return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
+
+
+def model_of(path, config, tensors):
+    """The `GPT` of what `read` gives, in eval mode."""
     settings, words = to_config(config, path), tokenizer(path)
     if settings.layers > len(tensors):
         raise ValueError(
             f"{path} says {settings.layers:,} layers, and has {len(tensors):,} tensors"
         )
     ours = from_published(tensors, settings, config, path)
-    model = built(lambda: GPT(settings, words), lambda m: check_tensors(m, ours, path), path)
-    load_tensors(model, ours, path)
-    return model.eval()
+    return filled(lambda: GPT(settings, words), ours, path)
 
 
 def save(model, folder):
@@ -126,13 +127,9 @@ def to_config(config, source="config.json"):
     # GPT's own "gelu" is the tanh approximation; only there does the name mean that.
     name = config.get(field, "gelu_new")
     name = "gelu_new" if kind == "openai-gpt" and name == "gelu" else name
-    if name not in tuple(ACTIVATIONS):
-        expected = ", ".join(ACTIVATIONS)
-        raise ValueError(f"expected {field} to be one of {expected} in {source}, got {name!r}")
+    given |= {"norm": norm, "activation": layout.activation(name, field, source)}
     for theirs, usual in SCALES.items():
-        if not isinstance(config.get(theirs, usual), bool):
-            raise ValueError(f"expected {theirs} to be true or false in {source}")
-    given |= {"norm": norm, "activation": ACTIVATIONS[name]}
+        layout.flag(config, theirs, usual, source)
     embedded = config.get("embd_pdrop", 0.1)
     if embedded != given.get("dropout", 0.1):
         given["embedding_dropout"] = embedded
@@ -169,35 +166,38 @@ def from_published(tensors, settings, config, source):
     settings: the `GPTConfig`; config: the published one. Raises ValueError where what the file says
     twice, or what needs no saying, is not as it should be.
     """
-    _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
-    tensors = _settled(tensors, word, settings, source)
+    names = _names(settings)
+    tensors, factors = _settled(tensors, settings, source), _query_factors(config, settings)
     found = {}
-
-    def take(theirs, ours, change=lambda tensor: tensor):
-        if theirs in tensors:
-            found[ours] = change(tensors.pop(theirs)).contiguous()
-
-    take(f"{word}.weight", "embeddings.word.weight")
-    take(f"{position}.weight", "embeddings.position.weight")
-    take("lm_head.weight", "output.weight")
-    factors = _query_factors(config, settings)
-    for kind in ("weight", "bias"):
-        take(f"ln_f.{kind}", f"stack.norm.{kind}")
-        for i in range(settings.layers):
-            for ours, theirs in IN_BLOCK.items():
-                turn = _turned if "ln_" not in theirs else torch.clone
-                take(f"h.{i}.{theirs}.{kind}", f"stack.blocks.{i}.{ours}.{kind}", turn)
-            packed = tensors.pop(f"h.{i}.attn.c_attn.{kind}", None)
-            if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
-                for ours, part in zip(PARTS, packed.chunk(3, -1), strict=True):
-                    part = part * factors[i] if ours == "attention.query" else part
-                    found[f"stack.blocks.{i}.{ours}.{kind}"] = part.t().contiguous()
-            elif packed is not None:
-                found[f"h.{i}.attn.c_attn.{kind}"] = packed
+    for theirs in [name for name in tensors if name in names]:
+        ours, turned = names[theirs]
+        tensor = tensors.pop(theirs)
+        found[ours] = _turned(tensor).contiguous() if turned else tensor
+    for i, kind in product(range(settings.layers), ("weight", "bias")):
+        packed = tensors.get(f"h.{i}.attn.c_attn.{kind}")
+        if packed is not None and packed.dim() in (1, 2) and packed.shape[-1] % 3 == 0:
+            del tensors[f"h.{i}.attn.c_attn.{kind}"]
+            for ours, part in zip(PARTS, packed.chunk(3, -1), strict=True):
+                part = part * factors[i] if ours == "attention.query" else part
+                found[f"stack.blocks.{i}.{ours}.{kind}"] = part.t().contiguous()
     return {**found, **tensors}
 
 
-def _settled(tensors, word, settings, source):
+def _names(config):
+    """Their name -> (ours, whether it is turned) of each tensor, but for the packed ones."""
+    _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == config.norm)
+    found = {f"{word}.weight": "embeddings.word.weight", "lm_head.weight": "output.weight"}
+    found[f"{position}.weight"] = "embeddings.position.weight"
+    found |= {f"ln_f.{kind}": f"stack.norm.{kind}" for kind in ("weight", "bias")}
+    found = {theirs: (ours, False) for theirs, ours in found.items()}
+    for i, (ours, theirs) in product(range(config.layers), IN_BLOCK.items()):
+        for kind in ("weight", "bias"):
+            turned = kind == "weight" and "ln_" not in theirs
+            found[f"h.{i}.{theirs}.{kind}"] = f"stack.blocks.{i}.{ours}.{kind}", turned
+    return found
+
+
+def _settled(tensors, settings, source):
     """The tensors without prefix, heads and masks, and with what they say twice checked."""
     tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
@@ -208,6 +208,7 @@ def _settled(tensors, word, settings, source):
             "is not tied to the word vectors; set tie_word_embeddings to true if it is"
         )
     if settings.tied and "lm_head.weight" in tensors:
+        _, word, *_ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
         output = tensors.pop("lm_head.weight")
         layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
     return tensors
@@ -245,22 +246,14 @@ def _turned(tensor):
 
 def published(model):
     """The published tensors of a `GPT`, by name."""
-    own, config = model.state_dict(), model.config
-    _, word, position, _ = next(kind for kind in KINDS.values() if kind[0] == config.norm)
-    found = {f"transformer.{word}.weight": own["embeddings.word.weight"]}
-    found[f"transformer.{position}.weight"] = own["embeddings.position.weight"]
-    if not config.tied:
-        found["lm_head.weight"] = own["output.weight"]
-    for kind in ("weight", "bias"):
-        if config.norm == "pre":
-            found[f"transformer.ln_f.{kind}"] = own[f"stack.norm.{kind}"]
-        for i in range(config.layers):
-            for ours, theirs in IN_BLOCK.items():
-                tensor = own[f"stack.blocks.{i}.{ours}.{kind}"]
-                found[f"transformer.h.{i}.{theirs}.{kind}"] = tensor.t().contiguous()
-            parts = [own[f"stack.blocks.{i}.{ours}.{kind}"].t() for ours in PARTS]
-            found[f"transformer.h.{i}.attn.c_attn.{kind}"] = torch.cat(parts, -1).contiguous()
-    return found
+    own, found = model.state_dict(), {}
+    for theirs, (ours, turned) in _names(model.config).items():
+        if ours in own:  # GPT-2 alone has a last norm, an untied model alone its own output
+            found[theirs] = own[ours].t().contiguous() if turned else own[ours]
+    for i, kind in product(range(model.config.layers), ("weight", "bias")):
+        parts = [own[f"stack.blocks.{i}.{ours}.{kind}"].t() for ours in PARTS]
+        found[f"h.{i}.attn.c_attn.{kind}"] = torch.cat(parts, -1).contiguous()
+    return {n if n == "lm_head.weight" else f"transformer.{n}": t for n, t in found.items()}
 
 
 def tokenizer(path):

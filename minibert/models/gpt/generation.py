@@ -10,6 +10,7 @@ from numbers import Integral
 
 import torch
 
+from minibert.models.softmax import check_scores
 from minibert.training.modes import evaluating
 
 COLDEST = 1e-30  # a temperature that single precision can divide by
@@ -25,16 +26,11 @@ def distribution(logits, temperature=1.0, top_k=None, top_p=None):
     Raises ValueError for settings out of range, FloatingPointError for logits that are not finite.
     """
     _check(temperature, top_k, top_p)
-    highest = logits.amax(-1, keepdim=True)  # (..., 1)
-    if not highest.isfinite().all():
-        raise FloatingPointError(
-            "the model's scores are not finite, so no token can be chosen: is one of its weights "
-            "not a number?"
-        )
+    check_scores(logits)
     if temperature == 0:
         best = logits.argmax(-1, keepdim=True)
         return torch.zeros_like(logits).scatter(-1, best, 1.0)
-    logits = (logits - highest) / max(temperature, COLDEST)
+    logits = (logits - logits.amax(-1, keepdim=True)) / max(temperature, COLDEST)
     if top_k is not None:
         least = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]  # (..., 1)
         logits = logits.masked_fill(logits < least, -torch.inf)

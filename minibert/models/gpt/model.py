@@ -18,9 +18,19 @@ from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer import fast
-from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.transformer.attention import causal_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
-from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
+from minibert.storage.checked import check_settings
+from minibert.text.inputs import (
+    IGNORE,
+    as_mask,
+    check_ids,
+    check_length,
+    check_tensor,
+    check_wanted,
+    of_batch,
+    reading_order,
+)
 from minibert.training.modes import evaluating
 
 
@@ -30,7 +40,8 @@ class GPTConfig(TransformerConfig):
 
     ``norm="pre"`` has the layout of GPT-2: norms before the sublayers, and one at the end.
     ``embedding_dropout``: on the embeddings, as ``dropout`` where it is None. ``tied``: the softmax
-    shares the word vectors; with False it has a matrix of its own.
+    shares the word vectors; with False it has a matrix of its own. ``pad_id``: kept for published
+    classifiers, which find a text's end by it; here the mask says where a text ends.
     """
 
     vocab_size: int = 40_478
@@ -38,23 +49,17 @@ class GPTConfig(TransformerConfig):
     layers: int = 12
     heads: int = 12
     hidden: int = 3072
-    dropout: float = 0.1
     attention_dropout: float = 0.1
-    norm: str = "post"
     activation: str = "gelu_tanh"
     position: str = "learned"
-    max_length: int = 512
-    norm_eps: float = 1e-5
     init_std: float | None = 0.02
     embedding_dropout: float | None = None
     tied: bool = True
+    pad_id: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
-        if self.embedding_dropout is not None and not 0 <= self.embedding_dropout < 1:
-            raise ValueError(
-                f"embedding_dropout must be from 0 to below 1, got {self.embedding_dropout}"
-            )
+        check_settings(self, shares=("embedding_dropout",))
 
     @classmethod
     def gpt2(cls, **changes):
@@ -137,14 +142,12 @@ class GPT(nn.Module):
         before = 0 if past is None else past[0][0].shape[2]
         attention_mask = self.check(input_ids, attention_mask, before)
         length = input_ids.shape[1]
-        seen = causal_mask(length, before, input_ids.device)  # (length, before + length)
+        seen = causal_mask(length, before, input_ids.device, attention_mask)
         if attention_mask is None:
             seen = None if length == 1 else seen  # the last place sees all
             places = torch.arange(before, before + length, device=input_ids.device)
         else:
             places = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, before:]  # (batch, length)
-            own = seen & ~seen.tril(before - 1)
-            seen = seen & padding_mask(attention_mask) | own  # padding sees itself: no empty rows
         x = self.embeddings(input_ids, places)  # (batch, length, dim)
         out, carried = self.stack(x, seen, past=past, output_attentions=output_attentions)
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
@@ -165,6 +168,7 @@ class GPT(nn.Module):
         without computing padding, nor what the last layer would say elsewhere.
         """
         attention_mask = self.check(input_ids, attention_mask)
+        check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
             return fast.states_at(self, input_ids, attention_mask, None, wanted)
         return self(input_ids, attention_mask).last_hidden_state[wanted]
@@ -175,6 +179,7 @@ class GPT(nn.Module):
         Each token but a row's first is predicted from those before it; with ``labels``
         (batch, length) only where they are not -100. Padding is no target.
         """
+        self.check(batch["input_ids"], batch.get("attention_mask"))
         wanted, targets = next_tokens(batch)
         hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted)
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
@@ -212,13 +217,15 @@ class GPT(nn.Module):
 
 def next_tokens(batch):
     """Where a next token is predicted, bool (batch, length), and which, (n,), in order."""
-    ids = batch["input_ids"]
-    labels = batch.get("labels", ids)
-    if batch.get("attention_mask") is not None:
-        labels = labels.masked_fill(batch["attention_mask"] == 0, IGNORE)
-        if (batch["attention_mask"][:, 0] == 0).any():  # padding in front predicts nothing
-            first = (batch["attention_mask"].cumsum(1) == 1) & (batch["attention_mask"] == 1)
-            labels = labels.masked_fill(first, IGNORE)
+    ids, mask = batch["input_ids"], batch.get("attention_mask")
+    labels = of_batch(batch, "labels" if "labels" in batch else "input_ids")
+    check_tensor(labels, "labels")
+    if labels.shape != ids.shape:
+        raise ValueError(f"expected labels {tuple(ids.shape)}, got {tuple(labels.shape)}")
+    order = None if mask is None else reading_order(mask)  # padding predicts nothing
+    if order is not None:
+        labels = labels.masked_fill(mask == 0, IGNORE).gather(1, order)
     wanted = torch.zeros_like(ids, dtype=torch.bool)
     wanted[:, :-1] = labels[:, 1:] != IGNORE
-    return wanted, labels[:, 1:][wanted[:, :-1]]
+    targets = labels[:, 1:][wanted[:, :-1]]
+    return wanted if order is None else wanted.gather(1, order.argsort(1)), targets

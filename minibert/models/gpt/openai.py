@@ -15,7 +15,7 @@ theirs on the left, and what they become (see `minibert.models.gpt.files`)::
 """
 
 import math
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -83,17 +83,12 @@ def _gpt2(folder):
         told = f"the unknown {unknown[0]!r:.60}" if isinstance(given, dict) else "no object"
         raise ValueError(f"expected {', '.join(FIELDS)} in {folder / HPARAMS}, got {told}")
     sizes = {ours: authors.size(given, name, folder / HPARAMS) for name, ours in FIELDS.items()}
-    bundle = authors.bundle(folder, CHECKPOINT)
-    if sizes["n_layer"] > len(bundle):
-        raise ValueError(
-            f"{folder} says {sizes['n_layer']:,} layers, and has {len(bundle):,} variables"
-        )
+    bundle = authors.bundle(folder, CHECKPOINT, sizes["n_layer"])
     wanted = {"model/wpe": "wpe.weight", "model/wte": "wte.weight"}
     wanted |= {"model/ln_f/g": "ln_f.weight", "model/ln_f/b": "ln_f.bias"}
     wanted |= dict(_blocks(sizes["n_layer"]))
-    shapes = {name: bundle.shape(name) for name in bundle}
     config = {"model_type": "gpt2", "activation_function": "gelu_new", **sizes}
-    return config, bundle, authors.rows(shapes, wanted, folder, required=wanted)
+    return config, bundle, authors.rows(bundle.shapes, wanted, folder, required=wanted)
 
 
 def _gpt(folder):
@@ -125,7 +120,7 @@ def _gpt(folder):
         "n_layer": layers,
         "n_head": max(1, width // HEAD),
     }
-    return config, _Numbers(folder, shapes), authors.rows(shapes, wanted, folder, required=wanted)
+    return config, _arrays(folder, shapes), authors.rows(shapes, wanted, folder, required=wanted)
 
 
 def _are_shapes(shapes):
@@ -143,29 +138,19 @@ def _blocks(layers):
             yield f"model/h{i}/{part}", f"h.{i}.{name.replace('/', '.')}.{ENDS[end]}"
 
 
-class _Numbers:
+def _arrays(folder, shapes):
     """GPT's arrays by name, cut out of the row of numbers that its ten files make."""
-
-    def __init__(self, folder, shapes):
-        files = [folder / NUMBERS.format(i) for i in range(FILES)]
-        if missing := [path.name for path in files if not path.is_file()]:
-            raise FileNotFoundError(f"{folder} has no {' and no '.join(missing)}")
-        self.parts, self.shapes = [_part(path) for path in files], shapes
-        sizes, have = [math.prod(shape) for shape in shapes.values()], sum(map(len, self.parts))
-        if sum(sizes) != have:
-            raise ValueError(
-                f"{folder} has {have:,} numbers in {files[0].name} to {files[-1].name}; its shapes "
-                f"take {sum(sizes):,}"
-            )
-        self.places = dict(zip(shapes, pairwise(accumulate([0, *sizes])), strict=True))
-
-    def __getitem__(self, name):
-        start, end = self.places[name]
-        found = []
-        for part in self.parts:
-            found.append(part[max(start, 0) : max(end, 0)])
-            start, end = start - len(part), end - len(part)
-        return np.concatenate(found).reshape(self.shapes[name])
+    files = [folder / NUMBERS.format(i) for i in range(FILES)]
+    if missing := [path.name for path in files if not path.is_file()]:
+        raise FileNotFoundError(f"{folder} has no {' and no '.join(missing)}")
+    parts, ends = [_part(path) for path in files], [*accumulate(map(math.prod, shapes.values()))]
+    if (have := sum(map(len, parts))) != ends[-1]:
+        raise ValueError(
+            f"{folder} has {have:,} numbers in {files[0].name} to {files[-1].name}; its shapes "
+            f"take {ends[-1]:,}"
+        )
+    cut = zip(shapes.items(), np.split(np.concatenate(parts), ends[:-1]), strict=True)
+    return {name: array.reshape(shape) for (name, shape), array in cut}
 
 
 def _part(path):

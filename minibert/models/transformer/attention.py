@@ -19,12 +19,17 @@ def padding_mask(attention_mask):
     return attention_mask.bool()[:, None, None, :]
 
 
-def causal_mask(length, past=0, device=None):
+def causal_mask(length, past=0, device=None, attention_mask=None):
     """(length, past + length): a place sees the ``past`` ones, those before it and itself.
 
-    ``&`` it with `padding_mask` to have both.
+    With an ``attention_mask`` (batch, past + length), (batch, 1, length, past + length): and none
+    of the padding. Padding sees itself, so that no row is empty.
     """
-    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
+    seen = torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
+    if attention_mask is None:
+        return seen
+    own = seen & ~seen.tril(past - 1)
+    return seen & padding_mask(attention_mask) | own
 
 
 def attend(query, key, value, mask=None, p=0.0):

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from minibert.models.dropout import kept
+from minibert.text.inputs import from_first
 
 WASTE = 1.2  # the longest sequence of a block against the shortest
 SCORES = 1 << 18  # attention scores of a block
@@ -48,13 +49,8 @@ def suits(model, input_ids):
 
 
 def states_at(model, input_ids, attention_mask, token_type_ids, wanted):
-    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``, (n, dim).
-
-    Raises ValueError where a padded place is wanted.
-    """
+    """What `minibert.BERT.states_at` gives: the last hidden states where ``wanted``, (n, dim)."""
     real = torch.ones_like(wanted) if attention_mask is None else attention_mask.bool()
-    if (wanted & ~real).any():
-        raise ValueError("expected to be asked for the states of tokens, got a place of padding")
     if not wanted.any():
         return model.embeddings.word.weight.new_empty(0, model.config.dim)
     x = _embedded(model, input_ids, token_type_ids, real)  # (tokens, dim)
@@ -75,7 +71,7 @@ def _embedded(model, input_ids, token_type_ids, real):
     ids = input_ids[real]
     if not hasattr(model.embeddings, "segment"):  # GPT counts positions from its first token
         return model.embeddings(ids, (real.cumsum(1) - 1)[real])
-    places = torch.arange(real.shape[1]).expand_as(real)[real]
+    places = from_first(real.long())[real]
     return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
 
 

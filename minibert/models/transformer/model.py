@@ -16,8 +16,10 @@ from torch.nn import functional as F
 
 from minibert.models.dropout import Dropout
 from minibert.models.outputs import ModelOutput
+from minibert.models.softmax import check_scores
 from minibert.models.transformer.attention import MultiHeadAttention, causal_mask, padding_mask
-from minibert.text.inputs import IGNORE, check_length
+from minibert.storage.checked import check_settings
+from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
 ACTIVATIONS = {
@@ -58,16 +60,9 @@ class TransformerConfig:
 
     def __post_init__(self):
         known = {"norm": NORMS, "activation": ACTIVATIONS, "position": POSITIONS}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                expected = " or ".join(map(repr, values))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("vocab_size", "dim", "layers", "heads", "hidden", "max_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        positive = ("vocab_size", "dim", "layers", "heads", "hidden", "max_length")
+        shares = ("dropout", "attention_dropout")
+        check_settings(self, known=known, positive=positive, shares=shares)
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} must be a multiple of heads={self.heads}")
 
@@ -209,14 +204,16 @@ class Transformer(nn.Module):
     def embed(self, ids, start=0):
         """ids (batch, length), the first at place ``start`` -> (batch, length, dim)."""
         check_length(ids, start, self.config.max_length)
+        check_ids(ids, self.config.vocab_size)
         places = torch.arange(start, start + ids.shape[1], device=ids.device)
         x = self.embedding(ids) * math.sqrt(self.config.dim)
         return self.dropout(x + self.positions(places))
 
     def encode(self, input_ids, attention_mask=None, output_attentions=False):
         """(batch, length) ids and mask -> `ModelOutput` of the encoder."""
+        x, attention_mask = self.embed(input_ids), as_mask(attention_mask, input_ids.shape)
         mask = None if attention_mask is None else padding_mask(attention_mask)
-        return self.encoder(self.embed(input_ids), mask, output_attentions=output_attentions)[0]
+        return self.encoder(x, mask, output_attentions=output_attentions)[0]
 
     def decode(self, ids, memory, attention_mask=None, past=None):
         """What was written so far (batch, length) and what was read -> (`ModelOutput`, past).
@@ -259,7 +256,9 @@ class Transformer(nn.Module):
             memory = self.encode(input_ids, attention_mask).last_hidden_state
             for _ in range(steps):
                 out, past = self.decode(ids, memory, attention_mask, past)
-                best = self.output(out.last_hidden_state).argmax(-1)  # (batch, 1)
+                logits = self.output(out.last_hidden_state)
+                check_scores(logits)
+                best = logits.argmax(-1)  # (batch, 1)
                 ids = best if end_id is None else best.masked_fill(ids == end_id, end_id)
                 written.append(ids)
         return torch.cat(written, 1)

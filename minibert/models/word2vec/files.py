@@ -12,8 +12,8 @@ from minibert.data.published import located
 from minibert.models.word2vec.model import Word2Vec, Word2VecConfig
 from minibert.models.word2vec.vectors import check_limit, read
 from minibert.storage.bundled import find
-from minibert.storage.checked import config_from
-from minibert.storage.checkpoint import load_folder, load_tensors, save_folder
+from minibert.storage.checked import config_from, filled
+from minibert.storage.checkpoint import load_folder, save_folder
 from minibert.text.vocab import Vocab
 
 VOCAB = "vocab.tsv"
@@ -67,18 +67,8 @@ def _load_folder(path):
     config, tensors = load_folder(path)
     if not (path / VOCAB).is_file():
         raise FileNotFoundError(f"{path} has no {VOCAB}; expected a folder of Word2Vec")
-    config = config_from(Word2VecConfig, config, path)
-    for name, tensor in tensors.items():  # before there is a table of that size
-        if tensor.shape != (config.vocab_size, config.dim):
-            raise ValueError(
-                f"{path} is damaged: {name} is {tuple(tensor.shape)}, "
-                f"expected {(config.vocab_size, config.dim)}"
-            )
-    if not tensors:
-        raise ValueError(f"{path} is damaged: there are no tensors in it")
-    model = Word2Vec(config, Vocab.load(path / VOCAB))
-    load_tensors(model, tensors, path)
-    return model.eval()
+    config, vocab = config_from(Word2VecConfig, config, path), Vocab.load(path / VOCAB)
+    return filled(lambda: Word2Vec(config, vocab), tensors, path)
 
 
 def save(model, folder):

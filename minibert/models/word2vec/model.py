@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from minibert.models.outputs import ModelOutput
 from minibert.models.word2vec import fast as sgns
+from minibert.storage.checked import check_settings
+from minibert.text.inputs import check_ids, whole_mask
 from minibert.text.windows import WindowBatches, known_words, word_counts
 from minibert.training.optim import linear
 from minibert.training.progress import Progress, quiet
@@ -44,13 +46,8 @@ class Word2VecConfig:
     subsample: float = 1e-3
 
     def __post_init__(self):
-        for name, known in (("mode", MODES), ("loss", LOSSES)):
-            if getattr(self, name) not in known:
-                expected = " or ".join(map(repr, known))
-                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}")
-        for name in ("vocab_size", "dim", "window", "negatives"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        positive = ("vocab_size", "dim", "window", "negatives")
+        check_settings(self, known={"mode": MODES, "loss": LOSSES}, positive=positive)
         if self.subsample < 0:
             raise ValueError(f"subsample must not be negative, got {self.subsample}")
 
@@ -106,6 +103,8 @@ class Word2Vec(nn.Module):
         The mask is accepted, as by every model, and changes nothing: a word's vector is the same
         in every context.
         """
+        whole_mask(input_ids, attention_mask)
+        check_ids(input_ids, self.config.vocab_size)
         vectors = self.input(input_ids)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))
 
@@ -115,7 +114,8 @@ class Word2Vec(nn.Module):
         ``input_ids``: (batch, width), the centre alone or the context, with ``attention_mask`` of
         the same shape; ``targets``: (batch,). ``negatives``: (batch, k), drawn here when absent.
         """
-        mask = batch["attention_mask"].unsqueeze(-1).float()  # (batch, width, 1)
+        mask = whole_mask(batch["input_ids"], batch["attention_mask"])
+        mask = mask.unsqueeze(-1).float()  # (batch, width, 1)
         vectors = self.input(batch["input_ids"]) * mask  # (batch, width, dim)
         hidden = vectors.sum(1) / mask.sum(1)  # (batch, dim): the mean; with one word, its vector
         score = {

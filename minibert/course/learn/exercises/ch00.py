@@ -60,10 +60,9 @@ class Perplexity(Exercise):
             ((4 * mean).exp(), "the sum was not divided by the number of tokens.", 1),
             (2**mean, "the logarithms are natural ones, so the base is e, not 2.", 1),
         ]
-        verdict = compare(perplexity(logs), mean.exp(), mistakes, what="the perplexity")
-        if isinstance(verdict, Right):
-            return Right("As unsure as when choosing among that many equally likely words.")
-        return verdict
+        right = "As unsure as when choosing among that many equally likely words."
+        got = perplexity(logs)
+        return compare(got, mean.exp(), mistakes, what="the perplexity", right=right)
 
 
 class Trigram(Exercise):

@@ -316,10 +316,7 @@ class WhyNegatives(Quiz):
     id = "01.q2"
     question = "What would happen without any negative samples?"
     choices = (
-        Choice(
-            "Training would be slower.",
-            "It would be faster, and useless.",
-        ),
+        Choice("Training would be slower.", "It would be faster, and useless."),
         Choice(
             "All vectors would grow in one direction, and every pair would get probability 1.",
             "Yes. Nothing pushes apart, so one direction for everything is a perfect answer.",

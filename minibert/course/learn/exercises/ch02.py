@@ -216,13 +216,12 @@ class FindTheBug(Exercise):
              "the states are in the order of reading, the words in the order of the text.", 1),
         ]  # fmt: skip
         got = backward_loss(*parts)
-        verdict = compare(got, loss(states[:, 1:], ids[:, :-1]), mistakes, what="the loss")
-        if isinstance(verdict, Right):
-            return Right(
-                "A loss that is too good to be true is a bug until the opposite is shown: change "
-                "the target word and see whether its own prediction moves."
-            )
-        return verdict
+        right = (
+            "A loss that is too good to be true is a bug until the opposite is shown: change the "
+            "target word and see whether its own prediction moves."
+        )
+        want = loss(states[:, 1:], ids[:, :-1])
+        return compare(got, want, mistakes, what="the loss", right=right)
 
     @staticmethod
     def parts():

@@ -147,10 +147,8 @@ class SplitHeads(Exercise):
             (x.view(2, 6, 3, 4).permute(0, 2, 3, 1),
              "the last two are turned round: (batch, heads, length, head).", 2),
         ]  # fmt: skip
-        verdict = compare(split(x.clone(), heads), want, mistakes, what="the result")
-        if isinstance(verdict, Right):
-            return Right("No number has moved in memory: both steps only read it otherwise.")
-        return verdict
+        right = "No number has moved in memory: both steps only read it otherwise."
+        return compare(split(x.clone(), heads), want, mistakes, what="the result", right=right)
 
 
 class Sinusoids(Exercise):
@@ -193,11 +191,9 @@ class Sinusoids(Exercise):
                         (torch.arange(length)[:, None] / rate).cos()),
              "the rates grow instead of falling: divide by 10000^(2i / dim).", 1),
         ]  # fmt: skip
+        right = "The first pair turns once in about 6 places, the last in thousands."
         got = sinusoids(length, dim)
-        verdict = compare(got, want, mistakes, tolerance=1e-4, what="the table")
-        if isinstance(verdict, Right):
-            return Right("The first pair turns once in about 6 places, the last in thousands.")
-        return verdict
+        return compare(got, want, mistakes, tolerance=1e-4, what="the table", right=right)
 
     @staticmethod
     def woven(even, odd):
@@ -234,25 +230,22 @@ class FindTheBug(Exercise):
 
     def check(self, output):
         made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
-        want = x + made.attend(made.norm_1(x))
-        half = want
-        want = want + made.feed(made.norm_2(want))
-        post = made.norm_1(x + made.attend(x))
-        first, n = half, made.norm_2(half)
+        first, broken = x + made.attend(made.norm_1(x)), self.first_broken(made, x)
+        want = first + made.feed(made.norm_2(first))
+        post, n = made.norm_1(x + made.attend(x)), made.norm_2(first)
         mistakes = [
             (n + made.feed(n), "the first half is mended; the second has the same mistake.", 2),
-            (self.second_only(made, x), "the second half is mended; look at the first, too.", 2),
+            (broken + made.feed(made.norm_2(broken)),
+             "the second half is mended; look at the first, too.", 2),
             (made.norm_2(post + made.feed(post)),
              "a right block, but post-LN: here the norm comes before each sublayer.", 1),
             (x + made.attend(x) + made.feed(x + made.attend(x)), "the norms are gone.", 1),
             (first + made.feed(made.norm_2(x)),
              "the second sublayer must read what the first has added.", 2),
         ]  # fmt: skip
+        right = "Now there is a way from the bottom to the top that no norm interrupts."
         got = output(*self.given(made), x)
-        verdict = compare(got, want, mistakes, what="the block's output")
-        if not isinstance(verdict, Right):
-            return verdict
-        return Right("Now there is a way from the bottom to the top that no norm interrupts.")
+        return compare(got, want, mistakes, what="the block's output", right=right)
 
     @staticmethod
     def made(dim=8, seed=9):
@@ -275,17 +268,13 @@ class FindTheBug(Exercise):
         return made.attend, made.feed, norms
 
     @staticmethod
-    def broken(made, x):
+    def first_broken(made, x):
         x = made.norm_1(x)
-        x = x + made.attend(x)
-        x = made.norm_2(x)
-        return x + made.feed(x)
+        return x + made.attend(x)
 
-    @staticmethod
-    def second_only(made, x):
-        x = made.norm_1(x)
-        x = x + made.attend(x)
-        return x + made.feed(made.norm_2(x))
+    def broken(self, made, x):
+        x = made.norm_2(self.first_broken(made, x))
+        return x + made.feed(x)
 
 
 class Order(Written):
@@ -321,10 +310,7 @@ class WhyRoot(Quiz):
             "Yes. Divided, the scores have the same spread at any width.",
             right=True,
         ),
-        Choice(
-            "To make the product cheaper to compute.",
-            "It costs one division more.",
-        ),
+        Choice("To make the product cheaper to compute.", "It costs one division more."),
     )
 
 
@@ -334,20 +320,14 @@ class WhyHeads(Quiz):
         "Eight heads of 64 numbers or one head of 512: what do the eight have that the one has not?"
     )
     choices = (
-        Choice(
-            "More parameters.",
-            "The four matrices are as large in both cases: 512 by 512.",
-        ),
+        Choice("More parameters.", "The four matrices are as large in both cases: 512 by 512."),
         Choice(
             "Eight mixtures at once.",
             "Yes. One softmax gives one set of weights; eight can look at a verb and at its "
             "subject at the same time, and keep the two apart.",
             right=True,
         ),
-        Choice(
-            "A longer reach.",
-            "Any head can look at any place, however far.",
-        ),
+        Choice("A longer reach.", "Any head can look at any place, however far."),
     )
 
 
@@ -361,10 +341,7 @@ class WhyPre(Quiz):
             "Yes. The residual stream itself is never normalised, so a gradient comes down whole.",
             right=True,
         ),
-        Choice(
-            "Pre-LN has fewer LayerNorms.",
-            "It has one more: the last one, after all blocks.",
-        ),
+        Choice("Pre-LN has fewer LayerNorms.", "It has one more: the last one, after all blocks."),
         Choice(
             "Post-LN has no residual connections.",
             "Both have them; the difference is whether the norm stands on the stream or beside it.",

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
-from minibert.course.learn.compare import compare, same
+from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
 
 PIECES = {"un", "una", "##aff", "##a", "##able", "##ble", "##ffa", "a", "play", "##ing", "##s"}
@@ -30,20 +30,16 @@ class Pieces(Exercise):
             got, want = list(cut(word, set(PIECES))), self.cut(word)
             if got == want:
                 continue
-            shortest = self.cut(word, shortest=True)
-            bare = [piece.removeprefix("##") for piece in want]
-            if got == bare:
-                return Wrong(f"{word!r}: a piece that goes on with a word is written with `##`.", 1)
-            if got == shortest:
-                return Wrong(f"{word!r}: the longest piece wins, and {got} are the shortest.", 1)
-            if got == ["[UNK]"]:
-                return Wrong(
-                    f"{word!r} can be cut into {want}: what goes on with a word stands in the "
-                    "vocabulary with `##` in front, and has to be looked for so.", 1,
-                )  # fmt: skip
-            if got == want[:1] and len(want) > 1:
-                return Wrong(f"{word!r}: only the first piece is there; go on after it.", 1)
-            return Wrong(f"expected {want} for {word!r}, got {got}.", 1)
+            return mistaken(got, [
+                ([piece.removeprefix("##") for piece in want],
+                 f"{word!r}: a piece that goes on with a word is written with `##`.", 1),
+                (self.cut(word, shortest=True),
+                 f"{word!r}: the longest piece wins, and {got} are the shortest.", 1),
+                (["[UNK]"], f"{word!r} can be cut into {want}: what goes on with a word stands in "
+                 "the vocabulary with `##` in front, and has to be looked for so.", 1),
+                (want[:1], f"{word!r}: only the first piece is there; go on after it.", 1),
+                (got, f"expected {want} for {word!r}, got {got}.", 1),
+            ])  # fmt: skip
         unknown = list(cut("playx", set(PIECES)))
         if unknown != ["[UNK]"]:
             return Wrong(
@@ -80,25 +76,20 @@ class Mask(Exercise):
         "word, and otherwise the word itself, each only where `chosen`.",
         "Two `torch.where`, one after the other; `&` joins conditions, each in brackets.",
     )
-    default = None
-    rows, length, mask_id = 3, 40, 4
 
     def case(self):
-        generator = torch.Generator().manual_seed(5)
-        shape = self.rows, self.length
+        generator, shape = torch.Generator().manual_seed(5), (3, 40)
         ids = torch.randint(10, 50, shape, generator=generator)
         chosen = torch.rand(shape, generator=generator) < 0.5
         fate = torch.rand(shape, generator=generator)
-        drawn = torch.randint(60, 90, shape, generator=generator)
-        return ids, chosen, fate, drawn
+        drawn, mask_id = torch.randint(60, 90, shape, generator=generator), 4
+        return ids, chosen, fate, drawn, mask_id
 
     def untouched(self, hide):
-        ids, chosen, fate, drawn = self.case()
-        got = hide(ids.clone(), chosen, fate, drawn, self.mask_id)
+        got, ids = hide(*self.case()), self.case()[0]
         if got is None or got is Ellipsis:
             return True
-        seen, labels = got
-        return same(seen, ids) and same(labels, torch.full_like(ids, -100))
+        return same(got[0], ids) and same(got[1], torch.full_like(ids, -100))
 
     @staticmethod
     def hide(ids, chosen, fate, drawn, mask_id, split=(0.8, 0.9)):
@@ -107,18 +98,18 @@ class Mask(Exercise):
         return seen, torch.where(chosen, ids, -100)
 
     def check(self, hide):
-        ids, chosen, fate, drawn = self.case()
-        given = ids.clone()
-        got = hide(given, chosen, fate, drawn, self.mask_id)
+        case, (given, *rest) = self.case(), self.case()
+        ids, chosen, _, _, mask_id = case
+        got = hide(given, *rest)
         if not isinstance(got, tuple) or len(got) != 2:
             return Wrong("expected two tensors, what the model sees and the labels.")
         seen, labels = got
-        want, wanted = self.hide(ids, chosen, fate, drawn, self.mask_id)
+        want, wanted = self.hide(*case)
         if not same(given, ids):
             return Wrong("the ids that were given have changed: work on a copy (`torch.where`).", 1)
         told = compare(labels, wanted, [
             (ids, "every place has a label: the model would be asked for words that it sees.", 1),
-            (torch.where(seen == self.mask_id, ids, -100),
+            (torch.where(seen == mask_id, ids, -100),
              "only the places with [MASK] have a label: the random and the kept words are to be "
              "guessed, too.", 1),
             (torch.where(chosen, want, -100),
@@ -133,12 +124,12 @@ class Mask(Exercise):
         if fits and not same(seen[~chosen], ids[~chosen]):
             return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
         return compare(seen, want, [
-            (torch.where(chosen, self.mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
-            (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.8, 1.0))[0],
+            (torch.where(chosen, mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
+            (self.hide(*case, (0.8, 1.0))[0],
              "one in five is a random word: half of these should stay as they are.", 1),
-            (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.1, 0.2))[0],
+            (self.hide(*case, (0.1, 0.2))[0],
              "only one in ten is [MASK]: the shares are mixed up.", 1),
-            (self.hide(ids, chosen, fate, drawn, self.mask_id, (0.8, 0.8))[0],
+            (self.hide(*case, (0.8, 0.8))[0],
              "no random word: from 0.8 to below 0.9 it is `drawn`.", 1),
         ], what="what the model sees")  # fmt: skip
 
@@ -171,18 +162,14 @@ class MaskedLoss(Exercise):
         logits = hidden @ table.T + bias
         each = F.cross_entropy(logits[wanted], labels[wanted], reduction="none")
         as_zero = F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
-        no_zero = labels.masked_fill(labels == 0, -100)
         plain = F.cross_entropy((hidden @ table.T)[wanted], labels[wanted])
         return compare(loss(hidden, table, bias, labels), each.mean(), [
             (each.sum(), "the sum over the masked places: divide by how many there are.", 2),
-            (each.sum() / labels.numel(),
-             "divided by all places: only the masked ones count.", 2),
+            (each.sum() / labels.numel(), "divided by all places: only the masked ones count.", 2),
             (each.sum() / len(labels), "divided by the number of sequences.", 2),
             (as_zero, "the places without a label count as word 0: leave them out.", 1),
             (F.cross_entropy(logits[labels > 0], labels[labels > 0]),
              "word 0 is left out: `labels > 0` drops a word that may well be masked.", 2),
-            (F.cross_entropy(logits.flatten(0, 1), no_zero.flatten()),
-             "word 0 is left out: it may well be masked.", 2),
             (plain, "the bias is missing.", 2),
             (F.cross_entropy(logits[wanted].softmax(-1), labels[wanted]),
              "`F.cross_entropy` wants logits, and takes the softmax itself.", 2),
@@ -209,22 +196,21 @@ class FindTheBug(Exercise):
         pairs, follows = torch.randn(2, 2, generator=generator), torch.tensor([1, 0])
         return words, labels, weights, pairs, follows
 
-    @classmethod
-    def losses(cls):
-        words, labels, weights, pairs, follows = cls.case()
+    @staticmethod
+    def losses(words, labels, weights, pairs, follows):
         each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
         return each, weights.flatten(), F.cross_entropy(pairs, follows)
 
     def untouched(self, loss):
-        each, _, pair = self.losses()
+        each, _, pair = self.losses(*self.case())
         return same(loss(*self.case()), each.mean() + pair)
 
     def check(self, loss):
-        each, weights, pair = self.losses()
+        each, weights, pair = self.losses(*self.case())
         words = (each * weights).sum() / weights.sum()
-        words_only = F.cross_entropy(*self.without_zero())
+        logits, labels, real, pairs, follows = self.case()
+        words_only = F.cross_entropy(logits.mT, labels, ignore_index=0)
         rows = (each * weights).view(2, 4).sum(1) / weights.view(2, 4).sum(1)
-        _, _, _, pairs, follows = self.case()
         pair_1 = F.cross_entropy(pairs, follows, ignore_index=0)
         told = compare(loss(*self.case()), words + pair, [
             (words, "the loss of the next sentence is missing.", 1),
@@ -241,22 +227,15 @@ class FindTheBug(Exercise):
         ], what="the loss")  # fmt: skip
         if not isinstance(told, Right):
             return told
-        words, labels, weights, pairs, follows = self.case()
         labels[0, 0] = 0  # word 0, masked for real
-        each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
-        want = (each * weights.flatten()).sum() / weights.sum() + F.cross_entropy(pairs, follows)
-        if not same(loss(words, labels, weights, pairs, follows), want):
+        case = logits, labels, real, pairs, follows
+        each, weights, pair = self.losses(*case)
+        if not same(loss(*case), (each * weights).sum() / weights.sum() + pair):
             return Wrong("right here, but not where word 0 is masked for real: use the weights.", 2)
         return Right(
             "The places without a word no longer count. Before, a model that learned to answer "
             "[PAD] where nothing was asked looked better from batch to batch."
         )
-
-    @classmethod
-    def without_zero(cls):
-        words, labels, *_ = cls.case()
-        kept = labels.flatten() != 0
-        return words.flatten(0, 1)[kept], labels.flatten()[kept]
 
 
 class Parameters(Exercise):

@@ -1,13 +1,12 @@
 """The exercises and the quiz of chapter 06, BERT: fine-tuning."""
 
-import re
-import string
 from collections import Counter
 
 import torch
 
-from minibert.course.learn.compare import compare, same
+from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
+from minibert.heads.spans import normalise_answer
 from minibert.text.batches import IGNORE
 
 
@@ -24,10 +23,6 @@ class Pair(Exercise):
     default = ([], [])
     example = ([7], [8], 1, 2)
 
-    def untouched(self, pair):
-        found = pair([7], [8], 1, 2)
-        return found is None or found is Ellipsis or not any(len(part) for part in found)
-
     def check(self, pair):
         first, second, cls_id, sep_id = [11, 12, 13], [21, 22], 2, 3
         got = pair(list(first), list(second), cls_id, sep_id)
@@ -41,11 +36,10 @@ class Pair(Exercise):
             return Wrong("there is one [CLS] only, at the very beginning.", 1)
         if ids != want:
             return Wrong(f"the ids should be {want}, but are {ids}.")
-        zeros = len(first) + 2
-        right = [0] * zeros + [1] * (len(want) - zeros)
+        right = [0, 0, 0, 0, 0, 1, 1, 1]
         if len(segments) != len(ids):
             return Wrong(f"expected a segment for each of {len(ids)} ids, got {len(segments)}.", 1)
-        if segments == [0] * (zeros - 1) + [1] * (len(want) - zeros + 1):
+        if segments == [*right[1:], 1]:
             return Wrong("the first [SEP] belongs to the first text: its segment is 0.", 2)
         if segments == [1 - value for value in right]:
             return Wrong("the segments are swapped: 0 is the first text.", 2)
@@ -68,14 +62,12 @@ class Align(Exercise):
     )
     default = ([], [])
 
-    def untouched(self, align):
-        found = align(["ab"], [1], self.encode, 1, 2)
-        return found is None or found is Ellipsis or not any(len(part) for part in found)
-
     @staticmethod
     def encode(word):
         """Pieces of two letters, numbered by the place of the first in the alphabet."""
         return [10 + ord(word[i]) - ord("a") for i in range(0, len(word), 2)]
+
+    example = (["ab"], [1], encode, 1, 2)
 
     def check(self, align):
         words, labels, cls_id, sep_id = ["kit", "in", "wolds"], [0, 2, 5], 2, 3
@@ -83,40 +75,36 @@ class Align(Exercise):
         if not isinstance(got, tuple | list) or len(got) != 2:
             return Wrong("expected two lists: the ids, and the labels.")
         ids, marks = (list(part) for part in got)
-        pieces = [self.encode(word) for word in words]
-        flat = [i for some in pieces for i in some]
+        flat = [i for word in words for i in self.encode(word)]
         if ids == flat:
             return Wrong("the ids lack [CLS] and [SEP].", 1)
-        if ids == [cls_id, *(some[0] for some in pieces), sep_id]:
+        if ids == [cls_id, *(self.encode(word)[0] for word in words), sep_id]:
             return Wrong("only the first piece of each word is read: the model needs all.", 1)
         if ids != [cls_id, *flat, sep_id]:
             return Wrong(f"the ids should be {[cls_id, *flat, sep_id]}, but are {ids}.")
         if len(marks) != len(ids):
             return Wrong(f"expected a label for each of {len(ids)} ids, got {len(marks)}.", 1)
-        first, every, last = [], [], []
-        for some, label in zip(pieces, labels, strict=True):
-            rest = [IGNORE] * (len(some) - 1)
-            first, last = first + [label, *rest], last + [*rest, label]
-            every += [label] * len(some)
-        if marks == [IGNORE, *first, IGNORE]:
+        no = IGNORE  # of "kit" there are two pieces, of "in" one, of "wolds" three
+        first, every, last = [0, no, 2, 5, no, no], [0, 0, 2, 5, 5, 5], [no, 0, 2, no, no, 5]
+        right = [IGNORE, *first, IGNORE]
+        if marks == right:
             return Right(
                 "The loss leaves -100 out. The other pieces are read all the same: they tell the "
                 "first one what word it begins."
             )
-        if marks == [IGNORE, *every, IGNORE]:
-            return Wrong(
-                "every piece has the word's label, so long words count more than short ones, and "
-                "B- is said twice: label the first piece.", 2,
-            )  # fmt: skip
-        if marks == [IGNORE, *last, IGNORE]:
-            return Wrong("the label stands at the last piece: put it at the first.", 2)
-        if marks == [IGNORE, *(0 if mark == IGNORE else mark for mark in first), IGNORE]:
-            return Wrong("the further pieces have the label 0, which is one: -100 is none.", 2)
-        if marks in ([*first, IGNORE, IGNORE], [IGNORE, IGNORE, *first]):
-            return Wrong("the labels are one place off: [CLS] takes the first place.", 2)
-        if marks[0] == 0 or marks[-1] == 0:
+        off = "the labels are one place off: [CLS] takes the first place."
+        told = mistaken(marks, [
+            ([IGNORE, *every, IGNORE], "every piece has the word's label, so long words count more "
+             "than short ones, and B- is said twice: label the first piece.", 2),
+            ([IGNORE, *last, IGNORE],
+             "the label stands at the last piece: put it at the first.", 2),
+            ([IGNORE, 0, 0, 2, 5, 0, 0, IGNORE],
+             "the further pieces have the label 0, which is one: -100 is none.", 2),
+            ([*first, IGNORE, IGNORE], off, 2), ([IGNORE, IGNORE, *first], off, 2),
+        ])  # fmt: skip
+        if not told and 0 in (marks[0], marks[-1]):
             return Wrong("[CLS] and [SEP] are no words: 0 is a label, -100 is none.", 2)
-        return Wrong(f"the labels should be {[IGNORE, *first, IGNORE]}, but are {marks}.", 1)
+        return told or Wrong(f"the labels should be {right}, but are {marks}.", 1)
 
 
 class BestSpan(Exercise):
@@ -133,26 +121,21 @@ class BestSpan(Exercise):
     default = (0, 0)
 
     def untouched(self, best_span):
-        cases = self.cases()
-        return all(tuple(map(int, best_span(*case))) == (0, 0) for case in cases[:4])
+        return all(tuple(map(int, best_span(*case))) == (0, 0) for case in self.cases()[:4])
 
     def check(self, best_span):
-        cases, right = self.cases(), 0
-        agrees = {}
-        for case in cases:
-            got = best_span(case[0].clone(), case[1].clone(), case[2])
+        cases, found = self.cases(), []
+        for starts, ends, longest in cases:
+            got = best_span(starts.clone(), ends.clone(), longest)
             if not isinstance(got, tuple | list) or len(got) != 2:
                 return Wrong("expected a pair: the first and the last token.")
-            got = tuple(int(place) for place in got)
-            right += got == self.solve(*case)
-            for pair, *told in self.mistakes(*case):
-                agrees[tuple(told)] = agrees.get(tuple(told), True) and got == pair
+            found.append(tuple(map(int, got)))
+        right = sum(got == self.solve(*case) for got, case in zip(found, cases, strict=True))
         if right == len(cases):
             return Right("The best start alone and the best end alone may be no span at all.")
-        for told, always in agrees.items():
-            if always:
-                return Wrong(*told)
-        return Wrong(f"right in {right} of {len(cases)} cases.")
+        kinds = zip(*(self.mistakes(*case) for case in cases), strict=True)  # in all cases each
+        mistakes = [([pair for pair, *_ in kind], *kind[0][1:]) for kind in kinds]
+        return mistaken(found, mistakes) or Wrong(f"right in {right} of {len(cases)} cases.")
 
     @classmethod
     def mistakes(cls, starts, ends, longest):
@@ -213,9 +196,7 @@ class Score(Exercise):
         raw = [self.solve(*case, clean=str.split) for case in cases]
         sets = [self.solve(*case, count=lambda words: Counter(set(words))) for case in cases]
         exact = [float(normalise(a) == normalise(b)) for a, b in cases]
-        letters = [
-            self.solve(*case, clean=lambda t: list(" ".join(normalise(t)))) for case in cases
-        ]
+        letters = [self.solve(*case, clean=lambda t: [*" ".join(normalise(t))]) for case in cases]
         return compare(got, want, [
             (raw, "the words are compared as they stand: `normalise` both first.", 1),
             (sets, "a word that is said twice counts once: use a Counter, not a set.", 2),
@@ -238,8 +219,7 @@ class Score(Exercise):
 
 def normalise(text):
     """The words of an answer as SQuAD's script compares them."""
-    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", text).split()
+    return normalise_answer(text).split()
 
 
 class FindTheBug(Exercise):
@@ -261,8 +241,7 @@ class FindTheBug(Exercise):
         hidden, mask, weight = self.parts()
         real = mask[..., None].float()
         total, count = (hidden * real).sum(1), real.sum(1)
-        want = total / count @ weight
-        mistakes = [
+        return compare(classify(hidden, mask, weight), total / count @ weight, [
             (hidden.mean(1) @ weight, "still the same: padding is in the mean.", 0),
             ((hidden * real).mean(1) @ weight,
              "the padding is zero now, but it is still counted: divide by the real tokens.", 2),
@@ -272,13 +251,10 @@ class FindTheBug(Exercise):
             (hidden.sum(1) / count @ weight,
              "divided by the real tokens, but the padding is in the sum.", 1),
             (hidden[:, 0] @ weight, "that is [CLS] alone, another model; a mean was asked for.", 1),
-        ]  # fmt: skip
-        verdict = compare(classify(hidden, mask, weight), want, mistakes, what="the logits")
-        if not isinstance(verdict, Right):
-            return verdict
-        return Right(
-            "A test that would have found it: a text must get the same logits alone and in a batch."
-        )
+        ], what="the logits",
+           right="A test that would have found it: a text must get the same logits alone and in a "
+                 "batch.",
+        )  # fmt: skip
 
     @staticmethod
     def parts():

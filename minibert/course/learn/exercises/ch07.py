@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch.nn import functional as F
 
-from minibert.course.learn.compare import compare, same
+from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
 from minibert.text.merges import merge
 
@@ -39,16 +39,16 @@ class Encode(Exercise):
             got = list(got)
             if got == want:
                 continue
-            if got == self.longest(symbols):
-                return Wrong(
-                    f"{word!r}: the longest piece from the left, as WordPiece has it: {got}. Here "
-                    "the order in which the merges were learned decides.", 1,
-                )  # fmt: skip
-            if got == self.first_place(symbols):
-                return Wrong(f"{word!r}: a pair is merged wherever it stands, not only once.", 1)
-            if got == self.merged(symbols, MERGES[::-1]):
-                return Wrong(f"{word!r}: the merge that was learned *first* comes first.", 1)
-            return Wrong(f"expected {want} for {word!r}, got {got}.", 1)
+            return mistaken(got, [
+                (self.longest(symbols),
+                 f"{word!r}: the longest piece from the left, as WordPiece has it: {got}. Here "
+                 "the order in which the merges were learned decides.", 1),
+                (self.first_place(symbols),
+                 f"{word!r}: a pair is merged wherever it stands, not only once.", 1),
+                (self.merged(symbols, MERGES[::-1]),
+                 f"{word!r}: the merge that was learned *first* comes first.", 1),
+                (got, f"expected {want} for {word!r}, got {got}.", 1),
+            ])  # fmt: skip
         return Right(
             "`lower` is `lo` + `wer</w>`, although `low` is a piece: `w` + `er</w>` was learned "
             "before `lo` + `w`."
@@ -98,8 +98,7 @@ class NextToken(Exercise):
         generator = torch.Generator().manual_seed(7)
         logits = torch.randn(3, 6, 11, generator=generator)
         ids = torch.randint(1, 11, (3, 6), generator=generator)
-        lengths = torch.tensor([6, 4, 2])[:, None]
-        mask = (torch.arange(6) < lengths).long()
+        mask = (torch.arange(6) < torch.tensor([6, 4, 2])[:, None]).long()
         ids[0, 2] = 0  # a token like any other
         return logits, ids.masked_fill(mask == 0, 0), mask
 
@@ -111,8 +110,7 @@ class NextToken(Exercise):
         wanted = mask[:, 1:].bool()
         each = F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted], reduction="none")
         all_places = logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()
-        real, no_zero = mask.bool(), ids[:, 1:] != 0
-        early = mask[:, :-1].bool()
+        real, early, no_zero = mask.bool(), mask[:, :-1].bool(), ids[:, 1:] != 0
         return compare(lm_loss(logits, ids, mask), each.mean(), [
             (F.cross_entropy(logits[real], ids[real]),
              "nothing is shifted: each place is asked for the token that it sees.", 1),
@@ -181,13 +179,12 @@ class Nucleus(Exercise):
         ordered, order = cls.p.sort(descending=descending)
         total = ordered.cumsum(0)
         spare = total > top_p if short else total - ordered >= top_p
-        p = cls.p.clone()
-        p[order[spare]] = 0.0
+        p = cls.p.index_fill(0, order[spare], 0.0)
         return p / p.sum()
 
     @classmethod
     def above(cls, top_p):
-        p = torch.where(cls.p >= top_p, cls.p, torch.zeros(()))
+        p = cls.p * (cls.p >= top_p)
         return p / p.sum()
 
 
@@ -213,7 +210,7 @@ class Choices(Exercise):
         flat = [start, *context]
         for answer in answers:
             flat += [delimiter, *answer]
-        told = compare([list(row) for row in got], want, [
+        return compare([list(row) for row in got], want, [
             ([[*flat, extract]], "one sequence with all answers: each answer gets its own.", 1),
             ([row[:-1] for row in want], "the extract token is missing: it is what is read.", 2),
             ([row[1:] for row in want], "the start token is missing.", 2),
@@ -223,12 +220,9 @@ class Choices(Exercise):
              "nothing stands between context and answer: the delimiter does.", 2),
             ([[start, *answer, delimiter, *context, extract] for answer in answers],
              "the context comes first: the model reads from the left.", 2),
-        ], what="the list of sequences")  # fmt: skip
-        if not isinstance(told, Right):
-            return told
-        return Right(
-            "Each is read apart and gets one number; the softmax is over the three numbers."
-        )
+        ], what="the list of sequences",
+           right="Each is read apart and gets one number; the softmax is over the three numbers.",
+        )  # fmt: skip
 
 
 class FindTheBug(Exercise):

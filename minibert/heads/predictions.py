@@ -1,0 +1,159 @@
+"""What heads say of texts that they have not learned from: one loop, and what it gives."""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from minibert.heads.reading import innermost
+from minibert.heads.scores import likeliest
+from minibert.text.batches import IGNORE, PaddedBatches
+from minibert.text.framing import FramedBatches
+from minibert.training.modes import evaluating
+
+SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
+
+
+@dataclass(frozen=True, repr=False)
+class Predictions:
+    """What a head says of each of the ``inputs``, in their order.
+
+    ``labels``: the likeliest label; a list of them for each word or mask of an input, and where an
+    example may have several. ``probabilities``: a tensor (inputs, labels), or a list with one
+    (words, labels) for each input; None for a regression. ``names``: of the columns.
+    """
+
+    inputs: Sequence
+    labels: list
+    probabilities: Any = None
+    names: Sequence | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def best(self, count: int = 5) -> list:
+        """The likeliest ``count`` names of each input, pairs (name, probability), best first.
+
+        Where an input has several words or masks, a list of such lists.
+        """
+        if self.names is None:
+            raise ValueError("these predictions have one answer for each input, no names to rank")
+        return [self._best(row, count) for row in self.probabilities]
+
+    def _best(self, row, count):
+        if row.ndim > 1:
+            return [self._best(one, count) for one in row]
+        values, places = row.topk(min(count, len(row)))
+        return [(self.names[i], p) for i, p in zip(places.tolist(), values.tolist(), strict=True)]
+
+    def __repr__(self) -> str:
+        rows = [self._row(i) for i in range(min(len(self), SHOWN))]
+        more = [f"... and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        return "\n".join([f"{len(self)} predictions", *rows, *more])
+
+    def _row(self, i):
+        label, given = self.labels[i], self.inputs[i]
+        if isinstance(label, list) and isinstance(given, list) and len(label) == len(given):
+            return "  " + " ".join(f"{w}/{one}" for w, one in zip(given, label, strict=True))
+        row = None if self.probabilities is None else self.probabilities[i]
+        sure = f"  {float(row.max()):.2f}" if row is not None and row.ndim < 2 else ""
+        shown = f"{label:.3f}" if isinstance(label, float) else label
+        text = given if isinstance(given, str) else " | ".join(map(str, given))
+        return f"  {shown}{sure}  {text if len(text) <= WIDEST else text[: WIDEST - 3] + '...'}"
+
+
+def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
+    """``act(batch, output)`` for each batch, once through from the first one, in eval mode.
+
+    The batch's tensors that the model's ``forward`` takes are moved to its device.
+    """
+    device, taken = next(model.parameters()).device, inspect.signature(model.forward).parameters
+    with evaluating(model):
+        return [
+            act(batch, model(**{name: batch[name].to(device) for name in batch if name in taken}))
+            for batch in one_epoch(batches)
+        ]
+
+
+def one_epoch(batches):
+    """All batches once, from the first one, whatever the position of ``batches``."""
+    if isinstance(batches, dict):
+        raise ValueError("expected batches, got one dict: put it in a list")
+    return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
+
+
+def run(
+    model: nn.Module, examples: Sequence[dict], batch_size: int = 32, keep: Callable | None = None
+) -> list:
+    """A head's output for each example, in order; batches are sorted by length.
+
+    examples: dicts with ``input_ids`` and what else the model takes; other names are left out.
+    keep: what to keep of (example, output). Returns a list: one tensor per example, (labels,) or
+    (length, ...), without padding; or a tuple of such tensors where the head gives several.
+    """
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
+    found = [None] * len(examples)
+    if not found:
+        return found
+    taken = inspect.signature(model.forward).parameters
+    given = [{name: e[name] for name in e if name in taken} for e in examples]
+    batches = batches_of(model, given, batch_size, shuffle=False)
+    plan = iter(batches.plan(0))
+
+    def act(batch, out):
+        for place, row in enumerate(next(plan)):
+            one = _one(out, place, len(given[row]["input_ids"]), model.per_token)
+            found[row] = keep(examples[row], one) if keep else one
+
+    each(model, batches, act)
+    return found
+
+
+def batches_of(model, examples, batch_size=32, **options):
+    """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
+    encoder, first = innermost(model.encoder), examples[0]["input_ids"]
+    words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
+    pad_id = getattr(words, "pad_id", None) or 0
+    several = isinstance(first, list) and np.ndim(first[0]) > 0
+    kind = FramedBatches if several else PaddedBatches
+    return kind(examples, batch_size, pad_id=pad_id, **options)
+
+
+def _one(out, place, length, per_token):
+    """One example of a batch's output, without padding."""
+    if isinstance(out, tuple):
+        kinds = per_token if isinstance(per_token, tuple) else (per_token,) * len(out)
+        return tuple(_one(part, place, length, k) for part, k in zip(out, kinds, strict=True))
+    return (out[place, :length] if per_token else out[place]).cpu()
+
+
+def predict(model, batches):
+    """The likeliest class of every example, in the order of the batches: int64 (examples,)."""
+    found = each(model, batches, lambda _, logits: likeliest(logits))
+    return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
+
+
+def tagged(model, batches):
+    """Predicted and true labels: two lists with a list of label numbers per sentence."""
+    said, true = [], []
+
+    def act(batch, logits):
+        for row, labels in zip(likeliest(logits), batch["labels"], strict=True):
+            said.append(row[labels != IGNORE].tolist())
+            true.append(labels[labels != IGNORE].tolist())
+
+    each(model, batches, act)
+    return said, true
+
+
+def pair_accuracy(model, batches):
+    """The share of examples that get the right label."""
+    right = each(model, batches, lambda batch, out: likeliest(out) == batch["labels"].cpu())
+    if not right:
+        raise ValueError("expected at least one batch, got none")
+    return torch.cat(right).float().mean().item()

@@ -1,0 +1,245 @@
+"""Texts of a task as the examples that an encoder reads: its tokens, and what frames a text.
+
+A `WordPiece` model reads ``[CLS] a [SEP]`` and ``[CLS] a [SEP] b [SEP]``. A GPT that
+`minibert.heads.framed` made reads what `minibert.text.Framing` writes, another one the text alone.
+An AWD-LSTM reads its start token before each text (after it, if it reads backward), an ELMo and a
+table of word vectors the words alone.
+"""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+from minibert.models.awd_lstm.model import AWDLSTM
+from minibert.text.characters import BOS, EOS, spell_all
+from minibert.text.framing import SPECIALS, Framing
+from minibert.text.tokens import tokenise
+
+
+def innermost(encoder: nn.Module) -> nn.Module:
+    """The model that reads tokens: what a `LayerMix` or a `Live` stands on, or the encoder."""
+    while hasattr(encoder, "model"):
+        encoder = encoder.model
+    return encoder
+
+
+@torch.no_grad()
+def widths_of(encoder: nn.Module) -> list[int]:
+    """The width of each of an encoder's hidden states, seen in what it gives for one token."""
+    training, device = encoder.training, next(encoder.parameters()).device
+    config = getattr(innermost(encoder), "config", None)
+    symbols = [config.max_characters] if getattr(config, "input", None) == "characters" else []
+    encoder.eval()
+    with torch.device(device):  # also where other modules are made on torch's meta device
+        one, mask = (torch.ones(1, 1, *more, dtype=torch.long) for more in (symbols, []))
+        out = encoder(one, attention_mask=mask)
+    encoder.train(training)
+    return [states.shape[-1] for states in out.hidden_states or [out.last_hidden_state]]
+
+
+def reader_of(encoder: nn.Module, max_length: int | None = None) -> "Reader":
+    """The `Reader` of an encoder; ``max_length``: tokens of an example, if fewer than it can read.
+
+    Raises ValueError for an encoder without a tokenizer or a vocabulary.
+    """
+    model = innermost(encoder)
+    tokenizer, vocab = (getattr(model, name, None) for name in ("tokenizer", "vocab"))
+    config = getattr(model, "config", None)
+    longest = [n for n in (max_length, getattr(config, "max_length", None)) if n is not None]
+    most = min(longest, default=None)
+    if getattr(config, "input", None) == "characters":
+        return Spelled(config.max_characters, most)
+    if vocab is not None:
+        return Words(model, most)
+    if tokenizer is None:
+        raise ValueError(
+            f"expected an encoder that can read texts: this {type(model).__name__} has neither a "
+            "tokenizer nor a vocabulary; give it the one that its ids come from"
+        )
+    return Pieces(tokenizer, most) if hasattr(tokenizer, "cls_id") else Framed(model, most)
+
+
+def document(ids, model):
+    """A text's ids with the start token of an `AWDLSTM` where the model begins to read."""
+    ids, start = list(ids), [model.config.start_id]
+    return ids + start if model.backward_reader else start + ids
+
+
+def one_or_two(given: Any) -> tuple[str, ...]:
+    """(text,) of a text, (text, other) of a pair; ValueError for anything else."""
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, list | tuple) and [type(text) for text in given] == [str, str]:
+        return tuple(given)
+    raise ValueError(f"expected a text, or a pair (text, other), got {given!r:.80}")
+
+
+def two(given: Any) -> tuple[str, ...]:
+    """(text, other) of a pair; ValueError for anything else."""
+    if isinstance(given, str) or len(one_or_two(given)) != 2:
+        raise ValueError(f"expected a pair (text, other), got {given!r:.80}")
+    return tuple(given)
+
+
+def as_words(given: Any) -> list[str]:
+    """The words of a text, or a list of words as it is; ValueError for anything else."""
+    if isinstance(given, str):
+        return tokenise(given)
+    if isinstance(given, list | tuple) and all(isinstance(word, str) for word in given):
+        return list(given)
+    raise ValueError(f"expected a text, or a list of its words, got {given!r:.80}")
+
+
+class Reader:
+    """Makes examples; ``cut`` counts those that lost tokens to ``max_length``.
+
+    ``ids(text)`` gives the tokens of a text, or of a list that holds them; ``word(word, first)``
+    those of a word, never none; ``framed(parts)`` an example of one or two texts; ``ends``: what
+    stands before and after a list of words.
+    """
+
+    ends = [], []
+
+    def __init__(self, max_length: int | None = None) -> None:
+        self.max_length, self.cut = max_length, 0
+
+    def text(self, *texts: Any) -> dict:
+        """The example of a text, or of two: ``input_ids``, perhaps ``token_type_ids``."""
+        parts = [self.ids(text) for text in texts]
+        example, whole = self.framed(parts)
+        self.cut += len(example["input_ids"]) < whole
+        return example
+
+    def words(self, words: list[str]) -> dict:
+        """``input_ids``, and in ``words`` the position of each word's first token.
+
+        Words beyond ``max_length`` are left out.
+        """
+        (before, after), places = self.ends, []
+        ids = list(before)
+        for word in words:
+            pieces = self.word(word, not places)
+            if self.max_length and len(ids) + len(pieces) + len(after) > self.max_length:
+                self.cut += 1
+                break
+            places.append(len(ids))
+            ids += pieces
+        return {"input_ids": self.finished([*ids, *after]), "words": places}
+
+    def finished(self, ids):
+        return ids
+
+    def warn(self, count: int) -> None:
+        """Say how many of the examples were cut, if any were."""
+        if self.cut:
+            warnings.warn(
+                f"{self.cut} of {count} texts are longer than the {self.max_length} tokens that "
+                "are read at once: what is beyond them was left out",
+                stacklevel=4,
+            )
+
+
+class Pieces(Reader):
+    """`minibert.text.WordPiece`."""
+
+    def __init__(self, tokenizer, max_length=None):
+        super().__init__(max_length)
+        self.tokenizer, self.ends = tokenizer, ([tokenizer.cls_id], [tokenizer.sep_id])
+
+    def ids(self, text):
+        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+
+    def word(self, word, first):
+        return self.tokenizer.encode(word) or [self.tokenizer.unk_id]
+
+    def framed(self, parts):
+        example = self.tokenizer.pair(*parts, max_length=self.max_length)
+        return example, sum(map(len, parts)) + len(parts) + 1
+
+
+class Framed(Reader):
+    """`minibert.text.BPE`, in the frame of GPT's fine-tuning if the model has room for it."""
+
+    def __init__(self, model, max_length=None):
+        super().__init__(max_length)
+        self.tokenizer, self.framing = model.tokenizer, None
+        first_new = model.config.vocab_size - len(SPECIALS)
+        if first_new >= len(self.tokenizer):
+            self.framing = Framing(self.tokenizer, first_new, max_length)
+
+    def ids(self, text):
+        return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
+
+    def word(self, word, first):
+        return self.tokenizer.encode(word if first else f" {word}") or [self.tokenizer.end_id]
+
+    def framed(self, parts):
+        if self.framing is None:
+            if len(parts) > 1:
+                raise ValueError(
+                    "this GPT has no token that parts two texts: mb.heads.framed(gpt) adds it"
+                )
+            return {"input_ids": parts[0][: self.max_length]}, len(parts[0])
+        make = self.framing.text if len(parts) == 1 else self.framing.pair
+        return make(*parts), sum(map(len, parts)) + len(parts) + 1
+
+
+class Words(Reader):
+    """`minibert.text.Vocab`, with an `AWDLSTM`'s start token; in lower case if all its words are.
+
+    Unknown words of a text are left out where the vocabulary has no ``<unk>``.
+    """
+
+    def __init__(self, model, max_length=None):
+        super().__init__(max_length)
+        self.model, self.vocab = model, model.vocab
+        known = (token for token in self.vocab.tokens if token not in self.vocab.specials)
+        self.lower = all(token == token.lower() for token in known)
+        self.starts = isinstance(model, AWDLSTM)
+        if self.starts:
+            start = [model.config.start_id]
+            self.ends = ([], start) if model.backward_reader else (start, [])
+
+    def ids(self, text):
+        words = tokenise(text) if isinstance(text, str) else text
+        words = [word.lower() for word in words] if self.lower else words
+        if self.vocab.unk_id is None:
+            words = [word for word in words if word in self.vocab]
+        return self.vocab.encode(words)
+
+    def word(self, word, first):
+        return self.vocab.encode([word.lower() if self.lower else word])
+
+    def framed(self, parts):
+        if len(parts) > 1 and not self.starts:
+            raise ValueError(
+                f"a {type(self.model).__name__} has no token that parts two texts: "
+                "mb.heads.PairClassifier reads each of them by itself"
+            )
+        ids = parts[0] if len(parts) == 1 else [*parts[0], self.model.config.start_id, *parts[1]]
+        ids = document(ids, self.model) if self.starts else ids
+        return {"input_ids": ids[: self.max_length]}, len(ids)
+
+
+class Spelled(Reader):
+    """The letters of each word, as an `ELMo` reads them; two texts are two of its sentences."""
+
+    def __init__(self, length, max_length=None):
+        super().__init__(max_length)
+        self.length = length
+
+    def ids(self, text):
+        return tokenise(text) if isinstance(text, str) else list(text)
+
+    def word(self, word, first):
+        return [word]
+
+    def framed(self, parts):
+        words = parts[0] if len(parts) == 1 else [*parts[0], EOS, BOS, *parts[1]]
+        return {"input_ids": self.finished(words[: self.max_length])}, len(words)
+
+    def finished(self, ids):
+        """The symbols, int64 (words, length)."""
+        return spell_all(ids, self.length).numpy()
