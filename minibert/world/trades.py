@@ -43,7 +43,7 @@ _DOES = {
     "fisherman": """
         3| catches [obj herring [conj and cod]]
         2| sails/VERB [obl before sunrise]
-        1| mends [obj nets] [obl by the harbour]
+        1| mends [obj nets/net.fishing] [obl by the harbour]
         1| sells [obj fish] [obl on the beach]
     """,
     "doctor": """
