@@ -43,7 +43,7 @@ _DOES = {
     "fisherman": """
         3| catches [obj herring [conj and cod]]
         2| sails/VERB [obl before sunrise]
-        1| mends [obj nets/net.fishing] [obl by the harbour]
+        1| mends [obj nets/NOUN/net/net.fishing] [obl by the harbour]
         1| sells [obj fish] [obl on the beach]
     """,
     "doctor": """
@@ -146,7 +146,7 @@ _DOES = {
     "potter": """
         3| makes [obj plates [conj and bowls/bowl.dish]]
         2| works/VERB [obl with wet clay]
-        1| burns [obj pots] [obl in a hot oven]
+        1| bakes [obj pots] [obl in a hot oven]
     """,
     "butcher": """
         3| sells [obj meat [conj and sausages]]
