@@ -112,8 +112,8 @@ _DOES = {
         1| mixes/VERB [obj colours] [obl on an old plate]
     """,
     "musician": """
-        3| plays/VERB [obj the violin]
-        2| plays/VERB [obl at weddings]
+        3| plays/VERB/play/play.music [obj the violin]
+        2| plays/VERB/play/play.music [obl at weddings]
         1| writes [obj songs]
         1| teaches [obj the piano]
     """,
