@@ -23,6 +23,7 @@ CONTRAST, PAIR = 22, 12  # a sentence joins two clauses: one on either side, or 
 TELLING = 35  # a clause tells what happened ("the lamp went out") instead of judging
 TELLING_JOINED = 15  # the same inside a sentence of two clauses
 TWO_WORDS = 10  # "clean and warm"
+ONE_WORD = {"price", "weight"}  # whose words all say much the same
 COMPANY, KIN_SPEAKS, SCENE, BLAME = 45, 30, 60, 60
 HEADLINE, LAST_LINE = 20, 35  # the stars as a first or a last line
 LEAST, MORE = 3, 65  # sentences about aspects: at least so many; then the chance of one more
@@ -189,7 +190,7 @@ class Review:
         """With one or two words that can be graded and denied; ``words`` is their own side."""
         w, choice = self.w, self.words.choice(aspect, words)
         adjective = w.pick(choice)
-        if w.chance(TWO_WORDS):
+        if aspect.words not in ONE_WORD and w.chance(TWO_WORDS):
             more = w.pick(choice, [adjective])
             return w.phrase(f"{manner}.two", adj=adjective, adj2=more, **slots)
         group = f"{manner}.{side}{'.lively' if side == 'good' and aspect.lively else ''}"
