@@ -92,13 +92,17 @@ class Lexicon:
         raise LexiconError(f"the class {cls!r} has no word {word!r}{_hint(word, names)}")
 
     def find(self, word: str, pos: str = "NOUN", form: str = "base") -> Lexeme:
-        """The first lexeme of any class with this base form and part of speech, and with a form."""
+        """The first lexeme of any class with this base form and part of speech, and with a form.
+
+        ``ball/ball.toy`` asks for one sense of several.
+        """
+        word, _, sense = word.partition("/")
         if not self._found:
             for choice in self.classes.values():
                 for lexeme in choice:
                     self._found.setdefault((lexeme.name, lexeme.pos), []).append(lexeme)
         for lexeme in self._found.get((word, pos), ()):
-            if form in lexeme.forms:
+            if form in lexeme.forms and sense in ("", lexeme.sense):
                 return lexeme
         raise LexiconError(
             f"no class of the lexicon has the word {word!r} as {pos} with its {form}"

@@ -46,7 +46,7 @@ _DOES = {
     "fisherman": """
         3| catches [obj herring [conj and cod]]
         2| sails/VERB [obl before sunrise]
-        1| mends [obj nets] [obl by the harbour]
+        1| mends [obj nets/NOUN/net/net.fishing] [obl by the harbour]
         1| sells [obj fish] [obl on the beach]
     """,
     "doctor": """
@@ -115,8 +115,8 @@ _DOES = {
         1| mixes/VERB [obj colours] [obl on an old plate]
     """,
     "musician": """
-        3| plays/VERB [obj the violin]
-        2| plays/VERB [obl at weddings]
+        3| plays/VERB/play/play.music [obj the violin]
+        2| plays/VERB/play/play.music [obl at weddings]
         1| writes [obj songs]
         1| teaches [obj the piano]
     """,
@@ -149,7 +149,7 @@ _DOES = {
     "potter": """
         3| makes [obj plates [conj and bowls/bowl.dish]]
         2| works/VERB [obl with wet clay]
-        1| burns [obj pots] [obl in a hot oven]
+        1| bakes [obj pots] [obl in a hot oven]
     """,
     "butcher": """
         3| sells [obj meat [conj and sausages]]

@@ -70,7 +70,10 @@ class Phrase:
 
 
 class Number(Filler):
-    """A number, written in digits (``base``) and, to twenty, in words (``word``)."""
+    """A number, written in digits (``base``) and, to twenty, in words (``word``).
+
+    A whole number has an ordinal, too (``th``): 1st, 12th, 22nd.
+    """
 
     WORDS = (
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -82,6 +85,10 @@ class Number(Filler):
         forms = {"base": Form(text, "NUM")}
         if isinstance(value, int) and 0 <= value < len(self.WORDS):
             forms["word"] = Form(self.WORDS[value], "NUM")
+        if isinstance(value, int):
+            teen = value // 10 % 10 == 1
+            ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+            forms["th"] = Form(f"{value}{ending}", "ADJ")
         super().__init__(text, forms)
         self.value = value
 

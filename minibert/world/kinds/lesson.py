@@ -20,16 +20,17 @@ bake bread, paint fence, milk cow, mend roof, sew shirt, knit scarf, write lette
 cook soup, boil egg, fry fish, eat apple, drink tea, pour milk, slice cheese, plant tree,
 pick pear, water rose, harvest wheat, feed hen, build wall, polish spoon, carve whistle,
 repair clock, clean window, carry bucket, hold rope, lose key, find ring, bring newspaper,
-read book, sing song, ring bell, sell carpet, wash plate, throw ball, catch mouse, wear hat,
-sweep floor, push cart, pull wagon, break cup, open gate, close door, count coin
+read book/book.volume, sing song, ring bell, sell carpet, wash plate, throw ball/ball.toy,
+catch mouse, wear hat, sweep floor, push cart, pull wagon, break cup/cup.dish, open gate,
+close door, count coin
 """
 COMPARED = """
 high: tower hill mountain, long: street road river, old: girl mother grandmother,
 fast: donkey horse train, heavy: spoon bucket cart, small: sheep cat mouse, cold: rain snow ice,
 sweet: carrot apple honey, deep: pond lake sea, wide: path road river, loud: flute trumpet bell,
 bright: candle lamp sun, soft: bread butter feather, strong: goat donkey horse,
-hard: cheese wood stone, thick: letter newspaper book, slow: horse cow tortoise,
-warm: scarf blanket fire, dark: room cellar night, big: mouse cat cow
+hard: cheese wood/wood.material stone, thick: letter/letter.mail newspaper book/book.volume,
+slow: horse cow tortoise, warm: scarf blanket fire, dark: room cellar night, big: mouse cat cow
 """
 FAMILY = "king husband father uncle brother son grandfather nephew boy man".split()
 

@@ -23,6 +23,7 @@ CONTRAST, PAIR = 22, 12  # a sentence joins two clauses: one on either side, or 
 TELLING = 35  # a clause tells what happened ("the lamp went out") instead of judging
 TELLING_JOINED = 15  # the same inside a sentence of two clauses
 TWO_WORDS = 10  # "clean and warm"
+ONE_WORD = {"price", "weight"}  # whose words all say much the same
 COMPANY, KIN_SPEAKS, SCENE, BLAME = 45, 30, 60, 60
 HEADLINE, LAST_LINE = 20, 35  # the stars as a first or a last line
 LEAST, MORE = 3, 65  # sentences about aspects: at least so many; then the chance of one more
@@ -61,7 +62,7 @@ class Review:
         self.side = SIDE[self.label]
         self.verdicts, self.aspects = [], []
         self.count = {"good": 0, "bad": 0}  # sentences about aspects, by side
-        self.last, self.blamed = None, False
+        self.last, self.blamed, self.turned = None, False, False
 
     def write(self):
         w = self.w
@@ -138,6 +139,7 @@ class Review:
     def say_joined(self, how):
         """Two clauses in a sentence; the second has the side that counts."""
         side = self.side or self.w.pick(SIDES)
+        self.turned = how == "contrast"
         first = self.clause(OTHER[side] if how == "contrast" else side, TELLING_JOINED)
         second = self.clause(side, TELLING_JOINED)
         self.w.say(f"join.{how}", a=first, b=second)
@@ -156,7 +158,8 @@ class Review:
         if self.blamed and side != self.side:
             frame = "blame" if side == "bad" else "praise"
         elif self.last:
-            frame = "same" if side == self.last else "turn"
+            frame = "same" if side == self.last else "plain" if self.turned else "turn"
+        self.turned = frame == "turn"  # never "but" twice in a row
         w.say(f"frame.{frame}", c=self.clause(side, TELLING))
         self.turn_to(side)
 
@@ -187,7 +190,7 @@ class Review:
         """With one or two words that can be graded and denied; ``words`` is their own side."""
         w, choice = self.w, self.words.choice(aspect, words)
         adjective = w.pick(choice)
-        if w.chance(TWO_WORDS):
+        if aspect.words not in ONE_WORD and w.chance(TWO_WORDS):
             more = w.pick(choice, [adjective])
             return w.phrase(f"{manner}.two", adj=adjective, adj2=more, **slots)
         group = f"{manner}.{side}{'.lively' if side == 'good' and aspect.lively else ''}"

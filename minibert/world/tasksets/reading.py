@@ -190,6 +190,8 @@ def story_cloze(source, split, size):
         if not others or story.notes["ending"] != len(story.sentences) - 1:
             continue
         wrong = min(source.shuffled(others), key=lambda o: faced[right, o] - faced[o, right])
+        if faced[right, wrong] - faced[wrong, right] > 2:  # the other way round is due
+            continue
         *before, end = story.lines()
         other_end = ending(source, plot, wrong, story.sentences[-1].slots)
         label = int(source.chance(50))

@@ -8,12 +8,15 @@ from minibert.world.writer import Phrase
 # How one speaks of living there; elsewhere it is "in" with a plural (in forests).
 _NEAR = {"river": "by", "stream": "by", "coast": "along the", "sea": "in the", "ocean": "in the"}
 _ON = ("farm", "hill", "moor", "chimney")
+_WATER, _SWIMMERS = ("pond", "lake"), ("bird", "farm_animal")  # swans live on lakes
 
 
 @cache
 def home(lexicon, x):
     """The phrase for where an animal or a plant lives: *in forests*, *by rivers*, *in the sea*."""
     way = _NEAR.get(x.home, "on" if x.home in _ON else "under" if x.home == "roof" else "in")
+    if x.home in _WATER and x.cls in _SWIMMERS:
+        way = "on"
     form = "base" if way.endswith("the") else "plural"
     noun = lexicon.find(x.home, form=form)
     return Phrase(lexicon.template(way + " {h}"), [noun.forms[form]], {"h": noun})

@@ -9,9 +9,9 @@ town themselves. ``topic`` is the name of the plot, ``notes["branch"]`` which wa
 from functools import lru_cache
 from pathlib import Path
 
-from minibert.world.people import NOW
+from minibert.world.people import NOW, gendered
 from minibert.world.plots import load_plots
-from minibert.world.words import Choice
+from minibert.world.words import Choice, Filler
 from minibert.world.writer import number
 
 WEIGHT = 18
@@ -57,6 +57,7 @@ class Desk:
             id(town): world.part(lambda p, town=town: p is not town.mayor, town.adults)
             for town in world.towns
         }
+        self.genders = Choice([Filler(side, gendered(world.lexicon, side)) for side in "mf"])
         self.pupils = world.part(lambda p: p.age <= PUPIL, world.children)
         self._towns = {}
         self.elders = world.part(lambda p: p.age >= ELDER, world.adults)
@@ -79,6 +80,8 @@ class Desk:
         if "child" in plot.needs:
             c = w.pick(self.pupils)
             return {"c": c, "t": c.town}, {}
+        if "royal" in plot.needs:
+            return {"g": w.pick(self.genders), "t": w.pick(self.world.towns)}, {}
         t = w.pick(self.towns("river" in plot.needs, 2 if "second" in plot.needs else 1))
         cast = {"t": t}
         if "film" in plot.needs:
