@@ -133,8 +133,7 @@ def _fetch(entry):
         if not edition.downloadable:
             continue
         try:
-            paths = [find(entry, file) or download(entry, file) for file in edition.files]
-            return edition, paths
+            return edition, [find(entry, file) or download(entry, file) for file in edition.files]
         except ConnectionError as error:
             faults.append(str(error))
     raise FileNotFoundError(_offline(entry, faults))
@@ -144,12 +143,10 @@ def _offline(entry, faults):
     folder = data_folder()
     looked = f"in {folder} (MINIBERT_DATA)" if folder else "in MINIBERT_DATA (not set)"
     wanted = " or ".join(" + ".join(f.path for f in e.files) for e in entry.editions)
-    tried = (
-        f"no mirror gave it ({'; '.join(faults)})" if faults else "no mirror has it in this form"
-    )
+    gave = f"gave it ({'; '.join(faults)})" if faults else "has it in this form"
     cache = cached(entry, entry.editions[0].files[0]).parent
     return (
         f"{entry.name!r} ({entry.about}) is not here: looked for {wanted} {looked} and in {cache}; "
-        f"{tried}. Put the file there, or point MINIBERT_DATA at a folder that holds it; "
+        f"no mirror {gave}. Put the file there, or point MINIBERT_DATA at a folder that holds it; "
         f"its source is {entry.source}"
     )

@@ -178,19 +178,12 @@ class RatedPairs:
 
 @dataclass(repr=False)
 class Analogies:
-    """``sections``: name -> list of (a, b, c, d), to be read "a is to b as c is to d"."""
+    """``sections``: name -> list of (a, b, c, d), to be read "a is to b as c is to d".
+
+    The names of Google's sections on grammar begin with ``gram``.
+    """
 
     sections: dict[str, list[tuple[str, str, str, str]]]
-
-    @property
-    def syntactic(self) -> list[str]:
-        """Names of the sections on grammar (Google's begin with ``gram``)."""
-        return [name for name in self.sections if name.startswith("gram")]
-
-    @property
-    def semantic(self) -> list[str]:
-        """Names of the sections on meaning."""
-        return [name for name in self.sections if not name.startswith("gram")]
 
     def __len__(self) -> int:
         return sum(map(len, self.sections.values()))

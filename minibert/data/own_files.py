@@ -138,13 +138,8 @@ def _next_row(table, source):
 def _check_columns(source, number, names, wanted):
     names = list(names)
     if missing := [name for name in wanted if names.count(name) != 1]:
-        raise refusal(
-            source,
-            number,
-            f"one column {missing[0]!r} (or say what it is called: text=..., label=...; "
-            f"in a terminal --columns text=...,label=...)",
-            ", ".join(names),
-        )
+        told = f"one column {missing[0]!r} (or say what it is called: text=..., label=...)"
+        raise refusal(source, number, told, ", ".join(names))
 
 
 def _labels(source, examples, known):

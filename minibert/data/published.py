@@ -65,12 +65,10 @@ def _weights(name, files, address, **fields):
 
 def here(weights: Weights) -> Path | None:
     """The folder in which all files of these weights lie, unverified; None where there is none."""
-    folders = [home() / "data" / weights.name]
-    if named := data_folder():
-        folders.insert(0, named / weights.name)
-    return next(
-        (f for f in folders if all((f / file.name).is_file() for file in weights.files)), None
-    )
+    for place in filter(None, (data_folder(), home() / "data")):
+        if all((place / weights.name / file.name).is_file() for file in weights.files):
+            return place / weights.name
+    return None
 
 
 def get(name: str, tell: Callable[[str], object] = print) -> Path:
@@ -80,9 +78,8 @@ def get(name: str, tell: Callable[[str], object] = print) -> Path:
     be had, OSError for a disk that is full.
     """
     if name not in published():
-        raise ValueError(
-            f"there are no weights called {name!r}; known are {', '.join(published())}"
-        )
+        known = ", ".join(published())
+        raise ValueError(f"there are no weights called {name!r}; known are {known}")
     weights = published()[name]
     return _verified(weights, here(weights) or _fetched(weights, tell))
 

@@ -28,11 +28,8 @@ def corpus(entry: Entry, sources: Sources) -> TextCorpus:
 
 def wikitext_archive(entry: Entry, sources: Sources) -> Splits:
     """The published archive: wiki.{train,valid,test}.tokens."""
-    parts = {
-        split: TextCorpus([Member(sources[0], f"wiki.{split}.tokens")], pretokenised=True)
-        for split in ("train", "valid", "test")
-    }
-    return Splits("", **parts)
+    parts = {s: Member(sources[0], f"wiki.{s}.tokens") for s in ("train", "valid", "test")}
+    return Splits("", **{s: TextCorpus([one], pretokenised=True) for s, one in parts.items()})
 
 
 def wikitext_valid(entry: Entry, sources: Sources) -> Splits:
@@ -104,32 +101,26 @@ def inference(entry: Entry, sources: Sources) -> Examples:
 
 def snli_archive(entry: Entry, sources: Sources) -> Splits:
     """The published archive: snli_1.0_{train,dev,test}.jsonl."""
-    parts = {}
-    for split, name in (("train", "train"), ("valid", "dev"), ("test", "test")):
-        member = Member(sources[0], f"snli_1.0_{name}.jsonl")
-        parts[split] = _pairs([member], ("sentence1", "sentence2", "gold_label"))
-    return Splits("", **parts)
+    names = {"train": "train", "valid": "dev", "test": "test"}
+    parts = {s: Member(sources[0], f"snli_1.0_{name}.jsonl") for s, name in names.items()}
+    fields = "sentence1", "sentence2", "gold_label"
+    return Splits("", **{s: _pairs([one], fields) for s, one in parts.items()})
 
 
 def tagged(entry: Entry, sources: Sources) -> Splits:
     """A word and its IOB2 tag per line, an empty line after a sentence; train and dev files."""
-    train, valid = (list(sentences(source)) for source in sources)
-    labels = tuple(sorted({tag for sentence in train + valid for tag in sentence.labels or ()}))
-    parts = {
-        name: Examples("words", part, labels, [" ".join(one.tokens or ()) for one in part])
-        for name, part in (("train", train), ("valid", valid))
-    }
-    return Splits("the test part is not here", **parts)
+    parts = [list(sentences(source)) for source in sources]
+    labels = tuple(sorted({tag for part in parts for one in part for tag in one.labels or ()}))
+    train, valid = (Examples("words", p, labels, [one.text or "" for one in p]) for p in parts)
+    return Splits("the test part is not here", train=train, valid=valid)
 
 
 def squad(entry: Entry, sources: Sources) -> Examples | Splits:
     """SQuAD's JSON: one file, or the published pair of train and dev."""
     parts = [questions_of(source) for source in sources]
-    return parts[0] if len(parts) == 1 else Splits("SQuAD's test is secret", **_two(parts))
-
-
-def _two(parts):
-    return dict(zip(("train", "valid"), parts, strict=True))
+    if len(parts) == 1:
+        return parts[0]
+    return Splits("SQuAD's test is secret", train=parts[0], valid=parts[1])
 
 
 def _pairs(sources, names):
@@ -162,10 +153,15 @@ def _questions(content):
     for article in content["data"]:
         for paragraph in article["paragraphs"]:
             for asked in paragraph["qas"]:
-                answers = [] if asked.get("is_impossible") else asked["answers"]
+                impossible = asked.get("is_impossible", False)
+                if type(impossible) is not bool:
+                    raise ValueError(f"is_impossible is {impossible!r:.40}, not true or false")
+                answers = [] if impossible else asked["answers"]
                 text, question = paragraph["context"], asked["question"]
                 info = {"id": asked["id"], "answers": tuple(a["text"] for a in answers)}
-                _check_texts(text, question, article["title"], *info["answers"])
+                for one in (text, question, article["title"], *info["answers"]):
+                    if not isinstance(one, str):
+                        raise ValueError(f"expected text, got {one!r:.60}")
                 spans = [_span(text, answer, asked["id"]) for answer in answers]
                 sure = [s for s, a in zip(spans, answers, strict=True) if not a.get("ambiguous")]
                 span = (sure or spans or [None])[0]
@@ -197,12 +193,6 @@ def _labelled(sources, names):
         raise ValueError(f"expected a fold (a whole number) for all texts of {sources[0].path}")
     texts, labels = [text for text, *_ in rows], [label for _, label, _ in rows]
     return LabelledTexts(texts, labels, names, None if folds[0] is None else folds)
-
-
-def _check_texts(*texts):
-    for one in texts:
-        if not isinstance(one, str):
-            raise ValueError(f"expected text, got {one!r:.60}")
 
 
 def _rows(source, names, extra=None, labels=None):

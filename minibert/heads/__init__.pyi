@@ -12,7 +12,6 @@ from . import pair as pair
 from . import pooling as pooling
 from . import predictions as predictions
 from . import reading as reading
-from . import scores as scores
 from . import spans as spans
 from . import squad as squad
 from . import tagger as tagger
@@ -101,7 +100,6 @@ __all__ = [
     "predictions",
     "reading",
     "run",
-    "scores",
     "share_right",
     "span_examples",
     "span_f1",

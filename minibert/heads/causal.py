@@ -3,23 +3,16 @@
 import torch
 from torch import nn
 
-from minibert.heads.head import Head, width_of
+from minibert.heads.head import Head
+from minibert.heads.labels import likeliest
 from minibert.heads.language import VocabularyOutput
 from minibert.heads.last_token import LAMBDA, MultipleChoice
 from minibert.heads.reading import texts_of
-from minibert.heads.scores import likeliest
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert.left_to_right import LeftToRight
-from minibert.models.gpt import openai
 from minibert.models.gpt.model import GPT, next_tokens
 from minibert.models.softmax import linear_cross_entropy
-from minibert.storage.hub import CONFIG, find_or_fetch
-from minibert.storage.safe_files import read_json
-from minibert.text.bpe import MERGES, VOCAB
 from minibert.text.inputs import check_targets
-from minibert.text.tokenizer_files import JSON, OTHERS
-
-OPTIONAL = (VOCAB, MERGES, JSON, "vocab.txt", *OTHERS)  # of the hub's files
 
 
 class CausalLM(Head):
@@ -45,31 +38,9 @@ class CausalLM(Head):
             )
         self.output = None
         if isinstance(encoder, LeftToRight):
-            config, words = encoder.config, encoder.embeddings.word.weight
-            table = words if tied else config.vocab_size
-            self.output = VocabularyOutput(
-                width_of(encoder), table, config.activation, config.norm_eps
-            )
-
-    @classmethod
-    def from_pretrained(cls, source):
-        """Read a language model: what `GPT`, `AWDLSTM` or, with its output, `LeftToRight` reads.
-
-        Raises FileNotFoundError or ValueError.
-        """
-        path = find_or_fetch(source, OPTIONAL)
-        config = read_json(path / CONFIG) if (path / CONFIG).is_file() else None
-        fastai = config is None and not openai.is_here(path)
-        if fastai or isinstance(config, dict) and "weight_dropout" in config:
-            return cls(AWDLSTM.from_pretrained(path)).eval()
-        return super().from_pretrained(path)
-
-    def save_pretrained(self, folder):
-        """Write the model's own folder, which `from_pretrained` reads, and Hugging Face's too."""
-        if isinstance(self.encoder, AWDLSTM):
-            self.encoder.save_pretrained(folder)
-        else:
-            super().save_pretrained(folder)
+            config = encoder.config
+            table = encoder.embeddings.word.weight if tied else config.vocab_size
+            self.output = VocabularyOutput(config.dim, table, config.activation, config.norm_eps)
 
     def example(self, reader, text):
         """The text alone, to say the token after it; a long one loses its beginning."""
@@ -94,7 +65,7 @@ class CausalLM(Head):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V) of the token after each."""
-        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        hidden = self.read(input_ids, attention_mask, token_type_ids)
         if self.output is not None:
             return self.output(hidden)
         return nn.functional.linear(hidden, *self.softmax)
@@ -131,9 +102,6 @@ class DoubleHeads(MultipleChoice):
     language model's logits, keeps both losses apart (`losses`), and may be told where to read a
     sequence (``mc_token_ids``). In files it is transformers' ``GPT2DoubleHeadsModel`` or
     ``OpenAIGPTDoubleHeadsModel``.
-
-    choices: how many sequences an example has. auxiliary: what the language model's loss counts
-    beside the choice's in training. dropout: before the new layer.
     """
 
     per_token = False, False
@@ -150,10 +118,10 @@ class DoubleHeads(MultipleChoice):
         ``mc_token_ids``, as many numbers as rows: the position to judge each sequence by; its last
         token by default (transformers takes the last position, padding or not).
         """
-        hidden = self.read(input_ids, attention_mask).last_hidden_state
+        hidden = self.read(input_ids, attention_mask)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         judged = self.judged(batch | {"mc_token_ids": mc_token_ids})
-        logits = self.encoder.logits(hidden).unflatten(0, (-1, self.sequences))
+        logits = self.encoder.logits(hidden).unflatten(0, (-1, self.labels))
         return logits, self.judge(hidden[judged])
 
     def decided(self, example, output):

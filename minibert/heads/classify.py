@@ -6,9 +6,9 @@ Devlin et al. (2019), section 4 and figure 4; regression as for STS-B.
 from torch import nn
 
 from minibert.heads.head import Head, first_places, last_places, new_linear, width_of
-from minibert.heads.labels import CLASSES
+from minibert.heads.labels import CLASSES, likeliest
 from minibert.heads.reading import Pieces, as_words, listed
-from minibert.heads.scores import likeliest, recurrent
+from minibert.heads.vector_classifiers import recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.model import GPT
 from minibert.text.inputs import IGNORE, labelled, whole_mask
@@ -39,7 +39,7 @@ class SequenceClassifier(Head):
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         batch["token_type_ids"] = token_type_ids
         if self.pooling == "mean":
-            hidden = self.read(**batch).last_hidden_state  # (batch, length, width)
+            hidden = self.read(**batch)  # (batch, length, width)
             hidden = hidden.masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
@@ -51,19 +51,24 @@ class SequenceClassifier(Head):
             pooled = self.pool(self.states_at(batch, first_places(mask)))
         return self.outcome.scores(self.output(self.dropout(pooled)))
 
-    def loss(self, batch):
-        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        return self.outcome.loss(self(*given), batch)
 
-
-class WordLabels:
-    """Texts in, a label for each word out: what `TokenClassifier` and `Tagger` share.
+class WordLabels(Head):
+    """A label for each word: what `TokenClassifier` and `Tagger` share.
 
     Texts are strings, cut into words by `minibert.text.tokenise`, or lists of words.
     """
 
     per_token = True
+
+    def loss(self, batch):
+        """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
+        wanted = labelled(batch)
+        labels = {"labels": batch["labels"][wanted]}
+        return self.outcome.loss(self.logits_at(batch, wanted), labels)
+
+    def logits_at(self, batch, wanted):
+        """The logits where ``wanted`` (batch, length) is True: (n, labels), in order."""
+        return self.output_of(batch)[wanted]
 
     def example(self, reader, text):
         return reader.words(as_words(text))
@@ -72,19 +77,15 @@ class WordLabels:
         return marked(example, [self.outcome.number(one) for one in labels], as_words(text))
 
     def predict(self, texts, batch_size=32):
-        """A label and probabilities for each word, as far as the encoder can read.
-
-        A string alone is one text.
-        """
-        texts = [as_words(text) for text in listed(texts)]
-        return super().predict(texts, batch_size)
+        """A label and probabilities for each word, as far as the encoder can read."""
+        return super().predict([as_words(text) for text in listed(texts)], batch_size)
 
     def decided(self, example, output):
         rows = output[example["words"]]  # (words, labels)
         return [self.columns[i] for i in likeliest(rows).tolist()], rows.softmax(-1)
 
 
-class TokenClassifier(WordLabels, Head):
+class TokenClassifier(WordLabels):
     """A label for each word, read from its first piece (section 5.3).
 
     labels: how many there are, or their names. dropout: before the new layer. lstm: width of each
@@ -106,15 +107,11 @@ class TokenClassifier(WordLabels, Head):
             hidden, _ = recurrent(self.lstm, hidden, whole_mask(input_ids, attention_mask))
         return self.output(self.dropout(hidden))
 
-    def loss(self, batch):
-        """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        wanted = labelled(batch)
-        if self.lstm is None:
-            logits = self.output(self.dropout(self.states_at(batch, wanted)))
-        else:
-            given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-            logits = self(*given)[wanted]
-        return self.outcome.loss(logits, {"labels": batch["labels"][wanted]})
+    def logits_at(self, batch, wanted):
+        """Without an LSTM, only these states are computed."""
+        if self.lstm is not None:
+            return super().logits_at(batch, wanted)
+        return self.output(self.dropout(self.states_at(batch, wanted)))
 
 
 def word_examples(tokenizer, sentences, labels=None, max_length=512):

@@ -5,11 +5,12 @@ a word vector x; for some tasks also [h; ELMo] in place of the output h of its r
 language model is frozen; only one `ScalarMix` for each of these two uses is learned.
 """
 
+from itertools import accumulate, pairwise
+
 import torch
 from torch import nn
 
-from minibert.heads.scores import recurrent
-from minibert.heads.vector_classifiers import Table
+from minibert.heads.vector_classifiers import Table, recurrent
 from minibert.models.dropout import Dropout
 from minibert.models.elmo.parts import ScalarMix
 from minibert.text.characters import Spellings
@@ -38,18 +39,16 @@ class Remembered(nn.Module):
         ``rows[i]``, a list of int as long as the sentence.
         """
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        rows, found, at = [None] * len(sentences), [], 1
+        found: list = [None] * len(sentences)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             out = model.encode([sentences[i] for i in chosen])
             layers = torch.stack(out.hidden_states)  # (layers, batch, length, width)
             for row, i in enumerate(chosen):
-                length = len(sentences[i])
-                found.append(layers[:, row, :length])
-                rows[i] = list(range(at, at + length))
-                at += length
+                found[i] = layers[:, row, : len(sentences[i])]
+        ends = accumulate(map(len, sentences), initial=1)
         table = torch.cat([torch.zeros_like(found[0][:, :1]), *found], 1)
-        return cls(table), rows
+        return cls(table), [list(range(*pair)) for pair in pairwise(ends)]
 
     def forward(self, ids):
         """(batch, length) rows -> (layers, batch, length, width)."""
@@ -87,9 +86,8 @@ class ContextEncoder(nn.Module):
     """Word vectors and a bidirectional LSTM, with or without the layers of a frozen model.
 
     vectors: the start of the word vectors, (V, dim), or a `Table` of them with its vocabulary; they
-    are trained. contextual: `Remembered`,
-    `Live`, or None. at: where its mix is added, some of "input" and "output". hidden: width of each
-    direction. Output: (batch, length, ``width``).
+    are trained. contextual: `Remembered`, `Live`, or None. at: where its mix is added, some of
+    "input" and "output". hidden: width of each direction. Output: (batch, length, ``width``).
     """
 
     def __init__(self, vectors, contextual=None, at=("input",), hidden=64, dropout=0.3):
@@ -128,8 +126,7 @@ class ContextEncoder(nn.Module):
         return self.dropout(x)
 
     def also(self, words, end=""):
-        """What a batch has for a sentence beside its ids: ``contextual_ids`` (+ ``end``), or no
-        more. Raises ValueError where only the sentences of a `Remembered` can be read."""
+        """``contextual_ids`` (+ ``end``) of a sentence, where they are needed."""
         if self.contextual is None:
             return {}
         if not hasattr(self.contextual, "spellings"):

@@ -36,7 +36,7 @@ from minibert.models.gpt.model import GPT
 from minibert.storage.checked import filled
 from minibert.storage.checkpoint import CONFIG, pack, unpack
 from minibert.storage.hub import find_or_fetch
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import read_json, write
 from minibert.text.vocab import Vocab
 
 HEAD, TENSORS, VOCAB, ENCODER = "head.json", "head.safetensors", "vocab.tsv", "encoder"
@@ -47,26 +47,31 @@ RNNClassifier Tagger PairClassifier""".split()
 # what a folder may describe: a class of `minibert.heads`, and its argument for what is inside
 PARTS = {"LayerMix": "model", "Live": "model", "Table": None, "ContextEncoder": "contextual"}
 PARTS |= dict.fromkeys(HEADS, "encoder")
-ENSEMBLE = "Ensemble"
 
 
 def save(head: nn.Module, folder: str | Path) -> None:
-    """Write a head with its encoder. Raises ValueError for what no folder can hold."""
+    """Write a head with its encoder; the classifiers of an `Ensemble` into folders 0, 1, 2, ..."""
     folder = Path(folder)
+    if isinstance(head, heads.Ensemble):
+        for number, one in enumerate(head.classifiers):
+            one.save_pretrained(folder / str(number))
+        return _write({"class": "Ensemble", "classifiers": len(head.classifiers)}, folder)
     _check_unchanged(head)
+    if type(head) is heads.CausalLM and type(head.encoder) is AWDLSTM:
+        head.encoder.save_pretrained(folder)
+        return (folder / HEAD).unlink(missing_ok=True)
     for layout in (bert, gpt_heads):
         if layout.holds(head):
             layout.save(head, folder)
-            (folder / HEAD).unlink(missing_ok=True)
-            return
+            return (folder / HEAD).unlink(missing_ok=True)
     told, model = _described(head), _model(head)
     if model is not None:
         model.save_pretrained(folder / ENCODER)
     below = _below(head, model)
     if "tied" in told["settings"]:
         told["settings"] = {**told["settings"], "tied": "output.decoder.weight" in below}
-    with atomic(folder / TENSORS) as file:
-        file.write(pack({n: t for n, t in head.state_dict().items() if n not in below}))
+    own = {name: t for name, t in head.state_dict().items() if name not in below}
+    write(folder / TENSORS, pack(own))
     (folder / VOCAB).unlink(missing_ok=True)
     for table in _tables(head):
         if table.vocab is not None:
@@ -76,7 +81,7 @@ def save(head: nn.Module, folder: str | Path) -> None:
 
 def _check_unchanged(head):
     """Refuse a head with attributes that are no longer those that it was made with."""
-    for name, value in getattr(head, "settings", {}).items():
+    for name, value in head.settings.items():
         now = plain(vars(head).get(name, value))
         if type(now) is type(value) and now != value:
             raise ValueError(
@@ -85,36 +90,29 @@ def _check_unchanged(head):
             )
 
 
-def save_ensemble(ensemble: nn.Module, folder: str | Path) -> None:
-    """Write the classifiers of an `Ensemble` into folders that are called 0, 1, 2, ..."""
-    for number, head in enumerate(ensemble.classifiers):
-        head.save_pretrained(Path(folder) / str(number))
-    _write({"class": ENSEMBLE, "classifiers": len(ensemble.classifiers)}, Path(folder))
-
-
 def load(source: str | Path, cls: type | None = None) -> nn.Module:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
-    source: what `save` wrote, or a folder, a name or a hub id of a published BERT or GPT with a
-    head. Raises FileNotFoundError for a missing file; ValueError where the folder holds another
-    head, or names, settings or tensors that do not belong there.
+    source: what `save` wrote; or a folder, a name or a hub id of a published BERT or GPT with a
+    head or, for a `CausalLM`, of an AWD-LSTM. Raises FileNotFoundError for a missing file;
+    ValueError where the folder holds another head, or names, settings or tensors that do not belong
+    there.
     """
     path = Path(source)
     if not (path / HEAD).is_file():
         return _published(source, cls)
     told = read_json(path / HEAD)
     name = told.get("class") if isinstance(told, dict) else None
-    wanted = [*HEADS, ENSEMBLE] if cls is None else [cls.__name__]
+    wanted = [*HEADS, "Ensemble"] if cls is None else [cls.__name__]
     if name not in wanted:
         raise ValueError(
             f"expected a {' or '.join(wanted)} in {path / HEAD}, got the class {name!r:.60}"
         )
-    if name == ENSEMBLE:
+    if name == "Ensemble":
         return _ensemble(told, path)
     kind = _checked(told, path / HEAD)
     model = None if kind is None else MODELS[kind].from_pretrained(path / ENCODER)
     tensors = unpack((path / TENSORS).read_bytes())
-
     head = filled(
         lambda: _made(told, model),
         tensors,
@@ -129,11 +127,15 @@ def load(source: str | Path, cls: type | None = None) -> nn.Module:
 
 
 def _published(source, cls):
-    """A head in Hugging Face's layout; its class is told by ``architectures``, if not given."""
+    """A head in the layout of its model; its class is told by ``architectures``, if not given."""
     path = find_or_fetch(located(source, "BERT"), (*bert.FILES, gpt.VOCAB, gpt.MERGES))
-    told = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
+    openai, described = gpt.openai.is_here(path), (path / CONFIG).is_file()
+    told = read_json(path / CONFIG) if described else {}
     told = told if isinstance(told, dict) else {}
-    is_gpt = told.get("model_type") in tuple(gpt.KINDS) or gpt.openai.is_here(path)
+    fastai = not described and not openai
+    if cls is heads.CausalLM and (fastai or "weight_dropout" in told):
+        return cls(AWDLSTM.from_pretrained(path)).eval()
+    is_gpt = openai or told.get("model_type") in tuple(gpt.KINDS)
     known = (gpt_heads if is_gpt else bert).HEADS
     if cls is None:
         name = (told.get("architectures") or [None])[0]
@@ -220,5 +222,4 @@ def _ensemble(told, path):
 
 
 def _write(told, folder):
-    with atomic(folder / HEAD) as file:
-        file.write(json.dumps(told, indent=2).encode() + b"\n")
+    write(folder / HEAD, json.dumps(told, indent=2).encode() + b"\n")

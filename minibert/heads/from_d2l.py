@@ -4,13 +4,24 @@ It differs from BERT: no LayerNorm and no dropout on the embeddings, ReLU in pla
 softmax of its own beside the word vectors, and class 1, not 0, for "is the next sentence".
 """
 
-import torch
 from torch import nn
 
 from minibert.heads.language import Pretraining
 from minibert.models.bert.model import BERT, BERTConfig
 
-PARTS = {  # of a block: ours -> theirs
+TABLES = {  # ours -> theirs, both in the encoder
+    "embeddings.word.weight": "token_embedding.weight",
+    "embeddings.segment.weight": "segment_embedding.weight",
+    "embeddings.position.weight": "pos_embedding",
+}
+LAYERS = {
+    "encoder.pooler.dense": "hidden.0",
+    "next": "nsp.output",
+    "output.dense": "mlm.mlp.0",
+    "output.norm": "mlm.mlp.2",
+    "output.decoder": "mlm.mlp.3",
+}
+IN_BLOCK = {
     "attention.query": "attention.W_q",
     "attention.key": "attention.W_k",
     "attention.value": "attention.W_v",
@@ -20,49 +31,34 @@ PARTS = {  # of a block: ours -> theirs
     "ffn.outer": "ffn.dense2",
     "ffn_norm": "addnorm2.ln",
 }
-TABLES = {
-    f"encoder.{name}"
-    for name in ("token_embedding.weight", "segment_embedding.weight", "pos_embedding")
-}
 
 
 def from_d2l(net):
     """A `minibert.heads.Pretraining` that computes what ``net``, a ``d2l.BERTModel``, computes.
 
-    net: one that has been called once (its layers are lazy: they take their shapes from the first
-    call). The weights are copies.
-
-    Raises ValueError for a model that was never called, and for one with other layers.
+    The weights are copies. Raises ValueError for a net that was never called (its layers are lazy:
+    they take their shapes from the first call), and for one with other layers.
     """
-    theirs, blocks = net.state_dict(), net.encoder.blks
+    theirs = net.state_dict()
     if lazy := [name for name, t in theirs.items() if nn.parameter.is_lazy(t)]:
         raise ValueError(f"call the d2l.BERTModel once first: {lazy[0]} has no shape yet")
     model = Pretraining(BERT(config_of(net)), tied=False)
     embeddings = model.encoder.embeddings
     embeddings.norm, embeddings.dropout = nn.Identity(), nn.Identity()
-    own = {
-        "encoder.embeddings.word.weight": theirs["encoder.token_embedding.weight"],
-        "encoder.embeddings.segment.weight": theirs["encoder.segment_embedding.weight"],
-        "encoder.embeddings.position.weight": theirs["encoder.pos_embedding"][0],
-    }
-    pairs = {"encoder.pooler.dense": "hidden.0", "next": "nsp.output"}
-    pairs |= {
-        "output.dense": "mlm.mlp.0",
-        "output.norm": "mlm.mlp.2",
-        "output.decoder": "mlm.mlp.3",
-    }
-    for i in range(len(blocks)):
-        for ours, part in PARTS.items():
-            pairs[f"encoder.stack.blocks.{i}.{ours}"] = f"encoder.blks.{i}.{part}"
-    read = {f"{part}.{kind}" for part in pairs.values() for kind in ("weight", "bias")} | TABLES
-    if odd := sorted(read.symmetric_difference(theirs)):
+    layers = dict(LAYERS)
+    for i in range(len(net.encoder.blks)):
+        for ours, part in IN_BLOCK.items():
+            layers[f"encoder.stack.blocks.{i}.{ours}"] = f"encoder.blks.{i}.{part}"
+    names = {f"encoder.{ours}": f"encoder.{part}" for ours, part in TABLES.items()}
+    for kind in ("weight", "bias"):
+        names |= {f"{ours}.{kind}": f"{part}.{kind}" for ours, part in layers.items()}
+    if odd := sorted({*names.values()} ^ {*theirs}):
         raise ValueError(f"expected the layers of a d2l.BERTModel, missing or unknown: {odd[0]}")
-    for ours, part in pairs.items():
-        for kind in ("weight", "bias"):
-            own[f"{ours}.{kind}"] = theirs[f"{part}.{kind}"]
+    own = {ours: theirs[part].clone() for ours, part in names.items()}
+    own["encoder.embeddings.position.weight"].squeeze_(0)
     for kind in ("weight", "bias"):
         own[f"next.{kind}"] = own[f"next.{kind}"].flip(0)
-    model.load_state_dict({name: torch.clone(tensor) for name, tensor in own.items()})
+    model.load_state_dict(own)
     return model.train(net.training)
 
 

@@ -7,19 +7,42 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from minibert.heads.labels import CLASSES, Labels
-from minibert.heads.predictions import Predictions, batches_of, run
-from minibert.heads.reading import listed, reader_of, texts_of, widths_of
+from minibert.heads.predictions import Predictions, check_examples, run
+from minibert.heads.reading import innermost, listed, reader_of, texts_of, widths_of
+from minibert.text.batches import PaddedBatches
+from minibert.text.framing import FramedBatches
 from minibert.text.inputs import check_wanted, whole_mask
 
 
-class Head(nn.Module):
+class Saved(nn.Module):
+    """What is written into a folder of its own, see `minibert.heads.files`."""
+
+    @classmethod
+    def from_pretrained(cls, source):
+        """Read it, in eval mode: a folder, a bundled name or a hub id of what is published.
+
+        Raises FileNotFoundError, and ValueError for a folder that holds another head.
+        """
+        from minibert.heads import files
+
+        return files.load(source, cls)
+
+    def save_pretrained(self, folder):
+        """Write what `from_pretrained` reads; ValueError for what no folder can hold."""
+        from minibert.heads import files
+
+        files.save(self, folder)
+
+
+class Head(Saved):
     """Base of the heads: ``encoder`` is any model that gives a `ModelOutput`, such as `BERT`.
 
     A batch is a dict with ``input_ids``, ``attention_mask`` and, for an encoder that takes them,
-    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state
-    per token, or a tuple of bools for an output that is a tuple.
+    ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state per
+    token, or a bool for each where the output is a tuple.
 
     ``settings``: the other arguments of the constructor by name, as JSON can hold them; with them
     and the encoder the head is made again. With ``labels`` (and ``problem``) among them,
@@ -31,9 +54,8 @@ class Head(nn.Module):
 
     def __init__(self, encoder, **settings):
         super().__init__()
-        if not isinstance(encoder, nn.Module) or (
-            hasattr(encoder, "mixes") and not self.words_only
-        ):
+        on_words = hasattr(encoder, "mixes")
+        if not isinstance(encoder, nn.Module) or on_words and not self.words_only:
             raise ValueError(
                 f"a {type(self).__name__} stands on a model that gives a ModelOutput, such as "
                 f"mb.BERT, got a {type(encoder).__name__}"
@@ -46,38 +68,14 @@ class Head(nn.Module):
         taken = inspect.signature(encoder.forward).parameters
         self.taken = [name for name in ("attention_mask", "token_type_ids") if name in taken]
 
-    @classmethod
-    def from_pretrained(cls, source):
-        """Read encoder and head: a folder that `save_pretrained` wrote, or a published one.
-
-        source: a folder, a bundled name or a hub id; see `minibert.heads.files.load`. In eval mode.
-        Raises FileNotFoundError, and ValueError for a folder that holds another head.
-        """
-        from minibert.heads import files
-
-        return files.load(source, cls)
-
-    def save_pretrained(self, folder):
-        """Write encoder and head as a folder that `from_pretrained` reads.
-
-        What Hugging Face's transformers has stands there in its layout, see
-        `minibert.heads.files.save`. Raises ValueError for what cannot be written.
-        """
-        from minibert.heads import files
-
-        files.save(self, folder)
-
     def examples(
-        self,
-        texts: Sequence,
-        labels: Sequence | None = None,
-        max_length: int | None = None,
+        self, texts: Sequence, labels: Sequence | None = None, max_length: int | None = None
     ) -> list[dict]:
         """Texts as the examples that this head learns from and predicts for; see `batches`.
 
-        texts: strings, or pairs (text, other). labels: one for each text, a name or a number. What
-        is longer than ``max_length`` tokens, or than the encoder can read, loses its end, and a
-        warning says so. Raises ValueError, for an encoder without a tokenizer too.
+        texts: strings, or pairs (text, other). labels: for each text, a name or a number. What is
+        longer than ``max_length`` tokens, or than the encoder can read, loses its end with a
+        warning. Raises ValueError, for an encoder without a tokenizer too.
         """
         texts, reader = listed(texts), reader_of(self.encoder, max_length)
         found = [self.example(reader, one) for one in texts]
@@ -102,8 +100,13 @@ class Head(nn.Module):
         return {**example, "labels": self.outcome.number(label)}
 
     def batches(self, examples, batch_size=32, **options):
-        """Batches of `examples`, padded as the encoder wants it; options: of `PaddedBatches`."""
-        return batches_of(self, examples, batch_size, **options)
+        """`PaddedBatches` of `examples`, or `FramedBatches` where each has several sequences."""
+        check_examples(examples)
+        encoder, first = innermost(self.encoder), examples[0]["input_ids"] if len(examples) else ()
+        words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
+        several = isinstance(first, list) and np.ndim(first[0]) > 0
+        kind, pad_id = FramedBatches if several else PaddedBatches, getattr(words, "pad_id", None)
+        return kind(examples, batch_size, pad_id=pad_id or 0, **options)
 
     def predict(self, texts: Sequence, batch_size: int = 32) -> Predictions:
         """What the head says of texts that it may never have seen, in their order.
@@ -129,32 +132,38 @@ class Head(nn.Module):
         """What the columns of the probabilities stand for."""
         return self.outcome.names or range(self.outcome.count)
 
+    def output_of(self, batch):
+        """What ``forward`` gives for a batch."""
+        names = inspect.signature(self.forward).parameters
+        return self(**{name: batch[name] for name in batch if name in names})
+
+    def loss(self, batch):
+        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
+        return self.outcome.loss(self.output_of(batch), batch)
+
     def read(self, input_ids, attention_mask=None, token_type_ids=None):
-        """The encoder's `ModelOutput`."""
+        """The encoder's last hidden states: (batch, length, width)."""
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        return self.encoder(input_ids, **{name: given[name] for name in self.taken})
+        given = {name: given[name] for name in self.taken}
+        return self.encoder(input_ids, **given).last_hidden_state
 
     def last_states(self, input_ids, attention_mask=None, token_type_ids=None):
-        """The last hidden states (batch, length, width); those of padding mean nothing."""
+        """The same, but those of padding mean nothing: an encoder that can skips it."""
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         if attention_mask is None or not hasattr(self.encoder, "states_at"):
-            return self.read(input_ids, **given).last_hidden_state
+            return self.read(input_ids, **given)
         real = whole_mask(input_ids, attention_mask).bool()
         states = self.states_at({"input_ids": input_ids, **given}, real)  # (tokens, width)
-        return states.new_zeros(*real.shape, states.shape[-1]).masked_scatter(
-            real[..., None], states
-        )
+        hidden = states.new_zeros(*real.shape, states.shape[-1])
+        return hidden.masked_scatter(real[..., None], states)
 
     def states_at(self, batch, wanted):
-        """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order.
-
-        An encoder that can skip the other positions has a method ``states_at``.
-        """
-        given = {name: batch.get(name) for name in self.taken}
+        """The last hidden states where ``wanted`` (batch, length) is True: (n, width), in order."""
+        given = {name: batch.get(name) for name in ("input_ids", *self.taken)}
         check_wanted(wanted, batch.get("attention_mask"))
-        if hasattr(self.encoder, "states_at"):
-            return self.encoder.states_at(batch["input_ids"], **given, wanted=wanted)
-        return self.encoder(batch["input_ids"], **given).last_hidden_state[wanted]
+        if hasattr(self.encoder, "states_at"):  # it skips the other positions
+            return self.encoder.states_at(**given, wanted=wanted)
+        return self.read(**given)[wanted]
 
     def pool(self, first):
         """The encoder's pooler, if it has one, on the first states: (batch, width)."""
@@ -170,14 +179,12 @@ def width_of(encoder):
 
 def first_places(mask):
     """True at each row's first token: bool (batch, length)."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return places == mask.argmax(1, keepdim=True)
+    return F.one_hot(mask.argmax(1), mask.shape[1]).bool()
 
 
 def last_places(mask):
     """True at each row's last token: bool (batch, length)."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    return places == (places * mask).argmax(1, keepdim=True)
+    return first_places(mask.flip(1)).flip(1)
 
 
 def new_linear(width, outputs, encoder, bias=True):

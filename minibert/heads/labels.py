@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from minibert.heads.scores import class_loss
 from minibert.models.softmax import check_scores
-from minibert.text.inputs import of_batch
+from minibert.text.inputs import check_targets, of_batch
 
 PROBLEMS = CLASSES, MULTI_LABEL, REGRESSION = (  # transformers' names
     "single_label_classification",
@@ -39,9 +38,8 @@ class Labels:
             self.count = operator.index(labels)
         else:
             names = list(labels) if _many(labels) else []
-            if len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
-                names = []
-            self.names, self.count = list(map(str, names)), len(names)
+            right = all(isinstance(name, str) for name in names) and len({*names}) == len(names)
+            self.names, self.count = list(map(str, names)), len(names) if right else 0
         if self.count < 1:
             raise ValueError(
                 "expected the number of labels or a list of their names, each of them once, "
@@ -56,8 +54,8 @@ class Labels:
     def number(self, label: Any) -> int | float | list[float]:
         """A label as a batch has it: a class's number; 0.0 or 1.0 for each label; a number.
 
-        label: a name or a number; for several labels a list of their names, or one of 0 and 1 for
-        each label. Raises ValueError for what is no label of this head.
+        label: a name or a number; for several labels a list of their names, or 0 or 1 for each.
+        Raises ValueError for what is no label of this head.
         """
         if self.problem == REGRESSION:
             return float(label) if self.count == 1 else [float(one) for one in label]
@@ -75,11 +73,10 @@ class Labels:
         return [float(one) for one in label]
 
     def _place(self, label):
-        if isinstance(label, str) and self.names is not None and label in self.names:
+        if isinstance(label, str) and label in (self.names or ()):
             return self.names.index(label)
-        if not isinstance(label, str) and hasattr(label, "__index__"):
-            if 0 <= operator.index(label) < self.count:
-                return operator.index(label)
+        if hasattr(label, "__index__") and 0 <= operator.index(label) < self.count:
+            return operator.index(label)
         known = f"0 to {self.count - 1}" if self.names is None else ", ".join(self.names)[:200]
         raise ValueError(f"expected one of the labels {known}, got {label!r:.60}")
 
@@ -97,18 +94,14 @@ class Labels:
             return class_loss(logits, of_batch(batch))
         labels = batch.get("labels")
         if not torch.is_tensor(labels) or labels.shape != logits.shape:
-            raise ValueError(
-                f"a {self.problem} takes labels of shape {tuple(logits.shape)}, got "
-                f"{tuple(labels.shape) if torch.is_tensor(labels) else labels!r:.60}"
-            )
+            found = tuple(labels.shape) if torch.is_tensor(labels) else labels
+            wanted = f"a {self.problem} takes labels of shape {tuple(logits.shape)}"
+            raise ValueError(f"{wanted}, got {found!r:.60}")
         loss = F.mse_loss if self.problem == REGRESSION else F.binary_cross_entropy_with_logits
         return loss(logits, labels.to(logits.dtype), reduction="sum"), logits.numel()
 
     def decided(self, logits: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
-        """(label or labels, probabilities (count,)) of one example; a regression has none.
-
-        Raises FloatingPointError for logits that are not finite.
-        """
+        """(label or labels, probabilities (count,), None in a regression); see `check_scores`."""
         if self.problem == REGRESSION:
             check_scores(logits.reshape(-1, 1))  # each number by itself
             return logits.tolist(), None
@@ -121,3 +114,17 @@ class Labels:
 
 def _many(given):
     return isinstance(given, Collection) and not isinstance(given, str | bytes | dict)
+
+
+def class_loss(logits, labels, name="labels"):
+    """(sum of cross-entropies in nats, n) of (n, classes) and (n,); ValueError for no class."""
+    check_targets(labels, logits.shape[-1], None, name)
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
+    return F.cross_entropy(logits, labels.long(), reduction="sum"), len(labels)
+
+
+def likeliest(logits):
+    """The class with the highest score, on the CPU, int64 (...): see `check_scores`."""
+    check_scores(logits)
+    return logits.argmax(-1).cpu()

@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from minibert.heads.head import Head, first_places, new_linear, width_of
-from minibert.heads.labels import Labels
+from minibert.heads.labels import Labels, class_loss, likeliest
 from minibert.heads.reading import innermost, texts_of
-from minibert.heads.scores import class_loss, likeliest
 from minibert.models.softmax import linear_cross_entropy
 from minibert.models.transformer.model import ACTIVATIONS
 from minibert.text.inputs import labelled, of_batch, whole_mask
@@ -21,8 +20,7 @@ NEXT = "next_sentence_label"
 class VocabularyOutput(nn.Module):
     """Hidden states to scores of the vocabulary: linear, activation, LayerNorm, linear.
 
-    table: the word vectors (V, dim), a parameter that the last layer shares; or V, for one of its
-    own.
+    table: the word vectors (V, dim) that the last layer shares; or V, for some of its own.
     """
 
     def __init__(self, dim, table, activation="gelu", norm_eps=1e-12):
@@ -38,7 +36,7 @@ class VocabularyOutput(nn.Module):
             self.decoder.weight = table
 
     def transform(self, hidden):
-        """(..., dim) -> (..., dim), what the last layer reads."""
+        """(..., dim) -> what the last layer reads, of the same shape."""
         return self.norm(self.activation(self.dense(hidden)))
 
     def forward(self, hidden):
@@ -62,21 +60,19 @@ class MaskedLM(Head):
 
     def __init__(self, encoder, vocab_size=None, tied=True):
         config = getattr(encoder, "config", None)
-        words = getattr(getattr(encoder, "embeddings", None), "word", None)
-        if tied and words is not None or vocab_size == getattr(config, "vocab_size", None):
-            vocab_size = None  # it says nothing new
-        tied = bool(tied) and words is not None
-        super().__init__(encoder, vocab_size=vocab_size, tied=tied)
-        vocab_size = vocab_size or getattr(config, "vocab_size", None)
-        if words is None and not vocab_size:
+        words = getattr(getattr(encoder, "embeddings", None), "word", None) if tied else None
+        usual = getattr(config, "vocab_size", None)
+        own = None if words is not None or vocab_size == usual else vocab_size
+        super().__init__(encoder, vocab_size=own, tied=words is not None)
+        table = (own or usual) if words is None else words.weight
+        if table is None:
             raise ValueError(f"expected vocab_size for a {type(encoder).__name__}, got None")
-        table = words.weight if tied else vocab_size
         kind, eps = getattr(config, "activation", "gelu"), getattr(config, "norm_eps", 1e-12)
         self.output = VocabularyOutput(width_of(encoder), table, kind, eps)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V)."""
-        return self.output(self.read(input_ids, attention_mask, token_type_ids).last_hidden_state)
+        return self.output(self.read(input_ids, attention_mask, token_type_ids))
 
     def example(self, reader, text):
         """A text with ``[MASK]`` where a word is hidden."""
@@ -103,8 +99,7 @@ class MaskedLM(Head):
     def loss(self, batch):
         """(sum of cross-entropies, number of masked tokens).
 
-        ``labels`` (batch, length): the hidden word, -100 where there is none to predict. The head
-        is computed only where there is one.
+        ``labels`` (batch, length): the hidden word, -100 where there is none to predict.
         """
         wanted = labelled(batch)
         return self.output.loss(self.states_at(batch, wanted), batch["labels"][wanted])
@@ -121,20 +116,21 @@ class NextSentence(Head):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, 2)."""
-        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
-        return self.next(self.pool(hidden[first_places(whole_mask(input_ids, attention_mask))]))
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        first = first_places(whole_mask(input_ids, attention_mask))
+        return self.next(
+            self.pool(self.states_at(batch | {"token_type_ids": token_type_ids}, first))
+        )
 
     def loss(self, batch):
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""
-        mask = whole_mask(batch["input_ids"], batch.get("attention_mask"))
-        first = self.states_at(batch, first_places(mask))
-        return class_loss(self.next(self.pool(first)), of_batch(batch, NEXT), NEXT)
+        return class_loss(self.output_of(batch), of_batch(batch, NEXT), NEXT)
 
     def example(self, reader, text):
         return reader.text(*texts_of(text, 2))
 
     def labelled(self, example, label, text):
-        return {**example, "next_sentence_label": self.outcome.number(label)}
+        return {**example, NEXT: self.outcome.number(label)}
 
 
 class Pretraining(MaskedLM):
@@ -148,7 +144,7 @@ class Pretraining(MaskedLM):
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
         """(batch, length) ids -> logits (batch, length, V), and of the next sentence (batch, 2)."""
-        hidden = self.read(input_ids, attention_mask, token_type_ids).last_hidden_state
+        hidden = self.read(input_ids, attention_mask, token_type_ids)
         first = hidden[first_places(whole_mask(input_ids, attention_mask))]
         return self.output(hidden), self.next(self.pool(first))
 

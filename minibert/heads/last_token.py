@@ -23,11 +23,7 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
 @torch.no_grad()
 def framed(model):
-    """A copy of a `minibert.GPT` with three more tokens: start, delimiter, extract.
-
-    Their vectors are initialised at random, as the model's own were. Returns (model, the first new
-    id).
-    """
+    """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id)."""
     first, more = model.config.vocab_size, len(SPECIALS)
     new = copy.deepcopy(model)
     new.config = replace(model.config, vocab_size=first + more)
@@ -45,21 +41,18 @@ class LastToken(Head):
 
     labels, problem: see `minibert.heads.labels.Labels`. auxiliary: how much predicting the text's
     own tokens counts beside the task while training, the paper's lambda; 0 for not at all. dropout:
-    before the new layer. sequences: how many sequences an example has (see
-    `minibert.text.FramedBatches`).
+    before the new layer.
     """
 
-    sequences, one_score = 1, False
+    sequences, one_score = 1, False  # of an example; for each of them, see `MultipleChoice`
 
     def __init__(self, encoder, labels=None, auxiliary=LAMBDA, dropout=0.1, problem=CLASSES):
-        super().__init__(
-            encoder, labels=labels, auxiliary=auxiliary, dropout=dropout, problem=problem
-        )
+        settings = {"labels": labels, "auxiliary": auxiliary, "dropout": dropout}
+        super().__init__(encoder, **settings, problem=problem)
         if auxiliary and not hasattr(encoder, "output_weight"):
             raise ValueError(
-                f"auxiliary={auxiliary} trains a language model beside the task, and a "
-                f"{type(encoder).__name__} is none that reads to the right as a GPT does: "
-                "give auxiliary=0"
+                f"auxiliary={auxiliary} trains a GPT's language model beside the task, which a "
+                f"{type(encoder).__name__} is not: give auxiliary=0"
             )
         self.auxiliary, self.dropout = auxiliary, Dropout(dropout)
         self.output = new_linear(width_of(encoder), 1 if self.one_score else self.labels, encoder)
@@ -80,12 +73,11 @@ class LastToken(Head):
     def loss(self, batch):
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (examples,).
 
-        In training, lambda times the mean loss per token is added to each example's loss; in eval
-        mode, it is not.
+        In training, lambda times the mean loss per token is added to each example's loss.
         """
         if not (self.training and self.auxiliary > 0):
-            logits = self.judge(self.states_at(batch, self.judged(batch)))
-            return self.outcome.loss(logits, batch)
+            states = self.states_at(batch, self.judged(batch))
+            return self.outcome.loss(self.judge(states), batch)
         loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
 
@@ -97,12 +89,12 @@ class LastToken(Head):
         judged = self.judged(batch)
         text = {name: batch.get(name) for name in ("input_ids", "attention_mask")}
         text["labels"] = batch.get("lm_labels", batch["input_ids"])
-        foresees, targets = next_tokens(text)
-        states = self.states_at(batch, foresees | judged)  # (n, width), row by row
-        task = self.outcome.loss(self.judge(states[judged[foresees | judged]]), batch)
+        spoken, targets = next_tokens(text)
+        read = spoken | judged
+        states = self.states_at(batch, read)  # (n, width), row by row
+        task = self.outcome.loss(self.judge(states[judged[read]]), batch)
         table = self.encoder.output_weight
-        before = states[foresees[foresees | judged]]
-        return *task, *linear_cross_entropy(before, table, None, targets)
+        return *task, *linear_cross_entropy(states[spoken[read]], table, None, targets)
 
 
 class Similarity(LastToken):
@@ -117,8 +109,8 @@ class Similarity(LastToken):
     def example(self, reader, text):
         """Both orders of a pair of texts."""
         first, second = texts_of(text, 2)
-        rows = reader.text(first, second), reader.text(second, first)
-        return {"input_ids": [row["input_ids"] for row in rows]}
+        both = (first, second), (second, first)
+        return {"input_ids": [reader.text(*texts)["input_ids"] for texts in both]}
 
 
 class MultipleChoice(LastToken):
@@ -136,20 +128,18 @@ class MultipleChoice(LastToken):
 
     def judge(self, states):
         """(examples * choices, width) -> (examples, choices)."""
-        return self.output(self.dropout(states)).view(-1, self.sequences)
+        return self.output(self.dropout(states)).view(-1, self.labels)
 
     def example(self, reader, text):
         """The context with each of the choices."""
-        pair = (
-            isinstance(text, list | tuple) and len(text) == 2 and isinstance(text[1], list | tuple)
-        )
-        if not pair or len(text[1]) != self.sequences:
+        pair = isinstance(text, list | tuple) and len(text) == 2
+        choices = text[1] if pair and isinstance(text[1], list | tuple) else ()
+        if len(choices) != self.labels:
             raise ValueError(
-                f"expected (context, choices) with {self.sequences} choices, got {text!r:.80}"
+                f"expected (context, choices) with {self.labels} choices, got {text!r:.80}"
             )
-        context, choices = text
-        rows = [reader.text(*texts_of((context, choice), 2)) for choice in choices]
-        return {"input_ids": [row["input_ids"] for row in rows], "choices": list(choices)}
+        rows = [reader.text(*texts_of((text[0], choice), 2))["input_ids"] for choice in choices]
+        return {"input_ids": rows, "choices": list(choices)}
 
     def labelled(self, example, label, text):
         number = list(text[1]).index(label) if label in text[1] else label

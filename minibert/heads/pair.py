@@ -54,10 +54,6 @@ class PairClassifier(Head):
         x = x * mask_a[..., None]  # (batch, length, compared); not below 0, so 0 never wins wrongly
         return torch.cat((x.sum(1) / mask_a.sum(1, keepdim=True), x.amax(1)), -1)
 
-    def loss(self, batch):
-        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(*arguments(batch)), batch)
-
     def example(self, reader, text):
         """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""
         if not isinstance(text, list | tuple) or len(text) != 2:
@@ -68,9 +64,3 @@ class PairClassifier(Head):
             raise ValueError("pairs need a vocabulary whose first word, number 0, is <pad>")
         rest = {**self.encoder.also(a), **self.encoder.also(b, "_b")}
         return {"input_ids": ids, "input_ids_b": ids_b, **rest}
-
-
-def arguments(batch):
-    """The arguments of `PairClassifier.forward` in a batch."""
-    first = batch["input_ids"], batch["attention_mask"], batch["input_ids_b"]
-    return *first, batch.get("contextual_ids"), batch.get("contextual_ids_b")

@@ -7,7 +7,7 @@ arXiv:1801.06146, section 3.3.
 import torch
 from torch import nn
 
-from minibert.heads.head import Head, width_of
+from minibert.heads.head import Head, Saved, width_of
 from minibert.heads.labels import CLASSES
 from minibert.heads.predictions import Predictions
 from minibert.text.inputs import reading_order, whole_mask
@@ -17,9 +17,8 @@ class PoolingClassifier(Head):
     """The last state, and the maximum and the mean of all states, through two linear blocks.
 
     encoder: a model that gives hidden states; its last layer's are pooled. labels, problem: see
-    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of the two
-    blocks; each is batch norm, dropout, linear, and there is a ReLU between them. The second block
-    gives the logits.
+    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of both; each is
+    batch norm, dropout, linear, with a ReLU between them.
 
     An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length. All but
     the last tokens are read in windows of ``bptt`` tokens without gradient, and only their maximum,
@@ -30,22 +29,14 @@ class PoolingClassifier(Head):
     """
 
     def __init__(
-        self,
-        encoder,
-        labels,
-        hidden=50,
-        dropout=(0.4, 0.1),
-        bptt=70,
-        max_len=1400,
-        width=None,
-        problem=CLASSES,
+        self, encoder, labels, hidden=50, dropout=(0.4, 0.1), bptt=70, max_len=1400, problem=CLASSES
     ):
         sizes = {"hidden": hidden, "dropout": dropout, "bptt": bptt, "max_len": max_len}
-        super().__init__(encoder, labels=labels, **sizes, width=width, problem=problem)
+        super().__init__(encoder, labels=labels, **sizes, problem=problem)
         if bptt < 1 or max_len < bptt:
             raise ValueError(f"expected 1 <= bptt <= max_len, got {bptt} and {max_len}")
         self.bptt, self.max_len = bptt, max_len
-        width = 3 * (width or width_of(encoder))
+        width = 3 * width_of(encoder)
         self.head = nn.Sequential(
             nn.BatchNorm1d(width),
             nn.Dropout(dropout[0]),
@@ -118,31 +109,13 @@ class PoolingClassifier(Head):
                     k[:, rows] = n
         return (highest, total), [tuple(pair) for pair in state]
 
-    def loss(self, batch):
-        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        logits = self(batch["input_ids"], batch.get("attention_mask"))
-        return self.outcome.loss(logits, batch)
 
-
-class Ensemble(nn.Module):
+class Ensemble(Saved):
     """The mean of several classifiers' probabilities, for example a forward and a backward one."""
 
     def __init__(self, classifiers):
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
-
-    @classmethod
-    def from_pretrained(cls, source):
-        """Read the classifiers from a folder that `save_pretrained` wrote."""
-        from minibert.heads import files
-
-        return files.load(source, cls)
-
-    def save_pretrained(self, folder):
-        """Write the classifiers into folders inside of this one."""
-        from minibert.heads import files
-
-        files.save_ensemble(self, folder)
 
     def predict(self, texts, batch_size=32):
         """The `Predictions` of the mean of the classifiers, each of which reads in its own way."""

@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from minibert.heads.reading import innermost
-from minibert.heads.scores import likeliest
-from minibert.text.batches import IGNORE, PaddedBatches
-from minibert.text.framing import FramedBatches
+from minibert.heads.labels import likeliest
+from minibert.text.batches import IGNORE
 from minibert.training.modes import evaluating
 
 SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
@@ -22,9 +19,9 @@ SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
 class Predictions:
     """What a head says of each of the ``inputs``, in their order.
 
-    ``labels``: the likeliest label; a list of them for each word or mask of an input, and where an
-    example may have several. ``probabilities``: a tensor (inputs, labels), or a list with one
-    (words, labels) for each input; None for a regression. ``names``: of the columns.
+    ``labels``: the likeliest label; a list of them for the words or masks of an input, and where it
+    may have several. ``probabilities``: a tensor (inputs, labels), or a list with one (words,
+    labels) for each input; None for a regression. ``names``: of the columns.
     """
 
     inputs: Sequence
@@ -36,10 +33,7 @@ class Predictions:
         return len(self.labels)
 
     def best(self, count: int = 5) -> list:
-        """The likeliest ``count`` names of each input, pairs (name, probability), best first.
-
-        Where an input has several words or masks, a list of such lists.
-        """
+        """(name, probability) of the likeliest names of each input (or of each of its words)."""
         if self.names is None or self.probabilities is None:
             raise ValueError("these predictions have one answer for each input, no names to rank")
         return [self._best(row, count) for row in self.probabilities]
@@ -68,23 +62,16 @@ class Predictions:
 
 
 def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
-    """``act(batch, output)`` for each batch, once through from the first one, in eval mode.
-
-    The batch's tensors that the model's ``forward`` takes are moved to its device.
-    """
+    """``act(batch, output)`` for each batch from the first, in eval mode on the model's device."""
+    if isinstance(batches, dict):
+        raise ValueError("expected batches, got one dict: put it in a list")
+    batches = batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
     device, taken = next(model.parameters()).device, inspect.signature(model.forward).parameters
     with evaluating(model):
         return [
             act(batch, model(**{name: batch[name].to(device) for name in batch if name in taken}))
-            for batch in one_epoch(batches)
+            for batch in batches
         ]
-
-
-def one_epoch(batches):
-    """All batches once, from the first one, whatever the position of ``batches``."""
-    if isinstance(batches, dict):
-        raise ValueError("expected batches, got one dict: put it in a list")
-    return batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
 
 
 def run(
@@ -93,17 +80,16 @@ def run(
     """A head's output for each example, in order; batches are sorted by length.
 
     examples: dicts with ``input_ids`` and what else the model takes; other names are left out.
-    keep: what to keep of (example, output). Returns a list: one tensor per example, (labels,) or
-    (length, ...), without padding; or a tuple of such tensors where the head gives several.
+    Gives a tensor for each, (labels,) or (length, ...), without padding, or a tuple of such tensors
+    where the head gives several; or what ``keep(example, output)`` makes of it.
     """
-    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
-        raise ValueError("expected a list of examples, each a dict with input_ids")
-    found = [None] * len(examples)
+    check_examples(examples)
+    found: list = [None] * len(examples)
     if not found:
         return found
     taken = inspect.signature(model.forward).parameters
     given = [{name: e[name] for name in e if name in taken} for e in examples]
-    batches = batches_of(model, given, batch_size, shuffle=False)
+    batches = model.batches(given, batch_size, shuffle=False)
     plan = iter(batches.plan(0))
 
     def act(batch, out):
@@ -115,14 +101,10 @@ def run(
     return found
 
 
-def batches_of(model, examples, batch_size=32, **options):
-    """`PaddedBatches` of a head's examples, or `FramedBatches` where each has several sequences."""
-    encoder, first = innermost(model.encoder), examples[0]["input_ids"] if len(examples) else ()
-    words = getattr(encoder, "tokenizer", None) or getattr(encoder, "vocab", None)
-    pad_id = getattr(words, "pad_id", None) or 0
-    several = isinstance(first, list) and np.ndim(first[0]) > 0
-    kind = FramedBatches if several else PaddedBatches
-    return kind(examples, batch_size, pad_id=pad_id, **options)
+def check_examples(examples: object) -> None:
+    """Refuse what is no list of dicts, such as texts that were not encoded."""
+    if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
+        raise ValueError("expected a list of examples, each a dict with input_ids")
 
 
 def _one(out, place, length, per_token):

@@ -65,8 +65,10 @@ def listed(texts: Any) -> list:
     """Several texts as a list; a string alone is one of them. ValueError for what is no list."""
     if isinstance(texts, str):
         return [texts]
-    if isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
-        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}")
+    table = hasattr(texts, "columns")  # of pandas: its elements are the names of its columns
+    if table or isinstance(texts, dict | set | bytes) or not hasattr(texts, "__iter__"):
+        more = ": give one column of it" if table else ""
+        raise ValueError(f"expected a list of texts, got a {type(texts).__name__}{more}")
     return list(texts)
 
 
@@ -92,23 +94,37 @@ def as_words(given: Any) -> list[str]:
 class Reader:
     """Makes examples; ``cut`` counts those that lost tokens to ``max_length``.
 
-    ``ids(text)`` gives the tokens of a text, or of a list that holds them; ``word(word, first)``
-    those of a word, never none; ``framed(parts)`` an example of one or two texts, and how long it
-    would be uncut; ``ends``: what stands before and after a list of words.
+    A kind of reader says how a text (``ids``) and a word (``word``, never none) become tokens.
+    ``ends``: what stands before and after a text; ``between``: between two, or None.
     """
 
-    ends = [], []
+    ends: tuple[list, list] = ([], [])
+    between: list | None = None
 
-    def __init__(self, tokenizer: Any = None, max_length: int | None = None) -> None:
+    def __init__(self, tokenizer: Any, max_length: int | None = None) -> None:
         self.tokenizer, self.max_length, self.cut = tokenizer, max_length, 0
         if max_length is not None and max_length < 1:
             raise ValueError(f"max_length must be at least 1, got {max_length}")
 
     def ids(self, text):
+        """The tokens of a text, or of a list that holds them."""
         return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
 
     def finished(self, ids):
         return ids
+
+    def framed(self, parts):
+        """The example of one or two texts, and how long it would be uncut."""
+        if len(parts) > 1 and self.between is None:
+            raise ValueError(
+                "this encoder has no token that parts two texts: mb.heads.framed(gpt) adds it to a "
+                "GPT, and mb.heads.PairClassifier reads each text by itself"
+            )
+        (before, after), (first, *second) = self.ends, parts
+        inner = [*first, *self.between, *second[0]] if second else first
+        frame = len(before) + len(after)
+        kept = inner[: self.max_length and self.max_length - frame]
+        return {"input_ids": self.finished([*before, *kept, *after])}, len(inner) + frame
 
     def text(self, *texts: Any) -> dict:
         """The example of a text, or of two: ``input_ids``, perhaps ``token_type_ids``."""
@@ -117,7 +133,7 @@ class Reader:
         return example
 
     def words(self, words: list[str]) -> dict:
-        """``input_ids``, and in ``words`` the position of each word's first token, as far as
+        """``input_ids``, and in ``words`` the place of each word's first token; as many words as
         ``max_length`` allows."""
         (before, after), places = self.ends, []
         ids = list(before)
@@ -168,12 +184,10 @@ class Framed(Reader):
         return self.tokenizer.encode(word if first else f" {word}") or [self.tokenizer.end_id]
 
     def framed(self, parts):
-        if self.framing is not None:
-            make = self.framing.text if len(parts) == 1 else self.framing.pair
-            return make(*parts), sum(map(len, parts)) + len(parts) + 1
-        if len(parts) == 1:
-            return {"input_ids": parts[0][: self.max_length]}, len(parts[0])
-        raise ValueError("this GPT has no token that parts two texts: mb.heads.framed(gpt) adds it")
+        if self.framing is None:
+            return super().framed(parts)
+        make = self.framing.text if len(parts) == 1 else self.framing.pair
+        return make(*parts), sum(map(len, parts)) + len(parts) + 1
 
 
 class Words(Reader):
@@ -186,9 +200,9 @@ class Words(Reader):
         super().__init__(model.vocab, max_length)
         known = {*self.tokenizer.tokens}.difference(self.tokenizer.specials)
         self.lower = all(token == token.lower() for token in known)
-        self.start = [model.config.start_id] if isinstance(model, AWDLSTM) else []
-        if self.start:
-            self.ends = ([], self.start) if model.backward_reader else (self.start, [])
+        if isinstance(model, AWDLSTM):
+            self.between = start = [model.config.start_id]
+            self.ends = ([], start) if model.backward_reader else (start, [])
 
     def ids(self, text):
         words = tokenise(text) if isinstance(text, str) else text
@@ -200,20 +214,11 @@ class Words(Reader):
     def word(self, word, first):
         return self.tokenizer.encode([word.lower() if self.lower else word])
 
-    def framed(self, parts):
-        if len(parts) > 1 and not self.start:
-            raise ValueError(
-                "this encoder has no token that parts two texts: mb.heads.PairClassifier reads "
-                "each of them by itself"
-            )
-        (before, after), between = self.ends, self.start if len(parts) > 1 else []
-        inner = [*parts[0], *between, *(parts[1:] or [[]])[0]]
-        kept = inner[: self.max_length and self.max_length - len(before) - len(after)]
-        return {"input_ids": [*before, *kept, *after]}, len(before) + len(inner) + len(after)
-
 
 class Spelled(Reader):
     """The letters of each word, as an `ELMo` reads them; two texts are two of its sentences."""
+
+    between = [EOS, BOS]
 
     def __init__(self, length, max_length=None):
         super().__init__(None, max_length)
@@ -224,10 +229,6 @@ class Spelled(Reader):
 
     def word(self, word, first):
         return [word]
-
-    def framed(self, parts):
-        words = parts[0] if len(parts) == 1 else [*parts[0], EOS, BOS, *parts[1]]
-        return {"input_ids": self.finished(words[: self.max_length])}, len(words)
 
     def finished(self, ids):
         """The symbols, int64 (words, length)."""

@@ -5,13 +5,14 @@ that is longer than the model's window is read in windows that overlap.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 
 from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.labels import class_loss
 from minibert.heads.predictions import Predictions
 from minibert.heads.reading import innermost, listed, texts_of
-from minibert.heads.scores import class_loss
 from minibert.heads.squad import answer_f1, normalise_answer
 from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_wanted, of_batch, whole_mask
@@ -29,31 +30,24 @@ class SpanExtractor(Head):
         self.output = new_linear(width_of(encoder), 2, encoder)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        """(batch, length) ids -> scores of starts and of ends, each (batch, length).
-
-        Padding has the score -inf.
-        """
+        """(batch, length) ids -> scores of starts and of ends, (batch, length), -inf at padding."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
-        scores = self.output(hidden)  # (batch, length, 2)
-        if attention_mask is not None:
-            mask = whole_mask(input_ids, attention_mask)
-            scores = scores.masked_fill(mask[..., None] == 0, -torch.inf)
+        padding = whole_mask(input_ids, attention_mask)[..., None] == 0
+        scores = self.output(hidden).masked_fill(padding, -torch.inf)  # (batch, length, 2)
         return scores[..., 0], scores[..., 1]
 
     def loss(self, batch):
         """(sum of the means of both cross-entropies, number of examples).
 
-        ``start_positions`` and ``end_positions`` (batch,): the first and the last token of the
-        answer, 0 and 0 for none.
+        ``start_positions``, ``end_positions`` (batch,): the answer's first and last token, or 0.
         """
-        given = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        names, total = ("start_positions", "end_positions"), 0.0
-        for name, scores in zip(names, self(*given), strict=True):
-            loss, _ = class_loss(scores, of_batch(batch, name), name)
+        outputs, total = self.output_of(batch), 0.0
+        for name, scores in zip(("start_positions", "end_positions"), outputs, strict=True):
+            loss, count = class_loss(scores, of_batch(batch, name), name)
             place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
             check_wanted(place, batch.get("attention_mask"))
-            total = total + loss
-        return total / 2, len(scores)
+            total = total + loss / 2
+        return total, count
 
     def examples(self, texts, labels=None, max_length=None):
         """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
@@ -93,9 +87,13 @@ class Window:
     offsets: list
     central: list
 
+    @property
+    def example(self):
+        """What a model takes of it."""
+        return {"input_ids": self.input_ids, "token_type_ids": self.token_type_ids}
+
     def span(self, start, end):
-        """The tokens (first, last) of the characters from ``start`` to ``end``; `NOWHERE` if they
-        are not all here."""
+        """The tokens (first, last) of these characters of the context, or `NOWHERE`."""
         over = [i for i, (s, e) in enumerate(self.offsets) if s < end and e > start]
         if not over or self.offsets[over[0]][0] > start or self.offsets[over[-1]][1] < end:
             return NOWHERE
@@ -118,10 +116,10 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
             f"expected room for the context beside the question's {len(asked)} tokens and a "
             f"stride of at least 1, got max_length={max_length} and stride={stride}"
         )
-    starts = [0]
-    while starts[-1] + room < len(ids):
-        starts.append(starts[-1] + min(stride, room))
-    parts = [(start, min(start + room, len(ids))) for start in starts]
+    parts = [(0, min(room, len(ids)))]
+    while parts[-1][1] < len(ids):
+        start = parts[-1][0] + min(stride, room)
+        parts.append((start, min(start + room, len(ids))))
     best = [_most_central(place, parts) for place in range(len(ids))]
     found, first = [], len(asked) + 2
     for number, (start, stop) in enumerate(parts):
@@ -132,36 +130,30 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
     return found
 
 
-def span_examples(tokenizer, examples, max_length=384, stride=128, max_question=64):
+def span_examples(tokenizer, examples, **options):
     """Examples to train a `SpanExtractor` on: a list of dicts, one per window.
 
-    examples: (question, context, span) each; span is (start, end) in characters, or None. A window
-    that does not contain the whole answer is an example without an answer, as in the paper's
-    program. Raises ValueError for a span without a token.
+    examples: (question, context, span) each; span is (start, end) in characters, or None. options:
+    those of `windows`. A window that does not contain the whole answer is an example without an
+    answer, as in the paper's program. Raises ValueError for a span without a token.
     """
     found = []
     for question, context, span in examples:
-        parts = windows(tokenizer, question, context, max_length, stride, max_question)
+        parts = windows(tokenizer, question, context, **options)
         span = None if span is None else on_tokens(span, context, parts)
         for window in parts:
             start, end = NOWHERE if span is None else window.span(*span)
-            found.append(
-                {
-                    "input_ids": window.input_ids,
-                    "token_type_ids": window.token_type_ids,
-                    "start_positions": start,
-                    "end_positions": end,
-                }
-            )
+            found.append({**window.example, "start_positions": start, "end_positions": end})
     return found
 
 
 def on_tokens(span, context, parts):
-    """A span without the characters at its ends that belong to no token: spaces, removed accents.
-
-    Raises ValueError for a span without a token.
-    """
+    """A span without the characters at its ends that belong to no token, spaces for example."""
     start, end = span
+    if not 0 <= start < end <= len(context):
+        raise ValueError(
+            f"expected an answer from 0 to at most {len(context)} characters, got {start} to {end}"
+        )
     over = [(s, e) for window in parts for s, e in window.offsets if s < end and e > start]
     if not over:
         raise ValueError(f"the answer {context[start:end]!r:.60} at {start} contains no token")
@@ -184,11 +176,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reading:
-    """A model's answers: ``best``, an `Answer`; ``answers``, the best ones, best first.
+    """A model's answers: ``best``, an `Answer`, and ``answers``, the best ones first.
 
-    ``starts``, ``ends``: the scores of each token of the context, from the window where it is most
-    central; ``offsets``: (start, end) of these tokens. ``no_answer``: the score of "no answer"
-    minus that of the best answer.
+    ``starts``, ``ends``, ``offsets``: of each token of the context its scores, from the window
+    where it is most central, and its place. ``no_answer``: its score minus that of the best span.
     """
 
     best: Answer
@@ -217,15 +208,11 @@ def best_threshold(readings, true):
         gains.append((reading.no_answer, span - none))
     if not gains:
         raise ValueError("expected at least one reading, got none")
-    gains.sort()
-    best, total, threshold = 0.0, 0.0, gains[0][0] - 1.0
-    for place, (difference, gain) in enumerate(gains):
-        total += gain
-        last = place + 1 == len(gains)
-        if total > best and (last or gains[place + 1][0] > difference):
-            best = total
-            threshold = difference + 1.0 if last else (difference + gains[place + 1][0]) / 2
-    return threshold
+    gains.sort()  # losses first, so no cut between equal differences is the best one
+    at = [gains[0][0] - 2, *(difference for difference, _ in gains), gains[-1][0] + 2]
+    totals = [*accumulate((gain for _, gain in gains), initial=0.0)]
+    best = max(range(len(totals)), key=totals.__getitem__)
+    return (at[best] + at[best + 1]) / 2
 
 
 def answer(
@@ -251,35 +238,28 @@ def answer(
     questions = [texts_of(one, 2) for one in listed(questions)]
     tokenizer = tokenizer or model.encoder.tokenizer
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
-    flat = [
-        {"input_ids": window.input_ids, "token_type_ids": window.token_type_ids}
-        for parts in cut
-        for window in parts
-    ]
-    scores = run(model, flat, batch_size)
+    scores = run(model, [window.example for parts in cut for window in parts], batch_size)
     for starts, ends in scores:
         check_scores(torch.stack((starts, ends)))
     scores = iter(scores)
-    found = []
-    for (_, context), parts in zip(questions, cut, strict=True):
-        scored = [(window, *next(scores)) for window in parts]
-        found.append(_reading(context, scored, n_best, longest, no_answer, threshold))
-    return found
+    scored = ([(window, *next(scores)) for window in parts] for parts in cut)
+    return [
+        _reading(context, parts, n_best, longest, no_answer, threshold)
+        for (_, context), parts in zip(questions, scored, strict=True)
+    ]
 
 
 def _reading(context, scored, n_best, longest, no_answer, threshold):
     """The answers of all windows of one context together."""
-    spans, starts_of, ends_of, offsets = {}, [], [], []
+    spans, tokens = {}, []
     for window, starts, ends in scored:
-        stop = window.first + len(window.offsets)
-        inner, outer = starts[window.first : stop], ends[window.first : stop]
-        for score, i, j in _best_pairs(inner, outer, window.central, n_best, longest):
+        inner = slice(window.first, window.first + len(window.offsets))
+        starts, ends = starts[inner], ends[inner]
+        for score, i, j in _best_pairs(starts, ends, window.central, n_best, longest):
             place = window.offsets[i][0], window.offsets[j][1]
             spans[place] = max(score, spans.get(place, -torch.inf))
-        own = [i for i, central in enumerate(window.central) if central]
-        starts_of += inner[own].tolist()
-        ends_of += outer[own].tolist()
-        offsets += [window.offsets[i] for i in own]
+        rows = zip(starts.tolist(), ends.tolist(), window.offsets, strict=True)
+        tokens += [row for row, central in zip(rows, window.central, strict=True) if central]
     nowhere = min(float(starts[0] + ends[0]) for _, starts, ends in scored)
     best = sorted(spans.items(), key=lambda item: (-item[1], item[0]))[:n_best]
     kept = [(context[s:e], s, e, score) for (s, e), score in best]
@@ -290,14 +270,11 @@ def _reading(context, scored, n_best, longest, no_answer, threshold):
     answers = [Answer(*found, share) for found, share in zip(kept, shares, strict=True)]
     chosen = answers[-1] if no_answer and difference > threshold else answers[0]
     answers.sort(key=lambda one: -one.score)
-    return Reading(chosen, answers, starts_of, ends_of, offsets, difference)
+    return Reading(chosen, answers, *map(list, zip(*tokens, strict=True)), difference)
 
 
 def _best_pairs(starts, ends, central, n_best, longest):
-    """The best (score, first token, last token) with first <= last < first + longest.
-
-    The first token must be one that this window sees best.
-    """
+    """The best (score, first, last), first <= last < first + longest, where first is central."""
     sums = starts[:, None] + ends[None, :]  # (tokens, tokens)
     allowed = torch.ones_like(sums, dtype=torch.bool).triu().tril(longest - 1)
     allowed &= torch.tensor(central)[:, None]
@@ -312,8 +289,6 @@ def _most_central(place, parts):
 
     def context(number):
         start, stop = parts[number]
-        if not start <= place < stop:
-            return -1.0
         return min(place - start, stop - 1 - place) + 0.01 * (stop - start)
 
-    return max(range(len(parts)), key=context)
+    return max((n for n, (start, stop) in enumerate(parts) if start <= place < stop), key=context)

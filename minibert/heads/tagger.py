@@ -4,12 +4,10 @@ from torch import nn
 
 from minibert.heads.classify import WordLabels
 from minibert.heads.context_encoder import on_words
-from minibert.heads.head import Head
 from minibert.heads.reading import as_words
-from minibert.text.inputs import labelled
 
 
-class Tagger(WordLabels, Head):
+class Tagger(WordLabels):
     """Word vectors, a bidirectional LSTM and one linear layer, with ELMo beside them if given.
 
     encoder: a `ContextEncoder`; or word vectors, and its other arguments as options. labels: how
@@ -26,12 +24,6 @@ class Tagger(WordLabels, Head):
         """(batch, length) -> logits (batch, length, labels)."""
         return self.output(self.encoder(input_ids, attention_mask, contextual_ids))
 
-    def loss(self, batch):
-        """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
-        logits = self(batch["input_ids"], batch["attention_mask"], batch.get("contextual_ids"))
-        wanted = labelled(batch)
-        return self.outcome.loss(logits[wanted], {"labels": batch["labels"][wanted]})
-
     def example(self, reader, text):
         words = as_words(text)
         return {**reader.words(words), **self.encoder.also(words)}
@@ -39,12 +31,10 @@ class Tagger(WordLabels, Head):
 
 def share_right(said, true):
     """The share of words whose label is right."""
-    right = [
-        a == b for row, want in zip(said, true, strict=True) for a, b in zip(row, want, strict=True)
-    ]
-    if not right:
+    pairs = [pair for rows in zip(said, true, strict=True) for pair in zip(*rows, strict=True)]
+    if not pairs:
         raise ValueError("expected at least one labelled word, got none")
-    return sum(right) / len(right)
+    return sum(a == b for a, b in pairs) / len(pairs)
 
 
 def spans(tags):
@@ -69,9 +59,13 @@ def spans(tags):
 def span_f1(said, true):
     """F1 of whole spans (CoNLL-2003): both are lists of sentences, lists of IOB2 tags.
 
-    A span counts only when its kind and both of its ends are right; 1.0 where there is none at all.
+    A span counts only when its kind and both of its ends are right.
     """
-    pairs = [(spans(a), spans(b)) for a, b in zip(said, true, strict=True)]
-    right = sum(len(a & b) for a, b in pairs)
+    return set_f1(map(spans, said), map(spans, true))
+
+
+def set_f1(said, true):
+    """F1 of what is found in all of these sets; 1.0 where there is nothing at all."""
+    pairs = list(zip(said, true, strict=True))
     total = sum(len(a) + len(b) for a, b in pairs)
-    return 2 * right / total if total else 1.0
+    return 2 * sum(len(a & b) for a, b in pairs) / total if total else 1.0

@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from minibert.heads.head import Head, width_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.scores import recurrent
 from minibert.models.outputs import ModelOutput
 from minibert.text.inputs import check_ids, reading_order, whole_mask
 
@@ -83,10 +82,6 @@ class CNNClassifier(Head):
             best.append((found * seen).amax(-1))  # (batch, channels), the maximum over time
         return self.outcome.scores(self.output(self.dropout(torch.cat(best, -1))))
 
-    def loss(self, batch):
-        """(sum of losses, their number), see `Labels.loss`; ``labels`` (batch,) or (batch, n)."""
-        return self.outcome.loss(self(batch["input_ids"], batch["attention_mask"]), batch)
-
 
 class RNNClassifier(Head):
     """A bidirectional LSTM over word vectors; its last states are classified.
@@ -109,10 +104,22 @@ class RNNClassifier(Head):
         _, last = recurrent(self.lstm, hidden, mask)  # (2, batch, hidden), forward and backward
         return self.outcome.scores(self.output(self.dropout(torch.cat([last[0], last[1]], -1))))
 
-    loss = CNNClassifier.loss
-
 
 def _encoder(vectors, freeze):
     """A model that gives hidden states, frozen or not."""
     model = Table(vectors) if torch.is_tensor(vectors) else vectors
     return model.requires_grad_(not freeze)
+
+
+def recurrent(lstm, x, mask):
+    """A bidirectional LSTM over the tokens of each row, wherever its padding stands.
+
+    x (batch, length, width), mask (batch, length) -> its outputs, 0 at padding, (batch, length,
+    2 * hidden), and the last states of both directions, (2 * layers, batch, hidden).
+    """
+    order = reading_order(mask)
+    lengths, x = mask.sum(1).cpu(), x.take_along_dim(order[..., None], 1)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    out, (last, _) = lstm(packed)
+    out, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
+    return out.take_along_dim(order.argsort(1)[..., None], 1), last

@@ -98,8 +98,7 @@ def fit(
     device = runtime.device(device)
     model.to(device)
     optimizer = optimizer if optimizer is not None else adamw(model)
-    _check_optimizer(model, optimizer)
-    _check_calls(schedule, callbacks)
+    _check_parts(model, optimizer, schedule, callbacks)
     callbacks = [*callbacks, *([] if patience is None else [EarlyStopping(patience)])]
     if progress and not quiet() and distributed.rank() == 0:
         callbacks.append(Progress())
@@ -279,8 +278,9 @@ def _check_used(checkpoint, checkpoint_every, valid, *, valid_every, patience):
         raise ValueError("valid is gone through several times: give a list, not an iterator")
 
 
-def _check_calls(schedule, callbacks):
-    """Refuse what cannot be called, and a callback that was not put into a list or not made."""
+def _check_parts(model, optimizer, schedule, callbacks):
+    """Refuse an optimiser, a schedule or callbacks that are none, or of another model."""
+    _check_optimizer(model, optimizer)
     if schedule is not None and not callable(schedule):
         raise ValueError(f"expected a schedule from minibert.optim, got {schedule!r:.60}")
     if not isinstance(callbacks, Iterable) or any(isinstance(one, type) for one in callbacks):

@@ -197,6 +197,8 @@ def test_words_that_are_not_utf8_can_be_read_with_replacement(tmp_path):
     model = mb.Word2Vec.from_pretrained(path, limit=2, errors="replace")
     assert model.vocab.tokens == ["\ufffdx", "b"]
     assert files.read(path, limit=2, errors="ignore")[0] == ["x", "b"]
+    with pytest.raises(ValueError, match="errors is what bytes.decode takes"):
+        files.read(path, errors="junk")
 
 
 @pytest.mark.parametrize("binary", [False, True])

@@ -31,7 +31,7 @@ def test_however_a_text_is_cut_its_pooled_states_are_those_of_the_whole(
     direction, lengths, bptt, windows, pad
 ):
     model = encoder(direction)
-    made = PoolingClassifier(model, labels=2, bptt=bptt, max_len=bptt * windows, width=4).eval()
+    made = PoolingClassifier(model, labels=2, bptt=bptt, max_len=bptt * windows).eval()
     generator = torch.Generator().manual_seed(sum(lengths))
     ids = torch.randint(0, 15, (len(lengths), max(lengths) + pad), generator=generator)
     mask = (torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]).long()

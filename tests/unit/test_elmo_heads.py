@@ -5,7 +5,7 @@ import torch
 
 import minibert as mb
 from minibert.heads import context_encoder as contextual
-from minibert.heads import pair, tagger
+from minibert.heads import tagger
 
 SENTENCES = [["the", "cat", "sat"], ["dogs"], ["a", "dog", "ran", "away"]]
 SPECIALS = ("<pad>", "<unk>", "<S>", "</S>")
@@ -171,10 +171,10 @@ def test_padding_of_either_sentence_changes_nothing():
     examples, vectors = pairs()
     model = mb.heads.PairClassifier(vectors, 2).eval()
     batch = next(iter(mb.text.PaddedBatches(examples, 9, shuffle=False, by_length=False)))
-    together = model(*pair.arguments(batch))
+    together = model.output_of(batch)
     for row, example in enumerate(examples):
         alone = next(iter(mb.text.PaddedBatches([example], 1)))
-        torch.testing.assert_close(together[row : row + 1], model(*pair.arguments(alone)))
+        torch.testing.assert_close(together[row : row + 1], model.output_of(alone))
 
 
 def test_scoring_leaves_the_mode_as_it_was():

@@ -234,6 +234,21 @@ def test_a_weight_that_is_not_a_number_stops_the_writing():
             model.generate([1, 2], 5, seed=0, **options)
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_half_a_token_is_no_number_of_tokens():
+    with pytest.raises(ValueError, match="top_k must be at least 1, got 2.5"):
+        gpt().generate([1, 2], 5, top_k=2.5)
+
+
+def test_words_have_no_neighbours_among_vectors_that_are_not_numbers():
+    model = mb.Word2Vec(mb.Word2VecConfig(6, 4), mb.text.Vocab([*"abcdef"]))
+    with torch.no_grad():
+        model.input.weight[5] = torch.nan
+    for ask in (lambda: model.neighbours("a", 2), lambda: model.analogy("a", "b", "c", 2)):
+        with pytest.raises(FloatingPointError, match="scores are not finite"):
+            ask()
+
+
 def test_texts_go_on_with_pieces_that_the_tokenizer_has():
     tokenizer = BPE.train(["the cat sat on the mat"] * 3, 40, "words")
     model = gpt(tokenizer)

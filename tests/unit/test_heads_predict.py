@@ -243,3 +243,18 @@ def test_sentences_that_were_not_remembered_need_the_model():
         tagger.predict(["a film"])
     tagger.encoder.contextual = mb.heads.Live(ENCODERS["ELMo"]())
     assert len(tagger.predict(["a film"]).labels[0]) == 2
+
+
+def test_a_table_is_no_list_of_texts_and_texts_are_no_examples():
+    pd = pytest.importorskip("pandas")
+    vocab = mb.text.Vocab(["<pad>", "<unk>", "good", "film"])
+    head = mb.heads.CNNClassifier(mb.heads.Table(torch.randn(4, 3), vocab), ["no", "yes"])
+    table = pd.DataFrame({"text": ["good", "film good"], "label": ["yes", "no"]})
+    for act in (head.predict, head.examples):
+        with pytest.raises(ValueError, match="got a DataFrame: give one column of it"):
+            act(table)
+    found = head.examples(table["text"], table["label"])
+    assert [one["labels"] for one in found] == [1, 0]
+    for act in (head.batches, lambda texts: mb.heads.run(head, texts)):
+        with pytest.raises(ValueError, match="each a dict with input_ids"):
+            act(["good", "film"])

@@ -44,6 +44,8 @@ def batch_of(rows, pad=0, fill=0):
 class Adding(nn.Module):
     """An encoder to do by hand: a token's state is (minus its id, the sum of the ids so far)."""
 
+    width = 2
+
     def __init__(self, direction):
         super().__init__()
         self.backward_reader = direction == "backward"
@@ -67,7 +69,7 @@ def test_last_maximum_and_mean_by_hand(direction, wanted):
     Of the first text four tokens are skimmed. Read forward, its sums are 7, 9, 13, 14, 19, 22, 35
     with a mean of 17; backward they are 13, 16, 21, 22, 26, 28, 35 with a mean of 23.
     """
-    model = PoolingClassifier(Adding(direction), labels=2, bptt=2, max_len=3, width=2)
+    model = PoolingClassifier(Adding(direction), labels=2, bptt=2, max_len=3)
     batch = batch_of([[7, 2, 4, 1, 5, 3, 13], [2, 8]], pad=1)
     assert model.pooled(*batch.values()).tolist() == wanted
 
@@ -194,6 +196,8 @@ def test_a_single_example_cannot_be_trained_on():
 class OneHot(nn.Module):
     """An encoder whose state is the token itself: what is learned is learned from the pooling."""
 
+    width = 20
+
     def read(self, input_ids, state=None):
         return [F.one_hot(input_ids, 20).float()], [(input_ids.new_zeros(1, len(input_ids), 1),)]
 
@@ -208,7 +212,7 @@ def test_it_learns_whether_a_word_is_anywhere_in_a_long_text():
         row = torch.randint(2, 20, (30,), generator=generator).tolist()
         row[int(torch.randint(30, (1,), generator=generator))] = i % 2
         examples.append({"input_ids": row, "labels": i % 2})
-    model = PoolingClassifier(OneHot(), labels=2, bptt=5, max_len=10, width=20)
+    model = PoolingClassifier(OneHot(), labels=2, bptt=5, max_len=10)
     batches = PaddedBatches(examples, 20)
     mb.fit(model, batches, epochs=20, optimizer=mb.optim.adamw(model, 0.02), progress=False)
     right = mb.heads.predict(model, PaddedBatches(examples, 20, shuffle=False, by_length=False))

@@ -133,6 +133,17 @@ def test_spans_that_end_in_a_space_or_an_accent_are_answers_for_the_model():
         assert one["input_ids"][got[0]] == pieces.index("le" if span[0] == 0 else "cafe")
     with pytest.raises(ValueError, match="the answer ' ' at 2 contains no token"):
         span_examples(tokenizer, [("in", context, (2, 3))])
+    for beyond in ((0, 99), (-2, 2), (3, 3), (4, 2)):
+        with pytest.raises(ValueError, match=f"an answer from 0 .* got {beyond[0]} to {beyond[1]}"):
+            span_examples(tokenizer, [("in", context, beyond)])
+
+
+def test_whether_a_question_has_an_answer_is_true_or_false(tmp_path):
+    asked = {"id": "1", "question": "Why?", "answers": [], "is_impossible": "false"}
+    told = {"data": [{"title": "A", "paragraphs": [{"context": "Text.", "qas": [asked]}]}]}
+    (tmp_path / "squad.json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match="is_impossible is 'false', not true or false"):
+        readers.questions_of(Source(tmp_path / "squad.json"))
 
 
 def test_a_span_in_another_window_is_still_no_answer_here():

@@ -7,7 +7,7 @@ from torch import nn
 
 import minibert as mb
 from minibert.models.awd_lstm.model import DROPOUTS
-from minibert.text import PaddedBatches
+from minibert.text import PaddedBatches, Vocab
 from minibert.training.callbacks import RateByLength
 from minibert.transfer import (
     GradualUnfreezing,
@@ -44,7 +44,8 @@ class Plain(nn.Module):
 
 def elmo():
     torch.manual_seed(0)
-    return mb.ELMo(mb.ELMoConfig(vocab_size=20, input="words", dim=8, projection=4))
+    words = Vocab(["<S>", "</S>", *map(str, range(18))], specials=["<S>", "</S>"])
+    return mb.ELMo(mb.ELMoConfig(len(words), input="words", dim=8, projection=4), words)
 
 
 TINY = {"vocab_size": 9, "dim": 8, "layers": 2, "heads": 2, "hidden": 8, "max_length": 6}
@@ -65,7 +66,7 @@ MODELS = {
     "gpt-2": lambda: gpt("pre"),
     "gpt in a classifier": lambda: mb.heads.LastToken(gpt()),
     "elmo": elmo,
-    "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2, width=8),
+    "pooled elmo": lambda: mb.heads.PoolingClassifier(elmo(), labels=2),
     "table": lambda: mb.heads.PoolingClassifier(mb.heads.Table(torch.randn(9, 4)), labels=2),
     "plain": Plain,
     "word vectors in a classifier": lambda: mb.heads.CNNClassifier(torch.randn(9, 4), 2),

@@ -15,17 +15,7 @@ import torch
 
 from minibert import data, text
 from minibert.commands import main as cli
-from minibert.commands.finetune.common import (
-    BASELINE,
-    MODEL,
-    Finished,
-    compare,
-    options_of,
-    read_task,
-    shared_options,
-    some,
-    ways_of,
-)
+from minibert.commands.finetune import common
 from minibert.commands.finetune.tasks import TextTask
 from minibert.commands.recipes import model_of, positive, recipes, saving
 from minibert.heads.pooling import PoolingClassifier
@@ -46,35 +36,32 @@ WAYS = ("pre-trained", "from scratch")
 
 def add_arguments(option):
     """The options of ``minibert finetune awd-lstm``."""
-    size = positive(int)
+    size, share = positive(int), positive(float)
     known = "labelled texts: imdb, movie_reviews, subjectivity"
-    shared_options(option, known, "a language model, from `minibert pretrain awd-lstm`", WAYS)
+    start = "a language model, from `minibert pretrain awd-lstm`"
+    common.shared_options(option, known, start, WAYS)
     known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
-    option("--pretrain", metavar="RECIPE", help=f"or train it first, by a recipe ({known})")
+    option("--pretrain", metavar="RECIPE", help=f"or make it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
     option("--length", type=size, default=400, help="tokens of a text that are read (400)")
     option("--size", type=size, default=60_000, help="words of the vocabulary, at most (60,000)")
     option("--min-count", type=size, default=2, help="leave out rarer words (2)")
-    option("--seed", type=int, default=0, help="of fine-tuning the language model (0)")
+    option("--seed", type=int, default=0, help="of the language model's tuning")
     for stage, epochs, rate in (("target", 2, 2e-3), ("classifier", 10, 1e-2)):
-        option(f"--{stage}-epochs", type=size, default=epochs, help=f"passes ({epochs})")
-        option(f"--{stage}-rate", type=positive(float), default=rate, help=f"highest rate ({rate})")
-    option("--batch-size", type=size, default=32, help="texts per batch of the classifier (32)")
+        option(f"--{stage}-epochs", type=size, default=epochs, help=f"({epochs})")
+        option(f"--{stage}-rate", type=share, default=rate, help=f"({rate})")
+    option("--batch-size", type=size, default=32, help="texts a batch of the classifier (32)")
     option("--unfreezing", choices=UNFREEZING, default="gradual", help="of the classifier's layers")
-    option(
-        "--classifier-factor",
-        type=positive(float),
-        default=2.6,
-        help="between layers' rates in the classifier; 1 for one rate (2.6)",
-    )
-    option("--scratch-rate", type=positive(float), default=5e-3, help="from random weights (0.005)")
+    told = "between layers' rates in the classifier; 1 for one rate (2.6)"
+    option("--classifier-factor", type=share, default=2.6, help=told)
+    option("--scratch-rate", type=share, default=5e-3, help="from random weights (0.005)")
 
 
 def finetune(args):
     """Tune, classify, compare; print the errors and write them to results.json."""
-    ways = ways_of(args, WAYS)
-    finished = Finished(args, len(ways) * args.seeds)
+    ways = common.ways_of(args, WAYS)
+    finished = common.Finished(args, len(ways) * args.seeds)
     start = language_model(args)
     task, pool, test = read_texts(args)
     print(f"{args.task}: {len(pool):,} texts to read and {len(test):,} to test on")
@@ -86,15 +73,15 @@ def finetune(args):
 
     def learn(way, seed, folder):
         chosen = draw(pool, args.labels, task.labels, seed)
-        if way == BASELINE:
+        if way == common.BASELINE:
             return {"test": {"error": 1 - task.baseline(chosen, test)["accuracy"]}}
         head = classify(tuned, task, chosen, way, args, seed, folder)
         if args.save and way == ways[0] and seed == args.first_seed:
-            head.save_pretrained(args.out / MODEL)
+            head.save_pretrained(args.out / common.MODEL)
         return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}}
 
-    results = {"options": options_of(args), "once": once | found}
-    compare(args, finished, (BASELINE, *ways), learn, results)
+    results = {"options": common.options_of(args), "once": once | found}
+    common.compare(args, finished, (common.BASELINE, *ways), learn, results)
 
 
 def language_model(args):
@@ -117,10 +104,10 @@ def language_model(args):
 
 def read_texts(args):
     """(the `TextTask`, examples to read and to learn from, examples to test on)."""
-    task, (pool, test) = read_task(args, SHARES)
+    task, (pool, test) = common.read_task(args, SHARES)
     if type(pool[0].label) not in (str, int):
         raise ValueError(f"awd-lstm learns one label for a text, which {args.task} does not have")
-    pool, test = some(pool, args.texts, 0), some(test, args.test, 0)
+    pool, test = common.some(pool, args.texts, 0), common.some(test, args.test, 0)
     return TextTask(task.labels, args.length + 1), pool, test
 
 
@@ -143,16 +130,9 @@ def tune(model, words, args):
     before = math.exp(evaluate(model, batches))
     groups = discriminative_groups(model, config.target_rate, config.factor, config.weight_decay)
     optimizer = adamw(groups, betas=(0.8, 0.99))
-    history = learn_text(
-        model,
-        (read, held_out),
-        config.target_epochs,
-        optimizer,
-        config=config,
-        seed=args.seed,
-        **{**saving(args, SAVED), "checkpoint": args.checkpoint / "tuned"},
-    )
-    curve = history.thinned(60)
+    options = saving(args, SAVED) | {"checkpoint": args.checkpoint / "tuned", "seed": args.seed}
+    texts, epochs = (read, held_out), config.target_epochs
+    curve = learn_text(model, texts, epochs, optimizer, config=config, **options).thinned(60)
     after = math.exp(evaluate(model, batches))
     print(f"perplexity on the task's texts: {before:.1f} before, {after:.1f} after", flush=True)
     perplexity = {"perplexity before": before, "perplexity after": after}
@@ -168,30 +148,23 @@ def stream(texts, model):
 def draw(pool, count, labels, seed):
     """``count`` examples, as many of each label as there are of the others; or all there are."""
     if count >= len(pool):
-        return some(pool, None, seed)
+        return common.some(pool, None, seed)
     rng = np.random.default_rng([1, seed])
     chosen = []
     for place, label in enumerate(labels):
         of_label = [example for example in pool if str(example.label) == label]
         share = count // len(labels) + (place < count % len(labels))
         if len(of_label) < share:
-            raise ValueError(
-                f"expected {share} texts with the label {label!r} to learn from, got "
-                f"{len(of_label)}"
-            )
+            found = f"the label {label!r} to learn from, got {len(of_label)}"
+            raise ValueError(f"expected {share} texts with {found}")
         chosen += [of_label[i] for i in rng.permutation(len(of_label))[:share]]
     return chosen
 
 
-def fresh(model, seed):
-    """A model of the same shape with random weights."""
-    torch.manual_seed(seed)
-    return AWDLSTM(model.config, model.vocab)
-
-
 def classify(tuned, task, chosen, way, args, seed, folder):
     """Stage 3: a classifier that has learned from the chosen examples; saves in ``folder``."""
-    model = copy.deepcopy(tuned) if way == WAYS[0] else fresh(tuned, seed)
+    torch.manual_seed(seed)
+    model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
     train = task.examples(PoolingClassifier(model, task.labels), chosen)
     seed_everything(seed)
     config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)

@@ -11,17 +11,7 @@ of it is learned from.
 import copy
 from dataclasses import replace
 
-from minibert.commands.finetune.common import (
-    BASELINE,
-    MODEL,
-    Finished,
-    compare,
-    options_of,
-    read_task,
-    shared_options,
-    some,
-    ways_of,
-)
+from minibert.commands.finetune import common
 from minibert.commands.finetune.tasks import task_for
 from minibert.commands.recipes import positive, saving
 from minibert.models.bert.model import BERT
@@ -39,16 +29,14 @@ def add_arguments(option, model="bert"):
     """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
     known = "snli, wikiann, wnut17, squad, imdb, one of the world"
-    shared_options(option, known, f"a {model.upper()}: a folder, or a bundled name", WAYS)
+    common.shared_options(option, known, f"a {model.upper()}: a folder, or a bundled name", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
     option("--epochs", type=size, default=3, help="passes over the examples (3)")
-    option("--least", type=size, default=1, help="updates at least, however few the examples (1)")
-    option("--batch-size", type=size, default=32, help="examples per update (32)")
-    option(
-        "--max-length", type=size, help="pieces that are read at once (as many as the model can)"
-    )
-    option("--rate", type=share, default=3e-4, help="learning rate of fine-tuning (0.0003)")
+    option("--least", type=size, default=1, help="updates, however few the examples are (1)")
+    option("--batch-size", type=size, default=32, help="examples an update (32)")
+    option("--max-length", type=size, help="pieces read at once (as many as the model can)")
+    option("--rate", type=share, default=3e-4, help="of fine-tuning (0.0003)")
     option("--features-rate", type=share, default=2e-3, help="on frozen features (0.002)")
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
@@ -56,24 +44,24 @@ def add_arguments(option, model="bert"):
 
 def finetune(args, kind=BERT):
     """Learn, compare, print the scores and write them to results.json; kind: of the model."""
-    ways = ways_of(args, WAYS)
-    finished = Finished(args, args.seeds * len(ways))
+    ways = common.ways_of(args, WAYS)
+    finished = common.Finished(args, args.seeds * len(ways))
     start = language_model(args, kind)
-    given, (train, valid, test) = read_task(args, SHARES)
-    valid, test = some(valid, args.valid, 0), some(test, args.test, 0)
+    given, (train, valid, test) = common.read_task(args, SHARES)
+    valid, test = common.some(valid, args.valid, 0), common.some(test, args.test, 0)
     task = task_for(given, max_length(start, args))
     sizes = {"learned": min(len(train), args.labels or len(train)), "test": len(test)}
     print(f"{args.task}: {sizes['learned']:,} of {len(train):,} examples to learn from, ", end="")
     print(f"{len(valid):,} to validate and {len(test):,} to test on")
 
     def learn(way, seed, folder):
-        parts = some(train, args.labels, seed), valid, test
-        if way == BASELINE:
+        parts = common.some(train, args.labels, seed), valid, test
+        if way == common.BASELINE:
             return {n: task.baseline(parts[0], of) for n, of in (("valid", valid), ("test", test))}
         return learned(way, start, task, parts, args, seed, folder)
 
-    results = {"options": options_of(args), "examples": {**sizes, "valid": len(valid)}}
-    compare(args, finished, (BASELINE, *ways), learn, results)
+    results = {"options": common.options_of(args), "examples": {**sizes, "valid": len(valid)}}
+    common.compare(args, finished, (common.BASELINE, *ways), learn, results)
 
 
 def language_model(args, kind):
@@ -101,21 +89,14 @@ def learned(way, start, task, parts, args, seed, folder):
     model = new_head(way, start, task)
     rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
     examples = task.examples(model, train)
-    history = fit_head(
-        model,
-        examples,
-        rate=rates[way],
-        steps=max(args.least, args.epochs * -(-len(examples) // args.batch_size)),
-        batch_size=args.batch_size,
-        seed=seed,
-        precision=args.precision,
-        progress=True,
-        **{**saving(args, SAVED), "checkpoint": folder},
-    )
+    steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
+    options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
+    options |= saving(args, SAVED) | {"checkpoint": folder}
+    history = fit_head(model, examples, rates[way], steps=steps, seed=seed, **options)
     if hasattr(task, "tune"):
         task.tune(model, valid)
-    if args.save and way == ways_of(args, WAYS)[0] and seed == args.first_seed:
-        model.save_pretrained(args.out / MODEL)
+    if args.save and way == common.ways_of(args, WAYS)[0] and seed == args.first_seed:
+        model.save_pretrained(args.out / common.MODEL)
     scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
     return {**scores, "seconds": round(history.seconds, 1)}
 
@@ -137,8 +118,5 @@ def fit_head(model, examples, rate, epochs=3, *, steps=None, batch_size=32, seed
     """
     batches = model.batches(examples, batch_size, seed=seed)
     steps = steps or epochs * len(batches)
-    options = {"progress": False, **options}
-    schedule = linear(steps, warmup=steps // 10)
-    return fit(
-        model, batches, steps=steps, optimizer=adamw(model, rate), schedule=schedule, **options
-    )
+    options = {"progress": False, "schedule": linear(steps, warmup=steps // 10), **options}
+    return fit(model, batches, steps=steps, optimizer=adamw(model, rate), **options)

@@ -16,7 +16,7 @@ from minibert.commands.recipes import CHECKPOINTS, positive
 from minibert.data.corpora import Examples, LabelledTexts
 from minibert.data.examples import Example
 from minibert.data.own_files import KINDS
-from minibert.storage.safe_files import atomic, read_json
+from minibert.storage.safe_files import read_json, write
 from minibert.world.tasksets import tasks
 
 RESULTS, MODEL = "results.json", "model"  # in the folder of --out
@@ -29,17 +29,15 @@ def shared_options(option: Callable, known: str, start: str, ways: tuple) -> Non
     """The options that every model has; known, start: what to say of --task and of --start."""
     size = positive(int)
     option("--task", metavar="NAME", help=f"{known}, or a file of your own (docs/your-data.md)")
-    option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the results")
+    option("--out", required=True, type=Path, metavar="DIR", help="a folder for what is found")
     option("--start", metavar="FOLDER", help=start)
     option("--ways", metavar="LIST", default=",".join(ways), help=f"some of {','.join(ways)}")
     option("--test", type=size, help="examples to test on (all)")
     option("--seeds", type=size, default=3, help="runs of each way (3)")
     option("--first-seed", type=int, default=0, help="the first of them (0)")
-    option(
-        "--save", action="store_true", default=False, help=f"keep the first model in DIR/{MODEL}"
-    )
-    option("--kind", choices=KINDS, help="what --task holds, if its ending does not tell")
-    option("--columns", metavar="text=A,label=B", default="", help="names of the columns in --task")
+    option("--save", action="store_true", help=f"keep the first model in DIR/{MODEL}")
+    option("--kind", choices=KINDS, help="of a file of your own (told by its ending)")
+    option("--columns", metavar="text=A,label=B", default="", help="of a table of your own")
     option("--separator", metavar="MARK", help="between the labels of a text that has several")
     option("--held-out", metavar="FILE", help="score on it, not on a share of --task")
     option(
@@ -102,7 +100,7 @@ def as_examples(part, name):
         found = [Example(text=one, label=part.names[label]) for one, label in part]
         return Examples("text", found, part.names, list(part.texts))
     if not isinstance(part, Examples):
-        raise ValueError(f"{name!r} has no labels to learn; --help says what --task may be")
+        raise ValueError(f"{name!r} has no labels; `minibert data list` shows what has")
     return part
 
 
@@ -118,15 +116,22 @@ def compare(args, finished, ways, learn, results) -> None:
             run, name = partial(learn, way, seed), f"{way.replace(' ', '-')}-{seed}"
             found = run(None) if way == BASELINE else finished.run(name, run)
             scores[way].append({"seed": seed, **found})
-            print(f"seed {seed}, {way}: {in_words(found['test'])}", flush=True)
-    report(results)
-    write_results(results, args.out)
+            told = ", ".join(f"{name} {score:.1%}" for name, score in found["test"].items())
+            print(f"seed {seed}, {way}: {told}", flush=True)
+    for way, runs in scores.items():
+        tests = {name: [run["test"][name] for run in runs] for name in runs[0]["test"]}
+        told = ", ".join(f"{name} {with_spread(values)}" for name, values in tests.items())
+        print(f"{way}: {told} over {len(runs)} seed{'s' * (len(runs) > 1)}")
+    write(args.out / RESULTS, json.dumps(results, indent=1).encode() + b"\n")
+    print(f"saved in {args.out / RESULTS}")
     if args.save:
         print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
 
 
-def in_words(scores):
-    return ", ".join(f"{name} {score:.1%}" for name, score in scores.items())
+def with_spread(values):
+    """The mean over seeds, and their standard deviation where there are several, in words."""
+    mean = f"{statistics.mean(values):.1%}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1%}"
 
 
 class Finished:
@@ -145,36 +150,30 @@ class Finished:
             found = read_json(self.path)
             if found["options"] != options:
                 names = [n for n in options if options[n] != found["options"].get(n)]
+                named = ", --".join(names).replace("_", "-")
                 raise ValueError(
-                    f"{self.folder} holds runs of a command with another --"
-                    f"{', --'.join(names).replace('_', '-')}: give the same options, or another "
-                    f"folder"
+                    f"{self.folder} holds runs of a command with another --{named}: give the same "
+                    "options, or another folder"
                 )
             self.kept = found
 
     def run(self, name: str, make: Callable[[Path], dict]) -> dict:
         """What ``make(folder)`` gives, or gave before the command was interrupted.
 
-        ``folder``: where the run saves its checkpoints; it is removed when the run is done.
+        The run saves its checkpoints in ``folder``, which is removed afterwards.
         """
         results = self.kept["results"]
         if name not in results:
             started = time.monotonic()
             results[name] = make(self.folder / name)
             self.seconds.append(time.monotonic() - started)
-            with atomic(self.path) as file:
-                file.write(json.dumps(self.kept).encode())
+            write(self.path, json.dumps(self.kept).encode())
             shutil.rmtree(self.folder / name, ignore_errors=True)
-            self.tell()
+            if len(results) < self.total:
+                left = statistics.mean(self.seconds) * (self.total - len(results))
+                words = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} minutes"
+                print(f"{len(results)} of {self.total} runs done, about {words} left", flush=True)
         return results[name]
-
-    def tell(self) -> None:
-        """Print how many runs are done, and about how long the others will take."""
-        done = len(self.kept["results"])
-        if done < self.total:
-            left = statistics.mean(self.seconds) * (self.total - done)
-            words = f"{left:.0f} s" if left < 120 else f"{left / 60:.0f} minutes"
-            print(f"{done} of {self.total} runs done, about {words} left", flush=True)
 
 
 def some(examples, count, seed):
@@ -186,25 +185,3 @@ def some(examples, count, seed):
 def options_of(args):
     """The options that a results file tells: what is text or a number."""
     return {k: v for k, v in vars(args).items() if isinstance(v, str | int | float)}
-
-
-def with_spread(values):
-    """The mean over seeds, and their standard deviation where there are several, in words."""
-    mean = f"{statistics.mean(values):.1%}"
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1%}"
-
-
-def report(results):
-    """Print the mean of each way's scores on the test, and their spread."""
-    for way, runs in results["scores"].items():
-        told = [
-            f"{name} {with_spread([run['test'][name] for run in runs])}" for name in runs[0]["test"]
-        ]
-        print(f"{way}: {', '.join(told)} over {len(runs)} seed{'s' * (len(runs) > 1)}")
-
-
-def write_results(results, folder):
-    """Write results.json."""
-    with atomic(folder / RESULTS) as file:
-        file.write(json.dumps(results, indent=1).encode() + b"\n")
-    print(f"saved in {folder / RESULTS}")

@@ -15,7 +15,7 @@ from minibert.heads.last_token import LastToken, framed
 from minibert.heads.predictions import run
 from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples
 from minibert.heads.squad import squad_scores
-from minibert.heads.tagger import share_right, span_f1
+from minibert.heads.tagger import set_f1, share_right, span_f1
 from minibert.models.gpt.model import GPT
 from minibert.text.sentences import split_sentences
 from minibert.text.tokens import tokenise
@@ -78,10 +78,9 @@ class TextTask:
         if not self.several:
             right = sum(a == str(e.label) for a, e in zip(said, examples, strict=True))
             return {"accuracy": right / len(said)}
-        pairs = [(set(a), set(e.label)) for a, e in zip(said, examples, strict=True)]
-        total = sum(len(a) + len(b) for a, b in pairs)
-        f1 = 2 * sum(len(a & b) for a, b in pairs) / total if total else 1.0
-        return {"f1": f1, "all right": sum(a == b for a, b in pairs) / len(pairs)}
+        said, true = [set(a) for a in said], [set(e.label) for e in examples]
+        all_right = sum(map(set.__eq__, said, true)) / len(true)
+        return {"f1": set_f1(said, true), "all right": all_right}
 
     def baseline(self, train, test):
         """Always the most frequent label."""
@@ -166,8 +165,8 @@ class QuestionTask:
         return self._scores([one.best.text for one in self.readings(head, examples)], examples)
 
     def _scores(self, said, examples):
-        found = squad_scores(said, _answers(examples))
-        found = {"f1": found["f1"] / 100, "exact match": found["exact match"] / 100}
+        percent = squad_scores(said, _answers(examples))
+        found = {name: percent[name] / 100 for name in ("f1", "exact match")}
         if self.no_answer:
             right = [(not a) == (e.span is None) for a, e in zip(said, examples, strict=True)]
             found["told apart"] = sum(right) / len(right)

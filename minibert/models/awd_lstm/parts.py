@@ -98,4 +98,5 @@ class WeightDropLSTM(nn.Module):
                 f"{' and '.join(map(str, got))[:80]}: a state goes on with the rows that it was "
                 f"made from"
             )
-        return tuple(state)
+        h, c = state
+        return h, c

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from minibert.models.base import Ids, Pretrained, Real, check_vocab
 from minibert.models.outputs import Loss, ModelOutput
+from minibert.models.softmax import check_scores
 from minibert.models.word2vec import fast as sgns
 from minibert.storage.checked import check_settings
 from minibert.text.batches import Batch
@@ -180,6 +181,7 @@ class Word2Vec(Pretrained):
         left_out = [self._id(word) for word in (*exclude, *vocab.specials)]
         scores[left_out] = -torch.inf
         best = scores.topk(min(k, len(scores) - len(set(left_out))))
+        check_scores(best.values)
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return [(vocab.tokens[i], score) for i, score in pairs]
 

@@ -107,6 +107,10 @@ def _written(words, vectors, form):
 def _decoded(word, path, errors):
     try:
         return word.decode("utf-8", errors)
+    except LookupError as error:
+        raise ValueError(
+            f"errors is what bytes.decode takes, such as 'replace': {error}"
+        ) from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} has a word that is not UTF-8, {word[:40]!r}; errors='replace' reads it anyway"
