@@ -21,12 +21,12 @@ from minibert.show.figures import PALETTE
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "chapters" / "images" / "arc.png"
-NOUN, EACH = "wood", 12
+NOUN, EACH = "ring", 12
 COLOURS = [PALETTE[name] for name in ("blue", "green", "orange", "vermillion", "purple")]
 GAP, PROMPT = "The capital of the country is [MASK].", "The baker opened the"
 STEPS = (  # name, year, what it gave, the question below, the function that answers it
     ("word2vec", "2013", "one vector per word", "closest to “oak”\n(cosine)", "neighbours"),
-    ("ELMo", "2018", "a vector in context", "“wood” beside “wood”\n(cosine)", "senses"),
+    ("ELMo", "2018", "a vector in context", "“ring” beside “ring”\n(cosine)", "senses"),
     ("ULMFiT", "2018", "tune the whole model", "topic from 100 labels\n(accuracy)", "labels"),
     ("BERT", "2018", "read both sides", "“The capital of the\ncountry is ___.”", "gap"),
     ("GPT", "2018", "guess the next word", "“The baker\nopened the ___”", "continued"),
