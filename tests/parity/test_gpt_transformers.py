@@ -96,22 +96,14 @@ def test_loss_and_gradients(pair, path, monkeypatch):
     right.backward()
     (total / count).backward()
     gradients = {name: p.grad for name, p in theirs.named_parameters()}
-    left = weights.published(Gradients(ours))
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.copy_(parameter.grad)  # then they have the parameters' published names
+    left = weights.published(ours)
     left.pop("lm_head.weight", None)
     for name, gradient in left.items():
         close("gradients", kind, gradient, gradients[name])
     assert set(left) == set(gradients) - {"lm_head.weight"}
-
-
-class Gradients:
-    """A model's gradients as if they were its parameters."""
-
-    def __init__(self, model):
-        self.config = model.config
-        self.own = {name: p.grad for name, p in model.named_parameters()}
-
-    def state_dict(self):
-        return self.own
 
 
 def test_greedy_text_is_the_same(pair):
