@@ -132,8 +132,9 @@ class Block(nn.Module):
     ) -> Attended:
         """(new x, weights of the first attention or None, past)."""
         y = self.before(self.attention_norm, x)
-        told = {"past": past, "output_attentions": output_attentions}
-        y, weights, past = self.attention(y, mask=mask, **told)
+        y, weights, past = self.attention(
+            y, mask=mask, past=past, output_attentions=output_attentions
+        )
         x = self.after(self.attention_norm, x, y)
         if memory is not None:
             y, _, _ = self.cross(self.before(self.cross_norm, x), memory, memory_mask)
