@@ -261,7 +261,7 @@ def make_elmo(folder):
 
 def read_elmo(folder):
     model = elmo.load(folder)
-    return [elmo.options_of(model.config), elmo_arrays(folder)]
+    return [strict(json.dumps(elmo.options_of(model.config))), elmo_arrays(folder)]
 
 
 def elmo_arrays(folder):

@@ -72,7 +72,9 @@ def test_threads_that_wait_sleep_unless_somebody_wants_otherwise():
         assert done.stdout.strip() == wanted, done.stderr
         if shutil.which("make"):  # what `make lab` starts JupyterLab with
             told = "include Makefile\ntold:\n\t@echo $$OMP_WAIT_POLICY\n"
-            done = subprocess.run(["make", "-f", "-", "told"], input=told, **command)
+            done = subprocess.run(
+                ["make", "--no-print-directory", "-f", "-", "told"], input=told, **command
+            )
             assert done.stdout.strip() == wanted, done.stderr
     assert "OMP_WAIT_POLICY: PASSIVE" in (ROOT / "environment.yml").read_text("utf-8")
     assert '"OMP_WAIT_POLICY": "PASSIVE"' in (ROOT / "docs/jupyterhub.md").read_text("utf-8")
