@@ -103,7 +103,7 @@ def test_another_year_has_other_documents_and_another_world(tmp_path):
     words = [
         line.split()[0] for line in tomllib.loads(example)["pet"]["words"].splitlines() if line
     ]
-    text = mb.world.generate(tokens=120_000, lexicon=tmp_path).text()
+    text = mb.world.generate(tokens=400_000, lexicon=tmp_path).text()
     assert len(words) == 2 and all(word in text for word in words)
     for seed in (0, 2027):  # they are kept as pets, about which strangers on a train have tales
         text = mb.world.generate(120_000, seed, seed, ["dialogue"], lexicon=tmp_path).text()
