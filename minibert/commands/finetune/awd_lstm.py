@@ -76,14 +76,19 @@ def finetune(args: Namespace) -> None:
     once |= {} if Path(args.task).is_file() else wikitext_perplexity(start, known)
     tuned = with_vocabulary(start, vocab)
     once |= tune(tuned, [vocab.encode(text) for text in words], args)
+    every = saving(args, SAVED)["checkpoint_every"]
 
     def learn(way, seed, folder):
         chosen = draw(pool, args.labels, task.labels, seed)
         if way == common.BASELINE:
             return {"test": {"error": 1 - task.baseline(chosen, test)["accuracy"]}}
-        head = classify(tuned, task, chosen, way, args=args, seed=seed, folder=folder)
-        if args.save and way == ways[0] and seed == args.first_seed:
-            head.save_pretrained(args.out / common.MODEL)
+        torch.manual_seed(seed)
+        model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
+        examples = task.examples(PoolingClassifier(model, task.labels), chosen)
+        seed_everything(seed)
+        how = {"config": stage_3(args, way), "seed": seed, "checkpoint_every": every}
+        head = ulmfit(model, examples, task.labels, checkpoint=folder, **how).classifier
+        common.save_first(head, args, way, seed)
         return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}}
 
     common.compare(args, finished, ways, learn, once=once)
@@ -165,32 +170,19 @@ def draw(pool: list[Example], count: int, labels: Sequence[str], seed: int) -> l
     return chosen
 
 
-def classify(
-    tuned: AWDLSTM,
-    task: TextTask,
-    chosen: list[Example],
-    way: str,
-    *,
-    args: Namespace,
-    seed: int,
-    folder: Path,
-) -> PoolingClassifier:
-    """Stage 3: a classifier that has learned from the chosen examples; saves in ``folder``."""
-    torch.manual_seed(seed)
-    model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
-    train = task.examples(PoolingClassifier(model, task.labels), chosen)
-    seed_everything(seed)
-    config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
-    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
-        config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
-    saved = {"checkpoint": folder, "checkpoint_every": saving(args, SAVED)["checkpoint_every"]}
-    return ulmfit(model, train, task.labels, config=config, seed=seed, **saved).classifier
-
-
 def config_of(args: Namespace) -> ULMFiTConfig:
     """The stages' settings that the options say."""
     chosen = ("target_epochs", "target_rate", "classifier_epochs", "classifier_rate", "batch_size")
     return ULMFiTConfig(**{name: getattr(args, name) for name in chosen})
+
+
+def stage_3(args: Namespace, way: str) -> ULMFiTConfig:
+    """These settings for a classifier."""
+    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
+        own = {"classifier_rate": args.scratch_rate, "unfreezing": "all", "factor": 1.0}
+    else:
+        own = {"unfreezing": args.unfreezing, "factor": args.classifier_factor}
+    return replace(config_of(args), **own)
 
 
 def wikitext_perplexity(model: AWDLSTM, vocab: Vocab) -> dict[str, float]:

@@ -12,7 +12,6 @@ import copy
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from minibert.commands.finetune import common
@@ -62,11 +61,25 @@ def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
     learn_from = f"{sizes['learned']:,} of {len(train):,} examples to learn from"
     print(f"{args.task}: {learn_from}, {len(valid):,} to validate and {len(test):,} to test on")
 
+    rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
+    options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
+    options |= saving(args, SAVED)
+
     def learn(way, seed, folder):
-        parts = common.some(train, args.labels, seed), valid, test
+        some = common.some(train, args.labels, seed)
         if way == common.BASELINE:
-            return {n: task.baseline(parts[0], of) for n, of in (("valid", valid), ("test", test))}
-        return learned(way, start, task, parts, args=args, seed=seed, folder=folder)
+            return {"valid": task.baseline(some, valid), "test": task.baseline(some, test)}
+        seed_everything(seed)
+        head = new_head(way, start, task)
+        examples = task.examples(head, some)
+        steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
+        how = {**options, "checkpoint": folder, "steps": steps, "seed": seed}
+        history = fit_head(head, examples, rates[way], **how)
+        if hasattr(task, "tune"):
+            task.tune(head, valid)
+        common.save_first(head, args, way, seed)
+        scores = {"valid": task.scores(head, valid), "test": task.scores(head, test)}
+        return {**scores, "seconds": round(history.seconds, 1)}
 
     common.compare(args, finished, ways, learn, examples=sizes)
 
@@ -87,34 +100,6 @@ def max_length(model: Encoder, args: Namespace) -> int:
     if args.max_length and args.max_length > most:
         raise ValueError(f"this model reads at most {most} pieces, not {args.max_length} at once")
     return args.max_length or most
-
-
-def learned(
-    way: str,
-    start: Encoder,
-    task: TextTask,
-    parts: Sequence,
-    *,
-    args: Namespace,
-    seed: int,
-    folder: Path,
-) -> dict[str, Any]:
-    """One run of one way: its scores on valid and test, and its seconds; saves in ``folder``."""
-    train, valid, test = parts
-    seed_everything(seed)
-    model = new_head(way, start, task)
-    rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
-    examples = task.examples(model, train)
-    steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
-    options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
-    options |= saving(args, SAVED) | {"checkpoint": folder}
-    history = fit_head(model, examples, rates[way], steps=steps, seed=seed, **options)
-    if hasattr(task, "tune"):
-        task.tune(model, valid)
-    if args.save and way == common.ways_of(args, WAYS)[0] and seed == args.first_seed:
-        model.save_pretrained(args.out / common.MODEL)
-    scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
-    return {**scores, "seconds": round(history.seconds, 1)}
 
 
 def new_head(way: str, start: Encoder, task: TextTask) -> Head:

@@ -17,6 +17,7 @@ from minibert.commands.recipes import Options, positive
 from minibert.data.corpora import Examples, LabelledTexts
 from minibert.data.examples import Example
 from minibert.data.own_files import KINDS
+from minibert.heads.head import Head
 from minibert.storage.safe_files import read_json, write
 from minibert.world.tasksets import tasks
 from minibert.world.tasksets.base import Task
@@ -125,6 +126,12 @@ def compare(
     print(f"saved in {args.out / RESULTS}")
     if args.save:
         print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
+
+
+def save_first(head: Head, args: Namespace, way: str, seed: int) -> None:
+    """Keep the model of the first run, where ``--save`` asks for it."""
+    if args.save and seed == args.first_seed and way == args.ways.split(",")[0].strip():
+        head.save_pretrained(args.out / MODEL)
 
 
 def with_spread(values: Sequence[float]) -> str:
