@@ -115,7 +115,8 @@ def figure(fig: Figure, alt: str | None = None, caption: str | None = None) -> N
     check_alt(alt)
     refuse_unlabelled(fig, caption)
     data, metadata = bundle(png(fig), alt, caption)
-    close(fig)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close(fig)  # a figure that was made with it would be shown twice
     publish(data, metadata)
 
 
@@ -199,6 +200,11 @@ def png(fig: Figure, fast: bool = False) -> bytes:
     return data.getvalue()
 
 
+def shortened(names: Sequence[str], most: int = 13) -> list[str]:
+    """Names as an axis has room for them: of the longer ones the first ``most`` letters."""
+    return [name if len(name) <= most + 1 else f"{name[:most]}…" for name in names]
+
+
 def move_over_backdrop(fig: Picture, artists: Sequence[Artist]) -> None:
     """Draw all else of the figure once and ``artists`` over it each time: redrawing gets faster."""
     fig.movable = artists
@@ -216,13 +222,6 @@ def _draw(fig, canvas):
     canvas.restore_region(fig.backdrop)
     for artist in sorted(fig.movable, key=lambda artist: artist.get_zorder()):
         artist.draw(canvas.get_renderer())
-
-
-def close(fig: Figure) -> None:
-    """Take a figure that was made with ``pyplot`` off its list, so that it is not shown twice."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        pyplot.close(fig)
 
 
 def text_html(text: str) -> str:
