@@ -248,7 +248,7 @@ class ELMo(Streaming, Pretrained):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the words, each layer of both directions, the softmax."""
-        output = [self.output] if isinstance(self.output, nn.Module) else []
+        output: list[nn.Module] = [self.output] if isinstance(self.output, nn.Module) else []
         return [*self.encoder_groups(), output]
 
     def encoder_groups(self) -> list[list[nn.Module]]:
