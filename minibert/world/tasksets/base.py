@@ -156,7 +156,7 @@ class Source:
         return items
 
 
-def _register():
+def _register() -> None:
     for module in MODULES:
         import_module(f"minibert.world.tasksets.{module}")
 
@@ -165,7 +165,7 @@ def tasks() -> list[str]:
     """The names of all tasks, in a fixed order."""
     _register()
 
-    def module(name):
+    def module(name: str) -> int:
         return MODULES.index(TASKS[name].make.__module__.rpartition(".")[2])
 
     return sorted(TASKS, key=module)
