@@ -28,9 +28,6 @@ TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for
     "transfer",
     "world",
 )
-UNTYPED = (  # parts of these rooms that are not annotated yet
-    "course/learn/exercises/",
-)
 POSITIONAL = 4  # parameters; more are keyword-only
 LINES = 350  # of a module
 WIDTH = 100  # letters of a line; ruff holds the code to it
@@ -103,9 +100,8 @@ def typed_functions():
         paths = sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / f"{room}.py"]
         for path in paths:
             module = path.relative_to(PACKAGE).with_suffix("").as_posix()
-            if not module.startswith(UNTYPED):
-                for name, node, given in functions(ast.parse(path.read_text("utf-8"))):
-                    yield f"{module}: {name}", node, given
+            for name, node, given in functions(ast.parse(path.read_text("utf-8"))):
+                yield f"{module}: {name}", node, given
 
 
 def test_public_functions_are_annotated():

@@ -38,7 +38,7 @@ def hide(draw: Draw) -> Case:
     ids, drawn = draw.integers(10, 50, *shape), draw.integers(60, 90, *shape)
     chosen, fate = draw.uniform_tensor(*shape) < 0.4, draw.uniform_tensor(*shape)
     arguments = ids, chosen, fate, drawn, mask_id
-    return arguments, Mask.hide(*arguments)
+    return arguments, Mask.hide(arguments)
 
 
 @fresh("05.mlm_loss")
