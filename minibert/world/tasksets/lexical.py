@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from minibert.world.base import World
+from minibert.world.base import Item, World
 from minibert.world.kinds import lesson
 from minibert.world.people import PAIRS
-from minibert.world.tasksets.base import Example, Item, Source, maker
+from minibert.world.tasksets.base import Example, Source, maker
 
 FORMS = {"plural": "animals", "past": "verbs", "comparative": "comparison", "young": "animals"}
 SECTIONS = ("capital", "gender", *FORMS)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from minibert.world.base import Item
 from minibert.world.morphology import article
-from minibert.world.tasksets.base import Item, Source
+from minibert.world.tasksets.base import Source
 
 
 @dataclass(frozen=True)

@@ -88,13 +88,7 @@ class Cast:
 
     def adults(self, wanted: Callable[[Any], object]) -> Any:
         """The adults that are ``wanted``, with their weights, or None."""
-        people = self.world.adults
-        kept = [
-            (person, weight)
-            for person, weight in zip(people.items, people.weights, strict=True)
-            if wanted(person)
-        ]
-        return Choice(*zip(*kept, strict=True)) if kept else None
+        return self.world.part_if_any(wanted, self.world.adults)
 
     def _near(self, person):
         """The adults of the same town and another family."""

@@ -93,14 +93,8 @@ class Cast:
             for slot, form in (("by", by), ("whom", whom))
         }
 
-    def _working(self, *trades):
-        people = self.world.adults
-        kept = [
-            (p, weight)
-            for p, weight in zip(people.items, people.weights, strict=True)
-            if p.trade.name in trades
-        ]
-        return Choice(*zip(*kept, strict=True)) if kept else None
+    def _working(self, *trades: str) -> Any:
+        return self.world.part_if_any(lambda p: p.trade.name in trades, self.world.adults)
 
     def _work(self, w: Writer, works: Choice) -> tuple[str, Slots]:
         work = w.pick(works)
