@@ -18,6 +18,7 @@ ROOMS = "text data storage models heads training transfer show course world".spl
 TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for mypy
     "course/learn",
     "data",
+    "heads",
     "models",
     "runtime",
     "show",
