@@ -66,19 +66,18 @@ class SequenceClassifier(Head):
         self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
     ) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
-        batch: Batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        batch["token_type_ids"] = token_type_ids
+        text = input_ids, attention_mask, token_type_ids
         if self.pooling == "mean":
-            hidden = self.read(**batch).masked_fill(mask[..., None] == 0, 0.0)
+            hidden = self.read(*text).masked_fill(mask[..., None] == 0, 0.0)
             pooled = hidden.sum(1) / mask.sum(1, keepdim=True)  # (batch, width)
         elif self.pooling == "last":
             pad_id = getattr(getattr(self.encoder, "config", None), "pad_id", None)
             if attention_mask is None and self.output.bias is None and pad_id is not None:
                 mask = (input_ids != pad_id).long()  # as transformers finds a text's end
-            pooled = self.states_at(batch, last_places(mask))
+            pooled = self.read(*text, last_places(mask))
         else:
-            pooled = self.pool(self.states_at(batch, first_places(mask)))
-        return self.outcome.scores(self.output(self.dropout(pooled)))
+            pooled = self.pool(self.read(*text, first_places(mask)))
+        return self.judge(pooled)
 
 
 class WordLabels(Head):
@@ -92,7 +91,8 @@ class WordLabels(Head):
     def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies, number of labels); ``labels`` (batch, length), -100 for none."""
         wanted = labelled(batch)
-        return self.outcome.loss(self.logits_at(batch, wanted), {"labels": batch["labels"][wanted]})
+        labels = {"labels": batch["labels"][wanted]}
+        return self.outcome.loss(self.logits_at(batch, wanted), labels)
 
     def logits_at(self, batch: Batch, wanted: Where) -> Some:
         """The logits where ``wanted`` is True, in order."""

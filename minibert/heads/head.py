@@ -23,6 +23,7 @@ from minibert.text.inputs import check_wanted, whole_mask
 if TYPE_CHECKING:
     from typing import Self  # beartype, which the tests use, does not know it here
 
+TEXT = ("input_ids", "attention_mask", "token_type_ids")
 Ids = Int[Tensor, "batch length *letters"]  # an ELMo may read the letters of each word
 Rows = Int[Tensor, "batch length"]
 States = Float[Tensor, "batch length width"]
@@ -59,9 +60,9 @@ class Head(Saved):
     ``token_type_ids``, all (batch, length). ``per_token``: whether the output has one state per
     token, or a bool for each where the output is a tuple. ``sequences``: of an example, if several.
 
-    ``settings``: the other arguments of the constructor by name, as JSON can hold them. With
-    ``labels`` (and ``problem``) among them, ``outcome`` is the `Labels` that they describe, and
-    ``labels`` their number.
+    ``settings``: the other arguments of the constructor by name, as JSON can hold them. In every
+    head ``labels`` and ``problem`` are those of `Labels`; they make ``outcome``, and then
+    ``labels`` is their number.
     """
 
     per_token: bool | tuple[bool, ...] = False
@@ -69,7 +70,9 @@ class Head(Saved):
     sequences: int | None = None
     outcome: Labels
     labels: int
-    encoder: Any
+    encoder: Any  # each kind of model has more of its own
+    output: Any  # the new layer, and what stands before it
+    dropout: Any
 
     def __init__(self, encoder: nn.Module, **settings: Any) -> None:
         super().__init__()
@@ -161,36 +164,47 @@ class Head(Saved):
         return self.outcome.loss(self.output_of(batch), batch)
 
     def read(
-        self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
-    ) -> States:
-        """The encoder's last hidden states."""
+        self,
+        input_ids: Ids,
+        attention_mask: Real = None,
+        token_type_ids: Kind = None,
+        wanted: Where | None = None,
+    ) -> Float[Tensor, "*places width"]:
+        """The encoder's last hidden states (batch, length, width), or those that are wanted."""
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        return self.encoder(input_ids, **{k: given[k] for k in self.taken}).last_hidden_state
+        given = {name: given[name] for name in self.taken}
+        if wanted is None:
+            return self.encoder(input_ids, **given).last_hidden_state
+        check_wanted(wanted, attention_mask)
+        if hasattr(self.encoder, "states_at"):  # it skips the other positions
+            return self.encoder.states_at(input_ids, **given, wanted=wanted)
+        return self.encoder(input_ids, **given).last_hidden_state[wanted]
+
+    def states_at(self, batch: Batch, wanted: Where) -> Some:
+        """The last hidden states of a batch where ``wanted`` is True, in order."""
+        text: Batch = {name: batch.get(name) for name in TEXT}
+        return self.read(**text, wanted=wanted)
 
     def last_states(
         self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
     ) -> States:
-        """The same, but those of padding mean nothing: an encoder that can skips it."""
+        """All of them, but those of padding mean nothing: an encoder that can skips it."""
+        text = input_ids, attention_mask, token_type_ids
         if attention_mask is None or not hasattr(self.encoder, "states_at"):
-            return self.read(input_ids, attention_mask, token_type_ids)
+            return self.read(*text)
         real = whole_mask(input_ids, attention_mask).bool()
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        states = self.states_at({**batch, "token_type_ids": token_type_ids}, real)
+        states = self.read(*text, real)  # (n, width)
         hidden = states.new_zeros(*real.shape, states.shape[-1])
         return hidden.masked_scatter(real[..., None], states)
-
-    def states_at(self, batch: Batch, wanted: Where) -> Some:
-        """The last hidden states where ``wanted`` is True, in order."""
-        given: Batch = {name: batch.get(name) for name in ("input_ids", *self.taken)}
-        check_wanted(wanted, batch.get("attention_mask"))
-        if hasattr(self.encoder, "states_at"):  # it skips the other positions
-            return self.encoder.states_at(**given, wanted=wanted)
-        return self.read(**given)[wanted]
 
     def pool(self, first: Some) -> Some:
         """The encoder's pooler, if it has one, on states of first tokens."""
         pooler = getattr(self.encoder, "pooler", None)
         return first if pooler is None else pooler(first)
+
+    def judge(self, states: Some) -> Scores:
+        """Dropout and the new layer on the states that are classified."""
+        return self.outcome.scores(self.output(self.dropout(states)))
 
 
 def width_of(encoder: Any) -> int:

@@ -132,10 +132,8 @@ class NextSentence(Head):
     def forward(
         self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
     ) -> Pair:
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        batch["token_type_ids"] = token_type_ids
         first = first_places(whole_mask(input_ids, attention_mask))
-        return self.next(self.pool(self.states_at(batch, first)))
+        return self.next(self.pool(self.read(input_ids, attention_mask, token_type_ids, first)))
 
     def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies, number of pairs); ``next_sentence_label`` (batch,)."""

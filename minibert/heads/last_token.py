@@ -79,10 +79,6 @@ class LastToken(Head):
         """True where a sequence is judged, at each row's last token."""
         return last_places(whole_mask(batch["input_ids"], batch.get("attention_mask")))
 
-    def judge(self, states: Float[Tensor, "rows width"]) -> Judged:
-        """The logits from the states of the last tokens."""
-        return self.outcome.scores(self.output(self.dropout(states)))
-
     def loss(self, batch: Batch) -> Loss:
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (examples,).
 

@@ -98,7 +98,7 @@ class CNNClassifier(VectorClassifier):
             # 1 where a filter saw a word: its output on padding alone must not win
             seen = F.max_pool1d(F.pad(mask, (width - 1, width - 1)), width, stride=1)
             best.append((found * seen).amax(-1))  # (batch, channels), the maximum over time
-        return self.outcome.scores(self.output(self.dropout(torch.cat(best, -1))))
+        return self.judge(torch.cat(best, -1))
 
 
 class RNNClassifier(VectorClassifier):
@@ -126,7 +126,7 @@ class RNNClassifier(VectorClassifier):
     def forward(self, input_ids: Ids, attention_mask: Marks) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
         _, (forward, backward) = recurrent(self.lstm, self.read(input_ids, mask), mask)
-        return self.outcome.scores(self.output(self.dropout(torch.cat([forward, backward], -1))))
+        return self.judge(torch.cat([forward, backward], -1))
 
 
 def recurrent(
