@@ -24,8 +24,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
-
 from minibert import heads
 from minibert.data.published import located
 from minibert.heads.head import Saved, plain
@@ -107,29 +105,27 @@ def _load_published(source, cls):
         return cls(AWDLSTM.from_pretrained(path)).eval()
     is_gpt = openai or config.get("model_type") in tuple(gpt.KINDS)
     known = (gpt_heads if is_gpt else bert).HEADS
-    cls = cls or _named(config, known, path)
+    if cls is None:
+        told = (config.get("architectures") or [None])[0]  # such as BertForMaskedLM
+        named = (name for name in known if name in HEADS and str(told).endswith(known[name][0]))
+        if (name := next(named, None)) is None:
+            raise ValueError(
+                f"{path} holds no head that predicts: expected {HEAD}, or its class as "
+                f"`architectures` in {CONFIG}, got {told!r:.60}"
+            )
+        cls = getattr(heads, name)
     if cls.__name__ not in known:
         raise FileNotFoundError(f"{path} holds no {cls.__name__}: it has no {HEAD}")
     return gpt_heads.load(cls, *gpt.read(path)) if is_gpt else bert.load_head(cls, path)
-
-
-def _named(config, known, path):
-    """The class that ``architectures`` names, such as ``BertForMaskedLM``."""
-    told = (config.get("architectures") or [None])[0]
-    for name, (end, _) in known.items():
-        if name in HEADS and str(told).endswith(end):
-            return getattr(heads, name)
-    raise ValueError(
-        f"{path} holds no head that predicts: expected {HEAD}, or its class as `architectures` "
-        f"in {CONFIG}, got {told!r:.60}"
-    )
 
 
 # 2. ours
 
 
 def _save_ours(head, folder):
-    told, model = _described(head), _bottom(head)
+    told = _described(head)
+    model = innermost(getattr(head.encoder, "contextual", None) or head.encoder)
+    model = model if type(model) in MODELS.values() else None
     if model is not None:
         model.save_pretrained(folder / ENCODER)
     elsewhere = _tensors_of(model, head)
@@ -138,9 +134,8 @@ def _save_ours(head, folder):
     own = {name: t for name, t in head.state_dict().items() if name not in elsewhere}
     write(folder / TENSORS, pack(own))
     (folder / VOCAB).unlink(missing_ok=True)
-    for table in _tables(head):
-        if table.vocab is not None:
-            table.vocab.save(folder / VOCAB)
+    if (table := _table(head)) is not None and table.vocab is not None:
+        table.vocab.save(folder / VOCAB)
     _write(told, folder)
 
 
@@ -153,7 +148,8 @@ def _load_ours(told, path):
 
     tensors = unpack((path / TENSORS).read_bytes())
     head = filled(lambda: _made(parts, model), tensors, path / HEAD, own=own)
-    for table in _tables(head) if (path / VOCAB).is_file() else ():
+    table = _table(head)
+    if table is not None and (path / VOCAB).is_file():
         table.vocab, rows = Vocab.load(path / VOCAB), table.embedding.num_embeddings
         if len(table.vocab) != rows:
             raise ValueError(f"{path} has {len(table.vocab)} words and vectors for {rows}")
@@ -222,21 +218,16 @@ def _check_unchanged(head):
             )
 
 
-def _bottom(head):
-    """The model that has a folder of its own, or None."""
-    found = innermost(getattr(head.encoder, "contextual", None) or head.encoder)
-    return found if type(found) in MODELS.values() else None
-
-
-def _tensors_of(model: nn.Module | None, head: nn.Module) -> dict[str, Tensor]:
+def _tensors_of(model, head):
     """The tensors of a head that are its model's, by the head's names, tied ones among them."""
     inside = set() if model is None else {id(t) for t in model.state_dict(keep_vars=True).values()}
     return {n: t for n, t in head.state_dict(keep_vars=True).items() if id(t) in inside}
 
 
-def _tables(head):
+def _table(head):
+    """The part that has word vectors and their vocabulary, or None."""
     kinds = (heads.Table, heads.ContextEncoder)
-    return [part for part in head.modules() if type(part) in kinds]
+    return next((part for part in head.modules() if type(part) in kinds), None)
 
 
 def _write(told, folder):

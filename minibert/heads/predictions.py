@@ -128,8 +128,7 @@ def predict(model: nn.Module, batches: Iterable[Batch]) -> Int[Tensor, " example
 
 def tagged(model: nn.Module, batches: Iterable[Batch]) -> tuple[list[list[int]], list[list[int]]]:
     """Predicted and true labels: two lists with a list of label numbers per sentence."""
-    said: list[list[int]] = []
-    true: list[list[int]] = []
+    said, true = list[list[int]](), list[list[int]]()
 
     def act(batch, logits):
         for row, labels in zip(likeliest(logits), batch["labels"], strict=True):
