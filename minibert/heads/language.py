@@ -41,11 +41,11 @@ class VocabularyOutput(nn.Module):
         super().__init__()
         self.dense, self.norm = nn.Linear(dim, dim), nn.LayerNorm(dim, eps=norm_eps)
         self.activation = ACTIVATIONS[activation]
-        self.decoder = nn.Linear(dim, table if isinstance(table, int) else len(table))
+        self.decoder = nn.Linear(dim, len(table) if isinstance(table, Tensor) else table)
         for layer in (self.dense, self.decoder):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
-        if not isinstance(table, int):
+        if isinstance(table, Tensor):
             self.decoder.weight = table
 
     def transform(self, hidden: Hidden) -> Hidden:
