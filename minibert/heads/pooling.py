@@ -73,9 +73,9 @@ class PoolingClassifier(Head):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """The encoder's groups (without a language model's output layer), and the head on top."""
-        own = getattr(self.encoder, "layer_groups", lambda: [[self.encoder]])()
-        output = getattr(self.encoder, "decoder", None)
-        return [*(group for group in own if group != [output]), [self.head]]
+        encoder = self.encoder
+        own = getattr(encoder, "encoder_groups", None) or getattr(encoder, "layer_groups", None)
+        return [*(own() if own else [[encoder]]), [self.head]]
 
     def forward(self, input_ids: Ids, attention_mask: Real = None) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
