@@ -32,7 +32,6 @@ from minibert.models.outputs import Loss
 from minibert.text.batches import Batch
 from minibert.text.framing import Example
 from minibert.text.inputs import IGNORE, labelled, whole_mask
-from minibert.text.wordpiece import WordPiece
 
 POOLINGS = ("first", "last", "mean")
 
@@ -145,14 +144,14 @@ class TokenClassifier(WordLabels):
 
 
 def word_examples(
-    tokenizer: WordPiece,
+    tokenizer: Any,
     sentences: Iterable[str | Sequence[str]],
     labels: Iterable[Sequence[int]] | None = None,
     max_length: int | None = 512,
 ) -> list[Example]:
     """Sentences of words as examples for `TokenClassifier`.
 
-    sentences: lists of words, or texts, which are cut into them. labels: lists of label numbers,
+    tokenizer: a `minibert.text.WordPiece`, or what is used like one. sentences: lists of words, or texts, which are cut into them. labels: lists of label numbers,
     one per word, or None. ``input_ids`` is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at
     its first piece and -100 elsewhere, ``words`` (a list) the position of each word's first piece.
     Words beyond ``max_length`` pieces are cut off. A word of which the tokenizer leaves nothing

@@ -19,7 +19,6 @@ from minibert.models.gpt.model import GPT
 from minibert.text.characters import BOS, EOS, spell_all
 from minibert.text.framing import SPECIALS, Example, Framing
 from minibert.text.tokens import TextOrIds, tokenise
-from minibert.text.wordpiece import WordPiece
 
 
 def innermost(encoder: Any) -> Any:
@@ -167,7 +166,7 @@ class Reader:
 class Pieces(Reader):
     """`minibert.text.WordPiece`."""
 
-    def __init__(self, tokenizer: WordPiece, max_length: int | None = None) -> None:
+    def __init__(self, tokenizer: Any, max_length: int | None = None) -> None:
         super().__init__(tokenizer, max_length)
         self.ends = [tokenizer.cls_id], [tokenizer.sep_id]
 
