@@ -151,10 +151,11 @@ def word_examples(
 ) -> list[Example]:
     """Sentences of words as examples for `TokenClassifier`.
 
-    tokenizer: a `minibert.text.WordPiece`, or what is used like one. sentences: lists of words, or texts, which are cut into them. labels: lists of label numbers,
-    one per word, or None. ``input_ids`` is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at
-    its first piece and -100 elsewhere, ``words`` (a list) the position of each word's first piece.
-    Words beyond ``max_length`` pieces are cut off. A word of which the tokenizer leaves nothing
+    tokenizer: a `minibert.text.WordPiece`, or what is used like one. sentences: lists of words, or
+    texts, which are cut into them. labels: lists of label numbers, one per word, or None.
+    ``input_ids`` is ``[CLS] pieces [SEP]``, ``labels`` has a word's label at its first piece and
+    -100 elsewhere, ``words`` (a list) the position of each word's first piece. Words beyond
+    ``max_length`` pieces are cut off. A word of which the tokenizer leaves nothing
     becomes ``[UNK]``.
     """
     rows = [as_words(one) if isinstance(one, str) else list(one) for one in listed(sentences)]
