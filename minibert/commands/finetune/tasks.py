@@ -5,8 +5,6 @@ the world's `Task` or of `minibert.data.corpora.Examples` by `task_for`. Scores 
 1, by name; the first one is what the task is judged by.
 """
 
-from collections import Counter, defaultdict
-
 from minibert.data.examples import given, wanted
 from minibert.heads.classify import SequenceClassifier, TokenClassifier
 from minibert.heads.features import LayerMix
@@ -16,6 +14,7 @@ from minibert.heads.predictions import run
 from minibert.heads.spans import SpanExtractor, answer, best_threshold, span_examples
 from minibert.heads.squad import squad_scores
 from minibert.heads.tagger import set_f1, share_right, span_f1
+from minibert.models.cheap import Majority, MostFrequentTag
 from minibert.models.gpt.model import GPT
 from minibert.text.sentences import split_sentences
 from minibert.text.tokens import tokenise
@@ -84,7 +83,7 @@ class TextTask:
 
     def baseline(self, train, test):
         """Always the most frequent label."""
-        most = Counter(example.label for example in train).most_common(1)[0][0]
+        most = Majority().fit(train).label
         return self._scores([most if self.several else str(most)] * len(test), test)
 
 
@@ -117,14 +116,7 @@ class WordTask(TextTask):
 
     def baseline(self, train, test):
         """Every word as it was labelled most often; unknown ones as the most frequent label."""
-        counts, seen = defaultdict(Counter), Counter()
-        for example in train:
-            seen.update(example.labels)
-            for word, label in zip(example.tokens, example.labels, strict=True):
-                counts[word][label] += 1
-        most = {word: count.most_common(1)[0][0] for word, count in counts.items()}
-        rest = seen.most_common(1)[0][0]
-        return self._scores([[most.get(word, rest) for word in e.tokens] for e in test], test)
+        return self._scores(MostFrequentTag().fit(train).predict(test), test)
 
 
 class QuestionTask:
