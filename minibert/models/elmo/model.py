@@ -259,7 +259,7 @@ class ELMo(Streaming, Pretrained):
     def encoder_groups(self) -> list[list[nn.Module]]:
         """The groups of what a task's head reads: the words and each layer."""
         pairs = zip(self.forward_layers, self.backward_layers, strict=True)
-        return [[self.encoder], *map(list, pairs)]
+        return [[self.encoder], *([forward, backward] for forward, backward in pairs)]
 
     def _carried(self, batch):
         """The state of the last call with ``carry``; sentences that it did not have start again."""
