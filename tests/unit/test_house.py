@@ -19,6 +19,7 @@ TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for
     "commands",
     "course",
     "data",
+    "heads",
     "models",
     "runtime",
     "show",
