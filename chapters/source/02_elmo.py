@@ -258,8 +258,8 @@ the version that you have read).
 # %%
 from minibert.commands.pretrain.elmo import directions, with_ends
 
-train = list(with_ends(mb.world.generate(tokens=6_000 if SMOKE else 60_000, seed=0)))
-held_out = list(with_ends(mb.world.generate(tokens=3_000 if SMOKE else 10_000, seed=1)))
+train = list(with_ends(mb.world.generate(tokens=6_000 if SMOKE else 60_000, seed=0).documents))
+held_out = list(with_ends(mb.world.generate(tokens=3_000 if SMOKE else 10_000, seed=1).documents))
 vocab = mb.text.Vocab.train(train, min_count=2, specials=("<pad>", "<unk>", "<S>", "</S>"))
 config = mb.ELMoConfig(len(vocab), dim=96, projection=48, char_dim=8, cell_clip=None, proj_clip=None,
                        filters=((1, 8), (2, 16), (3, 24), (4, 24)))

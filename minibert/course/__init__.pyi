@@ -10,6 +10,7 @@ from .learn.helping import solution as solution
 from .learn.listing import source as source
 from .learn.overview import chapters as chapters
 from .learn.overview import progress as progress
+from .learn.using import use as use
 
 __all__ = [
     "author",
@@ -24,4 +25,5 @@ __all__ = [
     "solution",
     "source",
     "teach",
+    "use",
 ]

@@ -25,6 +25,7 @@ from .document import Document as Document
 from .document import Sentence as Sentence
 from .generator import generate as generate
 from .generator import sample as sample
+from .generator import stream as stream
 from .tasksets import task as task
 from .tasksets import tasks as tasks
 
@@ -48,6 +49,7 @@ __all__ = [
     "plots",
     "reading",
     "sample",
+    "stream",
     "task",
     "tasks",
     "tasksets",

@@ -1,7 +1,7 @@
 """Corpora: documents of all kinds, drawn until there are enough tokens."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -27,17 +27,30 @@ def generate(
     of text to write (all of them by default), ``lexicon`` a folder that extends the lexicon.
     Raises ValueError for an unknown kind and for an entry of the lexicon that cannot be used.
     """
+    documents = list(stream(tokens, seed, world_seed, kinds, lexicon=lexicon))
+    return Corpus(documents, seed, world_seed)
+
+
+def stream(
+    tokens: int = 1_000_000,
+    seed: int = 0,
+    world_seed: int = 0,
+    kinds: str | Iterable[str] | None = None,
+    *,
+    lexicon: str | Path | None = None,
+) -> Iterator[Document]:
+    """The documents of `generate`, one after another: for more text than the memory holds."""
     if tokens < 1:
         raise ValueError(f"tokens must be at least 1, got {tokens}")
     fixed, mixed = world(world_seed, lexicon), Mixture(kinds)
     random = Random(f"documents {seed}").random
-    documents, count = [], 0
+    count = 0
     while count < tokens:
         writer = Writer(fixed, random)
         mixed(writer)
-        documents.append(Document(writer, writer.kind))
-        count += documents[-1].n
-    return Corpus(documents, seed, world_seed)
+        document = Document(writer, writer.kind)
+        count += document.n
+        yield document
 
 
 def sample(

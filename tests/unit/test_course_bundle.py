@@ -1,5 +1,6 @@
 """The folder for a classroom without a network; a slow test installs it with no network at all."""
 
+import math
 import os
 import re
 import shutil
@@ -8,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import minibert as mb
 from minibert.course.learn.paths import REPOSITORY
 from minibert.course.teach import bundle as module
 from minibert.course.teach.bundle import bundle, copy_chapters, downloads
@@ -66,6 +69,21 @@ def test_without_solutions_there_are_none(tmp_path, calls):
     list(bundle(tmp_path / "out", CHAPTERS, ["01"], solutions=False))
     assert not (tmp_path / "out" / "chapters" / "solutions").exists()
     assert calls[1] == []
+
+
+def test_what_is_used_in_place_of_an_answer_comes_along_compressed(tmp_path, monkeypatch, capsys):
+    module.copy_package(tmp_path, solutions=False)
+    exercises = tmp_path / "minibert" / "course" / "learn" / "exercises"
+
+    def beside(chapter):
+        return exercises / f"ch{chapter}.json"
+
+    monkeypatch.setattr("minibert.course.learn.exercise.solution_file", beside)
+    mb.course.solution("00.entropy")
+    assert "is not in this copy" in capsys.readouterr().out
+    entropy = mb.course.use("00.entropy", None)
+    assert float(entropy(torch.tensor([0.5, 0.5]))) == pytest.approx(math.log(2))
+    assert not any(b"softmax" in path.read_bytes() for path in exercises.glob("*.zlib"))
 
 
 def test_words_of_a_teachers_own_come_along(tmp_path):

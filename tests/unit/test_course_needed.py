@@ -40,6 +40,13 @@ def cells(chapter, student):
         (["def f():\n    global n\n    n = 4", "n = 1", "f()"], "answer = n", [1, 2, 3]),
         (["class A:\n    size = 1", "A.size = 2"], "answer = A.size", [1, 2]),
         (["math.tau = 7"], "answer = math.tau", [0, 1]),
+        # a function in use cannot be altered, so that no cell which only calls it is run
+        (
+            ["class course:\n    use = max", "f = course.use(1, 2)", "print(f)"],
+            "answer = f",
+            [1, 2],
+        ),
+        (["f = max(1, 2)", "print(f)"], "answer = f", [1, 2]),
         # a function's names are looked up when it is called, wherever they are bound by then
         (["n = [1]", "def f():\n    return n", "n = [2]"], "answer = f()", [1, 2, 3]),
         (["wide = WIDE"], "answer = wide", [0, 1]),
@@ -83,9 +90,10 @@ def test_a_cell_that_is_no_python_needs_nothing(source):
 
 @pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
 def test_a_chapters_exercises_need_little_of_it(path):
-    """All of a chapter's exercises run on their own and the first cell, the imports."""
+    """All of a chapter's exercises run on the first cell, the imports, and on answers in use."""
     notebook = nbformat.read(path, 4)
     code = {i: cell for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"}
     own = {cell.source for cell in code.values() if "nbgrader" not in cell.metadata}
     exercises = {i for i, cell in code.items() if "nbgrader" in cell.metadata}
-    assert exercises and needed(notebook.cells, own) == exercises | {min(code)}
+    used = {i for i, cell in code.items() if "course.use(" in cell.source}
+    assert exercises and needed(notebook.cells, own) - used == exercises | {min(code)}

@@ -182,6 +182,7 @@ def test_two_cells_with_one_id_become_two(source, mine):
         ("import sys\nsys._getframe(1)", "_getframe"),
         ("from minibert.course.learn.exercises.ch01 import Loss", "course.learn"),
         ('exec(mb.course.solution("01.noise"))', "solution("),
+        ('noise = mb.course.use("01.noise", None)', "course.use"),
         ("import os\nos.environ['X'] = '1'", "environ"),
     ],
 )

@@ -65,7 +65,7 @@ def test_the_world_is_read_with_its_documents_ends_and_scored_against_the_floor(
 def tiny():
     """A model that has met a corpus of two hundred tokens, and another corpus."""
     known, other = (mb.world.generate(tokens=200, seed=seed) for seed in (1, 2))
-    sentences = list(pretrain.with_ends(known))
+    sentences = list(pretrain.with_ends(known.documents))
     vocab = mb.text.Vocab.train(sentences, specials=pretrain.SPECIALS)
     sizes = {"dim": 6, "projection": 4, "char_dim": 3, "filters": ((1, 3),)}
     torch.manual_seed(0)
@@ -74,7 +74,7 @@ def tiny():
 
 def test_the_price_of_a_corpus_word_by_word():
     model, corpus = tiny()
-    sentences = list(pretrain.with_ends(corpus))
+    sentences = list(pretrain.with_ends(corpus.documents))
     vocab, spelling, paid, unknown = model.vocab, baselines.Spelling(model.vocab), 0.0, 0
     batches = pretrain.batches_of(model, sentences, 4, 100)
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_the_price_of_a_corpus_word_by_word():
 
 def test_the_two_directions_are_told_apart():
     model, corpus = tiny()
-    batches = pretrain.batches_of(model, list(pretrain.with_ends(corpus)), 2, 50)
+    batches = pretrain.batches_of(model, list(pretrain.with_ends(corpus.documents)), 2, 50)
     forward, backward = pretrain.directions(model, batches)
     both = mb.training.evaluate(model, batches)
     assert forward != backward and both == pytest.approx((forward + backward) / 2)

@@ -85,9 +85,9 @@ def read_documents(args):
     lower = str if args.cased else str.lower
     if args.corpus == "world":
         about = common.of_the_world(args) + kinds_of(args)
-        corpus, valid = common.world_texts(args, kinds=args.kinds)
-        texts = [lower(d.text) for d in corpus.documents]
-        return lambda: texts, lambda: [lower(d.text) for d in valid.documents], about
+        draws = common.world_texts(args, kinds=args.kinds)
+        texts, valid = ([lower(d.text) for d in documents] for documents in draws)
+        return lambda: texts, lambda: valid, about
     if args.leave_out or args.only:
         raise ValueError("--only and --leave-out name kinds of texts of the world: --corpus world")
 

@@ -109,9 +109,9 @@ def of_the_world(args):
 
 
 def world_texts(args, **options):
-    """Corpora of the world to train and to validate on: other draws of the same kinds."""
+    """Documents of the world to train and to validate on, drawn one by one; of the same kinds."""
     draws = (args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed)
-    return [world.generate(tokens=tokens, seed=seed, **options) for tokens, seed in draws]
+    return [world.stream(tokens=tokens, seed=seed, **options) for tokens, seed in draws]
 
 
 def train_and_held_out(args, of_world, of_text, fewest=1):
@@ -121,7 +121,7 @@ def train_and_held_out(args, of_world, of_text, fewest=1):
     must be ``fewest`` in either part.
     """
     if args.corpus == "world":
-        train, valid = ([of_world(d) for d in corpus.documents] for corpus in world_texts(args))
+        train, valid = ([of_world(d) for d in documents] for documents in world_texts(args))
         return lambda: train, lambda: valid, of_the_world(args)
     train, valid = (lambda part=part: map(of_text, part()) for part in texts_of(args, fewest))
     return train, valid, Path(args.corpus).name
@@ -226,7 +226,8 @@ def against_the_floor(args, nats, note="", **options):
     """
     if args.corpus != "world" or not args.cased:
         return {}
-    corpus = world_texts(args, **options)[1]
+    held_out = list(world_texts(args, **options)[1])
+    corpus = world.Corpus(held_out, 10_000 + args.seed)
     paid = f"{nats(corpus):.3f} nats per token of the world{note}"
     return {"against the floor": f"{paid}; exact floor {corpus.floor:.3f}"}
 

@@ -71,8 +71,8 @@ def read_sentences(args):
     lower = str if args.cased else str.lower
     if args.corpus == "world":
         train, valid = (
-            [[lower(word) for word in sentence] for sentence in with_ends(corpus)]
-            for corpus in common.world_texts(args)
+            [[lower(word) for word in sentence] for sentence in with_ends(documents)]
+            for documents in common.world_texts(args)
         )
         return train, valid, common.of_the_world(args)
     paragraphs = common.limited(common.running_text(args.corpus).paragraphs(), args.tokens)
@@ -82,9 +82,9 @@ def read_sentences(args):
     return lines, held_out, Path(args.corpus).name
 
 
-def with_ends(corpus):
-    """The sentences of a corpus, with the end of a document as a sentence of one word."""
-    for document in corpus.documents:
+def with_ends(documents):
+    """The sentences of documents, with the end of a document as a sentence of one word."""
+    for document in documents:
         for sentence in document.sentences:
             yield list(sentence.tokens)
         yield [EOD]
@@ -152,7 +152,7 @@ def nats_a_world_token(model, corpus):
 
     A word that the softmax lacks costs ``<unk>`` and its letters; compare with ``corpus.floor``.
     """
-    sentences, spelling = list(with_ends(corpus)), baselines.Spelling(model.vocab)
+    sentences, spelling = list(with_ends(corpus.documents)), baselines.Spelling(model.vocab)
     batches = batches_of(model, sentences, 4, 100)
     unknown = [word for words in sentences for word in words if word not in model.vocab]
     paid = directions(model, batches)[0] * batches.targets + math.fsum(map(spelling, unknown))

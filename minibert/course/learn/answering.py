@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from minibert.course.learn.exercise import find
+from minibert.course.learn.exercise import find, lent
 from minibert.course.learn.line import Gone, Line
 from minibert.course.learn.messages import say
 
@@ -21,6 +21,9 @@ def answer(exercise_id: str, answers: tuple, tell: Callable[[Exception | SystemE
 
     ``tell`` makes one sentence of what an answer raises.
     """
+    if lent(answers):
+        say("note", exercise_id, "The library's version is no answer.")
+        return
     port, _, password = os.environ[GRADER].partition(":")
     try:
         line = Line(socket.create_connection(("127.0.0.1", int(port)), timeout=30), tell)

@@ -22,12 +22,17 @@ from pathlib import Path
 
 from minibert.course.learn import answering
 from minibert.course.learn import progress_file as record
-from minibert.course.learn.exercise import Exercise, Right, Written, Wrong, find, homes
+from minibert.course.learn.exercise import Exercise, Right, Written, Wrong, find, homes, lent
 from minibert.course.learn.line import Gone
 from minibert.course.learn.messages import say
 from minibert.course.learn.wire import Elsewhere
 from minibert.course.teach import hidden
 
+UNWRITTEN = "Write your own code, then run both cells."
+NOT_YOURS = (
+    "This is the library's version, which `mb.course.use` gave. "
+    "Run the cell with your own code, then this one."
+)
 PACKAGE = str(Path(__file__).parents[2])
 
 
@@ -83,10 +88,14 @@ def judge(
     start = time.perf_counter()
     with random_streams_kept():
         try:
+            if lent(answers):
+                return Outcome(exercise.id, "not yet", NOT_YOURS, 0, plain(exercise.points), 0.0)
             answers = answers if ready else exercise.as_functions(*answers)
             status, message, points = _verdict(exercise, answers, secret)
         except (Exception, SystemExit) as error:
             status, message, points = "crashed", crash_sentence(error), 0
+            if message.partition(",")[0] == "NotImplementedError":  # what a stub may raise
+                status, message = "not yet", unwritten(exercise)
     seconds = round(time.perf_counter() - start, 3)
     return Outcome(exercise.id, status, message, plain(points), plain(exercise.points), seconds)
 
@@ -95,7 +104,7 @@ def _verdict(exercise, answers, secret):
     if isinstance(exercise, Written):
         return "not yet", "This one is a written answer: your teacher reads it.", 0
     if exercise.untouched(*answers):
-        return "not yet", "Write your own code, then run both cells. " + help_line(exercise), 0
+        return "not yet", unwritten(exercise), 0
     verdict = exercise.check(*answers)
     if isinstance(verdict, Right) and secret:
         verdict = hidden.verdict(exercise.id, answers, secret) or verdict
@@ -107,6 +116,11 @@ def _verdict(exercise, answers, secret):
     points = min(max(verdict.points, 0), exercise.points)
     partial = f" ({plain(points):g} of {exercise.points:g} points)" if points else ""
     return "wrong", verdict.message[:1].upper() + verdict.message[1:] + partial, points
+
+
+def unwritten(exercise: Exercise) -> str:
+    """What is said of an answer that is not begun."""
+    return f"{UNWRITTEN} {help_line(exercise)}"
 
 
 def help_line(exercise: Exercise) -> str:

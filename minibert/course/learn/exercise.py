@@ -18,12 +18,14 @@ Defining the class registers it; `find` gives it back by its id. A teacher's own
 a folder of ``chNN.py`` files named by the environment variable ``MINIBERT_EXERCISES``.
 """
 
+import copy
 import importlib
 import importlib.util
 import json
 import os
 import re
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,9 @@ from minibert.course.learn.compare import same
 
 ID = re.compile(r"\d\d\.[a-z][a-z0-9_]*")
 HOME = Path(__file__).parent / "exercises"
+SEALED = ".zlib"  # a chapter's solutions in a copy that is not to show them
 _REGISTRY: dict[str, Any] = {}  # id -> Exercise or Quiz, in the order of their files
+LENT: list[Any] = []  # functions and classes that `mb.course.use` gave in place of an answer
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Exercise:
         """True when the learner has not begun: the stub's value comes back."""
         value = answers[0] if answers else None
         if self.example is not None and callable(value):
-            value = value(*self.example)
+            value = value(*(x if callable(x) else copy.deepcopy(x) for x in self.example))
         return value is None or value is Ellipsis or same(value, self.default)
 
 
@@ -144,6 +148,11 @@ def _validated(exercise):
     single = isinstance(exercise.hints, str)
     _need(cls, exercise.hints and not single, "hints must be a tuple of texts", exercise.hints)
     return exercise
+
+
+def lent(answers: tuple) -> bool:
+    """Whether one of the answers is the library's own, and no learner's work."""
+    return any(answer is given for answer in answers for given in LENT)
 
 
 def find(exercise_id: str, kind: type = Exercise) -> Any:
@@ -217,7 +226,23 @@ def solution_text(exercise_id: str) -> str:
     """
     find(exercise_id)
     path = solution_file(exercise_id[:2])
-    texts = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return _text_of(exercise_id, path.read_bytes() if path.is_file() else b"{}")
+
+
+def reference_text(exercise_id: str) -> str:
+    """The solution to be run, not shown: a copy without solutions has it in compressed form.
+
+    Raises what `solution_text` raises.
+    """
+    sealed = solution_file(exercise_id[:2]).with_suffix(SEALED)
+    if sealed.is_file():
+        return _text_of(exercise_id, zlib.decompress(sealed.read_bytes()))
+    return solution_text(exercise_id)
+
+
+def _text_of(exercise_id, content):
+    """One solution of a chapter's JSON."""
+    texts = json.loads(content)
     if exercise_id not in texts:
         raise FileNotFoundError(
             f"The solution of {exercise_id} is not in this copy: it is built from the chapter's "

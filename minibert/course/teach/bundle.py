@@ -8,10 +8,12 @@ system and Python unless told otherwise.
 import shutil
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import nbformat
 
+from minibert.course.learn.exercise import HOME, SEALED
 from minibert.course.learn.links import keep_only, only_to
 from minibert.course.learn.paths import REPOSITORY, word_lists, write_text
 from minibert.data.packages import pip
@@ -86,7 +88,8 @@ def bundle(
     """Make the folder ``out``; yields a line for each step.
 
     ``chapters`` is the folder of the notebooks, ``numbers`` selects some (None: all). Without
-    ``solutions``, neither solved notebooks nor the texts of `mb.course.solution` are in it.
+    ``solutions``, neither solved notebooks nor the texts of `mb.course.solution` are in it (what
+    `mb.course.use` runs is, compressed: it does not lie open, but it is no secret).
     ``python`` ("3.12") and ``platforms`` (pip's names) are passed on to pip; ``torch_index`` is
     where PyTorch comes from (``""``: from pip's own index). With ``weights``, the published
     ones come along, fetched where need be. Raises ValueError for a folder that is not empty,
@@ -162,6 +165,9 @@ def copy_package(folder, solutions):
     left_out = ["__pycache__"] if solutions else ["__pycache__", SOLUTIONS]
     ignore = shutil.ignore_patterns(*left_out)
     shutil.copytree(REPOSITORY / "minibert", folder / "minibert", ignore=ignore)
+    for path in () if solutions else HOME.glob(SOLUTIONS):  # for `mb.course.use` alone
+        sealed = folder / HOME.relative_to(REPOSITORY) / f"{path.stem}{SEALED}"
+        sealed.write_bytes(zlib.compress(path.read_bytes()))
 
 
 def copy_weights(folder):

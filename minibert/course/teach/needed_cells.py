@@ -64,8 +64,10 @@ def names(source):
 
 
 def fixed(statement):
-    """Whether this binds names to a plain number, text, None or bool, which cannot change."""
+    """Whether this binds names to what cannot change: a number, text, None, an answer in use."""
     value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("course.use"):
+        return isinstance(statement, ast.Assign)
     value = value.operand if isinstance(value, ast.UnaryOp) else value
     return isinstance(statement, ast.Assign) and isinstance(value, ast.Constant)
 

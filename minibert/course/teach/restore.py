@@ -12,8 +12,8 @@ import nbformat
 
 STUB = re.compile(r"^\*Double-click here and write your answer\.\*$", re.MULTILINE)
 ODD = re.compile(
-    r"course\.check\s*=|setattr|_getframe|\bgc\.get|\binspect\b|\benviron\b|course\.(learn|teach"
-    r"|author)\b|\bsolution(_text)?\(|importlib|sys\.modules|ctypes|"
+    r"course\.check\s*=|course\.use\b|setattr|_getframe|\bgc\.get|\binspect\b|\benviron\b|"
+    r"course\.(learn|teach|author)\b|\bsolution(_text)?\(|importlib|sys\.modules|ctypes|"
     r"\bsocket\b|subprocess|\bfork\b|gradebook|hidden_seed|/proc/"
 )
 
