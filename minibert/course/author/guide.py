@@ -28,6 +28,9 @@ BEGIN, END = (
 SHORTEST = 14  # letters of a message
 UNNAMED = re.compile(r"(Expected )?…|Expected .*(, got …\.|but is …\.)$")  # says only what came
 NOT_TOLD = {"Right", "TypeError", "ValueError"}
+BESIDE = re.compile(
+    r"minibert\.course\.learn\.exercises\.(?!ch\d\d)\w+"
+)  # no chapter, but its helper
 HEAD = """# What goes wrong, exercise by exercise
 
 The checks know these mistakes by name, and this is what they tell a learner who makes one. Use the
@@ -79,13 +82,28 @@ def mistakes_page():
 
 
 def mistakes(exercise):
-    """The sentences in which an exercise's check names a mistake, in the order of its code."""
+    """The sentences in which an exercise's check names a mistake, in the order of its code.
+
+    Those of the functions that its chapter imports from a module beside it follow.
+    """
     tree = ast.parse(textwrap.dedent(inspect.getsource(type(exercise))))
-    found = []
+    found, helpers = [], [type(exercise)]
     for method in tree.body[0].body:
         if isinstance(method, ast.FunctionDef):
             _collect(method.body, found)
+    for known in helpers:  # grows as it is read
+        helpers += [helper for helper in _helpers(known) if helper not in helpers]
+    for helper in helpers[1:]:
+        _collect(ast.parse(inspect.getsource(helper)).body[0].body, found)
     return list(dict.fromkeys(found))
+
+
+def _helpers(known):
+    """The functions beside a chapter's exercises that a class or function names."""
+    names = inspect.getmodule(known).__dict__
+    words = re.findall(r"\w+", inspect.getsource(known))
+    functions = [names[word] for word in words if inspect.isfunction(names.get(word))]
+    return [f for f in functions if BESIDE.fullmatch(f.__module__)]
 
 
 def _collect(nodes, found):

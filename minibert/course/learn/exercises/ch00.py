@@ -47,7 +47,7 @@ class Entropy(Exercise):
         q = torch.tensor([0.5, 0.5, 0.0])
         if not same(entropy(q), math.log(2)):
             return Wrong("right, but not where an outcome has probability 0: it adds nothing.", 1)
-        if not same(q, [0.5, 0.5, 0.0]):
+        if not torch.equal(q, torch.tensor([0.5, 0.5, 0.0])):
             return Wrong("right, but your function has changed `p` itself.", 1)
         return Right("Largest when all outcomes are equally likely: log V. Zero when one is sure.")
 
@@ -95,13 +95,13 @@ class Count(Exercise):
         "`table.setdefault(history, {})` gives the inner dictionary of a history, and makes an "
         "empty one where there is none.",
     )
-    example = (["a", "b", "a"], 2)
+    tokens = "the cat saw the cat and the dog saw the cat run".split()
 
     def untouched(self, count):
         return count(["a", "b", "a"], 2) in (None, {})
 
     def check(self, count):
-        tokens = "the cat saw the cat and the dog saw the cat".split()
+        tokens = self.tokens
         for n in (3, 2, 1):
             given = list(tokens)
             wrong = wrong_table(count(given, n), tokens, n)
@@ -151,8 +151,7 @@ class Interpolate(Exercise):
             return Wrong("right, but after a history never seen it should give `shorter`.", 2)
         new = interpolate(0, 10, 4, 0.1)
         if not same(new, 0.4 / 14):
-            message = "right, but not for a new word after a history that was seen: use the formula"
-            return Wrong(f"{message} there, too.", 1)
+            return Wrong("right, but a new word after a history that was seen needs it, too.", 1)
         if not same(interpolate(7, 9, 2, 0.3), 7.6 / 11):
             return Wrong("right for 3, 10, 4 and 0.1, but not for other arguments.")
         return Right("Many different followers: trust the counts less, the shorter history more.")
@@ -188,11 +187,11 @@ class Probability(Exercise):
                 except KeyError as error:
                     message = f"is {error} always in the dictionary? Use `.get` with a default."
                     return Wrong(message, 1)
-                wrong = wrong_probability(got, token, history, tables, size)
+                wrong = wrong_probability(got, token, history, self.tables()[:keep], size)
+                if wrong is None and tables != self.tables()[:keep]:
+                    wrong = Wrong("right, but your function has changed the tables.", 3)
                 if wrong:
                     return wrong
-        if tables != self.tables()[:keep]:
-            return Wrong("right, but your function has changed the tables.", 3)
         return Right("Each longer history corrects the shorter one as far as its counts allow.")
 
 
@@ -254,7 +253,7 @@ class FindTheBug(Exercise):
              "token of the last batch weighs as much as the ten of the first.", 1),
             (weighted, "every token counts the same now, but a mean of exponentials is more than "
              "the exponential of the mean: take exp last.", 1),
-            (41 / 15, "this is the loss in nats a token: take its exponential.", 2),
+            (41 / 15, "this is the loss in nats per token: take its exponential.", 2),
             (math.exp(41 / 3), "the sum is divided by the number of batches, not of tokens.", 1),
             (2 ** (41 / 15), "the losses are in nats, so the base is e, not 2.", 2),
             (math.exp(32 / 14), "the last batch is left out.", 1),
@@ -327,11 +326,11 @@ class FeaturesOrTuning(Quiz):
 
 class WhatTheFloorIs(Quiz):
     id = "00.q3"
-    question = "A model's loss is 0.3 nats a token above the floor. What would more text bring?"
+    question = "A model's loss is 0.3 nats per token above the floor. What could more text bring?"
     choices = (
         Choice(
             "It could lower the loss by 0.3 nats at the very most.",
-            "Yes, on average over enough text: the rest is chance that nobody can foresee.",
+            "Yes, on average over enough text: the rest is chance that nobody can predict.",
             right=True,
         ),
         Choice(

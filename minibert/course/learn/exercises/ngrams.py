@@ -49,8 +49,6 @@ def miscounts(tokens, n, want):
         history: {token: c / sum(after.values()) for token, c in after.items()}
         for history, after in want.items()
     }
-    written_in = [(table_of(grams(tokens, k)), f"n = {k} is written in: use `n`.", 1)
-                  for k in (1, 2, 3) if k not in (n, n - 1, n + 1)]  # fmt: skip
     return [
         (table_of(pairs[n - 1 :]), 'the first tokens are missing: put "<eod>" before them.', 2),
         (table_of(pairs[:-1]), "the last token of the text is missing.", 2),
@@ -64,7 +62,7 @@ def miscounts(tokens, n, want):
          "itself: let the slice end before it.", 2),
         (table_of(grams(tokens, n - 1)) if n > 1 else None, "the history is one token too "
          "short: it should have n - 1.", 2),
-        *written_in,
+        (table_of(grams(tokens, 1)), "every history is empty: use the argument `n`.", 1),
     ]  # fmt: skip
 
 
@@ -80,9 +78,13 @@ def witten_bell(token, history, tables, size, first=None, cut=None):
 
 def wrong_probability(got, token, history, tables, size):
     """`Wrong` if ``got`` is not p(token | history), or None."""
-    what = f"p({token} | {' '.join(history)}) with {len(tables)} tables and V = {size}"
     asked = token, history, tables, size
-    verdict = compare(got, witten_bell(*asked), misjudged(*asked), what=what)
+    verdict = compare(
+        got,
+        witten_bell(*asked),
+        misjudged(*asked),
+        what=f"p({token} | {' '.join(history)}) with {len(tables)} tables and V = {size}",
+    )
     return None if isinstance(verdict, Right) else verdict
 
 
@@ -106,7 +108,7 @@ def misjudged(token, history, tables, size):
          2),
         (given(cut=lambda h, k: h[:k]), "these are the first k tokens of the history: take "
          "the last k.", 2),
-        (given(cut=lambda h, k: h[len(h) - k :][::-1]), "the history is turned round.", 2),
+(witten_bell(token, history[::-1], tables, size), "the history is turned round.", 2),
         (witten_bell(token, history, tables[:-1], size), "the longest history is left out.", 2),
         (witten_bell(token, history, tables[:1], size), "only the first table was used.", 1),
         (longest.get(token, 0) / total if total else 0.0, "only the longest history speaks: "
