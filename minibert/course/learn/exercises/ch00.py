@@ -1,12 +1,16 @@
 """The exercises and the quiz of chapter 00, start here."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
 from minibert.course.learn.exercises.ngrams import (
+    History,
+    Table,
     grams,
     made_up,
     table_of,
@@ -30,7 +34,7 @@ class Entropy(Exercise):
     default = torch.tensor(0.0)
     example = (torch.tensor([0.5, 0.5]),)
 
-    def check(self, entropy):
+    def check(self, entropy: Callable[[Tensor], Tensor]) -> Right | Wrong:
         p = torch.tensor([0.5, 0.3, 0.15, 0.05])
         want = -(p * p.log()).sum()
         mistakes = [
@@ -63,7 +67,7 @@ class Perplexity(Exercise):
     default = 1.0
     example = ([math.log(4), math.log(2)],)
 
-    def check(self, perplexity):
+    def check(self, perplexity: Callable[[list[float]], float]) -> Right | Wrong:
         p = torch.tensor([0.5, 0.1, 0.02, 0.9])
         surprises, mean = (-p.log()).tolist(), -p.log().mean()
         mistakes = [
@@ -97,10 +101,10 @@ class Count(Exercise):
     )
     tokens = "the cat saw the cat and the dog saw the cat run".split()
 
-    def untouched(self, count):
+    def untouched(self, count: Callable[[list[str], int], Table]) -> bool:
         return count(["a", "b", "a"], 2) in (None, {})
 
-    def check(self, count):
+    def check(self, count: Callable[[list[str], int], Table]) -> Right | Wrong:
         tokens = self.tokens
         for n in (3, 2, 1):
             given = list(tokens)
@@ -124,7 +128,7 @@ class Interpolate(Exercise):
     default = 0.0
     example = (3, 10, 4, 0.1)
 
-    def check(self, interpolate):
+    def check(self, interpolate: Callable[[int, int, int, float], float]) -> Right | Wrong:
         c, total, different, shorter = 3, 10, 4, 0.1
         want = (c + different * shorter) / (total + different)
         mistakes = [
@@ -141,7 +145,7 @@ class Interpolate(Exercise):
         verdict = compare(got, want, mistakes, what="p(w | h)")
         return verdict if not isinstance(verdict, Right) else self.edges(interpolate)
 
-    def edges(self, interpolate):
+    def edges(self, interpolate: Callable[[int, int, int, float], float]) -> Right | Wrong:
         """The verdict on a history never seen, a word never seen after one, and other counts."""
         try:
             unseen = interpolate(0, 0, 0, 0.25)
@@ -170,13 +174,13 @@ class Probability(Exercise):
     default = 0.0
     tokens = "a b c a b d a b c b b c a d".split()
 
-    def tables(self):
+    def tables(self) -> list[Table]:
         return [table_of(grams(self.tokens, n)) for n in (1, 2, 3)]
 
-    def untouched(self, probability):
+    def untouched(self, probability: Callable[..., float]) -> bool:
         return probability("c", ("a", "b"), self.tables(), 10) in (None, 0.0)
 
-    def check(self, probability):
+    def check(self, probability: Callable[..., float]) -> Right | Wrong:
         cases = [("c", ("a", "b")), ("a", ("d", "c")), ("d", ("c", "c")), ("e", ("a", "b"))]
         for size, keep in ((10, 3), (25, 2)):
             tables = self.tables()[:keep]
@@ -204,21 +208,22 @@ class Price(Exercise):
         "Call `p(token, history)` for each token, and collect the surprises in a list.",
     )
 
-    def untouched(self, price):
+    def untouched(self, price: Callable[..., list[float]]) -> bool:
         return price(["a", "b"], lambda token, history: 0.5, 2) in (None, [])
 
-    def check(self, price):
+    def check(self, price: Callable[..., list[float]]) -> Right | Wrong:
         for tokens, n in ((["a", "b", "b", "c"], 3), (["b", "a"], 1), (["c", "a", "b"], 2)):
             wrong = self.judge(price, tokens, n)
             if wrong:
                 return wrong
         return Right("The sum is the price of the text. Its mean is the loss per token.")
 
-    def judge(self, price, tokens, n):
+    def judge(self, price: Callable[..., list[float]], tokens: list[str], n: int) -> Wrong | None:
         """`Wrong` for a price of ``tokens`` that is not right, or None."""
-        asked, given = [], list(tokens)
+        asked: list[tuple[History, str]] = []
+        given = list(tokens)
 
-        def p(token, history):
+        def p(token: str, history: History) -> float:
             asked.append((history, token))
             return made_up(token, history)
 
@@ -241,11 +246,11 @@ class FindTheBug(Exercise):
     )
     batches = [(30.0, 10), (2.0, 4), (9.0, 1)]  # (sum of losses, number of tokens)
 
-    def untouched(self, evaluate):
+    def untouched(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> bool:
         wrong = sum(math.exp(loss / count) for loss, count in self.batches) / 3
         return evaluate is None or same(evaluate(self.batches), wrong)
 
-    def check(self, evaluate):
+    def check(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> Right | Wrong:
         mean_of_means = math.exp((3.0 + 0.5 + 9.0) / 3)
         weighted = (10 * math.exp(3.0) + 4 * math.exp(0.5) + math.exp(9.0)) / 15
         mistakes = [

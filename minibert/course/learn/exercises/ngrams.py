@@ -1,29 +1,35 @@
 """What the checks of chapter 00 know of n-grams: right tables and probabilities, and wrong ones."""
 
 import math
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from minibert.course.learn.compare import compare, mistaken
 from minibert.course.learn.exercise import Right, Wrong
 
 EOD = "<eod>"
+History = tuple[str, ...]
+Pairs = Iterable[tuple[History, str]]  # of a history and the token that follows it
+Table = dict[History, dict[str, int]]
+Known = list[tuple]  # (value, message, points) of mistakes: see `compare`
 
 
-def grams(tokens, n, padding=None):
+def grams(tokens: list[str], n: int) -> list[tuple[History, str]]:
     """(history of n - 1 tokens, token) for each token, in order."""
-    padded = [EOD] * (n - 1 if padding is None else padding) + list(tokens)
+    padded = [EOD] * (n - 1) + list(tokens)
     return [(tuple(padded[i - n + 1 : i]), padded[i]) for i in range(n - 1, len(padded))]
 
 
-def table_of(pairs):
+def table_of(pairs: Pairs) -> Table:
     """The table {history: {token: count}} of (history, token) pairs."""
-    table = {}
+    table: Table = {}
     for history, token in pairs:
         after = table.setdefault(history, {})
         after[token] = after.get(token, 0) + 1
     return table
 
 
-def wrong_table(got, tokens, n):
+def wrong_table(got: Any, tokens: list[str], n: int) -> Right | Wrong | None:
     """`Wrong` for a table of ``tokens`` that is not right, or None."""
     if not isinstance(got, dict):
         return compare(got, {}, what="the table")
@@ -41,7 +47,7 @@ def wrong_table(got, tokens, n):
     return mistaken(table, miscounts(tokens, n, want)) or unknown
 
 
-def miscounts(tokens, n, want):
+def miscounts(tokens: list[str], n: int, want: Table) -> Known:
     """(table, message, points) of known mistakes in a table of ``tokens``."""
     pairs = grams(tokens, n)
     once = {history: dict.fromkeys(after, 1) for history, after in want.items()}
@@ -66,7 +72,15 @@ def miscounts(tokens, n, want):
     ]  # fmt: skip
 
 
-def witten_bell(token, history, tables, size, first=None, cut=None):
+def witten_bell(
+    token: str,
+    history: History,
+    tables: list[Table],
+    size: int,
+    *,
+    first: float | None = None,
+    cut: Callable[[History, int], History] | None = None,
+) -> float:
     """p(token | history), from the shortest history to the longest."""
     p = 1 / size if first is None else first
     for k, table in enumerate(tables):
@@ -76,7 +90,9 @@ def witten_bell(token, history, tables, size, first=None, cut=None):
     return p
 
 
-def wrong_probability(got, token, history, tables, size):
+def wrong_probability(
+    got: Any, token: str, history: History, tables: list[Table], size: int
+) -> Wrong | None:
     """`Wrong` if ``got`` is not p(token | history), or None."""
     asked = token, history, tables, size
     verdict = compare(
@@ -88,15 +104,15 @@ def wrong_probability(got, token, history, tables, size):
     return None if isinstance(verdict, Right) else verdict
 
 
-def misjudged(token, history, tables, size):
+def misjudged(token: str, history: History, tables: list[Table], size: int) -> Known:
     """(probability, message, points) of known mistakes in p(token | history)."""
     longest = tables[-1].get(history, {})
     total = sum(longest.values())
 
-    def whole(history, k):
+    def whole(history: History, k: int) -> History:
         return history[-k:]
 
-    def given(**changes):
+    def given(**changes: Any) -> float:
         return witten_bell(token, history, tables, size, **changes)
 
     return [
@@ -121,7 +137,7 @@ def misjudged(token, history, tables, size):
     ]  # fmt: skip
 
 
-def backwards(token, history, tables, size):
+def backwards(token: str, history: History, tables: list[Table], size: int) -> float:
     """`witten_bell` that begins with the longest history."""
     p = 1 / size
     for k in reversed(range(len(tables))):
@@ -131,7 +147,7 @@ def backwards(token, history, tables, size):
     return p
 
 
-def alone(token, history, tables, size):
+def alone(token: str, history: History, tables: list[Table], size: int) -> float:
     """What the last history that was seen gives, mixed with 1 / V at once."""
     found = 1 / size  # overwritten by each history that was seen
     for k, table in enumerate(tables):
@@ -142,7 +158,7 @@ def alone(token, history, tables, size):
     return found
 
 
-def wrongly_asked(asked, want, n):
+def wrongly_asked(asked: list, want: list[tuple[History, str]], n: int) -> Wrong | None:
     """`Wrong` where ``p`` was asked for other tokens and histories than it should be."""
     if not asked:
         return Wrong("`p` was never called.")
@@ -165,16 +181,16 @@ def wrongly_asked(asked, want, n):
     return Wrong(f"`p` was asked for {token!r} after {history}: these do not go together.", 1)
 
 
-def made_up(token, history):
+def made_up(token: str, history: History) -> float:
     """A probability for the checks, which depends on both."""
     return (1 + sum(map(ord, "".join(history) * 2 + token)) % 7) / 9
 
 
-def wrong_prices(got, wanted):
+def wrong_prices(got: Any, wanted: Pairs) -> Wrong | None:
     """`Wrong` where the numbers are not the surprises at the (history, token) pairs, or None."""
     p = [made_up(token, history) for history, token in wanted]
     want = [-math.log(x) for x in p]
-    mistakes = [
+    mistakes: Known = [
         (p, "these are probabilities: the surprise is minus their logarithm.", 1),
         ([-x for x in want], "the logarithm of a probability is negative: turn the sign.", 2),
         ([x / math.log(2) for x in want], "this is in bits: take the natural logarithm.", 2),
