@@ -143,7 +143,7 @@ class QuestionTask(TextTask):
     def __init__(self, max_length: int = 128, no_answer: bool = False, longest: int = 30) -> None:
         super().__init__((), max_length)
         self.no_answer, self.longest, self.threshold = no_answer, longest, 0.0
-        self.windows = {"max_length": max_length, "stride": max(1, max_length // 2)}
+        self.windows: dict[str, Any] = {"max_length": max_length, "stride": max(1, max_length // 2)}
 
     def examples(self, head: Head, examples: Given) -> list[dict]:
         """What `SpanExtractor` learns from, a dict a window."""
@@ -161,6 +161,7 @@ class QuestionTask(TextTask):
         """`minibert.heads.answer` for every example."""
         asked = [(e.text_b, e.text) for e in examples]
         options = {"no_answer": self.no_answer, "threshold": self.threshold, **self.windows}
+        assert isinstance(head, SpanExtractor)
         return answer(head, asked, longest=self.longest, **options)
 
     def tune(self, head: Head, examples: Given) -> None:

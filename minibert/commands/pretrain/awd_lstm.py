@@ -77,7 +77,7 @@ def pretrain(args: Namespace) -> None:
     scores = print_scores(model, valid, vocab, args)
     facts = {
         "data": f"{about}, {len(ids):,} tokens, {unknown:.2%} unknown",
-        "training": f"{args.optimizer}, {args.epochs} epochs, {len(history):,} updates, highest "
+        "training": f"{args.optimizer}, {common.passes(args)}, {len(history):,} updates, highest "
         f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
         "speed": f"{args.epochs * len(ids) / history.seconds:,.0f} tokens per second",

@@ -199,6 +199,11 @@ def tell(args: Namespace, read: str, done: str = "read and count") -> None:
     print(f"{read}\n({time.perf_counter() - args.started:.1f} s to {done})", flush=True)
 
 
+def passes(args: Namespace) -> str:
+    """How often the text was read, for the card."""
+    return "1 epoch" if args.epochs == 1 else f"{args.epochs} epochs"
+
+
 def told(args: Namespace, about: str, words: int, pieces: int, *, tokenizer: Tokenizer) -> str:
     """How much a tokenizer has made of a text, for the card; also printed."""
     about = f"{about}: {words:,} words, {pieces:,} pieces ({pieces / words:.2f} a word)"

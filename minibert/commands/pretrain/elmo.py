@@ -63,7 +63,7 @@ def pretrain(args: Namespace) -> None:
     scores = print_scores(model, valid, args)
     facts = {
         "data": f"{about}, {words:,} words",
-        "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
+        "training": f"AdamW, {common.passes(args)}, {len(history):,} updates, highest rate "
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
         "speed": f"{args.epochs * words / history.seconds:,.0f} words per second",
