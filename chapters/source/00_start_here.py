@@ -687,13 +687,13 @@ for n in (1, 2, 3, 5):
 # %% [markdown]
 r"""
 With $n = 1$ there are only words, with $n = 2$ pairs that fit. With $n = 5$ whole sentences come
-out right, but mostly because they were copied: most histories of four words have a single follower. Is
-that good prediction? We must ask what the model gives to *new* text.
+out right, but mostly because they were copied: most histories of four words have a single follower.
+Is that good prediction? We must ask what the model gives to *new* text.
 
 **A history never seen.** There, the table says nothing, and a probability of zero costs infinitely
 much. So we mix in what the shorter histories say. Let $h$ be the words before, $h'$ the same
-without the first of them, $c(\cdot)$ a count, and $T(h)$ the number of *different* words that have followed
-$h$. Then (Witten & Bell 1991)
+without the first of them, $c(\cdot)$ a count, and $T(h)$ the number of *different* words that have
+followed $h$. Then (Witten & Bell 1991)
 
 $$
 p(w \mid h) = \frac{c(h\,w) + T(h)\; p(w \mid h')}{c(h) + T(h)}
@@ -894,7 +894,8 @@ counting has, and this text is short. Section 9 shows five amounts of text, and 
 
 Does any model beat the floor on single documents? That can happen by luck, just as a gambler may
 win for an evening, but not on average. So we take the difference for each document: what the model
-pays, minus what the world's own probability costs. These models are so far above the floor that no luck helps.
+pays, minus what the world's own probability costs. These models are so far above the
+floor that no luck helps.
 """
 
 # %%
@@ -986,8 +987,8 @@ mb.show.Interactive(look, {"place": slider})
 # %% [markdown]
 r"""
 The 5-gram sees only the last four tokens, so it cannot know who the text is about. The LSTM can
-have kept it. At the start of a sentence nobody knows much, not even the world itself: there the writer
-chooses what to say next.
+have kept it. At the start of a sentence nobody knows much, not even the world itself: there
+the writer chooses what to say next.
 
 ## 9. How much text?
 
@@ -1052,8 +1053,8 @@ mb.show.figure(mb.show.bars(bars, "The same new documents", "nats per token of t
 r"""
 The GPT comes much closer. It has read more than the 5-gram here, so this is no fair race, but the
 5-gram could not use what stands far back in any amount of text. What is left above the floor is
-what the coming chapters are about. And section 1 has shown what it is good for: the same model, which
-learned nothing but to predict the next word, sorts texts from 50 labels.
+what the coming chapters are about. And section 1 has shown what it is good for: the same
+model, which learned nothing but to predict the next word, sorts texts from 50 labels.
 
 ## 10. Two traps of counting
 
