@@ -63,7 +63,7 @@ class Attention(Exercise):
         """What is wrong where there is a mask, or None."""
         q, k, v = (normal(5, 6, seed=n) for n in (7, 8, 9))
         mask = torch.ones(5, 5, dtype=torch.bool).tril()
-        mask[3, 1] = False
+        mask[3, 1] = mask[4, 0] = False  # no row is hidden as a whole where it is turned round
         got, kept = called(attention, q, k, v, mask)
         scores = q @ k.T / math.sqrt(6)
         mistakes = [

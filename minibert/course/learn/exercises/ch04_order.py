@@ -203,14 +203,12 @@ class Greedy(Exercise):
             ([*words, 7, 7, 7, 7], "the end is skipped, but it does not stop there.", 2),
             ([7] * 10, "is the start, `start_id`, what the first step is asked about?", 1),
             ([8] * 10, "that is the worst word each time: argmax, not argmin.", 1),
-            ([8] + [8] * 9, "that is the worst word each time: argmax, not argmin.", 1),
             (words[:1], "only one word is written: repeat it.", 1),
+            (list(dict.fromkeys(words)), "a repeated word is left out: it may come twice.", 2),
             ([], "nothing is written: does the loop stop at once?", 0),
         ]  # fmt: skip
         verdict = compare(got, words, mistakes, what="what is written")
         if not isinstance(verdict, Right):
-            if isinstance(got, list) and len(got) == 5 and got[1:3] == [5, 3]:
-                return Wrong("a repeated word is left out: it may be written twice.", 2)
             return verdict
         if list(short) != words[:3]:
             return Wrong("right up to the end; but with steps=3 it must stop after 3 words.", 3)
