@@ -29,8 +29,8 @@ class SplitHeads(Exercise):
         "Then change places with `transpose(1, 2)`: attention works on the last two dimensions, so "
         "the heads must stand before the length.",
     )
-    default = torch.zeros(2, 2, 3, 2)
-    example = (torch.ones(2, 3, 4), 2)
+    default = torch.zeros(2, 2, 3, 3)
+    example = (torch.ones(2, 3, 6), 2)
 
     def check(self, split):
         x, heads = torch.arange(2.0 * 6 * 12).view(2, 6, 12), 3

@@ -125,7 +125,6 @@ class LookBack(Exercise):
             (later @ matrix.T, "this turns the hands forward, so the head looks ahead: change the "
              "signs of the sines (marks stand on the left of the matrix).", 2),
             (later @ cls.solve(1, dim), "right for one step back: use `steps`.", 3),
-            (later, "this matrix changes nothing.", 0),
             (later @ cls.turn(angle[:1].expand(dim // 2)),
              "all pairs turn at the rate of the first: each has its own.", 2),
             (later @ cls.turn(10_000 ** (-torch.arange(0, dim, 2) / dim) ** steps),
