@@ -1,9 +1,12 @@
 """Exercises of chapter 04 on attention itself: the formula, the lookup, the masks."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
@@ -35,14 +38,14 @@ class Attention(Exercise):
     default = torch.zeros(3, 2)
     example = (torch.ones(3, 4), torch.ones(5, 4), torch.ones(5, 2))
 
-    def as_functions(self, attention):
+    def as_functions(self, attention: Callable[..., Any]) -> tuple:
         return attention, partial(slopes, attention)
 
-    def untouched(self, attention, slopes):
+    def untouched(self, attention: Callable[..., Any], slopes: Callable[..., Any]) -> bool:
         got = attention(*self.example)
         return got is None or (torch.is_tensor(got) and not got.any())
 
-    def check(self, attention, slopes):
+    def check(self, attention: Callable[..., Any], slopes: Callable[..., Any]) -> Right | Wrong:
         given = [normal(4, 8, seed=n) for n in (1, 2, 3)]  # a wrong axis does not show as a shape
         got, kept = called(attention, *given)
         verdict = compare(got, self.solve(*given), self.mistakes(*given), what="what is found")
@@ -59,7 +62,7 @@ class Attention(Exercise):
             return Wrong(f"right for four queries, keys and values; but {verdict.message}", 3)
         return self.masked(attention) or self.batched(attention, slopes, given)
 
-    def masked(self, attention):
+    def masked(self, attention: Callable[..., Any]) -> Wrong | None:
         """What is wrong where there is a mask, or None."""
         q, k, v = (normal(5, 6, seed=n) for n in (7, 8, 9))
         mask = torch.ones(5, 5, dtype=torch.bool).tril()
@@ -83,7 +86,9 @@ class Attention(Exercise):
             return Wrong("NaN: -infinity times False is not a number; use `masked_fill`.", 2)
         return compare(got, want, mistakes, what="with a mask, what is found")
 
-    def batched(self, attention, slopes, given):
+    def batched(
+        self, attention: Callable[..., Any], slopes: Callable[..., Any], given: list[Tensor]
+    ) -> Right | Wrong:
         """The verdict on a batch with heads, and on gradients."""
         more = [normal(2, 3, 4, 8, seed=n) for n in (10, 11, 12)]
         mask = torch.ones(2, 1, 4, 4, dtype=torch.bool).tril()
@@ -104,7 +109,7 @@ class Attention(Exercise):
         return Right("Any number of queries, any number of keys: nothing here knows a length.")
 
     @staticmethod
-    def mistakes(query, key, value):
+    def mistakes(query: Tensor, key: Tensor, value: Tensor) -> list[tuple]:
         scores = query @ key.T
         scaled = scores / math.sqrt(8)
         return [
@@ -126,7 +131,7 @@ class Attention(Exercise):
         ]  # fmt: skip
 
     @staticmethod
-    def solve(query, key, value, mask=None):
+    def solve(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
         scores = query @ key.mT / math.sqrt(key.shape[-1])
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
@@ -146,18 +151,20 @@ class Lookup(Exercise):
         "`self.output`: no softmax, since the loss wants logits.",
     )
 
-    def as_functions(self, lookup):
+    def as_functions(self, lookup: type[nn.Module]) -> tuple:
         return (partial(self.run, lookup),)
 
     @staticmethod
-    def run(lookup, weights, input_ids, asked):
+    def run(
+        lookup: type[nn.Module], weights: dict[str, Tensor], input_ids: Tensor, asked: Tensor
+    ) -> tuple[Any, list[str]]:
         """(Logits of the class with these weights, the layers that get no gradient)."""
         made = made_with(lookup(weights["words"].shape[1]), weights)
         got = made(input_ids, asked)
         return got, unreached(made, weights, got)
 
     @staticmethod
-    def case(seed=0, batch=3, places=4, dim=8):
+    def case(seed: int = 0, batch: int = 3, places: int = 4, dim: int = 8) -> tuple:
         """Weights by layer, ids and questions."""
         generator = torch.Generator().manual_seed(seed)
         shapes = {"words": (WORDS, dim), "query": (dim, dim), "key": (dim, dim)}
@@ -168,11 +175,11 @@ class Lookup(Exercise):
         input_ids = torch.randint(0, WORDS, (batch, places, 2), generator=generator)
         return weights, input_ids, torch.randint(0, WORDS, (batch,), generator=generator)
 
-    def untouched(self, run):
+    def untouched(self, run: Callable[..., Any]) -> bool:
         got, _ = run(*self.case())
         return got is None or (torch.is_tensor(got) and not got.any())
 
-    def check(self, run):
+    def check(self, run: Callable[..., Any]) -> Right | Wrong:
         for number, case in enumerate((self.case(1), self.case(2, batch=2, places=6, dim=4))):
             got, lost = run(*case)
             want = self.solve(*case)
@@ -187,7 +194,7 @@ class Lookup(Exercise):
         return Right("The question is a query, and every place that was read is one step away.")
 
     @classmethod
-    def mistakes(cls, weights, input_ids, asked):
+    def mistakes(cls, weights: dict[str, Tensor], input_ids: Tensor, asked: Tensor) -> list[tuple]:
         want = cls.solve(weights, input_ids, asked)
         swapped = weights | {"query": weights["key"], "key": weights["query"]}
         solve = partial(cls.solve, input_ids=input_ids, asked=asked)
@@ -211,7 +218,15 @@ class Lookup(Exercise):
         ]  # fmt: skip
 
     @staticmethod
-    def solve(weights, input_ids, asked, *, share=1.0, even=False, scale=None):
+    def solve(
+        weights: dict[str, Tensor],
+        input_ids: Tensor,
+        asked: Tensor,
+        *,
+        share: float = 1.0,
+        even: bool = False,
+        scale: float | None = None,
+    ) -> Tensor:
         x = share * weights["words"][input_ids].sum(2)  # (batch, places, dim)
         q = weights["words"][asked][:, None] @ weights["query"].T
         scores = q @ (x @ weights["key"].T).mT
@@ -234,7 +249,7 @@ class Mask(Exercise):
     default = torch.ones(1, 2, 2, dtype=torch.bool)
     example = (torch.tensor([[1, 0]]),)
 
-    def check(self, mask):
+    def check(self, mask: Callable[..., Any]) -> Right | Wrong:
         attention_mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]])
         real, want = attention_mask.bool(), self.solve(attention_mask)
         tril = torch.ones(4, 4, dtype=torch.bool).tril()
@@ -272,7 +287,7 @@ class Mask(Exercise):
         return verdict
 
     @staticmethod
-    def solve(attention_mask):
+    def solve(attention_mask: Tensor) -> Tensor:
         length = attention_mask.shape[1]
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         return attention_mask.bool()[:, None, :] & causal

@@ -1,10 +1,12 @@
 """Exercises of chapter 04 on heads and blocks."""
 
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
@@ -32,7 +34,7 @@ class SplitHeads(Exercise):
     default = torch.zeros(2, 2, 3, 3)
     example = (torch.ones(2, 3, 6), 2)
 
-    def check(self, split):
+    def check(self, split: Callable[..., Any]) -> Right | Wrong:
         x, heads = torch.arange(2.0 * 6 * 12).view(2, 6, 12), 3
         want = self.solve(x, heads)
         mistakes = [
@@ -63,7 +65,7 @@ class SplitHeads(Exercise):
         return verdict
 
     @staticmethod
-    def solve(x, heads):
+    def solve(x: Tensor, heads: int) -> Tensor:
         return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
@@ -78,34 +80,39 @@ class MultiHead(Exercise):
         "Put the heads side by side again: `found.transpose(1, 2).flatten(2)`. Last `self.output`.",
     )
 
-    def as_functions(self, multi_head):
+    def as_functions(self, multi_head: type[nn.Module]) -> tuple:
         return (partial(self.run, multi_head),)
 
     @staticmethod
-    def run(multi_head, weights, heads, x, mask=None):
+    def run(
+        multi_head: type[nn.Module], case: tuple, mask: Tensor | None = None
+    ) -> tuple[Any, list[str]]:
         """(What the class with these weights gives, the layers that get no gradient)."""
+        weights, heads, x = case
         made = made_with(multi_head(x.shape[-1], heads), weights)
         got = made(x) if mask is None else made(x, mask)
         return got, unreached(made, weights, got)
 
     @staticmethod
-    def case(seed=0, batch=2, length=4, heads=2, head=4):
+    def case(
+        seed: int = 0, batch: int = 2, length: int = 4, *, heads: int = 2, head: int = 4
+    ) -> tuple:
         generator, dim = torch.Generator().manual_seed(seed), heads * head
         names = ("query", "key", "value", "output")
         weights = {name: torch.randn(dim, dim, generator=generator) * 0.5 for name in names}
         return weights, heads, torch.randn(batch, length, dim, generator=generator)
 
-    def untouched(self, run):
-        got, _ = run(*self.case())
+    def untouched(self, run: Callable[..., Any]) -> bool:
+        got, _ = run(self.case())
         return got is None or (torch.is_tensor(got) and not got.any())
 
-    def check(self, run):
+    def check(self, run: Callable[..., Any]) -> Right | Wrong:
         case = self.case(1)
-        verdict = compare(run(*case)[0], self.solve(*case), self.mistakes(*case), what="the result")
+        verdict = compare(run(case)[0], self.solve(*case), self.mistakes(*case), what="the result")
         if not isinstance(verdict, Right):
             return verdict
         mask = torch.ones(4, 4, dtype=torch.bool).tril()
-        got, lost = run(*case, mask)
+        got, lost = run(case, mask)
         weights, heads, x = case
         verdict = compare(got, self.solve(*case, mask), [
             (self.solve(*case), "right without a mask; the mask is not passed on.", 3),
@@ -114,13 +121,13 @@ class MultiHead(Exercise):
         if isinstance(verdict, Right) and lost:
             return Wrong(NO_GRADIENT.format(", ".join(lost)), 2)
         other = self.case(2, batch=1, length=3, heads=3, head=2)
-        if isinstance(verdict, Right) and not same(run(*other)[0], self.solve(*other)):
+        if isinstance(verdict, Right) and not same(run(other)[0], self.solve(*other)):
             return Wrong("right for two heads, but not for three: is a 2 written in it?", 3)
         right = Right("You have written the layer that reads in every Transformer.")
         return right if isinstance(verdict, Right) else verdict
 
     @classmethod
-    def mistakes(cls, weights, heads, x):
+    def mistakes(cls, weights: dict[str, Tensor], heads: int, x: Tensor) -> list[tuple]:
         solve = partial(cls.solve, heads=heads, x=x)
         eye = torch.eye(x.shape[-1])
         turned = weights | {"query": weights["key"], "key": weights["query"]}
@@ -142,7 +149,15 @@ class MultiHead(Exercise):
         ]  # fmt: skip
 
     @staticmethod
-    def solve(weights, heads, x, mask=None, *, scale=None, merge=None):
+    def solve(
+        weights: dict[str, Tensor],
+        heads: int,
+        x: Tensor,
+        mask: Tensor | None = None,
+        *,
+        scale: float | None = None,
+        merge: Callable[..., Any] | None = None,
+    ) -> Tensor:
         q, k, v = (
             SplitHeads.solve(x @ weights[name].T, heads) for name in ("query", "key", "value")
         )
@@ -165,24 +180,26 @@ class FindTheBug(Exercise):
         "Never overwrite `x` by its norm: give the norm to the sublayer alone.",
     )
 
-    def as_functions(self, block):
+    def as_functions(self, block: type[nn.Module]) -> tuple:
         return (partial(self.output, block),)
 
     @staticmethod
-    def output(block, attend, feed, norms, x):
+    def output(
+        block: type[nn.Module], layers: tuple, norms: list[tuple], x: Tensor
+    ) -> tuple[Any, bool]:
         """(What a block gives for ``x`` with these layers and norms, whether x gets a gradient)."""
-        made = block(x.shape[-1], attend, feed)
+        made = block(x.shape[-1], *layers)
         with torch.no_grad():
             for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
                 norm.weight.copy_(weight)
                 norm.bias.copy_(bias)
         return made(x), slopes(made, x) == [True]
 
-    def untouched(self, output):
+    def untouched(self, output: Callable[..., Any]) -> bool:
         made, x = self.made(), normal(2, 3, 8, seed=7)
         return same(output(*self.given(made), x)[0], self.broken(made, x))
 
-    def check(self, output):
+    def check(self, output: Callable[..., Any]) -> Right | Wrong:
         made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
         got, reached = output(*self.given(made), x)
         right = "Now there is a way from the bottom to the top that no norm interrupts."
@@ -192,7 +209,7 @@ class FindTheBug(Exercise):
             return Wrong(NO_GRADIENT.format("the bottom"), 1)
         return verdict
 
-    def mistakes(self, made, x):
+    def mistakes(self, made: SimpleNamespace, x: Tensor) -> list[tuple]:
         attend, feed, norm_1, norm_2 = made.attend, made.feed, made.norm_1, made.norm_2
         first, broken = x + attend(norm_1(x)), self.first_broken(made, x)
         post, n = norm_1(x + attend(x)), norm_2(first)
@@ -220,12 +237,12 @@ class FindTheBug(Exercise):
         ]  # fmt: skip
 
     @staticmethod
-    def solve(made, x):
+    def solve(made: SimpleNamespace, x: Tensor) -> Tensor:
         first = x + made.attend(made.norm_1(x))
         return first + made.feed(made.norm_2(first))
 
     @staticmethod
-    def made(dim=8, seed=9):
+    def made(dim: int = 8, seed: int = 9) -> SimpleNamespace:
         """The parts of a block: two layers, and two norms that change even a normed vector."""
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
@@ -239,16 +256,16 @@ class FindTheBug(Exercise):
         return SimpleNamespace(attend=attend, feed=feed, norm_1=norm_1, norm_2=norm_2)
 
     @staticmethod
-    def given(made):
+    def given(made: SimpleNamespace) -> tuple[tuple, list[tuple]]:
         """These parts, as an answer gets them."""
         norms = [(norm.weight, norm.bias) for norm in (made.norm_1, made.norm_2)]
-        return made.attend, made.feed, norms
+        return (made.attend, made.feed), norms
 
     @staticmethod
-    def first_broken(made, x):
+    def first_broken(made: SimpleNamespace, x: Tensor) -> Tensor:
         x = made.norm_1(x)
         return x + made.attend(x)
 
-    def broken(self, made, x):
+    def broken(self, made: SimpleNamespace, x: Tensor) -> Tensor:
         x = made.norm_2(self.first_broken(made, x))
         return x + made.feed(x)

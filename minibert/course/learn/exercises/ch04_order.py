@@ -1,6 +1,10 @@
 """Exercises of chapter 04 on positions and on writing word by word."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Written, Wrong
@@ -38,7 +42,7 @@ class Sinusoids(Exercise):
     default = torch.zeros(2, 4)
     example = (2, 4)
 
-    def check(self, sinusoids):
+    def check(self, sinusoids: Callable[..., Any]) -> Right | Wrong:
         length, dim = 9, 6
         right = "The first pair turns once in about 6 positions, the last in thousands."
         got = sinusoids(length, dim)
@@ -50,7 +54,7 @@ class Sinusoids(Exercise):
         return verdict
 
     @classmethod
-    def mistakes(cls, length, dim):
+    def mistakes(cls, length: int, dim: int) -> list[tuple]:
         places, pairs = torch.arange(length)[:, None], torch.arange(0, dim, 2)
         rate = 10_000 ** (-pairs / dim)
         angle = places * rate
@@ -81,12 +85,12 @@ class Sinusoids(Exercise):
         ]  # fmt: skip
 
     @classmethod
-    def solve(cls, length, dim):
+    def solve(cls, length: int, dim: int) -> Tensor:
         angle = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(0, dim, 2) / dim)
         return cls.woven(angle.sin(), angle.cos())
 
     @staticmethod
-    def woven(even, odd):
+    def woven(even: Tensor, odd: Tensor) -> Tensor:
         return torch.stack((even, odd), -1).flatten(1)
 
 
@@ -104,7 +108,7 @@ class LookBack(Exercise):
     default = torch.eye(4)
     example = (1, 4)
 
-    def check(self, look_back):
+    def check(self, look_back: Callable[..., Any]) -> Right | Wrong:
         for steps, dim in ((1, 8), (3, 8), (2, 6), (1, 2)):
             marks = Sinusoids.solve(40, dim)
             got = look_back(steps, dim)
@@ -118,7 +122,7 @@ class LookBack(Exercise):
         return Right("One matrix for all positions: how far back is a matter of angles alone.")
 
     @classmethod
-    def mistakes(cls, steps, dim, marks):
+    def mistakes(cls, steps: int, dim: int, marks: Tensor) -> list[tuple]:
         matrix, later = cls.solve(steps, dim), marks[steps:]
         one, angle = torch.eye(dim), steps * 10_000 ** (-torch.arange(0, dim, 2) / dim)
         return [
@@ -138,11 +142,11 @@ class LookBack(Exercise):
         ]  # fmt: skip
 
     @classmethod
-    def solve(cls, steps, dim):
+    def solve(cls, steps: int, dim: int) -> Tensor:
         return cls.turn(steps * 10_000 ** (-torch.arange(0, dim, 2) / dim))
 
     @staticmethod
-    def turn(angle):
+    def turn(angle: Tensor) -> Tensor:
         """(dim, dim): each pair of columns turned back by its angle."""
         sin, cos = angle.sin(), angle.cos()
         blocks = torch.stack((cos, sin, -sin, cos), -1).view(-1, 2, 2)
@@ -162,19 +166,19 @@ class Greedy(Exercise):
     default = ()
     example = (lambda written: torch.zeros(4), 1, 2, 3)
 
-    def untouched(self, greedy):
+    def untouched(self, greedy: Callable[..., Any]) -> bool:
         got = greedy(*self.example)
         return got is None or (isinstance(got, list | tuple) and not len(got))
 
     @staticmethod
-    def writer(words, vocab=9, shift=0.0):
+    def writer(words: list[int], vocab: int = 9, shift: float = 0.0) -> Callable[[Any], Tensor]:
         """(A function: what was written -> scores of the next id, negative below ``shift`` 0).
 
         After ``[1]`` it wants ``words``, one after the other, if it sees all that was written;
         after anything else it wants 7.
         """
 
-        def next_scores(written):
+        def next_scores(written: Any) -> Tensor:
             written = [int(i) for i in torch.as_tensor(written).flatten()]
             count = len(written) - 1
             fits = 0 <= count < len(words) and written == [1, *words[:count]]
@@ -185,7 +189,7 @@ class Greedy(Exercise):
 
         return next_scores
 
-    def check(self, greedy):
+    def check(self, greedy: Callable[..., Any]) -> Right | Wrong:
         words = [4, 4, 5, 3, 6]
         next_scores = self.writer([*words, 2])
         got = greedy(next_scores, 1, 2, 10)

@@ -1,6 +1,10 @@
 """How answers of chapter 04 are tried: changes in place, gradients, layers with given weights."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import same
 
@@ -8,19 +12,19 @@ IN_PLACE = "this changes what it was given: make new tensors, and leave the argu
 NO_GRADIENT = "the numbers are right, but no gradient reaches {}, so nothing can be learned."
 
 
-def normal(*shape, seed=0):
+def normal(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, the same at each call."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def called(function, *given):
+def called(function: Callable[..., Any], *given: Any) -> tuple[Any, bool]:
     """(What ``function`` gives, whether it has left its arguments as they were)."""
     copies = [x.clone() if torch.is_tensor(x) else x for x in given]
     got = function(*copies)
     return got, all(same(x, copy) for x, copy in zip(given, copies, strict=True))
 
 
-def slopes(function, *given):
+def slopes(function: Callable[..., Any], *given: Any) -> list[bool]:
     """For each tensor of numbers: does a gradient come back from what ``function`` gives?"""
     given = [
         x.clone().requires_grad_() if torch.is_tensor(x) and x.is_floating_point() else x
@@ -33,7 +37,7 @@ def slopes(function, *given):
     return [grad is not None and bool(grad.any()) for grad in grads]
 
 
-def made_with(made, weights):
+def made_with(made: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     """Give a module's layers these weights, and zeros as biases; say which layers are missing.
 
     A stub without any weights stays as it is.
@@ -55,7 +59,7 @@ def made_with(made, weights):
     return made
 
 
-def unreached(made, weights, got):
+def unreached(made: nn.Module, weights: dict[str, Tensor], got: Any) -> list[str]:
     """Names of the layers that get no gradient from ``got``."""
     if not (torch.is_tensor(got) and got.requires_grad):
         return list(weights)

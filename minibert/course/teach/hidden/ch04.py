@@ -1,5 +1,8 @@
 """Hidden tests of chapter 04."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from minibert.course.learn.exercises.ch04 import (
@@ -12,11 +15,11 @@ from minibert.course.learn.exercises.ch04 import (
     Sinusoids,
     SplitHeads,
 )
-from minibert.course.teach.hidden import alike, fresh, hidden
+from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
 @hidden("04.attention")
-def attention(draw, attention, slopes):
+def attention(draw: Draw, attention: Callable[..., Any], slopes: Callable[..., Any]) -> bool:
     for _ in range(5):
         length, dim = draw.randint(2, 6), draw.randint(3, 20)
         query, key = 2 * draw.normal(2, length, dim), draw.normal(2, length, dim)
@@ -29,7 +32,7 @@ def attention(draw, attention, slopes):
 
 
 @hidden("04.lookup")
-def lookup(draw, run):
+def lookup(draw: Draw, run: Callable[..., Any]) -> bool:
     case = Lookup.case(
         draw.getrandbits(32), draw.randint(2, 4), draw.randint(2, 7), draw.randint(3, 9)
     )
@@ -38,37 +41,41 @@ def lookup(draw, run):
 
 
 @fresh("04.mask")
-def mask(draw):
+def mask(draw: Draw) -> Case:
     rows, length = draw.randint(2, 4), draw.randint(3, 8)
     attention_mask = (torch.arange(length) < draw.integers(1, length + 1, rows)[:, None]).long()
     return (attention_mask,), Mask.solve(attention_mask)
 
 
 @fresh("04.split_heads")
-def split_heads(draw):
+def split_heads(draw: Draw) -> Case:
     heads, head = draw.randint(2, 5), draw.randint(2, 5)
     x = draw.normal(draw.randint(1, 4), draw.randint(3, 7), heads * head)
     return (x, heads), SplitHeads.solve(x, heads)
 
 
 @hidden("04.multi_head")
-def multi_head(draw, run):
+def multi_head(draw: Draw, run: Callable[..., Any]) -> bool:
     length = draw.randint(2, 6)
     case = MultiHead.case(
-        draw.getrandbits(32), draw.randint(1, 3), length, draw.randint(2, 4), draw.randint(2, 4)
+        draw.getrandbits(32),
+        draw.randint(1, 3),
+        length,
+        heads=draw.randint(2, 4),
+        head=draw.randint(2, 4),
     )
     causal = torch.ones(length, length, dtype=torch.bool).tril()
-    return all(alike(run(*case, mask)[0], MultiHead.solve(*case, mask)) for mask in (None, causal))
+    return all(alike(run(case, mask)[0], MultiHead.solve(*case, mask)) for mask in (None, causal))
 
 
 @fresh("04.sinusoids")
-def sinusoids(draw):
+def sinusoids(draw: Draw) -> Case:
     length, dim = draw.randint(3, 20), 2 * draw.randint(1, 8)
     return (length, dim), Sinusoids.solve(length, dim)
 
 
 @hidden("04.look_back")
-def look_back(draw, answer):
+def look_back(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         steps, dim = draw.randint(1, 6), 2 * draw.randint(1, 8)
         marks = Sinusoids.solve(40, dim)
@@ -79,7 +86,7 @@ def look_back(draw, answer):
 
 
 @hidden("04.find_the_bug")
-def block(draw, output):
+def block(draw: Draw, output: Callable[..., Any]) -> bool:
     dim = draw.randint(3, 12)
     made, x = FindTheBug.made(dim, draw.getrandbits(32)), 3 * draw.normal(2, 4, dim) + 1
     got, reached = output(*FindTheBug.given(made), x)
@@ -87,7 +94,7 @@ def block(draw, output):
 
 
 @hidden("04.greedy")
-def greedy(draw, answer):
+def greedy(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         words = [draw.randint(3, 6) for _ in range(draw.randint(2, 9))]
         next_scores = Greedy.writer([*words, 2], shift=draw.uniform(-3, 3))
