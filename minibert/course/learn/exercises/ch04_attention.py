@@ -62,7 +62,7 @@ class Attention(Exercise):
             return Wrong(f"right for four queries, keys and values; but {verdict.message}", 3)
         return self.masked(attention) or self.batched(attention, slopes, given)
 
-    def masked(self, attention: Callable[..., Any]) -> Wrong | None:
+    def masked(self, attention: Callable[..., Any]) -> Right | Wrong | None:
         """What is wrong where there is a mask, or None."""
         q, k, v = (normal(5, 6, seed=n) for n in (7, 8, 9))
         mask = torch.ones(5, 5, dtype=torch.bool).tril()
@@ -100,7 +100,7 @@ class Attention(Exercise):
             got = attention(*more, mask)
         except Exception as error:
             return Wrong(f"{hint} It raises {type(error).__name__}.", 3)
-        if not same(got, self.solve(*more, mask)):
+        if not same(got, self.solve(*more, mask=mask)):
             return Wrong(hint, 3)
         reached = dict(zip(("query", "key", "value"), slopes(*given), strict=True))
         if not all(reached.values()):

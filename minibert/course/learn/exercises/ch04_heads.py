@@ -114,9 +114,9 @@ class MultiHead(Exercise):
         mask = torch.ones(4, 4, dtype=torch.bool).tril()
         got, lost = run(case, mask)
         weights, heads, x = case
-        verdict = compare(got, self.solve(*case, mask), [
+        verdict = compare(got, self.solve(*case, mask=mask), [
             (self.solve(*case), "right without a mask; the mask is not passed on.", 3),
-            (self.solve(*case, mask.mT), "the mask is turned round.", 3),
+            (self.solve(*case, mask=mask.mT), "the mask is turned round.", 3),
         ], what="with a causal mask, the result")  # fmt: skip
         if isinstance(verdict, Right) and lost:
             return Wrong(NO_GRADIENT.format(", ".join(lost)), 2)
@@ -188,7 +188,7 @@ class FindTheBug(Exercise):
         block: type[nn.Module], layers: tuple, norms: list[tuple], x: Tensor
     ) -> tuple[Any, bool]:
         """(What a block gives for ``x`` with these layers and norms, whether x gets a gradient)."""
-        made = block(x.shape[-1], *layers)
+        made: Any = block(x.shape[-1], *layers)
         with torch.no_grad():
             for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
                 norm.weight.copy_(weight)

@@ -65,7 +65,9 @@ def multi_head(draw: Draw, run: Callable[..., Any]) -> bool:
         head=draw.randint(2, 4),
     )
     causal = torch.ones(length, length, dtype=torch.bool).tril()
-    return all(alike(run(case, mask)[0], MultiHead.solve(*case, mask)) for mask in (None, causal))
+    return all(
+        alike(run(case, mask)[0], MultiHead.solve(*case, mask=mask)) for mask in (None, causal)
+    )
 
 
 @fresh("04.sinusoids")
