@@ -49,9 +49,9 @@ class PoolingClassifier(Head):
 
     def layer_groups(self):
         """The encoder's groups (without a language model's output layer), and the head on top."""
-        own = getattr(self.encoder, "layer_groups", lambda: [[self.encoder]])()
-        output = getattr(self.encoder, "decoder", None)
-        return [*(group for group in own if group != [output]), [self.head]]
+        encoder = self.encoder
+        own = getattr(encoder, "encoder_groups", None) or getattr(encoder, "layer_groups", None)
+        return [*(own() if own else [[encoder]]), [self.head]]
 
     def forward(self, input_ids, attention_mask=None):
         """(batch, length) ids and mask -> logits (batch, labels)."""

@@ -17,6 +17,7 @@ from .attention import AttentionExplorer as AttentionExplorer
 from .cloze import ClozePlayground as ClozePlayground
 from .cloze import world_truths as world_truths
 from .curves import bars as bars
+from .curves import effects as effects
 from .curves import interval as interval
 from .curves import loss_curve as loss_curve
 from .curves import spread as spread
@@ -63,6 +64,7 @@ __all__ = [
     "bars",
     "cloze",
     "curves",
+    "effects",
     "figure",
     "figures",
     "generation",

@@ -1,4 +1,4 @@
-"""Numbers as figures: loss curves, spreads over seeds, bars, and the frequency of words by rank.
+"""Numbers as figures: loss curves, spreads and differences over seeds, bars, words by rank.
 
 Every function returns a matplotlib figure with its alt text attached; `show.figure` shows it.
 """
@@ -165,6 +165,59 @@ def spread(
     return described(fig, f"Dots by condition, {title}: " + "; ".join(sentences) + ".")
 
 
+def effects(
+    values: Mapping[str, Sequence[float]],
+    reference: str,
+    paper: Mapping[str, float] | None = None,
+    title: str = "",
+    *,
+    xlabel: str = "difference",
+    paper_label: str = "in the paper",
+    size: tuple[float, float] | None = None,
+) -> Picture:
+    """One row per condition: how it differs from the ``reference``, seed by seed, with zero marked.
+
+    ``values`` maps a condition to its results, one per seed, in the order of the seeds; the
+    reference is one of them. A dot is the mean of the paired differences, a line its 95 % interval.
+    ``paper`` maps some of the other conditions to the paper's own effect (a difference in the same
+    unit), drawn as a hollow diamond. Raises ValueError for unequal numbers of seeds.
+    """
+    others, paper = [name for name in values if name != reference], paper or {}
+    if reference not in values or not others:
+        raise ValueError(f"The reference {reference!r} must be among {list(values)}, and others.")
+    if unknown := sorted(set(paper) - set(others)):
+        raise ValueError(f"The paper's effects name conditions that have none here: {unknown}.")
+    fig, ax = new(title, xlabel, "", size or (SIZE[0], 1.7 + 0.5 * len(others)))
+    sentences = []
+    for row, name in enumerate(others):
+        mean, half = interval(_paired(values, name, reference))
+        ax.plot([mean - half, mean + half], [row, row], color=COLOURS[0], linewidth=2.2)
+        ax.plot(mean, row, "o", color=COLOURS[0], markersize=8)
+        published = f" ({paper[name]:+.3g} {paper_label})" if name in paper else ""
+        ends = f" (95 % interval {mean - half:.3g} to {mean + half:.3g})" if half == half else ""
+        sentences.append(f"{name} {mean:+.3g}{ends}{published}")
+    rows = {name: row for row, name in enumerate(others)}
+    ax.plot(list(paper.values()), [rows[name] for name in paper], "D", **PAPER_MARK)
+    ax.axvline(0, **REFERENCE, zorder=1)
+    _name_rows(ax, others)
+    ax.set_ylim(len(others) - 0.4, -0.6)
+    ax.plot([], [], "o-", color=COLOURS[0], label="mean difference, 95 % interval")
+    ax.plot([], [], label=f"no difference from {reference}", **REFERENCE)
+    _paper_legend(fig, ax, bool(paper), paper_label)
+    told = f"differences from {reference}, a line at zero: " + "; ".join(sentences)
+    return described(fig, f"Dots with intervals, {title}: {told}.")
+
+
+def _paired(values, name, reference):
+    """The differences of a condition from the reference, seed by seed."""
+    mine, others = values[name], values[reference]
+    if len(mine) != len(others):
+        raise ValueError(
+            f"{name} has {len(mine)} seeds and {reference} {len(others)}: pairs need the same."
+        )
+    return np.subtract(mine, others)
+
+
 def _name_rows(ax, names):
     ax.set_yticks(range(len(names)), names, parse_math=False)
     ax.grid(False, axis="y")
@@ -174,6 +227,10 @@ def _name_rows(ax, names):
 def _spread_legend(fig, ax, has_paper, paper_label):
     ax.plot([], [], "o", color=COLOURS[0], alpha=0.45, label="one seed")
     ax.plot([], [], "-", color=COLOURS[0], marker="|", markersize=12, label="mean, 95 % interval")
+    _paper_legend(fig, ax, has_paper, paper_label)
+
+
+def _paper_legend(fig, ax, has_paper, paper_label):
     if has_paper:
         ax.plot([], [], "D", label=paper_label, **PAPER_MARK)
     fig.legend(loc="outside lower center", ncols=3, frameon=False)

@@ -7,8 +7,9 @@ modules, the lowest layer first::
         return [[self.embedding], *([block] for block in self.blocks), [self.output]]
 
 Without one, its children are its groups, in the order in which they were made, and a child called
-``encoder`` stands for its own groups. A parameter that two groups share (tied vectors) belongs to
-the lower one; a parameter in no group belongs to the highest.
+``encoder`` stands for its own groups: its ``encoder_groups()``, where a language model has them,
+are those without its output layer. A parameter that two groups share belongs to the lower one; a
+parameter in no group belongs to the highest.
 """
 
 from torch import nn
@@ -52,11 +53,11 @@ def discriminative_groups(
     return found
 
 
-def _modules(model: nn.Module) -> list[list[nn.Module]]:
+def _modules(model: nn.Module, method: str = "layer_groups") -> list[list[nn.Module]]:
     """The groups as lists of modules: the model's own, or its children's."""
-    if own := getattr(model, "layer_groups", None):
+    if own := getattr(model, method, None) or getattr(model, "layer_groups", None):
         return own()
     found: list[list[nn.Module]] = []
     for name, child in model.named_children():
-        found += (_modules(child) if name == "encoder" else []) or [[child]]
+        found += (_modules(child, "encoder_groups") if name == "encoder" else []) or [[child]]
     return found

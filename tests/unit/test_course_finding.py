@@ -1,6 +1,7 @@
 """Findings: measured seed by seed, resumed, compared in pairs, quoted in prose."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -32,11 +33,26 @@ def curve(seed, config):
 
 
 @pytest.fixture
-def chapters(tmp_path):
+def chapters(tmp_path, monkeypatch):
+    """The folder ``chapters`` of a small repository, with all of it committed."""
     folder = tmp_path / "chapters"
     (folder / "findings").mkdir(parents=True)
     (folder / "findings" / "90.py").write_text(EXPERIMENTS)
+    (tmp_path / "minibert").mkdir()
+    (tmp_path / "minibert" / "model.py").write_text("WIDTH = 3\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.setattr(measure, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(measure, "CODE", [tmp_path / "minibert", tmp_path / "pyproject.toml"])
+    measure.git("init", "-q")
+    commit()
     return folder
+
+
+def commit():
+    """Commit all that there is in the small repository."""
+    measure.git("add", "-A")
+    who = ["-c", "user.name=A", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    measure.git(*who, "commit", "-q", "-m", "a change")
 
 
 @pytest.fixture
@@ -74,8 +90,9 @@ def test_what_is_measured_is_kept_and_a_new_configuration_starts_again(measured,
     said = []
     measure.measure("90", seeds=6, only=["toss"], chapters=chapters, say=said.append)
     assert [line.endswith("kept") for line in said] == [True] * 5 + [False]
-    path = chapters / "findings" / "90.py"
-    path.write_text(EXPERIMENTS.replace('"size": 3', '"size": 4'))
+    stored = written(chapters)
+    stored["experiments"]["toss"]["config"]["size"] = 4
+    (chapters / "findings" / "90.json").write_text(json.dumps(stored))
     said.clear()
     measure.measure("90", seeds=2, chapters=chapters, say=said.append)
     assert [line.endswith("kept") for line in said] == [False, False, True, True]
@@ -83,9 +100,76 @@ def test_what_is_measured_is_kept_and_a_new_configuration_starts_again(measured,
     assert len(written(chapters)["experiments"]["curve"]["seeds"]) == 5
 
 
+def commits(chapters, name):
+    """The commits of an experiment's seeds."""
+    runs = written(chapters)["experiments"][name]["seeds"].values()
+    return [run["commit"] for run in runs]
+
+
+def test_all_seeds_of_an_experiment_are_of_one_commit(measured, chapters):
+    """At another commit it is measured again, and the others stay as they are."""
+    (first,) = {*commits(chapters, "toss"), *commits(chapters, "curve")}
+    (chapters / "source.md").write_text("prose")
+    commit()
+    second = measure.git("rev-parse", "--short=12", "HEAD").strip()
+    said = []
+    measure.measure("90", seeds=6, only=["toss"], chapters=chapters, say=said.append)
+    assert said[0] == f"toss: all of it is measured again, at {second}; stored is {first}"
+    assert len(said) == 7 and not any(line.endswith("kept") for line in said)
+    assert commits(chapters, "toss") == [second] * 6 and first != second
+    assert commits(chapters, "curve") == [first] * 5
+    said.clear()
+    measure.measure("90", seeds=6, only=["toss"], chapters=chapters, say=said.append)
+    assert [line.endswith("kept") for line in said] == [True] * 6
+
+
+@pytest.mark.parametrize(
+    "file", ["minibert/model.py", "minibert/new.py", "pyproject.toml", "chapters/findings/90.py"]
+)
+def test_nothing_is_measured_from_changed_files(chapters, file):
+    path = chapters.parent / file
+    path.write_text((path.read_text() if path.exists() else "") + "# changed\n")
+    with pytest.raises(ValueError, match=f"differ from .*{file}; commit them first") as told:
+        measure.measure("90", chapters=chapters, say=lambda text: None)
+    assert "\n" not in str(told.value) and not (chapters / "findings" / "90.json").exists()
+    measure.rehearse("90", chapters, lambda text: None)
+
+
+def test_what_no_result_depends_on_may_change(chapters):
+    (chapters / "prose.md").write_text("not committed")
+    measure.measure("90", seeds=1, chapters=chapters, say=lambda text: None)
+    assert set(commits(chapters, "toss")) == {
+        measure.git("rev-parse", "--short=12", "HEAD").strip()
+    }
+
+
+def test_files_that_change_meanwhile_stop_the_run(chapters):
+    """The seeds before are kept, and what is committed meanwhile and matters not does not count."""
+
+    def say(text):
+        if "toss seed 0" in text:
+            (chapters / "prose.md").write_text("prose")
+            commit()
+        if "toss seed 1" in text:
+            (chapters.parent / "minibert" / "model.py").write_text("WIDTH = 4\n")
+            commit()
+
+    first = measure.git("rev-parse", "--short=12", "HEAD").strip()
+    with pytest.raises(ValueError, match="differ from .*minibert/model.py"):
+        measure.measure("90", chapters=chapters, say=say)
+    assert commits(chapters, "toss") == [first] * 2
+
+
+def test_without_a_repository_nothing_is_written(chapters, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(measure, "REPOSITORY", tmp_path_factory.mktemp("no_repository"))
+    with pytest.raises(ValueError, match="measured in a git repository: fatal: not a git"):
+        measure.measure("90", chapters=chapters, say=lambda text: None)
+
+
 def test_a_stopped_run_keeps_the_seeds_it_had(chapters):
     text = EXPERIMENTS.replace("    CALLS.append(seed)", "    assert seed < 2, 'stopped'")
     (chapters / "findings" / "90.py").write_text(text)
+    commit()
     with pytest.raises(AssertionError, match="stopped"):
         measure.measure("90", chapters=chapters, say=lambda text: None)
     assert list(written(chapters)["experiments"]["toss"]["seeds"]) == ["0", "1"]
@@ -108,6 +192,7 @@ def test_a_rehearsal_writes_nothing(chapters):
 )
 def test_a_bad_experiment_is_named(chapters, old, new, message):
     (chapters / "findings" / "90.py").write_text(EXPERIMENTS.replace(old, new))
+    commit()
     with pytest.raises(ValueError, match=message):
         measure.measure("90", seeds=1, chapters=chapters, say=lambda text: None)
 
@@ -174,6 +259,46 @@ def test_prose_quotes_the_file(measured, chapters):
 def test_a_wrong_quotation_is_an_error(measured, chapters, macro):
     with pytest.raises(ValueError, match="quoted as|unknown summary|written as"):
         macros.expand(macro, {}, chapters)
+
+
+TABLE = r"""
+Before.
+
+{{findings 90
+| $a$ beats b | toss.a - toss.b | nats | 2.3 nats |
+| c beats b   | toss.c - toss.b | percent .0f | not measured |
+| b beats a | toss.b - toss.a | runs | - |
+
+  | a is above 0.5 | toss.a - 0.5 | nats .1f | - |
+}}
+
+After.
+"""
+
+
+def test_a_table_of_claims(measured, chapters):
+    """Worked by hand: a - b is 1.00, 1.01 ... 1.04; c - b is 1, -1, 1, -1, 1; t(4) is 2.776."""
+    before, table, after = macros.expand(TABLE, {}, chapters).strip().split("\n\n")
+    assert (before, after) == ("Before.", "After.")
+    assert table.splitlines()[:5] == [
+        "| claim | effect, with its 95 % interval | shown | in the paper |",
+        "|:---|:---|:---|:---|",
+        "| $a$ beats b | +1.02 nats (1.00 to 1.04; 5 seeds) | yes | 2.3 nats |",
+        "| c beats b | +20 points (−116 to 156; 5 seeds) | no | not measured |",
+        "| b beats a | −1.02 runs (−1.04 to −1; 5 seeds) | the reverse | - |",
+    ]
+    above = finding.Findings("90", written(chapters)).paired("toss.a", 0.5)
+    assert above.mean == pytest.approx(measured.mean("toss.a") - 0.5)
+    assert table.splitlines()[5].startswith(f"| a is above 0.5 | {above.mean:+.1f} nats (")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["| a | toss.a - toss.b | nats |", "| a | toss.a | nats | - |", "a", "| a | b - c | | - |"],
+)
+def test_a_wrong_line_of_a_table_is_named(measured, chapters, line):
+    with pytest.raises(ValueError, match="is written as .*, not as " + re.escape(line)):
+        macros.expand("{{findings 90\n" + line + "\n}}", {}, chapters)
 
 
 def test_they_are_found_from_any_copy_and_missed_clearly(measured, chapters, monkeypatch):

@@ -132,3 +132,41 @@ def test_zipf_ranks_by_count():
     assert "from 100 times at rank 1 (the) to 1 at rank 4" in fig.alt
     two = show.zipf({"world": {"a": 2}, "books": {"b": 3}})
     assert "world: from 2 times" in two.alt and "books: from 3 times" in two.alt
+
+
+RESULTS = {"one side": [0.5, 0.6, 0.7], "both": [0.7, 0.8, 1.2], "counts": [0.4, 0.6, 0.5]}
+
+
+def test_effects_are_paired_differences_beside_the_papers():
+    """By hand: both is 0.2, 0.2 and 0.5 above; t of two degrees of freedom is 4.303."""
+    fig = show.effects(RESULTS, "one side", {"both": 0.1}, "Both sides", xlabel="difference (F1)")
+    refuse_unlabelled(fig)
+    line, dot, _, counts, paper, zero, *_ = fig.axes[0].lines
+    half = 4.3027 * np.std([0.2, 0.2, 0.5], ddof=1) / math.sqrt(3)
+    assert list(dot.get_xdata()) == pytest.approx([0.3])
+    assert list(line.get_xdata()) == pytest.approx([0.3 - half, 0.3 + half], abs=1e-4)
+    assert list(counts.get_xdata()) == pytest.approx([-0.1])
+    assert list(paper.get_xdata()) == [0.1] and list(paper.get_ydata()) == [0]
+    assert paper.get_markerfacecolor() == "white" and set(zero.get_xdata()) == {0}
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["both", "counts"]
+    assert "from one side, a line at zero: both +0.3 (95 % interval -0.13" in fig.alt
+    assert "(+0.1 in the paper); counts -0.1 (95 %" in fig.alt
+
+
+def test_effects_of_one_seed_have_no_interval():
+    fig = show.effects({"a": [1.0], "b": [3.0]}, "a", title="One seed")
+    assert fig.alt.endswith("b +2.") and "in the paper" not in str(fig.legends[0].texts)
+
+
+@pytest.mark.parametrize(
+    ("values", "reference", "paper", "message"),
+    [
+        (RESULTS, "neither", None, "'neither' must be among"),
+        ({"one side": [1.0]}, "one side", None, "and others"),
+        (RESULTS, "one side", {"one side": 1.0}, "that have none here"),
+        (RESULTS | {"both": [0.7]}, "one side", None, "both has 1 seeds and one side 3"),
+    ],
+)
+def test_effects_that_cannot_be_drawn_are_named(values, reference, paper, message):
+    with pytest.raises(ValueError, match=message):
+        show.effects(values, reference, paper)

@@ -82,12 +82,12 @@ HEIGHTS = {
     "gpt-2": 4,  # and the last norm
     "gpt in a classifier": 4,
     "elmo": 4,
-    "pooled elmo": 5,
+    "pooled elmo": 4,  # the words, two layers, the head; not the softmax
     "table": 2,
     "plain": 2,
     "word vectors in a classifier": 3,  # the encoder's one, filters, output
     "word2vec": 2,
-    "awd-lstm": 4,
+    "awd-lstm": 3,  # two layers, and the tied vectors with the decoder
     "untied": 4,
     "pooling": 4,
 }
@@ -113,6 +113,16 @@ def test_the_word_vectors_are_lowest_and_what_nobody_names_is_highest():
         layer_groups(nn.ReLU())
 
 
+def test_tied_vectors_learn_with_the_top_of_a_language_model_and_below_a_classifier():
+    model = language_model()
+    assert any(p is model.embedding.weight for p in layer_groups(model)[-1])
+    untied = layer_groups(language_model(tied=False))
+    assert len(untied[0]) == 1 and untied[-1][0].shape == untied[0][0].shape
+    for head in (mb.heads.SequenceClassifier, mb.heads.PoolingClassifier):
+        groups = layer_groups(head(model, labels=2))
+        assert groups[0][0] is model.embedding.weight
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_each_layer_learns_more_slowly_than_the_one_above(kind):
     model = MODELS[kind]()
@@ -132,7 +142,8 @@ def test_frozen_parameters_make_no_group():
     model = language_model()
     freeze(model, below=-1)
     found = discriminative_groups(model, 0.1)
-    assert [p is model.decoder.bias for g in found for p in g["params"]] == [True]
+    top = [model.decoder.weight, model.decoder.bias]
+    assert {id(p) for g in found for p in g["params"]} == set(map(id, top))
     model.requires_grad_(False)
     with pytest.raises(ValueError, match="frozen"):
         discriminative_groups(model, 0.1)
@@ -142,13 +153,13 @@ def test_frozen_parameters_make_no_group():
 
 def test_freezing_counts_from_either_end():
     model = language_model()
-    for below, learning in ((0, 4), (1, 3), (-1, 1), (-2, 2)):
+    for below, learning in ((0, 3), (1, 2), (-1, 1), (-2, 2)):
         freeze(model, below)
         groups = layer_groups(model)
-        assert [all(p.requires_grad for p in g) for g in groups] == [False] * (4 - learning) + [
+        assert [all(p.requires_grad for p in g) for g in groups] == [False] * (3 - learning) + [
             True
         ] * learning
-    with pytest.raises(ValueError, match="0 to 3 frozen groups, got 4"):
+    with pytest.raises(ValueError, match="0 to 2 frozen groups, got 4"):
         freeze(model, 4)
 
 

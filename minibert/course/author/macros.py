@@ -9,7 +9,7 @@ from minibert.course.learn import finding
 from minibert.course.learn.exercise import Exercise, Quiz, find
 from minibert.course.learn.helping import lettered, verdict
 
-MACRO = re.compile(r"\{\{\s*(\w+)\s*(.*?)\s*\}\}")
+MACRO = re.compile(r"\{\{\s*(\w+)\s*(.*?)\s*\}\}", re.DOTALL)
 GLOSSARY = "glossary.md"  # beside the notebooks
 
 
@@ -31,9 +31,10 @@ def expand(markdown, head, chapters):
             return exercise_lines(exercise)
         if name == "quiz":
             return quiz_lines(find(argument, Quiz))
-        if name in ("finding", "claim"):
+        if name in ("finding", "findings", "claim"):
             return getattr(finding, f"quote_{name}")(argument, chapters)
-        raise ValueError(f"unknown macro {match[0]}; known: head, exercise, quiz, finding, claim")
+        known = "head, exercise, quiz, finding, findings, claim"
+        raise ValueError(f"unknown macro {match[0]}; known: {known}")
 
     text = MACRO.sub(replaced, markdown)
     return "\n\n".join([text.rstrip(), *after])

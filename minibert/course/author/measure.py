@@ -3,7 +3,8 @@
 ``chapters/findings/01.py`` holds the experiments: functions ``name(seed, config) -> dict`` of
 measures (numbers, or lists of numbers), ``CONFIG`` (name -> dict of settings) and, for a quick
 rehearsal, ``SMOKE`` (settings that override them). Every seed is written to
-``chapters/findings/01.json`` as soon as it is done, so a stopped run can continue.
+``chapters/findings/01.json`` as soon as it is done, so a stopped run can continue. Nothing is
+written from files that differ from the commit, and an experiment's seeds are all of one commit.
 """
 
 import importlib.util
@@ -15,16 +16,23 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import minibert
 from minibert.course.learn.finding import path_of
-from minibert.course.learn.paths import chapters_folder, write_text
+from minibert.course.learn.paths import REPOSITORY, chapters_folder, write_text
+
+CODE = [REPOSITORY / "minibert", REPOSITORY / "pyproject.toml"]  # and the experiments
+Experiment = Callable[[int, dict[str, Any]], dict[str, Any]]  # of a seed and the settings
+Say = Callable[[str], object]
 
 
-def experiments_of(chapter, chapters):
+def experiments_of(chapter: str, chapters: str | Path) -> tuple[ModuleType, dict[str, Experiment]]:
     """The module ``chapters/findings/NN.py`` and its experiments by name.
 
     Raises FileNotFoundError without the file and ValueError without experiments or their settings.
@@ -49,11 +57,21 @@ def experiments_of(chapter, chapters):
     return module, found
 
 
-def measure(chapter, seeds=5, only=None, fresh=False, chapters=None, say=print):
+def measure(
+    chapter: str,
+    seeds: int = 5,
+    only: Sequence[str] | None = None,
+    fresh: bool = False,
+    *,
+    chapters: str | Path | None = None,
+    say: Say = print,
+) -> Path:
     """Run the experiments of a chapter for the seeds 0 ... seeds - 1 that its file still lacks.
 
-    ``only`` restricts them to some names; ``fresh`` measures again what is there. Returns the path
-    of the findings file. Raises ValueError for an experiment that gives no numbers.
+    All seeds of an experiment are of one commit and one configuration: where the stored ones are
+    of another, it is measured again from seed 0. ``only`` restricts the experiments to some names;
+    ``fresh`` measures again what is there. Returns the path of the findings file. Raises ValueError
+    for an experiment that gives no numbers, and before anything is written from changed files.
     """
     chapters = Path(chapters or chapters_folder())
     module, experiments = experiments_of(chapter, chapters)
@@ -65,22 +83,36 @@ def measure(chapter, seeds=5, only=None, fresh=False, chapters=None, say=print):
     if unknown:
         known = ", ".join(experiments)
         raise ValueError(f"No experiment {sorted(unknown)} in {chapter}; there are: {known}.")
+    sources = [*CODE, path.with_suffix(".py").resolve()]
+    commit = clean_commit(sources)
     for name in only or experiments:
         config = json.loads(json.dumps(module.CONFIG[name]))
-        kept = content["experiments"].get(name, {})
-        runs = kept["seeds"] if kept.get("config") == config and not fresh else {}
+        runs = {} if fresh else _kept(content["experiments"].get(name), name, config, commit, say)
         content["experiments"][name] = {"config": config, "seeds": runs}
         for seed in range(seeds):
             if str(seed) in runs:
                 say(f"{chapter} {name} seed {seed}: kept")
                 continue
-            runs[str(seed)] = run = one_run(experiments[name], seed, config)
+            run = one_run(experiments[name], seed, config)
+            refuse_changes(commit, sources)  # they may have changed meanwhile
+            runs[str(seed)] = run | {"commit": commit}
             write_text(path, json.dumps(content, indent=1) + "\n")
             say(f"{chapter} {name} seed {seed}: {run['seconds']:.1f} s  {_brief(run['values'])}")
     return path
 
 
-def rehearse(chapter, chapters=None, say=print):
+def _kept(stored: dict | None, name: str, config: dict, commit: str, say: Say) -> dict[str, dict]:
+    """The stored seeds of an experiment, if they are of this configuration and of this commit."""
+    if stored is None or stored["config"] != config:
+        return {}
+    others = sorted({str(run.get("commit")) for run in stored["seeds"].values()} - {commit})
+    if others:
+        say(f"{name}: all of it is measured again, at {commit}; stored is {', '.join(others)}")
+        return {}
+    return stored["seeds"]
+
+
+def rehearse(chapter: str, chapters: str | Path | None = None, say: Say = print) -> None:
     """Run every experiment once at smoke size, writing nothing."""
     module, experiments = experiments_of(chapter, Path(chapters or chapters_folder()))
     for name, function in experiments.items():
@@ -89,8 +121,8 @@ def rehearse(chapter, chapters=None, say=print):
         say(f"{chapter} {name} rehearsed: {run['seconds']:.1f} s  {_brief(run['values'])}")
 
 
-def one_run(function, seed, config):
-    """One seed of one experiment: its values, seconds, commit, date and machine."""
+def one_run(function: Experiment, seed: int, config: dict[str, Any]) -> dict[str, Any]:
+    """One seed of one experiment: its values, seconds, date and machine."""
     minibert.seed_everything(seed)
     start = time.perf_counter()
     values = function(seed, json.loads(json.dumps(config)))
@@ -99,7 +131,6 @@ def one_run(function, seed, config):
         "values": _numbers(values, function.__name__),
         "seconds": round(seconds, 2),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit(),
         "machine": machine(),
     }
 
@@ -118,25 +149,40 @@ def _numbers(values, name):
     return plain
 
 
-def commit():
-    """The commit of the code, with "+changes" where the tree is not clean; or None."""
-    folder = Path(minibert.__file__).parents[1]
-    try:
-        head, dirty = (
-            subprocess.run(
-                ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for words in (
-                ["rev-parse", "--short=12", "HEAD"],
-                ["status", "--porcelain", "minibert"],
-            )
+def clean_commit(sources: Sequence[Path]) -> str:
+    """The commit that the ``sources`` (files and folders) are at, in twelve digits.
+
+    Raises ValueError where they differ from it, or are in no commit.
+    """
+    commit = git("rev-parse", "--short=12", "HEAD").strip()
+    refuse_changes(commit, sources)
+    return commit
+
+
+def refuse_changes(commit: str, sources: Sequence[Path]) -> None:
+    """Raise ValueError unless the sources, all that a result depends on, are as in the commit."""
+    paths = [str(path) for path in sources]
+    changed = git("diff", "--name-only", commit, "--", *paths).splitlines()
+    changed += git("ls-files", "--others", "--exclude-standard", "--", *paths).splitlines()
+    if changed:
+        named = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        raise ValueError(
+            f"Findings are measured from a commit, but these files differ from {commit}: {named}; "
+            "commit them first (--smoke rehearses without writing)."
         )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("+changes" if dirty else "")
 
 
-def machine():
+def git(*words: str) -> str:
+    """What git says, in the folder of the repository. Raises ValueError where it fails."""
+    command = ["git", "-C", str(REPOSITORY), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = " ".join(str(getattr(error, "stderr", "") or error).split())
+        raise ValueError(f"Findings are measured in a git repository: {reason}") from error
+
+
+def machine() -> dict[str, Any]:
     """What the seconds depend on; no host name, no path."""
     import torch
 

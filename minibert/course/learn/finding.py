@@ -14,6 +14,10 @@ from minibert.course.learn.paths import chapters_folder
 from minibert.storage.safe_files import read_json
 
 LEVEL = 0.95
+UNITS = {  # unit of a measure -> factor, unit of a difference, format
+    "percent": (100, "points", ".1f"),
+    "nats": (1, "nats", ".2f"),
+}
 SUMMARIES: dict[str, Callable] = {
     "mean": statistics.fmean,
     "sd": statistics.stdev,
@@ -37,6 +41,11 @@ class Paired:
         """True when the 95 % interval leaves zero out and the mean is positive."""
         return self.low > 0
 
+    @property
+    def verdict(self) -> str:
+        """Is a positive difference shown: "yes", "no" or "the reverse"."""
+        return "yes" if self.shown else "the reverse" if self.high < 0 else "no"
+
     def says(self, claim: str) -> str:
         """``claim`` with its figures, or that it is not shown at this scale, or is reversed.
 
@@ -46,9 +55,9 @@ class Paired:
             f"mean difference {self.mean:.3g}, 95 % interval {self.low:.3g} to {self.high:.3g}, "
             f"{self.seeds} seeds"
         )
-        if self.shown:
+        if self.verdict == "yes":
             return f"{claim[:1].upper()}{claim[1:]} ({figures})."
-        if self.high < 0:
+        if self.verdict == "the reverse":
             return f"The reverse is shown at this scale, not that {claim} ({figures})."
         return f"Not shown at this scale: {claim} ({figures})."
 
@@ -89,11 +98,16 @@ class Findings:
         """The mean's 95 % t interval over the seeds, as a pair."""
         return t_interval(self.values(name))
 
-    def paired(self, a: str, b: str) -> Paired:
-        """`Paired` for ``a`` minus ``b``, seed by seed. Raises ValueError on unequal seeds."""
-        if self.seeds(a) != self.seeds(b):
+    def paired(self, a: str, b: str | float) -> Paired:
+        """`Paired` for ``a`` minus ``b``, seed by seed; ``b`` may be a number, such as chance.
+
+        Raises ValueError on unequal seeds.
+        """
+        if isinstance(b, str) and self.seeds(a) != self.seeds(b):
             raise ValueError(f"{a} has the seeds {self.seeds(a)}, {b} has {self.seeds(b)}.")
-        differences = [x - y for x, y in zip(self.values(a), self.values(b), strict=True)]
+        mine = self.values(a)
+        others = self.values(b) if isinstance(b, str) else [b] * len(mine)
+        differences = [x - y for x, y in zip(mine, others, strict=True)]
         return Paired(statistics.fmean(differences), *t_interval(differences), len(differences))
 
     def says(self, claim: str, a: str, b: str) -> str:
@@ -183,3 +197,53 @@ def quote_claim(argument: str, chapters: str | Path) -> str:
         raise ValueError("a claim is written as {{claim 01 exp.a exp.b | a beats b}}")
     chapter, a, b = names.split()
     return findings(chapter, chapters).says(claim.strip(), a, b)
+
+
+def quote_findings(argument: str, chapters: str | Path) -> str:
+    """A table of claims: ``{{findings 01``, a line for each claim, and ``}}``.
+
+    A line is ``| a beats b | exp.a - exp.b | percent | 3.1 points |``: the claim, for a positive
+    difference; the two measures (or a measure and a number); the unit, with a format if need be
+    (``nats .3f``); the paper's figure, in any words. A share in percent has its effect in points.
+    """
+    chapter, *lines = [line.strip() for line in argument.strip().splitlines()]
+    found = findings(chapter, chapters)
+    table = [
+        "| claim | effect, with its 95 % interval | shown | in the paper |",
+        "|:---|:---|:---|:---|",
+    ]
+    for line in filter(None, lines):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        sides = cells[1].split(" - ") if len(cells) == 4 else ()
+        if len(sides) != 2 or not all(cells):
+            raise ValueError(
+                "a line of {{findings 01 ...}} is written as | a beats b | exp.a - exp.b | unit | "
+                f"the paper's figure |, not as {line}"
+            )
+        paired = found.paired(sides[0].strip(), _number(sides[1].strip()))
+        claim, _, unit, paper = cells
+        table.append(f"| {claim} | {effect(paired, unit)} | {paired.verdict} | {paper} |")
+    return "\n".join(table)
+
+
+def effect(paired: Paired, unit: str) -> str:
+    """A paired difference as text: "+2.1 points (0.3 to 3.9; 5 seeds)".
+
+    ``unit`` is any word, after it a format, if you like; ``percent`` is for shares.
+    """
+    name, *style = unit.split()
+    factor, name, usual = UNITS.get(name, (1, name, ".3g"))
+    style = style or [usual]
+    mean, low, high = (
+        format(factor * x, sign + style[0]).replace("-", "\N{MINUS SIGN}")
+        for x, sign in ((paired.mean, "+"), (paired.low, ""), (paired.high, ""))
+    )
+    return f"{mean} {name} ({low} to {high}; {paired.seeds} seeds)"
+
+
+def _number(text):
+    """The number that ``text`` is, or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -97,8 +97,19 @@ class AWDLSTM(Streaming, Pretrained):
             self.decoder.weight = self.embedding.weight
 
     def layer_groups(self) -> list[list[nn.Module]]:
-        """From the bottom to the top: the word vectors, each layer, the decoder."""
-        return [[self.embedding], *([layer] for layer in self.layers), [self.decoder]]
+        """From the bottom to the top: the word vectors, each layer, the decoder.
+
+        Tied vectors are the decoder's weights, too: they stand with it on top, as in fastai, or
+        the softmax would learn at the slowest rate of all.
+        """
+        vectors, *layers = self.encoder_groups()
+        if self.config.tied:
+            return [*layers, [*vectors, self.decoder]]
+        return [vectors, *layers, [self.decoder]]
+
+    def encoder_groups(self) -> list[list[nn.Module]]:
+        """The groups of what a task's head reads: the word vectors and each layer."""
+        return [[self.embedding], *([layer] for layer in self.layers)]
 
     @property
     def backward_reader(self) -> bool:

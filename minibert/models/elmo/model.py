@@ -248,9 +248,13 @@ class ELMo(Streaming, Pretrained):
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the words, each layer of both directions, the softmax."""
-        pairs = zip(self.forward_layers, self.backward_layers, strict=True)
         output = [self.output] if isinstance(self.output, nn.Module) else []
-        return [[self.encoder], *map(list, pairs), output]
+        return [*self.encoder_groups(), output]
+
+    def encoder_groups(self) -> list[list[nn.Module]]:
+        """The groups of what a task's head reads: the words and each layer."""
+        pairs = zip(self.forward_layers, self.backward_layers, strict=True)
+        return [[self.encoder], *map(list, pairs)]
 
     def _carried(self, batch):
         """The state of the last call with ``carry``; sentences that it did not have start again."""
