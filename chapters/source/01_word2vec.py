@@ -261,7 +261,7 @@ pairs.
 # %%
 def sgns_loss(centre, context, negatives):
     """Mean negative-sampling loss of a batch of pairs: a scalar tensor, in nats per pair."""
-    loss = torch.tensor(0.0)
+    loss = None
     ### BEGIN SOLUTION
     positive = (centre * context).sum(-1)  # (batch,)
     negative = (negatives * centre[:, None]).sum(-1)  # (batch, k)
@@ -322,7 +322,7 @@ it.
 # %%
 def noise_distribution(counts, power=0.75):
     """Probability of each word as noise; ``counts`` and the answer have shape (V,)."""
-    probabilities = torch.zeros(len(counts))
+    probabilities = None
     ### BEGIN SOLUTION
     weights = counts.float() ** power
     probabilities = weights / weights.sum()
@@ -352,7 +352,7 @@ Return the probability of **keeping** an occurrence, for each word.
 # %%
 def keep_probability(share, t=1e-3):
     """Probability of keeping an occurrence; ``share`` is the relative frequency, shape (V,)."""
-    keep = torch.ones(len(share))
+    keep = None
     ### BEGIN SOLUTION
     keep = (t / share).sqrt().clamp(max=1.0)
     ### END SOLUTION
@@ -477,7 +477,7 @@ to row `query`, best first, without `query` itself.
 # %%
 def neighbours(vectors, query, k=6):
     """The k rows of ``vectors`` (V, dim) nearest to row ``query``: a list of row numbers."""
-    best = []
+    best = None
     ### BEGIN SOLUTION
     unit = F.normalize(vectors, dim=1)  # (V, dim)
     cosines = unit @ unit[query]  # (V,)
@@ -536,7 +536,7 @@ whose mean has the largest cosine with it.
 # %%
 def nearest_kind(vectors, examples, words):
     """Number of the nearest kind for each of ``words``: a LongTensor (len(words),)."""
-    kinds = torch.zeros(len(words), dtype=torch.long)
+    kinds = None
     ### BEGIN SOLUTION
     unit = F.normalize(vectors, dim=1)  # (V, dim)
     means = torch.stack([unit[rows].mean(0) for rows in examples])  # (kinds, dim)
@@ -574,8 +574,9 @@ without any neighbours; no entry may be infinite or NaN.
 # %%
 def ppmi(X):
     """Positive pointwise mutual information of counts ``X`` (V, V): (V, V), nats."""
-    information = torch.zeros_like(X)
+    information = None
     ### BEGIN SOLUTION
+    information = torch.zeros_like(X)
     expected = X.sum(1, keepdim=True) * X.sum(0, keepdim=True) / X.sum()  # (V, V)
     seen = X > 0
     information[seen] = (X[seen] / expected[seen]).log().clamp(min=0)
@@ -648,7 +649,7 @@ print({name: f"{share:.0%}" for name, share in one_example.items()})
 
 # %% [markdown]
 r"""
-Chance is about 4 %, and spelling is hardly better. Company is what tells: word2vec places about
+Chance is about 4 %, and spelling is hardly better. Company is what tells: word2vec places almost
 half of the words rightly with one example. But **counting the same company is even better** here.
 Section 16 repeats both over five seeds. So the knowledge comes from the company, and not from the
 training: negative sampling squeezes a matrix much like PPMI into a few numbers per word (Levy &
@@ -680,11 +681,10 @@ belong to padding and unknown words: leave them out. A text without any known wo
 # %%
 def text_vector(vectors, ids):
     """The mean vector of the known words of a text: (dim,)."""
-    mean = torch.zeros(vectors.shape[1])
+    mean = None
     ### BEGIN SOLUTION
     known = [i for i in ids if i > 1]
-    if known:
-        mean = vectors[known].mean(0)
+    mean = vectors[known].mean(0) if known else torch.zeros(vectors.shape[1])
     ### END SOLUTION
     return mean
 
@@ -867,7 +867,7 @@ vector by its length first.
 # %%
 def analogy(vectors, a, b, c):
     """The word d such that a is to b as c is to d: an index into ``vectors``."""
-    best = 0
+    best = None
     ### BEGIN SOLUTION
     unit = F.normalize(vectors, dim=1)  # (V, dim)
     scores = unit @ (unit[b] - unit[a] + unit[c])  # (V,)
@@ -947,7 +947,7 @@ about the king of vectors that have read six billion words of real English.
 A map of the words. Search for a word, ask an analogy (a − b + c), and move the slider to see kinds
 of words come together while the model trains. Each of the three shows something:
 
-- Move the slider to the first step. All words lie in one heap; days and months separate first.
+- Move the slider to the first step: all words lie in one heap. Which kinds leave it first?
 - Search *march*, which is a month and something that people do. Which neighbours do you get?
 - Ask *woman − man + king* (in the letters of section 10: $b - a + c$). Then search *king*: is
   *queen* its neighbour already?

@@ -377,7 +377,7 @@ def analogy(vectors, a, b, c):
     ),
     (
         "01.train",
-        train(("ROWS", "torch.arange(len(pairs)).clamp(max=20).split(batch)")),
+        train(("ROWS", "[torch.arange(len(pairs))[:batch]] * math.ceil(len(pairs) / batch)")),
         "do not come together",
     ),
     ("01.find_the_bug", bug("freeze=False", "freeze=True"), "frozen"),
