@@ -10,39 +10,6 @@ from torch.nn import functional as F
 from minibert.course.learn.exercise import Right, Wrong, find
 
 
-def pairs(tokens, window):
-    places = range(len(tokens))
-    near = [(i, j) for i in places for j in places if i != j and abs(i - j) <= window]
-    return [(tokens[i], tokens[j]) for i, j in near]
-
-
-def sgns(centre, context, negatives):
-    return -F.logsigmoid(centre @ context) - F.logsigmoid(-negatives @ centre).sum()
-
-
-def analogy(vectors, a, b, c):
-    unit = F.normalize(vectors, dim=1)
-    scores = unit @ (unit[b] - unit[a] + unit[c])
-    scores[[a, b, c]] = -torch.inf
-    return int(scores.argmax())
-
-
-class Tuned(nn.Module):
-    def __init__(self, vectors, labels):
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
-        self.output = nn.Linear(vectors.shape[1], labels)
-
-    def forward(self, input_ids):
-        return self.output(self.embedding(input_ids).mean(1))
-
-
-class StillFrozen(Tuned):
-    def __init__(self, vectors, labels):
-        super().__init__(vectors, labels)
-        self.embedding.weight.requires_grad_(False)
-
-
 def both_ways(words, first="</S>", last="<S>"):
     back = words[::-1]
     return ["<S>", *words], [*words, "</S>"], [first, *back], [*back, last]
