@@ -1,7 +1,9 @@
 """The exercises and the quiz of chapter 02, ELMo."""
 
+from collections.abc import Callable, Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
@@ -21,7 +23,7 @@ class Convolve(Exercise):
     default = 0.0
     example = (torch.ones(5, 2), torch.ones(3, 2), torch.tensor(0.0))
 
-    def check(self, best_match):
+    def check(self, best_match: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         generator = torch.Generator().manual_seed(3)
         x, weight = torch.randn(9, 4, generator=generator), torch.randn(3, 4, generator=generator)
         x[-3:] = 3 * weight  # the best match stands at the very end
@@ -49,7 +51,8 @@ class Convolve(Exercise):
         return compare(best_match(x, weight, below), want, mistakes, what="the match")
 
     @staticmethod
-    def scores(x, weight, bias):
+    def scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The scores, (positions,), of a filter (width, dim) over letters (length, dim)."""
         places = range(len(x) - len(weight) + 1)
         return torch.stack([(x[i : i + len(weight)] * weight).sum() + bias for i in places])
 
@@ -64,13 +67,11 @@ class BothWays(Exercise):
         "Backward is the same game on the sentence turned round, `words[::-1]`, and there the "
         "sentence begins with `</S>` and ends with `<S>`.",
     )
-    default = ([], [], [], [])
-    example = (["a", "b"],)
 
-    def untouched(self, both_ways):
+    def untouched(self, both_ways: Callable[[list[str]], Sequence[list[str]]]) -> bool:
         return not any(len(part) for part in both_ways(["a", "b"]))
 
-    def check(self, both_ways):
+    def check(self, both_ways: Callable[[list[str]], Sequence[list[str]]]) -> Right | Wrong:
         words = ["the", "cat", "sat", "down"]
         got = both_ways(list(words))
         if not isinstance(got, tuple | list) or len(got) != 4:
@@ -101,7 +102,8 @@ class BothWays(Exercise):
         )
 
     @staticmethod
-    def solve(words):
+    def solve(words: list[str]) -> list[list[str]]:
+        """What the forward model reads and says, then the backward one."""
         back = words[::-1]
         return [["<S>", *words], [*words, "</S>"], ["</S>", *back], [*back, "<S>"]]
 
@@ -119,7 +121,7 @@ class Mix(Exercise):
     default = torch.zeros(2, 3)
     example = (torch.ones(2, 2, 3), torch.zeros(2), 1.0)
 
-    def check(self, mix):
+    def check(self, mix: Callable[[Tensor, Tensor, float], Tensor]) -> Right | Wrong:
         generator = torch.Generator().manual_seed(5)
         layers = torch.randn(3, 4, 6, generator=generator)
         weights, gamma = torch.tensor([0.5, -1.0, 2.0]), 1.7
@@ -149,7 +151,7 @@ class Sense(Exercise):
     default = ""
     example = (torch.ones(2), {"x.one": torch.ones(2), "x.two": -torch.ones(2)})
 
-    def check(self, nearest_sense):
+    def check(self, nearest_sense: Callable[[Tensor, dict[str, Tensor]], str]) -> Right | Wrong:
         cosine = product = farthest = distance = 0
         for seed in range(30):
             generator = torch.Generator().manual_seed(seed)
@@ -162,8 +164,8 @@ class Sense(Exercise):
             if got not in means:
                 return Wrong(f"expected one of the keys {list(means)}, got {got!r}.")
             of = {name: F.cosine_similarity(vector, mean, dim=0) for name, mean in means.items()}
-            cosine += got == max(of, key=of.get)
-            farthest += got == min(of, key=of.get)
+            cosine += got == max(of, key=lambda name: of[name])
+            farthest += got == min(of, key=lambda name: of[name])
             distance += got == min(means, key=lambda name: (means[name] - vector).norm())
             product += got == max(means, key=lambda name: means[name] @ vector)
         if cosine == 30:
@@ -191,11 +193,11 @@ class FindTheBug(Exercise):
         "but one.",
     )
 
-    def untouched(self, backward_loss):
+    def untouched(self, backward_loss: Callable[..., Tensor]) -> bool:
         lstm, output, vectors, ids = self.parts()
         return same(backward_loss(lstm, output, vectors, ids), self.peeking(*self.parts()))
 
-    def check(self, backward_loss):
+    def check(self, backward_loss: Callable[..., Tensor]) -> Right | Wrong:
         lstm, output, vectors, ids = parts = self.parts()
         states = lstm(vectors(ids).flip(1))[0].flip(1)
         forward = lstm(vectors(ids))[0]
@@ -224,14 +226,15 @@ class FindTheBug(Exercise):
         return compare(got, want, mistakes, what="the loss", right=right)
 
     @staticmethod
-    def parts():
+    def parts() -> tuple[nn.LSTM, nn.Linear, nn.Embedding, Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(11)
             lstm = nn.LSTM(6, 5, batch_first=True)
             return lstm, nn.Linear(5, 9), nn.Embedding(9, 6), torch.randint(9, (3, 7))
 
     @staticmethod
-    def peeking(lstm, output, vectors, ids):
+    def peeking(lstm: nn.LSTM, output: nn.Linear, vectors: nn.Embedding, ids: Tensor) -> Tensor:
+        """The loss as it was given: state ``t`` has read word ``t``; ids are (batch, length)."""
         states = lstm(vectors(ids).flip(1))[0].flip(1)
         logits = output(states[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())
