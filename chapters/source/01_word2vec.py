@@ -844,9 +844,9 @@ for name, start in {"random": chance, "yours": unit}.items():
 
 # %% [markdown]
 r"""
-The start matters more than the tuning: with a hundred labels there is not much to tune with. In
-section 16 a convolutional network (Kim 2014; `mb.heads.CNNClassifier`) stands on top instead of a
-mean.
+The start matters more than the tuning: with a hundred labels there is not much to tune with. Kim
+(2014) puts a convolutional network on top instead of a mean; the library has it as
+`mb.heads.CNNClassifier`.
 
 ## 10. Arithmetic with meanings
 
@@ -1121,7 +1121,6 @@ for mode in ("skipgram", "cbow"):
 # %% [markdown]
 r"""
 The six losses cannot be compared with one another, because they answer different questions.
-Section 16 measures which way gives the better vectors.
 
 ## 14. Words from pieces: fastText (optional)
 
@@ -1170,8 +1169,8 @@ for word in sorted(hidden & set(vocab.tokens)):
 # %% [markdown]
 r"""
 On so little text the pieces mostly find words that look alike, and some of them mean something
-else. In the paper, with much more text, they help most in languages with rich endings. Section 16
-counts how often the neighbour has the right part of speech, with spelling as the baseline.
+else. In
+the paper, with much more text, they help most in languages with rich endings.
 
 ## 15. Counting instead of guessing: GloVe (optional)
 
@@ -1221,8 +1220,6 @@ billion words: compare directions with them, not heights.
 | topic, fewest labels: vectors beat counted words | topic.vectors_fewest - topic.words_fewest | percent | not measured |
 | topic, most labels: counted words beat vectors | topic.words_most - topic.vectors_most | percent | not measured |
 | sentiment, fewest labels: vectors beat counted words | sentiment.vectors_fewest - sentiment.words_fewest | percent | not measured |
-| CNN, fewest labels: frozen vectors beat random ones | first_layer.frozen_fewest - first_layer.random_fewest | percent | +4.1 points (Kim, SST-2, all labels) |
-| CNN, most labels: tuned vectors beat frozen ones | first_layer.tuned_most - first_layer.frozen_most | percent | +0.4 points (Kim, SST-2) |
 | homographs are nearer to their senses than random words | homographs.near - homographs.random_near | cosine | not measured |
 }}
 
@@ -1258,24 +1255,16 @@ r"""
 **What the papers say about training** (analogies: mean over the kinds of question)
 
 {{findings 01
-| training makes analogies possible | methods.negative - methods.untrained | percent | not measured |
-| the sum beats c alone | methods.negative - methods.alone | percent | not measured |
-| negative sampling beats the hierarchical softmax | methods.negative - methods.hierarchical | percent | +5 points (2013b, table 1) |
-| skip-gram beats CBOW | methods.negative - methods.cbow | percent | see below |
 | five noise words beat one | negatives.k5 - negatives.k1 | percent | 5 to 20 advised on small data |
 | twenty beat five | negatives.k20 - negatives.k5 | percent | +1 point for 15 (2013b, table 1) |
 | noise by the power of 3/4 beats uniform noise | frequencies.three_quarters - frequencies.uniform | percent | "significantly" |
 | ... beats noise by plain frequency | frequencies.three_quarters - frequencies.unigram | percent | "significantly" |
 | subsampling beats reading every word | frequencies.three_quarters - frequencies.all_words | percent | +1 point (2013b, table 1) |
-| hidden words: pieces find their part of speech more often than chance | subwords.pieces - subwords.chance | percent | not measured |
-| ... more often than the word that is spelt most alike | subwords.pieces - subwords.spelt_alike | percent | not measured |
 }}
 
-The figures of 2013b are the total accuracies with subsampling: negative sampling with 5 noise
-words 60 %, with 15 words 61 %, hierarchical softmax 55 %; without subsampling, 5 noise words 59 %.
-Every number of noise words had its own rate here, chosen on the validation questions. Mikolov et
-al. (2013a) found skip-gram far ahead of CBOW on questions of meaning, and a little behind on
-questions of grammar.
+The figures of 2013b are differences of total accuracy: with subsampling, 5 noise words 60 % and 15
+noise words 61 %; without subsampling, 5 noise words 59 %. Every number of noise words had its own
+learning rate here, chosen on the validation questions.
 """
 
 # %%
