@@ -503,9 +503,9 @@ for word in ["puppy", "monday", "baker", "wonderful", "was"]:
 # %% [markdown]
 r"""
 Nobody told the model what a day is, or a trade. Your own code found it out from the words around
-them. Two things deserve a second look. The neighbours of *was* are not *is* and *were*, but
-adjectives that follow it (*was rude*): a window collects what stands **beside** a word as well as
-what could stand **in its place**. And *puppy* finds the young of other animals, not *dog*.
+them. Two things deserve a second look. The neighbours of *was* are not *is* and *were*, but words
+that follow it: a window collects what stands **beside** a word as well as what could stand **in
+its place**. And *puppy* finds the young of other animals, not *dog*.
 
 The library's version works in blocks, and neighbouring pairs share their noise words
 (`minibert/models/word2vec/fast.py`; a test holds it equal to the formula). Compare its speed.
@@ -650,12 +650,12 @@ print({name: f"{share:.0%}" for name, share in one_example.items()})
 
 # %% [markdown]
 r"""
-Chance is about 4 %, and spelling is hardly better. Company is what tells: word2vec places almost
-half of the words rightly with one example. But **counting the same company is even better** here.
-Section 16 repeats both over five seeds. So the knowledge comes from the company, and not from the
-training: negative sampling squeezes a matrix much like PPMI into a few numbers per word (Levy &
-Goldberg 2014). What you gain is size. A word has 64 numbers in place of one for every word of the
-vocabulary, and the next section needs such short vectors.
+Chance is about 4 %, and spelling is right twice as often. Company is what tells: word2vec places
+almost half of the words rightly with one example. But **counting the same company is even better**
+here. Section 16 repeats both over five seeds. So the knowledge comes from the company, and not
+from the training: negative sampling squeezes a matrix much like PPMI into a few numbers per word
+(Levy & Goldberg 2014). What you gain is size. A word has 64 numbers in place of one for every word
+of the vocabulary, and the next section needs such short vectors.
 
 ## 9. What are the vectors good for? A task with few labels
 
@@ -762,8 +762,8 @@ vector lies near words that do occur there. With many labels this help is no lon
 counting **overtakes** the mean of vectors, which has thrown away which words exactly were there.
 
 **Not every task profits.** Does a reviewer like the thing? In section 16 counted words win that
-comparison, with few labels and with many. *Good* and *bad* stand in similar company, and so their
-vectors are more alike than we would like: of all the words, this many are nearer to *good*:
+comparison, with few labels and with many. One reason is that words of opposite verdict, such as
+*excellent* and *horrible*, are used alike. The next cell says how near some of them are.
 """
 
 # %%
@@ -844,7 +844,8 @@ for name, start in {"random": chance, "yours": unit}.items():
 
 # %% [markdown]
 r"""
-The start matters more than the tuning: with a hundred labels there is not much to tune with. Kim
+Tuning helps the random vectors a lot, and yours hardly: they already know most of what a hundred
+labels can teach. Even after tuning, the random ones do not catch up. Kim
 (2014) puts a convolutional network on top instead of a mean; the library has it as
 `mb.heads.CNNClassifier`.
 
@@ -939,8 +940,9 @@ print(f"mean cosine of two arrows: {cosine:.2f} (1: parallel, 0: no common direc
 
 # %% [markdown]
 r"""
-The arrows share a direction, but they are far from parallel. Section 17 asks the famous question
-about the king of vectors that have read six billion words of real English.
+The arrows share a direction, but they are not parallel: some fall into one bundle, some into
+another. Section 17 asks the famous question about the king of vectors that have read six billion
+words of real English.
 
 ## 11. Touch it
 
@@ -1201,7 +1203,8 @@ print("27 kinds, one example:", {name: f"{share:.0%}" for name, share in both.it
 
 # %% [markdown]
 r"""
-Two roads lead to much the same place. Section 17 uses vectors that GloVe's authors have published.
+On this little text and with these settings GloVe sorts fewer words rightly than word2vec. Section
+17 uses vectors that GloVe's authors have published.
 
 ## 16. How much of this is luck?
 
