@@ -5,7 +5,7 @@
 #     question: What can be learned about a word from the company it keeps?
 #     minutes: 105
 #     seconds: 120
-#     memory_mb: 1000
+#     memory_mb: 1300
 #     needs: ["chapter 00 (tensors, cross-entropy, the embedded world)", "a matrix product"]
 #     skip: "sections 13 to 15, which are optional, and section 16 (what the papers claim, measured here)"
 #     papers:

@@ -19,27 +19,30 @@ class Pairs(Exercise):
     example = (list("abcde"), 2)
     TOKENS = "the cat saw the dog and the the owl".split()
 
-    MISTAKES = {  # message -> which (tokens, window, centre i, context j) that mistake keeps
-        "a word counts as its own neighbour: skip `j == i`.": lambda t, w, i, j: True,
-        "only the neighbours on the right are there: look left, too.": lambda t, w, i, j: j > i,
-        "only the neighbours on the left are there: look right, too.": lambda t, w, i, j: j < i,
-        "the last word of a window is missing: `range` stops before its end.": lambda t, w, i, j: (
-            i != j and j - i < w
-        ),
-        "the window is too small by one on both sides.": lambda t, w, i, j: (
-            i != j and abs(i - j) < w
-        ),
-        "words near the start have lost their left neighbours: `i - window` is negative there, "
-        "and Python then counts from the end. Clip it with `max(0, ...)`.": lambda t, w, i, j: (
-            j > i or (j < i and i >= w)
-        ),
-        "a pair of two equal words is missing: compare the positions, `j != i`, not the words.": (
-            lambda t, w, i, j: t[i] != t[j]
-        ),
-        "only positions with a whole window are centres: at the ends it is just shorter.": (
-            lambda t, w, i, j: i != j and w <= i < len(t) - w
-        ),
-    }
+    @staticmethod
+    def mistakes() -> dict[str, Any]:
+        """Message -> which (tokens, window, centre i, context j) that mistake keeps."""
+        return {
+            "a word counts as its own neighbour: skip `j == i`.": lambda t, w, i, j: True,
+            "only the neighbours on the right are there: look left, too.": lambda t, w, i, j: j > i,
+            "only the neighbours on the left are there: look right, too.": lambda t, w, i, j: j < i,
+            "the last word of a window is missing: range stops before its end.": (
+                lambda t, w, i, j: i != j and j - i < w
+            ),
+            "the window is too small by one on both sides.": lambda t, w, i, j: (
+                i != j and abs(i - j) < w
+            ),
+            "words near the start have lost their left neighbours: `i - window` is negative there, "
+            "and Python then counts from the end. Clip it with `max(0, ...)`.": lambda t, w, i, j: (
+                j > i or (j < i and i >= w)
+            ),
+            "a pair of two equal words is missing: compare positions, `j != i`, not words.": (
+                lambda t, w, i, j: t[i] != t[j]
+            ),
+            "only positions with a whole window are centres: at the ends it is just shorter.": (
+                lambda t, w, i, j: i != j and w <= i < len(t) - w
+            ),
+        }
 
     def check(self, pairs: Any) -> Right | Wrong:
         for tokens, window in ((self.TOKENS, 2), (list("abcdefghijklmnop"), 5), (["alone"], 3)):
@@ -50,7 +53,7 @@ class Pairs(Exercise):
         return Right("A word in the middle has 2 * window neighbours; at the ends there are fewer.")
 
     def wrong(self, got: Counter, tokens: list, window: int) -> Wrong:
-        for message, keeps in self.MISTAKES.items():
+        for message, keeps in self.mistakes().items():
             if got == self.pairs(tokens, window, keeps):
                 return Wrong(message, 1)
         want = self.pairs(tokens, window)
