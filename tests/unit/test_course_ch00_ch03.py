@@ -64,10 +64,6 @@ def pool(hidden, mask):
 
 
 RIGHT = {
-    "00.entropy": lambda p: torch.special.entr(p).sum(),
-    "00.perplexity": lambda logs: math.exp(-sum(logs) / len(logs)),
-    "00.trigram": lambda c, n, t, q: q if n == 0 else (c + t * q) / (n + t),
-    "00.find_the_bug": lambda b: math.exp(sum(loss for loss, _ in b) / sum(n for _, n in b)),
     "02.convolve": lambda x, w, b: torch.einsum("pdw,wd->p", x.unfold(0, len(w), 1), w).max() + b,
     "02.both_ways": both_ways,
     "02.mix": lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w.softmax(0), x),
@@ -81,15 +77,6 @@ RIGHT = {
     "03.find_the_bug": WeightDrop,
 }
 MISTAKES = [
-    ("00.entropy", lambda p: -(p * p.log()).sum(), "probability 0"),
-    ("00.entropy", lambda p: -torch.xlogy(p, p).sum() / math.log(2), "bits"),
-    ("00.entropy", lambda p: torch.xlogy(p, p).sum(), "sign"),
-    ("00.perplexity", lambda logs: -sum(logs) / len(logs), "exponential"),
-    ("00.perplexity", lambda logs: math.exp(sum(logs) / len(logs)), "minus"),
-    ("00.perplexity", lambda logs: math.exp(-sum(logs)), "not divided"),
-    ("00.trigram", lambda c, n, t, q: (c + t * q) / (n + t), "divides by zero"),
-    ("00.trigram", lambda c, n, t, q: c / n + t * q, "exceed 1"),
-    ("00.find_the_bug", lambda b: math.exp(sum(loss / n for loss, n in b) / len(b)), "every batch"),
     ("02.convolve", lambda x, w, b: F.relu(RIGHT["02.convolve"](x, w, b)), "do not begin with 0"),
     ("02.convolve", lambda x, w, b: RIGHT["02.convolve"](x[:-1], w, b), "last place is left out"),
     ("02.both_ways", lambda words: both_ways(words)[:2] * 2, "turn the sentence round"),
