@@ -163,5 +163,5 @@ def test_a_mistake_is_named(name, answer, message):
 def test_the_broken_version_counts_as_untouched(name):
     broken = {
         "00.find_the_bug": lambda b: sum(math.exp(loss / n) for loss, n in b) / len(b),
-        }
+    }
     assert find(name).untouched(broken[name])
