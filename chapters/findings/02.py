@@ -21,17 +21,17 @@ CONFIG = {
     "senses": {
         "labelled": [1, 2, 5, 20],
         "draws": 2,
-        "reference_tokens": 160_000,
-        "test_tokens": 50_000,
+        "reference_tokens": 150_000,
+        "test_tokens": 40_000,
         "count_window": 30,
         "smoothing": 0.03,
         "vector_window": 10,
     },
-    "words": {"steps": 100, "train": 500, "tests": 300},
+    "words": {"steps": 80, "train": 400, "tests": 200},
     "names": {
         "tokens": 60_000,
         "labels": 100,
-        "steps": 120,
+        "steps": 100,
         "rate": 0.01,
         "mix_rate": 0.03,
         "tests": 200,
@@ -275,7 +275,6 @@ def linear_probe(x, y, test_x, labels, steps):
 
 WAYS = {  # way -> (layers it may use, are they normalised, has the mix a rate of its own)
     "plain": ((), False, False),
-    "layer_1": ((1,), True, False),
     "layer_2": ((2,), True, False),
     "mix": ((0, 1, 2), False, False),
     "mix_own_rate": ((0, 1, 2), True, True),
