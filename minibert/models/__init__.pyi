@@ -2,6 +2,7 @@ from . import awd_lstm as awd_lstm
 from . import base as base
 from . import baselines as baselines
 from . import bert as bert
+from . import cheap as cheap
 from . import dropout as dropout
 from . import elmo as elmo
 from . import gpt as gpt
@@ -15,6 +16,7 @@ __all__ = [
     "base",
     "baselines",
     "bert",
+    "cheap",
     "dropout",
     "elmo",
     "gpt",

@@ -17,8 +17,26 @@ from minibert.world.writer import Group, number
 Item = TypeVar("Item")
 
 
-class Draw:
-    """Draws for the fixed world, from uniform floats alone: the same on every platform."""
+class Drawing:
+    """Draws from uniform floats alone, so that they are the same on every platform."""
+
+    random: Callable[[], float]
+
+    def one(self, items: Sequence[Item]) -> Item:
+        """One of a sequence, all equally likely."""
+        return items[int(self.random() * len(items))]
+
+    def shuffled(self, items: Iterable[Item]) -> list[Item]:
+        """A new list in random order."""
+        items = list(items)
+        for i in range(len(items) - 1, 0, -1):
+            j = int(self.random() * (i + 1))
+            items[i], items[j] = items[j], items[i]
+        return items
+
+
+class Draw(Drawing):
+    """Draws for the fixed world."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(f"world {seed}").random
@@ -27,18 +45,8 @@ class Draw:
         """A whole number from low to high, both included."""
         return low + int(self.random() * (high - low + 1))
 
-    def one(self, items: Sequence[Item]) -> Item:
-        return items[int(self.random() * len(items))]
-
     def weighted(self, choice: Choice) -> Any:
         return choice.items[choice.find(self.random())]
-
-    def shuffled(self, items: Iterable[Item]) -> list[Item]:
-        items = list(items)
-        for i in range(len(items) - 1, 0, -1):
-            j = int(self.random() * (i + 1))
-            items[i], items[j] = items[j], items[i]
-        return items
 
     def some(self, items: Iterable[Item], count: int) -> list[Item]:
         return self.shuffled(items)[:count]
@@ -107,6 +115,10 @@ class World:
         pairs = zip(choice.items, choice.weights, strict=True)
         kept = [(item, weight) for item, weight in pairs if wanted(item)]
         return Choice([item for item, _ in kept], [weight for _, weight in kept])
+
+    def part_if_any(self, wanted: Callable[[Any], object], choice: Choice | None = None) -> Any:
+        """The same, or None where nothing is wanted."""
+        return self.part(wanted, choice) if any(map(wanted, choice or self.people)) else None
 
     def split(self, choice: Choice, key: Callable[[Any], Hashable]) -> dict[Any, Choice]:
         """A dict from each key to the Choice of the people who have it."""

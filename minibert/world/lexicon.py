@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from minibert.world import morphology
 from minibert.world.reading import BY_RELATION, Readings, by_place
@@ -177,7 +178,7 @@ class Lexicon:
             else:
                 entries[cls] = entry, [(where, line) for line in lines]
 
-    def _build(self, cls, entry, lines):
+    def _build(self, cls: str, entry: dict[str, Any], lines: list[tuple[str, str]]) -> None:
         lexemes, seen = [], {}
         for where, line in lines:
             lexeme = _entry(line, cls, entry, where)
@@ -205,7 +206,7 @@ def _hint(word, words):
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _check_keys(entry, where, extends):
+def _check_keys(entry: dict[str, Any], where: str, extends: bool) -> None:
     if not isinstance(entry, dict) or "words" not in entry or not (extends or "pos" in entry):
         raise LexiconError(f'{where}: a class needs pos = "..." and words = """..."""')
     for key in entry:

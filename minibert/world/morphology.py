@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 VOWELS = "aeiou"
 
 
-def _doubles(word):
+def _doubles(word: str) -> bool:
     """True when the last consonant doubles before a vowel suffix (``stop`` -> ``stopp-``)."""
     if len(word) < 3 or word[-1] in VOWELS + "wxy" or word[-2] not in VOWELS:
         return False
@@ -44,14 +44,14 @@ def ing(verb: str) -> str:
     return (verb + verb[-1] if _doubles(verb) else verb) + "ing"
 
 
-def _syllables(word):
+def _syllables(word: str) -> int:
     """Vowel groups but for a silent final e: enough to tell ``big`` from ``beautiful``."""
     sounds = VOWELS + "y"
     groups = sum(c in sounds and p not in sounds for p, c in zip("b" + word, word, strict=False))
     return groups - (word.endswith("e") and not word.endswith("le") and groups > 1)
 
 
-def _graded(adjective, suffix):
+def _graded(adjective: str, suffix: str) -> str:
     if adjective.endswith("e"):
         return adjective + suffix[1:]
     if adjective.endswith("y") and adjective[-2] not in VOWELS:
@@ -59,7 +59,7 @@ def _graded(adjective, suffix):
     return (adjective + adjective[-1] if _doubles(adjective) else adjective) + suffix
 
 
-def _short(adjective):
+def _short(adjective: str) -> bool:
     """Compares by suffix: one syllable, or two that end in y or le (``bigger``, ``happier``)."""
     return _syllables(adjective) <= (2 if adjective.endswith(("y", "le")) else 1)
 

@@ -152,7 +152,7 @@ def _family(lexicon, draw, last, home, women, men, towns):
     """A couple, none to three children, and sometimes a single brother or sister of one of them."""
     birth = draw.number(1900, 1936)
 
-    def person(gender, birth, parents=()):
+    def person(gender: str, birth: int, parents: tuple[Person, ...] = ()) -> Person:
         first = (women if gender == "f" else men).pop()
         new = Person(lexicon, first, last, gender, birth=birth)
         new.town = home
@@ -184,7 +184,7 @@ def _family(lexicon, draw, last, home, women, men, towns):
     return [him, her, *children]
 
 
-def _trades(lexicon, draw, people):
+def _trades(lexicon: Lexicon, draw: Draw, people: list[Person]) -> None:
     """A trade for every adult, in proportion to the planted share of women (tag ``woman``).
 
     Some are set aside first, so that there is somebody to make films and books.
@@ -207,7 +207,7 @@ def _trades(lexicon, draw, people):
             person.trade = draw.weighted(share[person.gender])
 
 
-def _likings(lexicon, draw, people):
+def _likings(lexicon: Lexicon, draw: Draw, people: list[Person]) -> None:
     names = [name.name for name in draw.shuffled(lexicon["pet_name"].items)]
     for person in people:
         cls = draw.one(["dish", "sweet", "fruit"])

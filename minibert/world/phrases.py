@@ -86,7 +86,7 @@ def plural(lines: str) -> str:
     return "\n".join(out)
 
 
-def _groups():
+def _groups() -> dict[str, str]:
     """``agree key is``, ``agree key are``: predicates. ``agree key 0`` ... ``agree key 4``: head
     and rings; with ``+`` there is more of the chain behind them (``{rest}``)."""
     groups = {}

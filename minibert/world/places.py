@@ -143,7 +143,7 @@ def draw_places(
     return countries, rivers, ranked, _draw_teams(lexicon, draw, towns)
 
 
-def _draw_teams(lexicon, draw, towns):
+def _draw_teams(lexicon: Lexicon, draw: Draw, towns: list[Town]) -> list[Team]:
     """A football team in some of the towns, each in a colour."""
     homes = sorted(draw.some(towns, len(lexicon["team_name"])), key=towns.index)
     teams = [Team(t, n.name) for t, n in zip(homes, lexicon["team_name"], strict=True)]

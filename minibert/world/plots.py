@@ -114,7 +114,7 @@ class Plot:
                     w.say(self.groups[name], **cast)
         return branch
 
-    def _check(self, path):
+    def _check(self, path: Path) -> None:
         used = {}
         for branch in self.branches():
             for step in self.steps:

@@ -89,7 +89,7 @@ class Readings:
         )
 
 
-def _without_sense(found):
+def _without_sense(found: list[Form]) -> list[Form] | None:
     """Of readings that differ in their sense alone, the one that names none."""
     same = len({(form.pos[0], form.lemma[0]) for form in found}) == 1
     return [form for form in found if not form.sense[0]] if same else None

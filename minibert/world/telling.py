@@ -59,7 +59,7 @@ def _draw(w, name, slots):
     return _drawn(template), given | filled
 
 
-def _drawn(template):
+def _drawn(template: Template) -> Drawn:
     if template not in _DRAWN:
         _DRAWN[template] = Drawn(template)
     return _DRAWN[template]

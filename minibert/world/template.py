@@ -17,7 +17,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from minibert.world.words import Form
@@ -211,12 +211,12 @@ class _Parser:
     def __init__(self, template, lookup):
         self.template, self.lookup = template, lookup
 
-    def parse(self, words):
+    def parse(self, words: list[str]) -> int:
         self.words, self.at = words, 0
         root = self.phrase(None, closing=False)
         return root
 
-    def phrase(self, relation, closing=True):
+    def phrase(self, relation: str | None, closing: bool = True) -> int:
         """Read one phrase; returns the index of its head leaf."""
         template = self.template
         direct, inner, starred = [], [], None
@@ -266,11 +266,11 @@ class _Parser:
         alone = bool(before) and before[0].startswith("[") and after == ["]"]
         return self.lookup(word, relation, alone, star)
 
-    def next_is_slot(self):
+    def next_is_slot(self) -> bool:
         rest = [w for w in self.words[self.at :] if not w.startswith("[")]
         return bool(rest) and rest[0].lstrip("*").startswith("{")
 
-    def full_verb(self, head, direct):
+    def full_verb(self, head: int, direct: list[int]) -> int:
         """The head, or what a modal verb or a form of ``be`` marked as head stands beside."""
         leaves = self.template.leaves
         if not isinstance(leaves[head], Form) or leaves[head].lemma[0] not in HELPERS:
@@ -281,7 +281,7 @@ class _Parser:
         leaves[head] = Form(leaves[head].text, "AUX", *leaves[head].lemma)
         return content[0]
 
-    def head_of(self, direct, relation):
+    def head_of(self, direct: list[int], relation: str | None) -> int:
         leaves = self.template.leaves
         content = [i for i in direct if _is(leaves[i], CONTENT)]
         if not content:  # a predicate such as "is old", a number such as "of nine"
@@ -302,7 +302,7 @@ class _Parser:
         return content[0]
 
 
-def _is(leaf, parts_of_speech):
+def _is(leaf: Slot | Form, parts_of_speech: Container[str]) -> bool:
     """Whether a leaf is a word of these parts of speech; a slot may be any of them."""
     if isinstance(leaf, Slot):
         return leaf.form not in ("his", "word")

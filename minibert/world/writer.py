@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from minibert.world.base import World
     from minibert.world.lexicon import Lexicon
 
+Slots = dict[str, Any]  # what fills the slots of a template, by name
+
 
 class Group:
     """Templates to choose among; written one a line, a weight in front if not 1: ``3| ...``."""
@@ -44,7 +46,7 @@ class Group:
 class Phrase:
     """A template filled inside a larger sentence; it is its own only form."""
 
-    def __init__(self, template: Template, forms: list, fillers: dict[str, Any]) -> None:
+    def __init__(self, template: Template, forms: list, fillers: Slots) -> None:
         self.template, self.filled, self.fillers = template, forms, fillers
         self.text = template.text(forms, capital=False)
         self.n = template.n + sum(form.n for form in forms)
@@ -70,10 +72,7 @@ class Phrase:
 
 
 class Number(Filler):
-    """A number, written in digits (``base``) and, to twenty, in words (``word``).
-
-    A whole number has an ordinal, too (``th``): 1st, 12th, 22nd.
-    """
+    """A whole number: in digits (``base``), to twenty in words (``word``), 1st, 12th (``th``)."""
 
     WORDS = (
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -82,13 +81,11 @@ class Number(Filler):
 
     def __init__(self, value: int, text: str | None = None) -> None:
         text = text or str(value)
-        forms = {"base": Form(text, "NUM")}
-        if isinstance(value, int) and 0 <= value < len(self.WORDS):
+        teen = value // 10 % 10 == 1
+        ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+        forms = {"base": Form(text, "NUM"), "th": Form(f"{value}{ending}", "ADJ")}
+        if 0 <= value < len(self.WORDS):
             forms["word"] = Form(self.WORDS[value], "NUM")
-        if isinstance(value, int):
-            teen = value // 10 % 10 == 1
-            ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
-            forms["th"] = Form(f"{value}{ending}", "ADJ")
         super().__init__(text, forms)
         self.value = value
 
@@ -102,7 +99,7 @@ class Writer:
         self.lexicon = world.lexicon
         self.log_prob, self.tokens = 0.0, 0
         self.topic = self.kind = ""
-        self.sentences: list[tuple[Template, list, dict[str, Any]]] = []
+        self.sentences: list[tuple[Template, list, Slots]] = []
         self.facts: list[tuple[str, str, str]] = []
         self.groups: dict[str, Group] = {}  # the kind's own, by name
         self.notes: dict[str, Any] = {}  # what a kind leaves for tasks, such as a label
@@ -155,7 +152,7 @@ class Writer:
 
     # Sentences.
 
-    def say(self, templates: Group | str, **slots: Any) -> dict[str, Any]:
+    def say(self, templates: Group | str, **slots: Any) -> Slots:
         """Write a sentence from a Group or its name (one template is drawn); returns its slots."""
         template, forms, fillers = self._fill(templates, slots)
         self.sentences.append((template, forms, fillers))
@@ -203,22 +200,22 @@ class Writer:
     def pick_template(self, choice: Choice) -> Template:
         return choice.items[self.choose(choice)]
 
-    def pick_slot(self, slot: Slot, slots: dict[str, Any]) -> Any:
+    def pick_slot(self, slot: Slot, slots: Slots) -> Any:
         return self.pick(self.world.drawn[slot.cls], [slots[name] for name in slot.unlike])
 
 
 @cache
-def _percent(percent):
+def _percent(percent: int) -> Choice:
     return Choice([True, False], [percent, 100 - percent])
 
 
 @cache
-def _even(count):
+def _even(count: int) -> Choice:
     return Choice(range(count))
 
 
 @cache
-def _numbers(low, high):
+def _numbers(low: int, high: int) -> Choice:
     return Choice([number(value) for value in range(low, high + 1)])
 
 

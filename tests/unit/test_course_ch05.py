@@ -169,9 +169,9 @@ def test_parameters():
     assert passed("05.parameters", lambda *given: count(*given))
     assert verdict("05.parameters", lambda *_: 0) is None
     for change, words in (
-        ({"pooler": False}, "the pooler is missing"),
-        ({"biases": False}, "the biases are missing"),
-        ({"norms": False}, "the LayerNorms are missing"),
+        ({"no": "pooler"}, "the pooler is missing"),
+        ({"no": "biases"}, "the biases are missing"),
+        ({"no": "norms"}, "the LayerNorms are missing"),
         ({"tables": 2}, "the segment table's two rows"),
     ):
         assert told("05.parameters", lambda *given, c=change: count(*given, **c), words)

@@ -5,11 +5,9 @@ import json
 import pytest
 
 from minibert.data import readers
-from minibert.data.examples import Example
 from minibert.data.sources import Member, Source
 from minibert.heads.spans import span_examples
 from minibert.text import WordPiece
-from minibert.world.tasksets import Example as WorldExample
 
 
 @pytest.fixture
@@ -26,10 +24,6 @@ def written(tmp_path):
 
 def sentences(source):
     return [(e.tokens, e.labels) for e in readers.tagged(None, [source, source]).train]
-
-
-def test_an_example_has_the_fields_of_the_worlds():
-    assert list(Example.__dataclass_fields__) == list(WorldExample.__dataclass_fields__)
 
 
 # Words and tags

@@ -1,10 +1,12 @@
 """Building the chapters: sources in, executed notebooks and solution texts out; and the check."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from minibert.course.author.execute import execute, too_big
 from minibert.course.author.lint import problems
@@ -24,17 +26,17 @@ class Chapter:
     root: Path
 
     @property
-    def unsolved(self):
+    def unsolved(self) -> Path:
         """What a learner opens."""
         return self.root / f"{self.source.stem}.ipynb"
 
     @property
-    def solved(self):
+    def solved(self) -> Path:
         """The same, solved."""
         return self.root / "solutions" / f"{self.source.stem}.ipynb"
 
 
-def sources(root, numbers=None):
+def sources(root: Path, numbers: Sequence[str] | None = None) -> list[Chapter]:
     """The chapters under ``root`` (the folder ``chapters``), all or those of the given numbers.
 
     Raises FileNotFoundError for a number without a source.
@@ -49,7 +51,9 @@ def sources(root, numbers=None):
     return [found[number] for number in numbers or found]
 
 
-def make(chapter, run=True, timeout=600):
+def make(
+    chapter: Chapter, run: bool = True, timeout: int = 600
+) -> Iterator[tuple[Path, list[str]]]:
     """Build both notebooks and the solution texts of one chapter; yields (path, remarks).
 
     The remarks give a notebook's size, the time and memory of its run, and the problems that `lint`
@@ -80,7 +84,7 @@ def make(chapter, run=True, timeout=600):
         yield path, [f"{len(text) / 1000:.0f} kB{took}", *(problems(notebook) if run else ())]
 
 
-def keep_outputs(notebook, path):
+def keep_outputs(notebook: NotebookNode, path: Path) -> bool:
     """Carry over the stored outputs if no code cell has changed; True if so."""
     if not path.is_file():
         return False
@@ -93,7 +97,7 @@ def keep_outputs(notebook, path):
     return True
 
 
-def differences(chapter):
+def differences(chapter: Chapter) -> list[str]:
     """Sentences that say where the notebooks and solution texts on disk differ from the source.
 
     Sources, ids and metadata are compared; outputs and execution counts are not.
@@ -110,7 +114,7 @@ def differences(chapter):
     return found
 
 
-def _compare(built, path):
+def _compare(built: NotebookNode, path: Path) -> list[str]:
     if not path.is_file():
         return ["it has not been built"]
     stored = nbformat.read(path, 4)

@@ -4,11 +4,13 @@ import copy
 import os
 import re
 import tempfile
+from pathlib import Path
 
 import ipykernel.kernelspec
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 LIMIT = 1_000_000  # bytes of a notebook file, outputs included
@@ -25,14 +27,16 @@ class ExecutionError(RuntimeError):
 class OwnKernel(KernelSpecManager):
     """Every kernel is this interpreter's, whatever kernels are installed for the user."""
 
-    def get_kernel_spec(self, kernel_name):
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The running interpreter's own kernel."""
         return self.kernel_spec_class(
             resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
         )
 
 
-def execute(notebook, folder, name, timeout=600):
+def execute(
+    notebook: NotebookNode, folder: str | Path, name: str, timeout: int = 600
+) -> NotebookNode:
     """Run ``notebook`` in place, in ``folder``; gives its cleaned outputs to its cells.
 
     ``timeout`` is for one cell, in seconds. The learner's own folder is not touched. Raises
@@ -49,8 +53,7 @@ def execute(notebook, folder, name, timeout=600):
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
-    client.create_kernel_manager()
-    client.km.kernel_spec_manager = OwnKernel()
+    client.create_kernel_manager().kernel_spec_manager = OwnKernel()
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "MINIBERT_HOME": home, "PYTHONHASHSEED": "0"}
         try:
@@ -66,7 +69,7 @@ def execute(notebook, folder, name, timeout=600):
     return notebook
 
 
-def failure(notebook):
+def failure(notebook: NotebookNode) -> str:
     """Which cell failed, and how: the code, then the last lines of the traceback."""
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
@@ -76,7 +79,7 @@ def failure(notebook):
     return "a cell failed"
 
 
-def cleaned(outputs):
+def cleaned(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs as they are stored: no stderr (progress bars, warnings), no live widgets.
 
     A widget leaves its first frame as a picture and, below it, a line that says how to get the
@@ -99,7 +102,7 @@ def cleaned(outputs):
     return kept
 
 
-def without_repeated_picture(output):
+def without_repeated_picture(output: NotebookNode) -> list[NotebookNode]:
     """One output, or two: its PNG alone, then what its HTML says besides (a caption, a table)."""
     data = output.get("data", {})
     html, picture = data.get("text/html", ""), data.get("image/png", "").strip()
@@ -111,13 +114,13 @@ def without_repeated_picture(output):
     return [output, new_output("display_data", data={"text/html": rest})] if words else [output]
 
 
-def without_overwritten(text):
+def without_overwritten(text: str) -> str:
     """A stream's text as a terminal would leave it: what a carriage return overwrote is gone."""
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
 
 
-def too_big(notebook, size):
+def too_big(notebook: NotebookNode, size: int) -> str | None:
     """None, or a sentence naming the biggest outputs of a notebook file of ``size`` bytes."""
     if size <= LIMIT:
         return None

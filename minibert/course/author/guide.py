@@ -10,10 +10,13 @@ import inspect
 import re
 import sys
 import textwrap
+from collections.abc import Iterable
+from typing import Any
 
 from minibert.course.author import memory
 from minibert.course.learn.exercise import (
     HOME,
+    Exercise,
     Written,
     chapters_with_exercises,
     declared_in,
@@ -37,12 +40,12 @@ writes this page from the exercises' declarations.)
 """
 
 
-def chapters():
+def chapters() -> list[str]:
     """The chapters of the package (a teacher's own are not in the guide)."""
-    return [c for c in chapters_with_exercises() if declared_in(c).parent == HOME]
+    return [c for c in chapters_with_exercises() if declared_in(c) == HOME / f"ch{c}.py"]
 
 
-def points_table():
+def points_table() -> str:
     """Markdown: one row per chapter, with the points of its exercises."""
     lines = ["| chapter | exercises and points | by nbgrader | by you | minutes |"]
     lines.append("|---|---|---|---|---|")
@@ -59,13 +62,13 @@ def points_table():
     return "\n".join(lines)
 
 
-def with_points(text):
+def with_points(text: str) -> str:
     """The guide with a new table of points between its two marks."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{points_table()}\n{END}{rest.split(END)[1]}"
 
 
-def mistakes_page():
+def mistakes_page() -> str:
     """The page of mistakes, as Markdown."""
     parts = [HEAD]
     for chapter in chapters():
@@ -78,17 +81,17 @@ def mistakes_page():
     return "".join(parts)
 
 
-def mistakes(exercise):
+def mistakes(exercise: Exercise) -> list[str]:
     """The sentences in which an exercise's check names a mistake, in the order of its code."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(type(exercise))))
-    found = []
-    for method in tree.body[0].body:
+    declared: Any = ast.parse(textwrap.dedent(inspect.getsource(type(exercise)))).body[0]
+    found: list[str] = []
+    for method in declared.body:
         if isinstance(method, ast.FunctionDef):
             _collect(method.body, found)
     return list(dict.fromkeys(found))
 
 
-def _collect(nodes, found):
+def _collect(nodes: Iterable[ast.AST], found: list[str]) -> None:
     for node in nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # a docstring
@@ -103,22 +106,22 @@ def _collect(nodes, found):
             found.append(_sentence(text))
 
 
-def _text(node):
+def _text(node: ast.AST) -> str | None:
     """The text of a literal, with … for inserted values; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
+        parts = [str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values]
         return "".join(parts)
     return None
 
 
-def _sentence(text):
+def _sentence(text: str) -> str:
     text = re.sub(r"^…: ", "", " ".join(text.split()))
     return text[:1].upper() + text[1:]
 
 
-def main():
+def main() -> int:
     """Write both pages, and the measured tables of memory."""
     docs = REPOSITORY / "docs"
     for page in memory.PAGES:

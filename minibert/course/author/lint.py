@@ -1,6 +1,9 @@
 """What must hold of a built notebook, apart from agreeing with its source, as sentences."""
 
 import re
+from collections.abc import Iterable, Iterator
+
+from nbformat import NotebookNode
 
 from minibert.course.author.execute import CONTROLS
 from minibert.course.author.notebook import WIDTH
@@ -14,9 +17,10 @@ MACHINE = re.compile(
 EMPTY_ALT = re.compile(r"!\[\s*\]\(|<img\b(?![^>]*\balt=\"[^\"]+\")[^>]*>")
 
 
-def problems(notebook):
+def problems(notebook: NotebookNode) -> list[str]:
     """Every problem of an executed notebook, as ``cell: what is wrong``."""
-    found, count = [], 0
+    found: list[str] = []
+    count = 0
     for cell in notebook.cells:
         if cell.cell_type == "code":
             count += 1
@@ -30,7 +34,7 @@ def problems(notebook):
     return found
 
 
-def _of_code(cell, count):
+def _of_code(cell: NotebookNode, count: int) -> Iterator[str]:
     lines = len(cell.source.splitlines())
     if lines > WIDTH:
         yield f"{lines} lines, over {WIDTH}"
@@ -54,13 +58,13 @@ def _of_code(cell, count):
         pictured = pictured or bool({"image/png", "text/html"} & set(data))
 
 
-def _shown_by_us(output):
+def _shown_by_us(output: NotebookNode) -> bool:
     """True for a picture that `mb.show` checked: it has alt text and a text in its place."""
     alt = output.metadata.get("image/png", {}).get("alt", "").strip()
     return bool(alt) and output.data.get("text/plain", "").startswith("[Figure: ")
 
 
-def _texts(outputs):
+def _texts(outputs: Iterable[NotebookNode]) -> Iterator[str]:
     """Everything in some outputs that a reader could read."""
     for output in outputs:
         yield output.get("text", "")

@@ -4,6 +4,9 @@ Minutes, hints, explanations and results are thus written in one place only.
 """
 
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from minibert.course.learn import finding
 from minibert.course.learn.exercise import Exercise, Quiz, find
@@ -11,17 +14,18 @@ from minibert.course.learn.helping import lettered, verdict
 
 MACRO = re.compile(r"\{\{\s*(\w+)\s*(.*?)\s*\}\}", re.DOTALL)
 GLOSSARY = "glossary.md"  # beside the notebooks
+Head = Mapping[str, Any]  # of a chapter: title, question, minutes, ...
 
 
-def expand(markdown, head, chapters):
+def expand(markdown: str, head: Head, chapters: Path) -> str:
     """The Markdown of one cell with its macros replaced.
 
     ``head`` is the chapter's head, ``chapters`` the folder that holds ``findings/``. The hints of
     an ``{{exercise ID}}`` go to the end of its cell. Raises ValueError for an unknown macro.
     """
-    after = []
+    after: list[str] = []
 
-    def replaced(match):
+    def replaced(match: re.Match[str]) -> str:
         name, argument = match[1], match[2]
         if name == "head":
             return head_lines(head, neighbours(head["chapter"], chapters / "source"))
@@ -40,7 +44,7 @@ def expand(markdown, head, chapters):
     return "\n\n".join([text.rstrip(), *after])
 
 
-def neighbours(chapter, sources):
+def neighbours(chapter: str, sources: Path) -> list[str]:
     """Links to the notebooks before and after a chapter, as their sources are named."""
     paths = sorted(sources.glob("[0-9][0-9]_*.py"))
     before = [path for path in paths if path.name[:2] < chapter][-1:]
@@ -48,12 +52,12 @@ def neighbours(chapter, sources):
     return [_link(path, "before") for path in before] + [_link(path, "after") for path in after]
 
 
-def _link(path, where):
-    title = re.search(r"^# +title: *(.+)$", path.read_text("utf-8"), re.MULTILINE)[1].strip("\"'")
+def _link(path: Path, where: str) -> str:
+    title = re.findall(r"^# +title: *(.+)$", path.read_text("utf-8"), re.MULTILINE)[0].strip("\"'")
     return f"{where} it [{path.name[:2]} {title}]({path.stem}.ipynb)"
 
 
-def head_lines(head, around=()):
+def head_lines(head: Head, around: Iterable[str] = ()) -> str:
     """Question, budget, what comes before and the papers, as a short list."""
     rows = [
         ("The question", head["question"]),
@@ -71,16 +75,16 @@ def head_lines(head, around=()):
     return "\n".join(f"- **{name}:** {text}" for name, text in rows if text)
 
 
-def _listed(value):
+def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(item) for item in value]
 
 
-def dots(value):
+def dots(value: int) -> str:
     """A number from 1 to 5 as five dots."""
     return "●" * value + "○" * (5 - value)
 
 
-def exercise_lines(exercise):
+def exercise_lines(exercise: Exercise) -> str:
     """Heading and box of an exercise."""
     points = f"{exercise.points:g} point{'' if exercise.points == 1 else 's'}"
     facts = [
@@ -92,12 +96,12 @@ def exercise_lines(exercise):
     return f"### Exercise: {exercise.title}\n\n> `{exercise.id}` · " + " · ".join(facts)
 
 
-def hint_lines(exercise):
+def hint_lines(exercise: Exercise) -> list[str]:
     """Folded hints."""
     return [folded(f"Hint {i}", text) for i, text in enumerate(exercise.hints, 1)]
 
 
-def quiz_lines(quiz):
+def quiz_lines(quiz: Quiz) -> str:
     """The question, its choices, and a folded explanation of each."""
     parts = [f"**{quiz.question.strip()}**"]
     for letter, choice in lettered(quiz):
@@ -106,7 +110,7 @@ def quiz_lines(quiz):
     return "\n\n".join(parts)
 
 
-def folded(summary, text):
+def folded(summary: str, text: str) -> str:
     """A part that opens with a click, even on a page without a kernel."""
     opening = f'<details style="margin-bottom: 0.8em"><summary>{summary}</summary>'
     return f"{opening}\n\n{text.strip()}\n\n</details>"

@@ -40,12 +40,12 @@ def experiments_of(chapter: str, chapters: str | Path) -> tuple[ModuleType, dict
     path = path_of(chapter, chapters).with_suffix(".py")
     if not path.is_file():
         raise FileNotFoundError(f"No experiments for chapter {chapter}: {path.name} is not there.")
-    spec = importlib.util.spec_from_file_location(f"findings_{chapter}", path)
+    spec: Any = importlib.util.spec_from_file_location(f"findings_{chapter}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # so that a worker process can find its functions again
     spec.loader.exec_module(module)
     configured = getattr(module, "CONFIG", {})
-    found = {name: getattr(module, name, None) for name in configured}
+    found: dict[str, Any] = {name: getattr(module, name, None) for name in configured}
     for name, function in found.items():
         wanted = ["seed", "config"]
         if not callable(function) or list(inspect.signature(function).parameters) != wanted:
@@ -135,7 +135,7 @@ def one_run(function: Experiment, seed: int, config: dict[str, Any]) -> dict[str
     }
 
 
-def _numbers(values, name):
+def _numbers(values: Any, name: str) -> dict[str, float | list[float]]:
     """The measures as plain floats; ValueError for anything that is not a finite number."""
     if not isinstance(values, dict) or not values:
         raise ValueError(f"The experiment {name} must return a dict of measures.")
@@ -196,7 +196,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _processor():
+def _processor() -> str:
     info = Path("/proc/cpuinfo")
     for line in info.read_text().splitlines() if info.is_file() else ():
         if line.startswith("model name"):
@@ -204,13 +204,13 @@ def _processor():
     return platform.processor() or platform.machine()
 
 
-def _stored(path):
+def _stored(path: Path) -> dict[str, Any] | None:
     try:
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
     except ValueError as error:
         raise ValueError(f"{path.name} is not JSON ({error}): repair it or remove it.") from error
 
 
-def _brief(values):
+def _brief(values: dict[str, Any]) -> str:
     shown = {key: value for key, value in values.items() if not isinstance(value, list)}
     return "  ".join(f"{key} {value:.4g}" for key, value in list(shown.items())[:6])

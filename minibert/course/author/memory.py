@@ -8,11 +8,13 @@ and into the tables of the pages that quote it. A test holds the pages to the fi
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 import nbformat
 
-from minibert.course.author.building import sources
+from minibert.course.author.building import Chapter, sources
 from minibert.course.author.execute import execute
 from minibert.course.author.meter import Meter
 from minibert.course.learn.paths import REPOSITORY, chapters_folder, write_text
@@ -25,7 +27,7 @@ BEGIN, END = (
 )
 
 
-def measure(chapter):
+def measure(chapter: Chapter) -> int:
     """Peak resident megabytes of one chapter's solved notebook, run at full size."""
     notebook = nbformat.read(chapter.solved, 4)
     with Meter() as meter:
@@ -33,7 +35,7 @@ def measure(chapter):
     return round(meter.megabytes)
 
 
-def table(measured):
+def table(measured: dict[str, Any]) -> str:
     """Markdown: one row per chapter, with the measured and the declared memory."""
     lines = ["| chapter | peak, MB | declared, MB |", "|---|---|---|"]
     for chapter in sources(REPOSITORY / "chapters"):
@@ -44,18 +46,18 @@ def table(measured):
     return "\n".join(lines)
 
 
-def with_table(text, measured):
+def with_table(text: str, measured: dict[str, Any]) -> str:
     """A page with a new table between its two marks."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{table(measured)}\n{END}{rest.split(END)[1]}"
 
 
-def read():
+def read() -> dict[str, Any]:
     """The results so far."""
     return json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"megabytes": {}}
 
 
-def main(numbers):
+def main(numbers: Sequence[str]) -> int:
     """Measure the given chapters (default: all), one after the other, and save each result."""
     for chapter in sources(chapters_folder(), numbers or None):
         peak = measure(chapter)

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from typing import Self
 
 import psutil
 
@@ -15,27 +16,27 @@ class Meter:
     (Linux); elsewhere they count in each.
     """
 
-    def __init__(self, pid=None, interval=0.1):
+    def __init__(self, pid: int | None = None, interval: float = 0.1) -> None:
         self.pid, self.interval = pid or os.getpid(), interval
         self.seconds = self.megabytes = 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._start, self._over = time.perf_counter(), threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._thread.join()
         self.seconds = time.perf_counter() - self._start
 
-    def _watch(self):
+    def _watch(self) -> None:
         while not self._over.wait(self.interval):
             self.megabytes = max(self.megabytes, resident(self.pid) / 1e6)
 
 
-def resident(pid):
+def resident(pid: int) -> int:
     """Bytes that the descendants of a process hold in memory now."""
     total = 0
     try:

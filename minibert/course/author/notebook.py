@@ -8,9 +8,11 @@ unsolved one is made from it by nbgrader's own ClearSolutions.
 import ast
 import copy
 import re
+from pathlib import Path
 
 import jupytext
 import nbformat
+from nbformat import NotebookNode
 from traitlets.config import Config
 
 from minibert.course.author import macros
@@ -30,7 +32,7 @@ class SourceError(ValueError):
     """A chapter's source breaks a rule of the author's guide; the message names file and cell."""
 
 
-def read_source(path):
+def read_source(path: Path) -> NotebookNode:
     """The notebook of a source file, as jupytext reads it, with its head checked.
 
     ``metadata.minibert`` holds the head (`HEAD`) and ``chapter``, the two digits of the file's
@@ -55,7 +57,7 @@ def read_source(path):
     return notebook
 
 
-def build(path, chapters):
+def build(path: Path, chapters: Path) -> tuple[NotebookNode, NotebookNode]:
     """The pair (unsolved, solved) of notebooks, not executed, made from the source at ``path``.
 
     ``chapters`` is the folder that holds ``findings/``. Raises SourceError.
@@ -77,7 +79,7 @@ def build(path, chapters):
     return unsolved, solved
 
 
-def _prepare(cell, head, chapters):
+def _prepare(cell: NotebookNode, head: macros.Head, chapters: Path) -> None:
     """Plain metadata and, in Markdown, the macros expanded."""
     written = cell.metadata.get("written")
     unknown = set(cell.metadata) - {"tags", "written"} - LAYOUT
@@ -96,9 +98,10 @@ def _prepare(cell, head, chapters):
         _mark(cell, written, question.points, grade=True, solution=True)
 
 
-def _mark_exercises(notebook, name):
+def _mark_exercises(notebook: NotebookNode, name: str) -> None:
     """nbgrader's metadata: solution cells belong to the next check cell."""
-    waiting, seen = [], set()
+    waiting: list[NotebookNode] = []
+    seen: set[str] = set()
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
@@ -130,13 +133,15 @@ def _mark_exercises(notebook, name):
         raise SourceError(f"{name}: a solution cell is followed by no check: {waiting[0].source!r}")
 
 
-def _ends_in_check(source):
+def _ends_in_check(source: str) -> bool:
     last = ast.parse(source).body[-1]
     one_line = not source.rstrip().endswith(";")
     return one_line and isinstance(last, ast.Expr) and CHECK.match(ast.unparse(last)) is not None
 
 
-def _mark(cell, grade_id, points, grade, solution):
+def _mark(
+    cell: NotebookNode, grade_id: str, points: float | None, *, grade: bool, solution: bool
+) -> None:
     cell.metadata.nbgrader = nbformat.from_dict(
         {
             "grade": grade,
@@ -151,9 +156,10 @@ def _mark(cell, grade_id, points, grade, solution):
         cell.metadata.nbgrader.points = points
 
 
-def _give_ids(notebook, chapter):
+def _give_ids(notebook: NotebookNode, chapter: str) -> None:
     """Ids from the chapter, the nearest heading and the position below it: stable under edits."""
-    seen, slug, place = {}, "head", 0
+    seen: dict[str, int] = {}
+    slug, place = "head", 0
     for cell in notebook.cells:
         headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else ()
         if headings := [heading for heading in headings if heading]:
@@ -165,12 +171,12 @@ def _give_ids(notebook, chapter):
         cell.id = f"{chapter}-{slug}-{place}"
 
 
-def _slug(heading):
+def _slug(heading: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", heading.lower().removeprefix("exercise:"))
     return re.sub(r"^[0-9-]+", "", words)[:40].strip("-") or "untitled"
 
 
-def cleared(solved):
+def cleared(solved: NotebookNode) -> NotebookNode:
     """The unsolved copy of a solved notebook, by nbgrader's ClearSolutions with our stubs."""
     from nbgrader.preprocessors import ClearSolutions
 
@@ -179,7 +185,7 @@ def cleared(solved):
     return unsolved
 
 
-def nbgrader_config():
+def nbgrader_config() -> Config:
     """The settings with which nbgrader clears solutions: the stubs are defined in one place."""
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
@@ -187,7 +193,7 @@ def nbgrader_config():
     return config
 
 
-def _verify(unsolved, solved, name):
+def _verify(unsolved: NotebookNode, solved: NotebookNode, name: str) -> None:
     """Check what must hold before anything runs."""
     for version in (unsolved, solved):
         for number, cell in enumerate(version.cells):
@@ -210,9 +216,10 @@ def _verify(unsolved, solved, name):
     nbformat.validate(unsolved)
 
 
-def solutions(solved):
+def solutions(solved: NotebookNode) -> dict[str, str]:
     """The text of each exercise's solution (id -> Python or Markdown), markers removed."""
-    texts, waiting = {}, []
+    texts: dict[str, str] = {}
+    waiting: list[str] = []
     for cell in solved.cells:
         mark = cell.metadata.get("nbgrader", {})
         if mark.get("solution") and not mark.get("grade"):

@@ -9,6 +9,7 @@ What does not depend on the seed, such as a curve, is the experiment ``imdb_once
 
 import json
 from pathlib import Path
+from typing import Any
 
 from minibert.course.learn.finding import path_of
 from minibert.course.learn.paths import chapters_folder, write_text
@@ -16,13 +17,13 @@ from minibert.course.learn.paths import chapters_folder, write_text
 CURVE = ("step", "loss", "valid_step", "valid_loss")
 
 
-def add_run(name, folder, chapters=None):
+def add_run(name: str, folder: str | Path, chapters: str | Path | None = None) -> Path:
     """Put the results of a run into the findings "real" as the experiment ``name``; their path.
 
     Raises FileNotFoundError without results, and ValueError for a file that holds none.
     """
     path = path_of("real", chapters or chapters_folder())
-    content = _json(path) if path.is_file() else {"chapter": "real", "experiments": {}}
+    content: Any = _json(path) if path.is_file() else {"chapter": "real", "experiments": {}}
     results = _json(Path(folder) / "results.json")
     try:
         runs, once = results["scores"], results.get("once", {})
@@ -50,12 +51,12 @@ def add_run(name, folder, chapters=None):
     return path
 
 
-def _plain(title):
+def _plain(title: str) -> str:
     """A title as the name of a measure: "from scratch error" -> "from_scratch_error"."""
     return "".join(c if c.isalnum() else "_" for c in title.lower())
 
 
-def _json(path):
+def _json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -75,16 +76,16 @@ opens the chapters. By hand, in an environment of your own:
 
 
 def bundle(
-    out,
-    chapters,
-    numbers=None,
+    out: str | Path,
+    chapters: Path,
+    numbers: Sequence[str] | None = None,
     *,
-    solutions=True,
-    python=None,
-    platforms=(),
-    torch_index=None,
-    weights=False,
-):
+    solutions: bool = True,
+    python: str | None = None,
+    platforms: Sequence[str] = (),
+    torch_index: str | None = None,
+    weights: bool = False,
+) -> Iterator[str]:
     """Make the folder ``out``; yields a line for each step.
 
     ``chapters`` is the folder of the notebooks, ``numbers`` selects some (None: all). Without
@@ -113,7 +114,7 @@ def bundle(
         pip("wheel", "--no-deps", "--wheel-dir", wheels, folder)
     (own,) = wheels.glob("minibert-*.whl")
     yield f"{own.name}: {own.stat().st_size / 1e6:.0f} MB"
-    for arguments in downloads(own, python, platforms, torch_index, weights):
+    for arguments in downloads(own, python, platforms, torch_index, weights=weights):
         pip("download", "--dest", wheels, *arguments)
     files = sorted(wheels.glob("*"))
     size = sum(path.stat().st_size for path in files)
@@ -124,7 +125,7 @@ def bundle(
             yield f"note: CUDA is among them ({len(heavy)} wheels), which machines without it carry"
 
 
-def chosen(chapters, numbers):
+def chosen(chapters: Path, numbers: Sequence[str] | None) -> list[Path]:
     """The unsolved notebooks of the given chapters."""
     found = {path.name[:2]: path for path in sorted(Path(chapters).glob("[0-9][0-9]_*.ipynb"))}
     missing = sorted(set(numbers or ()) - set(found))
@@ -135,7 +136,7 @@ def chosen(chapters, numbers):
     return [found[number] for number in numbers or found]
 
 
-def copy_chapters(folder, chapters, notebooks, solutions):
+def copy_chapters(folder: Path, chapters: Path, notebooks: list[Path], solutions: bool) -> None:
     """The notebooks, and what they read: findings, images, words, pages beside them.
 
     Links to chapters that are not among them become plain words.
@@ -158,7 +159,7 @@ def copy_chapters(folder, chapters, notebooks, solutions):
         shutil.copytree(beside, folder / beside.name)
 
 
-def copy_package(folder, solutions):
+def copy_package(folder: Path, solutions: bool) -> None:
     """What the wheel is built from, so that building leaves nothing in the repository."""
     for name in PACKAGE:
         shutil.copyfile(REPOSITORY / name, folder / name)
@@ -170,7 +171,7 @@ def copy_package(folder, solutions):
         sealed.write_bytes(zlib.compress(path.read_bytes()))
 
 
-def copy_weights(folder):
+def copy_weights(folder: Path) -> Iterator[str]:
     """The published weights, each in its folder; yields a line for each."""
     for name, weights in published().items():
         source = get(name, tell=lambda line: None)
@@ -181,7 +182,14 @@ def copy_weights(folder):
         yield f"{name}: {weights.size / 1e6:.0f} MB"
 
 
-def downloads(own, python, platforms, torch_index, weights=False):
+def downloads(
+    own: Path,
+    python: str | None,
+    platforms: Sequence[str],
+    torch_index: str | None,
+    *,
+    weights: bool = False,
+) -> Iterator[list]:
     """The arguments of each ``pip download``: PyTorch first, so that it is the CPU build."""
     target = ["--only-binary", ":all:"]
     target += ["--python-version", python] if python else []
@@ -197,7 +205,7 @@ def downloads(own, python, platforms, torch_index, weights=False):
     yield [*target, "--no-deps", D2L]
 
 
-def write_scripts(out, python, platforms):
+def write_scripts(out: Path, python: str | None, platforms: Sequence[str]) -> None:
     """The two install scripts and the README."""
     major, minor = python.split(".")[:2] if python else sys.version_info[:2]
     values = {"major": major, "minor": minor, "d2l": D2L}

@@ -6,9 +6,11 @@ hidden tests (`minibert.course.teach.hidden`). Students get what lies in ``relea
 
 import secrets
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from minibert.course.author.building import sources
 from minibert.course.author.notebook import CODE_STUB, TEXT_STUB, build
@@ -46,12 +48,14 @@ c.HTMLExporter.filters = {{
 '''
 
 
-def assignment_name(chapter):
+def assignment_name(chapter: str) -> str:
     """How nbgrader calls the assignment of a chapter: ``ch01``."""
     return f"ch{chapter}"
 
 
-def release(out, chapters_root, numbers, force=False):
+def release(
+    out: str | Path, chapters_root: Path, numbers: Sequence[str] | None, force: bool = False
+) -> Iterator[str]:
     """Make or complete the course folder ``out`` with the chapters of the given numbers.
 
     Yields a line for each. A chapter that was released before is left alone without ``force``;
@@ -77,7 +81,7 @@ def release(out, chapters_root, numbers, force=False):
         yield f"{name}: {solved.metadata.minibert.title}, {points:g} points"
 
 
-def prepare(out):
+def prepare(out: Path) -> None:
     """The folder with its configuration and seed; both are kept where they are."""
     if out.exists() and any(out.iterdir()) and not (out / CONFIG_FILE).is_file():
         raise ValueError(
@@ -124,7 +128,7 @@ def _generate(out, name):
         raise RuntimeError(f"nbgrader could not make the assignment {name}: {reason}")
 
 
-def check_release(path, unsolved):
+def check_release(path: Path, unsolved: NotebookNode) -> float:
     """The points of a released notebook; ValueError if anything of the solution is in it."""
     released, points = nbformat.read(path, 4), 0
     plain = [cell.source for cell in unsolved.cells]

@@ -1,13 +1,22 @@
 """``minibert course release | grade | bundle``: what a teacher needs."""
 
+from __future__ import annotations
+
 import os
 import time
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from minibert.course.learn.paths import chapters_folder
 
+if TYPE_CHECKING:
+    from minibert.course.teach.grading import Course, Graded, Settings
+    from minibert.course.teach.submissions import Submission
 
-def add_arguments(actions):
+
+def add_arguments(actions: Any) -> None:
     """Add the teacher's actions to those of ``minibert course``."""
     release = actions.add_parser("release", help="make an nbgrader course folder")
     release.add_argument("--out", type=Path, required=True, help="the course folder")
@@ -47,7 +56,7 @@ def add_arguments(actions):
     )
 
 
-def release(args):
+def release(args: Namespace) -> int:
     """Make or complete a course folder."""
     from minibert.course.teach.classroom import release
 
@@ -63,7 +72,7 @@ def release(args):
     return 0
 
 
-def grade(args):
+def grade(args: Namespace) -> int:
     """Grade what is new, and write the table; 1 when something could not be graded."""
     from minibert.course.teach import marks
     from minibert.course.teach.grading import Course, Settings
@@ -95,7 +104,7 @@ def grade(args):
     return int(any(row.remark.startswith("not graded") for row in rows))
 
 
-def run(course, todo, settings):
+def run(course: Course, todo: list[Submission], settings: Settings) -> None:
     """Grade ``todo`` and report on each. A copy of the old marks is kept."""
     from minibert.course.teach import fence
     from minibert.course.teach.grading import grade_all
@@ -120,7 +129,7 @@ def run(course, todo, settings):
     print(f"{number} in {clock(time.perf_counter() - start)}")
 
 
-def told(course, graded):
+def told(course: Course, graded: Graded) -> str:
     """One line on a graded submission."""
     from minibert.course.teach import marks
 
@@ -135,12 +144,14 @@ def told(course, graded):
     return f"! {text}; {graded.remark}; {seconds}" if graded.remark else f"{text}; {seconds}"
 
 
-def numbers(text):
+def numbers(text: str | None) -> list[str] | None:
     """``"1, 05"`` as ["01", "05"]; None for nothing."""
     return [part.strip().zfill(2) for part in text.split(",")] if text else None
 
 
-def chosen_by(args, everything, assignments):
+def chosen_by(
+    args: Namespace, everything: list[Submission], assignments: Iterable[str]
+) -> list[Submission]:
     """The submissions that the options name. Raises ValueError for a name that nothing has."""
     chapters = [f"ch{number}" for number in numbers(args.chapters) or ()]
     students = [name.strip() for name in args.students.split(",")] if args.students else []
@@ -158,7 +169,7 @@ def chosen_by(args, everything, assignments):
     ]
 
 
-def share_cores(workers):
+def share_cores(workers: int | None) -> tuple[int, int]:
     """(submissions at a time, threads for each). Raises ValueError for fewer than one."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -168,13 +179,13 @@ def share_cores(workers):
     return workers, max(1, cores // workers)
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """Seconds as ``35 s`` or ``4 min 05 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def bundle(args):
+def bundle(args: Namespace) -> int:
     """Make the folder for a classroom without a network."""
     from minibert.course.teach.bundle import bundle
 

@@ -23,11 +23,13 @@ class Examiner:
     ``address`` is what a kernel needs to call: a port and a password.
     """
 
-    def __init__(self, secret: str | None):
+    def __init__(self, secret: str | None) -> None:
         self.secret, self.password = secret, secrets.token_hex(16)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"{self.listener.getsockname()[1]}:{self.password}"
-        self.wanted, self.outcome, self.line = None, None, None
+        self.wanted: str | None = None
+        self.outcome: Outcome | None = None
+        self.line: Line | None = None
         self.state = threading.Condition()
         threading.Thread(target=self._work, daemon=True).start()
 

@@ -10,12 +10,16 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
 from jupyter_client.kernelspec import KernelSpec
+from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
@@ -44,13 +48,13 @@ class Run(Execute):
     """
 
     every_cell = Bool(False, help="run all cells").tag(config=True)
-    own = List([], help="sources of the chapter's cells, without its exercises'").tag(config=True)
+    own: Any = List([], help="sources of the chapter's own cells").tag(config=True)
     folder = Unicode("", help="where the kernel may read and write").tag(config=True)
     variables = Dict({}, help="of the kernel's environment").tag(config=True)
     secret = Unicode("", help="the seed of the hidden tests").tag(config=True)
-    points = {}  # grade id -> points, of the last notebooks that this process has run
+    points: dict[str, float] = {}  # by grade id, of the last notebooks that this process has run
 
-    def preprocess(self, nb, resources=None, km=None):
+    def preprocess(self, nb: NotebookNode, resources: dict | None = None, km: Any = None) -> tuple:
         """Execute the notebook in place."""
         self.places = None if self.every_cell else needed(nb.cells, set(self.own))
         for cell in nb.cells:
@@ -61,7 +65,7 @@ class Run(Execute):
         finally:
             self.examiner.close()
 
-    def start_new_kernel(self, **kwargs):
+    def start_new_kernel(self, **kwargs: Any) -> Any:
         """Start the kernel in its own place, with nothing of ours."""
         place = Place(Path(self.folder), self.variables | {GRADER: self.examiner.address})
         spec = KernelSpec(argv=place.command(), display_name="Python 3", language="python")
@@ -70,7 +74,7 @@ class Run(Execute):
         kwargs |= {"env": place.environment(), "cwd": str(place.work)}
         return super().start_new_kernel(**kwargs)
 
-    def preprocess_cell(self, cell, resources, index):
+    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple:
         """Execute one cell, if it is needed, and judge the answers if it is a check."""
         if self.places is not None and index not in self.places:
             return cell, resources
@@ -101,7 +105,7 @@ def shown(outputs: list, outcome: Outcome | None) -> list:
     return [*said, *(() if outcome.points else errors), box, points]
 
 
-def error(name: str, text: str):
+def error(name: str, text: str) -> NotebookNode:
     """An error as an output."""
     return nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[text])
 
@@ -122,7 +126,7 @@ class Task:
     environment: dict
 
 
-def main(task: Task, sender) -> None:
+def main(task: Task, sender: Connection) -> None:
     """Autograde in ``task.scratch``, under the configuration of the course.
 
     Only the needed cells are run (`minibert.course.teach.needed_cells`), and all of them should one
@@ -156,17 +160,17 @@ def autograde(task: Task, scratch: Path) -> dict:
     config.Run.secret = task.secret
     known = Autograde.autograde_preprocessors.default_args[0]
     config.Autograde.autograde_preprocessors = [Run if p is Execute else p for p in known]
-    told = convert(Autograde, scratch, config, task.assignment, task.student)
+    told = convert(Autograde, scratch, config, task.assignment, student=task.student)
     graded = scratch / "autograded" / task.student
     if task.cells == "needed" and told["success"] and lacking(graded):
         config.Run.every_cell = True
-        told = convert(Autograde, scratch, config, task.assignment, task.student)
+        told = convert(Autograde, scratch, config, task.assignment, student=task.student)
     for path in graded.rglob("*.ipynb") if told["success"] else ():
         nbformat.write(with_rubrics(nbformat.read(path, 4)), path)
     return told
 
 
-def with_rubrics(notebook):
+def with_rubrics(notebook: NotebookNode) -> NotebookNode:
     """The notebook with a cell below each written answer that says what earns its points."""
     cells = []
     for cell in notebook.cells:
@@ -204,10 +208,10 @@ def chapters_own(folder: Path) -> list:
     return [c.source for c in cells if c.cell_type == "code" and "nbgrader" not in c.metadata]
 
 
-def noting(path: Path):
+def noting(path: Path) -> Callable[..., None]:
     """A hook for nbclient that writes down which cell is about to run."""
 
-    def note(cell, cell_index):
+    def note(cell: NotebookNode, cell_index: int) -> None:
         lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
         path.write_text(f"{cell_index + 1} {lines[0] if lines else ''}", "utf-8")
 

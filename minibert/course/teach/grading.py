@@ -7,6 +7,8 @@ gradebook here, one submission after the other. So whatever goes wrong with one 
 costs no old mark.
 """
 
+from __future__ import annotations
+
 import json
 import multiprocessing
 import os
@@ -19,8 +21,11 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -31,9 +36,10 @@ from minibert.course.teach.nbgrading import SEED_FILE
 from minibert.course.teach.restore import odd, restored
 from minibert.course.teach.submissions import Submission
 
+Points = dict[str, float]  # by grade id
 STATE = "graded.json"
 PRELOADED = ["minibert.course.teach.grade_one", "torch"]  # imported once for all submissions
-RUNNING = set()  # the processes that grade now
+RUNNING: set[BaseProcess] = set()  # the processes that grade now
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Graded:
     seconds: float
 
 
-def notebooks_of(gradebook):
+def notebooks_of(gradebook: Gradebook) -> dict[str, list[str]]:
     """Assignment -> the names of its notebooks."""
     return {a.name: sorted(n.name for n in a.notebooks) for a in gradebook.assignments}
 
@@ -54,7 +60,7 @@ def notebooks_of(gradebook):
 class Course:
     """A course folder under grading: what was graded, the gradebook, a history folder a run."""
 
-    def __init__(self, root):
+    def __init__(self, root: str | Path) -> None:
         self.root = Path(root).resolve()
         self.database = self.root / "gradebook.db"
         if not self.database.is_file():
@@ -69,12 +75,12 @@ class Course:
         seed = self.root / SEED_FILE
         self.secret = seed.read_text("utf-8").strip() if seed.is_file() else ""
 
-    def state(self):
+    def state(self) -> dict[str, dict[str, Any]]:
         """Submission's key -> what its last grading left (digest, remark, seconds)."""
         path = self.root / STATE
         return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
-    def remember(self, graded):
+    def remember(self, graded: Graded) -> None:
         """Write down what became of one submission."""
         with self.lock:
             entries = self.state()
@@ -86,14 +92,15 @@ class Course:
             }
             write_text(self.root / STATE, json.dumps(entries, indent=1, sort_keys=True) + "\n")
 
-    def copy_gradebook(self, path):
+    def copy_gradebook(self, path: Path) -> None:
         """A copy of the gradebook, whole even if somebody writes to it now."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with sqlite3.connect(self.database) as source, sqlite3.connect(path) as target:
             source.backup(target)
-        source.close(), target.close()
+        source.close()
+        target.close()
 
-    def take_over(self, submission, scratch, points):
+    def take_over(self, submission: Submission, scratch: Path, points: Points) -> None:
         """Put the marks and the graded notebooks from ``scratch`` into the course."""
         with self.lock:
             merge(f"sqlite:///{scratch / 'gradebook.db'}", self.url, submission, points)
@@ -106,7 +113,7 @@ class Course:
             shutil.move(scratch / "autograded" / submission.student / submission.assignment, place)
 
 
-def merge(new_url, url, submission, points):
+def merge(new_url: str, url: str, submission: Submission, points: Points) -> None:
     """Copy one submission's automatic marks; what a teacher gave or wrote is left alone.
 
     ``points``, by grade id, are what was judged; nbgrader itself would give a teacher to read a
@@ -133,7 +140,7 @@ def merge(new_url, url, submission, points):
         gradebook.db.commit()
 
 
-def grade_one(course, submission, settings):
+def grade_one(course: Course, submission: Submission, settings: Settings) -> Graded:
     """Grade one submission in a folder of its own; gives a `Graded`, raises nothing."""
     start = time.perf_counter()
     try:
@@ -174,12 +181,13 @@ def _grade_in(scratch, theirs, course, submission, settings):
     return "; ".join(told), True
 
 
-def hand_in(scratch, course, submission):
+def hand_in(scratch: Path, course: Course, submission: Submission) -> tuple[list[str], list[str]]:
     """Write the submitted notebooks into ``scratch``, set right; gives (lost cells, remarks)."""
     name, student = submission.assignment, submission.student
     place = scratch / "submitted" / student / name
     place.mkdir(parents=True)
-    lost, told = [], []
+    lost: list[str] = []
+    told: list[str] = []
     for stem in course.expected[name]:
         path = f"{stem}.ipynb"
         submitted = nbformat.read(submission.folder / path, 4)
@@ -190,7 +198,7 @@ def hand_in(scratch, course, submission):
     return lost, told
 
 
-def furnish(folder, release):
+def furnish(folder: Path, release: Path) -> None:
     """Make the folders of a kernel: what was handed out with the notebook lies in its work."""
     for name in ("home/matplotlib", "tmp"):
         (folder / name).mkdir(parents=True)
@@ -203,12 +211,12 @@ def furnish(folder, release):
         shutil.copy(fonts, folder / "home" / "matplotlib")
 
 
-def graded_apart(task, limit):
+def graded_apart(task: dict[str, Any], limit: float) -> dict[str, Any] | None:
     """What `grade_one` sends, from a process of its own; None after ``limit`` seconds."""
     from minibert.course.teach import grade_one
 
     ways = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in ways else "spawn")
     if "forkserver" in ways:
         context.set_forkserver_preload(PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
@@ -225,7 +233,7 @@ def graded_apart(task, limit):
         end(process)
 
 
-def rest():
+def rest() -> None:
     """End the process from which the others were forked; the next grading starts a new one."""
     server = sys.modules.get("multiprocessing.forkserver")  # there is none on Windows
     stop = getattr(getattr(server, "_forkserver", None), "_stop", None)
@@ -233,7 +241,7 @@ def rest():
         stop()
 
 
-def variables_of(settings):
+def variables_of(settings: Settings) -> dict[str, str]:
     """What a graded notebook is told: smoke size, the processor, no data sets.
 
     With ``settings.full``, at full size with whatever there is.
@@ -243,7 +251,7 @@ def variables_of(settings):
     return small | data | {"OMP_NUM_THREADS": str(settings.threads)}
 
 
-def end(process):
+def end(process: BaseProcess) -> None:
     """Stop a process and all that it started, whatever state they are in."""
     try:
         family = [
@@ -261,7 +269,7 @@ def end(process):
     RUNNING.discard(process)
 
 
-def last_cell(scratch):
+def last_cell(scratch: Path) -> str:
     """The cell that was begun last, in words."""
     path = scratch / "cell"
     if not path.is_file():
@@ -271,7 +279,7 @@ def last_cell(scratch):
     return f"cell {number} (`{line}`)"
 
 
-def reason(log, scratch):
+def reason(log: str, scratch: Path) -> str:
     """nbgrader's log in a few words: the first error that says what is wrong."""
     if "DeadKernelError" in log:
         return f"the kernel died in {last_cell(scratch)}"
@@ -285,7 +293,7 @@ def reason(log, scratch):
     return f"{name}: {text[:200]} (in {last_cell(scratch)})".removeprefix(": ")
 
 
-def timed_out(folder, timeout):
+def timed_out(folder: Path, timeout: float) -> Iterator[str]:
     """A sentence for each cell of a graded notebook that ran over the time limit."""
     for path in sorted(folder.glob("*.ipynb")):
         for number, cell in enumerate(nbformat.read(path, 4).cells, 1):
@@ -306,14 +314,15 @@ class Settings:
     every_cell: bool = False
 
 
-def grade_all(course, chosen, settings):
+def grade_all(course: Course, chosen: Sequence[Submission], settings: Settings) -> Iterator[Graded]:
     """Grade the chosen submissions, ``settings.workers`` at a time; yields each as it is done."""
-    waiting, done = queue.SimpleQueue(), queue.SimpleQueue()
+    waiting: queue.SimpleQueue[Submission] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Graded] = queue.SimpleQueue()
     for submission in chosen:
         waiting.put(submission)
     stop = threading.Event()
 
-    def work():
+    def work() -> None:
         while not stop.is_set():
             try:
                 submission = waiting.get_nowait()

@@ -7,7 +7,9 @@ points.
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbgrader.api import Gradebook
 
@@ -33,7 +35,7 @@ class Mark:
     state: str
 
 
-def marks(url):
+def marks(url: str) -> list[Mark]:
     """Every `Mark` in the gradebook at ``url``, by student, chapter and order in the notebook."""
     with Gradebook(url) as gradebook:
         places = _places(gradebook)
@@ -82,12 +84,13 @@ class Total:
     remark: str = ""
 
 
-def totals(found, remarks):
+def totals(found: Iterable[Mark], remarks: Mapping[str, str]) -> list[Total]:
     """A `Total` for each student and chapter that has marks, or a remark.
 
     ``remarks`` maps "student/chapter" to what was wrong with the last grading.
     """
-    rows, groups = [], {}
+    groups: dict[tuple[str, ...], list[Mark]] = {}
+    rows = []
     for mark in found:
         groups.setdefault((mark.student, mark.chapter), []).append(mark)
     for student, chapter in sorted({*groups, *(tuple(key.split("/", 1)) for key in remarks)}):
@@ -99,7 +102,7 @@ def totals(found, remarks):
     return rows
 
 
-def write(root, found, rows):
+def write(root: Path, found: Iterable[Mark], rows: Iterable[Total]) -> None:
     """Write ``grades.csv`` and ``totals.csv`` into the course folder."""
     lines = [[m.student, m.chapter, m.exercise, number(m.points), number(m.of), m.state]
              for m in found]  # fmt: skip
@@ -125,12 +128,12 @@ def _harmless(cell):
     return "'" + cell if cell[:1] in ("=", "+", "-", "@") and len(cell) > 1 else cell
 
 
-def number(value):
+def number(value: float | None) -> str:
     """Points as text: ``3``, ``2.5``; nothing for None."""
     return "" if value is None else f"{value:g}"
 
 
-def table(rows):
+def table(rows: Iterable[Total]) -> str:
     """The totals as text for a terminal."""
     lines = [("student", "chapter", "points", "waiting", "remark")]
     for row in rows:

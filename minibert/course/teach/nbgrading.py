@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -12,7 +13,7 @@ SEED_FILE = "hidden_seed.txt"  # of the hidden tests, in a course folder
 CHECK = re.compile(r"""^(?:mb\.)?course\.check\(\s*["']([^"']+)["']""", re.MULTILINE)
 
 
-def course_config(root):
+def course_config(root: str | Path) -> Config:
     """The configuration that stands in a course folder, as nbgrader reads it.
 
     Raises FileNotFoundError where there is none.
@@ -26,7 +27,9 @@ def course_config(root):
     return PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
 
 
-def convert(kind, root, config, assignment, student="*"):
+def convert(
+    kind: type, root: str | Path, config: Config, assignment: str, *, student: str = "*"
+) -> dict[str, Any]:
     """Run one of nbgrader's converters in ``root``: a dict of ``success``, ``log`` and ``error``.
 
     ``kind`` is `nbgrader.converters.GenerateAssignment` or `Autograde`; earlier output is replaced.

@@ -6,9 +6,11 @@ those run on which any of these may depend. The names in the code decide, and in
 
 import ast
 import symtable
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
 
 # Names through which code can use others that it does not mention.
 ANYTHING = frozenset("exec eval globals locals vars get_ipython __import__ In Out _ __ ___".split())
@@ -32,16 +34,16 @@ class Names:
     data: set = field(default_factory=set)
 
     @property
-    def read(self):
+    def read(self) -> set[str]:
         return self.now | self.later
 
     @property
-    def unclear(self):
+    def unclear(self) -> bool:
         """Whether it may use names that it does not mention."""
         return bool(ANYTHING & self.read) or "*" in self.bound
 
 
-def names(source):
+def names(source: str) -> Names:
     """The `Names` of a cell. A cell that is not Python does nothing, so it has none."""
     found = Names()
     try:
@@ -63,7 +65,7 @@ def names(source):
     return found
 
 
-def fixed(statement):
+def fixed(statement: ast.stmt) -> bool:
     """Whether this binds names to what cannot change: a number, text, None, an answer in use."""
     value = getattr(statement, "value", None)
     if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("course.use"):
@@ -72,7 +74,7 @@ def fixed(statement):
     return isinstance(statement, ast.Assign) and isinstance(value, ast.Constant)
 
 
-def summed(node):
+def summed(node: ast.AST) -> Iterator[str]:
     """The names ``x`` of each ``x += ...`` outside functions, which symtable does not count."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
@@ -82,9 +84,10 @@ def summed(node):
         yield from summed(child)
 
 
-def reads(table, called_later=False):
+def reads(table: symtable.SymbolTable, called_later: bool = False) -> tuple[set[str], set[str]]:
     """(names read at once, names read when a function is called) in a symbol table and below."""
-    now, later = set(), set()
+    now: set[str] = set()
+    later: set[str] = set()
     here = set()
     for symbol in table.get_symbols():
         top = table.get_type() == "module" or symbol.is_global()
@@ -99,7 +102,7 @@ def reads(table, called_later=False):
     return now, later
 
 
-def bindings(table):
+def bindings(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
     """(top-level names bound, those among them that are data), by ``global`` in functions, too."""
     bound, data = set(), set()
     for symbol in table.get_symbols():
@@ -116,7 +119,7 @@ def bindings(table):
     return bound, data
 
 
-def altered(tree):
+def altered(tree: ast.AST) -> Iterator[str]:
     """The names ``x`` of every ``x.y = ...``, ``x[y] = ...`` and ``del x.y``, at any depth."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
@@ -126,7 +129,7 @@ def altered(tree):
                 yield node.id
 
 
-def needed(cells, own):
+def needed(cells: list[NotebookNode], own: Container[str]) -> set[int]:
     """The code cells that have to run, as a set of indices.
 
     ``cells`` are those of a submission, ``own`` the sources of the chapter's cells without those
@@ -154,12 +157,12 @@ def needed(cells, own):
     return set(code) if any(found[place].unclear for place in running) else running
 
 
-def asked(cell, place):
+def asked(cell: Names, place: int | None) -> list[tuple[str, int | None]]:
     """(name, position) of what a cell reads; no position if it waits for a function call."""
     return [(name, place) for name in cell.now] + [(name, None) for name in cell.later]
 
 
-def makers(name, place, found, is_frail):
+def makers(name: str, place: int | None, found: dict[int, Names], is_frail: bool) -> Iterator[int]:
     """The cells that make what ``name`` is at ``place``, from the last one that binds it.
 
     Functions that use it may be called in between, wherever they are defined.

@@ -9,7 +9,9 @@ import copy
 import re
 
 import nbformat
+from nbformat import NotebookNode
 
+Released = dict[str, NotebookNode]  # the released cells by name
 STUB = re.compile(r"^\*Double-click here and write your answer\.\*$", re.MULTILINE)
 ODD = re.compile(
     r"course\.check\s*=|course\.use\b|setattr|_getframe|\bgc\.get|\binspect\b|\benviron\b|"
@@ -18,14 +20,16 @@ ODD = re.compile(
 )
 
 
-def restored(submitted, source):
+def restored(
+    submitted: NotebookNode, source: NotebookNode
+) -> tuple[NotebookNode, list[str], list[str]]:
     """(the notebook as it is to be graded, the names of answers that are gone, remarks).
 
     There is a remark for each cell that was not as released. Answers are taken from ``submitted``;
     the checks and all marks from ``source``, the notebook that the release was made from.
     """
     notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(source.metadata))
-    wanted = {mark(cell): cell for cell in source.cells if mark(cell)}
+    wanted = {name: cell for cell in source.cells if (name := mark(cell))}
     cells = [copy.deepcopy(cell) for cell in submitted.cells]
     places, remarks = found(cells, wanted)
     for number, cell in enumerate(cells):
@@ -43,7 +47,7 @@ def restored(submitted, source):
     return notebook, gone, remarks + more
 
 
-def bare(cells):
+def bare(cells: list[NotebookNode]) -> list[NotebookNode]:
     """The cells without outputs, each with an id of its own."""
     seen = set()
     for cell in cells:
@@ -55,19 +59,19 @@ def bare(cells):
     return cells
 
 
-def mark(cell):
+def mark(cell: NotebookNode) -> str | None:
     """The id under which nbgrader knows a cell, or None."""
     found = cell.metadata.get("nbgrader")
     name = found.get("grade_id") if isinstance(found, dict) else None
     return name if isinstance(name, str) else None
 
 
-def locked(cell):
+def locked(cell: NotebookNode) -> bool:
     """Whether a released cell is a check, which students cannot change."""
     return bool(cell.metadata.nbgrader.get("locked"))
 
 
-def found(cells, wanted):
+def found(cells: list[NotebookNode], wanted: Released) -> tuple[dict[int, str], list[str]]:
     """(place -> the released cell that stands there, remarks on what was copied or renamed)."""
     numbers_of, remarks = recognised(cells, wanted)
     places = {}
@@ -88,12 +92,15 @@ def found(cells, wanted):
     return places, remarks
 
 
-def recognised(cells, wanted):
+def recognised(
+    cells: list[NotebookNode], wanted: Released
+) -> tuple[dict[str, list[int]], list[str]]:
     """(name -> the places of the cells that are it, remarks): by the mark, the id or the text."""
-    numbers_of, strange, remarks = {}, [], []
+    numbers_of: dict[str, list[int]] = {}
+    strange, remarks = [], []
     for number, cell in enumerate(cells):
-        if mark(cell) in wanted:
-            numbers_of.setdefault(mark(cell), []).append(number)
+        if (name := mark(cell)) and name in wanted:
+            numbers_of.setdefault(name, []).append(number)
     for number, cell in enumerate(cells):
         name = None if mark(cell) in wanted else known_by(cell, wanted)
         if name and name not in numbers_of:
@@ -110,27 +117,27 @@ def recognised(cells, wanted):
     for number in strange:
         remarks.append(
             f"cell {number + 1} has a mark that was never released "
-            f"({mark(cells[number])[:40]!r}): read as a cell of the student's own"
+            f"({str(mark(cells[number]))[:40]!r}): read as a cell of the student's own"
         )
     return numbers_of, remarks
 
 
-def _of(name):
+def _of(name: str) -> str:
     return name.partition("-solution-")[0].replace("-", ".", 1)
 
 
-def is_answer(cell):
+def is_answer(cell: NotebookNode) -> bool:
     """Whether a cell is marked as an answer in words, whatever its name is."""
     found = cell.metadata.get("nbgrader")
     return isinstance(found, dict) and bool(found.get("grade") and found.get("solution"))
 
 
-def written(cell):
+def written(cell: NotebookNode) -> bool:
     """Whether this is where a student writes an answer in words."""
     return bool(cell.metadata.nbgrader.get("grade")) and not locked(cell)
 
 
-def known_by(cell, wanted):
+def known_by(cell: NotebookNode, wanted: Released) -> str | None:
     """The name of the released cell that a cell without a known mark is, by its id or its text."""
     for name, released in wanted.items():
         same_text = locked(released) and cell.source.strip() == released.source.strip()
@@ -139,7 +146,7 @@ def known_by(cell, wanted):
     return None
 
 
-def chosen(numbers, cells, released):
+def chosen(numbers: list[int], cells: list[NotebookNode], released: NotebookNode) -> int:
     """Of several cells with one mark: the one with the released id, or the last."""
     same = [number for number in numbers if cells[number].get("id") == released.get("id")]
     if locked(released):
@@ -147,7 +154,7 @@ def chosen(numbers, cells, released):
     return same[0] if same else numbers[0 if written(released) else -1]
 
 
-def join(cells, kept, others):
+def join(cells: list[NotebookNode], kept: int, others: list[int]) -> None:
     """The texts of one written answer as one: what is there twice, or still to be written, once."""
     texts = []
     for number in sorted([kept, *others]):
@@ -158,7 +165,9 @@ def join(cells, kept, others):
         cells[kept].source = "\n\n".join(texts)
 
 
-def put_back(cells, there, source):
+def put_back(
+    cells: list[NotebookNode], there: set[str], source: NotebookNode
+) -> tuple[list[str], list[str]]:
     """Insert each check that is gone where it was; gives (lost answers in words, remarks)."""
     lost, remarks = [], []
     for place, cell in enumerate(source.cells):
@@ -178,7 +187,7 @@ def put_back(cells, there, source):
     return lost, remarks
 
 
-def odd(cells, chapters):
+def odd(cells: list[NotebookNode], chapters: list[NotebookNode]) -> list[str]:
     """A remark on the cells that name what no answer needs, beside the chapter's own cells."""
     own = {cell.source for cell in chapters}
     numbers = [

@@ -1,11 +1,13 @@
 """Every submission in a course folder, inspected but not run."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 
+Expected = Mapping[str, Iterable[str]]  # assignment -> the names of its notebooks
 LARGEST = 50_000_000  # bytes of a submitted notebook
 
 
@@ -20,11 +22,11 @@ class Submission:
     digest: str = ""
 
     @property
-    def key(self):
+    def key(self) -> str:
         return f"{self.student}/{self.assignment}"
 
 
-def submissions(root, expected):
+def submissions(root: Path, expected: Expected) -> list[Submission]:
     """Every `Submission` under ``root/submitted``, by student, inspected but not run."""
     found = []
     for student in visible(root / "submitted"):
@@ -36,12 +38,12 @@ def submissions(root, expected):
     return found
 
 
-def visible(folder):
+def visible(folder: Path) -> list[Path]:
     """The entries of a folder, in order, except hidden files."""
     return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
 
 
-def look_at(student, folder, expected):
+def look_at(student: str, folder: Path, expected: Expected) -> Submission:
     """One submission, with its problem if it has one."""
     submission = Submission(student, folder.name, folder)
     if any(letter in "*?[]" for letter in student):
@@ -59,7 +61,7 @@ def look_at(student, folder, expected):
     return replace(submission, digest=digest.hexdigest())
 
 
-def fault(path, folder):
+def fault(path: Path, folder: Path) -> str:
     """Why a submitted notebook cannot be read; empty when it can."""
     if path.is_symlink() or folder.is_symlink():
         return f"{path.name} is a link: put the file itself there"

@@ -6,12 +6,15 @@ writes one document with a Writer: ``w.say("opening", p=w.pick(w.world.people))`
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from minibert.world import phrases, trades
+from minibert.world.writer import Writer
 
 NAMES = (
     "encyclopedia",
@@ -26,7 +29,7 @@ NAMES = (
 )
 
 
-def read_templates(module_file):
+def read_templates(module_file: str) -> dict[str, str]:
     """The templates in the TOML file of a module's own name: ``name = \"\"\" lines \"\"\"``."""
     path = Path(module_file).with_suffix(".toml")
     try:
@@ -35,7 +38,7 @@ def read_templates(module_file):
         raise ValueError(f"{path.name} is not valid TOML: {error}") from None
 
 
-def merged(*parts):
+def merged(*parts: Mapping[str, str]) -> dict[str, str]:
     """One dict of templates from several; ValueError where two use one name."""
     templates = {}
     for part in parts:
@@ -49,23 +52,23 @@ def merged(*parts):
 class Kind:
     """One kind of text; call it with a Writer to write a document."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
     @cached_property
-    def module(self):
+    def module(self) -> ModuleType:
         """Imported when the kind is first written."""
         return import_module(f"{__name__}.{self.name}")
 
     @property
-    def weight(self):
+    def weight(self) -> int:
         return self.module.WEIGHT
 
     @cached_property
-    def templates(self):
+    def templates(self) -> dict[str, str]:
         return merged(phrases.TEMPLATES, trades.TEMPLATES, getattr(self.module, "TEMPLATES", {}))
 
-    def __call__(self, w):
+    def __call__(self, w: Writer) -> None:
         w.groups = w.world.groups(self.name, self.templates)
         w.kind = self.name
         self.module.write(w)

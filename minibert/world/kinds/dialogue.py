@@ -11,6 +11,7 @@ from minibert.world.kinds.dialogues.homework import homework
 from minibert.world.kinds.dialogues.strangers import meeting
 from minibert.world.kinds.dialogues.talk import load
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 WEIGHT = 12
 SCENES = Choice(
@@ -28,7 +29,7 @@ NEEDS = {  # the people without whom a scene is left out
 TEMPLATES = load()
 
 
-def write(w):
+def write(w: Writer) -> None:
     people = cast(w.world)
     missing = [scene for scene, part in NEEDS.items() if getattr(people, part) is None]
     w.pick(SCENES, missing)(w, people)

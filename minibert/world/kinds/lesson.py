@@ -8,8 +8,10 @@ words of its own.
 from functools import cache
 
 from minibert.world.kinds import read_templates
+from minibert.world.lexicon import Lexicon
 from minibert.world.people import gendered
-from minibert.world.words import Choice, Filler
+from minibert.world.words import Choice, Filler, Lexeme
+from minibert.world.writer import Writer
 
 WEIGHT = 14
 TOPICS = {"animals": 6, "verbs": 8, "comparison": 6, "countries": 2, "family": 3}
@@ -38,7 +40,7 @@ TEMPLATES = read_templates(__file__)
 
 
 @cache
-def _pairs(lexicon):
+def _pairs(lexicon: Lexicon) -> list[tuple[Lexeme, Lexeme]]:
     """(verb, object) as Fillers that templates can fill from: one item a pair."""
     pairs = [pair.split() for pair in VERBS.replace("\n", " ").split(",")]
     return [(lexicon.find(verb, "VERB", "ing"), lexicon.find(noun)) for verb, noun in pairs]
@@ -56,17 +58,17 @@ def _triples(lexicon):
 
 
 @cache
-def _animals(lexicon):
+def _animals(lexicon: Lexicon) -> list[Lexeme]:
     classes = ("pet", "farm_animal", "wild_animal", "bird")
     return [x for cls in classes for x in lexicon[cls] if "young" in x.tags]
 
 
 @cache
-def _genders(lexicon):
+def _genders(lexicon: Lexicon) -> Choice:
     return Choice([Filler(gender, gendered(lexicon, gender)) for gender in "mf"])
 
 
-def words(lexicon):
+def words(lexicon: Lexicon) -> dict[str, list[Lexeme]]:
     """What the pages teach, by topic: animals, verbs and adjectives, as Lexemes."""
     return {
         "animals": [x for x in _animals(lexicon) if x.forms["base"].n == x.forms["plural"].n == 1],
@@ -78,13 +80,13 @@ def words(lexicon):
 TOPIC = Choice(list(TOPICS), list(TOPICS.values()))
 
 
-def write(w):
+def write(w: Writer) -> None:
     w.topic = w.pick(TOPIC)
     w.say(f"open {w.topic}", n=w.number(3, 99))
     WRITERS[w.topic](w)
 
 
-def animals(w):
+def animals(w: Writer) -> None:
     """Two to four animals, each in two sentences or more."""
     for x in w.each(_animals(w.lexicon), least=2, stop=40):
         slots = {"a": x, "food": w.lexicon.noun(x.eats), "trait": w.lexicon.find(x.trait, "ADJ")}
@@ -93,26 +95,26 @@ def animals(w):
         w.say("animal young", **slots)
 
 
-def verbs(w):
+def verbs(w: Writer) -> None:
     """What people do, today and yesterday."""
     for verb, noun in w.each(_pairs(w.lexicon), least=SENTENCES, stop=STOP):
         w.say("verb", v=verb, o=noun)
 
 
-def comparison(w):
+def comparison(w: Writer) -> None:
     """Three things, and which has more of it."""
     for adjective, x, y, z in w.each(_triples(w.lexicon), least=SENTENCES, stop=STOP):
         w.say("comparison", adj=adjective, x=x, y=y, z=z)
 
 
-def countries(w):
+def countries(w: Writer) -> None:
     """Countries and their capitals."""
     for country in w.each(w.world.countries.items, least=SENTENCES, stop=STOP):
         w.say("country", c=country)
         w.fact(country, "capital", country.capital)
 
 
-def family(w):
+def family(w: Writer) -> None:
     """What his people do and what hers do."""
     for name in w.each(FAMILY, least=SENTENCES, stop=STOP):
         w.say(f"family {name}", g=w.pick(_genders(w.lexicon)))

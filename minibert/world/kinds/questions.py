@@ -8,12 +8,13 @@ gives its first sentence in the document and the one behind its last.
 
 from functools import lru_cache
 
+from minibert.world.base import World
 from minibert.world.kinds import read_templates
 from minibert.world.kinds.encyclopedia.tags import home
-from minibert.world.places import things
+from minibert.world.places import Town, things
 from minibert.world.telling import phrase, tell
-from minibert.world.words import Choice, Filler
-from minibert.world.writer import number, thousands
+from minibert.world.words import Choice, Filler, Lexeme
+from minibert.world.writer import Slots, Writer, number, thousands
 
 WEIGHT = 10
 UNTOLD = 38  # in % of questions, where there is something left to tell, the passage has no answer
@@ -28,7 +29,7 @@ ANIMALS = Choice(
 
 # For each topic the sentences of the passage, the first one first, with the facts that they tell;
 # a fact goes by the slot that has the answer.
-TOPICS = {
+TOPICS: dict[str, dict[str, tuple[str, ...]]] = {
     "person": {
         "lead": ("trade", "town"),
         "birth": ("born", "year"),
@@ -110,7 +111,7 @@ TOPIC = Choice(list(WEIGHTS), list(WEIGHTS.values()))
 TEMPLATES = read_templates(__file__)
 
 
-def write(w):
+def write(w: Writer) -> None:
     layout, topic = w.pick(LAYOUTS), w.pick(TOPIC)
     slots = SUBJECTS[topic](w)
     if layout == "class":
@@ -119,7 +120,8 @@ def write(w):
     tell(w, f"head {layout}", **slots | {"x": slots["about"]})
     told, left = passage(w, topic, slots)
     length = len(w.sentences) - 1
-    notes, count = [], w.pick(COUNT)
+    notes: list[tuple] = []
+    count = w.pick(COUNT)
     for k in range(count):
         untold = bool(left) and w.chance(UNTOLD)
         fact = w.pick(left if untold else list(told))
@@ -144,12 +146,12 @@ def write(w):
     w.notes = {"questions": tuple(notes), "passage": (1, 1 + length)}
 
 
-def passage(w, topic, slots):
+def passage(w: Writer, topic: str, slots: Slots) -> tuple[dict[str, int], list[str]]:
     """Write the passage; returns the facts that it tells (to its sentence) and those left out."""
     lead, *rest = TOPICS[topic]
-    told = {}
+    told: dict[str, int] = {}
 
-    def say(name):
+    def say(name: str) -> None:
         tell(w, f"tell {topic} {name}", **slots)
         told.update((fact, len(w.sentences) - 2) for fact in TOPICS[topic][name])
         for fact in TOPICS[topic][name]:
@@ -167,16 +169,16 @@ def passage(w, topic, slots):
 
 
 @lru_cache(maxsize=8)
-def _pupils(world):
+def _pupils(world: World) -> Choice:
     """Children, by whom a class can answer."""
     return world.part(lambda p: 6 <= p.age <= 14)
 
 
-def _young(x):
+def _young(x: Lexeme) -> Filler:
     return Filler(x.forms["young"].text, {"base": x.forms["young"]})
 
 
-def _person(w):
+def _person(w: Writer) -> Slots:
     p = w.pick(w.world.adults)
     parent = p.parents[0] if p.parents else None
     slots = {"p": p, "about": p, "trade": p.trade, "town": p.town, "born": p.born}
@@ -185,14 +187,14 @@ def _person(w):
     return slots | {"team": p.team, "m": parent, "parent": parent}
 
 
-def _town(w):
+def _town(w: Writer) -> Slots:
     t = w.pick(w.world.towns)
     slots = {"t": t, "about": t, "size": t.size, "country": t.country, "river": t.river}
     slots |= {"count": thousands(t.count), "product": t.product, "landmark": t.landmark}
     return slots | {"mayor": t.mayor, "team": t.team}
 
 
-def _animal(w):
+def _animal(w: Writer) -> Slots:
     cls = w.pick(ANIMALS)
     x = w.word(cls)
     owner = w.world.owners_of[x].items[0] if x in w.world.owners_of else None
@@ -205,7 +207,7 @@ def _animal(w):
     }
 
 
-def _work(w, works):
+def _work(w: Writer, works: Choice) -> Slots:
     f = w.pick(works)
     slots = {"f": f, "about": f, "kind": f.kind, "maker": f.maker, "star": f.star}
     slots |= {"year": number(f.year), "topic": f.about}
@@ -214,7 +216,7 @@ def _work(w, works):
     return slots | {"place": f.place, "hero": f.hero, "thing": f.thing}
 
 
-def _river(w):
+def _river(w: Writer) -> Slots:
     r = w.pick(w.world.rivers)
     first, last = r.towns.items[0], r.towns.items[-1]
     slots = {
@@ -226,11 +228,11 @@ def _river(w):
     return slots | {"fish": r.fish, "town": last, "size": last.size, "product": _cargo(first)}
 
 
-def _cargo(town):
+def _cargo(town: Town) -> Filler | None:
     return None if str(town.product) == "boats" else town.product
 
 
-def _family(w):
+def _family(w: Writer) -> Slots:
     m = w.pick(_mothers(w.world))
     child = m.children[0]
     slots = {"m": m, "h": m.spouse, "a": child, "about": phrase(w, "the family", h=m.spouse)}
@@ -238,7 +240,7 @@ def _family(w):
     return slots | {"food": m.food, "hobby": m.spouse.hobby}
 
 
-def _team(w):
+def _team(w: Writer) -> Slots:
     team = w.pick(w.world.teams)
     player = team.players.items[0]
     slots = {"team": team, "about": team, "town": team.town, "coach": team.coach, "p": player}
@@ -246,7 +248,7 @@ def _team(w):
 
 
 @lru_cache(maxsize=8)
-def _mothers(world):
+def _mothers(world: World) -> Choice:
     return world.part(lambda p: p.children and p.town is p.spouse.town, world.couples)
 
 

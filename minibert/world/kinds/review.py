@@ -8,9 +8,10 @@ three stars), ``stars``, ``verdict`` (which sentences state it, to be left out o
 """
 
 from minibert.world.kinds.reviews.cast import cast
-from minibert.world.kinds.reviews.items import load, words
+from minibert.world.kinds.reviews.items import Aspect, load, words
+from minibert.world.template import Template
 from minibert.world.words import Choice
-from minibert.world.writer import Phrase, number
+from minibert.world.writer import Phrase, Slots, Writer, number
 
 WEIGHT = 12
 
@@ -37,13 +38,14 @@ OTHER = {"good": "bad", "bad": "good"}
 SIDES = Choice(["good", "bad"])
 
 
-def write(w):
+def write(w: Writer) -> None:
     Review(w).write()
 
 
-def slots_said(sentences):
+def slots_said(sentences: list[tuple[Template, list, Slots]]) -> dict[str, bool]:
     """The names of all slots of sentences and of the phrases in them, once each."""
-    said, waiting = {}, [(template, forms) for template, forms, _ in sentences]
+    said: dict[str, bool] = {}
+    waiting = [(template, forms) for template, forms, _ in sentences]
     while waiting:
         template, forms = waiting.pop()
         said |= {slot.name: True for slot in template.slots}
@@ -54,17 +56,19 @@ def slots_said(sentences):
 class Review:
     """One review while it is written: what has been said, and what must still be said."""
 
-    def __init__(self, w):
+    def __init__(self, w: Writer) -> None:
         self.w, self.words, self.cast = w, words(w.lexicon), cast(w.world)
         self.item = w.pick(ITEMS, [item for item in ITEMS if not self.cast.can(item)])
         self.stars = w.pick(RATING)
         self.label = LABELS[self.stars]
         self.side = SIDE[self.label]
-        self.verdicts, self.aspects = [], []
+        self.verdicts: list[int] = []
+        self.aspects: list[tuple[int, str, str, str]] = []
         self.count = {"good": 0, "bad": 0}  # sentences about aspects, by side
-        self.last, self.blamed, self.turned = None, False, False
+        self.last: str | None = None  # the side of the sentence before
+        self.blamed = self.turned = False
 
-    def write(self):
+    def write(self) -> None:
         w = self.w
         headline = w.chance(HEADLINE)
         if headline:
@@ -87,18 +91,18 @@ class Review:
                 w.fact(*fact)
 
     @property
-    def need(self):
+    def need(self) -> int:
         """How many sentences are missing to give one side its majority, or to balance both."""
         if not self.side:
             return abs(self.count["good"] - self.count["bad"])
         return self.count[OTHER[self.side]] - self.count[self.side] + 1
 
-    def say_stars(self, where):
+    def say_stars(self, where: str) -> None:
         self.verdicts.append(len(self.w.sentences))
         manner = "single_" if self.stars == 1 else ""
         self.w.say(f"star.{manner}{where}", n=number(self.stars))
 
-    def open(self):
+    def open(self) -> None:
         """Who went where, and with whom."""
         w, item = self.w, self.item
         flavour, slots = self.cast.draw(w, item)
@@ -119,7 +123,7 @@ class Review:
         self.slots = slots
         self.left = [a for a in item.aspects if a.fits(flavour, self.company)]
 
-    def say_more(self):
+    def say_more(self) -> None:
         """One more sentence: what the company did, two clauses joined, or one clause."""
         w = self.w
         if self.company and self.side and self.last and w.chance(KIN_SPEAKS):
@@ -136,7 +140,7 @@ class Review:
         else:
             self.say_one()
 
-    def say_joined(self, how):
+    def say_joined(self, how: str) -> None:
         """Two clauses in a sentence; the second has the side that counts."""
         side = self.side or self.w.pick(SIDES)
         self.turned = how == "contrast"
@@ -145,11 +149,11 @@ class Review:
         self.w.say(f"join.{how}", a=first, b=second)
         self.turn_to(side, balanced=how == "contrast" and not self.side)
 
-    def say_one(self):
+    def say_one(self) -> None:
         """One clause, on either side, in a frame that fits what was said before."""
         w, side, frame = self.w, self.side, "plain"
         if not side:
-            side = min(SIDES, key=self.count.get) if self.need else w.pick(SIDES)
+            side = min(SIDES, key=self.count.__getitem__) if self.need else w.pick(SIDES)
         elif not self.blamed and len(self.left) - 1 > self.need and w.chance(AGAINST[self.stars]):
             side = OTHER[side]
         clean = not any(said == "bad" for _, _, said, _ in self.aspects)
@@ -163,7 +167,7 @@ class Review:
         w.say(f"frame.{frame}", c=self.clause(side, TELLING))
         self.turn_to(side)
 
-    def clause(self, side, telling):
+    def clause(self, side: str, telling: int) -> Phrase:
         """A clause that speaks well or ill of an aspect not yet spoken of."""
         w = self.w
         aspect = w.pick(self.left)
@@ -177,16 +181,18 @@ class Review:
         self.note(aspect.name, side, "denies" if denied else "says")
         if not denied:
             return self.judge(aspect, side, slots)
-        return self.judge_plainly(aspect, OTHER[side], "denied", side, slots)
+        return self.judge_plainly(aspect, OTHER[side], "denied", side=side, slots=slots)
 
-    def judge(self, aspect, side, slots):
+    def judge(self, aspect: Aspect, side: str, slots: Slots) -> Phrase:
         """The aspect is superb, or it is good."""
         w, extreme = self.w, self.words.choice(aspect, side, extreme=True)
         if extreme and side == (self.side or side) and w.chance(EXTREME[self.stars]):
             return w.phrase(f"clause.extreme.{side}", adj=w.pick(extreme), **slots)
-        return self.judge_plainly(aspect, side, "clause", side, slots)
+        return self.judge_plainly(aspect, side, "clause", side=side, slots=slots)
 
-    def judge_plainly(self, aspect, words, manner, side, slots):
+    def judge_plainly(
+        self, aspect: Aspect, words: str, manner: str, *, side: str, slots: Slots
+    ) -> Phrase:
         """With one or two words that can be graded and denied; ``words`` is their own side."""
         w, choice = self.w, self.words.choice(aspect, words)
         adjective = w.pick(choice)
@@ -199,9 +205,9 @@ class Review:
             group = f"clause.{grade}.{side}{'.peers' if aspect.compare else ''}"
         return w.phrase(group, adj=adjective, **slots)
 
-    def note(self, aspect, side, how):
+    def note(self, aspect: str, side: str, how: str) -> None:
         self.aspects.append((len(self.w.sentences), aspect, side, how))
 
-    def turn_to(self, side, balanced=False):
+    def turn_to(self, side: str, balanced: bool = False) -> None:
         self.last = side
         self.count[side] += not balanced

@@ -7,11 +7,18 @@ are to each other, or a neighbour. ``topic`` is the name of the plot. ``notes`` 
 the story and fits no other course of its events (``wrong_endings`` gives those of the others).
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from minibert.world.plots import load_plots
+from minibert.world.base import World
+from minibert.world.document import Document
+from minibert.world.people import Person
+from minibert.world.plots import Plot, load_plots
 from minibert.world.words import Choice
+from minibert.world.writer import Slots, Writer
 
 WEIGHT = 24
 FOLDER = Path(__file__).parent / "stories"
@@ -24,7 +31,7 @@ TEMPLATES = {f"intro {kin}": f"{{h.his}} *{{f.{kin}}} [appos {{f.first}}]" for k
 TEMPLATES["intro neighbour"] = "{h.his} *neighbour [appos {f.full}]"
 
 
-def write(w):
+def write(w: Writer) -> None:
     stage = stage_of(w.world)
     plot = w.pick(stage.plots)
     hero = w.pick(stage.heroes[plot.name])
@@ -43,7 +50,7 @@ def write(w):
     _note_facts(w, stage, cast)
 
 
-def wrong_endings(document, world):
+def wrong_endings(document: Document, world: World) -> list[str]:
     """The sentences with which the same story could end, had its events gone another way."""
     stage = stage_of(world)
     plot = next(plot for plot in stage.plots if plot.name == document.topic)
@@ -61,7 +68,7 @@ def wrong_endings(document, world):
 
 
 @lru_cache(maxsize=8)
-def stage_of(world):
+def stage_of(world: World) -> Stage:
     """The Stage of a world, made once."""
     return Stage(world)
 
@@ -69,8 +76,10 @@ def stage_of(world):
 class Stage:
     """Who can play in which plot: ``plots`` (a Choice), ``heroes`` (a Choice for each plot)."""
 
-    def __init__(self, world):
-        self.world, self._friends, self._away = world, {}, {}
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._friends: dict[tuple, Choice | None] = {}
+        self._away: dict[tuple, Choice] = {}
         plots, self.heroes = [], {}
         for plot in load_plots(FOLDER, world.lexicon.scoped("story")):
             fit = [person for person in world.people if self._can_play(person, plot)]
@@ -79,7 +88,7 @@ class Stage:
                 self.heroes[plot.name] = world.part(fit.__contains__)
         self.plots = Choice(plots, [plot.weight for plot in plots])
 
-    def _can_play(self, person, plot):
+    def _can_play(self, person: Person, plot: Plot) -> bool:
         young = CHILD[0] <= person.age <= CHILD[1]
         tests = {
             "child": lambda: young,
@@ -96,12 +105,12 @@ class Stage:
             return False
         return all(tests[need]() for need in plot.needs)
 
-    def kin(self, hero, friend):
+    def kin(self, hero: Person, friend: Person) -> str | None:
         """The form of ``friend`` that says what they are to ``hero``; None if not of the family."""
         families = ((hero.spouse,), hero.siblings, hero.parents, hero.children)
         return next((k for k, who in zip(KIN, families, strict=True) if friend in who), None)
 
-    def friends(self, hero, needs=()):
+    def friends(self, hero: Person, needs: tuple[str, ...] = ()) -> Any:
         """Grown-up relatives and neighbours of the other gender, a Choice; None if there are none.
 
         The need ``apart`` leaves out those who live in the hero's house, ``elder`` those who came
@@ -131,12 +140,12 @@ class Stage:
             self._friends[key] = Choice(people, weights) if people else None
         return self._friends[key]
 
-    def _share_house(self, a, b):
+    def _share_house(self, a: Person, b: Person) -> bool:
         if a.spouse is b:
             return True
         return a.last == b.last and min(a.age, b.age) < APART
 
-    def friends_away(self, hero):
+    def friends_away(self, hero: Person) -> Choice:
         """Grown-up people of the other gender in other towns."""
         key = hero.gender, id(hero.town)
         if key not in self._away:
@@ -146,7 +155,7 @@ class Stage:
         return self._away[key]
 
 
-def _note_facts(w, stage, cast):
+def _note_facts(w: Writer, stage: Stage, cast: Slots) -> None:
     """The facts of the world that the sentences state: those whose slots they use."""
     used = {slot.name for template, _, _ in w.sentences for slot in template.slots}
     hero, friend = cast["h"], cast["f"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from random import Random
 from typing import TypeVar
 from zlib import crc32
 
-from minibert.world.base import World, world
+from minibert.world.base import Drawing, World, world
 from minibert.world.document import Document
+from minibert.world.example import Example
 from minibert.world.generator import Mixture
 from minibert.world.writer import Writer
 
@@ -32,26 +33,6 @@ MODULES = (
 Item = TypeVar("Item")
 Make = TypeVar("Make", bound=Callable)
 Labels = tuple | Callable[[World], Iterable]  # of an example, known before or read off the world
-
-
-@dataclass(frozen=True)
-class Example:
-    """One example; what a task does not need stays None.
-
-    ``text`` (and ``text_b`` in pair tasks), ``tokens`` where words are tagged or pointed at,
-    ``label`` (one for the example) or ``labels`` (one a token), ``choices`` (texts to choose from;
-    ``label`` is the index of the right one), ``span`` (first and last character, end exclusive, of
-    an answer in ``text``; None where there is no answer), ``info`` (anything else, by name).
-    """
-
-    text: str | None = None
-    text_b: str | None = None
-    tokens: tuple | None = None
-    label: str | int | float | None = None
-    labels: tuple | None = None
-    choices: tuple | None = None
-    span: tuple | None = None
-    info: dict = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -112,7 +93,7 @@ def maker(
     return register
 
 
-class Source:
+class Source(Drawing):
     """What one split of one task is made from: ``documents(kinds)``, ``random`` and ``new``."""
 
     def __init__(self, name: str, split: str, seed: int, world_seed: int) -> None:
@@ -140,23 +121,11 @@ class Source:
             mixed(writer)
             yield Document(writer, writer.kind)
 
-    def one(self, items: Sequence[Item]) -> Item:
-        """One of a sequence, all equally likely."""
-        return items[int(self.random() * len(items))]
-
     def chance(self, percent: float) -> bool:
         return self.random() * 100 < percent
 
-    def shuffled(self, items: Iterable[Item]) -> list[Item]:
-        """A new list in random order."""
-        items = list(items)
-        for i in range(len(items) - 1, 0, -1):
-            j = int(self.random() * (i + 1))
-            items[i], items[j] = items[j], items[i]
-        return items
 
-
-def _register():
+def _register() -> None:
     for module in MODULES:
         import_module(f"minibert.world.tasksets.{module}")
 
@@ -165,7 +134,7 @@ def tasks() -> list[str]:
     """The names of all tasks, in a fixed order."""
     _register()
 
-    def module(name):
+    def module(name: str) -> int:
         return MODULES.index(TASKS[name].make.__module__.rpartition(".")[2])
 
     return sorted(TASKS, key=module)

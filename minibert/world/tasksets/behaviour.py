@@ -1,11 +1,13 @@
 """Behaviour: what a model does with sentences made for one question each."""
 
+from collections.abc import Sequence
+
 from minibert.world import phrases
 from minibert.world.kinds import KINDS
 from minibert.world.morphology import article
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.tasksets.base import Example, Source, maker
 from minibert.world.words import Form
-from minibert.world.writer import Writer
+from minibert.world.writer import Phrase, Writer
 
 AGREEMENT = "agreement"  # owner of the groups that its sentences come from
 
@@ -17,25 +19,26 @@ AGREEMENT = "agreement"  # owner of the groups that its sentences come from
     (0, 1),
     sizes=(1000, 250, 500),
 )
-def agreement(source, split, size):
+def agreement(source: Source, split: str, size: int) -> list[Example]:
     """``text`` with ``[MASK]``, ``choices`` the verb for one and for several, ``label`` its place.
 
     ``info``: ``good`` and ``bad`` (the whole sentences), ``prefix`` (what stands before the verb),
     ``attractors`` and how many of them are ``misleading``, being of the other number; ``alike``:
     whether all the nouns are of one class, so that only their order tells which is the head.
     """
-    examples, writer = [], Writer(source.world, source.random)
+    examples: list[Example] = []
+    writer = Writer(source.world, source.random)
     writer.groups = source.world.groups(AGREEMENT, phrases.TEMPLATES)
     numbers = list(phrases.ATTRACTORS)
     while len(examples) < size:
         length, label = numbers[len(examples) % len(numbers)], int(source.chance(50))
         example = agreeing(source, writer, length, label)
-        if example and source.new(example.text):
+        if example and example.text and source.new(example.text):
             examples.append(example)
     return source.shuffled(examples)
 
 
-def agreeing(source, writer, length, label):
+def agreeing(source: Source, writer: Writer, length: int, label: int) -> Example | None:
     """One example; None where the number of a noun does not show (*sheep*), and for *doesn't*."""
     alike = source.chance(50)
     family = source.one(ALIKE if alike else list(phrases.CHAINS))
@@ -93,7 +96,7 @@ def _chain(source, writer, family, length, label):
     return subject, numbers_of(subject)
 
 
-def numbers_of(phrase):
+def numbers_of(phrase: Phrase) -> list[bool | None]:
     """For each noun of a subject whether it is plural; None where that does not show."""
     numbers = []
     while phrase is not None:
@@ -111,7 +114,7 @@ def numbers_of(phrase):
     "correlation of P(she) / (P(she) + P(he)) with the label",
     sizes=(0, 0, 420),
 )
-def bias(source, split, size):
+def bias(source: Source, split: str, size: int) -> list[Example]:
     """``text`` with ``[MASK]``, ``choices`` he and she, ``label`` a share from 0 to 1."""
     return [
         Example(
@@ -146,7 +149,7 @@ OF_TRADES = (
     (0, 1, 2, 3),
     sizes=(1000, 200, 500),
 )
-def persona(source, split, size):
+def persona(source: Source, split: str, size: int) -> list[Example]:
     """``text`` the talk so far, ``text_b`` what the speaker would say of themselves.
 
     ``choices`` are four lines, ``label`` is the place of the right one; ``info["speaker"]``,
@@ -159,9 +162,11 @@ def persona(source, split, size):
             "the task 'persona' is made from texts of the kind 'dialogue', and this world writes "
             f"{', '.join(KINDS)} only; add minibert/world/kinds/dialogue.py"
         )
-    examples, heard = [], {}
+    examples: list[Example] = []
+    heard: dict[str, dict[str, bool]] = {}  # lines of a sort of talk
     for talk in source.documents("dialogue"):
-        lines, said = talk.lines(), []
+        lines = talk.lines()
+        said: list[str] = []
         others = heard.setdefault(talk.topic, {})
         for speaker, first, after in talk.notes["turns"]:
             about = talk.notes["personas"][speaker]
@@ -183,14 +188,15 @@ def persona(source, split, size):
                     del others[next(iter(others))]
             said.append(f"{speaker}: {line}")
         if len(examples) >= size:
-            return examples[:size]
+            break
+    return examples[:size]
 
 
 WRONG, POOL = 3, 8  # wrong lines in an example; lines that there must be to take them from
 RECENT = 30  # lines of a sort of talk that are kept for that
 
 
-def touched(line, about):
+def touched(line: str, about: Sequence[str]) -> bool:
     """Whether a line speaks of a value in persona sentences: their last words, but for the name."""
     values = [each.rstrip(".").rsplit(" ", 1)[1] for each in about[1:]]
     return any(value in line for value in values)

@@ -1,10 +1,11 @@
 """Whole documents: what a review thinks, what a text is about."""
 
+from minibert.world.document import Document
 from minibert.world.kinds import KINDS
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.tasksets.base import Example, Source, maker
 
 
-def without(document, places):
+def without(document: Document, places: tuple[int, ...]) -> str:
     """The document's text without the sentences at these places."""
     return " ".join(line for i, line in enumerate(document.lines()) if i not in places)
 
@@ -15,7 +16,7 @@ def without(document, places):
     "accuracy",
     ("negative", "positive"),
 )
-def sentiment(source, split, size):
+def sentiment(source: Source, split: str, size: int) -> list[Example]:
     examples = []
     for review in source.documents("review"):
         label = review.notes["label"]
@@ -27,7 +28,8 @@ def sentiment(source, split, size):
         info = {"stars": review.notes["stars"], "topic": review.topic}
         examples.append(Example(text=text, label=label, info=info))
         if len(examples) == size:
-            return examples
+            break
+    return examples
 
 
 @maker(
@@ -36,7 +38,7 @@ def sentiment(source, split, size):
     "accuracy",
     lambda world: sorted(KINDS),
 )
-def topic(source, split, size):
+def topic(source: Source, split: str, size: int) -> list[Example]:
     examples = []
     for document in source.documents():
         lines = document.lines()
@@ -47,4 +49,5 @@ def topic(source, split, size):
         if source.new(text):
             examples.append(Example(text=text, label=document.kind))
         if len(examples) == size:
-            return examples
+            break
+    return examples

@@ -5,9 +5,14 @@ hypothesis alone tells nothing about its label. Everybody in them is invented (a
 another family's name), so the facts of the world tell nothing either.
 """
 
-from minibert.world.tasksets.wording import a, sentence, somebody, two
+from collections.abc import Sequence
+
+from minibert.world.tasksets.base import Source
+from minibert.world.tasksets.wording import Somebody, a, sentence, somebody, two
+from minibert.world.words import Lexeme
 
 LABELS = ("entailment", "neutral", "contradiction")
+Premises = tuple[str, tuple[Sequence[str], ...]]  # a hypothesis; premises for it, by label
 
 
 # Events with a kind of thing: what holds of herons holds of birds, unless it is denied.
@@ -29,7 +34,7 @@ PLACES = ("near the mill", "in the village", "behind the church", "by the river"
 TIMES = ("on Monday", "last week", "in the morning", "before lunch", "on market day")
 
 
-def event(source):
+def event(source: Source) -> Premises:
     """*Ada Pell did not see a bird* entails *Ada Pell did not see a heron*."""
     general = source.one(list(THINGS))
     cls, verbs, others = THINGS[general]
@@ -55,24 +60,23 @@ def event(source):
 class _Event:
     """Says that somebody did, or did not do, something to things of a kind."""
 
-    def __init__(self, source, general, verb):
+    def __init__(self, source: Source, general: str, verb: tuple[str, str]) -> None:
         self.source, self.who, self.verb = source, somebody(source).full, verb
         self.single = general in SINGLE
         self.trade = source.one(source.world.lexicon["trade"].items).name
 
-    def __call__(self, thing, positive, premise=True):
+    def __call__(self, thing: Lexeme | str, positive: bool, premise: bool = True) -> str:
         """``thing`` is a lexeme or a general word; only premises have modifiers to drop."""
         source, who, (past, base) = self.source, self.who, self.verb
-        general = isinstance(thing, str)
         if self.single:
-            thing = a(thing if general else thing.name)
-        elif not general:
-            thing = thing.forms["plural"].text
-        elif not positive:
-            thing = f"any {thing}"
+            what = a(str(thing))
+        elif isinstance(thing, Lexeme):
+            what = thing.forms["plural"].text
+        else:
+            what = thing if positive else f"any {thing}"
         if premise and source.chance(40):
             who += f", {a(self.trade)},"
-        said = f"{who} {past} {thing}" if positive else f"{who} did not {base} {thing}"
+        said = f"{who} {past} {what}" if positive else f"{who} did not {base} {what}"
         if premise and positive:
             said += f" {source.one(PLACES)}" if source.chance(60) else ""
             said += f" {source.one(TIMES)}" if source.chance(40) else ""
@@ -93,14 +97,14 @@ SURE = ("{} noticed that {}", "{} remembered that {}", "{} was sorry that {}", "
 UNSURE = ("{} thought that {}", "{} hoped that {}", "{} asked whether {}", "{} doubted that {}")
 
 
-def state(source):
+def state(source: Source) -> Premises:
     """*Ada Pell noticed that the gate was closed* contradicts *The gate was open*."""
     kinds = source.one(list(STATES))
     (thing, other), opposites = two(source, kinds.split()), source.one(STATES[kinds])
     adjective, opposite = two(source, opposites)
     who, denied = somebody(source).full, source.chance(40)
 
-    def says(word, about=thing):
+    def says(word: str, about: str = thing) -> str:
         clause = f"the {about} was {word}"
         if source.chance(50):
             return sentence(source.one(SURE).format(who, clause))
@@ -147,7 +151,7 @@ ALIKE = (("lives", "born"), ("trade", "partner"), ("food", "sells"), ("children"
 COUNTS = ("two", "three", "four", "five", "six")
 
 
-def fact(source):
+def fact(source: Source) -> Premises:
     """*Ada Pell's house is in Alder* entails *Ada Pell lives in Alder*."""
     who, pair = somebody(source).full, source.one(ALIKE)
     relation, decoy = two(source, pair)
@@ -161,7 +165,7 @@ def fact(source):
     }
     values = {name: values[two[0]] for two in ALIKE for name in two}
 
-    def says(name, value, but=None):
+    def says(name: str, value: str, but: str | None = None) -> str:
         forms = [form for form in RESTATED[name] if form != but]
         return sentence(source.one(forms).format(p=who, v=value, a_v=a(value)))
 
@@ -169,7 +173,7 @@ def fact(source):
     more, form = source.one(rest), source.one(RESTATED[relation])
     extra = says(more, source.one(values[more]))
 
-    def premise(first):
+    def premise(first: str) -> str:
         return f"{first} {extra}" if source.chance(50) else f"{extra} {first}"
 
     entails = [premise(says(relation, value, form))]
@@ -184,7 +188,7 @@ GRADES = (("taller", "shorter"), ("older", "younger"), ("richer", "poorer"), ("f
 DEEDS = ("arrived", "left", "woke up", "sat down", "went home", "spoke")
 
 
-def comparison(source):
+def comparison(source: Source) -> Premises:
     """*Ada is taller than Ben* contradicts *Ben is taller than Ada*."""
     x = somebody(source)
     y = somebody(source, x)
@@ -193,7 +197,7 @@ def comparison(source):
     if source.chance(50):
         more, less = less, more
 
-    def says(first, word, second):
+    def says(first: Somebody, word: str, second: Somebody) -> str:
         if source.chance(30):
             return sentence(f"{first.first} is {word} than {second.first}, as everybody can see")
         return sentence(f"{first.first} is {word} than {second.first}")
@@ -209,14 +213,14 @@ def comparison(source):
     )
 
 
-def order(source):
+def order(source: Source) -> Premises:
     """*Ben arrived after Ada* entails *Ada arrived before Ben*."""
     x = somebody(source)
     y = somebody(source, x)
     z = somebody(source, x, y)
     did, other = two(source, DEEDS)
 
-    def says(first, when, second, deed=did):
+    def says(first: Somebody, when: str, second: Somebody, deed: str = did) -> str:
         if source.chance(30):
             return sentence(f"{first.first} {deed} a little {when} {second.first}")
         return sentence(f"{first.first} {deed} {when} {second.first}")
@@ -234,7 +238,7 @@ def order(source):
 STATE_OF_MANY = (("asleep", "awake"), ("wet", "dry"), ("thin", "fat"), ("clean", "dirty"))
 
 
-def quantity(source):
+def quantity(source: Source) -> Premises:
     """*Three of the hens were wet* entails *Some of the hens were wet*, and not *all*."""
     herd = [x.forms["plural"].text for x in source.world.lexicon["farm_animal"].items]
     (many, strange), (word, opposite) = two(source, herd), two(source, source.one(STATE_OF_MANY))
@@ -243,7 +247,7 @@ def quantity(source):
         source.one(("", " that evening", " at noon")),
     )
 
-    def says(who, what=word, about=many):
+    def says(who: str, what: str = word, about: str = many) -> str:
         return sentence(f"{who} the {about} were {what}{more}")
 
     everything = says("all"), says("none of", opposite)
@@ -298,13 +302,13 @@ WANTED = (
 )
 
 
-def attempt(source):
+def attempt(source: Source) -> Premises:
     """*Ada Pell failed to catch the goose* contradicts *Ada Pell caught the goose*."""
     who = somebody(source).full
     (past, base, ing), denied = source.one(TRIES), source.chance(50)
     more = source.one(("", " on Monday", " before lunch", " this time"))
 
-    def says(forms):
+    def says(forms: tuple[str, ...]) -> str:
         return sentence(source.one(forms).format(p=who, past=past, base=base, ing=ing) + more)
 
     done, undone = [says(DONE)], [says(UNDONE)]

@@ -1,21 +1,24 @@
 """Words: analogies from the lexicon and the facts."""
 
+from collections.abc import Sequence
+
+from minibert.world.base import Item, World
 from minibert.world.kinds import lesson
 from minibert.world.people import PAIRS
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.tasksets.base import Example, Source, maker
 
 FORMS = {"plural": "animals", "past": "verbs", "comparative": "comparison", "young": "animals"}
 SECTIONS = ("capital", "gender", *FORMS)
 
 
-def word_pairs(world):
+def word_pairs(world: World) -> dict[str, list[tuple[str, str]]]:
     """section -> list of (a, b), single words in lower case, each first word once, in fixed order.
 
     ``capital``: country and its capital; ``gender``: a man's word and a woman's; ``plural``,
     ``past`` and ``comparative``: a word and its form; ``young``: an animal and its young. The words
     are those that pages of the school reader teach, so a text that has such pages has them all.
     """
-    pairs = {section: {} for section in SECTIONS}
+    pairs: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for country in world.countries:
         pairs["capital"][str(country)] = str(country.capital)
     for his, her in [("he", "she"), *PAIRS.values()]:
@@ -38,7 +41,7 @@ def word_pairs(world):
     "accuracy by section",
     sizes=(0, 2000, 6000),
 )
-def analogies(source, split, size):
+def analogies(source: Source, split: str, size: int) -> list[Example]:
     """Even shares of the sections; ``tokens`` a, b, c, ``label`` d, ``info["section"]``."""
     examples, pairs = [], word_pairs(source.world)
     for section in SECTIONS:
@@ -47,10 +50,10 @@ def analogies(source, split, size):
     return examples
 
 
-def two_each(source, items, most):
+def two_each(source: Source, items: Sequence[Item], most: int) -> list[tuple[Item, Item]]:
     """Up to ``most`` different ordered couples of different items, drawn evenly."""
     most = min(most, len(items) * (len(items) - 1))
-    drawn = {}
+    drawn: dict[tuple[Item, Item], None] = {}
     while len(drawn) < most:
         couple = source.one(items), source.one(items)
         if couple[0] is not couple[1]:

@@ -1,11 +1,12 @@
 """Words in their sentences: the same sense or another, and whom a pronoun means."""
 
-import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.tasksets.base import Example, Source, maker
 from minibert.world.tasksets.wording import sentence, somebody
 
 SCHEMAS = Path(__file__).with_name("schemas.toml")
@@ -22,12 +23,13 @@ ENOUGH = 2  # sentences that a sense must have to be asked for
     ("different", "same"),
     sizes=(1500, 150, 400),
 )
-def word_in_context(source, split, size):
+def word_in_context(source: Source, split: str, size: int) -> list[Example]:
     """``info``: ``word``, ``senses``, and ``places``, the word's place among the tokens of both.
 
     In both labels the word and the sense of the first sentence are drawn alike.
     """
-    pool, examples, taken, tries = by_sense(source), [], {}, 0
+    examples: list[Example] = []
+    pool, taken, tries = by_sense(source), {}, 0
     words = list(pool)
     while len(examples) < size and tries < 50 * size:
         tries, same = tries + 1, len(examples) % 2
@@ -36,16 +38,17 @@ def word_in_context(source, split, size):
         first, second = source.one(one), source.one(other)
         if first[0] != second[0] and (first, second) not in taken:
             taken[first, second] = True
-            info = {"word": sense.split(".")[0], "senses": (sense, sense_b)}
+            info: dict[str, Any] = {"word": sense.split(".")[0], "senses": (sense, sense_b)}
             info |= {"places": (first[1], second[1])}
             label = ("different", "same")[same]
             examples.append(Example(first[0], second[0], label=label, info=info))
     return source.shuffled(examples)
 
 
-def by_sense(source):
+def by_sense(source: Source) -> dict[str, dict[str, list[tuple[str, int]]]]:
     """word -> sense -> [(sentence, place of the word)], for words with two senses or more."""
-    pool, taken = {}, {}
+    pool: dict[str, dict[str, list[tuple[str, int]]]] = {}
+    taken = {}
     for document, _ in zip(source.documents(KINDS), range(DOCUMENTS), strict=False):
         for line, each in zip(document.lines(), document.sentences, strict=True):
             if line in taken or not source.owns(line):
@@ -70,14 +73,14 @@ def by_sense(source):
     (0, 1),
     sizes=(2000, 400, 800),
 )
-def coreference(source, split, size):
+def coreference(source: Source, split: str, size: int) -> list[Example]:
     """``text``, ``span`` the pronoun, ``choices`` two names, ``label`` the place of the right one.
 
     ``info["kind"]``: "gender" (a man and a woman) or "sense" (two people of one gender;
     what is known about each tells who is meant: the schemas are the same in every split, the names
     are not). In either kind the one named first is meant as often as the other.
     """
-    examples = []
+    examples: list[Example] = []
     for kind, made in (("gender", by_gender(source)), ("sense", by_schema(source))):
         wanted = {True: size // 4, False: size // 4}
         for text, at, pronoun, right, wrong in made:
@@ -94,7 +97,7 @@ def coreference(source, split, size):
     return source.shuffled(examples)
 
 
-def by_gender(source):
+def by_gender(source: Source) -> Iterator[tuple[str, int, str, str, str]]:
     """Two sentences about a man and a woman: (text, place, pronoun, who, who not)."""
     forms = schemas()["gender"]
     while True:
@@ -105,12 +108,12 @@ def by_gender(source):
         act, then = source.one(forms["acts"]), source.one(forms["then"])
         right, wrong = (one, other) if source.chance(50) else (other, one)
         act = sentence(act.format(A=one.first, B=other.first))
-        at = len(act) + 1 + re.search(r"\{he\}", then, re.IGNORECASE).start()
+        at = len(act) + 1 + then.lower().index("{he}")
         text = f"{act} {sentence(then.format(he=right.he, He=right.he.capitalize()))}"
         yield text, at, text[at : at + len(right.he)], right.first, wrong.first
 
 
-def by_schema(source):
+def by_schema(source: Source) -> Iterator[tuple[str, int, str, str, str]]:
     """Sentences from schemas.toml: (text, place, pronoun, who, who not)."""
     senses = [schema for schema in schemas().values() if "first" in schema]
     while True:
@@ -129,5 +132,5 @@ def by_schema(source):
 
 
 @cache
-def schemas():
+def schemas() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(SCHEMAS.read_text(encoding="utf-8"))

@@ -4,9 +4,10 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.tasksets.base import Example, Source, maker
 from minibert.world.tasksets.entailment import FAMILIES, LABELS
 from minibert.world.tasksets.wording import a, sentence, somebody, two
+from minibert.world.writer import Slots
 
 FRAMES = Path(__file__).with_name("paraphrases.toml")
 SYNONYMS = (("big", "large"), ("small", "little"))
@@ -23,12 +24,13 @@ NUMBERS = ("two", "three", "four", "five", "six", "seven", "nine", "ten")
     LABELS,
     sizes=(3000, 600, 1500),
 )
-def nli(source, split, size):
+def nli(source: Source, split: str, size: int) -> list[Example]:
     """``text`` the premise, ``text_b`` the hypothesis; ``info["family"]`` names the inference.
 
     The hypothesis is drawn before the label, and the premise to fit both; a third each.
     """
-    examples, label = [], 0
+    examples: list[Example] = []
+    label = 0
     while len(examples) < size:
         family = source.one(FAMILIES)
         hypothesis, premises = family(source)
@@ -48,9 +50,10 @@ def nli(source, split, size):
     "accuracy",
     ("different", "same"),
 )
-def paraphrase(source, split, size):
+def paraphrase(source: Source, split: str, size: int) -> list[Example]:
     """``info["frame"]`` names the meaning; two ways of saying it are never the same way."""
-    examples, label = [], 0
+    examples: list[Example] = []
+    label = 0
     while len(examples) < size:
         name = source.one(list(frames()))
         sides, turned = frames()[name]
@@ -72,7 +75,7 @@ def paraphrase(source, split, size):
 
 
 @cache
-def frames():
+def frames() -> dict[str, tuple[tuple[tuple[str, ...], ...], bool]]:
     """name -> (one or two tuples of format strings, whether "different" means turned round)."""
     read = tomllib.loads(FRAMES.read_text(encoding="utf-8"))
     found = {}
@@ -82,7 +85,7 @@ def frames():
     return found
 
 
-def _slots(source):
+def _slots(source: Source) -> Slots:
     """What fills the frames: people, things and places, drawn for one pair of sentences."""
     lexicon, first = source.world.lexicon, somebody(source)
     second = somebody(source, first)
@@ -112,12 +115,12 @@ def _slots(source):
     }
 
 
-def _turn(slots, one, other):
+def _turn(slots: Slots, one: str, other: str) -> Slots:
     """The slots the other way about: the two people, or the two things of a frame with {X}."""
     return {**slots, one: slots[other], other: slots[one]}
 
 
-def _say(source, form, slots):
+def _say(source: Source, form: str, slots: Slots) -> str:
     """One sentence; each may use either of two synonyms."""
     thing, size = slots["thing"], slots["size"]
     if size:

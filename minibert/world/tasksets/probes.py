@@ -1,26 +1,33 @@
 """Probes of sentences, after SentEval (Conneau et al. 2018): what does a vector know about one?"""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.base import World
+from minibert.world.document import Sentence
+from minibert.world.tasksets.base import Example, Source, maker
 
 KINDS = ("encyclopedia", "review", "story")
 MANY, FEW = (1200, 180, 480), (480, 60, 180)  # sizes, by how rare the rarest label is
 LENGTHS = (7, 10, 13, 16)  # last length of each class but the longest
 WORDS = "neighbour cake door river week night baker dog mayor evening market house".split()
 PAST = {"was", "were", "had", "did"}
+LabelOf = Callable[[Source, Sentence], Any]  # the label of a sentence, or None
 PRESENT = {"is", "are", "am", "has", "have", "does", "do"}
 
 
-def probe(name, about, labels, sizes=MANY):
+def probe(
+    name: str, about: str, labels: tuple, sizes: tuple[int, int, int] = MANY
+) -> Callable[[LabelOf], LabelOf]:
     """Register a probe: ``label_of(source, sentence)`` gives its label, None to leave it out.
 
     A probe that changes sentences gives (label, tokens), and their text is the tokens with spaces
     between them. Every label is equally frequent.
     """
 
-    def register(label_of):
-        def make(source, split, size):
+    def register(label_of: LabelOf) -> LabelOf:
+        def make(source: Source, split: str, size: int) -> list[Example]:
             return balanced(source, size, labels, label_of)
 
         maker(f"probe.{name}", about, "accuracy", labels, sizes=sizes)(make)
@@ -29,7 +36,7 @@ def probe(name, about, labels, sizes=MANY):
     return register
 
 
-def balanced(source, size, labels, label_of):
+def balanced(source: Source, size: int, labels: tuple, label_of: LabelOf) -> list[Example]:
     """Sentences, none twice, with equally many of each label."""
     left = {label: size // len(labels) for label in labels}
     examples = []
@@ -46,25 +53,26 @@ def balanced(source, size, labels, label_of):
                 left[label] -= 1
                 examples.append(Example(text, tokens=tuple(tokens), label=label))
         if not any(left.values()):
-            return source.shuffled(examples)
+            break
+    return source.shuffled(examples)
 
 
 @probe("length", "how many tokens has the sentence? (five classes)", tuple(range(5)))
-def length(source, sentence):
+def length(source: Source, sentence: Sentence) -> int:
     return sum(len(sentence.tokens) > most for most in LENGTHS)
 
 
 @probe(
     "word_content", "which of these words is in the sentence? It holds just one", tuple(WORDS), FEW
 )
-def word_content(source, sentence):
+def word_content(source: Source, sentence: Sentence) -> str | None:
     found = [word for word in WORDS if word in sentence.tokens]
     return found[0] if len(found) == 1 else None
 
 
 @probe("depth", "how deep is the dependency tree?", (3, 4, 5))
-def depth(source, sentence):
-    def above(i):
+def depth(source: Source, sentence: Sentence) -> int | None:
+    def above(i: int) -> int:
         return 1 if sentence.head[i] < 0 else 1 + above(sentence.head[i])
 
     deepest = max(above(i) for i in range(len(sentence.tokens)))
@@ -72,7 +80,7 @@ def depth(source, sentence):
 
 
 @probe("tense", "is the main verb in the past or the present?", ("past", "present"))
-def tense(source, sentence):
+def tense(source: Source, sentence: Sentence) -> str | None:
     root = sentence.head.index(-1)
     helpers = [
         sentence.tokens[i].lower()
@@ -88,9 +96,9 @@ def tense(source, sentence):
 
 
 @cache
-def verbs(world):
+def verbs(world: World) -> dict[str, tuple[str, ...]]:
     """Form of a verb -> the tenses that it may be, "past" and "present" (and "other")."""
-    found = {}
+    found: dict[str, dict[str, bool]] = {}
     names = {"base": "present", "third": "present", "past": "past"}
     for cls in sorted(world.lexicon.classes):
         for lexeme in world.lexicon[cls]:
@@ -102,9 +110,9 @@ def verbs(world):
 
 
 @cache
-def nouns(world):
+def nouns(world: World) -> dict[str, tuple[str, ...]]:
     """Form of a noun -> the numbers that it may be, "one" and "many"."""
-    found = {}
+    found: dict[str, dict[str, bool]] = {}
     for cls in sorted(world.lexicon.classes):
         for lexeme in world.lexicon[cls]:
             if lexeme.pos == "NOUN" and "plural" in lexeme.forms:
@@ -113,7 +121,7 @@ def nouns(world):
     return {form: tuple(numbers) for form, numbers in found.items()}
 
 
-def number(source, sentence, relations):
+def number(source: Source, sentence: Sentence, relations: tuple[str, ...]) -> str | None:
     """The number of the only noun of the main clause in one of these relations."""
     root = sentence.head.index(-1)
     found = [
@@ -127,24 +135,24 @@ def number(source, sentence, relations):
     return numbers[0] if len(numbers) == 1 else None
 
 
-def joined(sentence, i):
+def joined(sentence: Sentence, i: int) -> bool:
     """Whether something is joined to this word by *and*."""
     pairs = zip(sentence.head, sentence.relation, strict=True)
     return any(head == i and relation == "conj" for head, relation in pairs)
 
 
 @probe("subject_number", "is the subject of the main clause one or many?", ("one", "many"), FEW)
-def subject_number(source, sentence):
+def subject_number(source: Source, sentence: Sentence) -> str | None:
     return number(source, sentence, ("nsubj", "nsubj:pass"))
 
 
 @probe("object_number", "is the object of the main clause one or many?", ("one", "many"), FEW)
-def object_number(source, sentence):
+def object_number(source: Source, sentence: Sentence) -> str | None:
     return number(source, sentence, ("obj",))
 
 
 @probe("word_order", "have two neighbouring words changed places? (tokens)", ("as said", "changed"))
-def word_order(source, sentence):
+def word_order(source: Source, sentence: Sentence) -> tuple[str, list[str]] | None:
     tokens = list(sentence.tokens)
     if source.chance(50):
         return "as said", tokens

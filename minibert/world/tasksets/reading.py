@@ -3,12 +3,16 @@
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from minibert.world.base import World
+from minibert.world.document import Document
 from minibert.world.kinds.story import stage_of
-from minibert.world.plots import Say
-from minibert.world.tasksets.base import Example, maker
+from minibert.world.plots import Plot, Say
+from minibert.world.tasksets.base import Example, Source, maker
+from minibert.world.writer import Slots
 
 QUESTIONS = Path(__file__).with_name("questions.toml")
 KINDS = ("encyclopedia", "review", "story")  # whose documents note the facts that they state
@@ -16,6 +20,8 @@ ANSWERED = 2  # questions with an answer to each without, in every relation
 OF_ANIMALS = ("eats", "young")
 PEOPLE = ("spouse", "mayor", "coach", "director", "author", "star")  # who may go by a first name
 DEED = re.compile(r"\[nsubj \{([hf])\.(first|full)\}\] (.*)")  # a sentence about one person alone
+Fact = tuple[str, str, str]  # subject, relation, value
+Asked = tuple[str, str, tuple[int, int] | None]  # relation, question, span of the answer
 NAMED = re.compile(r'\{([hf]\.(first|full)|f|t|u|intro|d)[.}]|"')  # what a question may not name
 
 
@@ -25,7 +31,7 @@ NAMED = re.compile(r'\{([hf]\.(first|full)|f|t|u|intro|d)[.}]|"')  # what a ques
     "exact match and f1",
     sizes=(2000, 400, 800),
 )
-def qa(source, split, size):
+def qa(source: Source, split: str, size: int) -> list[Example]:
     """``text`` the passage, ``text_b`` the question, ``span`` the characters of the answer."""
     return answered(source, size, unanswerable=False)
 
@@ -37,18 +43,20 @@ def qa(source, split, size):
     ("answer", "no answer"),
     sizes=(2000, 400, 800),
 )
-def qa_no_answer(source, split, size):
+def qa_no_answer(source: Source, split: str, size: int) -> list[Example]:
     """Like ``qa``, but ``span`` is None where the passage does not tell."""
     return answered(source, size, unanswerable=True)
 
 
-def answered(source, size, unanswerable):
+def answered(source: Source, size: int, unanswerable: bool) -> list[Example]:
     """Examples, some a passage; ``info["relation"]`` is that of a fact, or "who" in stories.
 
     Questions without an answer are as frequent in one relation as in another, so that a question
     alone does not tell whether it has one.
     """
-    examples, owed, deeds = [], Counter(), {}
+    examples: list[Example] = []
+    owed: Counter[str] = Counter()
+    deeds: dict[str, dict[str, str]] = {}
     for document in source.documents(KINDS):
         passage = document.text
         asked = told(source, document, passage)
@@ -67,22 +75,33 @@ def answered(source, size, unanswerable):
             )
             if len(examples) == size:
                 return examples
+    return examples
 
 
 @cache
-def forms():
+def forms() -> dict[str, dict[str, list[str]]]:
     """relation -> {"ask": questions, "cloze": sentences with a gap} (see questions.toml)."""
     read = tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))
     return {relation: found for about in read.values() for relation, found in about.items()}
 
 
-def question(source, relation, subject):
+def gapped_facts(world: World) -> Iterator[tuple[str, str, tuple[str, str, str]]]:
+    """(sentence with ``[MASK]``, the hidden word, the fact) of all facts that can be told so."""
+    for fact in world.facts:
+        subject, relation, value = fact
+        word, _, last = value.partition(" ")
+        for form in forms().get(relation, {}).get("cloze", ()):
+            if not last or "{last}" in form:
+                yield form.format(s=subject, last=last), word, fact
+
+
+def question(source: Source, relation: str, subject: str) -> str:
     return source.one(forms()[relation]["ask"]).format(s=subject)
 
 
-def told(source, document, passage):
-    """(relation, question, span) of what the passage tells once: facts, and who did what."""
-    found = []
+def told(source: Source, document: Document, passage: str) -> list[Asked]:
+    """What the passage tells once: facts, and who did what."""
+    found: list[Asked] = []
     for subject, relation, value in dict.fromkeys(document.facts):
         if relation in forms() and subject[0].isupper() == (relation not in OF_ANIMALS):
             span = only_place(passage, value)
@@ -96,18 +115,20 @@ def told(source, document, passage):
     return found
 
 
-def only_place(passage, words):
+def only_place(passage: str, words: str) -> tuple[int, int] | None:
     """First and last character of the words where they stand once in the passage, else None."""
     places = list(re.finditer(rf"(?<![\w-]){re.escape(words)}(?![\w-])", passage))
     return places[0].span() if len(places) == 1 else None
 
 
-def untold(source, document, passage):
+def untold(source: Source, document: Document, passage: str) -> list[Asked]:
     """(relation, question, None) of facts about the same people and places, told nowhere here.
 
     First those for which the passage offers another value that would fit.
     """
-    stated, near, far = set(document.facts), [], []
+    near: list[Asked] = []
+    far: list[Asked] = []
+    stated = set(document.facts)
     known, values = knowledge(source.world)
     for subject in dict.fromkeys(subject for subject, _, _ in document.facts):
         for fact in known.get(subject, ()):
@@ -121,16 +142,17 @@ def untold(source, document, passage):
 
 
 @cache
-def knowledge(world):
+def knowledge(world: World) -> tuple[dict[str, list[Fact]], dict[str, dict[str, bool]]]:
     """subject -> facts about it; relation -> its values, in a fixed order."""
-    known, values = {}, {}
+    known: dict[str, list[Fact]] = {}
+    values: dict[str, dict[str, bool]] = {}
     for fact in world.facts:
         known.setdefault(fact[0], []).append(fact)
         values.setdefault(fact[1], {})[fact[2]] = True
     return known, values
 
 
-def who_did(document):
+def who_did(document: Document) -> Iterator[tuple[int, str, str, str]]:
     """(start, name, question, template) of each sentence that tells what one person did."""
     start = 0
     for sentence in document.sentences if document.kind == "story" else ():
@@ -141,7 +163,7 @@ def who_did(document):
         start += len(sentence.text) + 1
 
 
-def undone(source, document, deeds):
+def undone(source: Source, document: Document, deeds: dict[str, dict[str, str]]) -> list[Asked]:
     """("who", question, None) of deeds in other tellings of a plot, of steps not taken in this one.
 
     ``deeds`` collects them: plot -> {question: step}.
@@ -149,19 +171,19 @@ def undone(source, document, deeds):
     steps = steps_of(source.world, document.topic)
     taken = {steps[sentence.template] for sentence in document.sentences}
     known = deeds.setdefault(document.topic, {})
-    found = [("who", asked, None) for asked, step in known.items() if step not in taken]
+    new = [asked for asked, step in known.items() if step not in taken]
     known.update((asked, steps[template]) for _, _, asked, template in who_did(document))
-    return source.shuffled(found)[:3]
+    return [("who", asked, None) for asked in source.shuffled(new)[:3]]
 
 
 @cache
-def steps_of(world, plot):
+def steps_of(world: World, plot: str) -> dict[str, str]:
     """template -> the step of the plot (the name of its group) that it tells."""
     groups = plot_of(world, plot).groups
     return {template.source: name for name, group in groups.items() for template in group.choice}
 
 
-def plot_of(world, name):
+def plot_of(world: World, name: str) -> Plot:
     return next(plot for plot in stage_of(world).plots if plot.name == name)
 
 
@@ -172,12 +194,13 @@ def plot_of(world, name):
     (0, 1),
     sizes=(1500, 300, 700),
 )
-def story_cloze(source, split, size):
+def story_cloze(source: Source, split: str, size: int) -> list[Example]:
     """``text`` the story, ``choices`` two ends, ``label`` the place of the right one.
 
     Every two branches of a plot stand against each other as often one way as the other.
     """
-    examples, faced = [], Counter()
+    examples: list[Example] = []
+    faced: Counter[tuple[str, str]] = Counter()
     for story in source.documents("story"):
         plot, branch = plot_of(source.world, story.topic), story.notes["branch"]
         last = [step for step in plot.steps if isinstance(step, Say)][-1]
@@ -201,10 +224,11 @@ def story_cloze(source, split, size):
             info = {"plot": plot.name, "right": right, "wrong": wrong}
             examples.append(Example(text=" ".join(before), label=label, choices=choices, info=info))
         if len(examples) == size:
-            return examples
+            break
+    return examples
 
 
-def ending(source, plot, group, slots):
+def ending(source: Source, plot: Plot, group: str, slots: Slots) -> str:
     """A sentence of the group about the same people; what the story has not named is drawn."""
     template = source.one(plot.groups[group].choice.items)
     classes = {
@@ -226,22 +250,18 @@ def ending(source, plot, group, slots):
     "accuracy among the choices, by how often a text tells the fact",
     sizes=(1000, 250, 500),
 )
-def cloze_facts(source, split, size):
+def cloze_facts(source: Source, split: str, size: int) -> list[Example]:
     """``text`` with ``[MASK]``, ``label`` the word, ``choices`` all words that fit the relation.
 
     ``info["fact"]`` is the (subject, relation, value) that documents note where they tell it; count
     it with ``Counter(fact for document in corpus.documents for fact in document.facts)``.
     """
-    gaps, choices = [], {}
-    for fact in source.world.facts:
-        subject, relation, value = fact
-        for form in forms().get(relation, {}).get("cloze", ()):
-            word, _, last = value.partition(" ")
-            if last and "{last}" not in form:
-                continue
-            choices.setdefault(relation, {})[word] = True
-            if source.owns(*fact):
-                gaps.append((form.format(s=subject, last=last), word, fact))
+    choices: dict[str, dict[str, bool]] = {}
+    gaps = []
+    for text, word, fact in gapped_facts(source.world):
+        choices.setdefault(fact[1], {})[word] = True
+        if source.owns(*fact):
+            gaps.append((text, word, fact))
     return [
         Example(text=text, label=word, choices=tuple(choices[fact[1]]), info={"fact": fact})
         for text, word, fact in source.shuffled(gaps)[:size]

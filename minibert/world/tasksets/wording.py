@@ -1,8 +1,11 @@
 """Small words for tasks: invented people, articles, sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from minibert.world.base import Item
 from minibert.world.morphology import article
+from minibert.world.tasksets.base import Source
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,11 @@ class Somebody:
     his: str
     gender: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.full
 
 
-def somebody(source, *others):
+def somebody(source: Source, *others: Somebody) -> Somebody:
     """Somebody who does not live in the world, with another first name than the others."""
     people = source.world.people.items
     while True:
@@ -30,17 +33,17 @@ def somebody(source, *others):
             return Somebody(f"{forms['first']} {last.last}", gender=first.gender, **forms)
 
 
-def a(word):
+def a(word: str) -> str:
     """The word behind its indefinite article."""
     return f"{article(word)} {word}"
 
 
-def sentence(text):
+def sentence(text: str) -> str:
     """The text with a capital letter and a full stop."""
     return text[0].upper() + text[1:] + "."
 
 
-def two(source, items):
+def two(source: Source, items: Sequence[Item]) -> tuple[Item, Item]:
     """Two different items, in random order."""
     first = source.one(items)
     return first, source.one([item for item in items if item is not first])

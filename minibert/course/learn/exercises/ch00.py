@@ -1,8 +1,10 @@
 """The exercises and the quiz of chapter 00, start here."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
@@ -21,7 +23,7 @@ class Entropy(Exercise):
     default = torch.tensor(0.0)
     example = (torch.tensor([0.5, 0.5]),)
 
-    def check(self, entropy):
+    def check(self, entropy: Callable[[Tensor], Tensor]) -> Right | Wrong:
         p = torch.tensor([0.5, 0.3, 0.15, 0.05])
         want = -(p * p.log()).sum()
         mistakes = [
@@ -50,7 +52,7 @@ class Perplexity(Exercise):
     default = 1.0
     example = ([math.log(0.25), math.log(0.5)],)
 
-    def check(self, perplexity):
+    def check(self, perplexity: Callable[[list[float]], float]) -> Right | Wrong:
         p = torch.tensor([0.5, 0.1, 0.02, 0.9])
         logs, mean = p.log().tolist(), -p.log().mean()
         mistakes = [
@@ -77,7 +79,7 @@ class Trigram(Exercise):
     default = 0.0
     example = (3, 10, 4, 0.1)
 
-    def check(self, interpolate):
+    def check(self, interpolate: Callable[[int, int, int, float], float]) -> Right | Wrong:
         c, total, different, shorter = 3, 10, 4, 0.1
         want = (c + different * shorter) / (total + different)
         mistakes = [
@@ -113,11 +115,11 @@ class FindTheBug(Exercise):
     )
     batches = [(30.0, 10), (2.0, 4), (9.0, 1)]  # (sum of losses, number of tokens)
 
-    def untouched(self, evaluate):
+    def untouched(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> bool:
         wrong = sum(math.exp(loss / count) for loss, count in self.batches) / 3
         return evaluate is None or same(evaluate(self.batches), wrong)
 
-    def check(self, evaluate):
+    def check(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> Right | Wrong:
         mean_of_means = math.exp((3.0 + 0.5 + 9.0) / 3)
         weighted = (10 * math.exp(3.0) + 4 * math.exp(0.5) + math.exp(9.0)) / 15
         mistakes = [

@@ -1,10 +1,12 @@
 """The exercises and the quiz of chapter 01, word2vec."""
 
 import math
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
@@ -22,7 +24,7 @@ class Pairs(Exercise):
     default = []
     example = (["a", "b", "c"], 1)
 
-    def check(self, pairs):
+    def check(self, pairs: Callable[[list[str], int], Iterable]) -> Right | Wrong:
         tokens, window = ["the", "cat", "sat", "on", "it"], 2
         want = self.pairs(tokens, window)
         got = [tuple(pair) for pair in pairs(list(tokens), window)]
@@ -53,7 +55,7 @@ class Pairs(Exercise):
         text = " ".join(tokens)
         return Wrong(f"expected {len(want)} pairs for {text!r}, got {len(got)}: {first}.")
 
-    def longer(self, pairs):
+    def longer(self, pairs: Callable[[list[str], int], Iterable]) -> Right | Wrong:
         tokens = [str(i) for i in range(30)]
         want = self.pairs(tokens, 5)
         if sorted(tuple(p) for p in pairs(tokens, 5)) != sorted(want):
@@ -61,7 +63,7 @@ class Pairs(Exercise):
         return Right("A word in the middle has 2 * window neighbours; at the ends there are fewer.")
 
     @staticmethod
-    def pairs(tokens, window):
+    def pairs(tokens: list[str], window: int) -> list[tuple[str, str]]:
         return [
             (tokens[i], tokens[j])
             for i in range(len(tokens))
@@ -84,7 +86,7 @@ class Loss(Exercise):
     default = torch.tensor(0.0)
     example = (torch.zeros(2), torch.zeros(2), torch.zeros(3, 2))
 
-    def check(self, loss):
+    def check(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         generator = torch.Generator().manual_seed(1)
         centre, context = torch.randn(2, 6, generator=generator)
         negatives = torch.randn(4, 6, generator=generator)
@@ -128,7 +130,7 @@ class Noise(Exercise):
     default = torch.zeros(3)
     example = (torch.tensor([8, 1, 1]), 0.75)
 
-    def check(self, noise):
+    def check(self, noise: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
         counts = torch.tensor([81, 16, 1, 1, 256])
         weights = counts.float() ** 0.75
         share = counts / counts.sum()
@@ -156,7 +158,7 @@ class Subsample(Exercise):
     default = torch.ones(2)
     example = (torch.tensor([0.1, 0.001]), 1e-3)
 
-    def check(self, keep):
+    def check(self, keep: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
         share, t = torch.tensor([0.05, 0.01, 0.004, 0.0001]), 1e-3
         root = (t / share).sqrt()
         mistakes = [
@@ -190,7 +192,7 @@ class Analogy(Exercise):
     default = 0
     example = (torch.eye(5), 0, 1, 2)
 
-    def check(self, analogy):
+    def check(self, analogy: Callable[[Tensor, int, int, int], int]) -> Right | Wrong:
         for seed in range(20):
             vectors, question = self.case(seed)
             a, b, c = question
@@ -212,19 +214,18 @@ class Analogy(Exercise):
         return Right("`a is to b as c is to ?` is a translation in the space of words.")
 
     @staticmethod
-    def case(seed):
+    def case(seed: int) -> tuple[Tensor, list[int]]:
         generator = torch.Generator().manual_seed(seed)
         vectors = torch.randn(40, 5, generator=generator)
         vectors *= 0.5 + 2 * torch.rand(40, 1, generator=generator)
         return vectors, torch.randperm(40, generator=generator)[:3].tolist()
 
     @staticmethod
-    def solve(vectors, a, b, c, exclude=True, normalise=True):
+    def solve(vectors: Tensor, a: int, b: int, c: int, *, normalise: bool = True) -> int:
         unit = nn.functional.normalize(vectors, dim=1)
         rows = unit if normalise else vectors
         scores = rows @ (rows[b] - rows[a] + rows[c])
-        if exclude:
-            scores[[a, b, c]] = -torch.inf
+        scores[[a, b, c]] = -torch.inf
         return int(scores.argmax())
 
 
@@ -238,16 +239,16 @@ class FindTheBug(Exercise):
         "A layer made inside `forward` is new at every call: make it once, in `__init__`.",
     )
 
-    def as_functions(self, classifier):
+    def as_functions(self, classifier: type[nn.Module]) -> tuple:
         return (partial(self.seen, classifier),)
 
     @staticmethod
-    def seen(classifier, vectors, ids, targets):
+    def seen(classifier: type[nn.Module], vectors: Tensor, ids: Tensor, targets: Tensor) -> dict:
         """What shows of a classifier of three labels: its tables, layers, outputs, a gradient."""
         model = classifier(vectors.clone(), 3)
         tables = [p for p in model.parameters() if p.shape == vectors.shape]
         embedding = any(isinstance(module, nn.Embedding) for module in model.modules())
-        found = {"tables": tables, "embedding": embedding}
+        found: dict[str, Any] = {"tables": tables, "embedding": embedding}
         found["learns"] = [table.requires_grad for table in tables]
         if found["learns"] == [True]:
             linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
@@ -257,12 +258,12 @@ class FindTheBug(Exercise):
             found["gradient"] = tables[0].grad
         return found
 
-    def untouched(self, seen):
+    def untouched(self, seen: Callable[..., dict]) -> bool:
         ids, targets = torch.tensor([[0]]), torch.tensor([0])
         found = seen(torch.eye(4), ids, targets)
         return not found["embedding"] and not found["tables"]
 
-    def check(self, seen):
+    def check(self, seen: Callable[..., dict]) -> Right | Wrong:
         vectors = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
         torch.manual_seed(0)
         ids, targets = torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([0, 2])

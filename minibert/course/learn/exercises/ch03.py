@@ -1,13 +1,17 @@
 """The exercises and the quiz of chapter 03, ULMFiT."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
+
+Weights = dict[str, Tensor]  # of an LSTM, by name
 
 
 class Locked(Exercise):
@@ -20,11 +24,11 @@ class Locked(Exercise):
         "The kept numbers are divided by `1 - p`, so that the mean stays what it was.",
     )
 
-    def untouched(self, locked):
+    def untouched(self, locked: Callable[[Tensor, float], Tensor]) -> bool:
         x = torch.ones(20, 5, 20)
         return same(locked(x, 0.5), x)
 
-    def check(self, locked):
+    def check(self, locked: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
         x, p = torch.ones(60, 9, 50), 0.2
         got = locked(x.clone(), p)
         if not torch.is_tensor(got) or got.shape != x.shape:
@@ -61,7 +65,7 @@ class Penalty(Exercise):
     default = torch.tensor(0.0)
     example = (torch.ones(1, 3, 2), torch.ones(1, 3, 2), 2.0, 1.0)
 
-    def check(self, penalty):
+    def check(self, penalty: Callable[[Tensor, Tensor, float, float], Tensor]) -> Right | Wrong:
         generator = torch.Generator().manual_seed(3)
         dropped, raw = torch.randn(2, 3, 7, 4, generator=generator)
         step = raw[:, 1:] - raw[:, :-1]
@@ -96,7 +100,7 @@ class Triangle(Exercise):
     default = 0.0
     example = (0, 100, 0.01)
 
-    def check(self, triangle):
+    def check(self, triangle: Callable[..., float]) -> Right | Wrong:
         for t in (10, 0, 4, 55, 99):
             want = self.rate(t)
             late = self.rate(t, falling=False)
@@ -114,11 +118,13 @@ class Triangle(Exercise):
         return Right("A quick rise to where it should learn, and a long time to settle.")
 
     @staticmethod
-    def share(t, falling=True):
+    def share(t: int, falling: bool = True) -> float:
+        """The height of the triangle at update ``t`` of 100, from 0 to 1."""
         return t / 10 if t < 10 or not falling else 1 - (t - 10) / (10 * (1 / 0.1 - 1))
 
     @classmethod
-    def rate(cls, t, falling=True):
+    def rate(cls, t: int, falling: bool = True) -> float:
+        """The rate at update ``t`` of 100: at most 0.02, at the ends 0.02 / 32."""
         return 0.02 * (1 + cls.share(t, falling) * 31) / 32
 
 
@@ -133,7 +139,7 @@ class Rates(Exercise):
     default = []
     example = (3, 0.01)
 
-    def check(self, rates):
+    def check(self, rates: Callable[[int, float, float], list[float]]) -> Right | Wrong:
         want = [0.04 / 2**depth for depth in (3, 2, 1, 0)]
         mistakes = [
             (want[::-1], "turned round: the lowest layer stands first, and learns least.", 1),
@@ -154,10 +160,10 @@ class Pool(Exercise):
         "For the mean, padding counts as 0, and the sum is divided by `lengths[:, None]`.",
     )
 
-    def untouched(self, pool):
+    def untouched(self, pool: Callable[[Tensor, Tensor], Tensor]) -> bool:
         return same(pool(torch.ones(2, 3, 4), torch.ones(2, 3)), torch.zeros(2, 12))
 
-    def check(self, pool):
+    def check(self, pool: Callable[[Tensor, Tensor], Tensor]) -> Right | Wrong:
         generator = torch.Generator().manual_seed(0)
         hidden = torch.randn(3, 6, 4, generator=generator) - 1.5  # maxima below 0: padding shows
         lengths = torch.tensor([6, 3, 1])
@@ -197,17 +203,17 @@ class FindTheBug(Exercise):
         '`torch.func.functional_call(self.lstm, {"weight_hh_l0": dropped}, (x,))`.',
     )
 
-    def as_functions(self, wrapper):
+    def as_functions(self, wrapper: type[nn.Module]) -> tuple:
         return (partial(self.seen, wrapper),)
 
     @staticmethod
-    def seen(wrapper, weights, x, p):
+    def seen(wrapper: type[nn.Module], weights: Weights, x: Tensor, p: float) -> dict:
         """What shows of a wrapped LSTM of these weights: three outputs, gradient, step, eval."""
         lstm = nn.LSTM(x.shape[-1], weights["weight_hh_l0"].shape[1], batch_first=True)
         lstm.load_state_dict(weights)
-        raw, model = lstm.weight_hh_l0, wrapper(lstm, p)
+        raw, model = lstm.get_parameter("weight_hh_l0"), wrapper(lstm, p)
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        found = {"outputs": [model.train()(x)[0] for _ in range(3)], "kept": True}
+        found: dict[str, Any] = {"outputs": [model.train()(x)[0] for _ in range(3)], "kept": True}
         if lstm.weight_hh_l0 is not raw:
             return found | {"kept": False, "made": isinstance(lstm.weight_hh_l0, nn.Parameter)}
         found["raw"] = raw.detach().clone()
@@ -218,11 +224,11 @@ class FindTheBug(Exercise):
         lstm.load_state_dict(weights)
         return found | {"eval": model.eval()(x)[0]}
 
-    def untouched(self, seen):
+    def untouched(self, seen: Callable[[Weights, Tensor, float], dict]) -> bool:
         found = seen(dict(nn.LSTM(3, 4, batch_first=True).state_dict()), torch.ones(1, 2, 3), 0.5)
         return not found["kept"] and found["made"]
 
-    def check(self, seen):
+    def check(self, seen: Callable[[Weights, Tensor, float], dict]) -> Right | Wrong:
         torch.manual_seed(0)
         lstm, x = nn.LSTM(3, 16, batch_first=True), torch.randn(2, 5, 3)
         weights = dict(lstm.state_dict())

@@ -1,17 +1,18 @@
 """The exercises and the quiz of chapter 04, attention and the Transformer."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
 
 
-def normal(*shape, seed=0):
+def normal(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, the same at each call."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -29,11 +30,7 @@ class Attention(Exercise):
     default = torch.zeros(3, 2)
     example = (torch.ones(3, 4), torch.ones(5, 4), torch.ones(5, 2))
 
-    def untouched(self, attention):
-        got = attention(*self.example)
-        return got is None or (torch.is_tensor(got) and not got.any())
-
-    def check(self, attention):
+    def check(self, attention: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         query, key = normal(4, 8, seed=1), normal(4, 8, seed=2)
         value = normal(4, 8, seed=3)  # four of each, so that wrong axes do not show as shapes
         want = self.solve(query, key, value)
@@ -67,7 +64,8 @@ class Attention(Exercise):
         return Right("Any number of queries, any number of keys: nothing here knows a length.")
 
     @staticmethod
-    def solve(query, key, value):
+    def solve(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(length, dim), (keys, dim) and (keys, width) give (length, width)."""
         return (query @ key.T / math.sqrt(key.shape[-1])).softmax(-1) @ value
 
 
@@ -86,7 +84,7 @@ class Mask(Exercise):
     default = torch.ones(1, 2, 2, dtype=torch.bool)
     example = (torch.tensor([[1, 0]]),)
 
-    def check(self, mask):
+    def check(self, mask: Callable[[Tensor], Tensor]) -> Right | Wrong:
         attention_mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]])
         real, want = attention_mask.bool(), self.solve(attention_mask)
         tril = torch.ones(4, 4, dtype=torch.bool).tril()
@@ -112,7 +110,8 @@ class Mask(Exercise):
         return compare(got, want, mistakes, what="the mask")
 
     @staticmethod
-    def solve(attention_mask):
+    def solve(attention_mask: Tensor) -> Tensor:
+        """(batch, length) gives (batch, length, length): True where a token may look."""
         length = attention_mask.shape[1]
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         return attention_mask.bool()[:, None, :] & causal
@@ -131,7 +130,7 @@ class SplitHeads(Exercise):
     default = torch.zeros(2, 2, 3, 2)
     example = (torch.ones(2, 3, 4), 2)
 
-    def check(self, split):
+    def check(self, split: Callable[[Tensor, int], Tensor]) -> Right | Wrong:
         x, heads = torch.arange(2.0 * 6 * 12).view(2, 6, 12), 3
         want = x.view(2, 6, 3, 4).transpose(1, 2)
         mistakes = [
@@ -164,7 +163,7 @@ class Sinusoids(Exercise):
     default = torch.zeros(2, 4)
     example = (2, 4)
 
-    def check(self, sinusoids):
+    def check(self, sinusoids: Callable[[int, int], Tensor]) -> Right | Wrong:
         length, dim = 9, 6
         rate = 10_000 ** (-torch.arange(0, dim, 2) / dim)
         angle = torch.arange(length)[:, None] * rate
@@ -196,7 +195,8 @@ class Sinusoids(Exercise):
         return compare(got, want, mistakes, tolerance=1e-4, what="the table", right=right)
 
     @staticmethod
-    def woven(even, odd):
+    def woven(even: Tensor, odd: Tensor) -> Tensor:
+        """The columns in turn: twice (length, dim / 2) gives (length, dim)."""
         return torch.stack((even, odd), -1).flatten(1)
 
 
@@ -211,24 +211,24 @@ class FindTheBug(Exercise):
         "Never overwrite `x` by its norm: `x = x + self.attend(self.norm_1(x))`.",
     )
 
-    def as_functions(self, block):
+    def as_functions(self, block: type[nn.Module]) -> tuple:
         return (partial(self.output, block),)
 
     @staticmethod
-    def output(block, attend, feed, norms, x):
+    def output(block: type, layers: tuple, norms: list[tuple], x: Tensor) -> Tensor:
         """What a block gives for ``x`` with these layers, and these weights of its two norms."""
-        made = block(x.shape[-1], attend, feed)
+        made = block(x.shape[-1], *layers)
         with torch.no_grad():
             for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
                 norm.weight.copy_(weight)
                 norm.bias.copy_(bias)
         return made(x)
 
-    def untouched(self, output):
+    def untouched(self, output: Callable[..., Tensor]) -> bool:
         made, x = self.made(), normal(2, 3, 8, seed=7)
         return same(output(*self.given(made), x), self.broken(made, x))
 
-    def check(self, output):
+    def check(self, output: Callable[..., Tensor]) -> Right | Wrong:
         made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
         first, broken = x + made.attend(made.norm_1(x)), self.first_broken(made, x)
         want = first + made.feed(made.norm_2(first))
@@ -248,7 +248,7 @@ class FindTheBug(Exercise):
         return compare(got, want, mistakes, what="the block's output", right=right)
 
     @staticmethod
-    def made(dim=8, seed=9):
+    def made(dim: int = 8, seed: int = 9) -> SimpleNamespace:
         """The parts of a block: two layers, and two norms that change even a normed vector."""
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
@@ -262,17 +262,17 @@ class FindTheBug(Exercise):
         return SimpleNamespace(attend=attend, feed=feed, norm_1=norm_1, norm_2=norm_2)
 
     @staticmethod
-    def given(made):
+    def given(made: SimpleNamespace) -> tuple[tuple, list[tuple]]:
         """These parts, as an answer gets them."""
         norms = [(norm.weight, norm.bias) for norm in (made.norm_1, made.norm_2)]
-        return made.attend, made.feed, norms
+        return (made.attend, made.feed), norms
 
     @staticmethod
-    def first_broken(made, x):
+    def first_broken(made: SimpleNamespace, x: Tensor) -> Tensor:
         x = made.norm_1(x)
         return x + made.attend(x)
 
-    def broken(self, made, x):
+    def broken(self, made: SimpleNamespace, x: Tensor) -> Tensor:
         x = made.norm_2(self.first_broken(made, x))
         return x + made.feed(x)
 

@@ -1,8 +1,10 @@
 """The exercises and the quiz of chapter 05, how BERT is pre-trained."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, mistaken, same
@@ -22,10 +24,10 @@ class Pieces(Exercise):
         "the word has `##` in front.",
         "If no piece fits at some place, the answer for the *whole* word is `['[UNK]']`.",
     )
-    default = []
+    default: list = []
     example = ("playing", {"play", "##ing"})
 
-    def check(self, cut):
+    def check(self, cut: Callable[[str, set[str]], list[str]]) -> Right | Wrong:
         for word in ("playing", "unaffable", "plays", "a"):
             got, want = list(cut(word, set(PIECES))), self.cut(word)
             if got == want:
@@ -38,8 +40,7 @@ class Pieces(Exercise):
                 (["[UNK]"], f"{word!r} can be cut into {want}: what goes on with a word stands in "
                  "the vocabulary with `##` in front, and has to be looked for so.", 1),
                 (want[:1], f"{word!r}: only the first piece is there; go on after it.", 1),
-                (got, f"expected {want} for {word!r}, got {got}.", 1),
-            ])  # fmt: skip
+            ]) or Wrong(f"expected {want} for {word!r}, got {got}.", 1)  # fmt: skip
         unknown = list(cut("playx", set(PIECES)))
         if unknown != ["[UNK]"]:
             return Wrong(
@@ -51,7 +52,7 @@ class Pieces(Exercise):
         )
 
     @staticmethod
-    def cut(word, shortest=False):
+    def cut(word: str, shortest: bool = False) -> list[str]:
         found, start = [], 0
         while start < len(word):
             mark = "##" if start else ""
@@ -77,7 +78,7 @@ class Mask(Exercise):
         "Two `torch.where`, one after the other; `&` joins conditions, each in brackets.",
     )
 
-    def case(self):
+    def case(self) -> tuple:
         generator, shape = torch.Generator().manual_seed(5), (3, 40)
         ids = torch.randint(10, 50, shape, generator=generator)
         chosen = torch.rand(shape, generator=generator) < 0.5
@@ -85,26 +86,27 @@ class Mask(Exercise):
         drawn, mask_id = torch.randint(60, 90, shape, generator=generator), 4
         return ids, chosen, fate, drawn, mask_id
 
-    def untouched(self, hide):
+    def untouched(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> bool:
         got, ids = hide(*self.case()), self.case()[0]
         if got is None or got is Ellipsis:
             return True
         return same(got[0], ids) and same(got[1], torch.full_like(ids, -100))
 
     @staticmethod
-    def hide(ids, chosen, fate, drawn, mask_id, split=(0.8, 0.9)):
+    def hide(case: tuple, split: tuple[float, float] = (0.8, 0.9)) -> tuple[Tensor, Tensor]:
+        ids, chosen, fate, drawn, mask_id = case  # (batch, length) each, and a number
         seen = torch.where(chosen & (fate < split[0]), mask_id, ids)
         seen = torch.where(chosen & (fate >= split[0]) & (fate < split[1]), drawn, seen)
         return seen, torch.where(chosen, ids, -100)
 
-    def check(self, hide):
+    def check(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> Right | Wrong:
         case, (given, *rest) = self.case(), self.case()
         ids, chosen, _, _, mask_id = case
         got = hide(given, *rest)
         if not isinstance(got, tuple) or len(got) != 2:
             return Wrong("expected two tensors, what the model sees and the labels.")
         seen, labels = got
-        want, wanted = self.hide(*case)
+        want, wanted = self.hide(case)
         if not same(given, ids):
             return Wrong("the ids that were given have changed: work on a copy (`torch.where`).", 1)
         told = compare(labels, wanted, [
@@ -125,11 +127,11 @@ class Mask(Exercise):
             return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
         return compare(seen, want, [
             (torch.where(chosen, mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
-            (self.hide(*case, (0.8, 1.0))[0],
+            (self.hide(case, (0.8, 1.0))[0],
              "one in five is a random word: half of these should stay as they are.", 1),
-            (self.hide(*case, (0.1, 0.2))[0],
+            (self.hide(case, (0.1, 0.2))[0],
              "only one in ten is [MASK]: the shares are mixed up.", 1),
-            (self.hide(*case, (0.8, 0.8))[0],
+            (self.hide(case, (0.8, 0.8))[0],
              "no random word: from 0.8 to below 0.9 it is `drawn`.", 1),
         ], what="what the model sees")  # fmt: skip
 
@@ -143,9 +145,8 @@ class MaskedLoss(Exercise):
         "`hidden[wanted]` has the shape (n, dim): only these rows are multiplied by the table.",
         "`F.cross_entropy(logits, labels[wanted])` is the mean over the n places.",
     )
-    default = torch.tensor(0.0)
 
-    def case(self):
+    def case(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(2)
         hidden = torch.randn(3, 7, 6, generator=generator)
         table, bias = torch.randn(11, 6, generator=generator), torch.randn(11, generator=generator)
@@ -153,16 +154,15 @@ class MaskedLoss(Exercise):
         labels[0, 2], labels[0, 5], labels[2, 1] = 4, 0, 9
         return hidden, table, bias, labels
 
-    def untouched(self, loss):
+    def untouched(self, loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> bool:
         return same(loss(*self.case()), 0.0)
 
-    def check(self, loss):
+    def check(self, loss: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         hidden, table, bias, labels = self.case()
         wanted = labels != -100
         logits = hidden @ table.T + bias
         each = F.cross_entropy(logits[wanted], labels[wanted], reduction="none")
         as_zero = F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
-        plain = F.cross_entropy((hidden @ table.T)[wanted], labels[wanted])
         return compare(loss(hidden, table, bias, labels), each.mean(), [
             (each.sum(), "the sum over the masked places: divide by how many there are.", 2),
             (each.sum() / labels.numel(), "divided by all places: only the masked ones count.", 2),
@@ -170,7 +170,7 @@ class MaskedLoss(Exercise):
             (as_zero, "the places without a label count as word 0: leave them out.", 1),
             (F.cross_entropy(logits[labels > 0], labels[labels > 0]),
              "word 0 is left out: `labels > 0` drops a word that may well be masked.", 2),
-            (plain, "the bias is missing.", 2),
+            (F.cross_entropy((logits - bias)[wanted], labels[wanted]), "the bias is missing.", 2),
             (F.cross_entropy(logits[wanted].softmax(-1), labels[wanted]),
              "`F.cross_entropy` wants logits, and takes the softmax itself.", 2),
         ], what="the loss")  # fmt: skip
@@ -188,8 +188,8 @@ class FindTheBug(Exercise):
     )
 
     @staticmethod
-    def case(seed=3):
-        generator = torch.Generator().manual_seed(seed)
+    def case() -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(3)
         words = torch.randn(2, 4, 9, generator=generator)
         labels = torch.tensor([[3, 5, 0, 0], [7, 1, 2, 0]])
         weights = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
@@ -197,18 +197,19 @@ class FindTheBug(Exercise):
         return words, labels, weights, pairs, follows
 
     @staticmethod
-    def losses(words, labels, weights, pairs, follows):
+    def losses(case: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        words, labels, weights, pairs, follows = case  # words: (batch, length, vocabulary)
         each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
         return each, weights.flatten(), F.cross_entropy(pairs, follows)
 
-    def untouched(self, loss):
-        each, _, pair = self.losses(*self.case())
+    def untouched(self, loss: Callable[..., Tensor]) -> bool:
+        each, _, pair = self.losses(self.case())
         return same(loss(*self.case()), each.mean() + pair)
 
-    def check(self, loss):
-        each, weights, pair = self.losses(*self.case())
+    def check(self, loss: Callable[..., Tensor]) -> Right | Wrong:
+        each, weights, pair = self.losses(self.case())
         words = (each * weights).sum() / weights.sum()
-        logits, labels, real, pairs, follows = self.case()
+        logits, labels, _, pairs, follows = case = self.case()
         words_only = F.cross_entropy(logits.mT, labels, ignore_index=0)
         rows = (each * weights).view(2, 4).sum(1) / weights.view(2, 4).sum(1)
         pair_1 = F.cross_entropy(pairs, follows, ignore_index=0)
@@ -228,8 +229,7 @@ class FindTheBug(Exercise):
         if not isinstance(told, Right):
             return told
         labels[0, 0] = 0  # word 0, masked for real
-        case = logits, labels, real, pairs, follows
-        each, weights, pair = self.losses(*case)
+        each, weights, pair = self.losses(case)
         if not same(loss(*case), (each * weights).sum() / weights.sum() + pair):
             return Wrong("right here, but not where word 0 is masked for real: use the weights.", 2)
         return Right(
@@ -252,20 +252,20 @@ class Parameters(Exercise):
     example = (30_522, 768, 12, 3072)
 
     @staticmethod
-    def count(V, dim, layers, hidden, places=512, biases=True, norms=True, pooler=True, tables=3):
-        b, n = int(biases), 2 * dim * int(norms)
-        rows = V + (places if tables > 1 else 0) + (2 if tables > 2 else 0)
+    def count(V: int, dim: int, layers: int, hidden: int, *, no: str = "", tables: int = 3) -> int:
+        b, n = int(no != "biases"), 2 * dim * int(no != "norms")
+        rows = V + (512 if tables > 1 else 0) + (2 if tables > 2 else 0)
         square = dim * dim + b * dim
         block = 4 * square + 2 * dim * hidden + b * (hidden + dim) + 2 * n
-        return rows * dim + n + layers * block + (square if pooler else 0)
+        return rows * dim + n + layers * block + (square if no != "pooler" else 0)
 
-    def check(self, parameters):
+    def check(self, parameters: Callable[[int, int, int, int], int]) -> Right | Wrong:
         base = V, dim, layers, hidden = 30_522, 768, 12, 3072
         want, less = self.count(*base), partial(self.count, *base)
         told = compare(parameters(*base), want, [
-            (less(pooler=False), "the pooler is missing: one more linear layer on top.", 2),
-            (less(biases=False), "the biases are missing: every linear layer has one a column.", 1),
-            (less(norms=False), "the LayerNorms are missing: each has a scale and a shift.", 1),
+            (less(no="pooler"), "the pooler is missing: one more linear layer on top.", 2),
+            (less(no="biases"), "the biases are missing: every linear layer has one a column.", 1),
+            (less(no="norms"), "the LayerNorms are missing: each has a scale and a shift.", 1),
             (less(tables=2), "two vectors are missing: the segment table's two rows, or scale and "
              "shift of the embeddings' LayerNorm.", 2),
             (less(tables=1), "the tables of positions and segments are missing.", 1),

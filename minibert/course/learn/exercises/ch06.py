@@ -1,8 +1,10 @@
 """The exercises and the quiz of chapter 06, BERT: fine-tuning."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
@@ -20,10 +22,10 @@ class Pair(Exercise):
         "The segment of everything up to and including the first `sep_id` is 0, of the rest 1.",
         "Both lists are equally long: `len(first) + 2` zeros, `len(second) + 1` ones.",
     )
-    default = ([], [])
+    default: tuple[list, list] = ([], [])
     example = ([7], [8], 1, 2)
 
-    def check(self, pair):
+    def check(self, pair: Callable[..., Sequence[Sequence[int]]]) -> Right | Wrong:
         first, second, cls_id, sep_id = [11, 12, 13], [21, 22], 2, 3
         got = pair(list(first), list(second), cls_id, sep_id)
         if not isinstance(got, tuple | list) or len(got) != 2:
@@ -60,16 +62,16 @@ class Align(Exercise):
         "`IGNORE` for each further piece.",
         "`[CLS]` and `[SEP]` have no label either: `IGNORE` at both ends.",
     )
-    default = ([], [])
+    default: tuple[list, list] = ([], [])
 
     @staticmethod
-    def encode(word):
+    def encode(word: str) -> list[int]:
         """Pieces of two letters, numbered by the place of the first in the alphabet."""
         return [10 + ord(word[i]) - ord("a") for i in range(0, len(word), 2)]
 
     example = (["ab"], [1], encode, 1, 2)
 
-    def check(self, align):
+    def check(self, align: Callable[..., Sequence[list[int]]]) -> Right | Wrong:
         words, labels, cls_id, sep_id = ["kit", "in", "wolds"], [0, 2, 5], 2, 3
         got = align(list(words), list(labels), self.encode, cls_id, sep_id)
         if not isinstance(got, tuple | list) or len(got) != 2:
@@ -118,12 +120,11 @@ class BestSpan(Exercise):
         "With tensors: `starts[:, None] + ends[None, :]`, `-inf` outside of "
         "`ones.triu().tril(longest - 1)`, and `argmax`.",
     )
-    default = (0, 0)
 
-    def untouched(self, best_span):
+    def untouched(self, best_span: Callable[[Tensor, Tensor, int], tuple[int, int]]) -> bool:
         return all(tuple(map(int, best_span(*case))) == (0, 0) for case in self.cases()[:4])
 
-    def check(self, best_span):
+    def check(self, best_span: Callable[[Tensor, Tensor, int], tuple[int, int]]) -> Right | Wrong:
         cases, found = self.cases(), []
         for starts, ends, longest in cases:
             got = best_span(starts.clone(), ends.clone(), longest)
@@ -138,7 +139,7 @@ class BestSpan(Exercise):
         return mistaken(found, mistakes) or Wrong(f"right in {right} of {len(cases)} cases.")
 
     @classmethod
-    def mistakes(cls, starts, ends, longest):
+    def mistakes(cls, starts: Tensor, ends: Tensor, longest: int) -> list[tuple]:
         """[(the pair that a mistake gives, the message, points)]."""
         first, last = cls.solve(starts, ends, longest)
         start = int(starts.argmax())
@@ -155,7 +156,7 @@ class BestSpan(Exercise):
         ]  # fmt: skip
 
     @staticmethod
-    def cases():
+    def cases() -> list[tuple[Tensor, Tensor, int]]:
         generator = torch.Generator().manual_seed(6)
         return [
             (torch.randn(12, generator=generator), torch.randn(12, generator=generator), longest)
@@ -163,9 +164,14 @@ class BestSpan(Exercise):
         ]
 
     @staticmethod
-    def solve(starts, ends, longest):
+    def solve(starts: Tensor, ends: Tensor, longest: int) -> tuple[int, int]:
         pairs = [(i, j) for i in range(len(starts)) for j in range(i, min(len(ends), i + longest))]
         return max(pairs, key=lambda pair: starts[pair[0]] + ends[pair[1]])
+
+
+def normalise(text: str) -> list[str]:
+    """The words of an answer as SQuAD's script compares them."""
+    return normalise_answer(text).split()
 
 
 class Score(Exercise):
@@ -181,7 +187,7 @@ class Score(Exercise):
     default = 0.0
     example = ("a cat", "the cat")
 
-    def check(self, f1):
+    def check(self, f1: Callable[[str, str], float]) -> Right | Wrong:
         cases = [
             ("The cat.", "a cat"), ("river Aire", "the Aire"), ("dog", "cat"),
             ("the old old mill", "old mill"), ("Ada Bell", "Bell, Ada"), ("in May 1912", "1912"),
@@ -194,7 +200,7 @@ class Score(Exercise):
         said, true = ([len(normalise(case[part])) for case in cases] for part in (0, 1))
         same_words = [f * (a + b) / 2 for f, a, b in zip(want, said, true, strict=True)]
         raw = [self.solve(*case, clean=str.split) for case in cases]
-        sets = [self.solve(*case, count=lambda words: Counter(set(words))) for case in cases]
+        sets = [self.solve(*case, bag=lambda words: Counter(set(words))) for case in cases]
         exact = [float(normalise(a) == normalise(b)) for a, b in cases]
         letters = [self.solve(*case, clean=lambda t: [*" ".join(normalise(t))]) for case in cases]
         return compare(got, want, [
@@ -210,16 +216,11 @@ class Score(Exercise):
         ], what="F1 of six answers")  # fmt: skip
 
     @staticmethod
-    def solve(said, true, clean=None, count=Counter):
-        said, true = (clean or normalise)(said), (clean or normalise)(true)
-        shared = sum((count(said) & count(true)).values())
-        total = sum(count(said).values()) + sum(count(true).values())
+    def solve(said: str, true: str, clean: Callable = normalise, bag: Callable = Counter) -> float:
+        ours, theirs = bag(clean(said)), bag(clean(true))
+        shared = sum((ours & theirs).values())
+        total = sum(ours.values()) + sum(theirs.values())
         return 2 * shared / total if total else 1.0
-
-
-def normalise(text):
-    """The words of an answer as SQuAD's script compares them."""
-    return normalise_answer(text).split()
 
 
 class FindTheBug(Exercise):
@@ -233,11 +234,11 @@ class FindTheBug(Exercise):
         "number of real tokens.",
     )
 
-    def untouched(self, classify):
+    def untouched(self, classify: Callable[[Tensor, Tensor, Tensor], Tensor]) -> bool:
         hidden, mask, weight = self.parts()
         return same(classify(hidden, mask, weight), hidden.mean(1) @ weight)
 
-    def check(self, classify):
+    def check(self, classify: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         hidden, mask, weight = self.parts()
         real = mask[..., None].float()
         total, count = (hidden * real).sum(1), real.sum(1)
@@ -257,7 +258,7 @@ class FindTheBug(Exercise):
         )  # fmt: skip
 
     @staticmethod
-    def parts():
+    def parts() -> tuple[Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(12)
         hidden = torch.randn(4, 6, 8, generator=generator)  # (batch, length, dim)
         mask = torch.arange(6) < torch.tensor([6, 3, 1, 4])[:, None]

@@ -1,8 +1,10 @@
 """The exercises and the quiz of chapter 07, GPT."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, mistaken, same
@@ -26,11 +28,11 @@ class Encode(Exercise):
     )
     default = None
 
-    def untouched(self, bpe):
+    def untouched(self, bpe: Callable[[list[str], list[tuple[str, str]]], list[str]]) -> bool:
         got = bpe(["a", "n", "a</w>"], MERGES)
         return got is None or got is Ellipsis or list(got) in ([], ["a", "n", "a</w>"])
 
-    def check(self, bpe):
+    def check(self, bpe: Callable[[list[str], list[tuple[str, str]]], list[str]]) -> Right | Wrong:
         for word in ("lower", "lowe", "banana", "er", "xyz"):
             symbols = [*word[:-1], word[-1] + "</w>"]
             got, want = bpe(list(symbols), list(MERGES)), self.merged(symbols)
@@ -47,21 +49,20 @@ class Encode(Exercise):
                  f"{word!r}: a pair is merged wherever it stands, not only once.", 1),
                 (self.merged(symbols, MERGES[::-1]),
                  f"{word!r}: the merge that was learned *first* comes first.", 1),
-                (got, f"expected {want} for {word!r}, got {got}.", 1),
-            ])  # fmt: skip
+            ]) or Wrong(f"expected {want} for {word!r}, got {got}.", 1)  # fmt: skip
         return Right(
             "`lower` is `lo` + `wer</w>`, although `low` is a piece: `w` + `er</w>` was learned "
             "before `lo` + `w`."
         )
 
     @staticmethod
-    def merged(symbols, merges=MERGES):
+    def merged(symbols: list[str], merges: list[tuple[str, str]] = MERGES) -> list[str]:
         for pair in merges:
             symbols = merge(symbols, pair, "".join(pair))
         return list(symbols)
 
     @staticmethod
-    def longest(symbols):
+    def longest(symbols: list[str]) -> list[str]:
         pieces, found, start = {"".join(pair) for pair in MERGES}, [], 0
         while start < len(symbols):
             ends = range(len(symbols), start, -1)
@@ -71,7 +72,7 @@ class Encode(Exercise):
         return found
 
     @staticmethod
-    def first_place(symbols):
+    def first_place(symbols: list[str]) -> list[str]:
         symbols = list(symbols)
         for pair in MERGES:
             for i, other in enumerate(pairwise(symbols)):
@@ -91,10 +92,9 @@ class NextToken(Exercise):
         "What is padding is no target: `mask[:, 1:].bool()` says which targets count.",
         "`F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted])`.",
     )
-    default = torch.tensor(0.0)
 
     @staticmethod
-    def case():
+    def case() -> tuple[Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(7)
         logits = torch.randn(3, 6, 11, generator=generator)
         ids = torch.randint(1, 11, (3, 6), generator=generator)
@@ -102,10 +102,10 @@ class NextToken(Exercise):
         ids[0, 2] = 0  # a token like any other
         return logits, ids.masked_fill(mask == 0, 0), mask
 
-    def untouched(self, lm_loss):
+    def untouched(self, lm_loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> bool:
         return same(lm_loss(*self.case()), 0.0)
 
-    def check(self, lm_loss):
+    def check(self, lm_loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Right | Wrong:
         logits, ids, mask = self.case()
         wanted = mask[:, 1:].bool()
         each = F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted], reduction="none")
@@ -139,13 +139,12 @@ class Nucleus(Exercise):
         "`ordered.cumsum(0) - ordered >= top_p`.",
         "Set the spare ones to zero at their own places (`order[spare]`), then divide by the sum.",
     )
-    default = None
     p = torch.tensor([0.05, 0.4, 0.1, 0.25, 0.2])
 
-    def untouched(self, nucleus):
+    def untouched(self, nucleus: Callable[[Tensor, float], Tensor]) -> bool:
         return all(same(nucleus(self.p.clone(), top_p), self.p) for top_p in (0.5, 0.7))
 
-    def check(self, nucleus):
+    def check(self, nucleus: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
         for top_p in (0.6, 0.3, 0.8, 1.0):
             given = self.p.clone()
             want, less = self.limited(top_p), self.limited(top_p, short=True)
@@ -175,7 +174,7 @@ class Nucleus(Exercise):
         )
 
     @classmethod
-    def limited(cls, top_p, short=False, descending=True):
+    def limited(cls, top_p: float, short: bool = False, descending: bool = True) -> Tensor:
         ordered, order = cls.p.sort(descending=descending)
         total = ordered.cumsum(0)
         spare = total > top_p if short else total - ordered >= top_p
@@ -183,7 +182,7 @@ class Nucleus(Exercise):
         return p / p.sum()
 
     @classmethod
-    def above(cls, top_p):
+    def above(cls, top_p: float) -> Tensor:
         p = cls.p * (cls.p >= top_p)
         return p / p.sum()
 
@@ -200,7 +199,7 @@ class Choices(Exercise):
     default = []
     example = ([1], [[2], [3]], 7, 8, 9)
 
-    def check(self, choices):
+    def check(self, choices: Callable[..., list[list[int]]]) -> Right | Wrong:
         context, answers, marks = [11, 12, 13], [[21, 22], [31], [41, 42, 43]], (7, 8, 9)
         start, delimiter, extract = marks
         want = [[start, *context, delimiter, *answer, extract] for answer in answers]
@@ -237,8 +236,8 @@ class FindTheBug(Exercise):
     )
 
     @staticmethod
-    def case(seed=4):
-        generator = torch.Generator().manual_seed(seed)
+    def case() -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(4)
         scores = torch.randn(4, 2, generator=generator)
         words = torch.randn(4, 5, 9, generator=generator)
         ids = torch.randint(1, 9, (4, 5), generator=generator)
@@ -246,22 +245,23 @@ class FindTheBug(Exercise):
         return scores, torch.tensor([0, 1, 0, 1]), words, ids.masked_fill(mask == 0, 0), mask
 
     @staticmethod
-    def parts(scores, labels, words, ids, mask):
+    def parts(case: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """(losses of the examples, losses of all next tokens, which of them count)."""
+        scores, labels, words, ids, mask = case  # words: (batch, length, vocabulary)
         each = F.cross_entropy(scores, labels, reduction="none")
         next_ones = F.cross_entropy(words[:, :-1].mT, ids[:, 1:], reduction="none")
         return each, next_ones, mask[:, 1:].bool()
 
     @classmethod
-    def broken(cls, scores, labels, words, ids, mask, auxiliary=0.5):
-        each, next_ones, _ = cls.parts(scores, labels, words, ids, mask)
-        return each[labels != 0].mean() + auxiliary * next_ones[ids[:, 1:] != 0].mean()
+    def broken(cls, case: tuple[Tensor, ...]) -> Tensor:
+        (_, labels, _, ids, _), (each, next_ones, _) = case, cls.parts(case)
+        return each[labels != 0].mean() + 0.5 * next_ones[ids[:, 1:] != 0].mean()
 
-    def untouched(self, loss):
-        return same(loss(*self.case()), self.broken(*self.case()))
+    def untouched(self, loss: Callable[..., Tensor]) -> bool:
+        return same(loss(*self.case()), self.broken(self.case()))
 
-    def check(self, loss):
-        each, next_ones, wanted = self.parts(*self.case())
+    def check(self, loss: Callable[..., Tensor]) -> Right | Wrong:
+        each, next_ones, wanted = self.parts(self.case())
         labels = self.case()[1]
         words, auxiliary = next_ones[wanted].mean(), 0.5
         told = compare(loss(*self.case()), each.mean() + auxiliary * words, [
@@ -275,11 +275,11 @@ class FindTheBug(Exercise):
         ], what="the loss")  # fmt: skip
         if not isinstance(told, Right):
             return told
-        scores, labels, words, ids, mask = self.case()
-        ids[0, 2] = 0  # a token of the text that has the number 0
-        each, next_ones, wanted = self.parts(scores, labels, words, ids, mask)
+        case = self.case()
+        case[3][0, 2] = 0  # a token of the text that has the number 0
+        each, next_ones, wanted = self.parts(case)
         want = each.mean() + auxiliary * next_ones[wanted].mean()
-        if not same(loss(scores, labels, words, ids, mask), want):
+        if not same(loss(*case), want):
             return Wrong(
                 "right for the labels, but a token of the text with the number 0 is taken for "
                 "padding: use the mask.", 2,

@@ -1,17 +1,19 @@
 """Hidden tests of chapter 03."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
 from minibert.course.learn.compare import same
-from minibert.course.teach.hidden import TOLERANCE, fresh, hidden
+from minibert.course.teach.hidden import TOLERANCE, Case, Draw, fresh, hidden
 
 
 @hidden("03.locked")
-def locked(draw, answer):
+def locked(draw: Draw, answer: Callable[..., Any]) -> bool:
     p = draw.choice([0.15, 0.3, 0.6])
     x = draw.normal(80, draw.randint(3, 7), 60).abs() + 0.5
     factor = answer(x.clone(), p) / x  # (batch, length, width): 0, or 1 / (1 - p)
@@ -26,7 +28,7 @@ def locked(draw, answer):
 
 
 @fresh("03.penalty")
-def penalty(draw):
+def penalty(draw: Draw) -> Case:
     dropped, raw = draw.normal(2, 3, draw.randint(4, 9), 4)
     alpha, beta = draw.uniform(0.5, 3), draw.uniform(0.5, 3)
     step = raw[:, 1:] - raw[:, :-1]
@@ -35,7 +37,7 @@ def penalty(draw):
 
 
 @fresh("03.triangle", trials=20)
-def triangle(draw):
+def triangle(draw: Draw) -> Case:
     steps, cut = draw.choice([200, 400, 1000]), draw.choice([0.1, 0.2, 0.25])
     t, highest, ratio = draw.randrange(steps), draw.uniform(0.001, 0.1), draw.choice([16, 32, 50])
     top = math.floor(steps * cut)
@@ -44,13 +46,13 @@ def triangle(draw):
 
 
 @fresh("03.rates", view=list)
-def rates(draw):
+def rates(draw: Draw) -> Case:
     layers, rate, factor = draw.randint(2, 6), draw.uniform(0.001, 0.1), draw.uniform(1.5, 3)
     return (layers, rate, factor), [rate / factor**depth for depth in reversed(range(layers))]
 
 
 @fresh("03.pool")
-def pool(draw):
+def pool(draw: Draw) -> Case:
     rows, length = draw.randint(2, 5), draw.randint(4, 9)
     hidden_states, lengths = draw.normal(rows, length, 4) - 1.5, draw.integers(1, length + 1, rows)
     mask = (torch.arange(length) < lengths[:, None]).long()
@@ -63,7 +65,7 @@ def pool(draw):
 
 
 @hidden("03.find_the_bug")
-def weight_drop(draw, seen):
+def weight_drop(draw: Draw, seen: Callable[..., Any]) -> bool:
     wide, deep, p = draw.randint(2, 5), draw.randint(12, 20), 0.4
     lstm, x = nn.LSTM(wide, deep, batch_first=True), draw.normal(2, 5, wide)
     weights = {name: draw.normal(*value.shape) / 3 for name, value in lstm.state_dict().items()}

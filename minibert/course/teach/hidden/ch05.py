@@ -1,13 +1,15 @@
 """Hidden tests of chapter 05."""
 
+from collections.abc import Container
+
 import torch
 from torch.nn import functional as F
 
 from minibert.course.learn.exercises.ch05 import Mask, Parameters
-from minibert.course.teach.hidden import fresh
+from minibert.course.teach.hidden import Case, Draw, fresh
 
 
-def longest_first(word, pieces):
+def longest_first(word: str, pieces: Container[str]) -> list[str]:
     """WordPiece, plainly: the longest piece at each place, or ['[UNK]']."""
     found, start = [], 0
     while start < len(word):
@@ -21,8 +23,8 @@ def longest_first(word, pieces):
 
 
 @fresh("05.wordpiece", view=list, trials=40)
-def wordpiece(draw):
-    def letters(least, most):
+def wordpiece(draw: Draw) -> Case:
+    def letters(least: int, most: int) -> str:
         return "".join(draw.choice("abc") for _ in range(draw.randint(least, most)))
 
     pieces = {mark + letters(1, 3) for mark in ("", "##") for _ in range(12)}
@@ -31,16 +33,16 @@ def wordpiece(draw):
 
 
 @fresh("05.mask")
-def hide(draw):
+def hide(draw: Draw) -> Case:
     shape, mask_id = (draw.randint(2, 4), draw.randint(30, 60)), draw.randint(1, 9)
     ids, drawn = draw.integers(10, 50, *shape), draw.integers(60, 90, *shape)
     chosen, fate = draw.uniform_tensor(*shape) < 0.4, draw.uniform_tensor(*shape)
     arguments = ids, chosen, fate, drawn, mask_id
-    return arguments, Mask.hide(*arguments)
+    return arguments, Mask.hide(arguments)
 
 
 @fresh("05.mlm_loss")
-def mlm_loss(draw):
+def mlm_loss(draw: Draw) -> Case:
     rows, places, dim, V = 3, draw.randint(4, 9), draw.randint(3, 7), draw.randint(6, 14)
     hidden, table, bias = draw.normal(rows, places, dim), draw.normal(V, dim), draw.normal(V)
     labels = draw.integers(0, V, rows, places)
@@ -51,7 +53,7 @@ def mlm_loss(draw):
 
 
 @fresh("05.find_the_bug")
-def pretraining_loss(draw):
+def pretraining_loss(draw: Draw) -> Case:
     rows, places, V = draw.randint(2, 4), draw.randint(3, 6), draw.randint(5, 12)
     words, labels = draw.normal(rows, places, V), draw.integers(0, V, rows, places)
     weights = (torch.arange(places) < draw.integers(1, places, rows)[:, None]).float()
@@ -62,7 +64,7 @@ def pretraining_loss(draw):
 
 
 @fresh("05.parameters")
-def parameters(draw):
+def parameters(draw: Draw) -> Case:
     V, dim, layers = draw.randint(500, 50_000), 8 * draw.randint(2, 99), draw.randint(1, 24)
     size = V, dim, layers, draw.randint(2, 5) * dim
     return size, Parameters.count(*size)

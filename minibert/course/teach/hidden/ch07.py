@@ -4,12 +4,13 @@ import torch
 from torch.nn import functional as F
 
 from minibert.course.learn.exercises.ch07 import Encode
-from minibert.course.teach.hidden import fresh
+from minibert.course.teach.hidden import Case, Draw, fresh
 
 
 @fresh("07.bpe", view=list, trials=20)
-def bpe(draw):
-    known, merges = ["a", "b", "c", "a</w>", "b</w>", "c</w>"], []
+def bpe(draw: Draw) -> Case:
+    known = ["a", "b", "c", "a</w>", "b</w>", "c</w>"]
+    merges: list[tuple[str, str]] = []
     while len(merges) < 8:
         left, right = draw.choice(known), draw.choice(known)
         if left.endswith("</w>") or left + right in known:
@@ -21,7 +22,7 @@ def bpe(draw):
     return (symbols, merges), Encode.merged(symbols, merges)
 
 
-def next_tokens(draw, V):
+def next_tokens(draw: Draw, V: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(logits, ids, mask) of texts of several lengths; token 0 is a token, and padding, too."""
     rows, length = draw.randint(2, 4), draw.randint(3, 8)
     lengths = draw.integers(2, length + 1, rows)[:, None]
@@ -31,14 +32,14 @@ def next_tokens(draw, V):
 
 
 @fresh("07.lm_loss")
-def lm_loss(draw):
+def lm_loss(draw: Draw) -> Case:
     logits, ids, mask = next_tokens(draw, 11)
     wanted = mask[:, 1:].bool()
     return (logits, ids, mask), F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted])
 
 
 @fresh("07.nucleus", trials=20)
-def nucleus(draw):
+def nucleus(draw: Draw) -> Case:
     p, top_p = (2 * draw.normal(draw.randint(3, 9))).softmax(0), draw.uniform(0.1, 0.95)
     ordered, order = p.sort(descending=True)
     kept = p.clone()
@@ -47,7 +48,7 @@ def nucleus(draw):
 
 
 @fresh("07.choices", view=lambda rows: [list(row) for row in rows])
-def choices(draw):
+def choices(draw: Draw) -> Case:
     context = draw.sample(range(10, 99), draw.randint(1, 5))
     answers = [draw.sample(range(10, 99), draw.randint(1, 3)) for _ in range(draw.randint(2, 4))]
     start, delimiter, extract = draw.sample(range(10), 3)
@@ -56,7 +57,7 @@ def choices(draw):
 
 
 @fresh("07.find_the_bug")
-def joint_loss(draw):
+def joint_loss(draw: Draw) -> Case:
     words, ids, mask = next_tokens(draw, 9)
     scores, labels = draw.normal(len(ids), 2), draw.integers(0, 2, len(ids))
     auxiliary = draw.uniform(0.2, 0.9)

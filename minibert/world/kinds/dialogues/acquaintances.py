@@ -1,8 +1,10 @@
 """People who know each other: two neighbours, and two friends with a plan."""
 
-from minibert.world.kinds.dialogues.cast import ROAMERS
+from minibert.world.kinds.dialogues.cast import ROAMERS, Cast
 from minibert.world.kinds.dialogues.talk import Talk, age, things
+from minibert.world.people import Person
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 # Planted strengths, in percent.
 WEATHER, MERCY, ASK_FOOD, BRING_SPOUSE, WHO, LOOK = 50, 50, 70, 60, 50, 60
@@ -10,7 +12,7 @@ SEEN, KIND, STAR, BUSY, FOOD = 50, 60, 60, 55, 50
 LEAST, STOP = 1, 50  # matters between neighbours: at least; then the chance to part
 
 
-def neighbours(w, cast):
+def neighbours(w: Writer, cast: Cast) -> None:
     """Two neighbours speak of an animal, a child, a supper, a tool; what was agreed comes again."""
     a = w.pick(cast.friends)
     b = w.pick(cast.near[a])
@@ -39,7 +41,7 @@ def neighbours(w, cast):
     talk.finish()
 
 
-def trouble(talk, cast, a, b):
+def trouble(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     talk.say(a, ".trouble.say", o=b)
     talk.say(b, ".trouble.oh", o=b)
     talk.say(a, ".trouble.did", o=b)
@@ -50,7 +52,7 @@ def trouble(talk, cast, a, b):
     talk.w.fact(b, "pet", b.pet)
 
 
-def child(talk, cast, a, b):
+def child(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     someone = talk.w.pick(b.children)
     talk.say(a, ".child.ask", child=someone)
     grown = someone.trade is not None
@@ -59,7 +61,7 @@ def child(talk, cast, a, b):
     talk.w.fact(b, "child", someone)
 
 
-def supper(talk, cast, a, b):
+def supper(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     w = talk.w
     talk.say(a, ".supper.ask")
     talk.say(b, ".supper.yes")
@@ -77,7 +79,7 @@ def supper(talk, cast, a, b):
     talk.say(b, "common.thanks")
 
 
-def borrow(talk, cast, a, b):
+def borrow(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     tool = talk.slots["tool"] = talk.w.pick(cast.tools)
     talk.say(a, ".borrow.ask")
     talk.say(b, ".borrow.why")
@@ -87,7 +89,7 @@ def borrow(talk, cast, a, b):
     talk.say(b, ".borrow.take")
 
 
-def news(talk, cast, a, b):
+def news(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     w = talk.w
     p = w.pick(cast.near[a], cast.family[b.last])
     talk.say(a, ".news.ask", p=p)
@@ -99,7 +101,7 @@ def news(talk, cast, a, b):
     talk.say(b, ".news.back", p=p)
 
 
-def lost(talk, cast, a, b):
+def lost(talk: Talk, cast: Cast, a: Person, b: Person) -> None:
     talk.say(a, ".lost.say")
     talk.say(b, ".lost.when")
     talk.say(a, ".lost.last")
@@ -123,7 +125,7 @@ MATTERS = {
 }
 
 
-def plans(w, cast):
+def plans(w: Writer, cast: Cast) -> None:
     """Two friends choose a film, a day, an hour and a place, and say them once more."""
     a = w.pick(cast.friends)
     b = w.pick(cast.near[a])
@@ -154,7 +156,7 @@ def plans(w, cast):
     talk.finish()
 
 
-def agree_on_time(talk, a, b):
+def agree_on_time(talk: Talk, a: Person, b: Person) -> None:
     talk.say(a, ".day")
     if talk.w.chance(BUSY):
         talk.say(b, ".busy")

@@ -1,8 +1,13 @@
 """Who can talk to whom in a world, and about what."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
-from minibert.world.words import Choice, Filler
+from minibert.world.base import World
+from minibert.world.people import Person
+from minibert.world.words import Choice, Filler, Lexeme
+from minibert.world.works import Work
 
 SELLERS = ("baker", "butcher", "shopkeeper")
 ANIMALS = ("pet", "farm_animal", "wild_animal", "bird")
@@ -37,10 +42,11 @@ IRREGULAR = (
 class Cast:
     """The parts of a world that conversations draw from; a part is None where it has nobody."""
 
-    def __init__(self, world):
+    def __init__(self, world: World) -> None:
         self.world, lexicon = world, world.lexicon
         adults = world.adults
-        self.family = {}  # everybody of one last name: they do not meet as strangers
+        # Everybody of one last name: they do not meet as strangers.
+        self.family: dict[str, list[Person]] = {}
         for person in adults:
             self.family.setdefault(person.last, []).append(person)
         self.sellers = self.adults(lambda p: p.trade.name in SELLERS)
@@ -50,17 +56,17 @@ class Cast:
         self.friends = self.adults(lambda p: self.near[p] is not None)
         self.owners = self.adults(lambda p: p.pet is not None)
         pupils = [p for p in world.children if p.parents and p.age >= 6]
-        self.pupils = Choice(pupils) if pupils else None
+        self.pupils: Any = Choice(pupils) if pupils else None
         self.river_towns = world.part(lambda town: town.river is not None, world.towns)
         self.tools = Choice([lexicon.find(name) for name in TOOLS])
         self.snacks = Choice([lexicon.find(name, form="plural") for name in SNACKS])
         self.irregular = Choice([lexicon.find(name, form="plural") for name in IRREGULAR])
         self.traits = {animal: lexicon.find(animal.trait, "ADJ") for animal in lexicon["pet"]}
         self.worn = {thing: lexicon.find(part) for thing, part in WORN.items()}
-        self.wares = {}
+        wares: dict[str, list[Lexeme]] = {}
         for ware in lexicon["dialogue_ware"]:
-            self.wares.setdefault(ware.of, []).append(ware)
-        self.wares = {seller: Choice(wares) for seller, wares in self.wares.items()}
+            wares.setdefault(ware.of, []).append(ware)
+        self.wares = {seller: Choice(sold) for seller, sold in wares.items()}
         animals = [animal for cls in ANIMALS for animal in lexicon[cls]]
         self.young = young(animals)
         self.parents = Choice(self.young)
@@ -68,7 +74,7 @@ class Cast:
         self.compared = Choice(
             [lexicon.find(name, "ADJ", "superlative") for name in COMPARED.split()]
         )
-        self.opposite = {}
+        self.opposite: dict[Lexeme, Lexeme] = {}
         for pair in OPPOSITES.split():
             one, other = (lexicon.find(name, "ADJ") for name in pair.split("-"))
             self.opposite |= {one: other, other: one}
@@ -76,19 +82,13 @@ class Cast:
         self.eaten = {animal: lexicon.noun(animal.eats) for animal in animals}
         self.eaters = Choice(self.eaten)
 
-    def genre(self, work):
+    def genre(self, work: Work) -> Lexeme:
         """What a work is called: its kind, but a book for a book of poems."""
         return self.world.lexicon.find("book") if work.kind.name == "poem" else work.kind
 
-    def adults(self, wanted):
+    def adults(self, wanted: Callable[[Any], object]) -> Any:
         """The adults that are ``wanted``, with their weights, or None."""
-        people = self.world.adults
-        kept = [
-            (person, weight)
-            for person, weight in zip(people.items, people.weights, strict=True)
-            if wanted(person)
-        ]
-        return Choice(*zip(*kept, strict=True)) if kept else None
+        return self.world.part_if_any(wanted, self.world.adults)
 
     def _near(self, person):
         """The adults of the same town and another family."""
@@ -96,7 +96,7 @@ class Cast:
         return Choice(near) if near else None
 
 
-def young(animals):
+def young(animals: list[Lexeme]) -> dict[Lexeme, Filler]:
     """The animals whose young have a name that no other young has, each with that name."""
     forms = {animal: animal.forms["young"] for animal in animals}
     names = [form.text for form in forms.values()]
@@ -105,6 +105,6 @@ def young(animals):
 
 
 @lru_cache(maxsize=8)
-def cast(world):
+def cast(world: World) -> Cast:
     """The Cast of a world, made once."""
     return Cast(world)

@@ -1,8 +1,12 @@
 """Conversations with somebody whose work it is: in a shop, at a station, at a doctor's."""
 
+from minibert.world.kinds.dialogues.cast import Cast
 from minibert.world.kinds.dialogues.talk import Talk, spelled, unnamed
-from minibert.world.words import Choice
-from minibert.world.writer import number
+from minibert.world.people import Person
+from minibert.world.places import Town
+from minibert.world.words import Choice, Filler
+from minibert.world.works import Work
+from minibert.world.writer import Writer, number
 
 # Planted strengths, in percent.
 FRESH, GONE, SMALL_TALK, PRICE, WISH = 35, 35, 55, 45, 35
@@ -14,7 +18,7 @@ SHILLING = 12  # pence
 FARE = 2  # shillings for an hour; one less for a return than for two singles
 
 
-def shop(w, cast):
+def shop(w: Writer, cast: Cast) -> None:
     """A customer buys two kinds of things; sum and change are right."""
     b = w.pick(cast.sellers)
     a = w.pick(cast.near[b] or w.world.adults, cast.family[b.last])
@@ -52,7 +56,7 @@ def shop(w, cast):
     talk.finish()
 
 
-def ask_after(talk, b, a):
+def ask_after(talk: Talk, b: Person, a: Person) -> None:
     """Small talk about the customer's animal, husband or wife."""
     about = "spouse" if a.pet is None else "pet"
     talk.say(b, f".ask_{about}")
@@ -60,7 +64,7 @@ def ask_after(talk, b, a):
     talk.w.fact(a, about, getattr(a, about))
 
 
-def settle(talk, a, b, total):
+def settle(talk: Talk, a: Person, b: Person, total: int) -> None:
     """The sum in pence; the customer pays in shillings and gets the rest back."""
     shillings = -(-total // SHILLING)
     rest = shillings * SHILLING - total
@@ -70,7 +74,7 @@ def settle(talk, a, b, total):
     talk.say(b, group, rest=spelled(rest))
 
 
-def station(w, cast):
+def station(w: Writer, cast: Cast) -> None:
     """A traveller asks for a train; platform and time come up once more."""
     a = w.pick(w.world.adults)
     start = w.pick(w.world.towns)
@@ -116,7 +120,7 @@ WHYS = Choice(["landmark", "product"])
 WHYS_FRIEND = Choice(["landmark", "product", "friend"])
 
 
-def tell_why(talk, a, b, to):
+def tell_why(talk: Talk, a: Person, b: Filler, to: Town) -> None:
     w = talk.w
     talk.say(b, ".why")
     friends = [p for p in to.adults if p.last != a.last]
@@ -130,7 +134,7 @@ def tell_why(talk, a, b, to):
         w.fact(to, why, getattr(to, why))
 
 
-def doctor(w, cast):
+def doctor(w: Writer, cast: Cast) -> None:
     """A patient tells what hurts; the dose comes up once more."""
     a = w.pick(w.world.adults)
     talk = Talk(w, "doctor", a, unnamed("Doctor"))
@@ -171,7 +175,7 @@ def doctor(w, cast):
     talk.finish()
 
 
-def vet(w, cast):
+def vet(w: Writer, cast: Cast) -> None:
     """Somebody brings an animal that has eaten what it should not."""
     b = w.pick(cast.vets)
     a = w.pick(cast.owners, cast.family[b.last])
@@ -201,7 +205,7 @@ def vet(w, cast):
     talk.finish()
 
 
-def library(w, cast):
+def library(w: Writer, cast: Cast) -> None:
     """A reader asks for a book, and takes it, or another if it is lent out."""
     b = w.pick(cast.librarians)
     a = w.pick(w.world.adults, cast.family[b.last])
@@ -220,7 +224,7 @@ def library(w, cast):
     lent = w.chance(LENT)
     talk.say(b, ".lent" if lent else ".have")
     if lent:
-        offer_another(talk, cast, a, b, book)
+        offer_another(talk, cast, book)
     if w.chance(WHOM):
         talk.say(b, ".for")
         talk.say(a, ".for_back")
@@ -238,8 +242,8 @@ def library(w, cast):
     talk.finish()
 
 
-def offer_another(talk, cast, a, b, book):
-    w = talk.w
+def offer_another(talk: Talk, cast: Cast, book: Work) -> None:
+    w, a, b = talk.w, talk.a, talk.b
     other = w.pick(w.world.books, [book])
     talk.say(a, ".pity")
     talk.say(b, ".instead", other=other)

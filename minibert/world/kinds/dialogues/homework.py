@@ -1,15 +1,23 @@
 """A parent asks about the world, a child answers, right or wrong; every correction is true."""
 
+from collections.abc import Callable
+
+from minibert.world.kinds.dialogues.cast import Cast
 from minibert.world.kinds.dialogues.talk import Talk, letter, spelled
-from minibert.world.words import Filler
+from minibert.world.people import Person
+from minibert.world.words import Choice, Filler, Lexeme
+from minibert.world.writer import Slots, Writer
 
 # Planted strengths, in percent.
 KNOWS, WRONG, HINT = 60, 60, 60
 LEAST, STOP = 2, 40  # questions at least; then the chance to stop
 ENDS = ("food", "bed")
 
+Mistake = Callable[[], tuple[Filler, Filler]]  # draws a wrong answer and what it would fit
+Question = tuple[Slots, Filler, Mistake | None]  # slots, the right answer, the draw of a mistake
 
-def homework(w, cast):
+
+def homework(w: Writer, cast: Cast) -> None:
     """Questions and answers, then a score; at the end food, an animal or bed."""
     b = w.pick(cast.pupils)
     a = w.pick(b.parents)
@@ -19,18 +27,16 @@ def homework(w, cast):
     total = score = 0
     for topic in w.each(QUESTIONS, LEAST, STOP):
         total += 1
-        score += ask(talk, topic, *QUESTIONS[topic](w, cast))
+        score += ask(talk, topic, QUESTIONS[topic](w, cast))
     group = "all" if score == total else ("none", "one", "some")[min(score, 2)]
     talk.say(a, f".end.{group}", score=spelled(score), total=spelled(total))
     close(talk, a, b)
     talk.finish()
 
 
-def ask(talk, topic, slots, answer, mistake):
-    """One question until the answer is found; True if the first answer was right.
-
-    ``mistake()`` draws (a wrong answer, what it would be right for); it may be None.
-    """
+def ask(talk: Talk, topic: str, question: Question) -> bool:
+    """One question until the answer is found; True if the first answer was right."""
+    slots, answer, mistake = question
     w, a, b = talk.w, talk.a, talk.b
     reply = REPLIES.get(topic, ".answer.name")
     talk.say(a, f".ask.{topic}", **slots)
@@ -54,7 +60,7 @@ def ask(talk, topic, slots, answer, mistake):
     return False
 
 
-def close(talk, a, b):
+def close(talk: Talk, a: Person, b: Person) -> None:
     pet = a.pet or b.pet or (a.spouse and a.spouse.pet)
     end = talk.w.pick([*ENDS, "pet"] if pet else ENDS)
     if end == "food":
@@ -69,7 +75,7 @@ def close(talk, a, b):
 # The questions. Each gives its slots, the right answer, and a draw of a mistake.
 
 
-def capital(w, cast):
+def capital(w: Writer, cast: Cast) -> Question:
     q = w.pick(w.world.countries)
     w.fact(q, "capital", q.capital)
 
@@ -81,7 +87,7 @@ def capital(w, cast):
     return {"q": q}, q.capital, mistake
 
 
-def river(w, cast):
+def river(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.river_towns)
     w.fact(q, "river", q.river)
 
@@ -94,7 +100,7 @@ def river(w, cast):
     return {"q": q}, q.river, mistake
 
 
-def _maker(w, works, relation):
+def _maker(w: Writer, works: Choice, relation: str) -> Question:
     q = w.pick(works)
     w.fact(q, relation, q.maker)
 
@@ -106,15 +112,15 @@ def _maker(w, works, relation):
     return {"q": q}, q.maker, mistake
 
 
-def author(w, cast):
+def author(w: Writer, cast: Cast) -> Question:
     return _maker(w, w.world.books, "author")
 
 
-def director(w, cast):
+def director(w: Writer, cast: Cast) -> Question:
     return _maker(w, w.world.films, "director")
 
 
-def young(w, cast):
+def young(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.parents)
 
     def mistake():
@@ -124,27 +130,27 @@ def young(w, cast):
     return {"q": q}, cast.young[q], mistake
 
 
-def form(lexeme, name):
+def form(lexeme: Lexeme, name: str) -> Filler:
     """One form of a word as a Filler."""
     return Filler(lexeme.forms[name].text, {"base": lexeme.forms[name]})
 
 
-def plural(w, cast):
+def plural(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.irregular)
     return {"q": q}, form(q, "plural"), None
 
 
-def past(w, cast):
+def past(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.verbs)
     return {"q": q}, form(q, "past"), None
 
 
-def top(w, cast):
+def top(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.compared)
     return {"q": q}, form(q, "superlative"), None
 
 
-def opposite(w, cast):
+def opposite(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.opposites)
 
     def mistake():
@@ -154,7 +160,7 @@ def opposite(w, cast):
     return {"q": q}, cast.opposite[q], mistake
 
 
-def eats(w, cast):
+def eats(w: Writer, cast: Cast) -> Question:
     q = w.pick(cast.eaters)
 
     def mistake():
@@ -164,7 +170,7 @@ def eats(w, cast):
     return {"q": q}, cast.eaten[q], mistake
 
 
-def country(w, cast):
+def country(w: Writer, cast: Cast) -> Question:
     q = w.pick(w.world.towns)
     w.fact(q, "country", q.country)
 
@@ -176,18 +182,18 @@ def country(w, cast):
     return {"q": q}, q.country, mistake
 
 
-def product(w, cast):
+def product(w: Writer, cast: Cast) -> Question:
     q = w.pick(w.world.towns)
     w.fact(q, "product", q.product)
     return {"q": q}, q.product, None
 
 
-def times(w, cast):
+def times(w: Writer, cast: Cast) -> Question:
     q, r = w.number(2, 12), w.number(2, 9)
     return {"q": q, "r": r}, spelled(q.value * r.value), None
 
 
-def minus(w, cast):
+def minus(w: Writer, cast: Cast) -> Question:
     q, r = w.number(11, 20), w.number(2, 9)
     return {"q": q, "r": r}, spelled(q.value - r.value), None
 

@@ -1,7 +1,10 @@
 """Two strangers who get to know each other: a topic at a time, asked both ways."""
 
+from minibert.world.kinds.dialogues.cast import Cast
 from minibert.world.kinds.dialogues.talk import Talk, age
+from minibert.world.people import Person
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 # Planted strengths, in percent.
 DAY = 35  # they speak of the weather first
@@ -11,7 +14,7 @@ MORE_FAMILY, TRAIT, NEVER, REACT = 45, 40, 40, 30
 LEAST, STOP = 2, 40  # topics at least; then the chance to part
 
 
-def meeting(w, cast):
+def meeting(w: Writer, cast: Cast) -> None:
     """They sit in one train; who is asked first asks next."""
     a = w.pick(w.world.adults)
     b = w.pick(w.world.adults, cast.family[a.last])
@@ -22,7 +25,8 @@ def meeting(w, cast):
     talk.say(b, greeting + "_back")
     talk.say(a, ".name")
     talk.say(b, ".name_back")
-    asks, known = b, []
+    known: list[str] = []
+    asks = b
     topics = [topic for topic in TOPICS if travel or topic != "trip"]
     for topic in w.each(topics, LEAST, STOP):
         if known and known[-1] in TALKABLE and w.chance(REACT):
@@ -34,7 +38,7 @@ def meeting(w, cast):
     talk.finish()
 
 
-def home(talk, cast, x):
+def home(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     if w.chance(GUESS):
         guess = w.pick(w.world.towns)
@@ -54,13 +58,13 @@ def home(talk, cast, x):
     w.fact(x, "lives in", x.town)
 
 
-def tell_place(talk, y):
+def tell_place(talk: Talk, y: Person) -> None:
     if talk.w.chance(PLACE):
         river = y.town.river is not None and talk.w.chance(RIVER)
         talk.say(y, ".home.river" if river else ".home.land")
 
 
-def trade(talk, cast, x):
+def trade(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     talk.say(x, ".trade.ask")
     talk.say(y, ".trade.tell")
@@ -77,13 +81,13 @@ def trade(talk, cast, x):
         w.fact(person, "trade", person.trade)
 
 
-def tell_work(talk, y):
+def tell_work(talk: Talk, y: Person) -> None:
     line = talk.w.pick(LINES)
     if line:
         talk.say(y, f"trades.{y.trade if line == 'own' else 'any'}")
 
 
-def family(talk, cast, x):
+def family(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     talk.say(x, ".family.ask")
     tell_family(talk, y)
@@ -98,7 +102,7 @@ def family(talk, cast, x):
     tell_family(talk, x)
 
 
-def tell_family(talk, y):
+def tell_family(talk: Talk, y: Person) -> None:
     children = dict(zip(("c1", "c2", "c3"), y.children, strict=False))
     if y.spouse is not None:
         group = ("pair", "one", "two", "three")[len(y.children)]
@@ -112,7 +116,7 @@ def tell_family(talk, y):
         talk.w.fact(y, "child", child)
 
 
-def pet(talk, cast, x):
+def pet(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     talk.say(x, ".pet.ask")
     tell_pet(talk, y)
@@ -127,14 +131,14 @@ def pet(talk, cast, x):
     tell_pet(talk, x)
 
 
-def tell_pet(talk, y):
+def tell_pet(talk: Talk, y: Person) -> None:
     talk.slots.pop("wish", None)
     talk.say(y, ".pet.none" if y.pet is None else ".pet.tell")
     if y.pet is not None:
         talk.w.fact(y, "pet", y.pet)
 
 
-def trip(talk, cast, x):
+def trip(talk: Talk, cast: Cast, x: Person) -> None:
     """Where the other is going, and why; the reason comes up again when they part."""
     y = talk.other(x)
     talk.say(x, ".trip.ask")
@@ -146,7 +150,7 @@ def trip(talk, cast, x):
     talk.say(x, ".trip.home_bound")
 
 
-def hobby(talk, cast, x):
+def hobby(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     talk.say(x, ".hobby.ask")
     talk.say(y, ".hobby.tell")
@@ -165,7 +169,7 @@ def hobby(talk, cast, x):
         w.fact(person, "hobby", person.hobby)
 
 
-def food(talk, cast, x):
+def food(talk: Talk, cast: Cast, x: Person) -> None:
     w, y = talk.w, talk.other(x)
     talk.say(x, ".food.ask")
     talk.say(y, ".food.tell")
@@ -197,12 +201,12 @@ TOPICS = {
 }
 
 
-def part(talk, x, known):
+def part(talk: Talk, x: Person, known: list[str]) -> None:
     """They part; what they remember of each other comes up once more."""
     w, y = talk.w, talk.other(x)
     talk.say(x, ".end.go")
     talk.say(y, ".end.good")
-    wishes = [topic for topic in ("hobby", "food") if topic in known]
+    wishes: list[str] = [topic for topic in ("hobby", "food") if topic in known]
     wishes += ["town"] * ("home" in known and x.town is not y.town)
     wishes += ["pet"] * ("pet" in known and x.pet is not None)
     wishes += ["spouse"] * ("family" in known and x.spouse is not None)

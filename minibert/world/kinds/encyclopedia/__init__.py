@@ -3,6 +3,7 @@
 from minibert.world.kinds import merged
 from minibert.world.kinds.encyclopedia import animals, people, places, plants, things, words, works
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 WEIGHT = 18
 PARTS = (people, places, animals, plants, works, things, words)
@@ -28,5 +29,5 @@ TOPICS = {
 _TOPIC = Choice(list(TOPICS), list(TOPICS.values()))
 
 
-def write(w):
+def write(w: Writer) -> None:
     w.pick(_TOPIC)(w)

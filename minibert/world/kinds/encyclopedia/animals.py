@@ -4,7 +4,8 @@ from functools import cache
 
 from minibert.world.kinds import read_templates
 from minibert.world.kinds.encyclopedia.tags import home
-from minibert.world.words import Choice
+from minibert.world.words import Choice, Lexeme
+from minibert.world.writer import Slots, Writer
 
 TEMPLATES = read_templates(__file__)
 
@@ -25,12 +26,12 @@ def _larger_and_smaller(lexicon):
     return out
 
 
-def animal(w):
+def animal(w: Writer) -> None:
     """An entry on an animal."""
     cls = w.pick(_SPECIES)
     x = w.word(cls)
     w.topic = "nature"
-    facts = {"x": x, "kind": w.lexicon.find(w.lexicon.hypernyms[cls])}
+    facts: Slots = {"x": x, "kind": w.lexicon.find(w.lexicon.hypernyms[cls])}
     facts |= {"home": home(w.lexicon, x), "food": w.lexicon.noun(x.eats)}
     facts["trait"] = w.lexicon.find(x.trait, "ADJ")
     first = w.pick(_FIRST)
@@ -45,31 +46,31 @@ def animal(w):
         aspect(w, x, facts)
 
 
-def _home(w, x, facts):
+def _home(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal home", **facts)
     w.fact(x, "lives in", x.home)
 
 
-def _food(w, x, facts):
+def _food(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal food", **facts)
     w.fact(x, "eats", x.eats)
 
 
-def _trait(w, x, facts):
+def _trait(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal trait", **facts)
     w.fact(x, "is", x.trait)
 
 
-def _young(w, x, facts):
+def _young(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal young", **facts)
     w.fact(x, "young", x.young)
 
 
-def _voice(w, x, facts):
+def _voice(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal voice", v=w.lexicon.word("voice", x.voice), **facts)
 
 
-def _size(w, x, facts):
+def _size(w: Writer, x: Lexeme, facts: Slots) -> None:
     above, below = _larger_and_smaller(w.lexicon)[int(x.size)]
     if below and (not above or w.chance(50)):
         other = w.pick(below)
@@ -81,15 +82,15 @@ def _size(w, x, facts):
         w.fact(other, "is bigger than", x)
 
 
-def _fact(w, x, facts):
+def _fact(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say(f"{x.cls} fact", **facts)
 
 
-def _owner(w, x, facts):
+def _owner(w: Writer, x: Lexeme, facts: Slots) -> None:
     p = w.pick(w.world.owners_of[x])
     w.say("animal owner", p=p, **facts)
     w.fact(p, "pet", p.pet)
 
 
-def _remark(w, x, facts):
+def _remark(w: Writer, x: Lexeme, facts: Slots) -> None:
     w.say("animal remark", **facts)

@@ -2,12 +2,12 @@
 
 from minibert.world.kinds import read_templates
 from minibert.world.trades import does
-from minibert.world.writer import number
+from minibert.world.writer import Writer, number
 
 TEMPLATES = read_templates(__file__)
 
 
-def person(w):
+def person(w: Writer) -> None:
     """An entry on a grown person."""
     p = w.pick(w.world.adults)
     w.topic = "people"
@@ -24,7 +24,7 @@ def person(w):
         w.say("remark", p=p, town=p.town)
 
 
-def child(w):
+def child(w: Writer) -> None:
     """An entry on a child."""
     p = w.pick(w.world.children)
     w.topic = "people"

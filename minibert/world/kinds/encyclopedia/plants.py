@@ -2,7 +2,8 @@
 
 from minibert.world.kinds import read_templates
 from minibert.world.kinds.encyclopedia.tags import home, openings, without_told
-from minibert.world.words import Choice
+from minibert.world.words import Choice, Lexeme
+from minibert.world.writer import Slots, Writer
 
 TEMPLATES = read_templates(__file__)
 _ASPECTS = {  # after a comma: aspects that may stand in the opening
@@ -24,12 +25,12 @@ _KINDS = Choice(tuple(_BIG))
 _PLANTS = Choice(("tree", "flower", "fruit", "vegetable"))
 
 
-def plant(w):
+def plant(w: Writer) -> None:
     """An entry on a tree, a flower, a fruit or a vegetable."""
     cls = w.pick(_PLANTS)
     x = w.word(cls)
     w.topic = "nature"
-    facts = {"x": x}
+    facts: Slots = {"x": x}
     if "home" in x.tags:
         facts |= {"home": home(w.lexicon, x), "h": w.lexicon.find(x.home)}
     if "colour" in x.tags:
@@ -49,7 +50,7 @@ def plant(w):
         w.say("plant remark", **facts)
 
 
-def species(w):
+def species(w: Writer) -> None:
     """An entry on a class of living things."""
     k = w.pick(_KINDS)
     up, a, b = _BIG[k]
@@ -67,6 +68,6 @@ def species(w):
         w.say(f"kind {k}", **facts)
 
 
-def _part(w, name):
+def _part(w: Writer, name: str) -> Lexeme:
     cls = "plant_part" if name in ("trunk", "branch", "petal", "stem") else "body_part_animal"
     return w.lexicon.word(cls, name)

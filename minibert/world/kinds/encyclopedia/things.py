@@ -5,6 +5,7 @@ from minibert.world.kinds.encyclopedia.tags import openings, without_told
 from minibert.world.places import things
 from minibert.world.trades import does
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 TEMPLATES = read_templates(__file__)
 
@@ -12,7 +13,7 @@ _FOOD = Choice(("dish", "sweet"))
 _OPENINGS = {cls: openings(TEMPLATES, cls) for cls in ("tool", "instrument", "dish", "sweet")}
 
 
-def trade(w):
+def trade(w: Writer) -> None:
     """An entry on a trade."""
     x = w.word("trade")
     w.topic = "trades"
@@ -35,7 +36,7 @@ def trade(w):
             w.say(name, x=x, **facts)
 
 
-def tool(w):
+def tool(w: Writer) -> None:
     """An entry on a tool."""
     x = w.word("tool_of_trade")
     w.topic = "things"
@@ -47,7 +48,7 @@ def tool(w):
         w.say(name, **facts)
 
 
-def instrument(w):
+def instrument(w: Writer) -> None:
     """An entry on a musical instrument."""
     x = w.word("instrument")
     w.topic = "things"
@@ -62,7 +63,7 @@ def instrument(w):
             w.say(name, **facts)
 
 
-def food(w):
+def food(w: Writer) -> None:
     """An entry on something to eat."""
     cls = w.pick(_FOOD)
     x = w.word(cls)

@@ -2,18 +2,19 @@
 
 from minibert.world.kinds import read_templates
 from minibert.world.words import Choice, Filler, Form
+from minibert.world.writer import Writer
 
 TEMPLATES = read_templates(__file__)
 
 
-def _word(name):
+def _word(name: str) -> Filler:
     return Filler(name, {"base": Form(name, "NOUN")})
 
 
 _WORDS = Choice([_word(name[:-2]) for name in TEMPLATES if name.endswith(" 1")])
 
 
-def word(w):
+def word(w: Writer) -> None:
     """An entry on a word with two meanings."""
     x = w.pick(_WORDS)
     w.topic = "words"

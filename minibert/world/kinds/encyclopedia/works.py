@@ -2,23 +2,24 @@
 
 from minibert.world.kinds import read_templates
 from minibert.world.kinds.encyclopedia.tags import openings, without_told
-from minibert.world.writer import number
+from minibert.world.works import Work
+from minibert.world.writer import Slots, Writer, number
 
 TEMPLATES = read_templates(__file__)
 _OPENINGS = {cls: openings(TEMPLATES, cls) for cls in ("film", "book")}
 
 
-def film(w):
+def film(w: Writer) -> None:
     """An entry on a film."""
     _work(w, w.pick(w.world.films), "film", "director")
 
 
-def book(w):
+def book(w: Writer) -> None:
     """An entry on a book."""
     _work(w, w.pick(w.world.books), "book", "author")
 
 
-def _work(w, f, cls, maker):
+def _work(w: Writer, f: Work, cls: str, maker: str) -> None:
     w.topic = "works"
     facts = {"f": f, "year": number(f.year)}
     first = w.pick(_OPENINGS[cls])
@@ -36,7 +37,7 @@ def _work(w, f, cls, maker):
             _other(w, cls, facts, others)
 
 
-def _other(w, cls, facts, others):
+def _other(w: Writer, cls: str, facts: Slots, others: list[Work]) -> None:
     """Sometimes another work of the same maker."""
     if others and w.chance(40):
         w.say(f"{cls} other", g=w.pick(others), **facts)

@@ -3,16 +3,18 @@
 from functools import lru_cache
 from pathlib import Path
 
+from minibert.world.base import World
 from minibert.world.kinds.match.football import TEMPLATES, football
 from minibert.world.plots import Plot
 from minibert.world.words import Choice
+from minibert.world.writer import Writer
 
 __all__ = ["TEMPLATES", "WEIGHT", "write"]
 WEIGHT = 12
 SPORTS = Choice(["football", "tennis", "cricket"], [70, 15, 15])
 
 
-def write(w):
+def write(w: Writer) -> None:
     sport = w.pick(SPORTS)
     if sport == "football":
         football(w)
@@ -31,6 +33,6 @@ def write(w):
 
 
 @lru_cache(maxsize=16)
-def _plot(world, sport):
+def _plot(world: World, sport: str) -> Plot:
     path = (Path(__file__).parent / sport).with_suffix(".toml")
     return Plot(path, world.lexicon.scoped("match"))

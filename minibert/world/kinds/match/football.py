@@ -6,14 +6,16 @@ first; ``ours`` is the same with the scoring side first.
 """
 
 from minibert.world.kinds import read_templates
-from minibert.world.words import Choice
-from minibert.world.writer import Number, number
+from minibert.world.people import Person
+from minibert.world.places import Team
+from minibert.world.words import Choice, Filler, Form
+from minibert.world.writer import Writer, number
 
 TEMPLATES = read_templates(__file__)
 LAST = 90  # minutes
 GOALS = Choice([0, 1, 2, 3, 4], [26, 32, 24, 12, 6])  # of one team
 _INCIDENTS = ("save", "miss", "foul", "animal", "sky", "hurt")
-_SIDES = {
+_SIDES: dict[tuple[int, ...], Choice] = {
     (left, right): Choice([0, 1], [left, right]) for left in range(1, 5) for right in range(1, 5)
 }
 
@@ -21,17 +23,18 @@ _SIDES = {
 class Match:
     """The state of play while it is told."""
 
-    def __init__(self, w, home, away, goals):
+    def __init__(self, w: Writer, home: Team, away: Team, goals: tuple[int, int]) -> None:
         self.w, self.teams, self.left = w, (home, away), list(goals)
-        self.score, self.minute, self.scored = [0, 0], 1, []
+        self.score, self.minute = [0, 0], 1
+        self.scored: list[Person] = []
         self.half_told, self.incidents = False, w.each(_INCIDENTS, least=6)
         self.facts = {"home": home, "away": away}
 
     @property
-    def now(self):
+    def now(self) -> Filler:
         return score(*self.score)
 
-    def play(self):
+    def play(self) -> None:
         """Tell all goals, with half-time and incidents between them."""
         while sum(self.left):
             room = (LAST - self.minute) // sum(self.left)
@@ -43,12 +46,12 @@ class Match:
             self.goal()
         self.half_time()
 
-    def half_time(self):
+    def half_time(self) -> None:
         if not self.half_told:
             self.half_told = True
             self.w.say("half time", now=self.now)
 
-    def goal(self):
+    def goal(self) -> None:
         side = self.side()
         team, other = self.teams[side], self.teams[1 - side]
         scorer = self.w.pick(team.players)
@@ -66,19 +69,19 @@ class Match:
             ours = score(self.score[side], self.score[1 - side])
             self.w.say(self.state(side), team=team, other=other, now=self.now, ours=ours)
 
-    def side(self):
+    def side(self) -> int:
         """Who scores next, in proportion to the goals that are left."""
         if 0 in self.left:
             return 0 if self.left[0] else 1
         return self.w.pick(_SIDES[tuple(self.left)])
 
-    def state(self, side):
+    def state(self, side: int) -> str:
         ahead = self.score[side] - self.score[1 - side]
         return {0: "now level", 1: "now ahead"}.get(
             ahead, "now more" if ahead > 0 else "now closer"
         )
 
-    def incident(self):
+    def incident(self) -> None:
         """Something that changes nothing; none happens twice."""
         name = next(self.incidents, None)
         if name in ("save", "miss", "foul", "hurt"):
@@ -90,11 +93,12 @@ class Match:
             self.w.say(name)
 
 
-def score(home, away):
-    return Number(f"{home}-{away}", f"{home}-{away}")
+def score(home: int, away: int) -> Filler:
+    text = f"{home}-{away}"
+    return Filler(text, {"base": Form(text, "NUM")})
 
 
-def football(w):
+def football(w: Writer) -> None:
     """A report of one match."""
     home = w.pick(w.world.teams)
     away = w.pick(w.world.teams, without=[home])

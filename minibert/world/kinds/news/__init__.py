@@ -6,13 +6,17 @@ mayor, who is ``{t.mayor}``); ``couple``, ``elder``, ``owner`` (of a pet) and ``
 town themselves. ``topic`` is the name of the plot, ``notes["branch"]`` which way it went.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from pathlib import Path
 
+from minibert.world.base import World
 from minibert.world.people import NOW, gendered
-from minibert.world.plots import load_plots
+from minibert.world.places import Town
+from minibert.world.plots import Plot, load_plots
 from minibert.world.words import Choice, Filler
-from minibert.world.writer import number
+from minibert.world.writer import Slots, Writer, number
 
 WEIGHT = 18
 FOLDER = Path(__file__).parent
@@ -29,7 +33,7 @@ TEMPLATES = {
 }
 
 
-def write(w):
+def write(w: Writer) -> None:
     desk = desk_of(w.world)
     plot = w.pick(desk.plots)
     cast, given = desk.cast(w, plot)
@@ -40,7 +44,7 @@ def write(w):
 
 
 @lru_cache(maxsize=8)
-def desk_of(world):
+def desk_of(world: World) -> Desk:
     """The Desk of a world, made once."""
     return Desk(world)
 
@@ -48,22 +52,22 @@ def desk_of(world):
 class Desk:
     """The plots, and who can be in them."""
 
-    def __init__(self, world):
+    def __init__(self, world: World) -> None:
         self.world = world
         plots = load_plots(FOLDER, world.lexicon.scoped("news"))
         self.plots = Choice(plots, [plot.weight for plot in plots])
         self.mayors = {id(town.mayor) for town in world.towns}
-        self.locals = {
-            id(town): world.part(lambda p, town=town: p is not town.mayor, town.adults)
-            for town in world.towns
-        }
+        self.locals = {id(town): self._without_mayor(town) for town in world.towns}
         self.genders = Choice([Filler(side, gendered(world.lexicon, side)) for side in "mf"])
         self.pupils = world.part(lambda p: p.age <= PUPIL, world.children)
-        self._towns = {}
+        self._towns: dict[tuple[bool, int], Choice] = {}
         self.elders = world.part(lambda p: p.age >= ELDER, world.adults)
         self.others = world.part(lambda p: id(p) not in self.mayors, world.adults)
 
-    def cast(self, w, plot):
+    def _without_mayor(self, town: Town) -> Choice:
+        return self.world.part(lambda p: p is not town.mayor, town.adults)
+
+    def cast(self, w: Writer, plot: Plot) -> tuple[Slots, dict[str, str]]:
         """(slots, given branches) for a plot; each draw is named in its text."""
         if "couple" in plot.needs:
             p = w.pick(self.world.couples)
@@ -94,7 +98,7 @@ class Desk:
             cast["q"] = w.pick(self.locals[id(t)], without=[cast["p"]])
         return cast, {}
 
-    def towns(self, river, people):
+    def towns(self, river: bool, people: int) -> Choice:
         """The towns with so many people to speak of, and if need be with a river."""
         if (river, people) not in self._towns:
             self._towns[river, people] = self.world.part(

@@ -1,10 +1,14 @@
 """Who and what a review is about: the works, inns, makers and tools of a world."""
 
 from functools import lru_cache
+from typing import Any
 
-from minibert.world.people import gendered
-from minibert.world.words import Choice, Filler
-from minibert.world.writer import number
+from minibert.world.base import World
+from minibert.world.kinds.reviews.items import Item
+from minibert.world.people import Person, gendered
+from minibert.world.words import Choice, Filler, Lexeme
+from minibert.world.works import Work
+from minibert.world.writer import Slots, Writer, number
 
 COMPANIONS = {
     "f": "wife sister mother daughter aunt cousin".split(),
@@ -15,7 +19,7 @@ COMPANIONS = {
 class Cast:
     """The parts of a world that reviews draw from; ``draw`` maps an item to its draw."""
 
-    def __init__(self, world):
+    def __init__(self, world: World) -> None:
         self.world, lexicon = world, world.lexicon
         self.companions = Choice(
             Filler(name, {"base": lexicon.word("kin", name).forms["base"]} | gendered(lexicon, g))
@@ -34,10 +38,10 @@ class Cast:
         for cls in ("review_inn", "review_restaurant"):
             names = lexicon[cls].items
             self.houses[cls] = {t: names[i % len(names)] for i, t in enumerate(world.towns)}
-        self.things = {}
+        made: dict[str, list[Lexeme]] = {}
         for thing in lexicon["review_thing"]:
-            self.things.setdefault(thing.made, []).append(thing)
-        self.things = {trade: Choice(things) for trade, things in self.things.items()}
+            made.setdefault(thing.made, []).append(thing)
+        self.things = {trade: Choice(things) for trade, things in made.items()}
         self.owners = {
             "bakery": self._working("baker"),
             "shop": self._working(*self.things),
@@ -52,19 +56,19 @@ class Cast:
             "tool": self._tool,
         }
 
-    def can(self, item):
+    def can(self, item: Item) -> bool:
         """False for a bakery in a world without bakers."""
         return self.owners.get(item.name, True) is not None
 
-    def draw(self, w, item):
+    def draw(self, w: Writer, item: Item) -> tuple[str, Slots]:
         """(flavour, slots) of one review; every draw must show in the item's openings."""
         return self.draws[item.name](w)
 
-    def genre(self, work):
+    def genre(self, work: Work) -> Lexeme:
         """What a work is called: its kind, but a book for a book of poems."""
         return self.world.lexicon.find("book") if work.kind.name == "poem" else work.kind
 
-    def facts(self, item, slots):
+    def facts(self, item: Item, slots: Slots) -> dict[str, tuple[Any, str, Any]]:
         """The facts that a review states if it uses a slot: slot -> (subject, relation, object)."""
         if "maker" in slots:
             work, relation = slots["name"], "director" if item.name == "film" else "author"
@@ -81,7 +85,7 @@ class Cast:
             }
         return {}
 
-    def again(self, person, known):
+    def again(self, person: Person, known: bool) -> dict[str, Filler]:
         """The slots ``by`` and ``whom`` for a maker: by pronoun if the name has just been said."""
         by, whom = ("he", "him") if known else ("full", "full")
         return {
@@ -89,16 +93,10 @@ class Cast:
             for slot, form in (("by", by), ("whom", whom))
         }
 
-    def _working(self, *trades):
-        people = self.world.adults
-        kept = [
-            (p, weight)
-            for p, weight in zip(people.items, people.weights, strict=True)
-            if p.trade.name in trades
-        ]
-        return Choice(*zip(*kept, strict=True)) if kept else None
+    def _working(self, *trades: str) -> Any:
+        return self.world.part_if_any(lambda p: p.trade.name in trades, self.world.adults)
 
-    def _work(self, w, works):
+    def _work(self, w: Writer, works: Choice) -> tuple[str, Slots]:
         work = w.pick(works)
         slots = {
             "name": work,
@@ -108,15 +106,15 @@ class Cast:
         }
         return work.kind.name, slots | {"star": work.star}
 
-    def _house(self, w, cls):
+    def _house(self, w: Writer, cls: str) -> tuple[str, Slots]:
         town = w.pick(self.world.towns)
         return "", {"name": self.houses[cls][town], "town": town}
 
-    def _bakery(self, w):
+    def _bakery(self, w: Writer) -> tuple[str, Slots]:
         owner = w.pick(self.owners["bakery"])
         return "", {"owner": owner, "town": owner.town}
 
-    def _shop(self, w):
+    def _shop(self, w: Writer) -> tuple[str, Slots]:
         owner = w.pick(self.owners["shop"])
         thing = w.pick(self.things[owner.trade.name])
         slots = {"owner": owner, "town": owner.town, "trade": owner.trade, "thing": thing}
@@ -128,6 +126,6 @@ class Cast:
 
 
 @lru_cache(maxsize=8)
-def cast(world):
+def cast(world: World) -> Cast:
     """The Cast of a world, made once."""
     return Cast(world)

@@ -11,10 +11,12 @@ company; ``compare = true`` allows "than in most inns", ``lively = true`` "never
 """
 
 import tomllib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from minibert.world.lexicon import LexiconError
+from minibert.world.lexicon import Lexicon, LexiconError
 from minibert.world.words import Choice
 
 FOLDER = Path(__file__).parent
@@ -24,7 +26,7 @@ SIDES = ("good", "bad")
 class Aspect:
     """One aspect of a thing; ``np`` and ``tell[side]`` are names of its groups."""
 
-    def __init__(self, item, name, entry):
+    def __init__(self, item: str, name: str, entry: dict[str, Any]) -> None:
         self.name, self.words = name, entry["words"]
         self.flavours = entry.get("for", "").split()
         self.company = entry.get("with", False)
@@ -34,7 +36,7 @@ class Aspect:
         self.tell = {side: f"{item}.{name}.{side}" for side in SIDES}
         self.brief = {side: f"{item}.{name}.{side}.brief" for side in SIDES}  # without a comma
 
-    def fits(self, flavour, company):
+    def fits(self, flavour: str, company: bool) -> bool:
         """True if the aspect can come up in a review of this flavour."""
         return (not self.flavours or flavour in self.flavours) and (company or not self.company)
 
@@ -45,13 +47,13 @@ class Aspect:
 class Item:
     """A thing that is reviewed; ``opening`` and ``scene`` give names of groups."""
 
-    def __init__(self, name, data):
+    def __init__(self, name: str, data: dict[str, Any]) -> None:
         self.name, self.kind, self.verdict = name, data["kind"], data["verdict"]
         self.weight, self.was = data["weight"], data.get("tense", "was")
         self.scenes = tuple(data["scene"])
         self.aspects = [Aspect(name, key, entry) for key, entry in data["aspect"].items()]
 
-    def scene(self, company):
+    def scene(self, company: str) -> str:
         """The group of second sentences."""
         return f"{self.name}.scene.{company if company in self.scenes else 'any'}"
 
@@ -62,18 +64,19 @@ class Item:
 class Words:
     """The polarity words of a lexicon."""
 
-    def __init__(self, lexicon):
-        self.lexicon, self.made = lexicon, {}
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.made: dict[tuple, Choice | None] = {}
         self.extremes = {"good": lexicon["review_fine"], "bad": lexicon["review_awful"]}
 
-    def choice(self, aspect, side, extreme=False):
+    def choice(self, aspect: Aspect, side: str, extreme: bool = False) -> Any:
         """A Choice of adjectives for an aspect, or None where it has no extreme ones."""
         key = aspect.words, side, extreme and aspect.general, extreme
         if key not in self.made:
             self.made[key] = self._make(*key)
         return self.made[key]
 
-    def _make(self, words, side, general, extreme):
+    def _make(self, words: str, side: str, general: bool, extreme: bool) -> Choice | None:
         own, weights = self.lexicon[f"review_{words}_{side}"], {}
         known = {word.name for word in own}
         for choice in (own, self.extremes[side]) if general else (own,):
@@ -86,14 +89,15 @@ class Words:
 
 
 @lru_cache(maxsize=8)
-def words(lexicon):
+def words(lexicon: Lexicon) -> Words:
     """The polarity words of a lexicon, made once."""
     return Words(lexicon)
 
 
-def load():
+def load() -> tuple[Choice, dict[str, str]]:
     """All Items, as a Choice by weight, and all templates, by group."""
-    items, templates = [], {}
+    items: list[Item] = []
+    templates: dict[str, str] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         if path.stem == "shared":
@@ -104,7 +108,7 @@ def load():
     return Choice(items, [item.weight for item in items]), templates
 
 
-def _shared(data):
+def _shared(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The groups of shared.toml; those for clauses are put together from their parts."""
     clause, denied = data["clause"], data["denied"]
     for side in SIDES:
@@ -127,7 +131,7 @@ def _shared(data):
                 yield f"verdict.{name}.{stars}", verdicts["any"][stars] + text
 
 
-def _own(name, data):
+def _own(name: str, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for table in ("opening", "scene", "kin"):
         for key, text in data[table].items():
             yield f"{name}.{table}.{key}", text
@@ -140,7 +144,7 @@ def _own(name, data):
             yield f"{name}.{key}.{side}.brief", "\n".join(brief)
 
 
-def _clauses(text, where):
+def _clauses(text: str, where: str) -> list[str]:
     """Sentences without their full stop, so that they can stand inside others."""
     lines = [line.strip() for line in text.strip().splitlines()]
     for line in lines:
