@@ -199,7 +199,7 @@ def tell(args: Namespace, read: str, done: str = "read and count") -> None:
     print(f"{read}\n({time.perf_counter() - args.started:.1f} s to {done})", flush=True)
 
 
-def passes(args: argparse.Namespace) -> str:
+def passes(args: Namespace) -> str:
     """How often the text was read, for the card."""
     return "1 epoch" if args.epochs == 1 else f"{args.epochs} epochs"
 
