@@ -1,11 +1,15 @@
 """Chapter 02, first half: exercises about letters, the two directions, and their training."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 
+Answer = Callable[..., Any]  # what a learner wrote, or what shows it to a check
 DETACHED = (
     "right, but the result has no gradient, so nothing could be learned through it: leave out "
     "`.item()`, `.detach()`, `float(...)` and `torch.no_grad()`."
@@ -15,7 +19,7 @@ DETACHED = (
 class Learnable(Exercise):
     """An exercise whose answer must keep its gradient: checks see (value, has it a gradient)."""
 
-    def as_functions(self, answer):
+    def as_functions(self, answer: Answer) -> tuple[Answer]:
         def traced(*arguments):
             value = answer(*map(_tracked, arguments))
             learns = isinstance(value, torch.Tensor) and value.requires_grad
@@ -23,7 +27,7 @@ class Learnable(Exercise):
 
         return (traced,)
 
-    def untouched(self, answer):
+    def untouched(self, answer: Answer) -> bool:
         value, _ = answer(*self.example)
         return value is None or same(value, self.default)
 
@@ -36,7 +40,7 @@ def _tracked(x):
 class Convolve(Learnable):
     id = "02.convolve"
     title = "One filter over the letters of a word"
-    minutes, difficulty, importance, points = 10, 2, 4, 3
+    minutes, difficulty, importance, points = 8, 2, 4, 3
     hints = (
         "There are `len(x) - width + 1` positions at which a filter of that width fits.",
         "At position `i` it sees `width` rows of `x`. They have the shape of `weight`: multiply "
@@ -46,7 +50,7 @@ class Convolve(Learnable):
     default = 0.0
     example = (torch.arange(10.0).view(5, 2), torch.ones(3, 2), torch.tensor(0.0))
 
-    def check(self, best_match):
+    def check(self, best_match: Answer) -> Right | Wrong:
         for best, shift in ((9, 0.7), (5, 0.7), (0, -100.0)):
             generator = torch.Generator().manual_seed(0)
             x = torch.randn(12, 4, generator=generator)
@@ -55,12 +59,15 @@ class Convolve(Learnable):
             x[best : best + 3] = 4 * weight  # the best match
             scores = self.scores(x, weight, bias)
             got, learns = best_match(x, weight, bias)
-            verdict = self.named(got, scores, x, weight, bias)
+            verdict = self.named(got, scores, x, weight, bias=bias)
             if not isinstance(verdict, Right):
                 return verdict
         return verdict if learns else Wrong(DETACHED, 1)
 
-    def named(self, got, scores, x, weight, bias):
+    def named(
+        self, got: object, scores: Tensor, x: Tensor, weight: Tensor, *, bias: Tensor
+    ) -> Right | Wrong:
+        """The verdict on one answer."""
         turned = self.scores(x, weight.flip(0), bias)
         mistakes = [
             (0.0, "a match of 0 where every score is below zero: the best is the largest score all "
@@ -87,7 +94,8 @@ class Convolve(Learnable):
         return compare(got, scores.max(), mistakes, what="the match")
 
     @staticmethod
-    def scores(x, weight, bias):
+    def scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The scores, (positions,), of a filter (width, dim) over letters (length, dim)."""
         positions = range(len(x) - len(weight) + 1)
         return torch.stack([(x[i : i + len(weight)] * weight).sum() + bias for i in positions])
 
@@ -95,7 +103,7 @@ class Convolve(Learnable):
 class BothWays(Exercise):
     id = "02.both_ways"
     title = "What each direction reads, and what it must predict"
-    minutes, difficulty, importance, points = 10, 2, 5, 3
+    minutes, difficulty, importance, points = 8, 2, 5, 3
     hints = (
         "Forward: the model reads `<S>` first. Every token that it reads must predict the next.",
         "Backward is the same game on the reversed sentence, `words[::-1]`. There the sentence "
@@ -104,11 +112,11 @@ class BothWays(Exercise):
     default = ([], [], [], [])
     example = (["a", "b"],)
 
-    def untouched(self, both_ways):
+    def untouched(self, both_ways: Answer) -> bool:
         parts = both_ways(["a", "b"])
         return parts is None or not any(len(part) for part in parts)
 
-    def check(self, both_ways):
+    def check(self, both_ways: Answer) -> Right | Wrong:
         for words in ("a cat saw the dog saw a bird".split(), ["yes"]):
             got = both_ways(list(words))
             if not isinstance(got, tuple | list) or len(got) != 4:
@@ -119,7 +127,8 @@ class BothWays(Exercise):
                     return self.named(number, list(mine), want)
         return Right("n words give n + 1 predictions in each direction. None can see its answer.")
 
-    def named(self, number, mine, want):
+    def named(self, number: int, mine: list[str], want: list[list[str]]) -> Wrong:
+        """What is wrong with one of the four lists."""
         names = ("forward inputs", "forward targets", "backward inputs", "backward targets")
         name, right, points = names[number], want[number], 1 if number > 1 else 0
         swapped = {"<S>": "</S>", "</S>": "<S>"}
@@ -144,7 +153,8 @@ class BothWays(Exercise):
         return Wrong(f"{name}: expected {right}, got {mine}.", points)
 
     @staticmethod
-    def solve(words):
+    def solve(words: list[str]) -> list[list[str]]:
+        """The four lists."""
         back = words[::-1]
         return [["<S>", *words], [*words, "</S>"], ["</S>", *back], [*back, "<S>"]]
 
@@ -152,7 +162,7 @@ class BothWays(Exercise):
 class Step(Exercise):
     id = "02.step"
     title = "One step of the projected LSTM"
-    minutes, difficulty, importance, points = 12, 3, 4, 4
+    minutes, difficulty, importance, points = 8, 3, 4, 4
     hints = (
         "One sum gives all four gates: `to_gates(x) + from_h(h)`, of shape `(batch, 4 * dim)`.",
         "`.chunk(4, dim=-1)` cuts it into i, f, g and o. Three go through a sigmoid, g through "
@@ -161,11 +171,11 @@ class Step(Exercise):
     )
     default = None
 
-    def untouched(self, step):
+    def untouched(self, step: Answer) -> bool:
         got = step(*self.parts(0))
         return got is None or got[0] is None
 
-    def check(self, step):
+    def check(self, step: Answer) -> Right | Wrong:
         for seed in (0, 1):
             parts = self.parts(seed)
             got = step(*parts)
@@ -185,7 +195,8 @@ class Step(Exercise):
         return Right("c may be large and stays inside; h is small and is handed on.")
 
     @staticmethod
-    def mistakes():
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> how the step goes wrong."""
         return {
             "the gates are in another order: i, f, g, o.": {"order": "ifog"},
             "input gate and forget gate are swapped.": {"order": "figo"},
@@ -201,10 +212,24 @@ class Step(Exercise):
         }
 
     @staticmethod
-    def variant(x, h, c, to_gates, from_h, project, *, order="ifgo", recurrent=1, old=1,
-                g=torch.tanh, out=torch.tanh, gate=torch.sigmoid, stale=False, open_=False,
-                raw=False):  # fmt: skip
+    def variant(
+        x: Tensor,
+        h: Tensor,
+        c: Tensor,
+        to_gates: nn.Module,
+        *layers: nn.Module,
+        order: str = "ifgo",
+        recurrent: int = 1,
+        old: int = 1,
+        g: Answer = torch.tanh,
+        out: Answer = torch.tanh,
+        gate: Answer = torch.sigmoid,
+        stale: bool = False,
+        open_: bool = False,
+        raw: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """The step, or one of the mistakes."""
+        from_h, project = layers
         with torch.no_grad():
             chunks = (to_gates(x) + recurrent * from_h(h)).chunk(4, dim=-1)
             gates = dict(zip(order, chunks, strict=True))
@@ -213,7 +238,8 @@ class Step(Exercise):
             return (h if raw else project(h)), new
 
     @staticmethod
-    def parts(seed):
+    def parts(seed: int) -> tuple:
+        """x, h, c and the three layers, drawn from a seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             layers = nn.Linear(4, 20), nn.Linear(3, 20, bias=False), nn.Linear(5, 3, bias=False)
@@ -223,7 +249,7 @@ class Step(Exercise):
 class Read(Exercise):
     id = "02.read"
     title = "Layers over a sentence"
-    minutes, difficulty, importance, points = 15, 3, 4, 4
+    minutes, difficulty, importance, points = 10, 3, 4, 4
     hints = (
         "Two loops: over the layers outside, over the positions inside.",
         "Each layer begins with h and c of zeros, collects its h at every position, and "
@@ -232,12 +258,12 @@ class Read(Exercise):
     )
     default = None
 
-    def untouched(self, read):
+    def untouched(self, read: Answer) -> bool:
         x, layers, dim = self.parts(0)
         got = read(x, layers, dim)
         return got is None or same(got, x)
 
-    def check(self, read):
+    def check(self, read: Answer) -> Right | Wrong:
         for seed in (0, 1):
             parts = self.parts(seed)
             got, want = read(*parts), self.variant(*parts)
@@ -251,7 +277,8 @@ class Read(Exercise):
         return Right("The same loop gives the backward model: turn the sentence round first.")
 
     @staticmethod
-    def mistakes():
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> how the reading goes wrong."""
         return {
             "the skip connection is missing: from the second layer on, add the input.":
                 {"skip": ()},
@@ -273,8 +300,21 @@ class Read(Exercise):
         }  # fmt: skip
 
     @staticmethod
-    def variant(x, layers, dim, *, skip=(1, 2), words=False, fresh=False, carried=False,
-                no_c=False, most=3, back=False, last=False, parallel=False):  # fmt: skip
+    def variant(
+        x: Tensor,
+        layers: Sequence[Answer],
+        dim: int,
+        *,
+        skip: Sequence[int] = (1, 2),
+        words: bool = False,
+        fresh: bool = False,
+        carried: bool = False,
+        no_c: bool = False,
+        most: int = 3,
+        back: bool = False,
+        last: bool = False,
+        parallel: bool = False,
+    ) -> Tensor:
         """The top layer's states, or those of one of the mistakes."""
         first, h, c = x, torch.zeros_like(x[:, 0]), x.new_zeros(len(x), dim)
         for number, step in enumerate(layers[:most]):
@@ -292,7 +332,8 @@ class Read(Exercise):
         return x[:, -1] if last else x
 
     @staticmethod
-    def parts(seed):
+    def parts(seed: int) -> tuple[Tensor, list[Answer], int]:
+        """x, three layers and the number of their cells, drawn from a seed."""
         generator = torch.Generator().manual_seed(seed)
         x = torch.randn(2, 4, 3, generator=generator)
 

@@ -1,18 +1,20 @@
 """Chapter 02: the exercises about training, and about a model that sees its answer."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.ch02_bilm import DETACHED, Learnable
+from minibert.course.learn.exercises.ch02_bilm import DETACHED, Answer, Learnable
 
 
 class Train(Exercise):
     id = "02.train"
     title = "A training loop"
-    minutes, difficulty, importance, points = 12, 2, 5, 4
+    minutes, difficulty, importance, points = 8, 2, 5, 4
     hints = (
         "Make the optimiser once, before the loop, from the parameters and the rate.",
         "For each batch: the loss, then three calls in the right order. One of them empties the "
@@ -21,7 +23,7 @@ class Train(Exercise):
     )
     default = []
 
-    def as_functions(self, train):
+    def as_functions(self, train: Answer) -> tuple[Answer]:
         def tried(seed, rate):
             """What the losses and the weights were: (list, (3,))."""
             weight, loss, batches = self.problem(seed)
@@ -30,11 +32,11 @@ class Train(Exercise):
 
         return (tried,)
 
-    def untouched(self, tried):
+    def untouched(self, tried: Answer) -> bool:
         losses, _ = tried(0, 0.1)
         return losses is None or losses == []
 
-    def check(self, tried):
+    def check(self, tried: Answer) -> Right | Wrong:
         for seed, rate in ((0, 0.1), (1, 0.02)):
             losses, weight = tried(seed, rate)
             wants = [self.variant(seed, rate, kind=kind) for kind in ("Adam", "AdamW")]
@@ -55,7 +57,8 @@ class Train(Exercise):
         return Right("Five calls, and the same loop trains every model of this course.")
 
     @staticmethod
-    def mistakes():
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> how the loop goes wrong."""
         return {
             "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
                 {"keep": True},
@@ -72,8 +75,20 @@ class Train(Exercise):
         }  # fmt: skip
 
     @staticmethod
-    def variant(seed, rate, *, keep=False, step=True, rate_given=True, anew=False,
-                first=False, kind="Adam", sign=1, skip=0, twice=False):  # fmt: skip
+    def variant(
+        seed: int,
+        rate: float,
+        *,
+        keep: bool = False,
+        step: bool = True,
+        rate_given: bool = True,
+        anew: bool = False,
+        first: bool = False,
+        kind: str = "Adam",
+        sign: int = 1,
+        skip: int = 0,
+        twice: bool = False,
+    ) -> tuple[list[float], Tensor]:
         """(losses, weights) after the loop, or after one with a mistake."""
         weight, loss, batches = Train.problem(seed)
         options = {"lr": rate if rate_given else 1e-3}
@@ -95,7 +110,7 @@ class Train(Exercise):
         return losses, weight.detach().clone()
 
     @staticmethod
-    def problem(seed):
+    def problem(seed: int) -> tuple[Tensor, Answer, list[Tensor]]:
         """A weight to learn, (3,), its loss, and five batches."""
         generator = torch.Generator().manual_seed(seed)
         weight = torch.randn(3, generator=generator).requires_grad_()
@@ -106,7 +121,7 @@ class Train(Exercise):
 class FindTheBug(Learnable):
     id = "02.find_the_bug"
     title = "Find the bug: the model that knows the future"
-    minutes, difficulty, importance, points = 15, 4, 5, 3
+    minutes, difficulty, importance, points = 10, 4, 5, 3
     hints = (
         "Say in words what `states[:, t]` has read, after the second `flip`.",
         "The LSTM has read the words `t`, `t + 1`, ... to the end when it gives `states[:, t]`. "
@@ -114,10 +129,10 @@ class FindTheBug(Learnable):
         "Which state has read everything after word `t`, but not word `t` itself?",
     )
 
-    def untouched(self, backward_loss):
+    def untouched(self, backward_loss: Answer) -> bool:
         return same(backward_loss(*self.parts(11))[0], self.peeking(*self.parts(11)))
 
-    def check(self, backward_loss):
+    def check(self, backward_loss: Answer) -> Right | Wrong:
         for seed in (11, 12):
             parts = self.parts(seed)
             got, learns = backward_loss(*parts)
@@ -126,7 +141,8 @@ class FindTheBug(Learnable):
                 return verdict
         return verdict if learns else Wrong(DETACHED, 1)
 
-    def named(self, got, parts):
+    def named(self, got: object, parts: tuple) -> Right | Wrong:
+        """The verdict on one loss."""
         lstm, output, vectors, ids = parts
         read = lstm(vectors(ids).flip(1))[0]
         states, forward = read.flip(1), lstm(vectors(ids))[0]
@@ -166,14 +182,16 @@ class FindTheBug(Learnable):
         return compare(got, want, mistakes, what="the loss", right=right)
 
     @staticmethod
-    def parts(seed):
+    def parts(seed: int) -> tuple[nn.LSTM, nn.Linear, nn.Embedding, Tensor]:
+        """LSTM, output, vectors and ids (3, 7), drawn from a seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             lstm = nn.LSTM(6, 5, batch_first=True)
             return lstm, nn.Linear(5, 9), nn.Embedding(9, 6), torch.randint(9, (3, 7))
 
     @staticmethod
-    def peeking(lstm, output, vectors, ids):
+    def peeking(lstm: nn.LSTM, output: nn.Linear, vectors: nn.Embedding, ids: Tensor) -> Tensor:
+        """The loss of the model that sees its answer."""
         states = lstm(vectors(ids).flip(1))[0].flip(1)
         logits = output(states[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())

@@ -3,16 +3,20 @@
 import math
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.ch02_bilm import DETACHED, Learnable
+from minibert.course.learn.exercises.ch02_bilm import DETACHED, Answer, Learnable
 
 
-def follows(answer, rules, cases, right):
+def follows(
+    answer: Answer, rules: dict[str, Answer], cases: Sequence[tuple], right: str
+) -> Right | Wrong:
     """`Right` if the answer is the first rule's in all cases; else which rule it follows."""
     given = [answer(*case) for case in cases]
     for said, case in zip(given, cases, strict=True):
@@ -29,7 +33,7 @@ def follows(answer, rules, cases, right):
 class Sense(Exercise):
     id = "02.sense"
     title = "Name the sense by vectors"
-    minutes, difficulty, importance, points = 10, 2, 5, 3
+    minutes, difficulty, importance, points = 6, 2, 5, 3
     hints = (
         "First one mean vector per sense: `uses.mean(0)` of a tensor `(n, width)`.",
         "Compare directions, not lengths: take the cosine of the vector with each mean.",
@@ -38,13 +42,14 @@ class Sense(Exercise):
     default = ""
     example = (torch.ones(2), {"x.one": torch.ones(1, 2), "x.two": -torch.ones(1, 2)})
 
-    def check(self, by_vectors):
+    def check(self, by_vectors: Answer) -> Right | Wrong:
         cases = [self.case(random.Random(seed)) for seed in range(40)]
         right = "One mean per sense is all the training that this method has."
         return follows(by_vectors, self.rules(), cases, right)
 
     @staticmethod
-    def case(draw):
+    def case(draw: random.Random) -> tuple[Tensor, dict[str, Tensor]]:
+        """A vector and the labelled uses of three senses."""
         generator = torch.Generator().manual_seed(draw.getrandbits(30))
         labelled = {}
         for name, scale in (("animal", 0.2), ("club", 1.0), ("hit", 5.0)):
@@ -55,7 +60,9 @@ class Sense(Exercise):
         return torch.randn(5, generator=generator), labelled
 
     @staticmethod
-    def rules():
+    def rules() -> dict[str, Answer]:
+        """Message -> what names the sense; the first is right."""
+
         def best(score):
             return lambda v, uses: max(uses, key=lambda sense: float(score(v, uses[sense])))
 
@@ -92,7 +99,7 @@ class Sense(Exercise):
 class Bayes(Exercise):
     id = "02.bayes"
     title = "Name the sense by counting"
-    minutes, difficulty, importance, points = 15, 3, 4, 4
+    minutes, difficulty, importance, points = 12, 3, 4, 4
     hints = (
         "`Counter(w for use in uses for w in use)` counts the neighbours of one sense.",
         "The denominator is the same for all words of a sense: its number of words plus `a * V`.",
@@ -101,13 +108,13 @@ class Bayes(Exercise):
     default = ""
     example = (["x"], {"s.one": [["x"]], "s.two": [["y"]]}, 1.0)
 
-    def check(self, by_counting):
+    def check(self, by_counting: Answer) -> Right | Wrong:
         cases = [self.case(random.Random(seed)) for seed in range(60)]
         right = "Naive Bayes: it takes the neighbours as independent, and is hard to beat."
         return follows(by_counting, self.rules(), cases, right)
 
     @classmethod
-    def case(cls, draw):
+    def case(cls, draw: random.Random) -> tuple[list[str], dict[str, list], float]:
         """Arguments on which the size of the vocabulary may be off by one."""
         while True:
             words, labelled = [draw.choice("abcdefgh") for _ in range(6)], {}
@@ -121,9 +128,10 @@ class Bayes(Exercise):
 
     @staticmethod
     def score(
-        *, more=0, log=math.log, a=None, size=None, once=False, binary=False, prior=False,
-        divide=True, sign=1, known=False, most=None,
-    ):  # fmt: skip
+        *, more: int = 0, log: Answer = math.log, a: float | None = None, size: str = "all",
+        once: bool = False, binary: bool = False, prior: bool = False, divide: bool = True,
+        sign: int = 1, known: bool = False, most: int | None = None,
+    ) -> Answer:  # fmt: skip
         """Naive Bayes, or one of the mistakes."""
 
         def said(words, labelled, smooth=1.0):
@@ -146,7 +154,8 @@ class Bayes(Exercise):
         return said
 
     @classmethod
-    def rules(cls):
+    def rules(cls) -> dict[str, Answer]:
+        """Message -> what names the sense; the first is right."""
         return {
             "": cls.score(),
             "the probabilities are added: add their logarithms (or multiply).":
@@ -171,7 +180,7 @@ class Bayes(Exercise):
 class Mix(Learnable):
     id = "02.mix"
     title = "The scalar mix"
-    minutes, difficulty, importance, points = 8, 2, 5, 3
+    minutes, difficulty, importance, points = 5, 2, 5, 3
     hints = (
         "The weights are free numbers; their softmax `s` is positive and adds up to one.",
         "`layers[j] * s[j]`, added up over j: a loop, or `torch.einsum('l,l...->...', s, layers)`.",
@@ -180,7 +189,7 @@ class Mix(Learnable):
     default = torch.zeros(2, 3)
     example = (torch.ones(2, 2, 3), torch.tensor([1.0, 2.0]), 1.0)
 
-    def check(self, mix):
+    def check(self, mix: Answer) -> Right | Wrong:
         weights, gamma = torch.tensor([0.5, 2.0, -1.0]), 1.7
         for shape in ((3, 4, 6), (3, 2, 4, 3)):  # a sentence, a batch
             layers = torch.randn(*shape, generator=torch.Generator().manual_seed(5))
@@ -211,14 +220,15 @@ class Mix(Learnable):
         return verdict if learns else Wrong(DETACHED, 1)
 
     @staticmethod
-    def summed(shares, layers):
+    def summed(shares: Tensor, layers: Tensor) -> Tensor:
+        """The layers, each times its share, added up."""
         return torch.einsum("l,l...->...", shares, layers)
 
 
 class Normalise(Learnable):
     id = "02.normalise"
     title = "Layers of equal size"
-    minutes, difficulty, importance, points = 8, 2, 4, 3
+    minutes, difficulty, importance, points = 6, 2, 4, 3
     hints = (
         "`layers.mean(-1, keepdim=True)` is one mean for each vector.",
         "Divide the difference by `layers.std(-1, keepdim=True) + 1e-5`: padding is all zeros, and "
@@ -227,7 +237,7 @@ class Normalise(Learnable):
     default = torch.zeros(2, 2, 4)
     example = (torch.arange(16.0).view(2, 2, 4) ** 2,)
 
-    def check(self, normalise):
+    def check(self, normalise: Answer) -> Right | Wrong:
         for shape in ((3, 5, 256), (2, 3, 4, 128)):
             x = torch.randn(*shape, generator=torch.Generator().manual_seed(7))
             x = 5 * x * torch.arange(1.0, 1 + shape[0]).view(-1, *[1] * (len(shape) - 1)) + 2
@@ -236,24 +246,24 @@ class Normalise(Learnable):
             if any(same(got, want, 1e-3) for want in self.wanted(x)):
                 continue
             return compare(got, self.wanted(x)[0], self.mistakes(x), 1e-3, what="the vectors")
-        return Right("Now a share of 1/3 means a third of the mix.") if learns else Wrong(
-            DETACHED, 1
-        )  # fmt: skip
+        fine = Right("Now a share of 1/3 means a third of the mix.")
+        return fine if learns else Wrong(DETACHED, 1)
 
     @staticmethod
-    def wanted(x):
+    def wanted(x: Tensor) -> list[Tensor]:
         """The standard deviation divided by n, and by n - 1."""
         centred = x - x.mean(-1, keepdim=True)
         return [centred / (x.std(-1, correction=n, keepdim=True) + 1e-5) for n in (0, 1)]
 
     @staticmethod
-    def mistakes(x):
+    def mistakes(x: Tensor) -> list[tuple]:
+        """(what a mistake gives, its message, points)."""
+
         def scaled(dim, centre=True, power=1):
             y = x - x.mean(dim, keepdim=True) if centre else x
             return y / (x.std(dim, keepdim=True, correction=0) + 1e-5) ** power
 
-        others = tuple(range(1, x.ndim))
-        every = tuple(range(x.ndim))
+        others, every = tuple(range(1, x.ndim)), tuple(range(x.ndim))
         axis = "one mean for each vector: along the last dimension."
         y, zero = x - x.mean(-1, keepdim=True), x.norm(dim=-1, keepdim=True)
         return [
@@ -279,7 +289,7 @@ NAN = "not a number for a vector of zeros (padding): add a small number below th
 class Rates(Exercise):
     id = "02.rates"
     title = "A rate of its own"
-    minutes, difficulty, importance, points = 8, 2, 4, 3
+    minutes, difficulty, importance, points = 6, 2, 4, 3
     hints = (
         'A group is a dictionary, {"params": [...], "lr": rate}.',
         'The parameters of the mix have ".mixes." in their names.',
@@ -287,7 +297,7 @@ class Rates(Exercise):
     default = []
     example = ([("encoder.mixes.input.gamma", torch.ones(())), ("w", torch.ones(2))], 0.1, 0.2)
 
-    def check(self, groups):
+    def check(self, groups: Answer) -> Right | Wrong:
         named = self.named()
         got = groups(list(named), 0.01, 0.1)
         parts = isinstance(got, list | tuple) and all(isinstance(g, dict) for g in got)
@@ -303,7 +313,8 @@ class Rates(Exercise):
         of = {name: rates.get(float(p.sum()), []) for name, p in named}
         return self.judged(of)
 
-    def judged(self, of):
+    def judged(self, of: dict[str, list[float]]) -> Right | Wrong:
+        """The verdict, from the rates at which each parameter is trained."""
         mixes = [name for name in of if ".mixes." in name]
         others = [name for name in of if name not in mixes]
         fast, slow = ([of[name] for name in names] for names in (mixes, others))
@@ -328,7 +339,8 @@ class Rates(Exercise):
         return Right("Four numbers with a rate of their own: they may run while the rest walks.")
 
     @staticmethod
-    def named():
+    def named() -> list[tuple[str, Tensor]]:
+        """Parameters of a tagger with their names."""
         names = (
             "encoder.embedding.weight", "encoder.mixes.input.weights", "encoder.mixes.input.gamma",
             "encoder.mixes.output.weights", "encoder.mixes.output.gamma", "encoder.lstm.weight_ih",

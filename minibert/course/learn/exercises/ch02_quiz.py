@@ -6,7 +6,7 @@ from minibert.course.learn.exercise import Choice, Quiz, Written
 class Layers(Written):
     id = "02.layers"
     title = "Why not simply the top layer?"
-    minutes, difficulty, importance, points = 10, 3, 4, 3
+    minutes, difficulty, importance, points = 8, 3, 4, 3
     hints = (
         "What must the top layer be good at, whatever the task is that comes later?",
         "Two tasks want two mixes: think of one about grammar and of one about meaning.",

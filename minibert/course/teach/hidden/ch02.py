@@ -1,20 +1,25 @@
 """Hidden tests of chapter 02. What keeps its gradient comes as (value, has it a gradient)."""
 
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
 from minibert.course.learn.compare import same
 from minibert.course.learn.exercise import Right
 from minibert.course.learn.exercises.ch02_bilm import BothWays, Convolve, Read, Step
 from minibert.course.learn.exercises.ch02_fit import FindTheBug, Train
 from minibert.course.learn.exercises.ch02_layers import Bayes, Mix, Normalise, Rates, Sense
-from minibert.course.teach.hidden import TOLERANCE, fresh, hidden
+from minibert.course.teach.hidden import TOLERANCE, Case, Draw, fresh, hidden
 
 
-def with_gradient(got):
+def with_gradient(got: Any) -> Tensor | None:
     """The value alone of (value, True); None where the gradient is missing."""
     return got[0] if isinstance(got, tuple | list) and got[1] else None
 
 
 @hidden("02.convolve")
-def convolve(draw, best_match):
+def convolve(draw: Draw, best_match: Callable[..., Any]) -> bool:
     for _ in range(5):
         dim = draw.randint(2, 5)
         x, weight = draw.normal(draw.randint(5, 11), dim), draw.normal(draw.randint(2, 4), dim)
@@ -26,25 +31,25 @@ def convolve(draw, best_match):
 
 
 @fresh("02.both_ways", view=lambda parts: [list(part) for part in parts])
-def both_ways(draw):
+def both_ways(draw: Draw) -> Case:
     words = [f"w{draw.randint(1, 6)}" for _ in range(draw.randint(1, 8))]
     return (words,), BothWays.solve(words)
 
 
 @fresh("02.step")
-def step(draw):
+def step(draw: Draw) -> Case:
     parts = Step.parts(draw.getrandbits(32))
     return parts, Step.variant(*parts)
 
 
 @fresh("02.read")
-def read(draw):
+def read(draw: Draw) -> Case:
     parts = Read.parts(draw.getrandbits(32))
     return parts, Read.variant(*parts)
 
 
 @hidden("02.train")
-def train(draw, tried):
+def train(draw: Draw, tried: Callable[..., Any]) -> bool:
     seed, rate = draw.getrandbits(32), draw.uniform(0.01, 0.2)
     losses, weight = tried(seed, rate)
     wants = [Train.variant(seed, rate, kind=kind) for kind in ("Adam", "AdamW")]
@@ -52,7 +57,7 @@ def train(draw, tried):
 
 
 @hidden("02.find_the_bug")
-def backward_loss(draw, answer):
+def backward_loss(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         *layers, _ = FindTheBug.parts(draw.getrandbits(32))
         parts = *layers, draw.integers(0, 9, 3, draw.randint(4, 9))
@@ -63,19 +68,19 @@ def backward_loss(draw, answer):
 
 
 @fresh("02.sense", trials=20)
-def sense(draw):
+def sense(draw: Draw) -> Case:
     case = Sense.case(draw)
     return case, Sense.rules()[""](*case)
 
 
 @fresh("02.bayes", trials=20)
-def bayes(draw):
+def bayes(draw: Draw) -> Case:
     case = Bayes.case(draw)
     return case, Bayes.rules()[""](*case)
 
 
 @hidden("02.mix")
-def mix(draw, answer):
+def mix(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         count, gamma = draw.randint(2, 4), draw.uniform(0.3, 3)
         layers, weights = draw.normal(count, draw.randint(2, 6), 5), draw.normal(count)
@@ -86,7 +91,7 @@ def mix(draw, answer):
 
 
 @hidden("02.normalise")
-def normalise(draw, answer):
+def normalise(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         x = draw.uniform(0.5, 8) * draw.normal(draw.randint(2, 4), 3, 64) + draw.uniform(-2, 2)
         got = with_gradient(answer(x))
@@ -96,7 +101,7 @@ def normalise(draw, answer):
 
 
 @hidden("02.rates")
-def rates(draw, answer):
+def rates(draw: Draw, answer: Callable[..., Any]) -> bool:
     slow, fast = draw.uniform(0.001, 0.01), draw.uniform(0.02, 0.3)
     named = draw.sample(Rates.named(), 6)
     found = {
