@@ -92,9 +92,13 @@ for (words, _, sense), vector in zip(questions, vectors_of(questions)[2], strict
 
 # %% [markdown]
 r"""
-word2vec cannot do this: its *bat* is the same vector in all these sentences, so every cosine is 1.
-ELMo sorts the uses, and no label was needed. In this chapter you build this model part by part.
-Then you measure how many labels its vectors are worth, and you put them into a tagger.
+ELMo sorts the uses, and no label was needed. Only three of these sentences are about the animal,
+and these three come first. (The fourth line of the first list has to be a club. Look at its
+cosine.) word2vec cannot do this: its *bat* is the same vector in all these sentences, so every
+cosine is 1.
+
+In this chapter you build this model part by part. Then you measure how many labels its vectors are
+worth, and you put them into a tagger.
 """
 
 # %% tags=["hide-input"]
@@ -973,9 +977,13 @@ mb.show.figure(mb.show.bars(errors, f"Names: error after {labelled} sentences (o
 
 # %% [markdown]
 r"""
-Now the shares have moved away from layer 0, and the mix has caught up with the best single layer:
-it found out by itself which layers to use. In the paper, too, the mix at the input of a task model
-leans on the LSTM layers, there mostly on the first (figure 2).
+Now the shares have moved: away from layer 0, and up to the LSTM layers. The mix has found out by
+itself what the tagger does not need. (In the paper, too, the mix at the input of a task model
+leans on the LSTM layers, there mostly on the first: figure 2.)
+
+The error tells less. All ways with ELMo lie close together, and in this run the normalised mix is
+behind layer 2. With one seed and 200 sentences to test on, a difference of two points may be luck.
+What is beyond doubt is the long bar: the tagger without ELMo.
 
 {{exercise 02.layers}}
 
@@ -1022,10 +1030,9 @@ endings do their work: past tenses come with past tenses.
 ## 9. How much of this is luck? (optional)
 
 The experiments above are one draw each. Here they are repeated over
-{{finding 02 senses.chance seeds}} seeds, each with its own texts, labels and first weights
+{{finding 02 senses.chance seeds}} seeds, each with its own texts and labels
 (`make findings CH=02`; the settings stand in `chapters/findings/02.py`). All rivals were tuned on
-another seed: the window and the smoothing of the counts, the window of word2vec, the rates of the
-taggers. The first picture shows the senses again.
+another seed: the window and the smoothing of the counts, and the window of word2vec.
 """
 
 # %%
@@ -1101,8 +1108,8 @@ To train on real text: `minibert pretrain elmo --corpus wiki_train --out my_elmo
   may see the word that it predicts.
 - The words are spelled, so that none is unknown.
 - With few labelled uses, these vectors name senses better than counts of the words around.
-- The layers hold different things. A scalar mix lets every task take what it needs, if the layers
-  have equal size and the mix has a rate of its own.
+- The layers hold different things. A scalar mix lets every task take what it needs. With layers of
+  equal size and a rate of its own, its shares say what that is.
 - Frozen, ELMo is a better input for a task model. Chapter 03 asks what happens when the language
   model itself is trained further.
 
