@@ -82,10 +82,6 @@ def pool(hidden, mask):
 
 
 RIGHT = {
-    "00.entropy": lambda p: torch.special.entr(p).sum(),
-    "00.perplexity": lambda logs: math.exp(-sum(logs) / len(logs)),
-    "00.trigram": lambda c, n, t, q: q if n == 0 else (c + t * q) / (n + t),
-    "00.find_the_bug": lambda b: math.exp(sum(loss for loss, _ in b) / sum(n for _, n in b)),
     "01.pairs": pairs,
     "01.sgns_loss": sgns,
     "01.noise": lambda counts, power=0.75: counts**power / (counts**power).sum(),
@@ -100,15 +96,6 @@ RIGHT = {
     "03.find_the_bug": WeightDrop,
 }
 MISTAKES = [
-    ("00.entropy", lambda p: -(p * p.log()).sum(), "probability 0"),
-    ("00.entropy", lambda p: -torch.xlogy(p, p).sum() / math.log(2), "bits"),
-    ("00.entropy", lambda p: torch.xlogy(p, p).sum(), "sign"),
-    ("00.perplexity", lambda logs: -sum(logs) / len(logs), "exponential"),
-    ("00.perplexity", lambda logs: math.exp(sum(logs) / len(logs)), "minus"),
-    ("00.perplexity", lambda logs: math.exp(-sum(logs)), "not divided"),
-    ("00.trigram", lambda c, n, t, q: (c + t * q) / (n + t), "divides by zero"),
-    ("00.trigram", lambda c, n, t, q: c / n + t * q, "exceed 1"),
-    ("00.find_the_bug", lambda b: math.exp(sum(loss / n for loss, n in b) / len(b)), "every batch"),
     ("01.pairs", lambda tokens, w: [p for p in pairs(tokens, w) if p[0] < p[1]], "is missing"),
     ("01.pairs", lambda tokens, w: pairs(tokens, 2), "a 2 written in"),
     ("01.sgns_loss", lambda v, u, n: sgns(v, u, -n), "pushed away"),
