@@ -10,39 +10,6 @@ from torch.nn import functional as F
 from minibert.course.learn.exercise import Right, Wrong, find
 
 
-def pairs(tokens, window):
-    places = range(len(tokens))
-    near = [(i, j) for i in places for j in places if i != j and abs(i - j) <= window]
-    return [(tokens[i], tokens[j]) for i, j in near]
-
-
-def sgns(centre, context, negatives):
-    return -F.logsigmoid(centre @ context) - F.logsigmoid(-negatives @ centre).sum()
-
-
-def analogy(vectors, a, b, c):
-    unit = F.normalize(vectors, dim=1)
-    scores = unit @ (unit[b] - unit[a] + unit[c])
-    scores[[a, b, c]] = -torch.inf
-    return int(scores.argmax())
-
-
-class Tuned(nn.Module):
-    def __init__(self, vectors, labels):
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
-        self.output = nn.Linear(vectors.shape[1], labels)
-
-    def forward(self, input_ids):
-        return self.output(self.embedding(input_ids).mean(1))
-
-
-class StillFrozen(Tuned):
-    def __init__(self, vectors, labels):
-        super().__init__(vectors, labels)
-        self.embedding.weight.requires_grad_(False)
-
-
 def locked(x, p, length=1, scale=True):
     mask = (torch.rand(len(x), length, x.shape[-1]) >= p).float()
     return x * (mask / (1 - p) if scale else mask)
@@ -82,12 +49,6 @@ def pool(hidden, mask):
 
 
 RIGHT = {
-    "01.pairs": pairs,
-    "01.sgns_loss": sgns,
-    "01.noise": lambda counts, power=0.75: counts**power / (counts**power).sum(),
-    "01.subsample": lambda share, t=1e-3: (t / share).sqrt().clamp(max=1),
-    "01.analogy": analogy,
-    "01.find_the_bug": Tuned,
     "03.locked": locked,
     "03.penalty": penalty,
     "03.rates": lambda n, rate, factor=2.6: [rate / factor**k for k in range(n)][::-1],
@@ -96,27 +57,6 @@ RIGHT = {
     "03.find_the_bug": WeightDrop,
 }
 MISTAKES = [
-    ("01.pairs", lambda tokens, w: [p for p in pairs(tokens, w) if p[0] < p[1]], "is missing"),
-    ("01.pairs", lambda tokens, w: pairs(tokens, 2), "a 2 written in"),
-    ("01.sgns_loss", lambda v, u, n: sgns(v, u, -n), "pushed away"),
-    ("01.sgns_loss", lambda v, u, n: sgns(v, u, n) / 5, "sums the terms"),
-    (
-        "01.sgns_loss",
-        lambda v, u, n: -(v @ u).sigmoid().log() - (-n @ v).sigmoid().log().sum(),
-        "use logsigmoid",
-    ),
-    ("01.noise", lambda counts, power=0.75: counts**power, "add up to 1"),
-    ("01.noise", lambda counts, power=0.75: counts / counts.sum(), "where is the power"),
-    ("01.subsample", lambda share, t=1e-3: (t / share).sqrt(), "clipped at 1"),
-    ("01.subsample", lambda share, t=1e-3: 1 - (t / share).sqrt(), "discarding, and below 0"),
-    ("01.subsample", lambda share, t=1e-3: (1 - (t / share).sqrt()).clamp(min=0), "discarding:"),
-    ("01.analogy", lambda v, a, b, c: analogy(v, b, a, c), "turned round"),
-    (
-        "01.analogy",
-        lambda v, a, b, c: int((F.normalize(v, dim=1) @ (v[b] - v[a] + v[c])).argmax()),
-        "leave a, b and c out",
-    ),
-    ("01.find_the_bug", StillFrozen, "frozen"),
     ("03.locked", lambda x, p: locked(x, p, length=x.shape[1]), "from place to place"),
     ("03.locked", lambda x, p: locked(x, p, scale=False), "divide them by 1 - p"),
     ("03.locked", lambda x, p: locked(x, 1 - p), "swapped"),

@@ -90,17 +90,17 @@ class Attention(Exercise):
         self, attention: Callable[..., Any], slopes: Callable[..., Any], given: list[Tensor]
     ) -> Right | Wrong:
         """The verdict on a batch with heads, and on gradients."""
-        more = [normal(2, 3, 4, 8, seed=n) for n in (10, 11, 12)]
+        query, key, value = (normal(2, 3, 4, 8, seed=n) for n in (10, 11, 12))
         mask = torch.ones(2, 1, 4, 4, dtype=torch.bool).tril()
         hint = (
             "right for one sentence, but not with a batch and heads in front, (2, 3, 4, 8): use "
             "the *last* two dimensions, `key.mT` and `softmax(-1)`."
         )
         try:
-            got = attention(*more, mask)
+            got = attention(query, key, value, mask)
         except Exception as error:
             return Wrong(f"{hint} It raises {type(error).__name__}.", 3)
-        if not same(got, self.solve(*more, mask)):
+        if not same(got, self.solve(query, key, value, mask)):
             return Wrong(hint, 3)
         reached = dict(zip(("query", "key", "value"), slopes(*given), strict=True))
         if not all(reached.values()):

@@ -114,9 +114,9 @@ class MultiHead(Exercise):
         mask = torch.ones(4, 4, dtype=torch.bool).tril()
         got, lost = run(case, mask)
         weights, heads, x = case
-        verdict = compare(got, self.solve(*case, mask), [
+        verdict = compare(got, self.solve(weights, heads, x, mask), [
             (self.solve(*case), "right without a mask; the mask is not passed on.", 3),
-            (self.solve(*case, mask.mT), "the mask is turned round.", 3),
+            (self.solve(weights, heads, x, mask.mT), "the mask is turned round.", 3),
         ], what="with a causal mask, the result")  # fmt: skip
         if isinstance(verdict, Right) and lost:
             return Wrong(NO_GRADIENT.format(", ".join(lost)), 2)

@@ -64,8 +64,12 @@ def multi_head(draw: Draw, run: Callable[..., Any]) -> bool:
         heads=draw.randint(2, 4),
         head=draw.randint(2, 4),
     )
+    weights, heads, x = case
     causal = torch.ones(length, length, dtype=torch.bool).tril()
-    return all(alike(run(case, mask)[0], MultiHead.solve(*case, mask)) for mask in (None, causal))
+    return all(
+        alike(run(case, mask)[0], MultiHead.solve(weights, heads, x, mask))
+        for mask in (None, causal)
+    )
 
 
 @fresh("04.sinusoids")
