@@ -1090,7 +1090,8 @@ The tagger of section 7, again with 100 labelled sentences (the differences are 
 
 The first line is the main result of the paper, where ELMo cuts the errors of six tasks by 5.8 to
 24.9 % of what they were (names in news: F1 from 90.15 to 92.22, with far more labelled sentences).
-With 100 sentences the tagger has little else to go by, so the cut is far larger here.
+With 100 sentences the tagger has little else to go by, so the cut is far larger here. Which layers
+the tagger uses matters much less: no difference between layer 2 and the mixes is shown.
 
 
 ## 10. The real thing
@@ -1121,7 +1122,8 @@ To train on real text: `minibert pretrain elmo --corpus wiki_train --out my_elmo
 - The vectors come from two language models, one in each direction. They need no labels. Neither
   may see the word that it predicts.
 - The words are spelled, so that none is unknown.
-- With few labelled uses, these vectors name senses better than counts of the words around.
+- With two labelled uses per sense, these vectors name senses better than counts of the words
+  around. With twenty, counting is as good.
 - The layers hold different things. A scalar mix lets every task take what it needs. With layers of
   equal size and a rate of its own, its shares say what that is.
 - Frozen, ELMo is a better input for a task model. Chapter 03 asks what happens when the language
