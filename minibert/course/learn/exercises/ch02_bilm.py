@@ -28,7 +28,7 @@ class Learnable(Exercise):
         return (traced,)
 
     def untouched(self, answer: Answer) -> bool:
-        value, _ = answer(*self.example)
+        value, _ = answer(*(self.example or ()))
         return value is None or same(value, self.default)
 
 
@@ -109,7 +109,7 @@ class BothWays(Exercise):
         "Backward is the same game on the reversed sentence, `words[::-1]`. There the sentence "
         "begins with `</S>` and ends with `<S>`.",
     )
-    default = ([], [], [], [])
+    default: Any = ([], [], [], [])
     example = (["a", "b"],)
 
     def untouched(self, both_ways: Answer) -> bool:

@@ -303,7 +303,7 @@ class Rates(Exercise):
         parts = isinstance(got, list | tuple) and all(isinstance(g, dict) for g in got)
         if not parts or any({"params", "lr"} - set(group) for group in got):
             return Wrong('expected a list of dictionaries, each with "params" and "lr".')
-        rates = {}  # value of a parameter -> the rates at which it is trained
+        rates: dict[float, list] = {}  # value of a parameter -> the rates at which it is trained
         for group in got:
             for p in group["params"]:
                 value = p[1] if isinstance(p, list | tuple) else p
