@@ -4,6 +4,7 @@
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 
@@ -21,12 +22,12 @@ from minibert.show.figures import PALETTE
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "chapters" / "images" / "arc.png"
-NOUN, EACH = "ring", 12
+EACH = 12  # uses of each sense of a homograph
 COLOURS = [PALETTE[name] for name in ("blue", "green", "orange", "vermillion", "purple")]
 GAP, PROMPT = "The capital of the country is [MASK].", "The baker opened the"
 STEPS = (  # name, year, what it gave, the question below, the function that answers it
     ("word2vec", "2013", "one vector per word", "closest to “oak”\n(cosine)", "neighbours"),
-    ("ELMo", "2018", "a vector in context", "“ring” beside “ring”\n(cosine)", "senses"),
+    ("ELMo", "2018", "a vector in context", "a word used twice\n(cosine, 32 homographs)", "senses"),
     ("ULMFiT", "2018", "tune the whole model", "topic from 100 labels\n(accuracy)", "labels"),
     ("BERT", "2018", "read both sides", "“The capital of the\ncountry is ___.”", "gap"),
     ("GPT", "2018", "guess the next word", "“The baker\nopened the ___”", "continued"),
@@ -39,19 +40,37 @@ def neighbours():
 
 
 def senses():
-    """ELMo: mean cosines between occurrences of a noun, in one sense and across two."""
-    model = mb.ELMo.from_pretrained("minibert-elmo").eval()
-    found = {}  # sense -> vectors of the noun, (dim,) each
+    """ELMo: mean cosines between uses of a word in one sense and in two, over all homographs."""
+    uses = {}  # word -> sense -> its first uses, (sentence, position) each
     for document in mb.world.generate(tokens=300_000, seed=3).documents:
         for sentence in document.sentences:
-            for at, word in enumerate(sentence.tokens):
-                vectors = found.setdefault(sentence.sense[at], [])
-                if word.lower() == NOUN and len(vectors) < EACH:
-                    with torch.no_grad():
-                        vectors.append(model.encode([sentence.tokens]).hidden_states[-1][0, at])
-    one, two = (normalize(torch.stack(v), dim=-1) for v in found.values() if len(v) == EACH)
-    same = (one @ one.T)[~torch.eye(EACH, dtype=bool)].mean()
-    return [("same sense", same.item()), ("other sense", (one @ two.T).mean().item())]
+            for at, (word, sense) in enumerate(zip(sentence.tokens, sentence.sense, strict=True)):
+                if sense:
+                    found = uses.setdefault(word.lower(), {}).setdefault(sense, [])
+                    found += [(sentence.tokens, at)] if len(found) < EACH else []
+    pairs = [[u for u in found.values() if len(u) == EACH][:2] for found in uses.values()]
+    cosines = torch.tensor([same_and_other(*pair) for pair in pairs if len(pair) == 2])
+    same, other = cosines.mean(0).tolist()
+    return [("same sense", same), ("other sense", other)]
+
+
+def same_and_other(*senses):
+    """Mean cosines within the senses of one word, and between them; each a list of uses."""
+    one, two = (normalize(torch.stack([vector(*use) for use in uses]), dim=-1) for uses in senses)
+    others = ~torch.eye(EACH, dtype=bool)
+    same = (one @ one.T)[others].mean() + (two @ two.T)[others].mean()
+    return same / 2, (one @ two.T).mean()
+
+
+@torch.no_grad()
+def vector(tokens, at):
+    """The vector of a word in its sentence, in ELMo's upper layer: (dim,)."""
+    return elmo().encode([tokens]).hidden_states[-1][0, at]
+
+
+@cache
+def elmo():
+    return mb.ELMo.from_pretrained("minibert-elmo").eval()
 
 
 def labels():

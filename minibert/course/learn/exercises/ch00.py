@@ -191,7 +191,7 @@ class Probability(Exercise):
                 except KeyError as error:
                     message = f"is {error} always in the dictionary? Use `.get` with a default."
                     return Wrong(message, 1)
-                wrong = wrong_probability(got, token, history, self.tables()[:keep], size)
+                wrong = wrong_probability(got, token, history, self.tables()[:keep], size=size)
                 if wrong is None and tables != self.tables()[:keep]:
                     wrong = Wrong("right, but your function has changed the tables.", 3)
                 if wrong:

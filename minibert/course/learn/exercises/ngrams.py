@@ -91,7 +91,7 @@ def witten_bell(
 
 
 def wrong_probability(
-    got: Any, token: str, history: History, tables: list[Table], size: int
+    got: Any, token: str, history: History, tables: list[Table], *, size: int
 ) -> Wrong | None:
     """`Wrong` if ``got`` is not p(token | history), or None."""
     asked = token, history, tables, size
