@@ -174,6 +174,19 @@ def test_the_readmes_picture_is_what_the_checkpoints_answer():
     assert f"a cosine of {same} in the same sense and {other} in two senses" in alt
 
 
+@pytest.mark.parametrize("name", sorted(set(BUNDLED) - {"minibert-word2vec"}))
+def test_the_guide_to_checkpoints_says_what_the_cards_say(name):
+    card = (ROOT / "minibert" / "pretrained" / name / "README.md").read_text("utf-8")
+    row = next(line for line in read("docs/checkpoints.md").splitlines() if f"`{name}`" in line)
+    if floor := re.search(r"([\d.]+) nats per token of the world.* floor ([\d.]+)", card):
+        loss, least = floor.groups()
+        assert f"| {loss} | {least} | {float(loss) - float(least):.2f} |" in row
+    for share in re.findall(r"([\d.]+)% of [\d,]+ (?:guessed|pairs)", card) * (
+        name == "minibert-bert"
+    ):
+        assert f" {share} % of " in row
+
+
 def test_every_bundled_checkpoint_is_in_its_guide_and_no_other():
     told = set(re.findall(r"^\| (`minibert-[^|]+) \|", read("docs/checkpoints.md"), re.MULTILINE))
     told = {name for cell in told for name in re.findall(r"`([^`]+)`", cell)}
