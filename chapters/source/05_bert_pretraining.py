@@ -53,14 +53,16 @@ r"""
 ## 1. The answer first
 
 We take sentences that no model has read, hide one word of each, and ask who can name it. All are
-asked for the **same word** and get the same text, up to one difference: some may read both sides of
-the gap, and some only what stands before it.
+asked for the **same word**, and they read the same sentence up to one difference: some may use both
+sides of the gap, and some only what stands before it.
 
 - `minibert-bert` is the model of this chapter, trained before by the library. It reads both sides.
 - `minibert-gpt` (chapter 07) was trained on the same kind of text to predict the next word. It
   reads the left side only.
 - Counting is the cheapest baseline. It names the word that most often stood between these two
   neighbours (both sides), or after these two words (left).
+
+We ask twice: with the sentence alone, and with the sentence before it as well.
 """
 
 # %%
@@ -80,16 +82,23 @@ def pieces_after(left, word):
 
 # %%
 def gaps(corpus, count):
-    """(words of two sentences, place of a gap); the word is a single piece for both models."""
+    """(first sentence, second sentence, place of a gap in the second), both as words.
+
+    The hidden word is a single piece for both models, and it is not the first of its sentence.
+    """
     draw, found = random.Random(0), []
     for document in corpus.documents:
         for first, second in zip(document.sentences, document.sentences[1:], strict=False):
-            words = [*first.tokens, *second.tokens]
-            place = draw.randrange(len(first.tokens), len(words))
-            left, word = detokenise(words[:place]), words[place]
-            pieces = len(bert.encoder.tokenizer.encode(word)), len(pieces_after(left, word))
-            if word.isalpha() and pieces == (1, 1):
-                found.append((words, place))
+            first, second = list(first.tokens), list(second.tokens)
+            if len(second) < 5:
+                continue
+            place = draw.randrange(1, len(second) - 1)
+            word, left = second[place], second[:place]
+            lefts = detokenise(left), detokenise(first + left)
+            pieces = [len(bert.encoder.tokenizer.encode(word))]
+            pieces += [len(pieces_after(text, word)) for text in lefts]
+            if word.isalpha() and pieces == [1, 1, 1]:
+                found.append((first, second, place))
     return draw.sample(found, min(count, len(found)))
 
 
@@ -111,29 +120,35 @@ def most_frequent(key):
 beside = most_frequent(lambda text, i: (text[i - 1], text[i + 1]))
 before = most_frequent(lambda text, i: (text[i - 2], text[i - 1]))
 after_one = most_frequent(lambda text, i: text[i - 1])
-print(f"{len(asked)} gaps; the first: {gapped(*asked[0])}")
+print(f"{len(asked)} gaps; the first: {gapped(*asked[0][1:])}")
 
 # %%
 @torch.no_grad()
 def answers(words, place):
     """What each of the four says, in small letters."""
-    low = [word.lower() for word in words] + ["."]
+    low = [".", *(word.lower() for word in words), "."]  # one place more on the left
     left = detokenise(words[:place])
     ids = torch.tensor([gpt.tokenizer.encode(left)], device=next(gpt.parameters()).device)
     piece = int(gpt.logits(gpt(ids).last_hidden_state[0, -1]).argmax())
-    one = after_one.get(low[place - 1], "the")
+    one = after_one.get(low[place], "the")
     return {
         "BERT, both sides": guesses(bert, gapped(words, place)).best(1)[0][0].lower(),
         "GPT, left only": gpt.tokenizer.decode([piece]).strip().lower(),
-        "counting, both sides": beside.get((low[place - 1], low[place + 1]), one),
-        "counting, left only": before.get((low[place - 2], low[place - 1]), one),
+        "counting, both sides": beside.get((low[place], low[place + 2]), one),
+        "counting, left only": before.get((low[place - 1], low[place]), one),
     }
 
 
-said = [answers(*gap) for gap in asked]
-truth = [words[place].lower() for words, place in asked]
-right = {name: sum(row[name] == word for row, word in zip(said, truth, strict=True)) / len(asked)
-         for name in said[0]}
+alone = [answers(second, place) for _, second, place in asked]
+longer = [answers(first + second, len(first) + place) for first, second, place in asked]
+truth = [second[place].lower() for _, second, place in asked]
+
+
+def named(said):
+    """Share of the words that each of the four names right."""
+    pairs = list(zip(said, truth, strict=True))
+    return {name: sum(row[name] == word for row, word in pairs) / len(pairs) for name in said[0]}
+
 
 # %% [markdown]
 r"""
@@ -142,26 +157,35 @@ for more: a network in place of counting, or the second side in place of one?
 """
 
 # %%
-fig, ax = mb.show.new("The same hidden word, four ways to guess it", "share named right", size=(7.6, 3))
-names = list(right)[::-1]
-colours = [mb.show.PALETTE["blue" if "both" in name else "orange"] for name in names]
-ax.barh(names, [right[name] for name in names], color=colours,
-        hatch=["//" if "left" in name else "" for name in names], edgecolor="white")
-for row, name in enumerate(names):
-    ax.annotate(f"{right[name]:.0%}", (right[name], row), xytext=(4, -4), textcoords="offset points")
-ax.set_xlim(0, 1)
-mb.show.figure(fig, alt="Bars, share of hidden words named: "
-               + ", ".join(f"{name} {share:.0%}" for name, share in right.items()) + ".")
-for (words, place), row in list(zip(asked, said, strict=True))[:4]:
+right = {"the sentence alone": named(alone), "with the sentence before": named(longer)}
+fig, axes = mb.show.new("The same hidden word, four ways to guess it", size=(8.4, 3), columns=2)
+for ax, (title, shares) in zip(axes, right.items(), strict=True):
+    names = list(shares)[::-1]
+    colours = [mb.show.PALETTE["blue" if "both" in name else "orange"] for name in names]
+    ax.barh(names, [shares[name] for name in names], color=colours,
+            hatch=["//" if "left" in name else "" for name in names], edgecolor="white")
+    for row, name in enumerate(names):
+        ax.annotate(f"{shares[name]:.0%}", (shares[name], row), xytext=(4, -4),
+                    textcoords="offset points")
+    ax.set(xlim=(0, 1), title=title, xlabel="share named right")
+axes[1].tick_params(labelleft=False)
+told = [f"{title}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        for title, shares in right.items()]
+mb.show.figure(fig, alt="Bars, share of hidden words named. " + ". ".join(told) + ".")
+
+# %%
+for (_, words, place), row in list(zip(asked, alone, strict=True))[:5]:
     left, both = row["GPT, left only"], row["BERT, both sides"]
     print(f"{textwrap.shorten(gapped(words, place), 88)}\n   {words[place]}: BERT {both}, GPT {left}")
 
 # %% [markdown]
 r"""
-Compare the two counters first: the same method, and only the side is different. Then compare the
-two networks. The pieces and the sizes of the two networks are not quite the same, so the second
-comparison is not exact; section 9 holds two networks against each other that differ in nothing but
-the side that they see, over the whole training.
+Compare the two counters first, in either panel: they use the same method, and only the side is
+different. Then compare the two networks in the left panel, where little stands before the gap. In
+the right panel the left side is longer, and GPT can make up for much of what it does not see. The
+pieces and the training of the two networks are not quite the same, so their comparison is not
+exact; section 9 compares two networks that differ in nothing but the side that they see, over the
+whole training.
 
 So what does a model learn that has to fill in the words we hide? Whatever helps to name them: which
 words go together, which verb form a noun wants, who did what in the sentence before. The rest of

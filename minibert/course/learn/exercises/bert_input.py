@@ -207,8 +207,9 @@ class Choose(Exercise):
              "choose a fixed number in each row, those with the lowest noise.", 1),
             (self.choose(anywhere, noise), "[CLS], [SEP] or padding is chosen: mind `maskable`.",
              1),
-            ((noise.argsort(1).argsort(1) < quota) & maskable, "the noise of places that cannot be chosen "
-             "takes part in the ranking: push these to the end first.", 1),
+            ((noise.argsort(1).argsort(1) < quota) & maskable,
+             "the noise of places that cannot be chosen takes part in the ranking: "
+             "push these to the end first.", 1),
             ((ranked < round(0.15 * length)) & maskable, "the quota is 15 % of the whole length: "
              "it should be 15 % of the places that can be chosen.", 1),
             (self.choose(maskable, noise, least=0), "a short text has nothing hidden: at least one "
