@@ -22,10 +22,11 @@ settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile("default")
 
-# The models' annotations, shapes above all, are checked at each call; an int will do for a float.
+# The annotations of models and heads, shapes above all, are checked at each call; an int will do
+# for a float.
 CHECKS = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 assert "minibert" not in sys.modules, "the hook must be there before what it changes"
-jaxtyping.install_import_hook("minibert.models", CHECKS)
+jaxtyping.install_import_hook(["minibert.models", "minibert.heads"], CHECKS)
 
 CONNECT = socket.socket.connect
 HOMES = [os.environ.get("MINIBERT_HOME"), Path.home() / ".minibert"]  # before tests get their own

@@ -24,3 +24,8 @@ assert_type(mb.world.task("ner").train, list[mb.world.tasksets.Example])
 assert_type(mb.data.datasets(), list[mb.data.catalogue.Listing])
 assert_type(mb.show.bars({"a": 1.0}).alt, str)
 assert_type(mb.device(), torch.device)
+
+head = mb.heads.SequenceClassifier(mb.BERT(mb.BERTConfig()), ["no", "yes"], pooling="mean")
+assert_type(head.predict(["a dog"]), mb.heads.Predictions)
+assert_type(mb.heads.Tagger.from_pretrained("folder"), mb.heads.Tagger)
+assert_type(mb.heads.span_f1([["O"]], [["O"]]), float)

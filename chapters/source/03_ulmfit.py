@@ -443,7 +443,27 @@ all, in each?
 """
 
 # %%
-mb.show.TriangleExplorer(steps=200, rate=0.01)
+import ipywidgets
+
+from minibert.training.optim import slanted_triangular
+
+
+def draw_triangle(cut, ratio, steps=200, highest=0.01):
+    """The library's triangle, and how much of the highest rate is spent on average."""
+    factor = slanted_triangular(steps, cut, ratio)
+    rates = highest * np.array([factor(step) for step in range(steps)])
+    fig, ax = mb.show.new("The slanted triangle", "update", "learning rate")
+    ax.plot(rates)
+    ax.axhline(highest / ratio, color="gray", linestyle=":")
+    ax.set_ylim(0, 1.08 * highest)
+    words = (f"The rate rises to {highest:g} at update {rates.argmax()} of {steps}, and falls to "
+             f"{rates[-1]:.2g}. Mean rate: {rates.mean() / highest:.0%} of the highest.")
+    return mb.show.Frame(fig, words, words)
+
+
+mb.show.Interactive(draw_triangle, {
+    "cut": ipywidgets.FloatSlider(0.1, min=0.02, max=0.9, step=0.02, description="cut"),
+    "ratio": ipywidgets.IntSlider(32, min=1, max=100, description="ratio")})
 
 # %%
 from minibert.transfer.stages import ULMFiTConfig, document, learn_text

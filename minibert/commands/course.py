@@ -1,13 +1,14 @@
 """``minibert course``: build the notebooks, measure findings, hand them out and grade them."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from minibert.course.learn.paths import chapters_folder
 from minibert.course.teach import command as classroom_command
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     """Give ``parser`` the actions of ``minibert course``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="make the notebooks from chapters/source")
@@ -19,8 +20,7 @@ def add_arguments(parser):
     findings = actions.add_parser("findings", help="run a chapter's full experiments")
     findings.add_argument("chapter", help="two digits, such as 01")
     findings.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
-    some = "only some of the experiments"
-    findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help=some)
+    findings.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of them (all)")
     findings.add_argument("--fresh", action="store_true", help="measure again what the file has")
     findings.add_argument("--smoke", action="store_true", help="a quick rehearsal; writes nothing")
     real = actions.add_parser("real", help="put the results of a run on real data into findings")
@@ -29,13 +29,13 @@ def add_arguments(parser):
     classroom_command.add_arguments(actions)
 
 
-def run(args):
+def run(args: Namespace) -> int:
     """Carry out one action; gives the exit status. Raises ValueError or FileNotFoundError."""
     own = {"build": build, "findings": findings, "real": real}
     return (own | classroom_command.ACTIONS)[args.action](args)
 
 
-def build(args):
+def build(args: Namespace) -> int:
     """Make the notebooks, or only compare them; 1 when they differ, or something is wrong."""
     from minibert.course.author.building import differences, make, sources
     from minibert.course.author.execute import ExecutionError
@@ -58,7 +58,7 @@ def build(args):
     return int(status)
 
 
-def findings(args):
+def findings(args: Namespace) -> int:
     """Measure a chapter's findings, or rehearse that."""
     from minibert.course.author.measure import measure, rehearse
 
@@ -70,7 +70,7 @@ def findings(args):
     return 0
 
 
-def real(args):
+def real(args: Namespace) -> int:
     """Put a run's results into the findings "real"."""
     from minibert.course.author.real_runs import add_run
 

@@ -4,11 +4,13 @@ Each check is a function that returns a `Finding`. Nothing here needs Jupyter or
 package to be installed: what is missing is what the check reports.
 """
 
-import importlib
 import os
 import shutil
 import sys
 import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -34,7 +36,7 @@ class Finding(NamedTuple):
 ok, note, fix = (partial(Finding, status) for status in ("ok", "note", "FIX"))
 
 
-def check_python():
+def check_python() -> Finding:
     number = ".".join(map(str, sys.version_info[:3]))
     where = f"{number} at {sys.executable}"
     if sys.version_info < (3, 11):  # noqa: UP036 - run from a clone, nothing has checked this yet
@@ -44,7 +46,7 @@ def check_python():
     return ok(where)
 
 
-def check_torch():
+def check_torch() -> Finding:
     try:
         import numpy
         import torch
@@ -57,7 +59,7 @@ def check_torch():
     return ok(f"{torch.__version__} with numpy {numpy.__version__}")
 
 
-def check_device():
+def check_device() -> Finding:
     import torch
 
     from minibert.runtime import device
@@ -77,7 +79,7 @@ def check_device():
     return ok(str(chosen))
 
 
-def check_memory():
+def check_memory() -> Finding:
     total, free = _memory()
     if total is None:
         return note("unknown on this system; a chapter needs at most 2 GB")
@@ -87,16 +89,18 @@ def check_memory():
     return ok(text)
 
 
-def check_cores():
+def check_cores() -> Finding:
+    import torch
+
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    threads = importlib.import_module("torch").get_num_threads()
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    threads = torch.get_num_threads()
     if threads > cores:
         return note(f"{cores}, but torch uses {threads} threads: set OMP_NUM_THREADS={cores}")
     return ok(f"{cores}, torch uses {threads} thread{'s' * (threads != 1)}")
 
 
-def check_jupyter():
+def check_jupyter() -> Finding:
     if find_spec("jupyterlab") is None or find_spec("ipykernel") is None:
         return note(f"not installed; to open the chapters, {INSTALL}")
     if not version("jupyterlab").startswith("4."):
@@ -104,7 +108,7 @@ def check_jupyter():
     return ok(f"JupyterLab {version('jupyterlab')}, ipykernel {version('ipykernel')}")
 
 
-def check_kernel():
+def check_kernel() -> Finding:
     """The notebooks ask for the kernel ``python3``: it has to start this very Python."""
     if find_spec("jupyter_client") is None or find_spec("ipykernel") is None:
         return note(f"needs Jupyter: {INSTALL}")
@@ -115,13 +119,13 @@ def check_kernel():
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
         return fix(f"there is no kernel named python3; make it with: {remedy}")
-    starts = spec.argv[0]
-    if os.path.isabs(starts) and not _same_folder(starts, sys.executable):
+    starts = Path(spec.argv[0])
+    if starts.is_absolute() and starts.parent != Path(sys.executable).parent:
         return fix(f"the kernel python3 starts another Python, {starts}; mend it with: {remedy}")
     return ok("python3 starts this Python")
 
 
-def check_widgets():
+def check_widgets() -> Finding:
     if find_spec("ipywidgets") is None or find_spec("jupyterlab_widgets") is None:
         return note(f"not installed; figures stay still without them; {INSTALL}")
     ours, labs = version("ipywidgets"), version("jupyterlab_widgets")
@@ -135,7 +139,7 @@ def check_widgets():
     return ok(f"ipywidgets {ours} with jupyterlab_widgets {labs}")
 
 
-def check_d2l():
+def check_d2l() -> Finding:
     from minibert.course.learn import d2l as peers
 
     try:
@@ -145,18 +149,30 @@ def check_d2l():
     return ok(f"{version('d2l')}, imported beside the current versions")
 
 
-def check_versions():
+def check_versions() -> Finding:
     """Compare what is installed with constraints.txt, where both it and ``packaging`` are."""
     if not (REPOSITORY / "constraints.txt").is_file() or find_spec("packaging") is None:
         return note("not compared: this takes the repository and the chapters' packages")
-    installed, others = _compare_versions(REPOSITORY / "constraints.txt")
+    from packaging.requirements import Requirement
+
+    lines = (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+    installed, others = 0, []
+    for pin in pins:
+        if pin.marker is None or pin.marker.evaluate():
+            with suppress(PackageNotFoundError):
+                found = version(pin.name)
+                installed += 1
+                if not pin.specifier.contains(found, prereleases=True):
+                    tested = str(pin.specifier).lstrip("=")
+                    others.append(f"{pin.name} {found} (tested: {tested})")
     if others:
         shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
         return note(f"{len(others)} of {installed} differ from the tested ones: {shown}")
     return ok(f"{installed} packages, each as tested (constraints.txt)")
 
 
-def check_data():
+def check_data() -> Finding:
     """Real data sets are optional; the folder that ``MINIBERT_DATA`` names is looked at."""
     named = os.environ.get("MINIBERT_DATA")
     if not named:
@@ -172,7 +188,7 @@ def check_data():
     return ok(f"generated, and {count} ({size:.2f} GB) in MINIBERT_DATA={named}")
 
 
-def check_weights():
+def check_weights() -> Finding:
     """Published weights are optional; which of them are here, by their files alone."""
     from minibert.data.published import here, published
 
@@ -183,7 +199,7 @@ def check_weights():
     return ok(f"{present} (optional: `minibert data get {' '.join(missing)}` fetches the others)")
 
 
-def check_folder():
+def check_folder() -> Finding:
     folder = home()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +211,7 @@ def check_folder():
     return ok(f"{folder} keeps your progress (MINIBERT_HOME moves it)")
 
 
-def check_disk():
+def check_disk() -> Finding:
     folder = home()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
@@ -212,7 +228,7 @@ CHECKS = {
 }  # fmt: skip
 
 
-def examine():
+def examine() -> Iterator[tuple[str, Finding]]:
     """Yield (name, Finding) for every check; one that fails by itself is reported, not raised."""
     for name, check in CHECKS.items():
         try:
@@ -223,11 +239,11 @@ def examine():
             yield name, fix(f"this check failed: {_reason(error)}")
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     """The command takes none."""
 
 
-def run(args):
+def run(args: Namespace | None) -> int:
     """Print a line for each check; 1 when something that minibert cannot do without is missing."""
     statuses = []
     for name, finding in examine():
@@ -240,20 +256,17 @@ def run(args):
     return 0
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _same_folder(one, other):
-    paths = (os.path.normcase(os.path.dirname(os.path.abspath(path))) for path in (one, other))
-    return len(set(paths)) == 1
-
-
-def _memory():
+def _memory() -> tuple[int | None, int | None]:
     """(total, free) bytes that this process may use; None where the system does not tell."""
     total = free = None
     if find_spec("psutil") is not None:
-        memory = importlib.import_module("psutil").virtual_memory()
+        import psutil
+
+        memory = psutil.virtual_memory()
         total, free = memory.total, memory.available
     elif "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -264,24 +277,3 @@ def _memory():
         return total, free
     left = limit - used
     return min(limit, total or limit), left if free is None else min(left, free)
-
-
-def _compare_versions(constraints):
-    """(number of pinned packages that are installed, those of another version, as text)."""
-    from packaging.requirements import Requirement
-
-    installed, others = 0, []
-    for line in constraints.read_text("utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        pin = Requirement(line)
-        if pin.marker is not None and not pin.marker.evaluate():
-            continue
-        try:
-            found = version(pin.name)
-        except PackageNotFoundError:
-            continue
-        installed += 1
-        if not pin.specifier.contains(found, prereleases=True):
-            others.append(f"{pin.name} {found} (tested: {str(pin.specifier).lstrip('=')})")
-    return installed, others

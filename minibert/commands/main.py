@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 
 from minibert import __version__
@@ -23,12 +24,12 @@ COMMANDS = {  # name, also of its module -> what it does
 DEBUG = "MINIBERT_DEBUG"
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 2 misused, 130 interrupted.
 
     Errors and warnings are lines on stderr; with ``MINIBERT_DEBUG=1`` an error has its traceback.
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
+    argv = sys.argv[1:] if argv is None else argv
     warnings.formatwarning = lambda message, *_, **__: f"minibert: {message}\n"
     try:
         args = make_parser(argv).parse_args(argv)
@@ -49,7 +50,7 @@ def main(argv=None):
         return 1
 
 
-def make_parser(argv):
+def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser with all commands named, and the arguments of the one that ``argv`` chooses."""
     parser = argparse.ArgumentParser(
         prog="minibert",
@@ -61,18 +62,17 @@ def make_parser(argv):
     for name, summary in COMMANDS.items():
         about = f"{summary[0].upper()}{summary[1:]}."
         command = commands.add_parser(name, help=summary, description=about)
-        if argv[:1] == [name]:
+        if name in argv[:1]:
             chosen = import_module(f"minibert.commands.{name}")
             chosen.add_arguments(command)
             command.set_defaults(run=chosen.run)
     return parser
 
 
-def one_line(error):
+def one_line(error: Exception) -> str:
     """What went wrong, as one line for a person who did not write the code."""
     if isinstance(error, OSError) and error.strerror:
-        named = f"{error.filename}: " if error.filename else ""
-        return f"{named}{error.strerror}"
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     message = " ".join(str(error).split())
     if isinstance(error, ValueError | OSError | ImportError | ArithmeticError) and message:
         return message

@@ -10,11 +10,14 @@ import argparse
 import os
 import shutil
 import tomllib
-from collections.abc import Iterator
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 CHECKPOINTS = "checkpoints"  # in the folder of a command's results, until it is done
 NEVER = 10**12  # updates
@@ -26,23 +29,23 @@ class Options:
     The parser's result then holds what was given, and a recipe may have other defaults.
     """
 
-    def __init__(self, parser):
-        self.parser, self.defaults = parser, {}
+    def __init__(self, parser: ArgumentParser) -> None:
+        self.parser, self.defaults = parser, dict[str, Any]()
 
-    def __call__(self, *names, default=None, **rest):
+    def __call__(self, *names: str, default: Any = None, **rest: Any) -> None:
         action = self.parser.add_argument(*names, default=argparse.SUPPRESS, **rest)
         self.defaults[action.dest] = False if rest.get("action") == "store_true" else default
 
 
-def add_models(parser, package, models):
+def add_models(parser: ArgumentParser, package: str, models: Mapping[str, str]) -> None:
     """Add the models of a command, name -> what it does, each with its options."""
     choices = parser.add_subparsers(dest="model", metavar="MODEL", required=True)
     for name, summary in models.items():
         about = f"{summary[0].upper()}{summary[1:]}."
         model = choices.add_parser(name, help=summary, description=about)
         option = Options(model)
-        names = [known for known in recipes(package) if model_of(package, known) == name]
-        option("--recipe", metavar="NAME", help=f"preset options: {', '.join(names) or 'none yet'}")
+        known = ", ".join(recipes_of(package, name)) or "none yet"
+        option("--recipe", metavar="NAME", help=f"preset options: {known}")
         module_of(package, name).add_arguments(option)
         option(
             "--checkpoint", type=Path, metavar="DIR",
@@ -52,55 +55,44 @@ def add_models(parser, package, models):
         model.set_defaults(options=option)
 
 
-def settled(args, package):
+def settled(args: Namespace, package: str) -> Namespace:
     """The namespace with recipe and defaults; ValueError for a recipe that does not fit."""
     given = vars(args)
     options = given.pop("options")
     recipe = read(package, given["recipe"], args.model, options) if "recipe" in given else {}
-    return argparse.Namespace(**{**options.defaults, **recipe, **given})
+    return Namespace(**{**options.defaults, **recipe, **given})
 
 
-def module_of(package, model):
+def module_of(package: str, model: str) -> ModuleType:
     """The module that trains a model."""
     return import_module(f"{package}.{model.replace('-', '_')}")
 
 
-def recipes(package):
-    """The names of a command's recipes, sorted."""
-    return sorted(path.name.removesuffix(".toml") for path in folder(package).iterdir())
+def recipes(package: str) -> dict[str, dict[str, Any]]:
+    """What each recipe of a command says, by its name, sorted."""
+    folder = sorted(files(package).joinpath("recipes").iterdir(), key=lambda path: path.name)
+    return {p.name.removesuffix(".toml"): tomllib.loads(p.read_text("utf-8")) for p in folder}
 
 
-def read(package, name, model, options):
-    """The options that a recipe sets, as a dict; raises ValueError as `settled` does."""
-    if name not in recipes(package):
-        known = ", ".join(recipes(package))
-        raise ValueError(f"there is no recipe called {name!r}; known are {known}")
-    recipe = parsed(package, name)
-    command = package.rpartition(".")[2]
-    if (wanted := recipe.pop("model", None)) != model:
+def recipes_of(package: str, model: str) -> list[str]:
+    """The names of a model's recipes."""
+    return [name for name, recipe in recipes(package).items() if recipe.get("model") == model]
+
+
+def read(package: str, name: str, model: str, options: Options) -> dict[str, Any]:
+    """The options that a recipe sets; raises ValueError as `settled` does."""
+    known, command = recipes(package), package.rpartition(".")[2]
+    if name not in known:
+        raise ValueError(f"there is no recipe called {name!r}; known are {', '.join(known)}")
+    if (wanted := known[name].pop("model", None)) != model:
         raise ValueError(f"the recipe {name!r} is for `minibert {command} {wanted}`")
-    if unknown := [key for key in recipe if key not in options.defaults]:
+    if unknown := [key for key in known[name] if key not in options.defaults]:
         has = f"`minibert {command} {model}` has only {', '.join(options.defaults)}"
         raise ValueError(f"the recipe {name!r} sets {', '.join(unknown)}; {has}")
-    return recipe
+    return known[name]
 
 
-def parsed(package, name):
-    """What a recipe's file says, as a dict."""
-    return tomllib.loads(folder(package).joinpath(f"{name}.toml").read_text("utf-8"))
-
-
-def model_of(package, name):
-    """The model that a recipe is for."""
-    return parsed(package, name).get("model")
-
-
-def folder(package):
-    """Where a command's recipes lie."""
-    return files(package).joinpath("recipes")
-
-
-def positive(kind):
+def positive(kind: type) -> Callable[[str], float]:
     """An argparse type: a number above zero."""
 
     def parse(given):
@@ -135,7 +127,7 @@ def out_folder(path: Path, holds: str | None = None) -> Iterator[None]:
         _remove_empty(made)
 
 
-def _remove_empty(paths):
+def _remove_empty(paths: Iterable[Path]) -> None:
     """Remove the folders among these paths that are empty when their turn comes."""
     for one in paths if int(os.environ.get("RANK", 0)) == 0 else ():
         with suppress(OSError):  # a file, or a folder with something in it
@@ -143,7 +135,7 @@ def _remove_empty(paths):
 
 
 @contextmanager
-def resumable(args: argparse.Namespace) -> Iterator[None]:
+def resumable(args: Namespace) -> Iterator[None]:
     """Within it ``args.checkpoint`` is a folder that an interrupted command goes on from.
 
     By default it is `CHECKPOINTS` in ``args.out``: written on Ctrl-C and at the end of training,
@@ -159,7 +151,7 @@ def resumable(args: argparse.Namespace) -> Iterator[None]:
         shutil.rmtree(args.checkpoint, ignore_errors=True)
 
 
-def saving(args: argparse.Namespace, every: int) -> dict:
+def saving(args: Namespace, every: int) -> dict:
     """What `minibert.fit` is to be given for it; ``every``: updates between two checkpoints."""
     often = args.checkpoint != args.out / CHECKPOINTS
     every = every if often else NEVER

@@ -1,18 +1,26 @@
 """Next-token heads: a language model alone, and one with a choice among sequences beside it."""
 
-import torch
-from torch import nn
+from typing import Any
 
-from minibert.heads.head import Head
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+from minibert.heads.head import Head, Ids, Kind, Real, Where
 from minibert.heads.labels import likeliest
 from minibert.heads.language import VocabularyOutput
 from minibert.heads.last_token import LAMBDA, MultipleChoice
-from minibert.heads.reading import texts_of
+from minibert.heads.reading import Reader, texts_of
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.gpt.model import GPT, next_tokens
+from minibert.models.outputs import Loss
 from minibert.models.softmax import linear_cross_entropy
+from minibert.text.batches import Batch
+from minibert.text.framing import Example
 from minibert.text.inputs import check_targets
+
+Logits = Float[Tensor, "batch length V"]
 
 
 class CausalLM(Head):
@@ -27,7 +35,7 @@ class CausalLM(Head):
 
     per_token = True
 
-    def __init__(self, encoder, tied=True):
+    def __init__(self, encoder: nn.Module, tied: bool = True) -> None:
         super().__init__(encoder, tied=tied)
         backward = getattr(encoder, "backward_reader", False)
         if not isinstance(encoder, GPT | AWDLSTM | LeftToRight) or backward:
@@ -42,43 +50,45 @@ class CausalLM(Head):
             table = encoder.embeddings.word.weight if tied else config.vocab_size
             self.output = VocabularyOutput(config.dim, table, config.activation, config.norm_eps)
 
-    def example(self, reader, text):
+    def example(self, reader: Reader, text: Any) -> Example:
         """The text alone, to say the token after it; a long one loses its beginning."""
         start, ids = reader.ends[0], reader.ids(texts_of(text)[0])
         if reader.max_length:
             ids = ids[max(0, len(ids) - reader.max_length + len(start)) :]
         return {"input_ids": [*start, *ids]}
 
-    def decided(self, example, output):
+    def decided(self, example: Example, output: Tensor) -> tuple[str, Tensor]:
         """The likeliest next token, and the probabilities of all."""
         logits = output[-1, : len(self.columns)]
         return self.columns[int(likeliest(logits))], logits.softmax(-1)
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         return (getattr(self.encoder, "tokenizer", None) or self.encoder.vocab).tokens
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """The encoder's groups, with the output layer in the last one."""
         *below, top = self.encoder.layer_groups()
         return [*below, top if self.output is None else [*top, self.output]]
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        """(batch, length) ids -> logits (batch, length, V) of the token after each."""
+    def forward(
+        self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
+    ) -> Logits:
+        """The logits of the token after each."""
         hidden = self.read(input_ids, attention_mask, token_type_ids)
         if self.output is not None:
             return self.output(hidden)
         return nn.functional.linear(hidden, *self.softmax)
 
     @property
-    def softmax(self):
-        """The last layer's matrix (V, width) and its bias, (V,) or None; both are the encoder's."""
+    def softmax(self) -> tuple[Float[Tensor, "V width"], Float[Tensor, " V"] | None]:
+        """The last layer's matrix and its bias; both are the encoder's."""
         decoder = getattr(self.encoder, "decoder", None)
         if decoder is None:
             return self.encoder.output_weight, None
         return decoder.weight, decoder.bias
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies in nats, number of targets).
 
         A row's tokens but the first are targets; with ``labels`` (batch, length), the tokens
@@ -106,14 +116,20 @@ class DoubleHeads(MultipleChoice):
 
     per_token = False, False
 
-    def __init__(self, encoder, choices=2, auxiliary=LAMBDA, dropout=0.1):
+    def __init__(
+        self, encoder: nn.Module, choices: int = 2, auxiliary: float = LAMBDA, dropout: float = 0.1
+    ) -> None:
         super().__init__(encoder, choices, auxiliary, dropout)
         if not isinstance(encoder, GPT):
             raise ValueError(f"DoubleHeads is a GPT's, got a {type(encoder).__name__}")
 
-    def forward(self, input_ids, attention_mask=None, mc_token_ids=None):
-        """(examples * choices, length) ids -> (logits (examples, choices, length, V), of choices
-        (examples, choices)).
+    def forward(  # type: ignore[override]  # two outputs in place of one
+        self,
+        input_ids: Int[Tensor, "rows length"],
+        attention_mask: Shaped[Tensor, "rows length"] | None = None,
+        mc_token_ids: Tensor | None = None,
+    ) -> tuple[Float[Tensor, "examples choices length V"], Float[Tensor, "examples choices"]]:
+        """The language model's logits, and those of the choices.
 
         ``mc_token_ids``, as many numbers as rows: the position to judge each sequence by; its last
         token by default (transformers takes the last position, padding or not).
@@ -124,12 +140,11 @@ class DoubleHeads(MultipleChoice):
         logits = self.encoder.logits(hidden).unflatten(0, (-1, self.labels))
         return logits, self.judge(hidden[judged])
 
-    def decided(self, example, output):
-        """The likeliest choice as it stands in the text, and the probabilities of all."""
+    def decided(self, example: Example, output: Any) -> tuple[Any, Tensor | None]:
         return super().decided(example, output[1])
 
-    def judged(self, batch):
-        """True where ``mc_token_ids`` says, or at each row's last token: bool (rows, length)."""
+    def judged(self, batch: Batch) -> Where:
+        """True where ``mc_token_ids`` says, or at each row's last token."""
         wanted = batch.get("mc_token_ids")
         if wanted is None:
             return super().judged(batch)
@@ -139,7 +154,7 @@ class DoubleHeads(MultipleChoice):
             raise ValueError(f"expected mc_token_ids for {rows} sequences, got {wanted.numel()}")
         return torch.arange(length, device=wanted.device) == wanted.reshape(rows, 1)
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor, int]:
         """Mean loss of the next tokens, mean loss of the choices, and the number of tokens.
 
         ``labels`` (examples,): the right choices; ``lm_labels`` (rows, length), the tokens, -100

@@ -4,6 +4,8 @@ It differs from BERT: no LayerNorm and no dropout on the embeddings, ReLU in pla
 softmax of its own beside the word vectors, and class 1, not 0, for "is the next sentence".
 """
 
+from typing import Any
+
 from torch import nn
 
 from minibert.heads.language import Pretraining
@@ -15,25 +17,18 @@ TABLES = {  # ours -> theirs, both in the encoder
     "embeddings.position.weight": "pos_embedding",
 }
 LAYERS = {
-    "encoder.pooler.dense": "hidden.0",
-    "next": "nsp.output",
-    "output.dense": "mlm.mlp.0",
-    "output.norm": "mlm.mlp.2",
-    "output.decoder": "mlm.mlp.3",
-}
+    "encoder.pooler.dense": "hidden.0", "next": "nsp.output",
+    "output.dense": "mlm.mlp.0", "output.norm": "mlm.mlp.2", "output.decoder": "mlm.mlp.3",
+}  # fmt: skip
 IN_BLOCK = {
-    "attention.query": "attention.W_q",
-    "attention.key": "attention.W_k",
-    "attention.value": "attention.W_v",
-    "attention.output": "attention.W_o",
-    "attention_norm": "addnorm1.ln",
-    "ffn.inner": "ffn.dense1",
-    "ffn.outer": "ffn.dense2",
-    "ffn_norm": "addnorm2.ln",
-}
+    "attention.query": "attention.W_q", "attention.key": "attention.W_k",
+    "attention.value": "attention.W_v", "attention.output": "attention.W_o",
+    "attention_norm": "addnorm1.ln", "ffn_norm": "addnorm2.ln",
+    "ffn.inner": "ffn.dense1", "ffn.outer": "ffn.dense2",
+}  # fmt: skip
 
 
-def from_d2l(net):
+def from_d2l(net: Any) -> Pretraining:
     """A `minibert.heads.Pretraining` that computes what ``net``, a ``d2l.BERTModel``, computes.
 
     The weights are copies. Raises ValueError for a net that was never called (its layers are lazy:
@@ -62,11 +57,13 @@ def from_d2l(net):
     return model.train(net.training)
 
 
-def config_of(net):
+def config_of(net: Any) -> BERTConfig:
     """The `BERTConfig` with the sizes and rates of a ``d2l.BERTModel``."""
     first = net.encoder.blks[0]
+    vocab_size, dim = net.encoder.token_embedding.weight.shape
     return BERTConfig(
-        *net.encoder.token_embedding.weight.shape,
+        vocab_size,
+        dim,
         layers=len(net.encoder.blks),
         heads=first.attention.num_heads,
         hidden=len(first.ffn.dense1.weight),

@@ -5,8 +5,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional as F
 
+from minibert.models.outputs import Loss
 from minibert.models.softmax import check_scores
 from minibert.text.inputs import check_targets, of_batch
 
@@ -15,6 +18,8 @@ PROBLEMS = CLASSES, MULTI_LABEL, REGRESSION = (  # transformers' names
     "multi_label_classification",
     "regression",
 )
+Given = int | Collection[str] | None  # labels: how many, or their names
+Logits = Float[Tensor, "examples *labels"]  # (examples, labels), or (examples,) of single numbers
 
 
 class Labels:
@@ -26,24 +31,26 @@ class Labels:
     ``count``: of the labels. ``names``: a list of str, or None. Raises ValueError.
     """
 
-    def __init__(self, labels: int | Collection[str] | None = None, problem: str = CLASSES) -> None:
+    names: list[str] | None
+
+    def __init__(self, labels: Given = None, problem: str = CLASSES) -> None:
         if problem not in PROBLEMS:
             expected = " or ".join(map(repr, PROBLEMS))
             raise ValueError(f"problem must be {expected}, got {problem!r}")
         if labels is None:
             labels = 1 if problem == REGRESSION else 2
-        labels = labels.tolist() if hasattr(labels, "tolist") else labels  # of numpy or pandas
+        given: Any = labels.tolist() if hasattr(labels, "tolist") else labels  # of numpy or pandas
         self.problem, self.names = problem, None
-        if hasattr(labels, "__index__") and not isinstance(labels, bool):
-            self.count = operator.index(labels)
+        if hasattr(given, "__index__") and not isinstance(given, bool):
+            self.count = operator.index(given)
         else:
-            names = list(labels) if _many(labels) else []
+            names = list(given) if _many(given) else []
             right = all(isinstance(name, str) for name in names) and len({*names}) == len(names)
             self.names, self.count = list(map(str, names)), len(names) if right else 0
         if self.count < 1:
             raise ValueError(
                 "expected the number of labels or a list of their names, each of them once, "
-                f"got {labels!r:.80}"
+                f"got {given!r:.80}"
             )
 
     @property
@@ -80,15 +87,15 @@ class Labels:
         known = f"0 to {self.count - 1}" if self.names is None else ", ".join(self.names)[:200]
         raise ValueError(f"expected one of the labels {known}, got {label!r:.60}")
 
-    def scores(self, output: torch.Tensor) -> torch.Tensor:
-        """The output of a layer (examples, count) as logits: (examples,) where it is one number."""
+    def scores(self, output: Float[Tensor, "examples count"]) -> Logits:
+        """The output of a layer as logits."""
         return output[:, 0] if self.problem == REGRESSION and self.count == 1 else output
 
-    def loss(self, logits: torch.Tensor, batch: Mapping) -> tuple[torch.Tensor, int]:
+    def loss(self, logits: Logits, batch: Mapping) -> Loss:
         """(sum of losses, their number): their quotient is the mean that transformers gives.
 
-        logits: (examples, count), or (examples,) of a regression with one number. The batch's
-        ``labels``: class numbers (examples,), otherwise of the shape of logits. Raises ValueError.
+        The batch's ``labels``: class numbers (examples,), otherwise of the shape of logits. Raises
+        ValueError.
         """
         if self.problem == CLASSES:
             return class_loss(logits, of_batch(batch))
@@ -100,7 +107,7 @@ class Labels:
         loss = F.mse_loss if self.problem == REGRESSION else F.binary_cross_entropy_with_logits
         return loss(logits, labels.to(logits.dtype), reduction="sum"), logits.numel()
 
-    def decided(self, logits: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
+    def decided(self, logits: Float[Tensor, "*labels"]) -> tuple[Any, Tensor | None]:
         """(label or labels, probabilities (count,), None in a regression); see `check_scores`."""
         if self.problem == REGRESSION:
             check_scores(logits.reshape(-1, 1))  # each number by itself
@@ -116,15 +123,17 @@ def _many(given):
     return isinstance(given, Collection) and not isinstance(given, str | bytes | dict)
 
 
-def class_loss(logits, labels, name="labels"):
-    """(sum of cross-entropies in nats, n) of (n, classes) and (n,); ValueError for no class."""
+def class_loss(
+    logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"], name: str = "labels"
+) -> Loss:
+    """(sum of cross-entropies in nats, n); ValueError for what is no class."""
     check_targets(labels, logits.shape[-1], None, name)
     if labels.shape != logits.shape[:1]:
         raise ValueError(f"expected {name} of {len(logits)} rows, got {tuple(labels.shape)}")
     return F.cross_entropy(logits, labels.long(), reduction="sum"), len(labels)
 
 
-def likeliest(logits):
-    """The class with the highest score, on the CPU, int64 (...): see `check_scores`."""
+def likeliest(logits: Float[Tensor, "*shape classes"]) -> Int[Tensor, "*shape"]:
+    """The class with the highest score, on the CPU: see `check_scores`."""
     check_scores(logits)
     return logits.argmax(-1).cpu()

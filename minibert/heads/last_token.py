@@ -5,24 +5,29 @@ Radford et al. (2018), sections 3.2 and 3.3. The texts are framed by `minibert.t
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
-from minibert.heads.head import Head, last_places, new_linear, width_of
-from minibert.heads.labels import CLASSES
-from minibert.heads.reading import texts_of
+from minibert.heads.head import Head, Where, last_places, new_linear, width_of
+from minibert.heads.labels import CLASSES, Given
+from minibert.heads.reading import Reader, texts_of
 from minibert.models.dropout import Dropout
-from minibert.models.gpt.model import next_tokens
+from minibert.models.gpt.model import GPT, next_tokens
+from minibert.models.outputs import Loss
 from minibert.models.softmax import linear_cross_entropy
-from minibert.text.framing import SPECIALS
+from minibert.text.batches import Batch
+from minibert.text.framing import SPECIALS, Example
 from minibert.text.inputs import whole_mask
 
+Judged = Float[Tensor, "examples *labels"]
 LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
 
 @torch.no_grad()
-def framed(model):
+def framed(model: GPT) -> tuple[GPT, int]:
     """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id)."""
     first, more = model.config.vocab_size, len(SPECIALS)
     new = copy.deepcopy(model)
@@ -30,7 +35,7 @@ def framed(model):
     table = model.embeddings.word.weight
     added = torch.randn(more, table.shape[1]).to(table) * (model.config.init_std or 0.02)
     new.embeddings.word = nn.Embedding.from_pretrained(torch.cat((table, added)), freeze=False)
-    if model.output is not None:
+    if model.output is not None and new.output is not None:
         new.output.weight = nn.Parameter(torch.cat((model.output.weight, added)))
         new.output.out_features += more
     return new, first
@@ -39,14 +44,21 @@ def framed(model):
 class LastToken(Head):
     """A label for a text or pair from the state of its last token, the extract token.
 
-    labels, problem: see `minibert.heads.labels.Labels`. auxiliary: how much predicting the text's
-    own tokens counts beside the task while training, the paper's lambda; 0 for not at all. dropout:
-    before the new layer.
+    auxiliary: how much predicting the text's own tokens counts beside the task while training, the
+    paper's lambda; 0 for not at all. dropout: before the new layer.
     """
 
-    sequences, one_score = 1, False  # of an example; for each of them, see `MultipleChoice`
+    one_score = False  # for each sequence, see `MultipleChoice`
 
-    def __init__(self, encoder, labels=None, auxiliary=LAMBDA, dropout=0.1, problem=CLASSES):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        labels: Given = None,
+        auxiliary: float = LAMBDA,
+        dropout: float = 0.1,
+        *,
+        problem: str = CLASSES,
+    ) -> None:
         settings = {"labels": labels, "auxiliary": auxiliary, "dropout": dropout}
         super().__init__(encoder, **settings, problem=problem)
         if auxiliary and not hasattr(encoder, "output_weight"):
@@ -57,20 +69,17 @@ class LastToken(Head):
         self.auxiliary, self.dropout = auxiliary, Dropout(dropout)
         self.output = new_linear(width_of(encoder), 1 if self.one_score else self.labels, encoder)
 
-    def forward(self, input_ids, attention_mask=None):
-        """(rows, length) ids -> logits (examples, labels)."""
+    def forward(
+        self, input_ids: Int[Tensor, "rows length *letters"], attention_mask: Tensor | None = None
+    ) -> Judged:
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         return self.judge(self.states_at(batch, self.judged(batch)))
 
-    def judged(self, batch):
-        """True where a sequence is judged, at each row's last token: bool (rows, length)."""
+    def judged(self, batch: Batch) -> Where:
+        """True where a sequence is judged, at each row's last token."""
         return last_places(whole_mask(batch["input_ids"], batch.get("attention_mask")))
 
-    def judge(self, states):
-        """States of the last tokens (rows, width) -> logits (examples, labels)."""
-        return self.outcome.scores(self.output(self.dropout(states)))
-
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of losses, their number), see `Labels.loss`; ``labels`` (examples,).
 
         In training, lambda times the mean loss per token is added to each example's loss.
@@ -81,7 +90,7 @@ class LastToken(Head):
         loss, examples, words, count = self.sums(batch)
         return loss + self.auxiliary * examples * words / max(count, 1), examples
 
-    def sums(self, batch):
+    def sums(self, batch: Batch) -> tuple[Tensor, int, Tensor, int]:
         """The sum of the task's losses and their number, and both for the next tokens.
 
         ``lm_labels`` (rows, length), if there, says which tokens count, -100 for none.
@@ -102,11 +111,10 @@ class Similarity(LastToken):
 
     sequences = 2
 
-    def judge(self, states):
-        """(examples * 2, width) -> (examples, labels)."""
+    def judge(self, states: Float[Tensor, "rows width"]) -> Judged:
         return super().judge(states.unflatten(0, (-1, 2)).sum(1))
 
-    def example(self, reader, text):
+    def example(self, reader: Reader, text: Any) -> Example:
         """Both orders of a pair of texts."""
         first, second = texts_of(text, 2)
         both = (first, second), (second, first)
@@ -121,16 +129,17 @@ class MultipleChoice(LastToken):
 
     one_score = True
 
-    def __init__(self, encoder, choices, auxiliary=LAMBDA, dropout=0.1):
+    def __init__(
+        self, encoder: nn.Module, choices: int, auxiliary: float = LAMBDA, dropout: float = 0.1
+    ) -> None:
         super().__init__(encoder, choices, auxiliary, dropout)
         self.sequences = choices
         self.settings = {"choices": choices, "auxiliary": auxiliary, "dropout": dropout}
 
-    def judge(self, states):
-        """(examples * choices, width) -> (examples, choices)."""
+    def judge(self, states: Float[Tensor, "rows width"]) -> Judged:
         return self.output(self.dropout(states)).view(-1, self.labels)
 
-    def example(self, reader, text):
+    def example(self, reader: Reader, text: Any) -> Example:
         """The context with each of the choices."""
         pair = isinstance(text, list | tuple) and len(text) == 2
         choices = text[1] if pair and isinstance(text[1], list | tuple) else ()
@@ -141,11 +150,11 @@ class MultipleChoice(LastToken):
         rows = [reader.text(*texts_of((text[0], choice), 2))["input_ids"] for choice in choices]
         return {"input_ids": rows, "choices": list(choices)}
 
-    def labelled(self, example, label, text):
+    def labelled(self, example: Example, label: Any, text: Any) -> Example:
         number = list(text[1]).index(label) if label in text[1] else label
         return super().labelled(example, number, text)
 
-    def decided(self, example, output):
+    def decided(self, example: Example, output: Any) -> tuple[Any, Tensor | None]:
         """The likeliest choice as it stands in the text, and the probabilities of all."""
         number, shares = self.outcome.decided(output)
         return example["choices"][number], shares

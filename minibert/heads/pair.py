@@ -1,13 +1,19 @@
 """Two sentences, one label: read both, and compare each word with its match in the other."""
 
-import torch
-from torch import nn
+from typing import Any
 
-from minibert.heads.context_encoder import ContextEncoder, on_words
-from minibert.heads.head import Head
-from minibert.heads.labels import CLASSES
-from minibert.heads.reading import as_words
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from minibert.heads.context_encoder import ContextEncoder, OnWords, on_words
+from minibert.heads.head import Head, Marks, Rows, Scores
+from minibert.heads.labels import CLASSES, Given
+from minibert.heads.reading import Reader, as_words
+from minibert.text.framing import Example
 from minibert.text.inputs import check_tensor, whole_mask
+
+RowsB = Int[Tensor, "batch length_b"]
 
 
 class PairClassifier(Head):
@@ -16,12 +22,21 @@ class PairClassifier(Head):
     One `ContextEncoder` reads both sentences. Each word attends to the other sentence and is
     compared with what it finds there, [a, a', a - a', a * a']. The mean and the maximum over each
     sentence are classified. encoder: a `ContextEncoder`; or word vectors, and its other arguments
-    as options. labels, problem: see `minibert.heads.labels.Labels`.
+    as options.
     """
 
     words_only = True
 
-    def __init__(self, encoder, labels, compared=64, dropout=0.3, problem=CLASSES, **options):
+    def __init__(
+        self,
+        encoder: OnWords,
+        labels: Given,
+        compared: int = 64,
+        dropout: float = 0.3,
+        *,
+        problem: str = CLASSES,
+        **options: Any,
+    ) -> None:
         if not isinstance(encoder, ContextEncoder):
             options["dropout"] = dropout
         sizes = {"compared": compared, "dropout": dropout}
@@ -33,9 +48,15 @@ class PairClassifier(Head):
         self.output.append(nn.Linear(compared, self.labels))
 
     def forward(
-        self, input_ids, attention_mask, input_ids_b, contextual_ids=None, contextual_ids_b=None
-    ):
-        """Two sentences, (batch, length) and (batch, length b), 0 at padding -> (batch, labels)."""
+        self,
+        input_ids: Rows,
+        attention_mask: Marks,
+        input_ids_b: RowsB,
+        contextual_ids: Rows | None = None,
+        *,
+        contextual_ids_b: RowsB | None = None,
+    ) -> Scores:
+        """Two sentences; the second one has 0 at padding."""
         attention_mask = whole_mask(input_ids, attention_mask)
         check_tensor(input_ids_b, "input_ids_b")
         mask_b = whole_mask(input_ids_b, input_ids_b > 0)
@@ -54,7 +75,7 @@ class PairClassifier(Head):
         x = x * mask_a[..., None]  # (batch, length, compared); not below 0, so 0 never wins wrongly
         return torch.cat((x.sum(1) / mask_a.sum(1, keepdim=True), x.amax(1)), -1)
 
-    def example(self, reader, text):
+    def example(self, reader: Reader, text: Any) -> Example:
         """A pair (text, other), or a pair of lists of words; other names end with ``_b``."""
         if not isinstance(text, list | tuple) or len(text) != 2:
             raise ValueError(f"expected a pair (text, other), got {text!r:.80}")

@@ -4,21 +4,37 @@ Howard & Ruder (2018), "Universal Language Model Fine-tuning for Text Classifica
 arXiv:1801.06146, section 3.3.
 """
 
-import torch
-from torch import nn
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from minibert.heads.head import Head, Saved, width_of
-from minibert.heads.labels import CLASSES
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from minibert.heads.head import (
+    Head,
+    Ids,
+    Marks,
+    Pooled,
+    Real,
+    Rows,
+    Saved,
+    Scores,
+    States,
+    width_of,
+)
+from minibert.heads.labels import CLASSES, Given
 from minibert.heads.predictions import Predictions
 from minibert.text.inputs import reading_order, whole_mask
+
+Counts = Int[Tensor, " batch"]
 
 
 class PoolingClassifier(Head):
     """The last state, and the maximum and the mean of all states, through two linear blocks.
 
-    encoder: a model that gives hidden states; its last layer's are pooled. labels, problem: see
-    `minibert.heads.labels.Labels`. hidden: width between the blocks. dropout: of both; each is
-    batch norm, dropout, linear, with a ReLU between them.
+    encoder: a model that gives hidden states; its last layer's are pooled. hidden: width between
+    the blocks. dropout: of both; each is batch norm, dropout, linear, with a ReLU between them.
 
     An encoder with ``read(input_ids, state)``, an `AWDLSTM`, takes documents of any length. All but
     the last tokens are read in windows of ``bptt`` tokens without gradient, and only their maximum,
@@ -29,8 +45,16 @@ class PoolingClassifier(Head):
     """
 
     def __init__(
-        self, encoder, labels, hidden=50, dropout=(0.4, 0.1), bptt=70, max_len=1400, problem=CLASSES
-    ):
+        self,
+        encoder: nn.Module,
+        labels: Given,
+        hidden: int = 50,
+        dropout: Sequence[float] = (0.4, 0.1),
+        *,
+        bptt: int = 70,
+        max_len: int = 1400,
+        problem: str = CLASSES,
+    ) -> None:
         sizes = {"hidden": hidden, "dropout": dropout, "bptt": bptt, "max_len": max_len}
         super().__init__(encoder, labels=labels, **sizes, problem=problem)
         if bptt < 1 or max_len < bptt:
@@ -47,14 +71,13 @@ class PoolingClassifier(Head):
             nn.Linear(hidden, self.labels),
         )
 
-    def layer_groups(self):
+    def layer_groups(self) -> list[list[nn.Module]]:
         """The encoder's groups (without a language model's output layer), and the head on top."""
         encoder = self.encoder
         own = getattr(encoder, "encoder_groups", None) or getattr(encoder, "layer_groups", None)
         return [*(own() if own else [[encoder]]), [self.head]]
 
-    def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids and mask -> logits (batch, labels)."""
+    def forward(self, input_ids: Ids, attention_mask: Real = None) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
         if self.training and len(input_ids) < 2:
             raise ValueError(
@@ -63,12 +86,12 @@ class PoolingClassifier(Head):
             )
         return self.outcome.scores(self.head(self.pooled(input_ids, mask)))
 
-    def pooled(self, input_ids, mask):
-        """(batch, 3 * width): last state, maximum, mean, over the tokens of each row."""
+    def pooled(self, input_ids: Ids, mask: Marks) -> Float[Tensor, "batch pooled"]:
+        """Last state, maximum, mean, over the tokens of each row."""
         lengths = mask.sum(1)  # (batch,)
         order = reading_order(mask, getattr(self.encoder, "backward_reader", False))
         if not hasattr(self.encoder, "read"):
-            hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+            hidden = self.read(input_ids, mask)
             return pool(hidden.take_along_dim(order[..., None], 1), lengths)
         input_ids = input_ids.gather(1, order)
         # the tokens of each row that are read without gradient: whole windows, perhaps none
@@ -79,19 +102,23 @@ class PoolingClassifier(Head):
         places = start[:, None] + torch.arange(int(rest.max()), device=start.device)
         tail = input_ids.gather(1, places.clamp(max=input_ids.shape[1] - 1))  # (batch, max rest)
         hidden, _ = self.encoder.read(tail, state)
-        return pool(hidden[-1], rest, *earlier, start)
+        return pool(hidden[-1], rest, earlier, start)
 
     @torch.no_grad()
-    def skim(self, input_ids, windows):
-        """Read the first ``windows`` (batch,) windows of each row, keeping no more than a state.
+    def skim(
+        self, input_ids: Rows, windows: Counts
+    ) -> tuple[tuple[Pooled, Pooled], list] | tuple[None, None]:
+        """Read the first ``windows`` windows of each row, keeping no more than a state.
 
-        Returns (maximum, sum) of the last layer's states, each (batch, width), and the encoder's
-        state after them; (None, None), None where there are none. A finished row drops out, so
-        that no row ever reads padding.
+        Returns (maximum, sum) of the last layer's states, and the encoder's state after them;
+        (None, None) where there are none. A finished row drops out, so that no row ever
+        reads padding.
         """
         if not windows.any():
-            return (None, None), None
-        highest = total = state = None
+            return None, None
+        highest: Any = None
+        total: Any = None
+        state: Any = None
         for window in range(int(windows.max())):
             rows = (windows > window).nonzero()[:, 0]  # rows that have such a window
             part = slice(window * self.bptt, (window + 1) * self.bptt)
@@ -113,36 +140,43 @@ class PoolingClassifier(Head):
 class Ensemble(Saved):
     """The mean of several classifiers' probabilities, for example a forward and a backward one."""
 
-    def __init__(self, classifiers):
+    classifiers: Any  # a list of them, as torch keeps it
+
+    def __init__(self, classifiers: Iterable[Head]) -> None:
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
 
-    def predict(self, texts, batch_size=32):
+    def predict(self, texts: Iterable, batch_size: int = 32) -> Predictions:
         """The `Predictions` of the mean of the classifiers, each of which reads in its own way."""
         found = [model.predict(texts, batch_size) for model in self.classifiers]
         mean = torch.stack([one.probabilities for one in found]).mean(0)  # (texts, labels)
         labels = [found[0].names[i] for i in mean.argmax(-1).tolist()]
         return Predictions(found[0].inputs, labels, mean, found[0].names)
 
-    def forward(self, input_ids, attention_mask=None):
-        """(batch, length) ids and mask -> log probabilities (batch, labels)."""
+    def forward(self, input_ids: Ids, attention_mask: Real = None) -> Scores:
+        """Log probabilities."""
         found = [model(input_ids, attention_mask).softmax(-1) for model in self.classifiers]
         return torch.stack(found).mean(0).log()
 
 
-def pool(hidden, lengths, highest=None, total=None, before=0):
-    """Concat pooling: [last, maximum, mean] of (batch, length, width) -> (batch, 3 * width).
+def pool(
+    hidden: States,
+    lengths: Counts,
+    earlier: tuple[Pooled, Pooled] | None = None,
+    before: Counts | int = 0,
+) -> Float[Tensor, "batch pooled"]:
+    """Concat pooling: [last, maximum, mean].
 
-    lengths: (batch,) tokens of each row, which come first. ``highest``, ``total`` (batch, width)
-    and ``before`` (batch,): maximum, sum and number of the states of earlier windows.
+    lengths: tokens of each row, which come first. ``earlier``: maximum and sum of the states of
+    earlier windows, and ``before``, their number.
     """
     places = torch.arange(hidden.shape[1], device=hidden.device)
     padding = (places >= lengths[:, None])[..., None]  # (batch, length, 1)
     last = hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]  # (batch, width)
     most = hidden.masked_fill(padding, -torch.inf).amax(1)
     summed = hidden.masked_fill(padding, 0).sum(1)
-    if highest is not None:
-        most, summed = torch.maximum(most, highest), summed + total
+    if earlier is not None:
+        most, summed = torch.maximum(most, earlier[0]), summed + earlier[1]
     return torch.cat([last, most, summed / (lengths + before)[:, None]], -1)
 
 

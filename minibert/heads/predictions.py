@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from minibert.heads.labels import likeliest
-from minibert.text.batches import IGNORE
+from minibert.text.batches import IGNORE, Batch
+from minibert.text.framing import Example
 from minibert.training.modes import evaluating
 
 SHOWN, WIDEST = 10, 60  # predictions that are printed; letters of a text
@@ -26,7 +28,7 @@ class Predictions:
 
     inputs: Sequence
     labels: list
-    probabilities: Any = None
+    probabilities: Tensor | list[Tensor] | None = None
     names: Sequence | None = None
 
     def __len__(self) -> int:
@@ -61,7 +63,7 @@ class Predictions:
         return f"  {shown}{sure}  {text if len(text) <= WIDEST else text[: WIDEST - 3] + '...'}"
 
 
-def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
+def each(model: nn.Module, batches: Iterable[Batch], act: Callable[[Batch, Any], Any]) -> list:
     """``act(batch, output)`` for each batch from the first, in eval mode on the model's device."""
     if isinstance(batches, dict):
         raise ValueError("expected batches, got one dict: put it in a list")
@@ -75,7 +77,10 @@ def each(model: nn.Module, batches: Iterable, act: Callable) -> list:
 
 
 def run(
-    model: nn.Module, examples: Sequence[dict], batch_size: int = 32, keep: Callable | None = None
+    model: Any,
+    examples: Sequence[Example],
+    batch_size: int = 32,
+    keep: Callable[[Example, Any], Any] | None = None,
 ) -> list:
     """A head's output for each example, in order; batches are sorted by length.
 
@@ -101,7 +106,7 @@ def run(
     return found
 
 
-def check_examples(examples: object) -> None:
+def check_examples(examples: Iterable) -> None:
     """Refuse what is no list of dicts, such as texts that were not encoded."""
     if isinstance(examples, dict | str) or not all(isinstance(one, dict) for one in examples):
         raise ValueError("expected a list of examples, each a dict with input_ids")
@@ -115,15 +120,15 @@ def _one(out, place, length, per_token):
     return (out[place, :length] if per_token else out[place]).cpu()
 
 
-def predict(model, batches):
-    """The likeliest class of every example, in the order of the batches: int64 (examples,)."""
+def predict(model: nn.Module, batches: Iterable[Batch]) -> Int[Tensor, " examples"]:
+    """The likeliest class of every example, in the order of the batches."""
     found = each(model, batches, lambda _, logits: likeliest(logits))
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
 
 
-def tagged(model, batches):
+def tagged(model: nn.Module, batches: Iterable[Batch]) -> tuple[list[list[int]], list[list[int]]]:
     """Predicted and true labels: two lists with a list of label numbers per sentence."""
-    said, true = [], []
+    said, true = list[list[int]](), list[list[int]]()
 
     def act(batch, logits):
         for row, labels in zip(likeliest(logits), batch["labels"], strict=True):
@@ -134,7 +139,7 @@ def tagged(model, batches):
     return said, true
 
 
-def pair_accuracy(model, batches):
+def pair_accuracy(model: nn.Module, batches: Iterable[Batch]) -> float:
     """The share of examples that get the right label."""
     right = each(model, batches, lambda batch, out: likeliest(out) == batch["labels"].cpu())
     if not right:

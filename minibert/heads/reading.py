@@ -7,18 +7,21 @@ table of word vectors the words alone.
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from minibert.models.awd_lstm.model import AWDLSTM
+from minibert.models.gpt.model import GPT
 from minibert.text.characters import BOS, EOS, spell_all
-from minibert.text.framing import SPECIALS, Framing
-from minibert.text.tokens import tokenise
+from minibert.text.framing import SPECIALS, Example, Framing
+from minibert.text.tokens import TextOrIds, tokenise
 
 
-def innermost(encoder: nn.Module) -> nn.Module:
+def innermost(encoder: Any) -> Any:
     """The model that reads tokens: what a `LayerMix` or a `Live` stands on, or the encoder."""
     while hasattr(encoder, "model"):
         encoder = encoder.model
@@ -29,7 +32,7 @@ def innermost(encoder: nn.Module) -> nn.Module:
 def widths_of(encoder: nn.Module) -> list[int]:
     """The width of each of an encoder's hidden states, seen in what it gives for one token."""
     training, device = encoder.training, next(encoder.parameters()).device
-    config = getattr(innermost(encoder), "config", None)
+    config: Any = getattr(innermost(encoder), "config", None)
     symbols = [config.max_characters] if getattr(config, "input", None) == "characters" else []
     encoder.eval()
     with torch.device(device):  # also where other modules are made on torch's meta device
@@ -46,7 +49,7 @@ def reader_of(encoder: nn.Module, max_length: int | None = None) -> "Reader":
     """
     model = innermost(encoder)
     tokenizer, vocab = (getattr(model, name, None) for name in ("tokenizer", "vocab"))
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     longest = [n for n in (max_length, getattr(config, "max_length", None)) if n is not None]
     most = min(longest, default=None)
     if getattr(config, "input", None) == "characters":
@@ -94,8 +97,8 @@ def as_words(given: Any) -> list[str]:
 class Reader:
     """Makes examples; ``cut`` counts those that lost tokens to ``max_length``.
 
-    A kind of reader says how a text (``ids``) and a word (``word``, never none) become tokens.
-    ``ends``: what stands before and after a text; ``between``: between two, or None.
+    A kind of reader says how a text (``ids``) and a word (``word``) become tokens. ``ends``: what
+    stands before and after a text; ``between``: between two, or None.
     """
 
     ends: tuple[list, list] = ([], [])
@@ -106,14 +109,18 @@ class Reader:
         if max_length is not None and max_length < 1:
             raise ValueError(f"max_length must be at least 1, got {max_length}")
 
-    def ids(self, text):
+    def ids(self, text: TextOrIds) -> list:
         """The tokens of a text, or of a list that holds them."""
         return self.tokenizer.encode(text) if isinstance(text, str) else list(text)
 
-    def finished(self, ids):
+    def word(self, word: str, first: bool) -> list:
+        """The tokens of a word, at least one."""
+        raise NotImplementedError
+
+    def finished(self, ids: list) -> list | np.ndarray:
         return ids
 
-    def framed(self, parts):
+    def framed(self, parts: list[list]) -> tuple[Example, int]:
         """The example of one or two texts, and how long it would be uncut."""
         if len(parts) > 1 and self.between is None:
             raise ValueError(
@@ -121,22 +128,22 @@ class Reader:
                 "GPT, and mb.heads.PairClassifier reads each text by itself"
             )
         (before, after), (first, *second) = self.ends, parts
-        inner = [*first, *self.between, *second[0]] if second else first
+        inner = [*first, *(self.between or ()), *second[0]] if second else first
         frame = len(before) + len(after)
         kept = inner[: self.max_length and self.max_length - frame]
         return {"input_ids": self.finished([*before, *kept, *after])}, len(inner) + frame
 
-    def text(self, *texts: Any) -> dict:
+    def text(self, *texts: TextOrIds) -> Example:
         """The example of a text, or of two: ``input_ids``, perhaps ``token_type_ids``."""
         example, whole = self.framed([self.ids(text) for text in texts])
         self.cut += len(example["input_ids"]) < whole
         return example
 
-    def words(self, words: list[str]) -> dict:
+    def words(self, words: Sequence[str]) -> Example:
         """``input_ids``, and in ``words`` the place of each word's first token; as many words as
         ``max_length`` allows."""
-        (before, after), places = self.ends, []
-        ids = list(before)
+        before, after = self.ends
+        ids, places = list(before), list[int]()
         for word in words:
             pieces = self.word(word, not places)
             if self.max_length and len(ids) + len(pieces) + len(after) > self.max_length:
@@ -159,14 +166,14 @@ class Reader:
 class Pieces(Reader):
     """`minibert.text.WordPiece`."""
 
-    def __init__(self, tokenizer, max_length=None):
+    def __init__(self, tokenizer: Any, max_length: int | None = None) -> None:
         super().__init__(tokenizer, max_length)
         self.ends = [tokenizer.cls_id], [tokenizer.sep_id]
 
-    def word(self, word, first):
+    def word(self, word: str, first: bool) -> list[int]:
         return self.tokenizer.encode(word) or [self.tokenizer.unk_id]
 
-    def framed(self, parts):
+    def framed(self, parts: list[list]) -> tuple[Example, int]:
         example = self.tokenizer.pair(*parts, max_length=self.max_length)
         return example, sum(map(len, parts)) + len(parts) + 1
 
@@ -174,19 +181,19 @@ class Pieces(Reader):
 class Framed(Reader):
     """`minibert.text.BPE`, in the frame of GPT's fine-tuning if the model has room for it."""
 
-    def __init__(self, model, max_length=None):
+    def __init__(self, model: GPT, max_length: int | None = None) -> None:
         super().__init__(model.tokenizer, max_length)
         first_new = model.config.vocab_size - len(SPECIALS)
         has_room = first_new >= len(self.tokenizer)
-        self.framing = Framing(self.tokenizer, first_new, max_length) if has_room else None
+        self.framing = Framing(self.tokenizer, first_new, max_length or 512) if has_room else None
 
-    def word(self, word, first):
+    def word(self, word: str, first: bool) -> list[int]:
         return self.tokenizer.encode(word if first else f" {word}") or [self.tokenizer.end_id]
 
-    def framed(self, parts):
+    def framed(self, parts: list[list]) -> tuple[Example, int]:
         if self.framing is None:
             return super().framed(parts)
-        make = self.framing.text if len(parts) == 1 else self.framing.pair
+        make: Any = self.framing.text if len(parts) == 1 else self.framing.pair
         return make(*parts), sum(map(len, parts)) + len(parts) + 1
 
 
@@ -196,7 +203,7 @@ class Words(Reader):
     Unknown words of a text are left out where the vocabulary has no ``<unk>``.
     """
 
-    def __init__(self, model, max_length=None):
+    def __init__(self, model: Any, max_length: int | None = None) -> None:
         super().__init__(model.vocab, max_length)
         known = {*self.tokenizer.tokens}.difference(self.tokenizer.specials)
         self.lower = all(token == token.lower() for token in known)
@@ -204,14 +211,14 @@ class Words(Reader):
             self.between = start = [model.config.start_id]
             self.ends = ([], start) if model.backward_reader else (start, [])
 
-    def ids(self, text):
-        words = tokenise(text) if isinstance(text, str) else text
+    def ids(self, text: TextOrIds) -> list[int]:
+        words: Any = tokenise(text) if isinstance(text, str) else text
         words = [word.lower() for word in words] if self.lower else words
         if self.tokenizer.unk_id is None:
             words = [word for word in words if word in self.tokenizer]
         return self.tokenizer.encode(words)
 
-    def word(self, word, first):
+    def word(self, word: str, first: bool) -> list[int]:
         return self.tokenizer.encode([word.lower() if self.lower else word])
 
 
@@ -220,16 +227,16 @@ class Spelled(Reader):
 
     between = [EOS, BOS]
 
-    def __init__(self, length, max_length=None):
+    def __init__(self, length: int, max_length: int | None = None) -> None:
         super().__init__(None, max_length)
         self.length = length
 
-    def ids(self, text):
+    def ids(self, text: TextOrIds) -> list:
         return tokenise(text) if isinstance(text, str) else list(text)
 
-    def word(self, word, first):
+    def word(self, word: str, first: bool) -> list[str]:
         return [word]
 
-    def finished(self, ids):
+    def finished(self, ids: list[str]) -> np.ndarray:
         """The symbols, int64 (words, length)."""
         return spell_all(ids, self.length).numpy()

@@ -4,19 +4,28 @@ Devlin et al. (2019), sections 4.2 and 4.3, and ``run_squad.py`` of google-resea
 that is longer than the model's window is read in windows that overlap.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from minibert.heads.head import Head, new_linear, run, width_of
+from minibert.heads.head import Head, Ids, Kind, Real, new_linear, width_of
 from minibert.heads.labels import class_loss
-from minibert.heads.predictions import Predictions
+from minibert.heads.predictions import Predictions, run
 from minibert.heads.reading import innermost, listed, texts_of
-from minibert.heads.squad import answer_f1, normalise_answer
+from minibert.heads.squad import answer_f1, counting, normalise_answer  # noqa: F401 - ch06 has it
+from minibert.models.outputs import Loss
 from minibert.models.softmax import check_scores
+from minibert.text.batches import Batch
+from minibert.text.framing import Example
 from minibert.text.inputs import check_wanted, of_batch, whole_mask
 
+Span = tuple[int, int]
+Scores = Float[Tensor, "batch length"]
 NOWHERE = (0, 0)  # the span of "no answer": `[CLS]`
 
 
@@ -25,45 +34,49 @@ class SpanExtractor(Head):
 
     per_token = True
 
-    def __init__(self, encoder):
+    def __init__(self, encoder: nn.Module) -> None:
         super().__init__(encoder)
         self.output = new_linear(width_of(encoder), 2, encoder)
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        """(batch, length) ids -> scores of starts and of ends, (batch, length), -inf at padding."""
+    def forward(
+        self, input_ids: Ids, attention_mask: Real = None, token_type_ids: Kind = None
+    ) -> tuple[Scores, Scores]:
+        """The scores of starts and of ends, -inf at padding."""
         hidden = self.last_states(input_ids, attention_mask, token_type_ids)
         padding = whole_mask(input_ids, attention_mask)[..., None] == 0
         scores = self.output(hidden).masked_fill(padding, -torch.inf)  # (batch, length, 2)
         return scores[..., 0], scores[..., 1]
 
-    def loss(self, batch):
+    def loss(self, batch: Batch) -> Loss:
         """(sum of the means of both cross-entropies, number of examples).
 
         ``start_positions``, ``end_positions`` (batch,): the answer's first and last token, or 0.
         """
-        outputs, total = self.output_of(batch), 0.0
+        outputs, found = self.output_of(batch), []
         for name, scores in zip(("start_positions", "end_positions"), outputs, strict=True):
             loss, count = class_loss(scores, of_batch(batch, name), name)
             place = torch.arange(scores.shape[1], device=scores.device) == batch[name][:, None]
             check_wanted(place, batch.get("attention_mask"))
-            total = total + loss / 2
-        return total, count
+            found.append(loss)
+        return torch.stack(found).mean(), count
 
-    def examples(self, texts, labels=None, max_length=None):
+    def examples(
+        self, texts: Iterable, labels: Collection | None = None, max_length: int | None = None
+    ) -> list[Example]:
         """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
         texts = listed(texts)
         pairs = zip(texts, labels or [None] * len(texts), strict=True)
         asked = [(*texts_of(one, 2), span) for one, span in pairs]
         return span_examples(examples=asked, **self.windows(max_length))
 
-    def predict(self, texts, batch_size=32):
+    def predict(self, texts: Iterable, batch_size: int = 32) -> Predictions:
         """The answers to (question, context) pairs, with the probabilities that `answer` says."""
         texts = [texts_of(one, 2) for one in listed(texts)]
         found = [one.best for one in answer(self, texts, batch_size=batch_size, **self.windows())]
         shares = torch.tensor([one.probability for one in found])
         return Predictions(texts, [one.text for one in found], shares)
 
-    def windows(self, max_length=None):
+    def windows(self, max_length: int | None = None) -> dict[str, Any]:
         """The tokenizer, and windows of up to 384 tokens, a third of each new: see `windows`."""
         model = innermost(self.encoder)
         if getattr(getattr(model, "tokenizer", None), "cls_id", None) is None:
@@ -81,18 +94,18 @@ class Window:
     whether no other window has it with more context on both sides.
     """
 
-    input_ids: list
-    token_type_ids: list
+    input_ids: list[int]
+    token_type_ids: list[int]
     first: int
-    offsets: list
-    central: list
+    offsets: list[Span]
+    central: list[bool]
 
     @property
-    def example(self):
+    def example(self) -> Example:
         """What a model takes of it."""
         return {"input_ids": self.input_ids, "token_type_ids": self.token_type_ids}
 
-    def span(self, start, end):
+    def span(self, start: int, end: int) -> Span:
         """The tokens (first, last) of these characters of the context, or `NOWHERE`."""
         over = [i for i, (s, e) in enumerate(self.offsets) if s < end and e > start]
         if not over or self.offsets[over[0]][0] > start or self.offsets[over[-1]][1] < end:
@@ -100,7 +113,15 @@ class Window:
         return self.first + over[0], self.first + over[-1]
 
 
-def windows(tokenizer, question, context, max_length=384, stride=128, max_question=64):
+def windows(
+    tokenizer: Any,
+    question: str,
+    context: str,
+    max_length: int = 384,
+    *,
+    stride: int = 128,
+    max_question: int = 64,
+) -> list[Window]:
     """A question on a context as a list of `Window`: ``[CLS] question [SEP] part [SEP]``.
 
     stride: tokens from the start of a window to that of the next. Raises ValueError where the
@@ -130,8 +151,10 @@ def windows(tokenizer, question, context, max_length=384, stride=128, max_questi
     return found
 
 
-def span_examples(tokenizer, examples, **options):
-    """Examples to train a `SpanExtractor` on: a list of dicts, one per window.
+def span_examples(
+    tokenizer: Any, examples: Iterable[tuple[str, str, Span | None]], **options: Any
+) -> list[Example]:
+    """Examples to train a `SpanExtractor` on, one per window.
 
     examples: (question, context, span) each; span is (start, end) in characters, or None. options:
     those of `windows`. A window that does not contain the whole answer is an example without an
@@ -147,7 +170,7 @@ def span_examples(tokenizer, examples, **options):
     return found
 
 
-def on_tokens(span, context, parts):
+def on_tokens(span: Span, context: str, parts: list[Window]) -> Span:
     """A span without the characters at its ends that belong to no token, spaces for example."""
     start, end = span
     if not 0 <= start < end <= len(context):
@@ -183,27 +206,26 @@ class Reading:
     """
 
     best: Answer
-    answers: list
-    starts: list
-    ends: list
-    offsets: list
+    answers: list[Answer]
+    starts: list[float]
+    ends: list[float]
+    offsets: list[Span]
     no_answer: float
 
-    def said(self, threshold):
+    def said(self, threshold: float) -> str:
         """The text of the answer at a threshold for "no answer", "" for none."""
         spans = (one.text for one in self.answers if one.start is not None)
         return "" if self.no_answer > threshold else next(spans)
 
 
-def best_threshold(readings, true):
+def best_threshold(readings: Iterable[Reading], true: Iterable[Iterable[str]]) -> float:
     """The threshold of `answer` that gives the highest F1: ``find_best_thresh`` of SQuAD 2.0.
 
     readings: of `answer` with ``no_answer=True``, on questions not used in training; true: the
     right answers of each, as for `squad_scores`.
     """
     gains = []  # the gain of saying the span, not "no answer", for each question, by confidence
-    for reading, right in zip(readings, true, strict=True):
-        right = [text for text in right if normalise_answer(text)] or [""]
+    for reading, right in zip(readings, map(counting, true), strict=True):
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
         gains.append((reading.no_answer, span - none))
     if not gains:
@@ -216,16 +238,17 @@ def best_threshold(readings, true):
 
 
 def answer(
-    model,
-    questions,
-    tokenizer=None,
-    n_best=20,
-    longest=30,
-    no_answer=False,
-    threshold=0.0,
-    batch_size=32,
-    **options,
-):
+    model: SpanExtractor,
+    questions: Iterable[Sequence[str]],
+    tokenizer: Any = None,
+    n_best: int = 20,
+    *,
+    longest: int = 30,
+    no_answer: bool = False,
+    threshold: float = 0.0,
+    batch_size: int = 32,
+    **options: Any,
+) -> list[Reading]:
     """Answer questions: a list of `Reading`, one for each (question, context).
 
     longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0). "No answer" is

@@ -1,13 +1,19 @@
 """Classifiers over word vectors, or over any model that gives hidden states."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minibert.heads.head import Head, width_of
-from minibert.heads.labels import CLASSES
+from minibert.heads.head import Head, Ids, Marks, Real, Scores, States, width_of
+from minibert.heads.labels import CLASSES, Given
 from minibert.models.outputs import ModelOutput
 from minibert.text.inputs import check_ids, reading_order, whole_mask
+from minibert.text.vocab import Vocab
+
+Vectors = Float[Tensor, "V dim"]
 
 
 class Table(nn.Module):
@@ -17,105 +23,118 @@ class Table(nn.Module):
     `minibert.text.Vocab` that the ids come from, with V words, or None.
     """
 
-    def __init__(self, vectors, vocab=None):
+    def __init__(self, vectors: Vectors | Sequence[int], vocab: Vocab | None = None) -> None:
         super().__init__()
-        given = torch.is_tensor(vectors)
-        if not given and not isinstance(vectors, list | tuple):
+        if isinstance(vectors, Tensor):
+            start = vectors.detach().clone()
+        elif isinstance(vectors, list | tuple):
+            start = torch.randn(*vectors)
+        else:
             raise ValueError(f"expected word vectors (V, dim), got a {type(vectors).__name__}")
-        start = vectors.detach().clone() if given else torch.randn(*vectors)
         if vocab is not None and len(vocab) != len(start):
             raise ValueError(f"expected vectors for {len(vocab)} words, got {len(start)}")
         self.embedding, self.vocab = nn.Embedding.from_pretrained(start, freeze=False), vocab
         self.settings, self.width = {"vectors": list(start.shape)}, start.shape[1]
 
-    def forward(self, input_ids, attention_mask=None):
+    def forward(
+        self, input_ids: Int[Tensor, "batch length"], attention_mask: Real = None
+    ) -> ModelOutput:
         whole_mask(input_ids, attention_mask)
         check_ids(input_ids, self.embedding.num_embeddings)
         vectors = self.embedding(input_ids)  # (batch, length, dim)
         return ModelOutput(last_hidden_state=vectors, hidden_states=(vectors,))
 
 
-class CNNClassifier(Head):
-    """A convolutional text classifier on word vectors (Kim 2014, arXiv:1408.5882).
+class VectorClassifier(Head):
+    """What the two below share.
 
     encoder: the first layer's start, (V, dim), or a `Table` of it with its vocabulary; or a model,
-    any that gives a `ModelOutput`. labels, problem: see `minibert.heads.labels.Labels`.
-    ``freeze=True`` keeps the first layer as it is (Kim's "static"), otherwise it is trained with
+    any that gives a `ModelOutput`. ``freeze=True`` keeps it as it is.
+    """
+
+    def __init__(self, encoder: nn.Module | Vectors, freeze: bool, **settings: object) -> None:
+        model = Table(encoder) if isinstance(encoder, Tensor) else encoder
+        super().__init__(model.requires_grad_(not freeze), freeze=freeze, **settings)
+
+
+class CNNClassifier(VectorClassifier):
+    """A convolutional text classifier on word vectors (Kim 2014, arXiv:1408.5882).
+
+    encoder: see `VectorClassifier`; ``freeze=True`` is Kim's "static", otherwise it is trained with
     the rest ("non-static"; from random vectors, "rand"). widths: how many words each filter spans;
     channels: filters of each width.
     """
 
     def __init__(
         self,
-        encoder,
-        labels,
-        freeze=False,
-        widths=(3, 4, 5),
-        channels=50,
-        dropout=0.5,
-        problem=CLASSES,
-    ):
+        encoder: nn.Module | Vectors,
+        labels: Given,
+        freeze: bool = False,
+        widths: Sequence[int] = (3, 4, 5),
+        *,
+        channels: int = 50,
+        dropout: float = 0.5,
+        problem: str = CLASSES,
+    ) -> None:
         sizes = {"widths": widths, "channels": channels, "dropout": dropout}
-        encoder = _encoder(encoder, freeze)
-        super().__init__(encoder, labels=labels, freeze=freeze, **sizes, problem=problem)
-        dim = width_of(encoder)
+        super().__init__(encoder, freeze, labels=labels, **sizes, problem=problem)
+        self.widths, dim = tuple(widths), width_of(self.encoder)
         self.filters = nn.ModuleList(
             nn.Conv1d(dim, channels, width, padding=width - 1) for width in widths
         )
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(channels * len(widths), self.labels)
 
-    def forward(self, input_ids, attention_mask):
-        """(batch, length) ids and mask -> logits (batch, labels)."""
+    def forward(self, input_ids: Ids, attention_mask: Marks) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
-        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
+        hidden = self.read(input_ids, mask)
         order = reading_order(mask)  # padding between words would part them
         hidden = hidden.take_along_dim(order[..., None], 1)
         mask = mask.gather(1, order).unsqueeze(1).to(hidden.dtype)  # (batch, 1, length)
         x = hidden.transpose(1, 2) * mask  # (batch, dim, length)
         best = []
-        for filters in self.filters:
-            width = filters.kernel_size[0]
+        for width, filters in zip(self.widths, self.filters, strict=True):
             found = F.relu(filters(x))  # (batch, channels, length + width - 1)
             # 1 where a filter saw a word: its output on padding alone must not win
             seen = F.max_pool1d(F.pad(mask, (width - 1, width - 1)), width, stride=1)
             best.append((found * seen).amax(-1))  # (batch, channels), the maximum over time
-        return self.outcome.scores(self.output(self.dropout(torch.cat(best, -1))))
+        return self.judge(torch.cat(best, -1))
 
 
-class RNNClassifier(Head):
+class RNNClassifier(VectorClassifier):
     """A bidirectional LSTM over word vectors; its last states are classified.
 
-    Arguments as for `CNNClassifier`; ``hidden`` is the width of each direction. Padding is not
-    read, wherever it stands.
+    ``hidden`` is the width of each direction. Padding is not read, wherever it stands.
     """
 
-    def __init__(self, encoder, labels, freeze=False, hidden=64, dropout=0.5, problem=CLASSES):
-        encoder, sizes = _encoder(encoder, freeze), {"hidden": hidden, "dropout": dropout}
-        super().__init__(encoder, labels=labels, freeze=freeze, **sizes, problem=problem)
-        self.lstm = nn.LSTM(width_of(encoder), hidden, bidirectional=True, batch_first=True)
+    def __init__(
+        self,
+        encoder: nn.Module | Vectors,
+        labels: Given,
+        freeze: bool = False,
+        hidden: int = 64,
+        *,
+        dropout: float = 0.5,
+        problem: str = CLASSES,
+    ) -> None:
+        sizes = {"hidden": hidden, "dropout": dropout}
+        super().__init__(encoder, freeze, labels=labels, **sizes, problem=problem)
+        self.lstm = nn.LSTM(width_of(self.encoder), hidden, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * hidden, self.labels)
 
-    def forward(self, input_ids, attention_mask):
-        """(batch, length) ids and mask -> logits (batch, labels)."""
+    def forward(self, input_ids: Ids, attention_mask: Marks) -> Scores:
         mask = whole_mask(input_ids, attention_mask)
-        hidden = self.encoder(input_ids, attention_mask=mask).last_hidden_state
-        _, last = recurrent(self.lstm, hidden, mask)  # (2, batch, hidden), forward and backward
-        return self.outcome.scores(self.output(self.dropout(torch.cat([last[0], last[1]], -1))))
+        _, (forward, backward) = recurrent(self.lstm, self.read(input_ids, mask), mask)
+        return self.judge(torch.cat([forward, backward], -1))
 
 
-def _encoder(vectors, freeze):
-    """A model that gives hidden states, frozen or not."""
-    model = Table(vectors) if torch.is_tensor(vectors) else vectors
-    return model.requires_grad_(not freeze)
-
-
-def recurrent(lstm, x, mask):
+def recurrent(
+    lstm: nn.LSTM, x: States, mask: Marks
+) -> tuple[Float[Tensor, "batch length both"], Float[Tensor, "ends batch hidden"]]:
     """A bidirectional LSTM over the tokens of each row, wherever its padding stands.
 
-    x (batch, length, width), mask (batch, length) -> its outputs, 0 at padding, (batch, length,
-    2 * hidden), and the last states of both directions, (2 * layers, batch, hidden).
+    Its outputs, 0 at padding, and the last states of both directions of each layer.
     """
     order = reading_order(mask)
     lengths, x = mask.sum(1).cpu(), x.take_along_dim(order[..., None], 1)

@@ -1,8 +1,8 @@
 """What the models share: shapes of their input, files by name, a state from batch to batch."""
 
 from collections.abc import Sized
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from jaxtyping import Bool, Int, Shaped
@@ -19,9 +19,12 @@ Where = Bool[Tensor, "batch length"]
 
 
 class Pretrained(nn.Module):
-    """A model that the module ``FILES`` reads and writes."""
+    """A model that the module ``files`` of its own folder reads and writes."""
 
-    FILES: str
+    @staticmethod
+    def _files() -> ModuleType:
+        """That module, imported when it is first needed: it imports the model."""
+        raise NotImplementedError
 
     @classmethod
     def from_pretrained(cls, source: Path | str) -> "Self":
@@ -30,11 +33,11 @@ class Pretrained(nn.Module):
         ``load`` in the model's ``files``, such as `minibert.models.gpt.files`, says what it reads.
         Raises FileNotFoundError or ValueError.
         """
-        return cast("Self", import_module(cls.FILES).load(source))
+        return cast("Self", cls._files().load(source))
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder that `from_pretrained` reads, in the layout of the published models."""
-        import_module(self.FILES).save(self, folder)
+        self._files().save(self, folder)
 
     def _named(self) -> Any:
         """The vocabulary; raises ValueError without one."""

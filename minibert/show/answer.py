@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import torch
 
-from minibert.show.figures import GREY, PALETTE, Picture, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new, shortened
 from minibert.show.widget import Frame, Interactive, text_box
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN = 56  # tokens on the axis
 LISTED = 5  # answers in the table
-SHORT = 12  # characters of a token on the axis
 MOST = 4000  # characters of a paragraph
 
 
@@ -49,17 +48,11 @@ class AnswerExplorer(Interactive):
         examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         own = hasattr(model, "parameters")
-        self.ask = asker(cast("SpanExtractor", model)) if own else cast("Asker", model)
-        self.may_be_none = no_answer
-        self.ask = lru_cache(50)(self.ask)
-        box = {"width": "720px", "height": "110px"}
+        ask = asker(cast("SpanExtractor", model)) if own else cast("Asker", model)
+        self.ask, self.may_be_none = lru_cache(50)(ask), no_answer
+        box = {"rows": 5, "layout": {"width": "720px", "height": "110px"}}
         controls = {
-            "paragraph": ipywidgets.Textarea(
-                paragraph,
-                continuous_update=False,
-                rows=5,
-                layout=box,
-            ),
+            "paragraph": ipywidgets.Textarea(paragraph, continuous_update=False, **box),
             "question": text_box(question, 720),
             "longest": ipywidgets.IntSlider(  # each value asks the model again
                 12, min=1, max=30, description="longest answer (tokens)", continuous_update=False
@@ -145,7 +138,7 @@ def curves(reading: Reading, words: Sequence[str], said: Answer | None) -> Pictu
     centre = int(np.argmax(starts)) if said is None else place_of(reading, said)[0]
     first = max(0, min(centre - SHOWN // 2, len(words) - SHOWN))
     shown = slice(first, first + SHOWN)
-    names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in words[shown]]
+    names = shortened(words[shown], 11)
     grid = {"left": 0.08, "right": 0.99, "top": 0.92, "bottom": 0.26, "hspace": 0.14}
     fixed: Any = {"layout": None, "gridspec_kw": grid, "sharex": True}  # twice as fast
     fig, axes = new("Where the answer starts, and where it ends", rows=2, size=(7.6, 4.4), **fixed)

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 from matplotlib.colors import PowerNorm
 
-from minibert.show.figures import GREY, PALETTE, Picture, described, new
+from minibert.show.figures import GREY, PALETTE, Picture, described, new, shortened
 from minibert.show.maps import as_array
 from minibert.show.widget import Frame, Interactive, choice_of, text_box
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Looker = Callable[[str], tuple[Sequence[str], Any]]  # text -> (tokens, weights)
 MOST_TOKENS = 24  # of a sentence
 LISTED = 5  # tokens in the table
-SHORT = 14  # letters of a token on an axis
 
 
 class AttentionExplorer(Interactive):
@@ -42,8 +41,7 @@ class AttentionExplorer(Interactive):
         self, model: BERT | Looker, sentence: str, *, token: int = 0, layer: int = 0, head: int = 0
     ) -> None:
         own = hasattr(model, "parameters") or not callable(model)
-        self.look = reader(cast("BERT", model)) if own else cast("Looker", model)
-        self.look = lru_cache(20)(self.look)
+        self.look = lru_cache(20)(reader(cast("BERT", model)) if own else cast("Looker", model))
         tokens, weights = self._read(sentence)
         layers, heads = weights.shape[:2]
         slider = {"min": 1, "continuous_update": True}
@@ -56,9 +54,9 @@ class AttentionExplorer(Interactive):
             ),
             "token": choice_of(tokens, token),
         }
-        controls["sentence"].observe(self._renew, names="value")
         rows = [["sentence"], ["token"], ["layer", "head", "temperature"]]
-        super().__init__(self._frame, controls, rows)
+        words = {"token": ("sentence", lambda text: self._read(text)[0])}
+        super().__init__(self._frame, controls, rows, words)
 
     def _read(self, text):
         """(tokens, weights (layers, heads, length, length)) of a sentence."""
@@ -66,14 +64,6 @@ class AttentionExplorer(Interactive):
             raise ValueError("There is nothing to look at: type a sentence.")
         tokens, weights = self.look(text)
         return list(tokens), as_array(weights)
-
-    def _renew(self, change):
-        """Offer the tokens of a changed text; the redraw comes later, once."""
-        try:
-            tokens, _ = self._read(change["new"])
-        except Exception:
-            return  # `_frame` raises the same error, and the widget shows it
-        self.offer("token", tokens)
 
     def _frame(self, sentence, token, layer, head, temperature):
         tokens, weights = self._read(sentence)
@@ -126,7 +116,7 @@ def heated(weights: np.ndarray, temperature: float) -> np.ndarray:
 
 def pictures(tokens: Sequence[str], matrix: np.ndarray, token: int, where: str) -> Picture:
     """The whole head as a map, and one row of it as bars beside it."""
-    names = [name if len(name) <= SHORT else name[: SHORT - 1] + "…" for name in tokens]
+    names = shortened(tokens)
     size, title = (7.6, 2.0 + 0.22 * len(names)), f"Where each token looks: {where}"
     fig, (left, right) = new(title, size=size, columns=2, width_ratios=(3, 2))
     scale = PowerNorm(0.5, 0, 1)  # small weights should be visible, too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from minibert.text.wordpiece import MASK, WordPiece
 if TYPE_CHECKING:
     from minibert.heads.language import MaskedLM, Pretraining
 
-Shares = dict[str, dict[str, float]]  # gapped text -> {word: probability}
 MOST_WORDS = 40  # of a text
 LISTED = 10  # candidates
 TRUE = "true in the world"
@@ -51,7 +51,7 @@ class ClozePlayground(Interactive):
             raise ValueError("The model has no tokenizer: it cannot read a text.")
         self.guess = partial(guesses, model.eval())
         self.truths, self.fits = truths or {}, fits or {}
-        words = tokenise(text)[:MOST_WORDS]
+        words = first_words(text)
         if isinstance(word, str):
             if word not in words:
                 raise ValueError(f"The word {word!r} is not in the text {text!r}.")
@@ -59,15 +59,11 @@ class ClozePlayground(Interactive):
         if not words:
             raise ValueError("There is nothing to hide: type a text.")
         controls = {"text": text_box(text), "word": choice_of(words, word)}
-        controls["text"].observe(self._renew, names="value")
-        super().__init__(self._frame, controls, [["text"], ["hide: ", "word"]])
-
-    def _renew(self, change):
-        """Offer the words of a changed text; the redraw comes later, once."""
-        self.offer("word", tokenise(change["new"])[:MOST_WORDS])
+        rows = [["text"], ["hide: ", "word"]]
+        super().__init__(self._frame, controls, rows, {"word": ("text", first_words)})
 
     def _frame(self, text, word):
-        words = tokenise(text)[:MOST_WORDS]
+        words = first_words(text)
         if not words or word is None:
             raise ValueError("There is nothing to hide: type a text.")
         word = min(word, len(words) - 1)
@@ -89,6 +85,11 @@ class ClozePlayground(Interactive):
             fits = self.fits[gap]
             said += f", and {sum(map(found.share, fits)):.1%} to the {len(fits)} words of this kind"
         return f"{said}."
+
+
+def first_words(text: str) -> list[str]:
+    """The words of a text that can be hidden."""
+    return tokenise(text)[:MOST_WORDS]
 
 
 @torch.no_grad()
@@ -172,27 +173,22 @@ def kind_of(name: str, original: str, truth: Mapping[str, float]) -> str:
     return TRUE if name in truth else hidden if name == original else other
 
 
-def world_truths(world_seed: int = 0) -> tuple[Shares, Shares]:
+def world_truths(
+    world_seed: int = 0,
+) -> tuple[dict[str, dict[str, float]], dict[str, set[str]]]:
     """(truths, fits) for `ClozePlayground`: every fact of the world as a sentence with a gap.
 
     truths: gapped text -> {word: probability}, with all answers of the knowledge base equally
     likely. fits: gapped text -> all words that answer the same question about any other entity.
     """
     from minibert.world.base import world
-    from minibert.world.tasksets.reading import forms
+    from minibert.world.tasksets.reading import gapped_facts
 
-    truths: Shares = {}
-    fits: Shares = {}
-    of_relation: Shares = {}
-    for subject, relation, value in world(world_seed).facts:
-        word, _, last = value.partition(" ")
-        for form in forms().get(relation, {}).get("cloze", ()):
-            if last and "{last}" not in form:
-                continue
-            of_relation.setdefault(relation, {})[word] = 1.0
-            gap = form.format(s=subject, last=last)
-            truths.setdefault(gap, {})[word] = 1.0
-            fits[gap] = of_relation[relation]
-    for words in truths.values():
-        words.update(dict.fromkeys(words, 1 / len(words)))
-    return truths, fits
+    truths = defaultdict[str, set[str]](set)
+    fits: dict[str, set[str]] = {}
+    of_relation = defaultdict[str, set[str]](set)
+    for gap, word, (_, relation, _) in gapped_facts(world(world_seed)):
+        truths[gap].add(word)
+        of_relation[relation].add(word)
+        fits[gap] = of_relation[relation]
+    return {gap: dict.fromkeys(words, 1 / len(words)) for gap, words in truths.items()}, fits

@@ -115,7 +115,8 @@ def figure(fig: Figure, alt: str | None = None, caption: str | None = None) -> N
     check_alt(alt)
     refuse_unlabelled(fig, caption)
     data, metadata = bundle(png(fig), alt, caption)
-    close(fig)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close(fig)  # a figure that was made with it would be shown twice
     publish(data, metadata)
 
 
@@ -132,11 +133,8 @@ def refuse_unlabelled(fig: Figure, caption: str | None = None) -> None:
     titles = [fig.get_suptitle(), caption or ""]
     for number, ax in enumerate(fig.axes, 1):
         titles += [ax.get_title(loc) for loc in ("left", "center", "right")]
-        if not (ax.get_visible() and ax.axison):
-            continue
-        for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
-            shared = getattr(fig, f"get_sup{name}label")()
-            if not (shared or _labelled(ax, axis)):
+        for name in "xy" if ax.get_visible() and ax.axison else "":
+            if not (getattr(fig, f"get_sup{name}label")() or _labelled(ax, name)):
                 raise ValueError(
                     f"The {name} axis of axes {number} has no label: say what it measures and in "
                     f'which unit, as in ax.set_{name}label("loss (nats per token)").'
@@ -148,25 +146,18 @@ def refuse_unlabelled(fig: Figure, caption: str | None = None) -> None:
         )
 
 
-def _labelled(ax, axis):
-    """True for an axis that says what it measures, or does not have to."""
+def _labelled(ax, name):
+    """True for an axis, "x" or "y", that says what it measures, or does not have to."""
+    axis = getattr(ax, f"{name}axis")
     if axis.get_label_text().strip() or not axis.get_visible():
         return True
     ticks = [label.get_text().strip() for label in axis.get_ticklabels() if label.get_visible()]
     ticks = [text for text in ticks if text]
-    if ax.get_label() == "<colorbar>" or axis in _inner_axes(ax):
+    beside = getattr(ax, f"get_shared_{name}_axes")().get_siblings(ax)  # in a grid
+    told = any(getattr(other, f"get_{name}label")().strip() for other in beside)
+    if told or ax.get_label() == "<colorbar>":
         return not ticks  # a colour bar is measured along one side; a shared axis is labelled once
-    return bool(ticks) and not all(_is_number(text) for text in ticks)
-
-
-def _inner_axes(ax):
-    """The axes of ``ax`` that share their scale with a labelled neighbour in a grid."""
-    inner = []
-    for group, name in ((ax.get_shared_x_axes(), "xaxis"), (ax.get_shared_y_axes(), "yaxis")):
-        siblings = [getattr(other, name) for other in group.get_siblings(ax) if other is not ax]
-        if any(axis.get_label_text().strip() for axis in siblings):
-            inner.append(getattr(ax, name))
-    return inner
+    return bool(ticks) and not all(map(_is_number, ticks))
 
 
 def _is_number(text):
@@ -199,6 +190,11 @@ def png(fig: Figure, fast: bool = False) -> bytes:
     return data.getvalue()
 
 
+def shortened(names: Sequence[str], most: int = 13) -> list[str]:
+    """Names as an axis has room for them: of the longer ones the first ``most`` letters."""
+    return [name if len(name) <= most + 1 else f"{name[:most]}…" for name in names]
+
+
 def move_over_backdrop(fig: Picture, artists: Sequence[Artist]) -> None:
     """Draw all else of the figure once and ``artists`` over it each time: redrawing gets faster."""
     fig.movable = artists
@@ -216,13 +212,6 @@ def _draw(fig, canvas):
     canvas.restore_region(fig.backdrop)
     for artist in sorted(fig.movable, key=lambda artist: artist.get_zorder()):
         artist.draw(canvas.get_renderer())
-
-
-def close(fig: Figure) -> None:
-    """Take a figure that was made with ``pyplot`` off its list, so that it is not shown twice."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        pyplot.close(fig)
 
 
 def text_html(text: str) -> str:

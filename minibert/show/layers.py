@@ -1,7 +1,7 @@
 """The layer explorer: a word in two sentences, its vectors layer by layer, its nearest uses."""
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets
@@ -50,7 +50,8 @@ class LayerExplorer(Interactive):
         self._vectors = lru_cache(10)(lambda text: self._read([_words(text)]))
         sliders = [f"layer_{number}" for number in range(len(self.layers))]
         rows = [["text_a"], ["word_a"], ["text_b"], ["word_b"], ["shares of the mix: ", *sliders]]
-        super().__init__(self._frame, self._controls(first, second, shares), rows)
+        words = {f"word_{name}": (f"text_{name}", _words) for name in "ab"}
+        super().__init__(self._frame, self._controls(first, second, shares), rows, words)
 
     def _read(self, sentences):
         """Every layer's vector of every word of some sentences, (layers, words, width), float32."""
@@ -68,18 +69,13 @@ class LayerExplorer(Interactive):
             words = tokenise(text)
             if word not in words:
                 raise ValueError(f"The word {word!r} is not in the sentence {text!r}.")
-            box, buttons = text_box(text), choice_of(words, words.index(word))
-            box.observe(partial(self._renew, f"word_{name}"), names="value")
-            controls |= {f"text_{name}": box, f"word_{name}": buttons}
+            controls[f"text_{name}"] = text_box(text)
+            controls[f"word_{name}"] = choice_of(words, words.index(word))
         for number, share in enumerate([1.0] * len(self.layers) if shares is None else shares):
             controls[f"layer_{number}"] = ipywidgets.FloatSlider(
                 share, min=0, max=1, step=0.05, description=layer_name(number)
             )
         return controls
-
-    def _renew(self, name, change):
-        """Offer the words of a changed text; the redraw comes later, once."""
-        self.offer(name, _words(change["new"]))
 
     def _frame(self, text_a, word_a, text_b, word_b, **sliders):
         shares = np.array([sliders[f"layer_{n}"] for n in range(len(self.layers))], np.float32)
@@ -113,18 +109,15 @@ class LayerExplorer(Interactive):
 
     def _nearest(self, words, everything, vector):
         """(cosine, use) of the most similar uses, one a sentence; none in its own, ``words``."""
-        norms = np.linalg.norm(everything, axis=1) * max(np.linalg.norm(vector), 1e-9)
-        cosines = everything @ vector / np.maximum(norms, 1e-9)
-        rows, taken = [], {tuple(words)}
+        cosines = _unit(everything) @ _unit(vector)
+        found = {tuple(words): None}
         for use in np.argsort(-cosines, kind="stable"):
-            sentence, i = self.places[use]
-            if tuple(self.sentences[sentence]) in taken:
-                continue
-            taken.add(tuple(self.sentences[sentence]))
-            rows.append((f"{cosines[use]:.2f}", in_context(self.sentences[sentence], i)))
-            if len(rows) == NEAREST:
+            number, i = self.places[use]
+            sentence = tuple(self.sentences[number])
+            found.setdefault(sentence, (f"{cosines[use]:.2f}", in_context(sentence, i)))
+            if len(found) > NEAREST:
                 break
-        return rows
+        return [use for use in found.values() if use]
 
 
 def layer_name(number: int) -> str:
@@ -135,8 +128,8 @@ def layer_name(number: int) -> str:
 def in_context(words: Sequence[str], place: int, around: int = AROUND) -> str:
     """A use of a word as one line of a concordance, the word itself in brackets."""
     before, after = words[max(0, place - around) : place], words[place + 1 : place + 1 + around]
-    dots = "… " if place > around else "", " …" if place + 1 + around < len(words) else ""
-    return f"{dots[0]}{' '.join([*before, f'[{words[place]}]', *after])}{dots[1]}"
+    cut = ["…"] * (place > around), ["…"] * (place + 1 + around < len(words))
+    return " ".join([*cut[0], *before, f"[{words[place]}]", *after, *cut[1]])
 
 
 def strips(mixed: np.ndarray, cosines: Sequence[float], names: Sequence[str]) -> Picture:
@@ -168,4 +161,4 @@ def _unit(vectors):
 
 
 def _cosine(a, b):
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
+    return float(_unit(a) @ _unit(b))

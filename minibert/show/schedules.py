@@ -1,4 +1,4 @@
-"""Learning rates by step and by layer: the slanted triangle, and a schedule that can be trained."""
+"""Learning rates by step and by layer, and a schedule that can be changed and trained."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from minibert.show.figures import GREY, PALETTE, Picture, described, new
+from minibert.show.figures import Picture, described, new
 from minibert.show.widget import Frame, Interactive
 from minibert.training.optim import slanted_triangular
 
@@ -59,34 +59,6 @@ def rate_map(
     return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {most}.")
 
 
-class TriangleExplorer(Interactive):
-    """Sliders of the cut and the ratio above the slanted triangle that they make."""
-
-    def __init__(self, steps: int = 200, rate: float = 0.01) -> None:
-        self.steps, self.rate = steps, rate
-        slider = {"continuous_update": True, "readout_format": ".2f"}
-        controls = {
-            "cut": ipywidgets.FloatSlider(0.1, min=0.02, max=0.9, step=0.02, **slider),
-            "ratio": ipywidgets.IntSlider(32, min=1, max=100),
-        }
-        rows = [["share of the run that rises (cut)", "cut"], ["highest / lowest rate", "ratio"]]
-        super().__init__(self.picture, controls, rows)
-
-    def picture(self, cut: float, ratio: float) -> Frame:
-        factor = slanted_triangular(self.steps, cut, ratio)
-        values = self.rate * np.array([factor(step) for step in range(self.steps)])
-        fig, ax = new("The slanted triangle", "update", "learning rate")
-        ax.plot(values, color=PALETTE["blue"])
-        ax.axhline(self.rate / ratio, color=GREY, linestyle=":", linewidth=1.3)
-        ax.set_ylim(0, 1.08 * self.rate)
-        top = int(values.argmax())
-        travelled = values.sum() / (self.rate * self.steps)
-        alt = f"The rate rises to {self.rate:g} at update {top} of {self.steps}, and falls again."
-        lowest = f"lowest rate {self.rate / ratio:.2g}"
-        text = f"Top at update {top}; {lowest}. Mean rate: {travelled:.0%} of the highest."
-        return Frame(fig, alt, text)
-
-
 class UnfreezingExplorer(Interactive):
     """A schedule of layers, updates and rates to change, and a button that trains with it.
 
@@ -108,7 +80,8 @@ class UnfreezingExplorer(Interactive):
         }
         self.button = ipywidgets.Button(description="Train with this schedule")
         self.button.on_click(self.run)
-        super().__init__(self.picture, controls, [["unfreezing", "rate"], ["factor", "cut"]])
+        rows = [["unfreezing", "rate"], ["factor", "cut"], [self.button]]
+        super().__init__(self.picture, controls, rows)
 
     def picture(self, unfreezing: str, rate: float, factor: float, cut: float) -> Frame:
         matrix = rates(len(self.names), self.steps, rate, factor, cut=cut, unfreezing=unfreezing)
@@ -131,11 +104,3 @@ class UnfreezingExplorer(Interactive):
             self.redraw()
         finally:
             self.button.description, self.button.disabled = "Train with this schedule", False
-
-    @property
-    def widget(self) -> ipywidgets.VBox:
-        """The live widget with the button below the controls."""
-        box = super().widget
-        rows = list(box.children)
-        box.children = [*rows[:-3], self.button, *rows[-3:]]
-        return box

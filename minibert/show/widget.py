@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -51,16 +52,19 @@ class Interactive:
 
     ``draw(**values)`` gets the value of every control by name and returns a `Frame`, or a figure
     and its alt text. ``controls`` maps names to ipywidgets. ``rows`` arranges them: a list of rows
-    of names; any other text in a row is written between the controls. To show it, end a cell with
-    it. An error in the first frame is raised. A later error is shown in the widget, under the last
-    good picture. A frame that takes longer than `PATIENCE` is announced above the picture.
+    of names, and of whatever text or widget is to stand between them. To show it, end a cell with
+    it. ``choices`` maps a `choice_of` words to the text box that they come from, and to the
+    function from its text to the words, so that a changed text offers its own. An error in the
+    first frame is raised. A later error is shown in the widget, under the last good picture. A
+    frame that takes longer than `PATIENCE` is announced above the picture.
     """
 
     def __init__(
         self,
         draw: Callable[..., Frame | tuple],
         controls: Mapping[str, Any],
-        rows: Sequence[Sequence[str]] | None = None,
+        rows: Sequence[Sequence[str | ipywidgets.Widget]] | None = None,
+        choices: Mapping[str, tuple[str, Callable[[str], Sequence[str]]]] | None = None,
     ) -> None:
         self.draw, self.controls = draw, dict(controls)
         self.rows = [[name] for name in self.controls] if rows is None else rows
@@ -72,6 +76,8 @@ class Interactive:
         self._held = False
         self._show(self._draw(first=True))
         self._still = self._bundle()
+        for name, (text, words_of) in (choices or {}).items():
+            self.controls[text].observe(partial(self._offer, name, words_of), names="value")
         for control in self.controls.values():
             make_room(control)
             control.observe(self._changed, names="value")
@@ -101,8 +107,12 @@ class Interactive:
         finally:
             self._held = False
 
-    def offer(self, name: str, words: Sequence[str]) -> None:
-        """Let a `choice_of` words, a control by name, have other words; nothing is drawn for it."""
+    def _offer(self, name, words_of, change):
+        """Let a `choice_of` words have those of a changed text; the redraw comes later, once."""
+        try:
+            words = words_of(change["new"])
+        except Exception:
+            return  # drawing raises the same error, and the widget shows it
         buttons = self.controls[name]
         before, held, self._held = buttons.label, self._held, True
         buttons.options = _numbered(words)
@@ -164,13 +174,12 @@ class Interactive:
     @property
     def widget(self) -> ipywidgets.VBox:
         """The live widget: rows of controls, what it is busy with, the picture, the words."""
-        rows = [
-            ipywidgets.HBox(
-                [self.controls.get(name) or ipywidgets.Label(name) for name in row],
-                layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"),
-            )
-            for row in self.rows
-        ]
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        rows = []
+        for row in self.rows:
+            parts = [self.controls.get(part, part) for part in row]
+            parts = [ipywidgets.Label(part) if isinstance(part, str) else part for part in parts]
+            rows.append(ipywidgets.HBox(parts, layout=layout))
         box = ipywidgets.VBox([*rows, self._notice, self._picture, self._words])
         return box.add_class(LIVE)
 

@@ -52,9 +52,8 @@ def scatter_words(
 
     Raises ``ValueError`` for points that do not fit the words, and for an unknown word.
     """
-    points, groups = as_array(points), {} if groups is None else groups
-    if points.shape != (len(words), 2):
-        n = len(words)
+    points, groups, n = as_array(points), groups or {}, len(words)
+    if points.shape != (n, 2):
         raise ValueError(f"{n} words need points of shape ({n}, 2); got {points.shape}.")
     grouped = [word for members in groups.values() for word in members]
     ends = [word for pair in [*arrows, *links] for word in pair]
@@ -64,18 +63,20 @@ def scatter_words(
     at = dict(zip(words, points, strict=True))
     for word in (*grouped, *highlight, *ends, *labels):
         if word not in at:
-            raise ValueError(f"The map has no word {word!r} among its {len(words)} words.")
+            raise ValueError(f"The map has no word {word!r} among its {n} words.")
     fig = _empty_map(list(groups), xlabel, ylabel, size) if into is None else into
     (ax,) = fig.axes
     for artist in [*ax.collections, *ax.lines, *ax.texts]:  # of the earlier map
         artist.remove()
     heading = ax.set_title(title, loc="left", **HEADING)
     _set_limits(ax, points, limits)
-    _dots(ax, at, groups)
-    _marks(ax, at, highlight, arrows, links)
+    _marks(ax, at, groups, highlight, arrows, links)
     _labels(ax, at, list(dict.fromkeys([*highlight, *ends])), labels, arrows)
     move_over_backdrop(fig, [*ax.collections, *ax.lines, *ax.texts, heading])
-    return described(fig, _alt(title, len(words), groups, highlight, arrows))
+    pairs = [f"{start} to {end}" for start, end in arrows]
+    parts = {"groups": groups, "marked": highlight, "arrows": pairs}
+    told = [f"; {part}: {', '.join(names)}" for part, names in parts.items() if names]
+    return described(fig, f"Map of {n:,} words, {title}{''.join(told)}.")
 
 
 def name_points(ax: Axes, at: Mapping[str, tuple[float, float]]) -> None:
@@ -117,16 +118,14 @@ def _look(number):
     return {"color": COLOURS[number % 6], "marker": MARKS[(number + number // 6) % 6]}
 
 
-def _dots(ax, at, groups):
+def _marks(ax, at, groups, highlight, arrows, links):
+    """The points: grey, of a group, or ringed; and the lines between some of them."""
     grouped = {word for members in groups.values() for word in members}
     rest = np.array([point for word, point in at.items() if word not in grouped]).reshape(-1, 2)
     ax.scatter(*rest.T, s=9, color="#b5b5b5", linewidths=0, zorder=1)
     for number, members in enumerate(groups.values()):
         own = np.array([at[word] for word in members]).reshape(-1, 2)
         ax.scatter(*own.T, s=34, linewidths=0, zorder=2, **_look(number))
-
-
-def _marks(ax, at, highlight, arrows, links):
     for start, end in links:
         ax.plot(*zip(at[start], at[end], strict=True), color=HIGHLIGHT, linewidth=0.9, zorder=3)
     for start, end in arrows:
@@ -180,10 +179,3 @@ def _clash(boxes, taken, frame):
     inside = np.clip(boxes[:, 0], low * 2, high * 2)
     areas = [(box[:, 2:] - box[:, :2]).prod(axis=-1) for box in (boxes[:, 0], inside)]
     return shared + areas[0] - areas[1]
-
-
-def _alt(title, count, groups, highlight, arrows):
-    pairs = [f"{start} to {end}" for start, end in arrows]
-    parts = {"groups": groups, "marked": highlight, "arrows": pairs}
-    told = [f"; {part}: {', '.join(names)}" for part, names in parts.items() if names]
-    return f"Map of {count:,} words, {title}{''.join(told)}."

@@ -99,10 +99,9 @@ def pack(tensors: Tensors) -> bytes:
     first: dict[tuple, str] = {}
     for name, tensor in tensors.items():
         key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
-        if tensor.numel() and key in first:
+        if tensor.numel() and first.setdefault(key, name) != name:
             tied[name] = first[key]
             continue
-        first[key] = name
         tensor = tensor.detach().cpu().contiguous()
         whole = tensor.untyped_storage().nbytes() == tensor.nbytes
         kept[name] = tensor if whole else tensor.clone()
@@ -116,10 +115,8 @@ def unpack(data: bytes) -> dict[str, Tensor]:
         metadata = parse_json(data[8 : 8 + size].decode("utf-8")).get("__metadata__") or {}
         tensors = safetensors.torch.load(data)
         tied = parse_json(metadata.get("tied", "{}"))
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a whole safetensors file: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:  # a kind of number that torch lacks
-        raise ValueError(f"not a whole safetensors file: {error!r}") from error
     if not isinstance(tied, dict) or not all(
         isinstance(other, str) and other in tensors and name not in tensors
         for name, other in tied.items()
@@ -149,21 +146,17 @@ def check_tensors(model: nn.Module, tensors: Tensors, source: object, named: Nam
     ``named``: what a tensor of the model is called in the file, for the message.
     """
     own = model.state_dict()
-    both = {name: (tensors[name], own[name]) for name in own if name in tensors}
-    faults = {
-        "missing": [named(name) for name in own if name not in tensors],
-        "unexpected": [name for name in tensors if name not in own],
-        "of another shape": [
-            f"{named(name)} is {tuple(found.shape)}, expected {tuple(wanted.shape)}"
-            for name, (found, wanted) in both.items()
-            if found.shape != wanted.shape
-        ],
-        "of another kind": [
-            f"{named(name)} is {found.dtype}, expected {wanted.dtype}"
-            for name, (found, wanted) in both.items()
-            if found.is_floating_point() != wanted.is_floating_point()
-        ],
-    }
+    missing, shapes, kinds = [], [], []
+    for name, wanted in own.items():
+        if (found := tensors.get(name)) is None:
+            missing.append(named(name))
+        elif found.shape != wanted.shape:
+            sizes = f"{tuple(found.shape)}, expected {tuple(wanted.shape)}"
+            shapes.append(f"{named(name)} is {sizes}")
+        elif found.is_floating_point() != wanted.is_floating_point():
+            kinds.append(f"{named(name)} is {found.dtype}, expected {wanted.dtype}")
+    faults = {"missing": missing, "unexpected": [name for name in tensors if name not in own]}
+    faults |= {"of another shape": shapes, "of another kind": kinds}
     refuse(faults, f"the tensors of {source} do not fit {type(model).__name__}")
 
 

@@ -8,7 +8,7 @@ Moving on by n bytes of zeros is a linear map of 32 bits, held by a table for ea
 `slow_crc32c` is the textbook's division, bit by bit; a test holds the two equal.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -64,24 +64,14 @@ def _tables(count):
     return tables
 
 
+@lru_cache(1024)
 def _columns(count):
     """What becomes of each of a word's 32 bits after ``count`` bytes of zeros, by squaring."""
-    found, power = [1 << bit for bit in range(32)], 0
-    while count >> power:
-        if count >> power & 1:
-            found = [_image(_squared(power), column) for column in found]
-        power += 1
-    return found
-
-
-@cache
-def _squared(power):
-    """`_columns` of 2**power bytes."""
-    if power:
-        half = _squared(power - 1)
-        return [_image(half, column) for column in half]
-    found = [1 << bit for bit in range(32)]
-    for _ in range(8):
+    if not count:
+        return [1 << bit for bit in range(32)]
+    half = _columns(count // 2)
+    found = [_image(half, column) for column in half]
+    for _ in range(count % 2 * 8):
         found = [column >> 1 ^ (POLYNOMIAL if column & 1 else 0) for column in found]
     return found
 

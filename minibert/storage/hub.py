@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from minibert.storage.bundled import find
-from minibert.storage.layout import shards
+from minibert.storage.layout import CONFIG, FILES, INDEX, PICKLE, WEIGHTS, shards
 
 NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
-INDEX = ".index.json"  # of a model in several files, behind the name that one file would have
 
 
 def find_or_fetch(source: str | Path, optional: Iterable[str] = ()) -> Path:
@@ -37,10 +35,9 @@ def find_or_fetch(source: str | Path, optional: Iterable[str] = ()) -> Path:
     try:
         options: dict[str, Any] = {"local_files_only": not _answers(huggingface_hub, source)}
         folder = Path(huggingface_hub.hf_hub_download(source, CONFIG, **options)).parent
-        names = [name + end for name in WEIGHTS for end in ("", INDEX)]
-        found = _first(huggingface_hub, source, names, options)
+        found = _first(huggingface_hub, source, FILES, options)
         if not found:
-            raise FileNotFoundError(f"it has no {' or '.join(WEIGHTS)}")
+            raise FileNotFoundError(f"it has no {WEIGHTS} or {PICKLE}")
         for name in shards(found) if str(found).endswith(INDEX) else ():
             huggingface_hub.hf_hub_download(source, name, **options)
         for name in optional:
@@ -77,5 +74,5 @@ def _first(hub, source, names, options):
 
 
 def _by_hand(source, optional):
-    files = ", ".join([CONFIG, " or ".join(WEIGHTS), *optional])
+    files = ", ".join([CONFIG, f"{WEIGHTS} or {PICKLE}", *optional])
     return f"to fetch it by hand, put {files} from https://huggingface.co/{source} into a folder"

@@ -5,6 +5,7 @@ model is cut into several such files; ``model.safetensors.index.json`` says whic
 one. A pickle is read with ``weights_only=True``: nothing in it is executed.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from minibert.storage.torch_files import read_tensors
 
 Tensors = dict[str, torch.Tensor]
 PICKLE, INDEX = "pytorch_model.bin", ".index.json"
+FILES = (WEIGHTS, WEIGHTS + INDEX, PICKLE, PICKLE + INDEX)  # of the tensors, the best first
 WRAPPERS = ("module", "_orig_mod")  # what DataParallel and torch.compile put into names
 # Keys of a config.json that change nothing in what a model computes: notes, what is kept and given
 # back, and how text was generated (written into every config.json until 2024).
@@ -59,8 +61,7 @@ def read_files(path: str | Path) -> tuple[dict, Tensors]:
     that does not fit its files or names one outside of the folder.
     """
     path = Path(path)
-    names = (WEIGHTS, WEIGHTS + INDEX, PICKLE, PICKLE + INDEX)
-    weights = next((path / name for name in names if (path / name).is_file()), None)
+    weights = next((path / name for name in FILES if (path / name).is_file()), None)
     missing = [] if (path / CONFIG).is_file() else [CONFIG]
     missing += [] if weights else [f"{WEIGHTS} or {PICKLE}"]
     if missing or weights is None:
@@ -96,22 +97,17 @@ def shards(index: str | Path) -> dict[str, set[str]]:
         raise ValueError(f"expected a weight_map, tensor to file, in {index}")
     ending = Path(str(index).removesuffix(INDEX)).suffix
     for name, file in table.items():
-        if not isinstance(file, str) or not _is_plain(file) or not file.endswith(ending):
+        if not isinstance(file, str) or set(file) & set("/\\:\0") or not file.endswith(ending):
             expected = f"expected the plain name of a {ending} file in the same folder"
             raise ValueError(f"{index} puts {name!r:.60} into {file!r:.60}: {expected}")
         found.setdefault(file, set()).add(name)
     return found
 
 
-def _is_plain(file):
-    return file not in ("", ".", "..") and not {"/", "\\", ":", "\0"} & set(file)
-
-
 def _sharded(index):
     """All tensors of the files that an index names."""
     files, tensors = shards(index), {}
-    missing = sorted(file for file in files if not (index.parent / file).is_file())
-    if missing:
+    if missing := sorted(file for file in files if not (index.parent / file).is_file()):
         names = ", ".join(missing[:8])
         raise FileNotFoundError(f"{index.parent} has no {names}, which {index.name} names")
     for file, names in sorted(files.items()):
@@ -137,17 +133,14 @@ def _read(weights):
 
 def renamed(tensors: Tensors, change: Callable[[str], str], source: object) -> Tensors:
     """The tensors by other names: no `WRAPPERS`, then ``change``; ValueError for a name twice."""
-    found: Tensors = {}
-    came_from: dict[str, str] = {}
-    for name, tensor in tensors.items():
-        short = ".".join(part for part in name.split(".") if part not in WRAPPERS)
-        while short.startswith("model."):
-            short = short.removeprefix("model.")
-        short = change(short)
-        if short in found:
-            raise ValueError(f"{source} has the tensor {short} twice: {came_from[short]}, {name}")
-        found[short], came_from[short] = tensor, name
-    return found
+    names: dict[str, str] = {}  # new -> old
+    for name in tensors:
+        parts = [part for part in name.split(".") if part not in WRAPPERS]
+        short = change(re.sub(r"^(model\.)+", "", ".".join(parts)))
+        if short in names:
+            raise ValueError(f"{source} has the tensor {short} twice: {names[short]}, {name}")
+        names[short] = name
+    return {short: tensors[name] for short, name in names.items()}
 
 
 def labels_in(config: dict, count: int, source: object) -> int | list[str]:

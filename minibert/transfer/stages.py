@@ -84,7 +84,7 @@ class Adapted:
 def ulmfit(
     model: AWDLSTM,
     train: Examples,
-    labels: int,
+    labels: int | Sequence[str],
     general: Stream | None = None,
     *,
     target: Stream | None = None,
@@ -101,7 +101,7 @@ def ulmfit(
     model: an `AWDLSTM`; it is trained in place, and becomes the classifier's encoder.
     train: labelled examples, dicts of ``input_ids`` (ids in reading order) and ``labels`` (0 to
         ``labels`` - 1); `minibert.transfer.stages.document` adds the model's start token.
-        ``labels``: number of classes.
+        ``labels``: number of classes, or their names.
     general: ids of any text, one long stream, for stage 1; None where the model has learned a
         language already. target: ids of text like that of the task, no labels needed, for stage 2;
         None leaves the stage out. A pair is (ids to learn from, ids to validate on).

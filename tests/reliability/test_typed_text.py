@@ -141,10 +141,6 @@ def unfreezing():
     return made, []
 
 
-def triangle():
-    return show.TriangleExplorer(steps=20), []
-
-
 def plain():
     def draw(name):
         return show.Frame(text=name, table=[[name, "b"], [name, name]])
@@ -153,7 +149,7 @@ def plain():
 
 
 WIDGETS = (
-    attention, answer, cloze, layers, generation, merges, vectors, unfreezing, triangle, plain,
+    attention, answer, cloze, layers, generation, merges, vectors, unfreezing, plain,
 )  # fmt: skip
 
 

@@ -229,6 +229,7 @@ LABELS = {  # what becomes of labels -> what is said
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("what", LABELS)
 @pytest.mark.parametrize("name", {**TEXTS, **WORDS})
 def test_labels_that_do_not_fit_are_refused_in_one_sentence(name, what):
@@ -253,6 +254,7 @@ def test_a_label_at_padding_is_refused(name, monkeypatch):
         made("SpanExtractor").loss({**batch, "end_positions": ONE})
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_one_dict_in_place_of_a_list_and_no_batch_at_all():
     batch = {"input_ids": IDS, "attention_mask": MASK, "labels": ONE}
     cnn, tagger, pair = (made(name) for name in ("CNNClassifier", "Tagger", "PairClassifier"))
@@ -305,6 +307,7 @@ def test_scores_that_are_not_finite_choose_nothing():
         writer.generate(IDS, 3, start_id=1)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "texts",
     [{"text": "a film"}, {"a film"}, None, 5, b"a film", [5], [[4, 5]], [{"text": "a film"}]],

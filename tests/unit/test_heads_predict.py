@@ -183,6 +183,7 @@ def test_labels_that_are_none_are_told(labels, problem, given, said):
         head.examples(["a film"], [given])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_losses_refuse_labels_of_another_problem():
     ids = torch.ones(2, 4, dtype=torch.long)
     classes = made("SequenceClassifier", "BERT")
@@ -245,6 +246,7 @@ def test_sentences_that_were_not_remembered_need_the_model():
     assert len(tagger.predict(["a film"]).labels[0]) == 2
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_table_is_no_list_of_texts_and_texts_are_no_examples():
     pd = pytest.importorskip("pandas")
     vocab = mb.text.Vocab(["<pad>", "<unk>", "good", "film"])

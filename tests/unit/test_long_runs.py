@@ -214,9 +214,9 @@ def test_help_names_the_recipes_of_its_own_model(command, capsys):
         with pytest.raises(SystemExit):
             cli.main([command, name, "--help"])
         told = "".join(capsys.readouterr().out.split())
-        for recipe in recipes.recipes(package):
+        for recipe, options in recipes.recipes(package).items():
             told_of = f":{recipe}" in told or f",{recipe}" in told
-            own = recipes.model_of(package, recipe) == name
+            own = options["model"] == name
             if own or command == "pretrain":
                 assert told_of is own, (name, recipe)
 

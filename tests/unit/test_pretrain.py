@@ -3,7 +3,6 @@
 import argparse
 import json
 import lzma
-import tomllib
 
 import numpy as np
 import pytest
@@ -172,7 +171,7 @@ def test_a_text_is_read_up_to_a_number_of_words(corpus, tmp_path, capsys, no_dat
 @pytest.fixture
 def recipe(monkeypatch, tmp_path):
     """A folder of recipes, and a function that writes one and runs it."""
-    monkeypatch.setattr(recipes, "folder", lambda package: tmp_path / "recipes")
+    monkeypatch.setattr(recipes, "files", lambda package: tmp_path)
     (tmp_path / "recipes").mkdir()
 
     def run(content, *options):
@@ -216,11 +215,10 @@ def test_an_unknown_recipe_is_answered_with_the_known_ones(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [pretrain, finetune])
 def test_every_recipe_fits_its_model(command):
-    for name in recipes.recipes(command.__name__):
-        text = recipes.folder(command.__name__).joinpath(f"{name}.toml").read_text("utf-8")
+    for name, recipe in recipes.recipes(command.__name__).items():
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
-        args = parser.parse_args([tomllib.loads(text)["model"], "--recipe", name, "--out", "x"])
+        args = parser.parse_args([recipe["model"], "--recipe", name, "--out", "x"])
         settled = recipes.settled(args, command.__name__)
         assert settled.corpus if command is pretrain else settled.task or name.startswith("own-")
         assert getattr(settled, "pretrain", None) in (None, *recipes.recipes(pretrain.__name__))

@@ -231,16 +231,16 @@ def test_squads_scores_are_means():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "options", "said"),
     [
-        (("?", ""), "a context with at least one token"),
-        (("?" * 20, "abc", 20), "the question's 20 tokens"),
-        (("?", "abc", 20, 0), "stride of at least 1"),
+        (("?", ""), {}, "a context with at least one token"),
+        (("?" * 20, "abc", 20), {}, "the question's 20 tokens"),
+        (("?", "abc"), {"max_length": 20, "stride": 0}, "stride of at least 1"),
     ],
 )
-def test_windows_that_cannot_be(arguments, said):
+def test_windows_that_cannot_be(arguments, options, said):
     with pytest.raises(ValueError, match=said):
-        spans.windows(Letters(), *arguments)
+        spans.windows(Letters(), *arguments, **options)
 
 
 @pytest.mark.data
@@ -257,7 +257,7 @@ def test_squads_answers_are_found_again_from_their_tokens(data_dir):
             start, text = answer["answer_start"], answer["text"]
             context = paragraph["context"]
             assert context[start : start + len(text)] == text
-            parts = spans.windows(tokenizer, qa["question"], context, 160, 64)
+            parts = spans.windows(tokenizer, qa["question"], context, 160, stride=64)
             long += len(parts) > 1
             for window in parts:
                 first, last = window.span(start, start + len(text))

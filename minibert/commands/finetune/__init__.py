@@ -3,6 +3,7 @@
 After Ctrl-C the same command goes on where it was (see `minibert.commands.recipes.resumable`).
 """
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from minibert.commands.finetune.common import RESULTS
@@ -16,12 +17,12 @@ MODELS = {  # name -> what it does
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the models, each with its options, to an argparse parser."""
     add_models(parser, __name__, MODELS)
 
 
-def run(args):
+def run(args: Namespace) -> int:
     """Fine-tune as the arguments say; returns the exit status."""
     given = vars(args)
     if Path(given.get("task") or "").is_file():

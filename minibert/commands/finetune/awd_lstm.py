@@ -7,8 +7,11 @@ held against the same classifier from random weights, on the same labels, over s
 
 import copy
 import math
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +20,8 @@ from minibert import data, text
 from minibert.commands import main as cli
 from minibert.commands.finetune import common
 from minibert.commands.finetune.tasks import TextTask
-from minibert.commands.recipes import model_of, positive, recipes, saving
+from minibert.commands.recipes import Options, positive, recipes_of, saving
+from minibert.data.examples import Example
 from minibert.heads.pooling import PoolingClassifier
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.runtime import seed_everything
@@ -34,13 +38,13 @@ PRETRAIN = "minibert.commands.pretrain"
 WAYS = ("pre-trained", "from scratch")
 
 
-def add_arguments(option):
+def add_arguments(option: Options) -> None:
     """The options of ``minibert finetune awd-lstm``."""
     size, share = positive(int), positive(float)
     known = "labelled texts: imdb, movie_reviews, subjectivity"
     start = "a language model, from `minibert pretrain awd-lstm`"
     common.shared_options(option, known, start, WAYS)
-    known = ", ".join(n for n in recipes(PRETRAIN) if model_of(PRETRAIN, n) == "awd-lstm")
+    known = ", ".join(recipes_of(PRETRAIN, "awd-lstm"))
     option("--pretrain", metavar="RECIPE", help=f"or train it first, by a recipe ({known})")
     option("--labels", type=size, default=500, help="labelled texts to learn from (500)")
     option("--texts", type=size, help="texts of the task to read without labels (all)")
@@ -58,34 +62,40 @@ def add_arguments(option):
     option("--scratch-rate", type=share, default=5e-3, help="from random weights (0.005)")
 
 
-def finetune(args):
+def finetune(args: Namespace) -> None:
     """Tune, classify, compare; print the errors and write them to results.json."""
     ways = common.ways_of(args, WAYS)
     finished = common.Finished(args, len(ways) * args.seeds)
-    start = language_model(args)
+    start, known = language_model(args)
     task, pool, test = read_texts(args)
     print(f"{args.task}: {len(pool):,} texts to read and {len(test):,} to test on")
     words = [tokens_of(example, args.length) for example in pool]
-    vocab = Vocab.train(words, args.size, args.min_count, start.vocab.specials)
-    once = {"texts read": len(pool), "texts to test on": len(test), "words": len(vocab)}
-    once |= {} if Path(args.task).is_file() else wikitext_perplexity(start)
-    tuned, found = tune(with_vocabulary(start, vocab), words, args)
+    vocab = Vocab.train(words, args.size, args.min_count, known.specials)
+    once: dict[str, Any] = {"texts read": len(pool), "texts to test on": len(test)}
+    once |= {"words": len(vocab)}
+    once |= {} if Path(args.task).is_file() else wikitext_perplexity(start, known)
+    tuned = with_vocabulary(start, vocab)
+    once |= tune(tuned, [vocab.encode(text) for text in words], args)
+    every = saving(args, SAVED)["checkpoint_every"]
 
     def learn(way, seed, folder):
         chosen = draw(pool, args.labels, task.labels, seed)
         if way == common.BASELINE:
             return {"test": {"error": 1 - task.baseline(chosen, test)["accuracy"]}}
-        head = classify(tuned, task, chosen, way, args, seed, folder)
-        if args.save and way == ways[0] and seed == args.first_seed:
-            head.save_pretrained(args.out / common.MODEL)
+        torch.manual_seed(seed)
+        model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
+        examples = task.examples(PoolingClassifier(model, task.labels), chosen)
+        seed_everything(seed)
+        how = {"config": stage_3(args, way), "seed": seed, "checkpoint_every": every}
+        head = ulmfit(model, examples, task.labels, checkpoint=folder, **how).classifier
+        common.save_first(head, args, way, seed)
         return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}}
 
-    results = {"options": common.options_of(args), "once": once | found}
-    common.compare(args, finished, (common.BASELINE, *ways), learn, results)
+    common.compare(args, finished, ways, learn, once=once)
 
 
-def language_model(args):
-    """The model to start from: a folder's, or one that a recipe makes in ``args.out``."""
+def language_model(args: Namespace) -> tuple[AWDLSTM, Vocab]:
+    """The model to start from, a folder's or one that a recipe makes in ``args.out``; its words."""
     if (args.start is None) == (args.pretrain is None):
         raise ValueError("give a language model to start from: either --start or --pretrain")
     folder = args.start or args.out / "language_model"
@@ -99,10 +109,10 @@ def language_model(args):
     model = AWDLSTM.from_pretrained(folder)
     if model.vocab is None:
         raise ValueError(f"the language model in {folder} has no vocabulary")
-    return model
+    return model, model.vocab
 
 
-def read_texts(args):
+def read_texts(args: Namespace) -> tuple[TextTask, list[Example], list[Example]]:
     """(the `TextTask`, examples to read and to learn from, examples to test on)."""
     task, (pool, test) = common.read_task(args, SHARES)
     if type(pool[0].label) not in (str, int):
@@ -111,41 +121,40 @@ def read_texts(args):
     return TextTask(task.labels, args.length + 1), pool, test
 
 
-def tokens_of(example, most):
+def tokens_of(example: Example, most: int) -> list[str]:
     """The words of a text, or of both of a pair, in lower case and at most so many."""
     return text.tokenise(" ".join(filter(None, (example.text, example.text_b))).lower())[:most]
 
 
-def tune(model, words, args):
-    """Stage 2: the language model reads the task's texts, without their labels.
+def tune(model: AWDLSTM, texts: list[list[int]], args: Namespace) -> dict[str, Any]:
+    """Stage 2: the language model reads the task's texts (lists of ids), without their labels.
 
-    Returns it with its perplexity on a twentieth of the texts that it did not read, before and
-    after, and the loss on what it read.
+    Returns its perplexity on a twentieth of the texts that it did not read, before and after, and
+    the loss on what it read.
     """
     seed_everything(args.seed)
-    at = max(1, len(words) // 20)
-    held_out, read = stream(words[:at], model), stream(words[at:], model)
+    at, start = max(1, len(texts) // 20), model.config.start_id
+    held_out, read = stream(texts[:at], start), stream(texts[at:], start)
     config = config_of(args)
     batches = model.batches(held_out, config.streams, config.bptt)
     before = math.exp(evaluate(model, batches))
     groups = discriminative_groups(model, config.target_rate, config.factor, config.weight_decay)
     optimizer = adamw(groups, betas=(0.8, 0.99))
     options = saving(args, SAVED) | {"checkpoint": args.checkpoint / "tuned", "seed": args.seed}
-    texts, epochs = (read, held_out), config.target_epochs
-    curve = learn_text(model, texts, epochs, optimizer, config=config, **options).thinned(60)
+    streams, epochs = (read, held_out), config.target_epochs
+    curve = learn_text(model, streams, epochs, optimizer, config=config, **options).thinned(60)
     after = math.exp(evaluate(model, batches))
     print(f"perplexity on the task's texts: {before:.1f} before, {after:.1f} after", flush=True)
     perplexity = {"perplexity before": before, "perplexity after": after}
-    return model, {**perplexity, "curve step": curve.step, "curve loss": curve.loss}
+    return {**perplexity, "curve step": curve.step, "curve loss": curve.loss}
 
 
-def stream(texts, model):
-    """Lists of words as one stream of ids, the start token after each, int64 (tokens,)."""
-    start = model.config.start_id
-    return np.array([i for words in texts for i in [*model.vocab.encode(words), start]])
+def stream(texts: Iterable[Sequence[int]], start: int) -> np.ndarray:
+    """Lists of ids as one stream, the start token after each, int64 (tokens,)."""
+    return np.array([i for ids in texts for i in [*ids, start]])
 
 
-def draw(pool, count, labels, seed):
+def draw(pool: list[Example], count: int, labels: Sequence[str], seed: int) -> list[Example]:
     """``count`` examples, as many of each label as there are of the others; or all there are."""
     if count >= len(pool):
         return common.some(pool, None, seed)
@@ -155,32 +164,28 @@ def draw(pool, count, labels, seed):
         of_label = [example for example in pool if str(example.label) == label]
         share = count // len(labels) + (place < count % len(labels))
         if len(of_label) < share:
-            found = f"the label {label!r} to learn from, got {len(of_label)}"
-            raise ValueError(f"expected {share} texts with {found}")
+            expected = f"expected {share} texts with the label {label!r} to learn from"
+            raise ValueError(f"{expected}, got {len(of_label)}")
         chosen += [of_label[i] for i in rng.permutation(len(of_label))[:share]]
     return chosen
 
 
-def classify(tuned, task, chosen, way, args, seed, folder):
-    """Stage 3: a classifier that has learned from the chosen examples; saves in ``folder``."""
-    torch.manual_seed(seed)
-    model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
-    train = task.examples(PoolingClassifier(model, task.labels), chosen)
-    seed_everything(seed)
-    config = replace(config_of(args), factor=args.classifier_factor, unfreezing=args.unfreezing)
-    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
-        config = replace(config, classifier_rate=args.scratch_rate, unfreezing="all", factor=1.0)
-    saved = {"checkpoint": folder, "checkpoint_every": saving(args, SAVED)["checkpoint_every"]}
-    return ulmfit(model, train, task.labels, config=config, seed=seed, **saved).classifier
-
-
-def config_of(args):
+def config_of(args: Namespace) -> ULMFiTConfig:
     """The stages' settings that the options say."""
     chosen = ("target_epochs", "target_rate", "classifier_epochs", "classifier_rate", "batch_size")
     return ULMFiTConfig(**{name: getattr(args, name) for name in chosen})
 
 
-def wikitext_perplexity(model):
+def stage_3(args: Namespace, way: str) -> ULMFiTConfig:
+    """These settings for a classifier."""
+    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
+        own = {"classifier_rate": args.scratch_rate, "unfreezing": "all", "factor": 1.0}
+    else:
+        own = {"unfreezing": args.unfreezing, "factor": args.classifier_factor}
+    return replace(config_of(args), **own)
+
+
+def wikitext_perplexity(model: AWDLSTM, vocab: Vocab) -> dict[str, float]:
     """Perplexity on WikiText-2's validation text where it is here, and its share of unknown words.
 
     Those count as one word, so it is not comparable with figures for other vocabularies.
@@ -189,7 +194,7 @@ def wikitext_perplexity(model):
         return {}
     lines = data.load("wikitext-2").valid.token_lines()
     tokens = [token.lower() for line in lines for token in line]
-    ids = np.array(model.vocab.encode(tokens))
+    ids = np.array(vocab.encode(tokens))
     found = math.exp(evaluate(model, model.batches(ids)))
-    unknown = float((ids == model.vocab.unk_id).mean())
+    unknown = float(np.mean(ids == vocab.unk_id))
     return {"WikiText-2 perplexity": found, "WikiText-2 unknown": unknown}

@@ -9,13 +9,19 @@ of it is learned from.
 """
 
 import copy
+from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from minibert.commands.finetune import common
-from minibert.commands.finetune.tasks import task_for
-from minibert.commands.recipes import positive, saving
+from minibert.commands.finetune.tasks import Encoder, TextTask, task_for
+from minibert.commands.recipes import Options, positive, saving
+from minibert.heads.head import Head
 from minibert.models.bert.model import BERT
+from minibert.models.gpt.model import GPT
 from minibert.runtime import seed_everything
+from minibert.training.history import History
 from minibert.training.loop import fit
 from minibert.training.optim import adamw, linear
 
@@ -25,7 +31,7 @@ SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
 
 
-def add_arguments(option, model="bert"):
+def add_arguments(option: Options, model: str = "bert") -> None:
     """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
     known = "snli, wikiann, wnut17, squad, imdb, one of the world"
@@ -42,7 +48,7 @@ def add_arguments(option, model="bert"):
     option("--precision", choices=("bf16",), help="automatic mixed precision")
 
 
-def finetune(args, kind=BERT):
+def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
     """Learn, compare, print the scores and write them to results.json; kind: of the model."""
     ways = common.ways_of(args, WAYS)
     finished = common.Finished(args, args.seeds * len(ways))
@@ -51,20 +57,34 @@ def finetune(args, kind=BERT):
     valid, test = common.some(valid, args.valid, 0), common.some(test, args.test, 0)
     task = task_for(given, max_length(start, args))
     sizes = {"learned": min(len(train), args.labels or len(train)), "test": len(test)}
-    print(f"{args.task}: {sizes['learned']:,} of {len(train):,} examples to learn from, ", end="")
-    print(f"{len(valid):,} to validate and {len(test):,} to test on")
+    sizes["valid"] = len(valid)
+    learn_from = f"{sizes['learned']:,} of {len(train):,} examples to learn from"
+    print(f"{args.task}: {learn_from}, {len(valid):,} to validate and {len(test):,} to test on")
+
+    rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
+    options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
+    options |= saving(args, SAVED)
 
     def learn(way, seed, folder):
-        parts = common.some(train, args.labels, seed), valid, test
+        some = common.some(train, args.labels, seed)
         if way == common.BASELINE:
-            return {n: task.baseline(parts[0], of) for n, of in (("valid", valid), ("test", test))}
-        return learned(way, start, task, parts, args, seed, folder)
+            return {"valid": task.baseline(some, valid), "test": task.baseline(some, test)}
+        seed_everything(seed)
+        head = new_head(way, start, task)
+        examples = task.examples(head, some)
+        steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
+        how = {**options, "checkpoint": folder, "steps": steps, "seed": seed}
+        history = fit_head(head, examples, rates[way], **how)
+        if hasattr(task, "tune"):
+            task.tune(head, valid)
+        common.save_first(head, args, way, seed)
+        scores = {"valid": task.scores(head, valid), "test": task.scores(head, test)}
+        return {**scores, "seconds": round(history.seconds, 1)}
 
-    results = {"options": common.options_of(args), "examples": {**sizes, "valid": len(valid)}}
-    common.compare(args, finished, (common.BASELINE, *ways), learn, results)
+    common.compare(args, finished, ways, learn, examples=sizes)
 
 
-def language_model(args, kind):
+def language_model(args: Namespace, kind: type[Encoder]) -> Encoder:
     """The model to start from, with its tokenizer."""
     if args.start is None:
         raise ValueError("give a model to start from: --start FOLDER, or a bundled name")
@@ -74,7 +94,7 @@ def language_model(args, kind):
     return model
 
 
-def max_length(model, args):
+def max_length(model: Encoder, args: Namespace) -> int:
     """How many pieces are read at once."""
     most = model.config.max_length
     if args.max_length and args.max_length > most:
@@ -82,36 +102,29 @@ def max_length(model, args):
     return args.max_length or most
 
 
-def learned(way, start, task, parts, args, seed, folder):
-    """One run of one way: its scores on valid and test, and its seconds; saves in ``folder``."""
-    train, valid, test = parts
-    seed_everything(seed)
-    model = new_head(way, start, task)
-    rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
-    examples = task.examples(model, train)
-    steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
-    options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
-    options |= saving(args, SAVED) | {"checkpoint": folder}
-    history = fit_head(model, examples, rates[way], steps=steps, seed=seed, **options)
-    if hasattr(task, "tune"):
-        task.tune(model, valid)
-    if args.save and way == common.ways_of(args, WAYS)[0] and seed == args.first_seed:
-        model.save_pretrained(args.out / common.MODEL)
-    scores = {"valid": task.scores(model, valid), "test": task.scores(model, test)}
-    return {**scores, "seconds": round(history.seconds, 1)}
-
-
-def new_head(way, start, task):
+def new_head(way: str, start: Encoder, task: TextTask) -> Head:
     """The model of one of `WAYS` with its new layer; ``start`` itself is not changed."""
     if way == "from scratch":
-        config = replace(start.config, init_std=WIDE / start.config.dim**0.5)
-        pooler = {"pooler": start.pooler is not None} if isinstance(start, BERT) else {}
-        return task.head(type(start)(config, start.tokenizer, **pooler))
+        std = WIDE / start.config.dim**0.5
+        if isinstance(start, GPT):
+            return task.head(GPT(replace(start.config, init_std=std), start.tokenizer))
+        config, pooler = replace(start.config, init_std=std), start.pooler is not None
+        return task.head(BERT(config, start.tokenizer, pooler=pooler))
     start = copy.deepcopy(start)
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
 
-def fit_head(model, examples, rate, epochs=3, *, steps=None, batch_size=32, seed=0, **options):
+def fit_head(
+    model: Head,
+    examples: Sequence[dict],
+    rate: float,
+    epochs: int = 3,
+    *,
+    steps: int | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    **options: Any,
+) -> History:
     """Train a head: a tenth of the updates to warm up, then down to zero (appendix A.3).
 
     epochs: passes over the examples; or ``steps`` updates. Returns the history.

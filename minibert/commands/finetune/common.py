@@ -1,23 +1,26 @@
 """What the commands that fine-tune share: options, parts of a data set, runs, and results."""
 
-import argparse
 import json
 import shutil
 import statistics
 import time
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minibert import data, world
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import Options, positive
 from minibert.data.corpora import Examples, LabelledTexts
 from minibert.data.examples import Example
 from minibert.data.own_files import KINDS
+from minibert.heads.head import Head
 from minibert.storage.safe_files import read_json, write
 from minibert.world.tasksets import tasks
+from minibert.world.tasksets.base import Task
 
 RESULTS, MODEL = "results.json", "model"  # in the folder of --out
 FREE = ("out", "checkpoint")  # options that may differ when a command goes on
@@ -25,7 +28,7 @@ BASELINE = "baseline"  # a way that learns next to nothing
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on
 
 
-def shared_options(option: Callable, known: str, start: str, ways: tuple) -> None:
+def shared_options(option: Options, known: str, start: str, ways: tuple[str, ...]) -> None:
     """The options that every model has; known, start: what to say of --task and of --start."""
     size = positive(int)
     option("--task", metavar="NAME", help=f"{known}, or a file of your own (docs/your-data.md)")
@@ -42,7 +45,7 @@ def shared_options(option: Callable, known: str, start: str, ways: tuple) -> Non
     option("--held-out", metavar="FILE", help="score on it, not on a share of --task")
 
 
-def ways_of(args: argparse.Namespace, known: tuple) -> list[str]:
+def ways_of(args: Namespace, known: tuple[str, ...]) -> list[str]:
     """The ways to learn that ``--ways`` names."""
     ways = [way.strip() for way in args.ways.split(",")]
     if unknown := [way for way in ways if way not in known]:
@@ -50,7 +53,7 @@ def ways_of(args: argparse.Namespace, known: tuple) -> list[str]:
     return ways
 
 
-def read_task(args: argparse.Namespace, shares: tuple) -> tuple:
+def read_task(args: Namespace, shares: tuple[float, ...]) -> tuple[Task | Examples, Sequence]:
     """(the data, its parts): train, perhaps valid, test; no group stands in two of them.
 
     shares: of the parts where the data come in one, split once for all runs. Where there is another
@@ -75,7 +78,7 @@ def read_task(args: argparse.Namespace, shares: tuple) -> tuple:
     return train, [*learned, test]
 
 
-def own_options(args):
+def own_options(args: Namespace) -> dict[str, Any]:
     """What ``--kind``, ``--columns`` and ``--separator`` say, as `minibert.data.load` takes it."""
     given = dict(part.partition("=")[::2] for part in args.columns.split(",") if part)
     if unknown := set(given) - {"text", "label", "other"}:
@@ -87,41 +90,51 @@ def own_options(args):
     return {name: value for name, value in given.items() if value}
 
 
-def as_examples(part, name):
+def as_examples(part: Any, name: str) -> Examples:
     """`Examples` of what `data.load` gives; labelled texts become examples of one text."""
     if isinstance(part, LabelledTexts):
-        found = [Example(text=one, label=part.names[label]) for one, label in part]
+        labels = [part.names[label] for label in part.labels]
+        found = [Example(one, label=label) for one, label in zip(part.texts, labels, strict=True)]
         return Examples("text", found, part.names, list(part.texts))
     if not isinstance(part, Examples):
         raise ValueError(f"{name!r} has no labels to learn; --help says what --task may be")
     return part
 
 
-def compare(args, finished, ways, learn, results) -> None:
-    """Run each way with each seed, print the scores, and write them to results.json.
+def compare(
+    args: Namespace, finished: "Finished", ways: Sequence[str], learn: Callable, **about: Any
+) -> None:
+    """Run each way, and the `BASELINE`, with each seed; print the scores, write them and ``about``.
 
     learn: a function of (way, seed, folder to save in) that returns the scores by part, such as
-    ``{"test": {"accuracy": 0.9}}``. The `BASELINE` is a way that takes no time.
+    ``{"test": {"accuracy": 0.9}}``. The `BASELINE` takes no time.
     """
-    scores = results["scores"] = {way: [] for way in ways}
+    scores: dict[str, list] = {way: [] for way in (BASELINE, *ways)}
     for seed in range(args.first_seed, args.first_seed + args.seeds):
-        for way in ways:
+        for way, runs in scores.items():
             run, name = partial(learn, way, seed), f"{way.replace(' ', '-')}-{seed}"
             found = run(None) if way == BASELINE else finished.run(name, run)
-            scores[way].append({"seed": seed, **found})
+            runs.append({"seed": seed, **found})
             told = ", ".join(f"{name} {score:.1%}" for name, score in found["test"].items())
             print(f"seed {seed}, {way}: {told}", flush=True)
     for way, runs in scores.items():
         tests = {name: [run["test"][name] for run in runs] for name in runs[0]["test"]}
         told = ", ".join(f"{name} {with_spread(values)}" for name, values in tests.items())
         print(f"{way}: {told} over {len(runs)} seed{'s' * (len(runs) > 1)}")
+    results = {"options": options_of(args), **about, "scores": scores}
     write(args.out / RESULTS, json.dumps(results, indent=1).encode() + b"\n")
     print(f"saved in {args.out / RESULTS}")
     if args.save:
         print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
 
 
-def with_spread(values):
+def save_first(head: Head, args: Namespace, way: str, seed: int) -> None:
+    """Keep the model of the first run, where ``--save`` asks for it."""
+    if args.save and seed == args.first_seed and way == args.ways.split(",")[0].strip():
+        head.save_pretrained(args.out / MODEL)
+
+
+def with_spread(values: Sequence[float]) -> str:
     """The mean over seeds, and their standard deviation where there are several, in words."""
     mean = f"{statistics.mean(values):.1%}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1%}"
@@ -134,21 +147,17 @@ class Finished:
     where the folder belongs to a command with other options.
     """
 
-    def __init__(self, args: argparse.Namespace, total: int):
-        self.folder, self.total, self.seconds = args.checkpoint, total, []
+    def __init__(self, args: Namespace, total: int) -> None:
+        self.folder, self.total, self.seconds = args.checkpoint, total, list[float]()
         self.path = self.folder / "finished.json"
         options = {k: v for k, v in options_of(args).items() if k not in FREE}
-        self.kept = {"options": options, "results": {}}
-        if self.path.exists():
-            found = read_json(self.path)
-            if found["options"] != options:
-                names = [n for n in options if options[n] != found["options"].get(n)]
-                named = ", --".join(names).replace("_", "-")
-                raise ValueError(
-                    f"{self.folder} holds runs of a command with another --{named}: give the same "
-                    "options, or another folder"
-                )
-            self.kept = found
+        new: dict[str, dict] = {"options": options, "results": {}}
+        self.kept = read_json(self.path) if self.path.exists() else new
+        kept = self.kept["options"]
+        if other := [n for n in options | kept if options.get(n) != kept.get(n)]:
+            named = ", --".join(other).replace("_", "-")
+            told = f"{self.folder} holds runs of a command with another --{named}"
+            raise ValueError(f"{told}: give the same options, or another folder")
 
     def run(self, name: str, make: Callable[[Path], dict]) -> dict:
         """What ``make(folder)`` gives, or gave before the command was interrupted.
@@ -169,12 +178,12 @@ class Finished:
         return results[name]
 
 
-def some(examples, count, seed):
+def some(examples: Sequence, count: int | None, seed: int) -> list:
     """``count`` examples drawn by ``seed``, or all of them, in an order of its own."""
     order = np.random.default_rng([1, seed]).permutation(len(examples))[:count]
     return [examples[i] for i in order]
 
 
-def options_of(args):
+def options_of(args: Namespace) -> dict[str, str | int | float]:
     """The options that a results file tells: what is text or a number."""
     return {k: v for k, v in vars(args).items() if isinstance(v, str | int | float)}

@@ -5,6 +5,7 @@ the same command goes on where it was (see `minibert.commands.recipes.resumable`
 """
 
 import time
+from argparse import ArgumentParser, Namespace
 
 from minibert.commands.pretrain.common import WORLD_TOKENS
 from minibert.commands.recipes import add_models, module_of, out_folder, resumable, settled
@@ -20,12 +21,12 @@ MODELS = {  # name -> what it does
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the models, each with its options, to an argparse parser."""
     add_models(parser, __name__, MODELS)
 
 
-def run(args):
+def run(args: Namespace) -> int:
     """Train what the arguments say; returns the exit status."""
     args = settled(args, __name__)
     if args.corpus is None:

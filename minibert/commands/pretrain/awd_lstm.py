@@ -5,23 +5,27 @@ slowly than its upper ones, with the words of both texts.
 """
 
 import math
+from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minibert import text
 from minibert.commands.pretrain import common
-from minibert.commands.recipes import positive, saving
+from minibert.commands.recipes import Options, positive, saving
 from minibert.models import baselines
 from minibert.models.awd_lstm import model as awd_lstm
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.training import optim
 from minibert.training.callbacks import RateByLength
+from minibert.training.history import History
 from minibert.training.loop import evaluate, fit
 from minibert.transfer import discriminative_groups, with_vocabulary
-from minibert.world.document import EOD
+from minibert.world.document import EOD, Corpus
 from minibert.world.kinds import KINDS
 
 SPECIALS = (PAD, UNK, EOD)
@@ -30,7 +34,7 @@ SAVED = 1000  # updates from one checkpoint to the next
 SHARE = 0.01  # of another text, at its end
 
 
-def add_arguments(option):
+def add_arguments(option: Options) -> None:
     """The options of ``minibert pretrain awd-lstm``."""
     common.common_arguments(option)
     size = positive(int)
@@ -55,16 +59,17 @@ def add_arguments(option):
     option("--precision", choices=("bf16",), help="automatic mixed precision")
 
 
-def pretrain(args):
+def pretrain(args: Namespace) -> None:
     """Train an `AWDLSTM`, save it, and print its perplexity."""
     documents, held_out, about = read_documents(args)
     model = new_model(documents(), args)
     vocab = model.vocab
+    assert vocab is not None
     ids, valid = stream(documents(), vocab), stream(held_out(), vocab) if held_out else None
     if valid is None:
         at = len(ids) - max(2, int(SHARE * len(ids)))
         ids, valid = ids[:at], ids[at:]
-    unknown = float((ids == vocab.unk_id).mean())
+    unknown = float(np.mean(ids == vocab.unk_id))
     known = f"{len(vocab):,} different words, {unknown:.2%} unknown"
     common.tell(args, f"{about}: {len(ids):,} tokens, {known}")
     history = train(model, ids, valid, args)
@@ -72,7 +77,7 @@ def pretrain(args):
     scores = print_scores(model, valid, vocab, args)
     facts = {
         "data": f"{about}, {len(ids):,} tokens, {unknown:.2%} unknown",
-        "training": f"{args.optimizer}, {args.epochs} epochs, {len(history):,} updates, highest "
+        "training": f"{args.optimizer}, {common.passes(args)}, {len(history):,} updates, highest "
         f"rate {rate_of(args)}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
         "speed": f"{args.epochs * len(ids) / history.seconds:,.0f} tokens per second",
@@ -80,7 +85,7 @@ def pretrain(args):
     common.write_card(model, args, history, facts)
 
 
-def read_documents(args):
+def read_documents(args: Namespace) -> tuple[common.Again, common.Again | None, str]:
     """What gives documents, and those held out or None, again at each call; and words for both."""
     lower = str if args.cased else str.lower
     if args.corpus == "world":
@@ -99,7 +104,7 @@ def read_documents(args):
     return reader(args.corpus, args.tokens), held_out, Path(args.corpus).name
 
 
-def kinds_of(args):
+def kinds_of(args: Namespace) -> str:
     """Put the kinds of the world's texts into ``args.kinds``; returns words that say which."""
     only, left_out = ([n for n in names.split(",") if n] for names in (args.only, args.leave_out))
     if unknown := [name for name in only + left_out if name not in KINDS]:
@@ -109,7 +114,7 @@ def kinds_of(args):
     return about + (f", without texts of the kinds {', '.join(left_out)}" if left_out else "")
 
 
-def new_model(texts, args):
+def new_model(texts: Iterable[str], args: Namespace) -> awd_lstm.AWDLSTM:
     """A model with fresh weights, or ``args.start`` with the words of the texts added."""
     words = Vocab.train(texts, args.size, args.min_count, SPECIALS)
     if not args.start:
@@ -122,12 +127,12 @@ def new_model(texts, args):
     return with_vocabulary(start, Vocab([*known.tokens, *added], specials=known.specials))
 
 
-def stream(texts, vocab):
+def stream(texts: Iterable[str], vocab: Vocab) -> np.ndarray:
     """All texts as one stream of ids, int32 (tokens,), each ended by ``<eod>``."""
     return vocab.encode_corpus(f"{one} {EOD}" for one in texts)[0]
 
 
-def config_of(args, vocab_size, start_id):
+def config_of(args: Namespace, vocab_size: int, start_id: int) -> awd_lstm.AWDLSTMConfig:
     """The model's configuration, its dropouts multiplied."""
     shape = {name: getattr(args, name) for name in ("dim", "hidden", "layers", "direction")}
     config = awd_lstm.AWDLSTMConfig(vocab_size, start_id=start_id, **shape)
@@ -135,14 +140,14 @@ def config_of(args, vocab_size, start_id):
     return replace(config, **scaled)
 
 
-def rate_of(args):
+def rate_of(args: Namespace) -> float:
     return args.rate or (30.0 if args.optimizer == "nt-asgd" else 3e-3)
 
 
-def train(model, ids, valid, args):
+def train(model: awd_lstm.AWDLSTM, ids: np.ndarray, valid: np.ndarray, args: Namespace) -> History:
     """Fit the model; validates once an epoch. Returns the `History`."""
     batches = model.batches(ids, args.batch_size, args.bptt, vary=True, seed=args.seed)
-    steps, callbacks = args.epochs * len(batches), [RateByLength(args.bptt)]
+    steps, callbacks = args.epochs * len(batches), list[Any]([RateByLength(args.bptt)])
     if args.optimizer == "nt-asgd":
         optimizer, schedule, clip = optim.NTASGD(model, rate_of(args)), None, 0.25
         callbacks.append(optim.NonMonotone())
@@ -158,10 +163,12 @@ def train(model, ids, valid, args):
     return fit(model, batches, steps=steps, valid=valid, **how)
 
 
-def print_scores(model, valid, vocab, args):
+def print_scores(
+    model: awd_lstm.AWDLSTM, valid: np.ndarray, vocab: Vocab, args: Namespace
+) -> dict[str, str]:
     """Print how good the model is, and return it as a dict of strings."""
     loss = evaluate(model, model.batches(valid, args.batch_size, args.bptt))
-    unknown = float((valid == vocab.unk_id).mean())
+    unknown = float(np.mean(valid == vocab.unk_id))
     told = f"{len(valid):,} tokens that were held out, {unknown:.2%} of them unknown"
     scores = {"perplexity": f"{math.exp(loss):.2f} on {told}"}
     nats, note = partial(nats_a_world_token, model), ", unknown words spelled"
@@ -169,9 +176,11 @@ def print_scores(model, valid, vocab, args):
     return common.printed(scores)
 
 
-def nats_a_world_token(model, corpus):
+def nats_a_world_token(model: awd_lstm.AWDLSTM, corpus: Corpus) -> float:
     """Nats per token of the world, as its floor; an unknown word costs its letters, too."""
-    vocab, spelling = model.vocab, baselines.Spelling(model.vocab)
+    vocab = model.vocab
+    assert vocab is not None
+    spelling = baselines.Spelling(vocab)
     tokens = [t for d in corpus.documents for t in [*text.tokenise(d.text), EOD]]
     ids = np.array(vocab.encode(tokens))
     paid = -model.log_probs(ids).sum()

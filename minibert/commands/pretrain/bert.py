@@ -5,8 +5,9 @@ same text first. Batches, masks and heads are the library's (`minibert.text.mask
 `minibert.heads.Pretraining`); this module puts them together.
 """
 
-import argparse
 import time
+from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,25 +15,27 @@ import torch
 
 from minibert.commands.pretrain import common
 from minibert.commands.pretrain.start import know_frequencies, look_beside
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import Options, positive
 from minibert.heads.head import first_places
 from minibert.heads.language import MaskedLM, Pretraining
 from minibert.models.bert import model as bert
 from minibert.storage.safe_files import write
-from minibert.text.batches import IGNORE
+from minibert.text.batches import IGNORE, Batches
 from minibert.text.masking import MASKED, Documents, PretrainingBatches, ShortThenLong
 from minibert.text.sentences import split_sentences
 from minibert.text.wordpiece import WordPiece
 from minibert.training import distributed, optim
+from minibert.training.history import History
 from minibert.training.loop import fit, to_device
 from minibert.training.modes import evaluating
 
 TRIED = 20  # updates that --minutes times before it says how many there will be
 SAVED = 200  # updates from one checkpoint to the next
 COUNTED = "updates"  # beside the checkpoints: how many --minutes are
+Model = MaskedLM | Pretraining
 
 
-def add_arguments(option):
+def add_arguments(option: Options) -> None:
     """The options of ``minibert pretrain bert``."""
     common.transformer_arguments(option)
     share = positive(float)
@@ -47,7 +50,7 @@ def add_arguments(option):
     option("--minutes", type=share, help="train for about this long, in place of --epochs")
 
 
-def pretrain(args):
+def pretrain(args: Namespace) -> None:
     """Train a `BERT` with its heads, save it, and print how well it guesses."""
     check(args)
     texts, held_out, about = read_documents(args)
@@ -55,7 +58,7 @@ def pretrain(args):
     tokenizer = WordPiece.train(lines, args.size, lowercase=not args.cased)
     documents, held_out = Documents(texts(), tokenizer), Documents(held_out(), tokenizer)
     words = sum(len(sentence.split()) for document in texts() for sentence in document)
-    about = common.told(args, about, words, len(documents.ids), tokenizer)
+    about = common.told(args, about, words, len(documents.ids), tokenizer=tokenizer)
     model = new_model(tokenizer, args)
     know_frequencies(model, documents.ids)
     batches = make_batches(documents, tokenizer, args)
@@ -74,7 +77,7 @@ def pretrain(args):
     common.write_card(model.encoder, args, history, facts)
 
 
-def check(args):
+def check(args: Namespace) -> None:
     """Refuse options that do not fit together, before anything is read."""
     if args.steps and args.minutes:
         raise ValueError("expected --steps or --minutes, got both")
@@ -82,18 +85,18 @@ def check(args):
         raise ValueError(f"--short-share must be from 0 to below 1, got {args.short_share}")
 
 
-def read_documents(args):
+def read_documents(args: Namespace) -> tuple[common.Again, common.Again, str]:
     """As `train_and_held_out` gives them; a document is a list of sentences."""
     fewest = 1 if args.no_next_sentence else 2
     return common.train_and_held_out(args, lambda d: d.lines(), sentences, fewest)
 
 
-def sentences(text):
+def sentences(text: str) -> list[str]:
     """The sentences of a text, line by line."""
     return [s for line in text.split("\n") for s in split_sentences(line)]
 
 
-def new_model(tokenizer, args):
+def new_model(tokenizer: WordPiece, args: Namespace) -> Model:
     """A model with fresh weights: both heads, or `MaskedLM` without next sentences."""
     size, pad_id = len(tokenizer), tokenizer.pad_id
     config = common.transformer_config(bert.BERTConfig, args, size, pad_id=pad_id)
@@ -112,21 +115,21 @@ class Curriculum:
     short: PretrainingBatches | None = None
     share: float = 0.0
 
-    def of(self, steps):
+    def of(self, steps: int) -> Batches:
         """The batches of a training of so many updates."""
         if self.short is None:
             return self.long
         first = round(self.share * steps)
         return ShortThenLong(self.short, self.long, first, steps - first)
 
-    def __str__(self):
+    def __str__(self) -> str:
         whole = f"of up to {self.long.max_length} pieces"
         if self.short is None:
             return whole
         return f"{self.share:.0%} of them of up to {self.short.max_length} pieces, then {whole}"
 
 
-def make_batches(documents, tokenizer, args):
+def make_batches(documents: Documents, tokenizer: WordPiece, args: Namespace) -> Curriculum:
     """The `Curriculum` that the options ask for."""
 
     how = {"next_sentence": not args.no_next_sentence, "masked": args.masked}
@@ -141,7 +144,7 @@ def make_batches(documents, tokenizer, args):
     return Curriculum(of_length(args.length), short, args.short_share)
 
 
-def count_steps(model, batches, args):
+def count_steps(model: Model, batches: Curriculum, args: Namespace) -> int:
     """How many updates there will be: as asked, or as many as fit into the minutes."""
     if args.steps or not args.minutes:
         passes = args.epochs * ((1 - batches.share) * len(batches.long))
@@ -161,7 +164,7 @@ def count_steps(model, batches, args):
     return steps
 
 
-def seconds_a_step(model, batches):
+def seconds_a_step(model: Model, batches: Curriculum) -> float:
     """The time of an update, measured on a model that is thrown away."""
     some = list(islice(batches.of(TRIED).of_epoch(0), TRIED))
     started = time.perf_counter()
@@ -169,7 +172,7 @@ def seconds_a_step(model, batches):
     return (time.perf_counter() - started) / TRIED
 
 
-def train(model, batches, steps, args):
+def train(model: Model, batches: Curriculum, steps: int, args: Namespace) -> History:
     """Fit the model to a `Curriculum`; returns the history."""
     how = common.training_options(model.encoder.stack, args, SAVED)
     how["optimizer"] = optim.adamw(model, args.rate)
@@ -177,7 +180,7 @@ def train(model, batches, steps, args):
     return fit(model, batches.of(steps), steps=steps, **how)
 
 
-def schedule(steps, short=0):
+def schedule(steps: int, short: int = 0) -> Callable[[int], float]:
     """What the rate is multiplied by: a tenth of the updates to warm up, then in a line to zero.
 
     After ``short`` updates on short sequences it rises and falls again, half as high.
@@ -194,9 +197,11 @@ def schedule(steps, short=0):
     return factor
 
 
-def print_scores(model, documents, tokenizer, args):
+def print_scores(
+    model: Model, documents: Documents, tokenizer: WordPiece, args: Namespace
+) -> dict[str, str]:
     """Print how well the model guesses in held-out text, and return it as a dict of strings."""
-    asked = argparse.Namespace(**{**vars(args), "masked": MASKED})  # so that runs compare
+    asked = Namespace(**{**vars(args), "masked": MASKED})  # so that runs compare
     found = measure(model, make_batches(documents, tokenizer, asked).long)
     scores = {
         "masked words": f"{found.loss:.3f} nats per piece, {found.right:.1%} of {found.count:,} "
@@ -218,9 +223,9 @@ class Scores:
     pairs: int = 0
 
 
-def measure(model, batches):
+def measure(model: Model, batches: PretrainingBatches) -> Scores:
     """The `Scores` of a `MaskedLM` or `Pretraining` on the first epoch of ``batches``."""
-    device, pairs_too = next(model.parameters()).device, hasattr(model, "next")
+    device, pairs_too = next(model.parameters()).device, isinstance(model, Pretraining)
     loss = right = count = told = pairs = 0
     with evaluating(model):
         for batch in batches.of_epoch(0):
@@ -232,7 +237,7 @@ def measure(model, batches):
             logits, labels = model.output(hidden[~is_first]), batch["labels"][masked]
             loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
             right, count = right + int((logits.argmax(-1) == labels).sum()), count + len(labels)
-            if pairs_too:
+            if isinstance(model, Pretraining):
                 said = model.next(model.pool(hidden[is_first])).argmax(-1)  # (batch,)
                 told += int((said == batch["next_sentence_label"]).sum())
                 pairs += len(said)

@@ -5,23 +5,35 @@ import math
 import os
 import platform
 import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from minibert import __version__, data, world
-from minibert.commands.recipes import positive, saving
+from minibert.commands.recipes import Options, positive, saving
+from minibert.models.bert.model import BERTConfig
+from minibert.models.gpt.model import GPTConfig
+from minibert.models.transformer.model import Stack
 from minibert.storage.safe_files import write
+from minibert.text.tokens import Tokenizer
 from minibert.training import distributed
+from minibert.training.history import History
 from minibert.training.utilisation import Utilisation
+from minibert.world.document import Document
 
 WORLD_TOKENS = 2_000_000
 HELD_OUT = 50_000  # tokens to validate on
 EVERY = 100  # of another text, each so manieth document is held out
 HISTORY = "history.json"  # beside a saved model
+Again = Callable[[], Iterable]  # goes through documents, from the first one at each call
+Config = TypeVar("Config", BERTConfig, GPTConfig)
 CARD = """\
 # {title}
 
@@ -33,7 +45,7 @@ Trained with `minibert pretrain`. Read it with `mb.{model}.from_pretrained({sour
 """
 
 
-def common_arguments(option):
+def common_arguments(option: Options) -> None:
     """The options that every model has."""
     option(
         "--corpus",
@@ -52,7 +64,7 @@ def common_arguments(option):
     option("--seed", type=int, default=0)
 
 
-def transformer_arguments(option):
+def transformer_arguments(option: Options) -> None:
     """The options of BERT and GPT: their size, and how long and on what they are trained."""
     common_arguments(option)
     size = positive(int)
@@ -72,7 +84,7 @@ def transformer_arguments(option):
     option("--compile", action="store_true", help="torch.compile; needs a compiler")
 
 
-def transformer_config(cls, args, pieces, **more):
+def transformer_config(cls: type[Config], args: Namespace, pieces: int, **more: Any) -> Config:
     """The configuration that these options ask for, with fresh weights of a suitable size.
 
     The papers' deviation is 0.02 at a width of 768. Narrower layers get larger weights, to add up
@@ -83,7 +95,7 @@ def transformer_config(cls, args, pieces, **more):
     return cls(pieces, **shape, init_std=round(0.02 * math.sqrt(768 / args.dim), 3), **more)
 
 
-def training_options(stack, args, every):
+def training_options(stack: Stack, args: Namespace, every: int) -> dict[str, Any]:
     """What `minibert.fit` is to be given for them; compiles the blocks of a `Stack` if asked to."""
     if args.compile:
         for block in stack.blocks:  # all alike: compiled once
@@ -92,7 +104,7 @@ def training_options(stack, args, every):
     return {**how, **saving(args, every), "callbacks": [Utilisation()]}
 
 
-def read_corpus(args):
+def read_corpus(args: Namespace) -> tuple[list, str]:
     """The text as a list of paragraphs or of sentences (lists of tokens), and what it is."""
     lower = str if args.cased else str.lower
     if args.corpus == "world":
@@ -103,18 +115,23 @@ def read_corpus(args):
     return [lower(paragraph) for paragraph in paragraphs], Path(args.corpus).name
 
 
-def of_the_world(args):
+def of_the_world(args: Namespace) -> str:
     """What a model has read of the world, for its card."""
     return f"the embedded world, {args.tokens:,} tokens, seed {args.seed}"
 
 
-def world_texts(args, **options):
+def world_texts(args: Namespace, **options: Any) -> list[Iterator[Document]]:
     """Documents of the world to train and to validate on, drawn one by one; of the same kinds."""
     draws = (args.tokens, args.seed), (HELD_OUT, 10_000 + args.seed)
     return [world.stream(tokens=tokens, seed=seed, **options) for tokens, seed in draws]
 
 
-def train_and_held_out(args, of_world, of_text, fewest=1):
+def train_and_held_out(
+    args: Namespace,
+    of_world: Callable[[Document], Any],
+    of_text: Callable[[str], Any],
+    fewest: int = 1,
+) -> tuple[Again, Again, str]:
     """What gives the documents to train on and those held out, again at each call; words for them.
 
     A document is ``of_world`` of one of the world's, or ``of_text`` of a string; of these there
@@ -127,7 +144,7 @@ def train_and_held_out(args, of_world, of_text, fewest=1):
     return train, valid, Path(args.corpus).name
 
 
-def texts_of(args, fewest=1):
+def texts_of(args: Namespace, fewest: int = 1) -> tuple[Again, Again]:
     """Two functions: texts to train on and texts held out, strings, started again at each call.
 
     A text is a document or, where there is only one, a paragraph. ``args.valid`` names what is held
@@ -155,7 +172,7 @@ def texts_of(args, fewest=1):
     return of(False), of(True)
 
 
-def least_of(fewest):
+def least_of(fewest: int) -> int:
     """How many texts leave ``fewest`` to learn from and ``fewest`` held out; see `texts_of`."""
     count = 2 * fewest
     while len(range(0, count, max(2, min(EVERY, count // 4)))) < fewest:
@@ -163,7 +180,7 @@ def least_of(fewest):
     return count
 
 
-def documents_of(name, tokens=None):
+def documents_of(name: str, tokens: int | None = None) -> Again:
     """A function that goes through the documents of a text; one without titles is cut at lines."""
     corpus = running_text(name)
 
@@ -177,12 +194,17 @@ def documents_of(name, tokens=None):
     return lambda: limited(lines() if alone else documents(), tokens)
 
 
-def tell(args, read, done="read and count"):
+def tell(args: Namespace, read: str, done: str = "read and count") -> None:
     """Print what was ``read``, and how long it took from the start of the command."""
     print(f"{read}\n({time.perf_counter() - args.started:.1f} s to {done})", flush=True)
 
 
-def told(args, about, words, pieces, tokenizer):
+def passes(args: Namespace) -> str:
+    """How often the text was read, for the card."""
+    return "1 epoch" if args.epochs == 1 else f"{args.epochs} epochs"
+
+
+def told(args: Namespace, about: str, words: int, pieces: int, *, tokenizer: Tokenizer) -> str:
     """How much a tokenizer has made of a text, for the card; also printed."""
     about = f"{about}: {words:,} words, {pieces:,} pieces ({pieces / words:.2f} a word)"
     read = f"{about}, {len(tokenizer):,} different pieces"
@@ -190,7 +212,7 @@ def told(args, about, words, pieces, tokenizer):
     return about
 
 
-def limited(texts, tokens=None):
+def limited(texts: Iterable[str], tokens: int | None = None) -> Iterator[str]:
     """The first texts, until they have ``tokens`` words between white space; all for None."""
     left = math.inf if tokens is None else tokens
     for one in texts:
@@ -200,10 +222,10 @@ def limited(texts, tokens=None):
         yield one
 
 
-def running_text(name):
+def running_text(name: str) -> data.TextCorpus:
     """The `TextCorpus` of running text, or of several (``a+b``); ValueError for other data."""
-    sources, names = [], [name] if Path(name).exists() else name.split("+")
-    for one in names:
+    sources: list = []
+    for one in [name] if Path(name).exists() else name.split("+"):
         corpus = data.load(one)
         corpus = getattr(corpus, "train", corpus)
         if not isinstance(corpus, data.TextCorpus):
@@ -212,14 +234,16 @@ def running_text(name):
     return data.TextCorpus(sources, corpus.pretokenised)
 
 
-def save(model, args):
+def save(model: nn.Module, args: Namespace) -> None:
     """Write a model into ``args.out``; ``args.half``: in half precision (read as single)."""
     if not distributed.rank():
-        stored = copy.deepcopy(model).half() if args.half else model
+        stored: Any = copy.deepcopy(model).half() if args.half else model
         stored.save_pretrained(args.out)
 
 
-def against_the_floor(args, nats, note="", **options):
+def against_the_floor(
+    args: Namespace, nats: Callable[[world.Corpus], float], note: str = "", **options: Any
+) -> dict[str, str]:
     """The score on held-out text of the world, where a cased model was trained on it; or {}.
 
     nats: a function, what the model pays for a corpus, in nats per token of the world.
@@ -232,24 +256,27 @@ def against_the_floor(args, nats, note="", **options):
     return {"against the floor": f"{paid}; exact floor {corpus.floor:.3f}"}
 
 
-def printed(scores):
+def printed(scores: dict[str, str]) -> dict[str, str]:
     """The same dict of scores, printed."""
     for title, score in scores.items():
         print(f"{title}: {score}")
     return scores
 
 
-def write_card(model, args, history, facts):
+def write_card(
+    model: nn.Module, args: Namespace, history: History, facts: Mapping[str, str]
+) -> None:
     """Write README.md beside a saved model, and the curve of its training into history.json.
 
     ``facts``: strings, what there is to say besides settings, seed, time, machine and versions.
     """
     if distributed.rank():
         return
+    config: Any = model.config
     versions = f"minibert {__version__}, torch {torch.__version__}, numpy {np.__version__}"
     facts = {
         "recipe": f"`--recipe {args.recipe}`" if args.recipe else "options as below",
-        "settings": ", ".join(f"{k} {v}" for k, v in asdict(model.config).items()),
+        "settings": ", ".join(f"{k} {v}" for k, v in asdict(config).items()),
         "seed": str(args.seed),
         "time": f"{history.seconds:.0f} s",
         **facts,

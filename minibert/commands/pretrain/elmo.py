@@ -1,11 +1,14 @@
 """``minibert pretrain elmo``: two language models over a shared character network, from a text."""
 
 import math
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from minibert.commands.pretrain import common
-from minibert.commands.recipes import positive, saving
+from minibert.commands.recipes import Options, positive, saving
 from minibert.models import baselines
 from minibert.models.elmo import model as elmo
 from minibert.text.bidirectional import BidirectionalBatches
@@ -13,15 +16,17 @@ from minibert.text.characters import BOS, EOS
 from minibert.text.tokens import tokenise
 from minibert.text.vocab import PAD, UNK, Vocab
 from minibert.training import optim
+from minibert.training.history import History
 from minibert.training.loop import evaluate, fit
-from minibert.world.document import EOD
+from minibert.world.document import EOD, Corpus, Document
 
 SPECIALS = (PAD, UNK, BOS, EOS)
+Sentences = list[list[str]]
 SAVED = 1000  # updates from one checkpoint to the next
 EVERY = 100  # of another text, each so manieth line is held out
 
 
-def add_arguments(option):
+def add_arguments(option: Options) -> None:
     """The options of ``minibert pretrain elmo``."""
     common.common_arguments(option)
     size = positive(int)
@@ -44,7 +49,7 @@ def add_arguments(option):
     option("--precision", choices=("bf16",), help="automatic mixed precision")
 
 
-def pretrain(args):
+def pretrain(args: Namespace) -> None:
     """Train an `ELMo`, save it, and print the loss of each direction."""
     sentences, valid, about = read_sentences(args)
     vocab = Vocab.train(sentences, args.size, args.min_count, SPECIALS)
@@ -58,7 +63,7 @@ def pretrain(args):
     scores = print_scores(model, valid, args)
     facts = {
         "data": f"{about}, {words:,} words",
-        "training": f"AdamW, {args.epochs} epochs, {len(history):,} updates, highest rate "
+        "training": f"AdamW, {common.passes(args)}, {len(history):,} updates, highest rate "
         f"{args.rate}, {args.batch_size} texts side by side, windows of {args.bptt}",
         **scores,
         "speed": f"{args.epochs * words / history.seconds:,.0f} words per second",
@@ -66,7 +71,7 @@ def pretrain(args):
     common.write_card(model, args, history, facts)
 
 
-def read_sentences(args):
+def read_sentences(args: Namespace) -> tuple[Sentences, Sentences, str]:
     """Sentences (lists of words) to train on, others held out, and words for both."""
     lower = str if args.cased else str.lower
     if args.corpus == "world":
@@ -82,7 +87,7 @@ def read_sentences(args):
     return lines, held_out, Path(args.corpus).name
 
 
-def with_ends(documents):
+def with_ends(documents: Iterable[Document]) -> Iterator[list[str]]:
     """The sentences of documents, with the end of a document as a sentence of one word."""
     for document in documents:
         for sentence in document.sentences:
@@ -90,7 +95,7 @@ def with_ends(documents):
         yield [EOD]
 
 
-def config_of(args, vocab_size):
+def config_of(args: Namespace, vocab_size: int) -> elmo.ELMoConfig:
     """The model's configuration."""
     names = "input dim projection layers char_dim dropout softmax negatives".split()
     settings = {name: getattr(args, name) for name in names}
@@ -100,15 +105,18 @@ def config_of(args, vocab_size):
     return elmo.ELMoConfig(vocab_size, cell_clip=args.clip, proj_clip=args.clip, **settings)
 
 
-def batches_of(model, sentences, lanes, bptt, seed=0):
+def batches_of(
+    model: elmo.ELMo, sentences: Sentences, lanes: int, bptt: int, *, seed: int = 0
+) -> BidirectionalBatches:
     """`BidirectionalBatches` as the model reads them."""
+    assert model.vocab is not None  # the model was made with one
     spelled = model.config.input == "characters"
     return BidirectionalBatches(sentences, model.vocab, lanes, bptt, spelled=spelled, seed=seed)
 
 
-def train(model, sentences, valid, args):
+def train(model: elmo.ELMo, sentences: Sentences, valid: Sentences, args: Namespace) -> History:
     """Fit the model; validates once an epoch. Returns the `History`."""
-    batches = batches_of(model, sentences, args.batch_size, args.bptt, args.seed)
+    batches = batches_of(model, sentences, args.batch_size, args.bptt, seed=args.seed)
     steps = args.epochs * len(batches)
     how = {"optimizer": optim.adamw(model, args.rate), "precision": args.precision}
     how["schedule"] = optim.cosine(steps, warmup=steps // 20)
@@ -116,7 +124,7 @@ def train(model, sentences, valid, args):
     return fit(model, batches, steps=steps, **how, **saving(args, SAVED))
 
 
-def print_scores(model, valid, args):
+def print_scores(model: elmo.ELMo, valid: Sentences, args: Namespace) -> dict[str, str]:
     """Print how good the model is, and return it as a dict of strings."""
     forward, backward = directions(model, batches_of(model, valid, 4, 100))
     scores = {
@@ -128,32 +136,33 @@ def print_scores(model, valid, args):
     return common.printed(scores)
 
 
-def directions(model, batches):
+def directions(model: elmo.ELMo, batches: BidirectionalBatches) -> tuple[float, ...]:
     """Mean loss in nats a target: (forward, backward)."""
-    one = OneDirection(model, 0), OneDirection(model, 1)
-    return tuple(evaluate(side, batches, next(model.parameters()).device) for side in one)
+    sides: Any = OneDirection(model, 0), OneDirection(model, 1)
+    return tuple(evaluate(side, batches, next(model.parameters()).device) for side in sides)
 
 
 class OneDirection:
     """One of a model's two directions as something to evaluate."""
 
-    def __init__(self, model, number):
+    def __init__(self, model: elmo.ELMo, number: int) -> None:
         self.model, self.number = model, number
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def loss(self, batch):
+    def loss(self, batch: elmo.Batch) -> elmo.Loss:
         return self.model.losses(batch)[self.number]
 
 
-def nats_a_world_token(model, corpus):
+def nats_a_world_token(model: elmo.ELMo, corpus: Corpus) -> float:
     """What the forward model of a cased ELMo pays for a corpus, in nats per token of the world.
 
     A word that the softmax lacks costs ``<unk>`` and its letters; compare with ``corpus.floor``.
     """
-    sentences, spelling = list(with_ends(corpus.documents)), baselines.Spelling(model.vocab)
-    batches = batches_of(model, sentences, 4, 100)
-    unknown = [word for words in sentences for word in words if word not in model.vocab]
+    sentences, vocab = list(with_ends(corpus.documents)), model.vocab
+    assert vocab is not None
+    batches, spelling = batches_of(model, sentences, 4, 100), baselines.Spelling(vocab)
+    unknown = [word for words in sentences for word in words if word not in vocab]
     paid = directions(model, batches)[0] * batches.targets + math.fsum(map(spelling, unknown))
     return paid / len(corpus)

@@ -6,22 +6,29 @@ it gets first weights that know both; training is free to change them.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from minibert.heads.language import MaskedLM, Pretraining
+from minibert.models.bert.model import BERT
+from minibert.models.transformer.model import Block
+
 
 @torch.no_grad()
-def know_frequencies(model, ids):
+def know_frequencies(model: MaskedLM | Pretraining, ids: np.ndarray) -> None:
     """Let the softmax of a `MaskedLM` begin at how frequent each piece is in the text ``ids``."""
     size, piece = model.encoder.config.vocab_size, 1 << 20
     pieces = (ids[start : start + piece] for start in range(0, len(ids), piece))
-    counts = sum(np.bincount(some, minlength=size) for some in pieces) + 0.5
+    counts = sum((np.bincount(some, minlength=size) for some in pieces), np.full(size, 0.5))
     model.output.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 
 @torch.no_grad()
-def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
+def look_beside(
+    encoder: BERT, offsets: Sequence[int] = (-1, 1), sharpness: float = 2.0, gain: float = 2.0
+) -> None:
     """Let the first heads of a `BERT`'s first layer begin by looking at the positions beside.
 
     The first d dimensions of the embeddings (d: the width of a head) are given to the positions
@@ -32,7 +39,9 @@ def look_beside(encoder, offsets=(-1, 1), sharpness=2.0, gain=2.0):
 
     Raises ValueError where there are fewer heads than offsets, or heads of odd width.
     """
-    config, attention = encoder.config, encoder.stack.blocks[0].attention
+    config, block = encoder.config, encoder.stack.blocks[0]
+    assert isinstance(block, Block)
+    attention = block.attention
     d = config.dim // config.heads
     if len(offsets) > config.heads or d % 2:
         told = f"got {config.heads} of width {d}"

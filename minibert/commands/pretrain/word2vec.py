@@ -2,11 +2,12 @@
 
 import os
 import time
+from argparse import Namespace
 from functools import partial
 
 from minibert import data, world
 from minibert.commands.pretrain import common
-from minibert.commands.recipes import positive
+from minibert.commands.recipes import Options, positive
 from minibert.models.word2vec import model as word2vec
 from minibert.models.word2vec import scores as word_scores
 from minibert.text.vocab import Vocab
@@ -14,7 +15,7 @@ from minibert.text.vocab import Vocab
 RATED = {"wordsim353": "WordSim-353", "men": "MEN"}
 
 
-def add_arguments(option):
+def add_arguments(option: Options) -> None:
     """The options of ``minibert pretrain word2vec``."""
     common.common_arguments(option)
     option("--dim", type=positive(int), default=100, help="numbers in a vector (100)")
@@ -30,7 +31,7 @@ def add_arguments(option):
     option("--workers", type=positive(int), default=cores, help=f"threads ({cores} here)")
 
 
-def pretrain(args):
+def pretrain(args: Namespace) -> None:
     """Train a `Word2Vec`, save it, and print its scores."""
     sentences, about = common.read_corpus(args)
     vocab = words_only(Vocab.train(sentences, min_count=args.min_count))
@@ -63,15 +64,15 @@ def pretrain(args):
     common.write_card(model, args, history, facts)
 
 
-def print_scores(model, args):
+def print_scores(model: word2vec.Word2Vec, args: Namespace) -> dict[str, str]:
     """Print how good the vectors are, and return it as a dict of strings."""
     scores = {}
     for name, title in RATED.items():
         scores[title] = _scored(name, partial(word_scores.similarity, model))
     if args.corpus == "world":
-        sections = {}
+        sections: dict[str, list] = {}
         for example in world.task("analogies", seed=args.seed).test:
-            question = (*example.tokens, example.label)
+            question = (*(example.tokens or ()), example.label)
             sections.setdefault(example.info["section"], []).append(question)
         scores["The world's analogies"] = str(word_scores.analogies(model, sections))
     asked = partial(word_scores.analogies, model)
@@ -86,7 +87,7 @@ def _scored(name, score):
     return str(score(data.load(name)))
 
 
-def words_only(vocab):
+def words_only(vocab: Vocab) -> Vocab:
     """The vocabulary without punctuation: tokens that have no letter and no digit."""
     words = (token in vocab.specials or any(map(str.isalnum, token)) for token in vocab.tokens)
     kept = [i for i, is_word in enumerate(words) if is_word]

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,6 @@ class Word2Vec(Pretrained):
     any module from ids to vectors, (batch, width) -> (batch, width, dim).
     """
 
-    FILES = "minibert.models.word2vec.files"
     noise: Tensor  # (V,), the noise distribution
     nodes: Tensor  # (V, longest path), with the hierarchical softmax alone
     turns: Tensor
@@ -97,6 +97,12 @@ class Word2Vec(Pretrained):
                 rows = [torch.tensor(path, dtype=torch.long) for path in paths]
                 table = nn.utils.rnn.pad_sequence(rows, True, -1)  # (V, longest path)
                 self.register_buffer(name, table, persistent=False)
+
+    @staticmethod
+    def _files() -> ModuleType:
+        from minibert.models.word2vec import files
+
+        return files
 
     @classmethod
     def from_pretrained(

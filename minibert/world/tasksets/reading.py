@@ -85,6 +85,16 @@ def forms() -> dict[str, dict[str, list[str]]]:
     return {relation: found for about in read.values() for relation, found in about.items()}
 
 
+def gapped_facts(world: World) -> Iterator[tuple[str, str, tuple[str, str, str]]]:
+    """(sentence with ``[MASK]``, the hidden word, the fact) of all facts that can be told so."""
+    for fact in world.facts:
+        subject, relation, value = fact
+        word, _, last = value.partition(" ")
+        for form in forms().get(relation, {}).get("cloze", ()):
+            if not last or "{last}" in form:
+                yield form.format(s=subject, last=last), word, fact
+
+
 def question(source: Source, relation: str, subject: str) -> str:
     return source.one(forms()[relation]["ask"]).format(s=subject)
 
@@ -248,15 +258,10 @@ def cloze_facts(source: Source, split: str, size: int) -> list[Example]:
     """
     choices: dict[str, dict[str, bool]] = {}
     gaps = []
-    for fact in source.world.facts:
-        subject, relation, value = fact
-        for form in forms().get(relation, {}).get("cloze", ()):
-            word, _, last = value.partition(" ")
-            if last and "{last}" not in form:
-                continue
-            choices.setdefault(relation, {})[word] = True
-            if source.owns(*fact):
-                gaps.append((form.format(s=subject, last=last), word, fact))
+    for text, word, fact in gapped_facts(source.world):
+        choices.setdefault(fact[1], {})[word] = True
+        if source.owns(*fact):
+            gaps.append((text, word, fact))
     return [
         Example(text=text, label=word, choices=tuple(choices[fact[1]]), info={"fact": fact})
         for text, word, fact in source.shuffled(gaps)[:size]
