@@ -205,7 +205,7 @@ class Stops:
             if self.way == "both":
                 ids[rows, places] = self.mask_id
             states = self.model.encoder(ids).last_hidden_state
-            logits = self.model.output(states[rows, places - (self.way == "left")])
+            logits = self.model.output(states[rows, places - int(self.way == "left")])
             right += int((logits.argmax(-1) == truth).sum())
             loss += float(F.cross_entropy(logits, truth, reduction="sum"))
         self.model.train(training)
