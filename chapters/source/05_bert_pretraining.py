@@ -181,15 +181,15 @@ for (_, words, place), row in list(zip(asked, alone, strict=True))[:5]:
 # %% [markdown]
 r"""
 Compare the two counters first, in either panel: they use the same method, and only the side is
-different. Then compare the two networks in the left panel, where little stands before the gap. In
-the right panel the left side is longer, and GPT can make up for much of what it does not see. The
-pieces and the training of the two networks are not quite the same, so their comparison is not
-exact; section 9 compares two networks that differ in nothing but the side that they see, over the
-whole training.
+different. Then compare the two networks in the left panel, where little stands before the gap: is
+the step from counting to a network larger, or the step from one side to both? In the right panel
+the left side is longer, and GPT can make up for much of what it does not see. The pieces and the
+training of the two networks are not quite the same, so their comparison is not exact; section 9
+compares two networks that differ in nothing but the side that they see, over the whole training.
 
 So what does a model learn that has to fill in the words we hide? Whatever helps to name them: which
-words go together, which verb form a noun wants, who did what in the sentence before. The rest of
-the chapter builds such a model.
+words go together, which verb form a noun wants, what kind of word fits at a place, and some facts
+of the world (section 8). The rest of the chapter builds such a model.
 
 ## 2. Words in pieces
 
