@@ -49,7 +49,7 @@ CONFIG = {
         "model": MODEL,
         "length": 32,
         "batch_size": 48,
-        "stops": [400, 800, 1600, 2800],
+        "stops": [200, 400, 800, 1200],
         "rate": 0.003,
     },
     "start": {  # as in the chapter's section 6

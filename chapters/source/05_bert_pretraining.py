@@ -168,7 +168,6 @@ for ax, (title, shares) in zip(axes, right.items(), strict=True):
         ax.annotate(f"{shares[name]:.0%}", (shares[name], row), xytext=(4, -4),
                     textcoords="offset points")
     ax.set(xlim=(0, 1), title=title, xlabel="share named right")
-axes[1].tick_params(labelleft=False)
 told = [f"{title}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
         for title, shares in right.items()]
 mb.show.figure(fig, alt="Bars, share of hidden words named. " + ". ".join(told) + ".")
@@ -375,8 +374,9 @@ mask, the norm after the residual sum.
 ## 4. The first task: masked words
 
 15 % of the tokens are **chosen**: the model will be asked for them. It would be simplest to replace
-all of them by `[MASK]`. But then the model would learn that every *other* token needs no thought,
-and it would meet a strange text when it is used, one without any `[MASK]`. So, of the chosen tokens,
+all of them by `[MASK]`. But then the model would learn that every *other* token needs no thought.
+When it is used, it would also meet a strange text, one without any `[MASK]`. So, of the chosen
+tokens,
 
 - 80 % become `[MASK]`,
 - 10 % become a random word,
@@ -646,16 +646,16 @@ above are.
 # %%
 d2l = mb.course.d2l()
 torch.manual_seed(0)
-answers_ = torch.randn(1, 3, 20), torch.randn(1, 2)
+random_scores = torch.randn(1, 3, 20), torch.randn(1, 2)
 padded = torch.tensor([[4, 7, 0]]), torch.tensor([[4, 7, 11]])  # the last one is padding
 weights = torch.tensor([[1.0, 1.0, 0.0]])
 for labels in padded:
     mlm, _, _ = d2l._get_batch_loss_bert(
-        lambda *_: (None, *answers_), nn.CrossEntropyLoss(), 20, None, None, torch.tensor([3]),
+        lambda *_: (None, *random_scores), nn.CrossEntropyLoss(), 20, None, None, torch.tensor([3]),
         None, weights, labels, torch.tensor([1]),
     )
     zero = torch.zeros(1, 2), torch.tensor([1])  # a pair at even odds costs log 2
-    mended = pretraining_loss(answers_[0], labels, weights, *zero) - torch.tensor(2.0).log()
+    mended = pretraining_loss(random_scores[0], labels, weights, *zero) - torch.tensor(2.0).log()
     print(f"padded with word {labels[0, 2]}: D2L {mlm:.4f}, this chapter's function {mended:.4f}")
 
 # %% [markdown]

@@ -196,11 +196,22 @@ class Choose(Exercise):
         fits = torch.is_tensor(got) and got.shape == want.shape
         if fits and got.dtype != torch.bool:
             return Wrong("the answer should be a tensor of bool, True where a place is chosen.", 2)
+        told = compare(got, want, self.mistakes(maskable, noise), what="`chosen`")
+        if not isinstance(told, Right):
+            return told
+        more, _ = choose(maskable, noise, 0.4)
+        if not same(more, self.choose(maskable, noise, 0.4)):
+            return Wrong("right for 15 %, but not for `share=0.4`: is a number fixed?", 2)
+        return Right("Each text is asked for as many words as its length allows, never for [SEP].")
+
+    def mistakes(self, maskable: Tensor, noise: Tensor) -> list:
+        """What known mistakes give."""
         anywhere, length = torch.ones_like(maskable), maskable.shape[1]
         whole = noise.masked_fill(~maskable, 2.0).flatten().argsort().argsort().view_as(noise)
         ranked = noise.masked_fill(~maskable, 2.0).argsort(1).argsort(1)
         quota = (0.15 * maskable.sum(1, keepdim=True)).round().clamp(min=1)  # (batch, 1)
-        told = compare(got, want, [
+        want = self.choose(maskable, noise)
+        return [
             (noise < 0.15, "each place is chosen by itself, special tokens among them: choose the "
              "row's quota of lowest noise, where `maskable`.", 1),
             ((noise < 0.15) & maskable, "each place is chosen by itself, so a row may have none: "
@@ -222,13 +233,7 @@ class Choose(Exercise):
             ((whole < round(0.15 * int(maskable.sum()))) & maskable, "15 % of the whole batch: "
              "each row should have 15 % of its own.", 1),
             (~want & maskable, "turned round: True where a place is chosen.", 1),
-        ], what="`chosen`")  # fmt: skip
-        if not isinstance(told, Right):
-            return told
-        more, _ = choose(maskable, noise, 0.4)
-        if not same(more, self.choose(maskable, noise, 0.4)):
-            return Wrong("right for 15 %, but not for `share=0.4`: is a number fixed?", 2)
-        return Right("Each text is asked for as many words as its length allows, never for [SEP].")
+        ]  # fmt: skip
 
 
 class Mask(Exercise):

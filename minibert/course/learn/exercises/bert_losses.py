@@ -208,7 +208,9 @@ class FillIn(Exercise):
         return fill_in(*self.case())[0] in (None, ..., [])
 
     @staticmethod
-    def best(shares: Tensor, ids: Tensor, tokens: list[str], k: int, least: bool = False) -> list:
+    def best(
+        shares: Tensor, ids: Tensor, tokens: list[str], k: int, *, least: bool = False
+    ) -> list:
         """Names and shares of the ``k`` greatest at each gap."""
         gaps = (ids == tokens.index("[MASK]")).nonzero()[:, 0].tolist()
         found = [shares[place].topk(k, largest=not least) for place in gaps]

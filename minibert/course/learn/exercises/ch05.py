@@ -25,7 +25,7 @@ class Parameters(Exercise):
 
     @staticmethod
     def count(
-        V: int, dim: int, layers: int, hidden: int, places: int = 512, *, no: str = "",
+        V: int, dim: int, layers: int, hidden: int, *, places: int = 512, no: str = "",
         tables: int = 3,
     ) -> int:  # fmt: skip
         b, n = int(no != "biases"), 2 * dim * int(no != "norms")
@@ -58,7 +58,7 @@ class Parameters(Exercise):
         small = 1000, 32, 2, 64
         if parameters(*small) != self.count(*small):
             return Wrong("right for BERT-base, but not for a small one: is a number fixed?", 2)
-        if parameters(*small, 128) != self.count(*small, 128):
+        if parameters(*small, 128) != self.count(*small, places=128):
             return Wrong("right for 512 positions, but not for 128: use `places`.", 2)
         return Right(
             f"{self.count(*base):,}; BERT-large has {self.count(30_522, 1024, 24, 4096):,}."

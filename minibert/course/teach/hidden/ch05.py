@@ -113,4 +113,4 @@ def fill_in(draw: Draw) -> Case:
 def parameters(draw: Draw) -> Case:
     V, dim, layers = draw.randint(500, 50_000), 8 * draw.randint(2, 99), draw.randint(1, 24)
     size = V, dim, layers, draw.randint(2, 5) * dim, draw.randint(16, 2000)
-    return size, Parameters.count(*size)
+    return size, Parameters.count(*size[:4], places=size[4])
