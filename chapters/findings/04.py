@@ -1,5 +1,7 @@
-"""The experiments of chapter 04: order, the place of the norm, and questions from statements.
+"""The experiments of chapter 04: a lookup, order, the place of the norm, questions from statements.
 
+``lookup``: one attention and an LSTM say which number was read with a name, by how many words lie
+between. The LSTM's rate is chosen on a validation set, its forget gates begin open.
 ``order``: what a reader without positions loses, on letters and on sentences of the world.
 ``warmup``: small language models of letters, the norm after or before each sublayer, by rate, depth
 and warm-up; losses in nats a letter of held-out text. ``gradients``: the same models before their
@@ -8,7 +10,7 @@ statements that were not in the training text. The seed draws the text, the weig
 """
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -16,13 +18,25 @@ from torch import nn
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.models.transformer.attention import causal_mask, padding_mask
+from minibert.models.transformer.attention import attend, causal_mask, padding_mask
 from minibert.models.transformer.model import Positions, Stack, TransformerConfig, initialise
 from minibert.text.batches import IGNORE
 from minibert.world.asking import pairs
 
 MARKS = ("<pad>", "<unk>", "<s>", "</s>")
+NAMES, NUMBERS, FILLERS = 26, 10, 50  # words of the lookup; one more is the blank
 CONFIG = {
+    "lookup": {
+        "pairs": 2,
+        "gaps": [0, 10, 20],
+        "dim": 32,
+        "hidden": 64,
+        "steps": 600,
+        "rates": [0.003, 0.01, 0.03],
+        "forget": 3.0,
+        "longer": 4,
+        "examples": 2000,
+    },
     "order": {"examples": 1500, "steps": 150, "sentences": 2000, "sentence_steps": 300, "dim": 32},
     "warmup": {
         "tokens": 15_000,
@@ -40,11 +54,93 @@ CONFIG = {
     "questions": {"tokens": 300_000, "test": 40_000, "dim": 64, "layers": 2, "steps": 300},
 }
 SMOKE = {
+    "lookup": {"gaps": [0, 2], "steps": 3, "rates": [0.01], "examples": 50},
     "order": {"examples": 100, "steps": 5, "sentences": 100, "sentence_steps": 5},
     "warmup": {"tokens": 3_000, "test": 1_000, "steps": 3, "rise": 2, "depth": 3},
     "gradients": {"tokens": 2_000, "depths": [2, 4]},
     "questions": {"tokens": 10_000, "test": 5_000, "steps": 5},
 }  # fmt: skip
+
+
+class Lookup(nn.Module):
+    """Which number was read with a name? One attention, or an LSTM, over the vectors of places."""
+
+    def __init__(self, dim, hidden=None, forget=0.0):
+        super().__init__()
+        self.words = nn.Embedding(NAMES + NUMBERS + FILLERS + 1, dim)
+        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
+        self.lstm = None if hidden is None else nn.LSTM(dim, hidden, batch_first=True)
+        self.output = nn.Linear(hidden or dim, NUMBERS)
+        if hidden is not None:
+            with torch.no_grad():
+                self.lstm.bias_hh_l0[hidden : 2 * hidden] += forget
+
+    def forward(self, input_ids, asked):
+        """(batch, places, 2) and (batch,) -> logits (batch, numbers)."""
+        x, asked = self.words(input_ids).sum(2), self.words(asked)[:, None]
+        if self.lstm is not None:
+            return self.output(self.lstm(torch.cat((x, asked), 1))[0][:, -1])
+        return self.output(attend(self.query(asked), self.key(x), self.value(x))[0][:, 0])
+
+
+def guests(pairs, gap, count, generator):
+    """Places with a name and a number each, then ``gap`` with a filler; a name, its number."""
+    names = torch.rand(count, NAMES, generator=generator).argsort(1)[:, :pairs] + NUMBERS
+    numbers = torch.randint(0, NUMBERS, (count, pairs), generator=generator)
+    fillers = torch.randint(0, FILLERS, (count, gap), generator=generator) + NUMBERS + NAMES
+    blank = torch.full_like(fillers, NUMBERS + NAMES + FILLERS)
+    places = torch.stack((torch.cat((names, fillers), 1), torch.cat((numbers, blank), 1)), 2)
+    chosen = torch.randint(0, pairs, (count, 1), generator=generator)
+    return places, names.gather(1, chosen)[:, 0], numbers.gather(1, chosen)[:, 0]
+
+
+def looked_up(model, draw, *, steps, rate, seed):
+    """The model, trained on fresh examples of ``draw(count, generator)`` in each step."""
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.0)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        places, asked, answers = draw(64, generator)
+        loss = F.cross_entropy(model(places, asked), answers)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model
+
+
+def share_right(model, examples):
+    places, asked, answers = examples
+    with torch.no_grad():
+        return (model(places, asked).argmax(-1) == answers).float().mean().item()
+
+
+def lookup(seed, config):
+    """Share right of one attention and of an LSTM by distance; chance is a tenth."""
+    measured = {}
+    for gap in config["gaps"]:
+        draw = partial(guests, config["pairs"], gap)
+        valid, test = (
+            draw(config["examples"], torch.Generator().manual_seed(part + seed))
+            for part in (1000, 2000)
+        )
+
+        def trained(rate, steps, hidden=None, draw=draw):
+            mb.seed_everything(seed)
+            model = Lookup(config["dim"], hidden, config["forget"])
+            return looked_up(model, draw, steps=steps, rate=rate, seed=3000 + seed)
+
+        attention = trained(0.01, config["steps"])
+        measured[f"attention_gap{gap}"] = share_right(attention, test)
+        lstms = {rate: trained(rate, config["steps"], config["hidden"]) for rate in config["rates"]}
+        best = max(lstms, key=lambda rate: share_right(lstms[rate], valid))
+        measured[f"lstm_gap{gap}"] = share_right(lstms[best], test)
+        last = test[0][:, config["pairs"] - 1, 1]
+        measured[f"last_gap{gap}"] = (last == test[2]).float().mean().item()
+        if gap == config["gaps"][1]:
+            longer = trained(best, config["longer"] * config["steps"], config["hidden"])
+            measured["lstm_longer"] = share_right(longer, test)
+    return measured
 
 
 class Reader(nn.Module):
@@ -303,7 +399,8 @@ def exact(model, fresh, vocab):
             iter(mb.text.PaddedBatches([vocab.encode(a) for a, _ in part], 200, shuffle=False,
                                        by_length=False))
         )  # fmt: skip
-        written = model.generate(batch["input_ids"], 15, start_id, end_id, batch["attention_mask"])
+        written = model.generate(batch["input_ids"], 15, start_id, end_id,
+                                 attention_mask=batch["attention_mask"])  # fmt: skip
         for row, (_, asked) in zip(written.tolist(), part, strict=True):
             said = row[: row.index(end_id)] if end_id in row else row
             right += said == vocab.encode(asked)

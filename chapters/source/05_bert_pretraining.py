@@ -806,8 +806,8 @@ r"""
 
 Write `fill_in(logits, ids, tokens, k)`. `ids` (length,) is a text in which some tokens are
 `[MASK]`, `logits` (length, V) are the model's scores at every place, and `tokens` lists the names
-of the pieces. For each `[MASK]`, in the order of the text, return a list of the `k` most probable tokens
-as pairs `(name, probability)`, the most probable first: a list of lists.
+of the pieces. For each `[MASK]`, in the order of the text, return a list of the `k` most probable
+tokens as pairs `(name, probability)`, the most probable first: a list of lists.
 """
 
 # %%

@@ -10,39 +10,6 @@ from torch.nn import functional as F
 from minibert.course.learn.exercise import Right, Wrong, find
 
 
-def pairs(tokens, window):
-    places = range(len(tokens))
-    near = [(i, j) for i in places for j in places if i != j and abs(i - j) <= window]
-    return [(tokens[i], tokens[j]) for i, j in near]
-
-
-def sgns(centre, context, negatives):
-    return -F.logsigmoid(centre @ context) - F.logsigmoid(-negatives @ centre).sum()
-
-
-def analogy(vectors, a, b, c):
-    unit = F.normalize(vectors, dim=1)
-    scores = unit @ (unit[b] - unit[a] + unit[c])
-    scores[[a, b, c]] = -torch.inf
-    return int(scores.argmax())
-
-
-class Tuned(nn.Module):
-    def __init__(self, vectors, labels):
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
-        self.output = nn.Linear(vectors.shape[1], labels)
-
-    def forward(self, input_ids):
-        return self.output(self.embedding(input_ids).mean(1))
-
-
-class StillFrozen(Tuned):
-    def __init__(self, vectors, labels):
-        super().__init__(vectors, labels)
-        self.embedding.weight.requires_grad_(False)
-
-
 def both_ways(words, first="</S>", last="<S>"):
     back = words[::-1]
     return ["<S>", *words], [*words, "</S>"], [first, *back], [*back, last]
@@ -97,16 +64,6 @@ def pool(hidden, mask):
 
 
 RIGHT = {
-    "00.entropy": lambda p: torch.special.entr(p).sum(),
-    "00.perplexity": lambda logs: math.exp(-sum(logs) / len(logs)),
-    "00.trigram": lambda c, n, t, q: q if n == 0 else (c + t * q) / (n + t),
-    "00.find_the_bug": lambda b: math.exp(sum(loss for loss, _ in b) / sum(n for _, n in b)),
-    "01.pairs": pairs,
-    "01.sgns_loss": sgns,
-    "01.noise": lambda counts, power=0.75: counts**power / (counts**power).sum(),
-    "01.subsample": lambda share, t=1e-3: (t / share).sqrt().clamp(max=1),
-    "01.analogy": analogy,
-    "01.find_the_bug": Tuned,
     "02.convolve": lambda x, w, b: torch.einsum("pdw,wd->p", x.unfold(0, len(w), 1), w).max() + b,
     "02.both_ways": both_ways,
     "02.mix": lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w.softmax(0), x),
@@ -120,36 +77,6 @@ RIGHT = {
     "03.find_the_bug": WeightDrop,
 }
 MISTAKES = [
-    ("00.entropy", lambda p: -(p * p.log()).sum(), "probability 0"),
-    ("00.entropy", lambda p: -torch.xlogy(p, p).sum() / math.log(2), "bits"),
-    ("00.entropy", lambda p: torch.xlogy(p, p).sum(), "sign"),
-    ("00.perplexity", lambda logs: -sum(logs) / len(logs), "exponential"),
-    ("00.perplexity", lambda logs: math.exp(sum(logs) / len(logs)), "minus"),
-    ("00.perplexity", lambda logs: math.exp(-sum(logs)), "not divided"),
-    ("00.trigram", lambda c, n, t, q: (c + t * q) / (n + t), "divides by zero"),
-    ("00.trigram", lambda c, n, t, q: c / n + t * q, "exceed 1"),
-    ("00.find_the_bug", lambda b: math.exp(sum(loss / n for loss, n in b) / len(b)), "every batch"),
-    ("01.pairs", lambda tokens, w: [p for p in pairs(tokens, w) if p[0] < p[1]], "is missing"),
-    ("01.pairs", lambda tokens, w: pairs(tokens, 2), "a 2 written in"),
-    ("01.sgns_loss", lambda v, u, n: sgns(v, u, -n), "pushed away"),
-    ("01.sgns_loss", lambda v, u, n: sgns(v, u, n) / 5, "sums the terms"),
-    (
-        "01.sgns_loss",
-        lambda v, u, n: -(v @ u).sigmoid().log() - (-n @ v).sigmoid().log().sum(),
-        "use logsigmoid",
-    ),
-    ("01.noise", lambda counts, power=0.75: counts**power, "add up to 1"),
-    ("01.noise", lambda counts, power=0.75: counts / counts.sum(), "where is the power"),
-    ("01.subsample", lambda share, t=1e-3: (t / share).sqrt(), "clipped at 1"),
-    ("01.subsample", lambda share, t=1e-3: 1 - (t / share).sqrt(), "discarding, and below 0"),
-    ("01.subsample", lambda share, t=1e-3: (1 - (t / share).sqrt()).clamp(min=0), "discarding:"),
-    ("01.analogy", lambda v, a, b, c: analogy(v, b, a, c), "turned round"),
-    (
-        "01.analogy",
-        lambda v, a, b, c: int((F.normalize(v, dim=1) @ (v[b] - v[a] + v[c])).argmax()),
-        "leave a, b and c out",
-    ),
-    ("01.find_the_bug", StillFrozen, "frozen"),
     ("02.convolve", lambda x, w, b: F.relu(RIGHT["02.convolve"](x, w, b)), "do not begin with 0"),
     ("02.convolve", lambda x, w, b: RIGHT["02.convolve"](x[:-1], w, b), "last place is left out"),
     ("02.both_ways", lambda words: both_ways(words)[:2] * 2, "turn the sentence round"),

@@ -91,6 +91,15 @@ def test_macros_are_expanded(built):
     assert text.index("Write the mean") < text.index("<summary>Hint 1")
 
 
+def test_a_cell_that_only_draws_is_folded_away(root):
+    path = root / "source" / "90_demo.py"
+    path.write_text(path.read_text() + '\n# %% tags=["hide-input"]\nx = 1\n')
+    for built in notebook.build(path, root):
+        *others, last = built.cells
+        assert last.metadata.jupyter == {"source_hidden": True}
+        assert not any("jupyter" in cell.metadata for cell in others)
+
+
 def test_an_edit_far_away_changes_no_id(root, built):
     path = root / "source" / "90_demo.py"
     text = path.read_text().replace(

@@ -115,7 +115,7 @@ def test_beside_a_released_notebook_only_that_chapter_is_listed(
     monkeypatch.chdir(tmp_path / "ch01")
     mb.course.progress()
     summary, line = capsys.readouterr().out.splitlines()
-    assert " word2vec " in line and "0 of 6" in line and "(01.pairs)" in summary
+    assert " word2vec " in line and "0 of 11" in line and "(01.pairs)" in summary
     mb.course.check("90.mean", lambda values: sum(values) / len(values))
     capsys.readouterr()
     mb.course.progress()

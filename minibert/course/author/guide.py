@@ -31,6 +31,9 @@ BEGIN, END = (
 SHORTEST = 14  # letters of a message
 UNNAMED = re.compile(r"(Expected )?…|Expected .*(, got …\.|but is …\.)$")  # says only what came
 NOT_TOLD = {"Right", "TypeError", "ValueError"}
+BESIDE = re.compile(
+    r"minibert\.course\.learn\.exercises\.(?!ch\d\d)\w+"
+)  # no chapter, but its helper
 HEAD = """# What goes wrong, exercise by exercise
 
 The checks know these mistakes by name, and this is what they tell a learner who makes one. Use the
@@ -82,13 +85,30 @@ def mistakes_page() -> str:
 
 
 def mistakes(exercise: Exercise) -> list[str]:
-    """The sentences in which an exercise's check names a mistake, in the order of its code."""
+    """The sentences in which an exercise's check names a mistake, in the order of its code.
+
+    Those of the functions that its chapter imports from a module beside it follow.
+    """
     declared: Any = ast.parse(textwrap.dedent(inspect.getsource(type(exercise)))).body[0]
     found: list[str] = []
     for method in declared.body:
         if isinstance(method, ast.FunctionDef):
             _collect(method.body, found)
+    helpers: list[Any] = [type(exercise)]
+    for known in helpers:  # grows as it is read
+        helpers += [helper for helper in _helpers(known) if helper not in helpers]
+    for helper in helpers[1:]:
+        defined: Any = ast.parse(inspect.getsource(helper)).body[0]
+        _collect(defined.body, found)
     return list(dict.fromkeys(found))
+
+
+def _helpers(known: Any) -> list[Any]:
+    """The functions beside a chapter's exercises that a class or function names."""
+    names = vars(sys.modules[known.__module__])
+    words = re.findall(r"\w+", inspect.getsource(known))
+    functions = [names[word] for word in words if inspect.isfunction(names.get(word))]
+    return [function for function in functions if BESIDE.fullmatch(function.__module__)]
 
 
 def _collect(nodes: Iterable[ast.AST], found: list[str]) -> None:

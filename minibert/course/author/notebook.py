@@ -26,6 +26,7 @@ SOLUTION = re.compile(r"^.*\b(?:BEGIN|END) SOLUTION\b.*\n?", re.MULTILINE)
 HEADING = re.compile(r"^```.*?^```|^#+ ([^\n]+)$", re.MULTILINE | re.DOTALL)  # none in a listing
 LAYOUT = {"cell_marker", "lines_to_next_cell", "lines_to_end_of_cell_marker"}  # jupytext's own
 WIDTH = 25  # lines in a cell
+FOLDED = "hide-input"  # its code is folded away, by JupyterLab and by the book
 
 
 class SourceError(ValueError):
@@ -85,7 +86,10 @@ def _prepare(cell: NotebookNode, head: macros.Head, chapters: Path) -> None:
     unknown = set(cell.metadata) - {"tags", "written"} - LAYOUT
     if unknown:
         raise ValueError(f"unknown cell metadata {sorted(unknown)}; known are tags and written")
-    kept = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+    tags = cell.metadata.get("tags") or []
+    kept = {"tags": tags} if tags else {}
+    if FOLDED in tags:
+        kept["jupyter"] = {"source_hidden": True}
     cell.metadata = nbformat.from_dict(kept)
     if cell.cell_type == "code":  # a formatted file has more blank lines than a cell needs
         cell.source = re.sub(r"\n{2,}(?=.*END SOLUTION)", "\n", cell.source)

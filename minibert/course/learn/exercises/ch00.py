@@ -8,17 +8,28 @@ from torch import Tensor
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
+from minibert.course.learn.exercises.ngrams import (
+    History,
+    Table,
+    grams,
+    made_up,
+    table_of,
+    wrong_prices,
+    wrong_probability,
+    wrong_table,
+    wrongly_asked,
+)
 
 
 class Entropy(Exercise):
     id = "00.entropy"
     title = "The entropy of a distribution"
-    minutes, difficulty, importance, points = 6, 1, 5, 2
+    minutes, difficulty, importance, points = 5, 1, 5, 2
     hints = (
-        "The surprise at outcome $i$ is `-log(p[i])`; it happens with probability `p[i]`.",
-        "So the mean surprise is `-(p * p.log()).sum()`.",
-        "An outcome with probability 0 never happens and adds nothing, but `0 * log(0)` is NaN: "
-        "use `torch.special.entr(p)`, or keep only `p[p > 0]`.",
+        "The surprise at outcome $i$ is `-log(p[i])`, and it happens with probability `p[i]`.",
+        "The mean weighs each surprise by its probability: multiply the two, and add up.",
+        "An outcome with probability 0 adds nothing, but `0 * log(0)` is NaN: keep only the "
+        "entries above 0, or look up `torch.special.entr`.",
     )
     default = torch.tensor(0.0)
     example = (torch.tensor([0.5, 0.5]),)
@@ -32,49 +43,87 @@ class Entropy(Exercise):
             (-p.log().mean(), "a plain mean: weigh each surprise by its probability.", 1),
             (want / 4, "divided by the number of outcomes: the probabilities are the weights.", 1),
             (want.exp(), "this is the perplexity, exp(H): leave the exponential out."),
+            (want / math.log(4), "divided by log V: entropy is not a share of the largest one."),
         ]
-        verdict = compare(entropy(p), want, mistakes, what="the entropy")
+        verdict = compare(entropy(p.clone()), want, mistakes, what="the entropy")
         if not isinstance(verdict, Right):
             return verdict
-        if not same(entropy(torch.tensor([0.5, 0.5, 0.0])), math.log(2)):
+        q = torch.tensor([0.5, 0.5, 0.0])
+        if not same(entropy(q), math.log(2)):
             return Wrong("right, but not where an outcome has probability 0: it adds nothing.", 1)
+        if not torch.equal(q, torch.tensor([0.5, 0.5, 0.0])):
+            return Wrong("right, but your function has changed `p` itself.", 1)
         return Right("Largest when all outcomes are equally likely: log V. Zero when one is sure.")
 
 
 class Perplexity(Exercise):
     id = "00.perplexity"
-    title = "From log-probabilities to perplexity"
-    minutes, difficulty, importance, points = 5, 1, 5, 2
+    title = "From surprises to perplexity"
+    minutes, difficulty, importance, points = 4, 1, 5, 2
     hints = (
-        "First the mean loss in nats a token: minus the mean of the log-probabilities.",
+        "First the mean surprise: the loss in nats per token.",
         "The perplexity is the exponential of that mean.",
     )
     default = 1.0
-    example = ([math.log(0.25), math.log(0.5)],)
+    example = ([math.log(4), math.log(2)],)
 
     def check(self, perplexity: Callable[[list[float]], float]) -> Right | Wrong:
         p = torch.tensor([0.5, 0.1, 0.02, 0.9])
-        logs, mean = p.log().tolist(), -p.log().mean()
+        surprises, mean = (-p.log()).tolist(), -p.log().mean()
         mistakes = [
-            (mean, "this is the loss in nats: take its exponential.", 1),
-            ((-mean).exp(), "turned round: this is the mean probability; put a minus in front.", 1),
-            ((1 / p).mean(), "the mean of the exponentials: average first, then exp.", 1),
+            (mean, "this is the loss in nats per token: take its exponential.", 1),
+            ((-mean).exp(), "turned round: a surprise is positive, so no minus is needed.", 1),
+            ((1 / p).mean(), "this is the mean of the exponentials: average first, then exp.", 1),
             ((4 * mean).exp(), "the sum was not divided by the number of tokens.", 1),
-            (2**mean, "the logarithms are natural ones, so the base is e, not 2.", 1),
+            (2**mean, "the surprises are in nats, so the base is e, not 2.", 1),
+            ((4 * mean / 3).exp(), "divided by n - 1: a mean divides by the number of tokens.", 1),
+            ((-p.log()).quantile(0.5).exp(), "this takes the median: take the mean.", 1),
+            (1 / p.max(), "this takes only the smallest surprise: take the mean of all.", 1),
         ]
-        right = "As unsure as when choosing among that many equally likely words."
-        got = perplexity(logs)
-        return compare(got, mean.exp(), mistakes, what="the perplexity", right=right)
+        verdict = compare(perplexity(list(surprises)), mean.exp(), mistakes, what="the perplexity")
+        if not isinstance(verdict, Right):
+            return verdict
+        if not same(perplexity([math.log(20)] * 3), 20):
+            return Wrong("right for four tokens, but three tokens of surprise log 20 give 20.", 1)
+        return Right("As unsure as when choosing among that many equally likely words.")
 
 
-class Trigram(Exercise):
-    id = "00.trigram"
-    title = "An interpolated probability"
-    minutes, difficulty, importance, points = 10, 2, 4, 3
+class Count(Exercise):
+    id = "00.count"
+    title = "Build a table of n-grams"
+    minutes, difficulty, importance, points = 10, 2, 5, 4
+    hints = (
+        'Put `n - 1` times `"<eod>"` before the text. Then every token has a history.',
+        "Go through the positions from `n - 1` to the end. The history of position `i` is a slice "
+        "that ends at `i`, made a tuple.",
+        "`table.setdefault(history, {})` gives the inner dictionary of a history, and makes an "
+        "empty one where there is none.",
+    )
+    tokens = "the cat saw the cat and the dog saw the cat run".split()
+
+    def untouched(self, count: Callable[[list[str], int], Table]) -> bool:
+        return count(["a", "b", "a"], 2) in (None, {})
+
+    def check(self, count: Callable[[list[str], int], Table]) -> Right | Wrong:
+        tokens = self.tokens
+        for n in (3, 2, 1):
+            given = list(tokens)
+            wrong = wrong_table(count(given, n), tokens, n)
+            if wrong is None and given != tokens:
+                wrong = Wrong("right, but your function has changed the list `tokens` itself.", 3)
+            if wrong:
+                return wrong
+        return Right("A history with many different followers is hard to predict from.")
+
+
+class Interpolate(Exercise):
+    id = "00.interpolate"
+    title = "Mix a count with a shorter history"
+    minutes, difficulty, importance, points = 7, 2, 4, 3
     hints = (
         "The numerator is what was counted, plus `different` times the shorter model's guess.",
-        "The denominator is `total + different`, so that all words together get 1.",
-        "A history that was never seen has `total == 0`: there, return `shorter`.",
+        "With that denominator, all words together get 1.",
+        "Which argument tells you that a history was never seen?",
     )
     default = 0.0
     example = (3, 10, 4, 0.1)
@@ -83,24 +132,106 @@ class Trigram(Exercise):
         c, total, different, shorter = 3, 10, 4, 0.1
         want = (c + different * shorter) / (total + different)
         mistakes = [
-            (c / total, "only the counts: where do the words come in that were never seen here?"),
+            (c / total, "only the counts: what about words that were never seen here?"),
             (c / total + different * shorter, "this can exceed 1: divide the whole sum.", 1),
             ((c + different * shorter) / total, "T(h) is missing below: the sum exceeds 1.", 1),
             ((c + shorter) / (total + different), "the shorter model has the weight T(h).", 1),
             ((c + 1) / (total + different), "this adds one: add T(h) times the shorter guess.", 1),
             (c / (total + different), "what is taken from the seen words is given to nobody.", 1),
-        ]  # fmt: skip
+            (shorter, "only the shorter history speaks: add what was counted."),
+            ((c + shorter) / (total + 1), "the weight is T(h), not 1.", 1),
+        ]
         got = interpolate(c, total, different, shorter)
         verdict = compare(got, want, mistakes, what="p(w | h)")
-        if not isinstance(verdict, Right):
-            return verdict
+        return verdict if not isinstance(verdict, Right) else self.edges(interpolate)
+
+    def edges(self, interpolate: Callable[[int, int, int, float], float]) -> Right | Wrong:
+        """The verdict on a history never seen, a word never seen after one, and other counts."""
         try:
             unseen = interpolate(0, 0, 0, 0.25)
         except ZeroDivisionError:
             return Wrong("right, but it divides by zero after a history never seen.", 2)
         if not same(unseen, 0.25):
             return Wrong("right, but after a history never seen it should give `shorter`.", 2)
-        return Right("Many different successors: trust the counts less, the shorter model more.")
+        new = interpolate(0, 10, 4, 0.1)
+        if not same(new, 0.4 / 14):
+            return Wrong("right, but a new word after a history that was seen needs it, too.", 1)
+        if not same(interpolate(7, 9, 2, 0.3), 7.6 / 11):
+            return Wrong("right for 3, 10, 4 and 0.1, but not for other arguments.")
+        return Right("Many different followers: trust the counts less, the shorter history more.")
+
+
+class Probability(Exercise):
+    id = "00.probability"
+    title = "Build the probability from all histories"
+    minutes, difficulty, importance, points = 12, 3, 5, 4
+    hints = (
+        "Begin with `p = 1 / V`, and go through `tables` from the shortest history to the longest.",
+        "In round `k` the history is the last `k` tokens. (Careful: `history[-0:]` is everything.)",
+        "`table.get(h, {})` gives an empty dictionary for a history never seen. The rest is "
+        "`interpolate`, with the `p` of the round before as `shorter`.",
+    )
+    default = 0.0
+    tokens = "a b c a b d a b c b b c a d".split()
+
+    def tables(self) -> list[Table]:
+        return [table_of(grams(self.tokens, n)) for n in (1, 2, 3)]
+
+    def untouched(self, probability: Callable[..., float]) -> bool:
+        return probability("c", ("a", "b"), self.tables(), 10) in (None, 0.0)
+
+    def check(self, probability: Callable[..., float]) -> Right | Wrong:
+        cases = [("c", ("a", "b")), ("a", ("d", "c")), ("d", ("c", "c")), ("e", ("a", "b"))]
+        for size, keep in ((10, 3), (25, 2)):
+            tables = self.tables()[:keep]
+            for token, history in cases:
+                history = history[3 - keep :]
+                try:
+                    got = probability(token, history, tables, size)
+                except KeyError as error:
+                    message = f"is {error} always in the dictionary? Use `.get` with a default."
+                    return Wrong(message, 1)
+                wrong = wrong_probability(got, token, history, self.tables()[:keep], size)
+                if wrong is None and tables != self.tables()[:keep]:
+                    wrong = Wrong("right, but your function has changed the tables.", 3)
+                if wrong:
+                    return wrong
+        return Right("Each longer history corrects the shorter one as far as its counts allow.")
+
+
+class Price(Exercise):
+    id = "00.price"
+    title = "What a text costs"
+    minutes, difficulty, importance, points = 8, 2, 5, 3
+    hints = (
+        'As in `count`: `n - 1` times `"<eod>"` first, so that every token has a history.',
+        "Call `p(token, history)` for each token, and collect the surprises in a list.",
+    )
+
+    def untouched(self, price: Callable[..., list[float]]) -> bool:
+        return price(["a", "b"], lambda token, history: 0.5, 2) in (None, [])
+
+    def check(self, price: Callable[..., list[float]]) -> Right | Wrong:
+        for tokens, n in ((["a", "b", "b", "c"], 3), (["b", "a"], 1), (["c", "a", "b"], 2)):
+            wrong = self.judge(price, tokens, n)
+            if wrong:
+                return wrong
+        return Right("The sum is the price of the text. Its mean is the loss per token.")
+
+    def judge(self, price: Callable[..., list[float]], tokens: list[str], n: int) -> Wrong | None:
+        """`Wrong` for a price of ``tokens`` that is not right, or None."""
+        asked: list[tuple[History, str]] = []
+        given = list(tokens)
+
+        def p(token: str, history: History) -> float:
+            asked.append((history, token))
+            return made_up(token, history)
+
+        got = price(given, p, n)
+        if given != tokens:
+            return Wrong("your function has changed the list `tokens` itself: make a copy.", 2)
+        wanted = grams(tokens, n)
+        return wrongly_asked(asked, wanted, n) or wrong_prices(got, wanted)
 
 
 class FindTheBug(Exercise):
@@ -127,8 +258,13 @@ class FindTheBug(Exercise):
              "token of the last batch weighs as much as the ten of the first.", 1),
             (weighted, "every token counts the same now, but a mean of exponentials is more than "
              "the exponential of the mean: take exp last.", 1),
-            (41 / 15, "this is the loss in nats a token: take its exponential.", 2),
+            (41 / 15, "this is the loss in nats per token: take its exponential.", 2),
             (math.exp(41 / 3), "the sum is divided by the number of batches, not of tokens.", 1),
+            (2 ** (41 / 15), "the losses are in nats, so the base is e, not 2.", 2),
+            (math.exp(32 / 14), "the last batch is left out.", 1),
+            (math.exp(41), "the sum of the losses is not divided by the number of tokens.", 1),
+            (math.exp(0.5), "only the best batch is counted: count all tokens.", 1),
+            (math.exp(-41 / 15), "turned round: a loss is positive already.", 2),
         ]  # fmt: skip
         want = math.exp(41 / 15)
         verdict = compare(evaluate(self.batches), want, mistakes, what="the perplexity")
@@ -136,6 +272,8 @@ class FindTheBug(Exercise):
             return verdict
         if not same(evaluate([(41.0, 15)]), want):
             return Wrong("right for three batches, but not for the same tokens in one.", 1)
+        if not same(evaluate([(6.0, 3), (4.0, 2)]), math.exp(2)):
+            return Wrong("right for these batches, but not for others: use the argument.")
         return Right("Sums and counts, one division: that is why `model.loss` returns both.")
 
 
@@ -193,11 +331,11 @@ class FeaturesOrTuning(Quiz):
 
 class WhatTheFloorIs(Quiz):
     id = "00.q3"
-    question = "A model's loss is 0.3 nats a token above the floor. What would more text bring?"
+    question = "A model's loss is 0.3 nats per token above the floor. What could more text bring?"
     choices = (
         Choice(
             "It could lower the loss by 0.3 nats at the very most.",
-            "Yes, on average over enough text: the rest is chance that nobody can foresee.",
+            "Yes, on average over enough text: the rest is chance that nobody can predict.",
             right=True,
         ),
         Choice(

@@ -2,6 +2,7 @@
 
 import math
 
+from minibert.course.learn.exercises.ngrams import grams, table_of, witten_bell
 from minibert.course.teach.hidden import Case, Draw, fresh
 
 
@@ -13,17 +14,47 @@ def entropy(draw: Draw) -> Case:
 
 @fresh("00.perplexity")
 def perplexity(draw: Draw) -> Case:
-    logs = [math.log(draw.uniform(0.02, 0.98)) for _ in range(draw.randint(3, 9))]
-    return (logs,), math.exp(-math.fsum(logs) / len(logs))
+    surprises = [-math.log(draw.uniform(0.02, 0.98)) for _ in range(draw.randint(3, 9))]
+    return (surprises,), math.exp(math.fsum(surprises) / len(surprises))
 
 
-@fresh("00.trigram")
-def trigram(draw: Draw) -> Case:
+def words(draw: Draw, most: int = 30) -> list[str]:
+    """A text of a few different words."""
+    return draw.choices(["the", "cat", "dog", "saw", "and", "<eod>"], k=draw.randint(4, most))
+
+
+@fresh("00.count", view=lambda table: sorted((h, sorted(a.items())) for h, a in table.items()))
+def count(draw: Draw) -> Case:
+    tokens, n = words(draw), draw.randint(1, 5)
+    return (tokens, n), table_of(grams(tokens, n))
+
+
+@fresh("00.interpolate")
+def interpolate(draw: Draw) -> Case:
     total = draw.randint(5, 50)
     together, different = draw.randint(0, total), draw.randint(1, total)
     shorter = draw.uniform(0.001, 0.4)
     wanted = (together + different * shorter) / (total + different)
     return (together, total, different, shorter), wanted
+
+
+@fresh("00.probability")
+def probability(draw: Draw) -> Case:
+    tokens, most = words(draw), draw.randint(1, 5)
+    tables = [table_of(grams(tokens, n)) for n in range(1, most + 1)]
+    history = tuple(draw.choices(tokens, k=most - 1))
+    asked = draw.choice([*tokens, "new"]), history, tables, draw.randint(7, 50)
+    return asked, witten_bell(*asked)
+
+
+@fresh("00.price")
+def price(draw: Draw) -> Case:
+    tokens, n, salt = words(draw, most=8), draw.randint(1, 4), draw.randint(0, 30)
+
+    def p(token: str, history: tuple[str, ...]) -> float:
+        return (1 + (salt + sum(map(ord, "".join(history) * 2 + token))) % 31) / 32
+
+    return (tokens, p, n), [-math.log(p(token, history)) for history, token in grams(tokens, n)]
 
 
 @fresh("00.find_the_bug")

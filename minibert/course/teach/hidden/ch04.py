@@ -5,16 +5,39 @@ from typing import Any
 
 import torch
 
-from minibert.course.learn.exercises.ch04 import Attention, FindTheBug, Mask, Sinusoids
+from minibert.course.learn.exercises.ch04 import (
+    Attention,
+    FindTheBug,
+    Greedy,
+    Lookup,
+    Mask,
+    MultiHead,
+    Sinusoids,
+    SplitHeads,
+)
 from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
-@fresh("04.attention")
-def attention(draw: Draw) -> Case:
-    length, keys, dim = draw.randint(2, 6), draw.randint(2, 6), draw.randint(3, 20)
-    query, key = 2 * draw.normal(length, dim), draw.normal(keys, dim)
-    value = draw.normal(keys, draw.randint(2, 5))
-    return (query, key, value), Attention.solve(query, key, value)
+@hidden("04.attention")
+def attention(draw: Draw, attention: Callable[..., Any], slopes: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        length, dim = draw.randint(2, 6), draw.randint(3, 20)
+        query, key = 2 * draw.normal(2, length, dim), draw.normal(2, length, dim)
+        value = draw.normal(2, length, draw.randint(2, 5))
+        mask = torch.ones(length, length, dtype=torch.bool).tril()
+        for given in ((query[0], key[0], value[0]), (query, key, value, mask)):
+            if not alike(attention(*given), Attention.solve(*given)):
+                return False
+    return all(slopes(query, key, value, mask))
+
+
+@hidden("04.lookup")
+def lookup(draw: Draw, run: Callable[..., Any]) -> bool:
+    case = Lookup.case(
+        draw.getrandbits(32), draw.randint(2, 4), draw.randint(2, 7), draw.randint(3, 9)
+    )
+    got, lost = run(*case)
+    return alike(got, Lookup.solve(*case)) and not lost
 
 
 @fresh("04.mask")
@@ -28,19 +51,58 @@ def mask(draw: Draw) -> Case:
 def split_heads(draw: Draw) -> Case:
     heads, head = draw.randint(2, 5), draw.randint(2, 5)
     x = draw.normal(draw.randint(1, 4), draw.randint(3, 7), heads * head)
-    return (x, heads), x.view(*x.shape[:2], heads, head).transpose(1, 2)
+    return (x, heads), SplitHeads.solve(x, heads)
+
+
+@hidden("04.multi_head")
+def multi_head(draw: Draw, run: Callable[..., Any]) -> bool:
+    length = draw.randint(2, 6)
+    case = MultiHead.case(
+        draw.getrandbits(32),
+        draw.randint(1, 3),
+        length,
+        heads=draw.randint(2, 4),
+        head=draw.randint(2, 4),
+    )
+    weights, heads, x = case
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    return all(
+        alike(run(case, mask)[0], MultiHead.solve(weights, heads, x, mask))
+        for mask in (None, causal)
+    )
 
 
 @fresh("04.sinusoids")
 def sinusoids(draw: Draw) -> Case:
     length, dim = draw.randint(3, 20), 2 * draw.randint(1, 8)
-    angle = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(0, dim, 2) / dim)
-    return (length, dim), Sinusoids.woven(angle.sin(), angle.cos())
+    return (length, dim), Sinusoids.solve(length, dim)
+
+
+@hidden("04.look_back")
+def look_back(draw: Draw, answer: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        steps, dim = draw.randint(1, 6), 2 * draw.randint(1, 8)
+        marks = Sinusoids.solve(40, dim)
+        turned = marks @ answer(steps, dim).float()
+        if not torch.allclose(turned[steps:], marks[:-steps], atol=5e-3):
+            return False
+    return True
 
 
 @hidden("04.find_the_bug")
 def block(draw: Draw, output: Callable[..., Any]) -> bool:
     dim = draw.randint(3, 12)
     made, x = FindTheBug.made(dim, draw.getrandbits(32)), 3 * draw.normal(2, 4, dim) + 1
-    half = x + made.attend(made.norm_1(x))
-    return alike(output(*FindTheBug.given(made), x), half + made.feed(made.norm_2(half)))
+    got, reached = output(*FindTheBug.given(made), x)
+    return alike(got, FindTheBug.solve(made, x)) and reached
+
+
+@hidden("04.greedy")
+def greedy(draw: Draw, answer: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        words = [draw.randint(3, 6) for _ in range(draw.randint(2, 9))]
+        next_scores = Greedy.writer([*words, 2], shift=draw.uniform(-3, 3))
+        for steps in (20, draw.randint(1, len(words))):
+            if list(answer(next_scores, 1, 2, steps)) != words[:steps]:
+                return False
+    return True

@@ -1,0 +1,561 @@
+"""Chapter 04: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`).
+
+An answer is an expression, or code whose last definition is the answer. It finds ``torch``, ``nn``,
+``F``, ``math``, ``mb`` and ``solution``, the exercise's reference answer; here also ``attention``
+and ``split_heads``, which the chapter has by then.
+"""
+
+
+def lookup(forward, layers=None):
+    """A class `Lookup` with this last part of ``forward``; x and q are what they should be."""
+    return f"""
+class Lookup(nn.Module):
+    def __init__(self, dim=32):
+        super().__init__()
+        self.words = nn.Embedding(87, dim)
+        self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, 10)
+        {layers or "pass"}
+
+    def forward(self, input_ids, asked):
+        x = self.words(input_ids).sum(2)
+        q = self.query(self.words(asked))[:, None]
+        {forward}
+"""
+
+
+def multi_head(forward, split="split_heads"):
+    """A class `MultiHead`; q, k and v are the heads' queries, keys and values."""
+    return f"""
+class MultiHead(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.output = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x, mask=None):
+        q, k, v = ({split}(part(x), self.heads) for part in (self.query, self.key, self.value))
+        {forward}
+"""
+
+
+def block(forward):
+    """A class `PreBlock` with these lines in ``forward``."""
+    return f"""
+class PreBlock(nn.Module):
+    def __init__(self, dim, attend, feed):
+        super().__init__()
+        self.attend, self.feed = attend, feed
+        self.norm_1, self.norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+
+    def forward(self, x):
+        {forward}
+"""
+
+
+def scores(rest, scale="/ math.sqrt(k.shape[-1])"):
+    """A function `attention` whose scores are right; ``rest`` makes what it gives back."""
+    return f"""
+def looked(q, k, v, mask=None):
+    s = q @ k.mT {scale}
+    {rest}
+"""
+
+
+HIDE = "s = s if mask is None else s.masked_fill(~mask, -torch.inf)\n    "
+WRITE = """
+def greedy(next_scores, start_id, end_id, steps):
+    ids = [start_id]
+    for _ in range(steps):
+        best = int(next_scores({seen}).{pick}())
+        if {stop}:
+            break
+        ids.append(best)
+    return {back}
+"""
+RIGHTLY = {"seen": "ids", "pick": "argmax", "stop": "best == end_id", "back": "ids[1:]"}
+
+
+def write(**changed):
+    return WRITE.format(**RIGHTLY | changed)
+
+
+def clock(rate="10_000 ** (-torch.arange(0, dim, 2) / dim)", first=0, parts="a.sin(), a.cos()"):
+    """A function `sinusoids`, woven of two parts."""
+    return f"""
+def sinusoids(length, dim):
+    a = torch.arange({first}, {first} + length)[:, None] * {rate}
+    return torch.stack(({parts}), -1).flatten(1)
+"""
+
+
+WRONG = [
+    # (exercise, answer, words that the message must contain)
+    ("04.attention", scores(HIDE + "return s.softmax(-1) @ v", scale=""), "not divided by sqrt"),
+    (
+        "04.attention",
+        scores("return s.softmax(-1) @ v", scale="/ k.shape[-1]"),
+        "divided by d",
+    ),
+    ("04.attention", scores("return s.softmax(-1) @ v"), "the mask is ignored"),
+    ("04.attention", scores("return s.softmax(-2) @ v"), "runs over the queries"),
+    ("04.attention", scores("return s @ v"), "the softmax is missing"),
+    ("04.attention", scores("return s.softmax(-1) @ k"), "mix the values"),
+    ("04.attention", scores("return s.softmax(-1)"), "these are the weights"),
+    ("04.attention", scores("return v[s.argmax(-1)]"), "the best value alone"),
+    (
+        "04.attention",
+        scores("return s.softmax(-1) @ v", scale="/ math.sqrt(v.shape[-1])"),
+        "not of a value",
+    ),
+    ("04.attention", scores("return s.softmax(-1) @ v", "/ 8 ** 0.5"), "right for four queries"),
+    (
+        "04.attention",
+        scores(
+            "return s.masked_fill(mask, -torch.inf).softmax(-1) @ v if mask is not None else "
+            "s.softmax(-1) @ v"
+        ),
+        "turned round",
+    ),
+    (
+        "04.attention",
+        scores("w = s.softmax(-1)\n    return (w if mask is None else w * mask) @ v"),
+        "after the softmax",
+    ),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s * mask).softmax(-1) @ v"),
+        "still gets some weight",
+    ),
+    ("04.attention", "lambda q, k, v, mask=None: solution(q, k, v, mask).detach()", "no gradient"),
+    (
+        "04.attention",
+        "lambda q, k, v, mask=None: solution(q, k.detach(), v, mask)",
+        "no gradient reaches key",
+    ),
+    (
+        "04.attention",
+        "lambda q, k, v, mask=None: solution(q, k, v.mul_(1.5) / 1.5, mask)",
+        "changes",
+    ),
+    (
+        "04.attention",
+        """
+def looked(q, k, v, mask=None):
+    s = q @ k.T / math.sqrt(k.shape[-1])
+    return (s if mask is None else s.masked_fill(~mask, -torch.inf)).softmax(-1) @ v
+""",
+        "a batch and heads in front",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), self.value(x)))"),
+        "only row",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), self.value(x))[:, 0]).softmax(-1)"),
+        "these are probabilities",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), self.value(x))[:, 0]).argmax(-1)"),
+        "the best number",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), x)[:, 0])"),
+        "`value` is not",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, x, self.value(x))[:, 0])"),
+        "`key` is not",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "q = self.words(asked)[:, None]\n        "
+            "return self.output(attention(q, self.key(x), self.value(x))[:, 0])"
+        ),
+        "`query` is not",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "x = x / 2\n        return self.output(attention(q, self.key(x), self.value(x))[:, 0])"
+        ),
+        "averaged",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "x = self.words(input_ids[:, :, 0])\n        "
+            "return self.output(attention(q, self.key(x), self.value(x))[:, 0])"
+        ),
+        "only the first word",
+    ),
+    ("04.lookup", lookup("return self.output(self.value(x).mean(1))"), "no influence"),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), self.value(x))[:, 0]).detach()"),
+        "no gradient",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q.detach(), self.key(x), self.value(x))[:, 0])"),
+        "no gradient reaches query",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "w = (q @ self.key(x).mT).softmax(-1)\n        "
+            "return self.output((w @ self.value(x))[:, 0])"
+        ),
+        "not divided by sqrt",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "return self.output(attention(q, self.key(x), self.value(x))[:, 0])",
+            layers="del self.output; self.last = nn.Linear(dim, 10)",
+        ),
+        "no layer called output",
+    ),
+    ("04.mask", "lambda mask: ~solution(mask)", "turned round"),
+    ("04.mask", "lambda mask: solution(mask).float()", "boolean"),
+    ("04.mask", "lambda mask: torch.where(solution(mask), 0.0, -torch.inf)", "added to the scores"),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, None].expand(-1, mask.shape[1], -1)",
+        "the future can",
+    ),
+    (
+        "04.mask",
+        "lambda mask: torch.ones(len(mask), *[mask.shape[1]] * 2, dtype=torch.bool).tril()",
+        "padding can still",
+    ),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, None] & ~solution(torch.ones_like(mask))",
+        "shows the future",
+    ),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, :, None] & solution(torch.ones_like(mask))",
+        "about what is looked *at*",
+    ),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, None] | solution(torch.ones_like(mask))",
+        "both must allow",
+    ),
+    (
+        "04.mask",
+        "lambda mask: solution(mask) | torch.eye(mask.shape[1], dtype=torch.bool)",
+        "by itself",
+    ),
+    ("04.mask", "lambda mask: solution(mask).tril(-1)", "a position may see itself"),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, None] & torch.ones(4, 4, dtype=torch.bool).tril()"
+        " if mask.shape[1] == 4 else torch.ones(2, 6, 6, dtype=torch.bool)",
+        "is a 4 written in it",
+    ),
+    ("04.split_heads", "lambda x, heads: x.reshape(len(x), heads, x.shape[1], -1)", "scrambled"),
+    ("04.split_heads", "lambda x, heads: x.unflatten(-1, (heads, -1))", "come before the length"),
+    (
+        "04.split_heads",
+        "lambda x, heads: x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)",
+        "every third number",
+    ),
+    (
+        "04.split_heads",
+        "lambda x, heads: torch.stack(x.chunk(heads, -1))",
+        "before the batch",
+    ),
+    ("04.split_heads", "lambda x, heads: solution(x, heads).mT", "the last two are turned"),
+    (
+        "04.split_heads",
+        "lambda x, heads: x[:, None].expand(-1, heads, -1, -1)",
+        "the whole vector",
+    ),
+    ("04.split_heads", "lambda x, heads: solution(x, heads).flip(1)", "reverse order"),
+    (
+        "04.split_heads",
+        "lambda x, heads: solution(x, heads)[:, :1].expand(-1, heads, -1, -1)",
+        "the part of the first",
+    ),
+    ("04.split_heads", "lambda x, heads: solution(x, 3)", "is a number written"),
+    ("04.split_heads", "lambda x, heads: solution(x.add_(1) - 1, heads)", "changes"),
+    (
+        "04.multi_head",
+        multi_head("return attention(q, k, v, mask).transpose(1, 2).flatten(2)"),
+        "`output`, is missing",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(attention(q, k, v).transpose(1, 2).flatten(2))"),
+        "the mask is not passed on",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(attention(q, k, v, mask).reshape(x.shape))"),
+        "scrambled",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(attention(k, q, v, mask).transpose(1, 2).flatten(2))"),
+        "changed places",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(attention(q, k, k, mask).transpose(1, 2).flatten(2))"),
+        "mix the values",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return x + self.output(attention(q, k, v, mask).transpose(1, 2).flatten(2))"),
+        "x is added",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "return self.output(attention(q, k, v, mask)[:, 0])",
+            split="(lambda y, heads: y[:, None])",
+        ),
+        "one head as wide as all",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "found = attention(q, k, v, None if mask is None else mask.mT)\n        "
+            "return self.output(found.transpose(1, 2).flatten(2))"
+        ),
+        "turned round",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(attention(q, k, v, mask).permute(0, 2, 3, 1).flatten(2))"),
+        "interleaved",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "found = attention(q, k, v, mask).detach()\n        "
+            "return self.output(found.transpose(1, 2).flatten(2))"
+        ),
+        "no gradient reaches query, key, value",
+    ),
+    ("04.sinusoids", clock(first=1), "number 0"),
+    ("04.sinusoids", clock(parts="a.cos(), a.sin()"), "changed places"),
+    ("04.sinusoids", clock(parts="a.sin(), a.sin()"), "odd columns are cosines"),
+    ("04.sinusoids", clock("10_000 ** (-torch.arange(dim // 2) / dim)"), "half as far"),
+    ("04.sinusoids", clock("10_000 ** (torch.arange(0, dim, 2) / dim)"), "grow instead"),
+    (
+        "04.sinusoids",
+        clock(
+            "10_000 ** (-torch.arange(0, dim, 2) / dim)",
+            parts="a.deg2rad().sin(), a.deg2rad().cos()",
+        ),
+        "degrees",
+    ),
+    (
+        "04.sinusoids",
+        """
+def sinusoids(length, dim):
+    a = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(0, dim, 2) / dim)
+    return torch.cat((a.sin(), a.cos()), 1)
+""",
+        "all sines, then all cosines",
+    ),
+    (
+        "04.sinusoids",
+        """
+def sinusoids(length, dim):
+    a = torch.arange(length)[:, None] * 10_000 ** (-torch.arange(dim) / dim)
+    return torch.where(torch.arange(dim) % 2 == 0, a.sin(), a.cos())
+""",
+        "of the even column",
+    ),
+    (
+        "04.sinusoids",
+        """
+def sinusoids(length, dim):
+    a = torch.arange(length)[:, None] * 10_000 ** (-2 * torch.arange(dim) / dim)
+    return torch.where(torch.arange(dim) % 2 == 0, a.sin(), a.cos())
+""",
+        "counts pairs",
+    ),
+    ("04.sinusoids", "lambda length, dim: solution(9, 6)", "use both arguments"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).T", "looks ahead"),
+    ("04.look_back", "lambda steps, dim: solution(-steps, dim)", "looks ahead"),
+    ("04.look_back", "lambda steps, dim: solution(1, dim)", "use `steps`"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).abs()", "needs a minus"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).diag().diag()", "sines are missing"),
+    ("04.look_back", "lambda steps, dim: torch.eye(dim).roll(-steps, 0)", "moves columns"),
+    (
+        "04.look_back",
+        "lambda steps, dim: torch.block_diag(*[solution(steps, dim)[:2, :2]] * (dim // 2))",
+        "each has its own",
+    ),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim)[None]", "shape"),
+    ("04.look_back", "lambda steps, dim: solution(steps, 8)", "shape"),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); x = self.norm_2(x); return x + self.feed(x)"),
+        "the second has the same mistake",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = self.norm_1(x); x = x + self.attend(x); return x + self.feed(self.norm_2(x))"),
+        "look at the first, too",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = self.norm_1(x + self.attend(x)); return self.norm_2(x + self.feed(x))"),
+        "post-LN",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(x); return x + self.feed(x)"),
+        "the norms are gone",
+    ),
+    (
+        "04.find_the_bug",
+        block("y = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(y))"),
+        "starts from the old x",
+    ),
+    (
+        "04.find_the_bug",
+        block("y = x + self.attend(self.norm_1(x)); return y + self.feed(self.norm_2(x))"),
+        "what the first has added",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = self.attend(self.norm_1(x)); return self.feed(self.norm_2(x))"),
+        "residual sums are gone",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_1(x))"),
+        "the first norm is used twice",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x + self.attend(self.norm_1(x)); return self.norm_2(x + self.feed(self.norm_2(x)))"
+        ),
+        "at the end of the block",
+    ),
+    (
+        "04.find_the_bug",
+        block("y = x + self.attend(self.norm_1(x)); return x + y + self.feed(self.norm_2(y))"),
+        "added twice",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x.detach() + self.attend(self.norm_1(x.detach())); "
+            "return x + self.feed(self.norm_2(x))"
+        ),
+        "no gradient reaches the bottom",
+    ),
+    ("04.greedy", write(back="ids"), "the start is in it"),
+    ("04.greedy", write(stop="False", back="ids[1:]"), "does not stop at the end"),
+    ("04.greedy", write(seen="ids[-1:]"), "sees too little"),
+    ("04.greedy", write(seen="ids[:1]"), "same input"),
+    ("04.greedy", write(seen="ids[1:]"), "is the start"),
+    ("04.greedy", write(pick="argmin"), "argmax, not argmin"),
+    ("04.greedy", write(stop="best == end_id or len(ids) > 1"), "only one word"),
+    ("04.greedy", write(stop="best == 2"), "use `end_id`"),
+    (
+        "04.greedy",
+        "lambda next_scores, start, end, steps: solution(next_scores, start, end, 10)",
+        "steps=3",
+    ),
+    (
+        "04.greedy",
+        "lambda next_scores, start, end, steps: [*solution(next_scores, start, end, steps), end]",
+        "the end is in it",
+    ),
+    (
+        "04.greedy",
+        "lambda next_scores, start, end, steps: "
+        "list(dict.fromkeys(solution(next_scores, start, end, steps)))",
+        "it may come twice",
+    ),
+]
+
+RIGHT = [
+    ("04.attention", "solution"),
+    (
+        "04.attention",
+        "lambda q, k, v, mask=None: F.scaled_dot_product_attention(q, k, v, attn_mask=mask)",
+    ),
+    (
+        "04.attention",
+        scores(
+            "w = s.softmax(-1) if mask is None else s.softmax(-1) * mask\n    "
+            "return w / w.sum(-1, keepdim=True) @ v"
+        ),
+    ),
+    ("04.lookup", "solution"),
+    (
+        "04.lookup",
+        lookup(
+            "x = self.words(input_ids[..., 0]) + self.words(input_ids[..., 1])\n        "
+            "return self.output(attention(q, self.key(x), self.value(x)).squeeze(1))"
+        ),
+    ),
+    ("04.mask", "solution"),
+    (
+        "04.mask",
+        """
+def both_masks(attention_mask):
+    batch, length = attention_mask.shape
+    mask = torch.zeros(batch, length, length, dtype=torch.bool)
+    for b in range(batch):
+        for i in range(length):
+            for j in range(i + 1):
+                mask[b, i, j] = bool(attention_mask[b, j])
+    return mask
+""",
+    ),
+    ("04.split_heads", "solution"),
+    ("04.split_heads", "lambda x, heads: torch.stack(x.chunk(heads, -1), 1)"),
+    (
+        "04.split_heads",
+        "lambda x, heads: x.reshape(*x.shape[:2], heads, -1).permute(0, 2, 1, 3).contiguous()",
+    ),
+    ("04.multi_head", "solution"),
+    (
+        "04.multi_head",
+        multi_head(
+            "parts = [attention(q[:, h], k[:, h], v[:, h], mask) for h in "
+            "range(self.heads)]\n        return self.output(torch.cat(parts, -1))"
+        ),
+    ),
+    ("04.sinusoids", "solution"),
+    ("04.sinusoids", clock("torch.exp(-torch.arange(0, dim, 2) * math.log(10_000) / dim)")),
+    ("04.look_back", "solution"),
+    (
+        "04.look_back",
+        """
+def look_back(steps, dim):
+    matrix = torch.zeros(dim, dim)
+    for i in range(0, dim, 2):
+        b = steps / 10_000 ** (i / dim)
+        matrix[i : i + 2, i : i + 2] = torch.tensor(
+            [[math.cos(b), math.sin(b)], [-math.sin(b), math.cos(b)]])
+    return matrix
+""",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(x))"),
+    ),
+    ("04.find_the_bug", "solution"),
+    ("04.greedy", "solution"),
+    ("04.greedy", write()),
+]
