@@ -1,273 +1,260 @@
 """The experiments of chapter 02: what Peters et al. (2018) claim, measured on the embedded world.
 
-``layers``: each seed draws a text, trains two language models on it, one that spells its words and
-one that looks them up, and asks both on other texts. ``tasks``: the bundled model, frozen, in task
-models; each seed draws the tasks and the first weights. Everything runs in two processes.
+All three ask the bundled model, frozen. ``senses``: each seed draws two texts and the labelled
+uses. ``words``: each seed draws a tagging task and invents words. ``names``: each seed draws a task
+of names, word vectors and the first weights of the taggers.
 """
 
-import json
-import os
-import subprocess
-import sys
+import math
+import random
+from collections import Counter
 
 import torch
 from torch.nn import functional as F
 
 import minibert as mb
-from minibert.commands.pretrain.elmo import batches_of, directions, nats_a_world_token, with_ends
-from minibert.text.characters import BOS, EOS
+from minibert.commands.pretrain.elmo import with_ends
 
-# The rate and the size of a batch are the best of a few after 20 s of training, on seed 100. Steps,
-# rate and dropout of the pair model were chosen on the validation set of seed 100.
+# Chosen on seed 100, on texts and validation sets that no seed below sees: the windows, the
+# smoothing, and the rates of the taggers, each from the values named in TRIED.
 CONFIG = {
-    "layers": {
-        "tokens": 220_000,
-        "epochs": 2,
-        "dim": 192,
-        "projection": 64,
-        "filters": [[1, 16], [2, 32], [3, 48], [4, 48]],
-        "rate": 0.01,
-        "hidden_words": 150,
+    "senses": {
+        "labelled": [1, 2, 5, 20],
+        "draws": 2,
         "reference_tokens": 150_000,
-        "test_tokens": 100_000,
-        "least": 5,
+        "test_tokens": 40_000,
+        "count_window": 30,
+        "smoothing": 0.03,
+        "vector_window": 10,
     },
-    "tasks": {
-        "tokens": 300_000,
-        "ner": {"labels": [50, 200, 1000], "steps": 300, "rate": 0.005},
-        "nli": {"labels": [300, 3000], "steps": 800, "rate": 0.002},
+    "words": {"steps": 80, "train": 400, "tests": 200},
+    "names": {
+        "tokens": 60_000,
+        "labels": 100,
+        "steps": 100,
+        "rate": 0.01,
+        "mix_rate": 0.03,
+        "tests": 200,
     },
+}
+TRIED = {
+    "count_window": [2, 4, 8, 30],
+    "smoothing": [0.01, 0.03, 0.1, 0.3, 1.0],
+    "vector_window": [2, 5, 10],
+    "rate": [0.003, 0.01, 0.03],
+    "mix_rate": [0.03, 0.1, 0.3],
 }
 SMOKE = {
-    "layers": {
-        "tokens": 6_000,
-        "epochs": 1,
-        "dim": 16,
-        "projection": 8,
-        "hidden_words": 5,
-        "reference_tokens": 30_000,
-        "test_tokens": 20_000,
-        "least": 2,
-    },
-    "tasks": {
-        "tokens": 6_000,
-        "ner": {"labels": [20], "steps": 3, "rate": 0.005},
-        "nli": {"labels": [20], "steps": 3, "rate": 0.002},
-    },
+    "senses": {"labelled": [1, 2], "draws": 1, "reference_tokens": 20_000, "test_tokens": 5_000},
+    "words": {"steps": 3, "train": 50, "tests": 50},
+    "names": {"tokens": 6_000, "labels": 20, "steps": 3, "tests": 20},
 }
-SPECIALS = ("<pad>", "<unk>", BOS, EOS)
+LAYERS = 3
 
 
-def layers(seed, config):
-    """What the layers of freshly trained models know: a process for each way to read a word."""
-    return at_once(("spelled", "words"), seed, config)
+def layers_of(model, sentences):
+    """Every layer of every word, (layers, words, width), in the order of the text."""
+    memory, rows = mb.heads.Remembered.of(model, sentences)
+    return memory.table[:, torch.tensor([row for one in rows for row in one])]
 
 
-def tasks(seed, config):
-    """Errors of task models without and with the bundled ELMo, in two about equal halves.
+# Word senses by labelled uses.
 
-    ``_cut``: by which part of itself ELMo at both places lowers the error, with the most labels.
+
+def senses(seed, config):
+    """The share of uses whose sense is named, for each number of labelled uses per sense.
+
+    Asked are uses in another text, in sentences that the first does not have, of words with two
+    senses or more that can be labelled so often. ``least`` is the share of a guess among them.
     """
-    found = at_once(("without_and_input", "input_and_output"), seed, config)
-    for task in ("ner", "nli"):
-        without, both = (found[f"{task}_{way}_most"] for way in ("plain", "input_and_output"))
-        found[f"{task}_cut"] = 1 - both / without
-    return found
+    model = mb.ELMo.from_pretrained("minibert-elmo")
+    pool, asked = drawn(seed, config)
+    uses = [use for found in pool.values() for use in found] + asked
+    views = seen_as(model, uses, config)
+    number = {id(use): row for row, use in enumerate(uses)}
+    ways = (*(f"layer_{n}" for n in range(LAYERS)), "beside", "counts", "word2vec")
+    found = {name: [] for name in ways}
+    for count in config["labelled"]:
+        sums = Counter()
+        for draw in range(config["draws"]):
+            rng = random.Random(f"{seed} {count} {draw}")
+            labelled = {
+                sense: [number[id(use)] for use in rng.sample(pool[sense], count)] for sense in pool
+            }
+            for way in found:
+                sums[way] += right(way, views, labelled, asked, number, config)
+        for way in found:
+            found[way].append(sums[way] / config["draws"])
+    options = Counter(sense.split(".")[0] for sense in pool)
+    chance = sum(1 / options[sense.split(".")[0]] for *_, sense in asked) / len(asked)
+    flat = {
+        f"{way}_{count}": value
+        for way, values in found.items()
+        for count, value in zip(config["labelled"], values, strict=True)
+    }
+    return {**flat, "chance": chance, "asked": len(asked), "senses": len(pool)}
 
 
-def at_once(parts, seed, config):
-    """Functions of this file, each in a process of its own; their measures in one dict."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, __file__, part, str(seed), json.dumps(config)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        for part in parts
-    ]
-    found = {}
-    for process in started:
-        printed, _ = process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"a part of the experiment failed: {process.args[2]}")
-        found |= json.loads(printed.splitlines()[-1])
-    return found
+def drawn(seed, config):
+    """({sense: uses that may be labelled}, uses asked for); a use is (words, place, sense)."""
+    reference = mb.world.generate(tokens=config["reference_tokens"], seed=60_000 + seed)
+    test = mb.world.generate(tokens=config["test_tokens"], seed=70_000 + seed)
+    pool, seen = {}, set()
+    for use in uses_of(reference):
+        if tuple(use[0]) not in seen:
+            pool.setdefault(use[2], []).append(use)
+        seen.add(tuple(use[0]))
+    most = config["labelled"][-1]
+    pool = {sense: uses for sense, uses in pool.items() if len(uses) >= most}
+    words = Counter(sense.split(".")[0] for sense in pool)
+    pool = {sense: uses for sense, uses in pool.items() if words[sense.split(".")[0]] > 1}
+    asked = [use for use in uses_of(test) if use[2] in pool and tuple(use[0]) not in seen]
+    return pool, asked
 
 
-def spelled(seed, config):
-    """The model with characters: losses, word senses, parts of speech."""
-    model, hidden = trained("characters", seed, config)
-    valid = mb.world.generate(tokens=30_000, seed=50_000 + seed)
-    forward, backward = directions(model, batches_of(model, list(with_ends(valid)), 4, 100))
-    found = {"forward": forward, "backward": backward, "floor": valid.floor}
-    found["nats_a_token"] = nats_a_world_token(model, valid)
-    found |= senses_by_layer(model, seed, config)
-    return found | pos_by_layer(model, seed, hidden)
+def uses_of(corpus):
+    """(words of the sentence, place, sense) for each use of a homograph."""
+    for document in corpus.documents:
+        for sentence in document.sentences:
+            for place, sense in enumerate(sentence.sense):
+                if sense:
+                    yield list(sentence.tokens), place, sense
+
+
+def seen_as(model, uses, config):
+    """way -> what it sees of each use: vectors (uses, width), or lists of words."""
+    memory, rows = mb.heads.Remembered.of(model, [words for words, *_ in uses])
+    at = [row[place] for row, (_, place, _) in zip(rows, uses, strict=True)]
+    layers = F.normalize(memory.table[:, at], dim=-1)
+    views = {f"layer_{n}": layer for n, layer in enumerate(layers)}
+    views["beside"] = F.normalize(beside(memory, rows, uses), dim=-1)
+    views["counts"] = [around(use, config["count_window"]) for use in uses]
+    word2vec = mb.Word2Vec.from_pretrained("minibert-word2vec")
+    table = F.normalize(word2vec.vectors, dim=1)
+    means = []
+    for use in uses:
+        ids = [word2vec.vocab.ids.get(word) for word in around(use, config["vector_window"])]
+        ids = [i for i in ids if i is not None]
+        means.append(table[ids].mean(0) if ids else torch.zeros(table.shape[1]))
+    return {**views, "word2vec": torch.stack(means)}
+
+
+def beside(memory, rows, uses):
+    """The two states of layer 2 that predict the word: forward before it, backward after it."""
+    padded = [([0, *row, 0], place + 1) for row, (_, place, _) in zip(rows, uses, strict=True)]
+    half = memory.width // 2
+    before = memory.table[2, [row[at - 1] for row, at in padded], :half]
+    after = memory.table[2, [row[at + 1] for row, at in padded], half:]
+    return torch.cat((before, after), -1)  # (uses, width)
+
+
+def around(use, window):
+    """The words up to ``window`` places away, in small letters."""
+    words, place, _ = use
+    near = words[max(0, place - window) : place] + words[place + 1 : place + 1 + window]
+    return [word.lower() for word in near]
+
+
+def right(way, views, labelled, asked, number, config):
+    """The share of the uses asked for whose sense is named."""
+    view, named = views[way], {}
+    for sense, rows in labelled.items():
+        if way == "counts":
+            counts = Counter(word for row in rows for word in view[row])
+            named.setdefault(sense.split(".")[0], {})[sense] = counts
+        else:
+            mean = F.normalize(view[rows].mean(0), dim=0)
+            named.setdefault(sense.split(".")[0], {})[sense] = mean
+    correct = 0
+    for use in asked:
+        options, seen = named[use[2].split(".")[0]], view[number[id(use)]]
+        if way == "counts":
+            said = by_counts(seen, options, config["smoothing"])
+        else:
+            scores = torch.stack(list(options.values())) @ seen
+            said = list(options)[int(scores.argmax())]
+        correct += said == use[2]
+    return correct / len(asked)
+
+
+def by_counts(words, options, smoothing):
+    """Naive Bayes: the sense whose labelled uses make these neighbours most probable."""
+    size = len(set().union(*options.values())) + 1  # and one for all words that are new
+
+    def score(counts):
+        total = counts.total() + smoothing * size
+        return sum(math.log((counts[word] + smoothing) / total) for word in words)
+
+    return max(options, key=lambda sense: score(options[sense]))
+
+
+# Parts of speech, also of words that do not exist.
 
 
 def words(seed, config):
-    """The model with a table of words: parts of speech."""
-    model, hidden = trained("words", seed, config)
-    return renamed(pos_by_layer(model, seed, hidden), "words")
+    """Part of speech by a linear classifier on each layer, and of invented words.
 
-
-def without_and_input(seed, config):
-    """Inference with word vectors alone, and with ELMo at the input."""
-    vectors = word_vectors(seed, config)
-    found = curve(pairs_task, "nli", (), vectors, seed, config)
-    return found | curve(pairs_task, "nli", ("input",), vectors, seed, config)
-
-
-def input_and_output(seed, config):
-    """Inference with ELMo at both places; names in all three ways."""
-    vectors, both = word_vectors(seed, config), ("input", "output")
-    found = curve(pairs_task, "nli", both, vectors, seed, config)
-    for at in ((), ("input",), both):
-        found |= curve(names_task, "ner", at, vectors, seed, config)
-    return found
-
-
-def renamed(found, name):
-    return {f"{key}_{name}": value for key, value in found.items()}
-
-
-# The text, the language model, the word vectors.
-
-
-def text(seed, config):
-    """Sentences to train on, without those with a hidden word, and the hidden words.
-
-    Hidden are words of letters alone that are seen 5 to 60 times, drawn by the seed.
+    ``table``: each word's most frequent tag in the training set, or the most frequent of all.
+    ``invented``: nouns, verbs, adjectives and adverbs with another stem and the same ending; a
+    table says the same of all of them, at best ``invented_table``, their most frequent tag.
     """
-    corpus = mb.world.generate(tokens=config["tokens"], seed=1000 + seed)
-    sentences = list(with_ends(corpus))
-    counted = mb.text.Vocab.train(sentences, specials=())
-    some = [
-        word
-        for word, count in zip(counted.tokens, counted.counts.tolist(), strict=True)
-        if 5 <= count <= 60 and word.isalpha() and len(word) > 3
-    ]
-    order = torch.randperm(len(some), generator=torch.Generator().manual_seed(seed)).tolist()
-    hidden = {some[i] for i in order[: config["hidden_words"]]}
-    return [words for words in sentences if not hidden.intersection(words)], hidden
-
-
-def trained(source, seed, config):
-    """An ELMo on the text of a seed, and the words that the text does not have."""
-    sentences, hidden = text(seed, config)
-    vocab = mb.text.Vocab.train(sentences, min_count=2, specials=SPECIALS)
-    mb.seed_everything(seed)
-    names = ("dim", "projection", "filters")
-    settings = {name: config[name] for name in names}
-    settings = mb.ELMoConfig(len(vocab), input=source, cell_clip=None, proj_clip=None, **settings)
-    model = mb.ELMo(settings, vocab)
-    batches = batches_of(model, sentences, 16, 20)
-    steps = config["epochs"] * len(batches)
-    optimizer = mb.optim.adamw(model, config["rate"])
-    schedule = mb.optim.cosine(steps, warmup=steps // 20)
-    options = {"optimizer": optimizer, "schedule": schedule, "progress": False}
-    mb.fit(model, batches, steps=steps, **options)
-    return model, hidden
-
-
-def word_vectors(seed, config):
-    """word2vec on some of the text that the bundled model was trained on, and its vocabulary."""
-    sentences = list(with_ends(mb.world.generate(tokens=config["tokens"], seed=0)))
-    vocab = mb.text.Vocab.train(sentences, min_count=5)
-    mb.seed_everything(seed)
-    model = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=64), vocab)
-    mb.models.word2vec.learn(model, sentences, epochs=3, rate=0.1, seed=seed, progress=False)
-    return vocab, F.normalize(model.vectors, dim=1)
-
-
-# What the layers know.
-
-
-def layers_of(model, sentences, batch_size=64):
-    """All layers of all words, (layers, words, width), in the order of the text."""
-    table, rows = mb.heads.Remembered.of(model, sentences, batch_size)
-    return table.table[:, torch.tensor([row for rows_of_one in rows for row in rows_of_one])]
-
-
-def homographs(corpus):
-    """Sentences with a homograph, and (sentence, place, word, sense) for each."""
-    sentences, found = [], []
-    for document in corpus.documents:
-        for sentence in document.sentences:
-            places = [(i, sense) for i, sense in enumerate(sentence.sense) if sense]
-            if places:
-                uses = [(len(sentences), i, sense.split(".")[0], sense) for i, sense in places]
-                found += uses
-                sentences.append(list(sentence.tokens))
-    return sentences, found
-
-
-def senses_by_layer(model, seed, config):
-    """Word senses by the nearest mean vector of a sense (Peters et al. 2018, section 5.3).
-
-    The means are taken on one text, the words asked for are in another, in sentences that the first
-    does not have. Only words with two senses or more that were seen ``least`` times each or more.
-    """
-    reference = mb.world.generate(tokens=config["reference_tokens"], seed=60_000 + seed)
-    test = mb.world.generate(tokens=config["test_tokens"], seed=70_000 + seed)
-    known, uses = homographs(reference)
-    vectors = vectors_at(model, known, uses)  # (layers, uses, width)
-    members = {}
-    for number, (*_, sense) in enumerate(uses):
-        members.setdefault(sense, []).append(number)
-    senses = {}
-    for sense, numbers in members.items():
-        if len(numbers) >= config["least"]:
-            senses.setdefault(sense.split(".")[0], []).append(sense)
-    senses = {word: names for word, names in senses.items() if len(names) > 1}
-    means = {
-        sense: vectors[:, members[sense]].mean(1) for names in senses.values() for sense in names
-    }
-    seen = {tuple(words) for words in known}
-    sentences, asked = homographs(test)
-    asked = [use for use in asked if use[3] in means and tuple(sentences[use[0]]) not in seen]
-    at = vectors_at(model, sentences, asked)
-    right = torch.zeros(len(at), len(asked))
-    frequent = 0
-    for number, (*_, word, sense) in enumerate(asked):
-        names = senses[word]
-        options = torch.stack([means[name] for name in names], 1)  # (layers, senses, width)
-        best = F.cosine_similarity(at[:, number, None], options, dim=-1).argmax(-1)
-        right[:, number] = (best == names.index(sense)).float()
-        frequent += max(names, key=lambda name: len(members[name])) == sense
-    shares = right.mean(1).tolist()
-    found = {f"senses_{layer}": share for layer, share in enumerate(shares)}
-    return found | {"senses_frequent": frequent / len(asked), "senses_asked": len(asked)}
-
-
-def vectors_at(model, sentences, uses):
-    """(layers, uses, width): the vectors of the words at some places."""
-    table, rows = mb.heads.Remembered.of(model, sentences)
-    return table.table[:, [rows[sentence][place] for sentence, place, *_ in uses]]
-
-
-def pos_by_layer(model, seed, hidden):
-    """Part of speech by a linear classifier on each layer, and on words that were never read."""
+    model = mb.ELMo.from_pretrained("minibert-elmo")
     task = mb.world.task("pos", seed=seed)
-    sets = []
-    for examples in (task.train, task.test):
-        x = layers_of(model, [list(e.tokens) for e in examples])
-        y = torch.tensor([task.labels.index(tag) for e in examples for tag in e.labels])
-        sets.append((x, y))
-    (x, y), (test_x, test_y) = sets
-    words = [word for e in task.test for word in e.tokens]
-    unseen = torch.tensor([word in hidden for word in words])
+    train, test = task.train[: config["train"]], task.test[: config["tests"]]
+    index = {tag: number for number, tag in enumerate(task.labels)}
+    x = layers_of(model, [list(e.tokens) for e in train])
+    y = torch.tensor([index[tag] for e in train for tag in e.labels])
+    true = torch.tensor([index[tag] for e in test for tag in e.labels])
+    new, changed = invented(test, random.Random(seed))
+    plain = layers_of(model, [list(e.tokens) for e in test])
+    strange = layers_of(model, new)
     found = {}
-    for layer in range(len(x)):
-        right = linear_probe(x[layer], y, test_x[layer], len(task.labels)) == test_y
-        found[f"pos_{layer}"] = right.float().mean().item()
-        if unseen.any():
-            found[f"pos_unseen_{layer}"] = right[unseen].float().mean().item()
-    return found | {"pos_unseen_words": int(unseen.sum())}
+    for layer in range(LAYERS):
+        both = torch.cat((plain[layer], strange[layer]))
+        said = linear_probe(x[layer], y, both, len(index), config["steps"]).chunk(2)
+        found[f"layer_{layer}"] = (said[0] == true).float().mean().item()
+        found[f"invented_{layer}"] = (said[1] == true)[changed].float().mean().item()
+    found["table"] = table_right(train, test)
+    found["invented_table"] = true[changed].bincount().max().item() / int(changed.sum())
+    return {**found, "invented_words": int(changed.sum())}
 
 
-def linear_probe(x, y, test_x, labels, steps=150):
+def invented(examples, rng):
+    """The sentences with other stems, one word in each, and which words these are."""
+    endings = ("ings", "ing", "edly", "ed", "ly", "ers", "er", "est", "ness", "s", "")
+    sentences, changed = [], []
+    for example in examples:
+        tokens = list(example.tokens)
+        open_class = ("NOUN", "VERB", "ADJ", "ADV")
+        places = [
+            i
+            for i, (word, tag) in enumerate(zip(tokens, example.labels, strict=True))
+            if tag in open_class and len(word) > 4 and word.islower()
+        ]
+        chosen = rng.choice(places) if places else None
+        if chosen is not None:
+            ending = next(e for e in endings if tokens[chosen].endswith(e))
+            stem = rng.choice(("bl", "gr", "pl", "sk", "tr", "v", "z", "dr"))
+            stem += rng.choice("aiou") + rng.choice(("bb", "ft", "mp", "nk", "rg", "sk", "v", "x"))
+            tokens[chosen] = stem + ending
+        sentences.append(tokens)
+        changed += [place == chosen for place in range(len(tokens))]
+    return sentences, torch.tensor(changed)
+
+
+def table_right(train, test):
+    """The share of test words whose most frequent tag in the training set is right."""
+    seen = {}
+    for example in train:
+        for word, tag in zip(example.tokens, example.labels, strict=True):
+            seen.setdefault(word, Counter())[tag] += 1
+    most = sum(seen.values(), Counter()).most_common(1)[0][0]
+    pairs = [pair for e in test for pair in zip(e.tokens, e.labels, strict=True)]
+    best = {word: counts.most_common(1)[0][0] for word, counts in seen.items()}
+    return sum(best.get(word, most) == tag for word, tag in pairs) / len(pairs)
+
+
+def linear_probe(x, y, test_x, labels, steps):
     """What a softmax regression on ``x`` says about ``test_x``: (tests,)."""
     mean, scale = x.mean(0), x.std(0) + 1e-6
     x, test_x = (x - mean) / scale, (test_x - mean) / scale
@@ -284,81 +271,74 @@ def linear_probe(x, y, test_x, labels, steps=150):
     return layer(test_x).argmax(-1)
 
 
-# Task models.
+# Names, with ELMo in the tagger.
+
+WAYS = {  # way -> (layers it may use, are they normalised, has the mix a rate of its own)
+    "plain": ((), False, False),
+    "layer_2": ((2,), True, False),
+    "mix": ((0, 1, 2), False, False),
+    "mix_own_rate": ((0, 1, 2), True, True),
+}
 
 
-def curve(run, name, at, vectors, seed, config):
-    """Errors of one task model by number of labels; ``at``: where ELMo is added."""
-    model = mb.ELMo.from_pretrained("minibert-elmo") if at else None
-    errors = run(model, at, vectors, seed, config[name])
-    way = f"{name}_{'_and_'.join(at) or 'plain'}"
-    return {f"{way}_curve": errors, f"{way}_fewest": errors[0], f"{way}_most": errors[-1]}
+def names(seed, config):
+    """1 - F1 of a tagger of names for each way to add ELMo, and the shares that were learned."""
+    data = tagging_data(seed, config, "test")
+    found = {}
+    for way in WAYS:
+        found[way], tagger = tagger_error(data, way, seed, config)
+        if way.startswith("mix"):
+            shares = tagger.encoder.mixes["input"].shares.tolist()
+            found |= {f"{way}_share_{n}": share for n, share in enumerate(shares)}
+    return found
 
 
-def remembered(model, sentences):
-    """`Remembered` and its rows, or nothing."""
-    return (None, None) if model is None else mb.heads.Remembered.of(model, sentences)
+def tagging_data(seed, config, part):
+    """Task, word vectors with their vocabulary, remembered layers, encoded examples."""
+    task, model = mb.world.task("ner", seed=seed), mb.ELMo.from_pretrained("minibert-elmo")
+    text = list(with_ends(mb.world.generate(tokens=config["tokens"], seed=0).documents))
+    vocab = mb.text.Vocab.train(text, min_count=3)
+    mb.seed_everything(seed)
+    vectors = mb.Word2Vec(mb.Word2VecConfig(len(vocab), dim=64), vocab)
+    mb.models.word2vec.learn(vectors, text, epochs=3, rate=0.1, seed=seed, progress=False)
+    most = config["labels"]
+    examples = task.train[:most] + getattr(task, part)[: config["tests"]]
+    memory, rows = mb.heads.Remembered.of(model, [list(e.tokens) for e in examples])
+    encoded = [
+        {
+            "input_ids": vocab.encode(list(example.tokens)),
+            "contextual_ids": row,
+            "labels": [task.labels.index(tag) for tag in example.labels],
+        }
+        for example, row in zip(examples, rows, strict=True)
+    ]
+    return task, F.normalize(vectors.vectors, dim=1), memory, encoded[:most], encoded[most:]
 
 
-def names_task(model, at, vectors, seed, config):
-    """1 - span F1 of named entities, for each number of labelled sentences."""
-    task, (vocab, start) = mb.world.task("ner", seed=seed), vectors
-    most = config["labels"][-1]
-    examples = task.train[:most] + task.test
-    kept, rows = remembered(model, [list(e.tokens) for e in examples])
-    encoded = []
-    for number, example in enumerate(examples):
-        labels = [task.labels.index(tag) for tag in example.labels]
-        encoded.append({"input_ids": vocab.encode(list(example.tokens)), "labels": labels})
-        if rows:
-            encoded[-1]["contextual_ids"] = rows[number]
-    test = mb.text.PaddedBatches(encoded[most:], 100, shuffle=False)
-    errors = []
-    for labelled in config["labels"]:
-        mb.seed_everything(seed)
-        tagger = mb.heads.Tagger(start, len(task.labels), contextual=kept, at=at)
-        learn(tagger, encoded[:labelled], seed, config)
-        said, true = (
-            [[task.labels[i] for i in row] for row in part]
-            for part in mb.heads.tagged(tagger, test)
+def tagger_error(data, way, seed, config):
+    """(1 - F1 of whole names, the tagger) after training on the labelled sentences."""
+    task, start, memory, train, test = data
+    chosen, normalised, own_rate = WAYS[way]
+    mb.seed_everything(seed)
+    table = memory.table[list(chosen)]
+    kept = mb.heads.Remembered(table) if chosen else None
+    tagger = mb.heads.Tagger(start, len(task.labels), contextual=kept, at=("input",))
+    for mix in tagger.encoder.mixes.values():
+        mix.layer_norm = normalised
+    pairs = list(tagger.named_parameters())
+    groups = [
+        {"params": [p for name, p in pairs if (".mixes." in name) is of_mix], "lr": rate}
+        for of_mix, rate in (
+            (False, config["rate"]),
+            (True, config["mix_rate" if own_rate else "rate"]),
         )
-        errors.append(1 - mb.heads.span_f1(said, true))
-    return errors
-
-
-def pairs_task(model, at, vectors, seed, config):
-    """Share of wrong answers on inference (nli), for each number of labelled pairs."""
-    task, (vocab, start) = mb.world.task("nli", seed=seed), vectors
-    most = config["labels"][-1]
-    examples = task.train[:most] + task.test
-    pairs = [(mb.text.tokenise(e.text), mb.text.tokenise(e.text_b)) for e in examples]
-    kept, rows = remembered(model, [words for pair in pairs for words in pair])
-    encoded = []
-    for number, (example, (a, b)) in enumerate(zip(examples, pairs, strict=True)):
-        ids = {"input_ids": vocab.encode(a), "input_ids_b": vocab.encode(b)}
-        encoded.append({**ids, "labels": task.labels.index(example.label)})
-        if rows:
-            more = {"contextual_ids": rows[2 * number], "contextual_ids_b": rows[2 * number + 1]}
-            encoded[-1] |= more
-    test = mb.text.PaddedBatches(encoded[most:], 100, shuffle=False)
-    errors = []
-    for labelled in config["labels"]:
-        mb.seed_everything(seed)
-        classifier = mb.heads.PairClassifier(
-            start, len(task.labels), contextual=kept, at=at, dropout=0.1
-        )
-        learn(classifier, encoded[:labelled], seed, config)
-        errors.append(1 - mb.heads.pair_accuracy(classifier, test))
-    return errors
-
-
-def learn(model, examples, seed, config):
-    """The same training for every task model."""
-    batches = mb.text.PaddedBatches(examples, batch_size=25, seed=seed)
+    ]
+    batches = mb.text.PaddedBatches(train, batch_size=25, seed=seed)
     steps = config["steps"]
-    options = {"optimizer": mb.optim.adamw(model, config["rate"]), "progress": False}
-    mb.fit(model, batches, steps=steps, schedule=mb.optim.linear(steps), **options)
-
-
-if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](int(sys.argv[2]), json.loads(sys.argv[3]))))
+    optimizer, schedule = mb.optim.adamw(groups, config["rate"]), mb.optim.linear(steps)
+    mb.fit(tagger, batches, steps=steps, optimizer=optimizer, schedule=schedule, progress=False)
+    said, true = (
+        [[task.labels[i] for i in row] for row in part]
+        for part in mb.heads.tagged(tagger, mb.text.PaddedBatches(test, 100, shuffle=False))
+    )
+    return 1 - mb.heads.span_f1(said, true), tagger

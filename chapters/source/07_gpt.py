@@ -583,7 +583,7 @@ for name, (labelled, steps, size) in plans.items():
     data, new = mb.world.task(name, seed=0), copy.deepcopy(model)
     new_head = {"story_cloze": mb.heads.MultipleChoice, "paraphrase": mb.heads.Similarity}
     head = new_head.get(name, mb.heads.LastToken)(new, len(data.labels))
-    kind = mb.text.FramedBatches if head.sequences > 1 else mb.text.PaddedBatches
+    kind = mb.text.FramedBatches if head.sequences else mb.text.PaddedBatches
     learn(head, kind(read(name, data.train[:labelled], data.labels), size), steps)
     test = read(name, data.test[: 20 if SMOKE else 200], data.labels)
     with torch.no_grad():

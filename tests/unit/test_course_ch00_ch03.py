@@ -10,21 +10,6 @@ from torch.nn import functional as F
 from minibert.course.learn.exercise import Right, Wrong, find
 
 
-def both_ways(words, first="</S>", last="<S>"):
-    back = words[::-1]
-    return ["<S>", *words], [*words, "</S>"], [first, *back], [*back, last]
-
-
-def backward_loss(lstm, output, vectors, ids, shift=1):
-    states = lstm(vectors(ids).flip(1))[0].flip(1)
-    logits = output(states[:, shift : shift - 1 or None])
-    return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())
-
-
-def nearest(vector, means):
-    return max(means, key=lambda name: F.cosine_similarity(vector, means[name], dim=0))
-
-
 def locked(x, p, length=1, scale=True):
     mask = (torch.rand(len(x), length, x.shape[-1]) >= p).float()
     return x * (mask / (1 - p) if scale else mask)
@@ -64,11 +49,6 @@ def pool(hidden, mask):
 
 
 RIGHT = {
-    "02.convolve": lambda x, w, b: torch.einsum("pdw,wd->p", x.unfold(0, len(w), 1), w).max() + b,
-    "02.both_ways": both_ways,
-    "02.mix": lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w.softmax(0), x),
-    "02.sense": nearest,
-    "02.find_the_bug": backward_loss,
     "03.locked": locked,
     "03.penalty": penalty,
     "03.rates": lambda n, rate, factor=2.6: [rate / factor**k for k in range(n)][::-1],
@@ -77,17 +57,6 @@ RIGHT = {
     "03.find_the_bug": WeightDrop,
 }
 MISTAKES = [
-    ("02.convolve", lambda x, w, b: F.relu(RIGHT["02.convolve"](x, w, b)), "do not begin with 0"),
-    ("02.convolve", lambda x, w, b: RIGHT["02.convolve"](x[:-1], w, b), "last place is left out"),
-    ("02.both_ways", lambda words: both_ways(words)[:2] * 2, "turn the sentence round"),
-    ("02.both_ways", lambda words: both_ways(words, "<S>", "</S>"), "marks belong to the sentence"),
-    ("02.mix", lambda x, w, gamma: gamma * torch.einsum("l,lnd->nd", w, x), "softmax first"),
-    ("02.sense", lambda v, means: max(means, key=lambda name: means[name] @ v), "long means win"),
-    (
-        "02.sense",
-        lambda v, means: min(means, key=lambda name: (means[name] - v).norm()),
-        "short means win",
-    ),
     ("03.locked", lambda x, p: locked(x, p, length=x.shape[1]), "from place to place"),
     ("03.locked", lambda x, p: locked(x, p, scale=False), "divide them by 1 - p"),
     ("03.locked", lambda x, p: locked(x, 1 - p), "swapped"),
@@ -117,10 +86,9 @@ def test_a_mistake_is_named(name, answer, message):
     assert verdict.points < find(name).points
 
 
-@pytest.mark.parametrize("name", ["00.find_the_bug", "02.find_the_bug"])
+@pytest.mark.parametrize("name", ["00.find_the_bug"])
 def test_the_broken_version_counts_as_untouched(name):
     broken = {
         "00.find_the_bug": lambda b: sum(math.exp(loss / n) for loss, n in b) / len(b),
-        "02.find_the_bug": lambda *parts: backward_loss(*parts, shift=0),
     }
     assert find(name).untouched(broken[name])

@@ -1,0 +1,197 @@
+"""Chapter 02: the exercises about training, and about a model that sees its answer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from minibert.course.learn.compare import compare, same
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.ch02_bilm import DETACHED, Answer, Learnable
+
+
+class Train(Exercise):
+    id = "02.train"
+    title = "A training loop"
+    minutes, difficulty, importance, points = 8, 2, 5, 4
+    hints = (
+        "Make the optimiser once, before the loop, from the parameters and the rate.",
+        "For each batch: the loss, then three calls in the right order. One of them empties the "
+        "gradients of the batch before.",
+        "`value.item()` is the number to remember.",
+    )
+    default = []
+
+    def as_functions(self, train: Answer) -> tuple[Answer]:
+        def tried(seed, rate):
+            """What the losses and the weights were: (list, (3,))."""
+            weight, loss, batches = self.problem(seed)
+            losses = train([weight], loss, batches, rate)
+            return losses if losses is None else list(losses), weight.detach().clone()
+
+        return (tried,)
+
+    def untouched(self, tried: Answer) -> bool:
+        losses, _ = tried(0, 0.1)
+        return losses is None or losses == []
+
+    def check(self, tried: Answer) -> Right | Wrong:
+        for seed, rate in ((0, 0.1), (1, 0.02)):
+            losses, weight = tried(seed, rate)
+            wants = [self.variant(seed, rate, kind=kind) for kind in ("Adam", "AdamW")]
+            if any(same(losses, want[0]) and same(weight, want[1]) for want in wants):
+                continue
+            for message, options in self.mistakes().items():
+                wrong = self.variant(seed, rate, **options)
+                if same(losses, wrong[0]) and same(weight, wrong[1]):
+                    return Wrong(message, 1)
+            if isinstance(losses, list) and len(losses) != len(wants[0][0]):
+                return Wrong(
+                    f"expected one loss per batch, {len(wants[0][0])} in all, got {len(losses)}."
+                )
+            if same(weight, wants[0][1]):
+                return Wrong("the weights are right, but the list is not: one loss per batch, "
+                             "measured before its update.", 2)  # fmt: skip
+            return Wrong("the losses are not those of Adam with this rate, one update per batch.")
+        return Right("Five calls, and the same loop trains every model of this course.")
+
+    @staticmethod
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> how the loop goes wrong."""
+        return {
+            "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
+                {"keep": True},
+            "nothing is learned: `zero_grad()`, then `backward()` on the loss, then `step()`.":
+                {"step": False},
+            "the rate is ignored: give it to the optimiser.": {"rate_given": False},
+            "a new optimiser for every batch forgets its moments: make it once.": {"anew": True},
+            "every batch must count: this trains on the first one again and again.":
+                {"first": True},
+            "this is plain SGD: take `torch.optim.Adam`.": {"kind": "SGD"},
+            "the loss is turned upside down: the weights climb.": {"sign": -1},
+            "the first batch is left out.": {"skip": 1},
+            "two updates for each batch: one is asked for.": {"twice": True},
+        }  # fmt: skip
+
+    @staticmethod
+    def variant(
+        seed: int,
+        rate: float,
+        *,
+        keep: bool = False,
+        step: bool = True,
+        rate_given: bool = True,
+        anew: bool = False,
+        first: bool = False,
+        kind: str = "Adam",
+        sign: int = 1,
+        skip: int = 0,
+        twice: bool = False,
+    ) -> tuple[list[float], Tensor]:
+        """(losses, weights) after the loop, or after one with a mistake."""
+        weight, loss, batches = Train.problem(seed)
+        options = {"lr": rate if rate_given else 1e-3}
+
+        def new():
+            return getattr(torch.optim, kind)([weight], **options)
+
+        optimizer, losses = new(), []
+        for batch in batches[skip:]:
+            optimizer = new() if anew else optimizer
+            for _ in range(1 + twice):
+                value = loss(batches[0] if first else batch)
+                if not keep:
+                    optimizer.zero_grad()
+                (sign * value).backward()
+                if step:
+                    optimizer.step()
+            losses.append(value.item())
+        return losses, weight.detach().clone()
+
+    @staticmethod
+    def problem(seed: int) -> tuple[Tensor, Answer, list[Tensor]]:
+        """A weight to learn, (3,), its loss, and five batches."""
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.randn(3, generator=generator).requires_grad_()
+        batches = [torch.randn(4, 3, generator=generator) for _ in range(5)]
+        return weight, lambda x: (x @ weight - x.sum(1)).square().mean(), batches
+
+
+class FindTheBug(Learnable):
+    id = "02.find_the_bug"
+    title = "Find the bug: the model that knows the future"
+    minutes, difficulty, importance, points = 10, 4, 5, 3
+    hints = (
+        "Say in words what `states[:, t]` has read, after the second `flip`.",
+        "The LSTM has read the words `t`, `t + 1`, ... to the end when it gives `states[:, t]`. "
+        "Which word may it be asked for?",
+        "Which state has read everything after word `t`, but not word `t` itself?",
+    )
+
+    def untouched(self, backward_loss: Answer) -> bool:
+        return same(backward_loss(*self.parts(11))[0], self.peeking(*self.parts(11)))
+
+    def check(self, backward_loss: Answer) -> Right | Wrong:
+        for seed in (11, 12):
+            parts = self.parts(seed)
+            got, learns = backward_loss(*parts)
+            verdict = self.named(got, parts)
+            if not isinstance(verdict, Right):
+                return verdict
+        return verdict if learns else Wrong(DETACHED, 1)
+
+    def named(self, got: object, parts: tuple) -> Right | Wrong:
+        """The verdict on one loss."""
+        lstm, output, vectors, ids = parts
+        read = lstm(vectors(ids).flip(1))[0]
+        states, forward = read.flip(1), lstm(vectors(ids))[0]
+
+        def loss(states, targets, reduction="mean"):
+            logits = output(states).flatten(0, 1)
+            return F.cross_entropy(logits, targets.flatten(), reduction=reduction)
+
+        whole = output(states[:, 1:]).flatten(0, 1).sum() * 0
+        order = "the states are in the order of reading, the words in the order of the text."
+        mistakes = [
+            (self.peeking(*parts), "still the same: state `t` has read word `t` itself.", 0),
+            (loss(states, ids), "state `t` predicts word `t`, and has read it.", 0),
+            (loss(states[:, :-1], ids[:, 1:]),
+             "now state `t` must predict word `t + 1`, which it has read before word `t`: it "
+             "still sees its target.", 1),
+            (loss(states[:, 1:], ids[:, 1:]),
+             "state and target move together: the state must be one further than the word.", 1),
+            (loss(states[:, 2:], ids[:, :-2]),
+             "two steps away: the word just behind the target may be read.", 1),
+            (loss(forward[:, :-1], ids[:, 1:]),
+             "this is a forward model: correct in itself, but the backward one was asked for.", 1),
+            (loss(forward[:, 1:], ids[:, :-1]),
+             "the sentence is not reversed: this LSTM has read the word from the left.", 1),
+            (loss(read[:, :-1], ids[:, :-1]), order, 1),
+            (loss(read[:, 1:], ids[:, :-1]), order, 1),
+            (loss(states[:, 1:], ids[:, :-1], "sum"), "the sum: the mean was asked for.", 2),
+            (loss(states[:, 1:], ids[:, :-1], "sum") / ids.numel(),
+             "divided by all words: the last one is no target.", 2),
+            (whole, "a loss of zero, whatever the text is.", 0),
+        ]  # fmt: skip
+        right = (
+            "A loss that is too good to be true is a bug until the opposite is shown: change the "
+            "target word and see whether its own prediction moves."
+        )
+        want = loss(states[:, 1:], ids[:, :-1])
+        return compare(got, want, mistakes, what="the loss", right=right)
+
+    @staticmethod
+    def parts(seed: int) -> tuple[nn.LSTM, nn.Linear, nn.Embedding, Tensor]:
+        """LSTM, output, vectors and ids (3, 7), drawn from a seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            lstm = nn.LSTM(6, 5, batch_first=True)
+            return lstm, nn.Linear(5, 9), nn.Embedding(9, 6), torch.randint(9, (3, 7))
+
+    @staticmethod
+    def peeking(lstm: nn.LSTM, output: nn.Linear, vectors: nn.Embedding, ids: Tensor) -> Tensor:
+        """The loss of the model that sees its answer."""
+        states = lstm(vectors(ids).flip(1))[0].flip(1)
+        logits = output(states[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())

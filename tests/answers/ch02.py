@@ -1,0 +1,350 @@
+"""Chapter 02: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
+
+
+def place(pick):
+    """A filter's answer that picks from ``scores``, those at every position."""
+    return f"""
+def best_match(x, weight, bias):
+    n = len(weight)
+    scores = torch.stack([(x[i:i + n] * weight).sum() + bias for i in range(len(x) - n + 1)])
+    return {pick}
+"""
+
+
+def sides(*parts):
+    """`both_ways` with these four lists, in terms of ``words``."""
+    return f"lambda words: ({', '.join(parts)})"
+
+
+READS, SAYS = '["<S>", *words]', '[*words, "</S>"]'
+READS_BACK, SAYS_BACK = '["</S>", *words[::-1]]', '[*words[::-1], "<S>"]'
+NO_REPEATS = '["</S>", *dict.fromkeys(words[::-1])]'
+
+
+def step(gates="i, f, g, o", total="to_gates(x) + from_h(h)", cell="s(f) * c + s(i) * t(g)",
+         out="project(s(o) * t(new))", back="h, new"):  # fmt: skip
+    """The step of an LSTM, with some of its lines changed."""
+    return f"""
+def lstm_step(x, h, c, to_gates, from_h, project):
+    s, t = torch.sigmoid, torch.tanh
+    {gates} = ({total}).chunk(4, dim=-1)
+    new = {cell}
+    h = {out}
+    return {back}
+"""
+
+
+def read(start="h, c = torch.zeros_like(x[:, 0]), x.new_zeros(len(x), dim)", each="",
+         call="h, c = step(x[:, t], h, c)", join="new + x if number else new", layers="layers",
+         back="x"):  # fmt: skip
+    """The loop over layers and positions, with some of its lines changed."""
+    return f"""
+def read(x, layers, dim):
+    first, h, c = x, torch.zeros_like(x[:, 0]), x.new_zeros(len(x), dim)
+    for number, step in enumerate({layers}):
+        {start}
+        outputs = []
+        for t in range(x.shape[1]):
+            {each or "pass"}
+            {call}
+            outputs.append(h)
+        new = torch.stack(outputs, 1)
+        x = {join}
+    return {back}
+"""
+
+
+def train(body, make="torch.optim.Adam(parameters, lr=rate)", batches="batches"):
+    """A training loop with these lines in it."""
+    lines = "\n        ".join(body.split("; "))
+    return f"""
+def train(parameters, loss, batches, rate):
+    optimizer, losses = {make}, []
+    for batch in {batches}:
+        {lines}
+    return losses
+"""
+
+
+LOOP = "v = loss(batch); optimizer.zero_grad(); v.backward(); optimizer.step(); " + (
+    "losses.append(v.item())"
+)
+
+
+def backward(logits, targets="ids[:, :-1]", more=""):
+    """`backward_loss` with these states and targets."""
+    return f"""
+def backward_loss(lstm, output, vectors, ids):
+    read = lstm(vectors(ids).flip(1))[0]
+    states, ahead = read.flip(1), lstm(vectors(ids))[0]
+    logits = output({logits})
+    return F.cross_entropy(logits.flatten(0, 1), {targets}.flatten()){more}
+"""
+
+
+def largest(score):
+    """`by_vectors` that takes the sense with the largest score of vector v and uses x."""
+    return f"""
+def by_vectors(vector, labelled):
+    def score(v, x):
+        return float({score})
+    return max(labelled, key=lambda sense: score(vector, labelled[sense]))
+"""
+
+
+def counting(score="sum(math.log((seen[w] + a) / total) for w in words)",
+             total="seen.total() + a * size", use="use", uses="labelled[sense]",
+             pick="max"):  # fmt: skip
+    """Naive Bayes with some of its parts changed."""
+    return f"""
+def by_counting(words, labelled, a=1.0):
+    size = len({{w for uses in labelled.values() for use in uses for w in use}})
+    def score(sense):
+        seen = Counter(w for use in {uses} for w in {use})
+        total = {total}
+        return {score}
+    return {pick}(labelled, key=score)
+"""
+
+
+def mix(shares, rest="gamma * torch.einsum('l,l...->...', s, layers)"):
+    """The scalar mix with these shares ``s``."""
+    return f"""
+def mix(layers, weights, gamma):
+    s = {shares}
+    return {rest}
+"""
+
+
+def groups(mixes, others, end=""):
+    """Two groups of parameters."""
+    return f"""
+def groups(named, rate, mix_rate):
+    mixes = {mixes}
+    others = {others}
+    return [{{"params": others, "lr": rate}}, {{"params": mixes, "lr": mix_rate}}]{end}
+"""
+
+
+MIXES = "[p for name, p in named if '.mixes.' in name]"
+OTHERS = "[p for name, p in named if '.mixes.' not in name]"
+COSINE = "F.cosine_similarity(v, x, dim=-1)"
+CENTRED = "(x - x.mean(-1, keepdim=True))"
+
+WRONG = [
+    # (exercise, answer, words that the message must contain)
+    ("02.convolve", place("scores[-1]"), "overwrite"),
+    ("02.convolve", place("scores[0]"), "first position"),
+    ("02.convolve", place("scores[::2].max()"), "second position"),
+    ("02.convolve", place("scores[::n].max()"), "overlap"),
+    ("02.convolve", place("scores[:-1].max()"), "last position is left out"),
+    ("02.convolve", place("scores.argmax()"), "argmax"),
+    ("02.convolve", place("scores.mean()"), "mean over the positions"),
+    ("02.convolve", place("scores.max() - bias"), "bias is missing"),
+    ("02.convolve", place("scores.clamp(min=0).max()"), "do not start from 0"),
+    ("02.convolve", place("scores.abs().max()"), "no absolute value"),
+    ("02.convolve", place("scores"), "scores at all positions"),
+    ("02.convolve", place("scores.max().detach()"), "no gradient"),
+    ("02.convolve", place("scores.max().item()"), "no gradient"),
+    ("02.convolve", "lambda x, w, b: solution(x, w.flip(0), b)", "reversed"),
+    ("02.both_ways", sides(READS, SAYS, READS, SAYS), "reverse the sentence"),
+    ("02.both_ways", sides(SAYS, READS, READS_BACK, SAYS_BACK), "swapped"),
+    ("02.both_ways", sides(READS, SAYS, SAYS_BACK, READS_BACK), "swapped"),
+    (
+        "02.both_ways",
+        sides(READS, SAYS, '["<S>", *words[::-1]]', '[*words[::-1], "</S>"]'),
+        "marks belong to the sentence",
+    ),
+    ("02.both_ways", sides("words", SAYS, READS_BACK, SAYS_BACK), "missing at one end"),
+    ("02.both_ways", sides(READS, "words", READS_BACK, SAYS_BACK), "missing at one end"),
+    (
+        "02.both_ways",
+        sides('["<S>", *words, "</S>"]', SAYS, READS_BACK, SAYS_BACK),
+        "not read",
+    ),
+    (
+        "02.both_ways",
+        sides(READS, SAYS, '[*words, "</S>"]', '["<S>", *words]'),
+        "reading order",
+    ),
+    ("02.both_ways", sides(READS, SAYS, NO_REPEATS, SAYS_BACK), "occurs twice"),
+    ("02.both_ways", f"lambda words: ({READS}, {SAYS})", "four lists"),
+    ("02.step", step(gates="i, f, o, g"), "another order"),
+    ("02.step", step(gates="f, i, g, o"), "swapped"),
+    ("02.step", step(total="to_gates(x)"), "add `from_h(h)`"),
+    ("02.step", step(cell="s(i) * t(g)"), "old c is forgotten"),
+    ("02.step", step(cell="s(f) * c + s(i) * s(g)"), "not a sigmoid"),
+    ("02.step", step(cell="s(f) * c + s(i) * g"), "g needs a tanh"),
+    ("02.step", step(cell="f * c + i * t(g)", out="project(o * t(new))"), "gates need a sigmoid"),
+    ("02.step", step(out="project(s(o) * new)"), "tanh(c), not c"),
+    ("02.step", step(out="project(s(o) * t(c))"), "old c: take the new one"),
+    ("02.step", step(out="project(t(new))"), "output gate is missing"),
+    ("02.step", step(out="s(o) * t(new)"), "not projected"),
+    ("02.step", step(back="new, h"), "swapped in what you return"),
+    ("02.step", step(back="h"), "two tensors"),
+    ("02.read", read(join="new"), "skip connection is missing"),
+    ("02.read", read(join="new + x"), "first layer has no skip"),
+    ("02.read", read(join="new + first if number else new"), "adds the words"),
+    ("02.read", read(each="h, c = h * 0, c * 0"), "once per layer"),
+    ("02.read", read(start="pass"), "run on from one layer"),
+    ("02.read", read(call="h, _ = step(x[:, t], h, c)"), "c is not handed on"),
+    ("02.read", read(layers="layers[:1]"), "only the first layer"),
+    ("02.read", read(layers="layers[:-1]"), "last layer is left out"),
+    ("02.read", read(back="x[:, -1]"), "keep the h of every position"),
+    ("02.read", read(call="h, c = step(first[:, t], h, c)", join="new + first if number else new"),
+     "hand each output on"),
+    ("02.read", read(join="new.flip(1) + x if number else new.flip(1)",
+                     call="h, c = step(x[:, -1 - t], h, c)"), "reads from the end"),
+    ("02.train", train(LOOP.replace("optimizer.zero_grad(); ", "")), "add up from batch"),
+    ("02.train", train(LOOP.replace("optimizer.step(); ", "")), "nothing is learned"),
+    ("02.train", train(LOOP.replace("v.backward(); ", "")), "nothing is learned"),
+    (
+        "02.train",
+        train("v = loss(batch); v.backward(); optimizer.zero_grad(); optimizer.step(); "
+              "losses.append(v.item())"),
+        "nothing is learned",
+    ),
+    ("02.train", train(LOOP, make="torch.optim.Adam(parameters)"), "rate is ignored"),
+    ("02.train", train(LOOP, make="torch.optim.SGD(parameters, lr=rate)"), "plain SGD"),
+    (
+        "02.train",
+        train("optimizer = torch.optim.Adam(parameters, lr=rate); " + LOOP),
+        "make it once",
+    ),
+    ("02.train", train(LOOP.replace("loss(batch)", "loss(batches[0])")), "every batch"),
+    ("02.train", train(LOOP.replace("v.backward()", "(-v).backward()")), "upside down"),
+    ("02.train", train(LOOP, batches="batches[1:]"), "first batch"),
+    ("02.train", train(LOOP.replace("losses.append(v.item())", "losses = [v.item()]")),
+     "one loss per batch"),
+    ("02.train", train(LOOP.replace("v.item()", "loss(batch).item()")), "before its update"),
+    ("02.find_the_bug", backward("states", "ids"), "has read it"),
+    ("02.find_the_bug", backward("states[:, :-1]", "ids[:, 1:]"), "still sees its target"),
+    ("02.find_the_bug", backward("states[:, 1:]", "ids[:, 1:]"), "move together"),
+    ("02.find_the_bug", backward("states[:, 2:]", "ids[:, :-2]"), "two steps away"),
+    ("02.find_the_bug", backward("ahead[:, :-1]", "ids[:, 1:]"), "forward model"),
+    ("02.find_the_bug", backward("ahead[:, 1:]"), "not reversed"),
+    ("02.find_the_bug", backward("read[:, :-1]"), "order of reading"),
+    ("02.find_the_bug", backward("read[:, 1:]"), "order of reading"),
+    ("02.find_the_bug", backward("states[:, 1:]", more=".detach()"), "no gradient"),
+    ("02.find_the_bug", backward("states[:, 1:]", more=".item()"), "no gradient"),
+    ("02.find_the_bug", backward("states[:, 1:]", more=" * len(ids) * (ids.shape[1] - 1)"),
+     "the sum"),
+    ("02.find_the_bug", "lambda *parts: solution(*parts) * 0", "zero"),
+    ("02.sense", largest("v @ x.mean(0)"), "long means win"),
+    ("02.sense", largest("v @ x.sum(0)"), "many uses win"),
+    ("02.sense", largest("-(v - x.mean(0)).norm()"), "short means win"),
+    ("02.sense", largest(f"-{COSINE.replace('x', 'x.mean(0)', 1)}"), "farthest"),
+    ("02.sense", largest(COSINE.replace("x", "x[0]", 1)), "only the first use"),
+    ("02.sense", largest(COSINE.replace("x", "x[-1]", 1)), "only the last use"),
+    ("02.sense", largest(f"{COSINE}.max()"), "nearest single use"),
+    ("02.sense", largest(f"{COSINE}.mean()"), "mean of the cosines"),
+    ("02.sense", largest(f"{COSINE}.sum()"), "sum of the cosines"),
+    ("02.sense", largest("len(x)"), "vector is ignored"),
+    ("02.sense", largest("x.mean(0).norm()"), "longest mean"),
+    ("02.sense", "lambda vector, labelled: list(labelled)[0]", "first sense"),
+    ("02.bayes", counting("sum((seen[w] + a) / total for w in words)"), "add their logarithms"),
+    ("02.bayes", counting().replace("    size", "    a = 1.0\n    size"), "`a` is ignored"),
+    (
+        "02.bayes",
+        counting("sum(math.log((seen[w] + a) / total) for w in words if seen[w])"),
+        "smooth them",
+    ),
+    (
+        "02.bayes",
+        counting("sum(math.log((seen[w] + a) / total) for w in set(words))"),
+        "repeated words count",
+    ),
+    ("02.bayes", counting(use="set(use)"), "must be counted"),
+    ("02.bayes", counting(total="1"), "more text win"),
+    ("02.bayes", counting(total="seen.total() + a * len(seen)"), "all senses together"),
+    (
+        "02.bayes",
+        counting("math.log(len(labelled[sense])) + "
+                 "sum(math.log((seen[w] + a) / total) for w in words)"),
+        "labelled equally often",
+    ),
+    ("02.bayes", counting(pick="min"), "least probable"),
+    ("02.bayes", counting(uses="labelled[sense][:1]"), "first labelled use"),
+    ("02.bayes", "lambda words, labelled, a=1.0: list(labelled)[0]", "first sense"),
+    ("02.mix", mix("weights"), "softmax first"),
+    ("02.mix", mix("weights / weights.sum()"), "may still be negative"),
+    ("02.mix", mix("weights.sigmoid()"), "sigmoid"),
+    ("02.mix", mix("(gamma * weights).softmax(0) / gamma"), "outside of the softmax"),
+    ("02.mix", mix("weights.log_softmax(0)"), "logarithm of the softmax"),
+    ("02.mix", mix("weights.softmax(0) / gamma"), "gamma is missing"),
+    ("02.mix", mix("weights.softmax(0) / len(layers)"), "mean in place of a sum"),
+    ("02.mix", mix("None", "gamma * layers.mean(0)"), "where are the weights"),
+    ("02.mix", mix("None", "gamma * layers[-1]"), "top layer alone"),
+    ("02.mix", mix("None", "gamma * layers[weights.argmax()]"), "heaviest layer"),
+    ("02.mix", "lambda *parts: solution(*parts).detach()", "no gradient"),
+    ("02.normalise", "lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True, "
+     "correction=0) + 1e-5)", "over the words"),
+    ("02.normalise", "lambda x: (x - x.mean(0)) / (x.std(0, correction=0) + 1e-5)",
+     "over the layers"),
+    ("02.normalise", "lambda x: (x - x.mean()) / x.std(correction=0)", "all layers together"),
+    (
+        "02.normalise",
+        "lambda x: (x - x.mean((1, 2), keepdim=True)) / x.std((1, 2), keepdim=True, correction=0)",
+        "for a whole layer",
+    ),
+    ("02.normalise", "lambda x: x / (x.std(-1, keepdim=True, correction=0) + 1e-5)",
+     "mean is not subtracted"),
+    ("02.normalise", f"lambda x: {CENTRED}", "only centred"),
+    ("02.normalise", f"lambda x: {CENTRED} / (x.var(-1, keepdim=True, correction=0) + 1e-10)",
+     "square root"),
+    ("02.normalise", "lambda x: F.normalize(x, dim=-1)", "scaled to length one"),
+    ("02.normalise", f"lambda x: F.normalize({CENTRED}, dim=-1)", "variance must be 1"),
+    ("02.normalise", f"lambda x: {CENTRED} / x.std(-1, keepdim=True)", "vector of zeros"),
+    ("02.normalise", "lambda x: x * 1", "nothing has changed"),
+    ("02.normalise", "lambda x: solution(x).detach()", "no gradient"),
+    ("02.rates", groups(OTHERS, MIXES), "swapped"),
+    ("02.rates", groups(MIXES, "[p for _, p in named]"), "two groups"),
+    ("02.rates", groups(MIXES, OTHERS, "[1:]"), "in no group"),
+    ("02.rates", groups(MIXES, OTHERS, "[:1]"), "in no group"),
+    ("02.rates", groups("[]", "[p for _, p in named]"), "rate of all others"),
+    ("02.rates", groups("[p for _, p in named]", "[]"), "all parameters have the rate"),
+    ("02.rates", groups("[p for n, p in named if 'mix' in n]",
+                        "[p for n, p in named if 'mix' not in n]"), "does not belong"),
+    ("02.rates", groups("[p for n, p in named if n.endswith('gamma')]",
+                        "[p for n, p in named if not n.endswith('gamma')]"), "belong"),
+    ("02.rates", groups(MIXES.replace("[p ", "[(name, p) "), OTHERS.replace("[p ", "[(name, p) ")),
+     "without their names"),
+    ("02.rates", "lambda named, rate, mix_rate: [p for _, p in named]", "dictionaries"),
+]  # fmt: skip
+
+RIGHT = [
+    ("02.convolve", "solution"),
+    (
+        "02.convolve",
+        "lambda x, w, b: torch.einsum('pdw,wd->p', x.unfold(0, len(w), 1), w).max() + b",
+    ),
+    ("02.convolve", "lambda x, w, b: F.conv1d(x.T[None], w.T[None], b.view(1)).max()"),
+    ("02.both_ways", "solution"),
+    ("02.both_ways", sides(READS, SAYS, 'SAYS[::-1]', 'READS[::-1]').replace(
+        "SAYS", f"({SAYS})").replace("READS", f"({READS})")),
+    ("02.step", "solution"),
+    ("02.step", step()),
+    ("02.read", "solution"),
+    ("02.read", read()),
+    ("02.train", "solution"),
+    ("02.train", train(LOOP, make="torch.optim.AdamW(parameters, lr=rate)")),
+    ("02.train", train("optimizer.zero_grad(); v = loss(batch); losses.append(float(v.detach())); "
+                       "v.backward(); optimizer.step()")),
+    ("02.find_the_bug", "solution"),
+    ("02.find_the_bug", backward("read[:, :-1].flip(1)")),
+    ("02.sense", "solution"),
+    ("02.sense", largest("F.normalize(v, dim=0) @ F.normalize(x.mean(0), dim=0)")),
+    ("02.sense", largest(COSINE.replace("x", "x.sum(0)", 1))),
+    ("02.bayes", "solution"),
+    ("02.bayes", counting(total="seen.total() + a * (size + 1)")),
+    ("02.bayes", counting("math.prod((seen[w] + a) / total for w in words)")),
+    ("02.mix", "solution"),
+    ("02.mix", mix("weights.softmax(0)")),
+    ("02.mix", mix("weights.exp() / weights.exp().sum()",
+                   "gamma * sum(s[j] * layers[j] for j in range(len(layers)))")),
+    ("02.normalise", "solution"),
+    ("02.normalise", "lambda x: F.layer_norm(x, x.shape[-1:])"),
+    ("02.normalise", f"lambda x: {CENTRED} / (x.std(-1, keepdim=True) + 1e-6)"),
+    ("02.rates", "solution"),
+    ("02.rates", groups(MIXES, OTHERS)),
+]  # fmt: skip
