@@ -3,9 +3,13 @@
 Each seed draws a text of the world and pre-trains the same small network in several ways on it, for
 the same number of updates, always with two heads that begin by looking beside. Then every network
 is asked the same: names (NER) and inference (NLI) after fine-tuning, names from its frozen states,
-and word senses from the frozen last layer. Another experiment, `start`, holds the beginnings of
-such a training beside each other.
+and word senses from the frozen last layer. `start` compares the beginnings of such a
+training. `same_word` asks a network that reads both sides, and one that reads the left side only,
+for the same hidden words at several stops of their training, beside two ways to count.
 """
+
+import random
+from collections import Counter, defaultdict
 
 import torch
 from torch.nn import functional as F
@@ -38,6 +42,16 @@ CONFIG = {
         "test_tokens": 30_000,
         "least": 5,
     },
+    "same_word": {
+        "tokens": 200_000,
+        "test_tokens": 60_000,
+        "pieces": 900,
+        "model": MODEL,
+        "length": 32,
+        "batch_size": 48,
+        "stops": [200, 400, 800, 1200],
+        "rate": 0.003,
+    },
     "start": {  # as in the chapter's section 6
         "tokens": 200_000,
         "test_tokens": 20_000,
@@ -63,6 +77,7 @@ SMOKE = {
         "test_tokens": 8_000,
         "least": 2,
     },
+    "same_word": {"tokens": 5_000, "test_tokens": 2_000, "pieces": 400, "stops": [2, 4]},
     "start": {"tokens": 5_000, "test_tokens": 2_000, "pieces": 400, "steps": 4},
 }
 WAYS = {  # name -> options of the batches; what is masked becomes [MASK], random, itself
@@ -71,6 +86,130 @@ WAYS = {  # name -> options of the batches; what is masked becomes [MASK], rando
     "all_mask": {"next_sentence": False, "split": (1.0, 0.0, 0.0)},
     "nsp": {"next_sentence": True, "split": SPLIT},
 }
+
+
+def same_word(seed, config):
+    """Shares of the same hidden pieces that are named right, and their mean losses in nats."""
+    train, test = (
+        [
+            d.lines()
+            for d in mb.world.generate(tokens=tokens, seed=number, kinds=["match"]).documents
+        ]
+        for tokens, number in ((config["tokens"], seed), (config["test_tokens"], 10_000 + seed))
+    )
+    tokenizer = mb.text.WordPiece.train(
+        (line for lines in train for line in lines), config["pieces"]
+    )
+    documents = mb.text.Documents(train, tokenizer)
+    gaps = list(one_gap_each(mb.text.Documents(test, tokenizer), tokenizer, seed, config))
+    found = counted_gaps(documents.ids.tolist(), gaps)
+    for way in ("both", "left"):
+        scores = race(way, documents, tokenizer, gaps, seed=seed, config=config)
+        found[f"{way}_curve"] = [right for right, _ in scores]
+        found[f"{way}_loss_curve"] = [loss for _, loss in scores]
+        found[f"{way}_early"], found[f"{way}_end"] = scores[0][0], scores[-1][0]
+        found[f"{way}_end_loss"] = scores[-1][1]
+    return found
+
+
+def one_gap_each(documents, tokenizer, seed, config):
+    """(ids of a text as (1, length), the place of its gap): one gap in each held-out text."""
+    draw = random.Random(seed)
+    texts = mb.text.PretrainingBatches(
+        documents, tokenizer, 1, config["length"], next_sentence=False, seed=seed
+    )
+    for batch in texts.of_epoch(0):
+        ids = batch["input_ids"].where(batch["labels"] < 0, batch["labels"])
+        yield ids, draw.randrange(1, ids.shape[1] - 1)
+
+
+def counted_gaps(ids, gaps):
+    """The same gaps by counting: what stood most often between, or after, the same two pieces."""
+    keys = {
+        "both": lambda text, i: (text[i - 1], text[i + 1]),
+        "left": lambda text, i: (text[i - 2], text[i - 1]) if i > 1 else None,
+        "one": lambda text, i: text[i - 1],
+    }
+    seen = {name: defaultdict(Counter) for name in keys}
+    for i in range(2, len(ids) - 1):
+        for name, key in keys.items():
+            seen[name][key(ids, i)][ids[i]] += 1
+    usual, right = Counter(ids).most_common(1)[0][0], Counter()
+    for text, place in gaps:
+        text = text[0].tolist()
+        for way in ("both", "left"):
+            names = (way, "one")
+            known = [
+                seen[n][keys[n](text, place)] for n in names if keys[n](text, place) in seen[n]
+            ]
+            said = known[0].most_common(1)[0][0] if known else usual
+            right[way] += said == text[place]
+    return {f"{way}_counted": right[way] / len(gaps) for way in ("both", "left")}
+
+
+def race(way, documents, tokenizer, gaps, *, seed, config):
+    """(share right, mean loss) on the gaps at each stop of a training; equal but for the mask."""
+    mb.seed_everything(seed)
+    steps = config["stops"][-1]
+    kind = LeftToRight if way == "left" else mb.BERT
+    shape = mb.BERTConfig(len(tokenizer), dropout=0.0, attention_dropout=0.0, **config["model"])
+    model = mb.heads.MaskedLM(kind(shape, tokenizer))
+    know_frequencies(model, documents.ids)
+    look_beside(model.encoder, (-1, -2) if way == "left" else (-1, 1))
+    batches = mb.text.PretrainingBatches(
+        documents,
+        tokenizer,
+        config["batch_size"],
+        config["length"],
+        next_sentence=False,
+        seed=seed,
+    )
+    asked = Stops(model, way, gaps, tokenizer.mask_id, config["stops"])
+    mb.fit(
+        model,
+        NextTokenBatches(batches) if way == "left" else batches,
+        steps=steps,
+        optimizer=mb.optim.adamw(model, config["rate"]),
+        schedule=mb.optim.linear(steps, warmup=steps // 10),
+        callbacks=[asked],
+        progress=False,
+    )
+    return asked.scores
+
+
+class Stops:
+    """Asks a model for the hidden pieces after some numbers of updates."""
+
+    def __init__(self, model, way, gaps, mask_id, stops):
+        self.model, self.way, self.gaps = model, way, gaps
+        self.mask_id, self.stops, self.scores = mask_id, stops, []
+
+    def on_step(self, run):
+        if run.step in self.stops:
+            self.scores.append(self.asked())
+
+    @torch.no_grad()
+    def asked(self):
+        """(share right, mean loss); from the left, the place before the gap answers."""
+        right, loss = 0, 0.0
+        by_length = defaultdict(list)
+        for ids, place in self.gaps:
+            by_length[ids.shape[1]].append((ids, place))
+        training, device = self.model.training, next(self.model.parameters()).device
+        self.model.eval()
+        for some in by_length.values():
+            ids = torch.cat([ids for ids, _ in some]).to(device)  # (n, length)
+            rows = torch.arange(len(some), device=device)
+            places = torch.tensor([place for _, place in some], device=device)
+            truth = ids[rows, places]
+            if self.way == "both":
+                ids[rows, places] = self.mask_id
+            states = self.model.encoder(ids).last_hidden_state
+            logits = self.model.output(states[rows, places - int(self.way == "left")])
+            right += int((logits.argmax(-1) == truth).sum())
+            loss += float(F.cross_entropy(logits, truth, reduction="sum"))
+        self.model.train(training)
+        return right / len(self.gaps), loss / len(self.gaps)
 
 
 def start(seed, config):

@@ -3,11 +3,11 @@
 #   minibert:
 #     title: "BERT: pre-training"
 #     question: What does a model learn that has to fill in the words we hide from it?
-#     minutes: 90
-#     seconds: 90
+#     minutes: 120
+#     seconds: 150
 #     memory_mb: 1200
 #     needs: ["chapter 04 (attention, the Transformer's block)", "chapter 02 (why both sides matter)"]
-#     skip: "sections 9 and 10 (what the paper claims of masks, sentences and size); BERT itself is in 1 to 6"
+#     skip: "sections 9 to 11 (what the paper claims of both sides, masks and size); BERT itself is in 1 to 8"
 #     papers:
 #       - "Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers, arXiv:1810.04805"
 #       - "Wu et al. (2016), Google's Neural Machine Translation System (word pieces), arXiv:1609.08144"
@@ -19,20 +19,25 @@ r"""
 
 {{head}}
 
-*The [...] barked at the postman.* You did not need to read it left to right: *barked* told you, and
-that stands on the other side of the gap. The language models so far could not have used it. Those
-of chapters 02 and 03 read in one direction; ELMo runs two of them, but they never meet below the
-last layer, so no layer ever sees both sides of a word at once.
+*The [...] barked at the postman.* You filled the gap at once, and the word that told you, *barked*,
+stands to the **right** of the gap. The language models of the earlier chapters could not have used
+it. Those of chapters 02 and 03 read in one direction. ELMo runs two of them, but they never meet
+below the last layer, so no layer sees both sides of a word at once.
 
-A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But what
-can it be trained on? Asked for the next word, it would look it up: the next word stands in its
-input. The answer of Devlin et al. (2019) is an old exercise from school, the cloze test. Hide some
-words, and let the network guess them.
+A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But it
+cannot be trained to predict the next word, because the next word stands in its input. Devlin et al.
+(2019) took up an old exercise from school, the cloze test: hide some words, and let the network
+guess them.
+
+Afterwards you will be able to cut words into pieces, to hide words as BERT does, to write its loss,
+to pre-train a small BERT with your own functions, and to say what both sides are worth.
 """
 
 # %%
+import random
 import textwrap
 import time
+from collections import Counter, defaultdict
 
 import torch
 from torch import nn
@@ -45,21 +50,159 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 
 # %% [markdown]
 r"""
-## 1. Words in pieces
+## 1. The answer first
 
-Before anything is hidden, text must become numbers. Whole words need a huge vocabulary and still
-meet unknown ones; letters make sequences long. **WordPiece** lies between: frequent words are one
-piece, rare words several. A piece that goes on with a word is written with `##`.
+We take sentences that no model has read, hide one word of each, and ask who can name it. All are
+asked for the **same word**, and they read the same sentence up to one difference: some may use both
+sides of the gap, and some only what stands before it.
 
-**Learning the pieces.** Start with single characters. Count how often two pieces stand side by side
-in the words, merge the most frequent pair into a new piece, and do it again. (The first word
-pieces, of Schuster & Nakajima 2012, took the pair that made the text likeliest. The program that
-learned BERT's own was never published; counting is the simplest rule.) By hand, on five words:
+- `minibert-bert` is the model of this chapter, trained before by the library. It reads both sides.
+- `minibert-gpt` (chapter 07) was trained on the same kind of text to predict the next word. It
+  reads the left side only.
+- Counting is the cheapest baseline. It names the word that most often stood between these two
+  neighbours (both sides), or after these two words (left).
+
+We ask twice: with the sentence alone, and with the sentence before it as well.
 """
 
 # %%
-from collections import Counter
+from minibert.show.cloze import gapped, guesses
+from minibert.text.tokens import detokenise
 
+bert = mb.heads.Pretraining.from_pretrained("minibert-bert").eval()
+gpt = mb.GPT.from_pretrained("minibert-gpt").eval()
+
+
+def pieces_after(left, word):
+    """The pieces that the left-to-right model needs for a word after a text."""
+    before = gpt.tokenizer.encode(left)
+    whole = gpt.tokenizer.encode(f"{left} {word}")
+    return whole[len(before) :] if whole[: len(before)] == before else []
+
+
+# %%
+def gaps(corpus, count):
+    """(first sentence, second sentence, place of a gap in the second), both as words.
+
+    The hidden word is a single piece for both models, and it is not the first of its sentence.
+    """
+    draw, found = random.Random(0), []
+    for document in corpus.documents:
+        for first, second in zip(document.sentences, document.sentences[1:], strict=False):
+            first, second = list(first.tokens), list(second.tokens)
+            if len(second) < 5:
+                continue
+            place = draw.randrange(1, len(second) - 1)
+            word, left = second[place], second[:place]
+            lefts = detokenise(left), detokenise(first + left)
+            pieces = [len(bert.encoder.tokenizer.encode(word))]
+            pieces += [len(pieces_after(text, word)) for text in lefts]
+            if word.isalpha() and pieces == [1, 1, 1]:
+                found.append((first, second, place))
+    return draw.sample(found, min(count, len(found)))
+
+
+# %%
+unread = mb.world.generate(tokens=4_000 if SMOKE else 30_000, seed=10_000)
+asked = gaps(unread, 20 if SMOKE else 300)
+read = mb.world.generate(tokens=10_000 if SMOKE else 300_000, seed=1)
+stream = [token.lower() for sentence in read.sentences() for token in sentence]
+
+
+def most_frequent(key):
+    """For each key of a place in the text: the word that stands there most often."""
+    seen = defaultdict(Counter)
+    for i in range(2, len(stream) - 1):
+        seen[key(stream, i)][stream[i]] += 1
+    return {name: words.most_common(1)[0][0] for name, words in seen.items()}
+
+
+beside = most_frequent(lambda text, i: (text[i - 1], text[i + 1]))
+before = most_frequent(lambda text, i: (text[i - 2], text[i - 1]))
+after_one = most_frequent(lambda text, i: text[i - 1])
+print(f"{len(asked)} gaps; the first: {gapped(*asked[0][1:])}")
+
+# %%
+@torch.no_grad()
+def answers(words, place):
+    """What each of the four says, in small letters."""
+    low = [".", *(word.lower() for word in words), "."]  # one place more on the left
+    left = detokenise(words[:place])
+    ids = torch.tensor([gpt.tokenizer.encode(left)], device=next(gpt.parameters()).device)
+    piece = int(gpt.logits(gpt(ids).last_hidden_state[0, -1]).argmax())
+    one = after_one.get(low[place], "the")
+    return {
+        "BERT, both sides": guesses(bert, gapped(words, place)).best(1)[0][0].lower(),
+        "GPT, left only": gpt.tokenizer.decode([piece]).strip().lower(),
+        "counting, both sides": beside.get((low[place], low[place + 2]), one),
+        "counting, left only": before.get((low[place - 1], low[place]), one),
+    }
+
+
+alone = [answers(second, place) for _, second, place in asked]
+longer = [answers(first + second, len(first) + place) for first, second, place in asked]
+truth = [second[place].lower() for _, second, place in asked]
+
+
+def named(said):
+    """Share of the words that each of the four names right."""
+    pairs = list(zip(said, truth, strict=True))
+    return {name: sum(row[name] == word for row, word in pairs) / len(pairs) for name in said[0]}
+
+
+# %% [markdown]
+r"""
+*Predict before you run:* in how many of a hundred gaps is each of the four right? And which counts
+for more: a network in place of counting, or the second side in place of one?
+"""
+
+# %%
+right = {"the sentence alone": named(alone), "with the sentence before": named(longer)}
+fig, axes = mb.show.new("The same hidden word, four ways to guess it", size=(8.4, 3), columns=2)
+for ax, (title, shares) in zip(axes, right.items(), strict=True):
+    names = list(shares)[::-1]
+    colours = [mb.show.PALETTE["blue" if "both" in name else "orange"] for name in names]
+    ax.barh(names, [shares[name] for name in names], color=colours,
+            hatch=["//" if "left" in name else "" for name in names], edgecolor="white")
+    for row, name in enumerate(names):
+        ax.annotate(f"{shares[name]:.0%}", (shares[name], row), xytext=(4, -4),
+                    textcoords="offset points")
+    ax.set(xlim=(0, 1), title=title, xlabel="share named right")
+told = [f"{title}: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        for title, shares in right.items()]
+mb.show.figure(fig, alt="Bars, share of hidden words named. " + ". ".join(told) + ".")
+
+# %%
+for (_, words, place), row in list(zip(asked, alone, strict=True))[:5]:
+    left, both = row["GPT, left only"], row["BERT, both sides"]
+    print(f"{textwrap.shorten(gapped(words, place), 88)}\n   {words[place]}: BERT {both}, GPT {left}")
+
+# %% [markdown]
+r"""
+Compare the two counters first, in either panel: they use the same method, and only the side is
+different. Then compare the two networks in the left panel, where little stands before the gap: is
+the step from counting to a network larger, or the step from one side to both? In the right panel
+the left side is longer, and GPT can make up for much of what it does not see. The pieces and the
+training of the two networks are not quite the same, so their comparison is not exact; section 9
+compares two networks that differ in nothing but the side that they see, over the whole training.
+
+So what does a model learn that has to fill in the words we hide? Whatever helps to name them: which
+words go together, which verb form a noun wants, what kind of word fits at a place, and some facts
+of the world (section 8). The rest of the chapter builds such a model.
+
+## 2. Words in pieces
+
+Before anything is hidden, text must become numbers. Whole words need a huge vocabulary and still
+meet unknown ones; letters make sequences long. **WordPiece** lies between: a frequent word is one
+piece, a rare word is several. A piece that continues a word is written with `##`.
+
+**Learning the pieces.** Start with single characters. Count how often two pieces stand side by side
+in the words, merge the most frequent pair into a new piece, and repeat. (The first word pieces, of
+Schuster & Nakajima 2012, took the pair that made the text likeliest. The program that learned
+BERT's own was never published; counting is the simplest rule.) By hand, on five words:
+"""
+
+# %%
 counts = {"low": 5, "lower": 2, "newest": 6, "widest": 3, "new": 4}
 spelled = {word: [word[0], *("##" + letter for letter in word[1:])] for word in counts}
 for _ in range(5):
@@ -82,11 +225,12 @@ print("new" in learned, "##est" in learned, [learned.tokens[i] for i in learned.
 
 # %% [markdown]
 r"""
-The library finds the same pieces (`min_count`: it stops at pairs seen less than four times); it
-keeps the counts up to date instead of counting anew, so that a million words take seconds.
+The library finds the same pieces (`min_count`: it stops at pairs seen less than four times). It
+updates the counts after each merge instead of counting again, so a million words take seconds.
 
 **Cutting a word.** The merges are not needed any more. A word is cut from the left: take the
-longest piece in the vocabulary that fits, then go on behind it.
+longest piece in the vocabulary that fits, then continue after it. WordPiece never goes back: if
+nothing fits at some place, the whole word becomes `[UNK]`.
 
 {{exercise 05.wordpiece}}
 
@@ -115,11 +259,19 @@ def wordpiece(word, pieces):
 # %%
 mb.course.check("05.wordpiece", wordpiece)
 
+# %%
+wordpiece = mb.course.use("05.wordpiece", wordpiece)
+
 # %% [markdown]
 r"""
-Now the world of our chapters; for this model only its match reports, because a minute of training
-is short, and they speak of few things. Nine hundred pieces hold their words whole, and cut what
-they have never met. Capitals become small letters first: the vocabulary is *uncased*.
+From here on, every exercise ends with such a line. If your function passes its check, the cells
+below run **your** function. If it does not, they run the library's version, so that you can read
+on.
+
+Now to our own text. A minute of training is short, so this chapter's model reads match reports
+only, which speak of few things. Nine hundred pieces hold the reports' words whole, and cut words
+that the reports lack. Capitals become small letters first: the vocabulary is *uncased*. The last
+column is your function, on the library's pieces.
 """
 
 # %%
@@ -129,16 +281,45 @@ start = time.time()
 tokenizer = mb.text.WordPiece.train((line for lines in texts for line in lines), 900)
 print(f"{tokenizer} learned in {time.time() - start:.1f} s")
 for word in ["goal", "Thursday", "postman", "unkindness", "xylophonist"]:
-    print(f"{word:>12}: {' '.join(tokenizer.tokens[i] for i in tokenizer.encode(word))}")
+    cut = " ".join(tokenizer.tokens[i] for i in tokenizer.encode(word))
+    print(f"{word:>12}: {cut:<42} {' '.join(wordpiece(word.lower(), set(tokenizer.tokens)))}")
 
 # %% [markdown]
 r"""
-## 2. What BERT reads
+## 3. What BERT reads
 
-One text, or two: `[CLS] a [SEP] b [SEP]`. The state of `[CLS]` will stand for the whole input;
-`[SEP]` ends a text. Each token becomes the **sum of three vectors** (figure 2 of the paper): what
-it is, where it stands, and which of the two texts it belongs to (its **segment**,
-`token_type_ids`). A LayerNorm follows.
+One text, or two: `[CLS] a [SEP] b [SEP]`. The state of `[CLS]` will stand for the whole input, and
+`[SEP]` ends a text. Each token becomes the **sum of three vectors** (figure 2 of the paper): which
+token it is, at which position it stands, and which of the two texts it belongs to (its **segment**,
+`token_type_ids`). A LayerNorm follows. The picture shows the input of one pair.
+"""
+
+# %%
+fig, ax = mb.show.new("The input of BERT is a sum of three vectors", size=(7.6, 3.4))
+ax.set_axis_off()
+tokens = "[CLS] the dog bark ##ed [SEP] it slept [SEP]".split()
+rows = {"token": tokens, "position": range(9), "segment": ["A"] * 6 + ["B"] * 3}
+colours = {"token": "#9fd0f0", "position": "#f6d9a0", "segment": "#c9e7c9"}
+box = {"boxstyle": "round,pad=0.35", "edgecolor": "#5f5f5f"}
+for y, (name, values) in zip((2, 1, 0), rows.items(), strict=True):
+    ax.text(-1.1, y, f"{name}\nvector", ha="center", va="center", fontsize=10)
+    for x, value in enumerate(values):
+        label = str(value) if name == "token" else f"${name[0]}_{{{value}}}$"
+        ax.text(x, y, label, ha="center", va="center", fontsize=9.5,
+                bbox={**box, "facecolor": colours[name]})
+        if y:
+            ax.text(x, y - 0.5, "+", ha="center", va="center")
+        else:
+            ax.annotate("", (x, -0.85), (x, -0.35), arrowprops={"arrowstyle": "->"})
+ax.text(4, -1.15, "LayerNorm, then blocks of attention without a causal mask", ha="center",
+        bbox={**box, "facecolor": "#eeeeee"})
+ax.set(xlim=(-1.7, 8.6), ylim=(-1.5, 2.5))
+mb.show.figure(fig, alt="Nine tokens of a pair of texts; below each token vector stand its position "
+               "vector and its segment vector, A or B, with plus signs; arrows lead to a LayerNorm.")
+
+# %% [markdown]
+r"""
+In numbers, a pair looks like this:
 """
 
 # %% tags=["nbval-check-output"]
@@ -147,42 +328,127 @@ for name, ids in pair.items():
     print(f"{name:>15}: {ids}")
 print(f"{'tokens':>15}: {' '.join(learned.tokens[i] for i in pair['input_ids'])}")
 
+# %% [markdown]
+r"""
+{{exercise 05.embed}}
+
+Write the sum. `ids` and `segments` have the shape (batch, length). `words` (V, dim), `places`
+(longest, dim) and `kinds` (2, dim) are the three tables. The LayerNorm has no weights here: it
+makes mean 0 and variance 1 for every token (`eps` is `1e-12`).
+"""
+
+# %%
+def embed(ids, segments, words, places, kinds):
+    """What the first block reads, (batch, length, dim)."""
+    x = None
+    ### BEGIN SOLUTION
+    length = ids.shape[1]
+    x = words[ids] + places[:length] + kinds[segments]  # (batch, length, dim)
+    x = F.layer_norm(x, x.shape[-1:], eps=1e-12)
+    ### END SOLUTION
+    return x
+
+
+# %%
+mb.course.check("05.embed", embed)
+
+# %%
+embed = mb.course.use("05.embed", embed)
+
 # %%
 config = mb.BERTConfig(len(tokenizer), dim=32, layers=2, heads=2, hidden=128, max_length=64)
 small = mb.BERT(config, tokenizer).eval()
 pair = tokenizer.pair("The goalkeeper fell.", "It was late.")
 ids, segments = torch.tensor([pair["input_ids"]]), torch.tensor([pair["token_type_ids"]])
-
 tables = small.embeddings
-places = torch.arange(ids.shape[1])  # (length,)
-x = tables.word.weight[ids] + tables.position(places) + tables.segment.weight[segments]
-x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-12).sqrt()
+places = tables.position(torch.arange(64))  # (longest, dim)
+x = embed(ids, segments, tables.word.weight, places, tables.segment.weight)
 library = small(ids, token_type_ids=segments).hidden_states[0]  # (1, length, dim)
-print("by hand and library agree:", torch.allclose(x, library, atol=1e-5))
+print("this function and the library agree:", torch.allclose(x, library, atol=1e-5))
 
 # %% [markdown]
 r"""
 Everything above these vectors is chapter 04: blocks of attention and feed-forward layers, no causal
 mask, the norm after the residual sum.
 
-## 3. The first task: masked words
+## 4. The first task: masked words
 
-15 % of the tokens are chosen. A model that always found `[MASK]` at these places would learn that
-every *other* token is to be trusted and needs no thought, and it would meet a strange text when it
-is used, one without any `[MASK]`. So, of the chosen tokens,
+15 % of the tokens are **chosen**: the model will be asked for them. It would be simplest to replace
+all of them by `[MASK]`. But then the model would learn that every *other* token needs no thought.
+When it is used, it would also meet a strange text, one without any `[MASK]`. So, of the chosen
+tokens,
 
 - 80 % become `[MASK]`,
 - 10 % become a random word,
 - 10 % stay as they are,
 
-and all of them are to be guessed. At no place can the model know whether it will be asked.
+and the model has to guess all of them. Where it reads `[MASK]` it knows that it will be asked.
+Where it reads a word, it cannot know: the word may be one that was not chosen, one that was chosen
+and kept, or a random one. So it has to keep a useful state for every word.
+"""
 
+# %%
+fig, ax = mb.show.new("Chosen, hidden, and asked for", size=(7.6, 3.2))
+ax.set_axis_off()
+text = "the keeper saved a late shot from the left".split()
+seen = "the [MASK] saved a late goal from the left".split()
+fates = {1: "80 %: [MASK]", 5: "10 %: a random word", 8: "10 %: kept"}
+box = {"boxstyle": "round,pad=0.35", "edgecolor": "#5f5f5f"}
+rows = {"text": (2, text), "the model\nsees": (1, seen),
+        "labels": (0, [text[x] if x in fates else "-100" for x in range(9)])}
+for name, (y, words) in rows.items():
+    ax.text(-1.1, y, name, ha="center", va="center", fontsize=10)
+    for x, word in enumerate(words):
+        face = "white" if x not in fates else "#f6d9a0" if y != 1 or x == 8 else "#9fd0f0"
+        ax.text(x, y, word, ha="center", va="center", fontsize=9.5, bbox={**box, "facecolor": face})
+for x, fate in fates.items():
+    ax.annotate("", (x, 1.25), (x, 1.75), arrowprops={"arrowstyle": "->"})
+    ax.text(x, 2.5, fate, ha="center", fontsize=9.5)
+ax.set(xlim=(-1.7, 8.8), ylim=(-0.5, 2.9))
+mb.show.figure(fig, alt="Three rows: a text, what the model sees, and the labels. Of three chosen "
+               "words one becomes [MASK], one a random word, one stays; all three have a label.")
+
+# %% [markdown]
+r"""
+In the picture *keeper*, *shot* and the last *left* are chosen. The third row holds the labels: the
+words to be guessed, and -100 wherever the model is not asked.
+
+{{exercise 05.choose}}
+
+First choose the places. `maskable` (batch, length) is True where a word may be chosen: not at
+`[CLS]`, `[SEP]` and padding. `noise` (batch, length) is uniform in [0, 1). In each row with $n$
+maskable places, choose the $\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ places with the
+lowest noise, and none in a row without any.
+"""
+
+# %%
+def choose(maskable, noise, share=0.15):
+    """True where a word is chosen, (batch, length)."""
+    chosen = torch.zeros_like(maskable)
+    ### BEGIN SOLUTION
+    number = maskable.sum(1, keepdim=True)  # (batch, 1)
+    quota = (share * number).round().clamp(min=1)
+    noise = noise.masked_fill(~maskable, 2.0)  # a copy: what cannot be chosen comes last
+    rank = noise.argsort(1).argsort(1)  # 0 for the lowest noise of a row
+    chosen = (rank < quota) & maskable
+    ### END SOLUTION
+    return chosen
+
+
+# %%
+mb.course.check("05.choose", choose)
+
+# %%
+choose = mb.course.use("05.choose", choose)
+
+# %% [markdown]
+r"""
 {{exercise 05.mask}}
 
 `ids`, `chosen` (bool), `fate` (uniform in [0, 1)) and `drawn` (random words) all have the shape
 `(batch, length)`. Return what the model sees, and the labels: the word that stood there where it
-was chosen, and -100 elsewhere. `fate` below 0.8 means `[MASK]`, from there to below 0.9 a random
-word.
+was chosen, and -100 elsewhere. Where a word was chosen, `fate` below 0.8 means `[MASK]`, and from
+there to below 0.9 a random word.
 """
 
 # %%
@@ -200,21 +466,42 @@ def hide(ids, chosen, fate, drawn, mask_id):
 # %%
 mb.course.check("05.mask", hide)
 
+# %%
+hide = mb.course.use("05.mask", hide)
+
 # %% [markdown]
 r"""
-The library's batches do this anew at every epoch (the paper masked ten copies of the text
-beforehand; Liu et al. 2019 found that drawing anew is as good or better). Special tokens are never
-chosen.
+Now your two functions make the batches of this chapter. `MyBatches` takes the library's texts,
+puts the hidden words back, and hides words again by `choose` and `hide`. Each epoch draws new
+places. (Liu et al. 2019 report that BERT's own program masked ten copies of the text beforehand,
+and find that drawing new places is as good or slightly better.)
 """
 
 # %%
+special = torch.tensor(sorted(tokenizer.special_ids))
+first_word = len(special)  # the special tokens come first in this vocabulary
+
+
+class MyBatches(mb.text.PretrainingBatches):
+    """The library's texts, masked by the functions above."""
+
+    def collate(self, entry, rng):
+        batch = super().collate(entry, rng)
+        ids = torch.where(batch["labels"] >= 0, batch["labels"], batch["input_ids"])  # the text
+        noise, fate = torch.from_numpy(rng.random((2, *ids.shape)))
+        drawn = torch.from_numpy(rng.integers(first_word, len(tokenizer), ids.shape))
+        chosen = choose(~torch.isin(ids, special), noise)
+        batch["input_ids"], batch["labels"] = hide(ids, chosen, fate, drawn, tokenizer.mask_id)
+        return batch
+
+
 documents = mb.text.Documents(texts, tokenizer)
-batches = mb.text.PretrainingBatches(documents, tokenizer, batch_size=32, max_length=64, seed=0)
+batches = MyBatches(documents, tokenizer, batch_size=32, max_length=64, seed=0)
 batch = next(iter(batches.of_epoch(0)))
 seen, labels = batch["input_ids"][0], batch["labels"][0]
 for place in range(18):
-    asked = "" if labels[place] < 0 else f"<- {tokenizer.tokens[labels[place]]}"
-    print(f"{place:>3} {tokenizer.tokens[seen[place]]:>12} {asked}")
+    answer = "" if labels[place] < 0 else f"<- {tokenizer.tokens[labels[place]]}"
+    print(f"{place:>3} {tokenizer.tokens[seen[place]]:>12} {answer}")
 
 # %%
 def rates(batches, count):
@@ -238,8 +525,8 @@ for kind in ("[MASK]", "kept"):
 # %% [markdown]
 r"""
 **Whole words.** If `##ness` is hidden and *unkind* stands before it, the guess is too easy. With
-`whole_words=True` all pieces of a word are chosen or none (the authors did so in later models). How
-many of the chosen tokens belong to a word of which another piece can be read?
+`whole_words=True` the library chooses all pieces of a word or none (the authors did so in later
+models). How many of the chosen tokens belong to a word of which another piece can be read?
 """
 
 # %%
@@ -263,27 +550,27 @@ print(f"pieces: {half_read(batches):.1%}   whole words: {half_read(whole):.1%}")
 
 # %% [markdown]
 r"""
-(What is left are texts that begin within a word: the count joins their first piece to the `[SEP]`
-before it.)
+(The rest comes from texts that begin within a word: the count joins their first piece to the
+`[SEP]` before it.)
 
-**The loss** is the cross-entropy at the chosen places, and at no other. The head on top is small: a
-linear layer, GELU (a smoother $\max(0, x)$) and LayerNorm, and then the table of word vectors once
-more, turned round:
+**The loss** is the cross-entropy at the chosen places, and at no other. Small **output layers** on
+top of the network turn states into scores: a linear layer, GELU (a smoother $\max(0, x)$) and
+LayerNorm, and then the table of word vectors once more, transposed:
 
 $$
 \ell = -\frac{1}{|M|} \sum_{i \in M} \log \mathrm{softmax}\big(E\, h_i + b\big)_{w_i}
 $$
 
-$M$ are the chosen places, $h_i$ `(dim,)` is the head's state at place $i$, $E$ `(V, dim)` the
-table, $b$ `(V,)` a bias, and $w_i$ the word that stood there.
-
-Where nothing is asked, nothing need be computed: with 15 % chosen, six of seven rows of the largest
-matrix product of the model are spared.
+$M$ are the chosen places, $h_i$ `(dim,)` is the state before the last layer at place $i$, $E$
+`(V, dim)` the table, $b$ `(V,)` a bias, and $w_i$ the word that stood there. Where the model is not
+asked, the product with $E$ is not needed: with 15 % chosen, that saves six of seven rows of the
+largest matrix product of the model.
 
 {{exercise 05.mlm_loss}}
 
-`hidden` (batch, length, dim), `table` (V, dim), `bias` (V,), `labels` (batch, length) with -100
-where nothing is asked. Return the mean over the places that are.
+`hidden` is (batch, length, dim), `table` (V, dim), `bias` (V,), and `labels` (batch, length), with
+-100 where the model is not asked. Return the mean over all places where it is asked. The network
+will be trained with it, so gradients must be able to flow back.
 """
 
 # %%
@@ -302,24 +589,26 @@ def mlm_loss(hidden, table, bias, labels):
 mb.course.check("05.mlm_loss", mlm_loss)
 
 # %%
-head = mb.heads.MaskedLM(small)
+mlm_loss = mb.course.use("05.mlm_loss", mlm_loss)
+
+# %%
+masked_lm = mb.heads.MaskedLM(small)
 given = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
 with torch.no_grad():
-    hidden = head.output.transform(small(**given).last_hidden_state)  # (batch, length, dim)
-    wanted = batch["labels"] != -100
-    logits = hidden[wanted] @ small.embeddings.word.weight.T + head.output.decoder.bias
-    by_hand = F.cross_entropy(logits, batch["labels"][wanted])
-    total, count = head.loss(batch)
-print(f"by hand {by_hand:.5f}   library {total / count:.5f}   places {count}")
+    hidden = masked_lm.output.transform(small(**given).last_hidden_state)  # (batch, length, dim)
+    bias = masked_lm.output.decoder.bias
+    mine = mlm_loss(hidden, small.embeddings.word.weight, bias, batch["labels"])
+    total, count = masked_lm.loss(batch)
+print(f"this function {mine:.5f}   library {total / count:.5f}   places {count}")
 
 # %% [markdown]
 r"""
-## 4. Find the bug
+## 5. Find the bug
 
-The number of chosen tokens differs from text to text, so books and tutorials store them in rows of
-one length, and pad: word 0 at weight 0. Here is a loss as it stands in a popular book (rewritten,
-with the same mistake). A reader reports: "My loss depends on what I pad with." Find out why, and
-mend it.
+The number of chosen tokens differs from text to text. Some programs therefore store the chosen
+tokens of each text in a row of fixed length, and fill the row up with word 0 at weight 0. Here is a
+loss as it stands in a popular book (rewritten, with the same mistake). A reader reports: "My loss
+depends on what I pad with." Find out why, and correct it.
 
 {{exercise 05.find_the_bug}}
 """
@@ -344,34 +633,40 @@ def pretraining_loss(words, labels, weights, pairs, follows):
 # %%
 mb.course.check("05.find_the_bug", pretraining_loss)
 
+# %%
+pretraining_loss = mb.course.use("05.find_the_bug", pretraining_loss)
+
 # %% [markdown]
 r"""
-The function in D2L's package behaves so; the cell asks it, with a network that answers at random.
-The second and third number should be the same: only a label of weight 0 has changed.
+The function in D2L's package has this bug. The cell calls it with a network that answers at random.
+Its two numbers should be equal, because only a label of weight 0 has changed. Those of the function
+above are.
 """
 
 # %%
 d2l = mb.course.d2l()
 torch.manual_seed(0)
-answers = torch.randn(1, 3, 20), torch.randn(1, 2)
-asked = torch.tensor([[4, 7, 0]]), torch.tensor([[4, 7, 11]])  # the last one is padding
+random_scores = torch.randn(1, 3, 20), torch.randn(1, 2)
+padded = torch.tensor([[4, 7, 0]]), torch.tensor([[4, 7, 11]])  # the last one is padding
 weights = torch.tensor([[1.0, 1.0, 0.0]])
-for labels in asked:
+for labels in padded:
     mlm, _, _ = d2l._get_batch_loss_bert(
-        lambda *_: (None, *answers), nn.CrossEntropyLoss(), 20, None, None, torch.tensor([3]),
+        lambda *_: (None, *random_scores), nn.CrossEntropyLoss(), 20, None, None, torch.tensor([3]),
         None, weights, labels, torch.tensor([1]),
     )
-    print(f"padded with word {labels[0, 2]}: {mlm:.4f}")
+    zero = torch.zeros(1, 2), torch.tensor([1])  # a pair at even odds costs log 2
+    mended = pretraining_loss(random_scores[0], labels, weights, *zero) - torch.tensor(2.0).log()
+    print(f"padded with word {labels[0, 2]}: D2L {mlm:.4f}, this chapter's function {mended:.4f}")
 
 # %% [markdown]
 r"""
-## 5. The second task: next sentences
+## 6. The second task: next sentences
 
-Many tasks ask about two texts: does this answer that, does one follow from the other? So half of
-the pairs are a text and what follows it, the others a text and one from another document. (A text
-is any stretch of a document, and may begin or end within a sentence.) The state of `[CLS]`, through
-the **pooler** (a linear layer and tanh) and a layer of two outputs, must tell which. The loss of a
-batch is the sum of both means.
+Many tasks ask about two texts: does this answer that, does one follow from the other? So in half of
+the pairs the second text is what follows the first, and in the other half it comes from another
+document. (A text is any stretch of a document, and may begin or end within a sentence.) The state
+of `[CLS]` goes through the **pooler** (a linear layer and tanh) and a layer with two outputs, which
+must tell the two cases apart. The loss of a batch is the sum of both means.
 """
 
 # %%
@@ -384,19 +679,45 @@ for row in range(3):
         print(textwrap.fill(f"{name}: {tokenizer.decode(was[part], True)}", 100))
     print(f"   {label}\n")
 
+# %% [markdown]
+r"""
+A single word can give a wrong second text away, a team's name for example. So the task is easy, and
+`minibert-bert` has learned it well; here it is asked about texts that it has never read.
+"""
+
 # %%
-mb.course.source(mb.heads.Pretraining.losses)
+from minibert.commands.pretrain.bert import measure
+
+bert_texts = [document.lines() for document in unread.documents]
+pairs = measure(bert, mb.text.PretrainingBatches(bert_texts, bert.encoder.tokenizer, 32, max_length=64))
+print(f"minibert-bert tells {pairs.next_right:.0%} of {pairs.pairs} pairs right; chance is 50 %")
 
 # %% [markdown]
 r"""
-## 6. Pre-train it
+## 7. Pre-train it yourself
 
-A BERT of two layers, from nothing. Watch the shape of the curve: the network first learns how
-frequent each word is, which needs no context, and stays there for a while.
+A BERT of two layers, from random weights, on your batches and with your loss. `Mine` is the
+library's model with both output layers; only its loss is ours: the mean of `mlm_loss` plus that of
+the next sentences. (`mb.fit` wants a sum and a count, so the mean is multiplied by the count.)
 
 *Predict before you run:* what is the loss of the masked words at the first step, with nine hundred
 pieces? And that of the next sentence?
 """
+
+# %%
+class Mine(mb.heads.Pretraining):
+    """BERT with both tasks, trained by the functions of this chapter."""
+
+    def loss(self, batch):
+        given = (batch[name] for name in ("input_ids", "attention_mask", "token_type_ids"))
+        hidden = self.read(*given)  # (batch, length, dim)
+        table, bias = self.encoder.embeddings.word.weight, self.output.decoder.bias
+        words = mlm_loss(self.output.transform(hidden), table, bias, batch["labels"])
+        follows = self.next(self.pool(hidden[:, 0]))  # (batch, 2), from [CLS]
+        pairs = F.cross_entropy(follows, batch["next_sentence_label"])
+        count = int((batch["labels"] >= 0).sum())
+        return (words + pairs) * count, count
+
 
 # %%
 from minibert.commands.pretrain.start import know_frequencies, look_beside
@@ -404,13 +725,13 @@ from minibert.commands.pretrain.start import know_frequencies, look_beside
 shape = {"dim": 64, "layers": 2, "heads": 4, "hidden": 256, "dropout": 0.0, "attention_dropout": 0.0}
 steps, rate = (5, 3e-3) if SMOKE else (400, 3e-3)
 config = mb.BERTConfig(len(tokenizer), max_length=64, init_std=0.07, **shape)
-batches = mb.text.PretrainingBatches(documents, tokenizer, 48, max_length=32, seed=0)
+batches = MyBatches(documents, tokenizer, 48, max_length=32, seed=0)
 
 
 def pretrain(head_start):
     """A model and its history."""
     mb.seed_everything(0)
-    model = mb.heads.Pretraining(mb.BERT(config, tokenizer))
+    model = Mine(mb.BERT(config, tokenizer))
     if head_start:
         know_frequencies(model, documents.ids)
         look_beside(model.encoder)
@@ -423,57 +744,54 @@ start = time.time()
 _, plain = pretrain(head_start=False)
 print(f"{plain}, {time.time() - start:.0f} s")
 
-# %%
-figure = mb.show.loss_curve(plain, title="Masked words and next sentences, from random weights",
-                            ylabel="sum of both losses (nats)")
-mb.show.figure(figure)
-
 # %% [markdown]
 r"""
-The loss begins near $\log 900 + \log 2$, a blind guess at both. It falls, then it only creeps: a
-**plateau**. To guess a word from its neighbours, some head must look at the places beside. At the
-start every head looks at all places alike, so the neighbour is one word in thirty, and what it says
-drowns in the rest. No head is told to look there because nothing is gained by looking there yet,
-and nothing is gained because no head looks there. A long training finds the way out by itself;
-Devlin et al. trained for a million steps. We have four hundred.
+The first loss is near $\log 900 + \log 2$, a blind guess at both tasks. Then the network learns
+how frequent each word is, which needs no context, and only then what the neighbours of a gap tell.
+That second part is slow. To guess a word from its neighbours, some attention head must look at the
+positions beside the gap. At the start every attention head looks at all positions alike, so a
+neighbour is one word in thirty, and what it says drowns in the rest. Devlin et al. trained for a
+million steps. We have four hundred.
 
-So give it what it needs to begin: a few of the dimensions hold the place alone, as sines and
-cosines, and two heads of the first layer start as "one place back" and "one place ahead" (a wave
-shifted by one place is the wave, turned). The softmax starts at the words' frequencies, too. The
-model is the same; these are only its first weights, and training may change them all.
+So we give the network a start. A few of the dimensions hold the position alone, as sines and
+cosines, and two attention heads of the first layer begin as "one position back" and "one position
+ahead" (a wave shifted by one position is the wave, turned). The output layers begin at the words'
+frequencies. The model is the same; only its first weights differ, and training may change all of
+them.
 """
 
 # %%
 model, helped = pretrain(head_start=True)
 fresh = mb.BERT(config, tokenizer).eval()
 look_beside(fresh)
-seen = fresh(batch["input_ids"], batch["attention_mask"], output_attentions=True).attentions[0]
-for head in range(2):  # of the first layer
-    back, ahead = (seen[:, head].diagonal(k, -2, -1).mean().item() for k in (-1, 1))
-    print(f"head {head + 1} begins with {back:.0%} on the place before, {ahead:.0%} on the one after")
+looks = fresh(batch["input_ids"], batch["attention_mask"], output_attentions=True).attentions[0]
+for number in range(2):  # attention heads of the first layer
+    back, ahead = (looks[:, number].diagonal(k, -2, -1).mean().item() for k in (-1, 1))
+    print(f"head {number + 1} begins with {back:.0%} on the place before, {ahead:.0%} on the one after")
 
 # %%
-runs = {"random weights": plain, "two heads look beside": helped}
-figure = mb.show.loss_curve(runs, title="The plateau, and a way around it",
+runs = {"random weights": plain, "two attention heads look beside": helped}
+figure = mb.show.loss_curve(runs, title="Masked words and next sentences, from two beginnings",
                             ylabel="sum of both losses (nats)")
 mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-Was it luck? Over {{finding 05 start.beside seeds}} seeds, each with its own text and first weights (`make findings CH=05`), a masked
-piece of new text costs {{finding 05 start.random mean .2f}} nats after a start from random weights, {{finding 05 start.frequencies mean .2f}}
-where the softmax began at the frequencies, and {{finding 05 start.beside mean .2f}} with both:
+Was it luck? Here is a masked piece of new text after the same training, over
+{{finding 05 start.beside seeds}} seeds, each with its own text and first weights:
 
-- {{claim 05 start.random start.frequencies | beginning at the frequencies alone is a gain}}
-- {{claim 05 start.frequencies start.beside | looking beside is a gain on top of that}}
+{{findings 05
+| to begin at the frequencies costs less than random weights | start.random - start.frequencies | nats | not measured |
+| attention heads that look beside cost less than frequencies alone | start.frequencies - start.beside | nats | not measured |
+}}
+
+This is a help for small budgets. A longer training finds the neighbours by itself.
 """
 
 # %%
 mb.course.source(look_beside)
 
 # %%
-from minibert.commands.pretrain.bert import measure
-
 held_out = mb.world.generate(tokens=2_000 if SMOKE else 20_000, seed=10_000, kinds=["match"])
 held_out = [document.lines() for document in held_out.documents]
 scores = measure(model, mb.text.PretrainingBatches(held_out, tokenizer, 32, max_length=32))
@@ -482,48 +800,132 @@ print(f"held out: {scores.loss:.2f} nats a masked piece, {scores.right:.0%} righ
 
 # %% [markdown]
 r"""
-## 7. The cloze playground
+**Your model fills gaps.** A share right is an abstract thing, so let us read what the model says.
 
-The model `minibert-bert` comes with the library: the same class, three layers, trained for longer
-on all kinds of texts of the world (its card says how). Click a word to hide it. Where the sentence
-states a fact of the world, the truth is known, and the playground says how much of its probability
-the model gives to it.
+{{exercise 05.fill_in}}
 
-Try: the verb against its subject (hide *were* in *The dogs near the house were hungry.*: does it
-follow *dogs*, or the nearer *house*?), a fact about somebody whom the texts mention often, and one
-about somebody whom they hardly mention.
+Write `fill_in(logits, ids, tokens, k)`. `ids` (length,) is a text in which some tokens are
+`[MASK]`, `logits` (length, V) are the model's scores at every place, and `tokens` lists the names
+of the pieces. For each `[MASK]`, in the order of the text, return a list of the `k` most probable
+tokens as pairs `(name, probability)`, the most probable first: a list of lists.
 """
 
 # %%
-bert = mb.heads.Pretraining.from_pretrained("minibert-bert")
-truths, fits = mb.show.world_truths()
-country, capital = next((s, v) for s, r, v in mb.world.base.world(0).facts if r == "capital")
-mb.show.ClozePlayground(bert, f"The capital of {country} is {capital}.", capital, truths, fits=fits)
+def fill_in(logits, ids, tokens, k):
+    """For every [MASK] its k likeliest tokens, [(name, probability), ...]."""
+    mask_id = tokens.index("[MASK]")
+    answers = []
+    ### BEGIN SOLUTION
+    for place in (ids == mask_id).nonzero()[:, 0].tolist():
+        best = logits[place].softmax(-1).topk(k)
+        named = [tokens[i] for i in best.indices.tolist()]
+        answers.append(list(zip(named, best.values.tolist(), strict=True)))
+    ### END SOLUTION
+    return answers
+
+
+# %%
+mb.course.check("05.fill_in", fill_in)
+
+# %%
+fill_in = mb.course.use("05.fill_in", fill_in)
 
 # %% [markdown]
 r"""
+Ten sentences of match reports that your model has not read, one word hidden in each. A star marks
+the gaps in which the first of the three words is right.
+"""
+
+# %%
+@torch.no_grad()
+def top_three(sentence, place):
+    """The three likeliest pieces where one piece of a sentence is hidden, and the hidden one."""
+    ids = torch.tensor(tokenizer.pair(sentence, max_length=64)["input_ids"])  # (length,)
+    hidden_id, ids[place] = int(ids[place]), tokenizer.mask_id
+    scores, _ = model.eval()(ids[None].to(next(model.parameters()).device))
+    names = list(tokenizer.tokens)
+    text = tokenizer.decode(ids[1:-1])
+    return text, names[hidden_id], fill_in(scores[0].cpu(), ids, names, 3)[0]
+
+
+draw = random.Random(0)
+lines = draw.sample([lines[-1] for lines in held_out], min(10, len(held_out)))
+for line in lines:
+    length = len(tokenizer.encode(line))
+    text, word, best = top_three(line, draw.randint(1, min(length, 61)))
+    star = "*" if best[0][0] == word else " "
+    print(textwrap.shorten(text, 95))
+    print(f" {star} {word}:", ", ".join(f"{name} {share:.0%}" for name, share in best))
+
+# %% [markdown]
+r"""
+Look at the misses, too. Is the wrong word of the right kind: a team for a team, a number for a
+number, a verb for a verb? Of a name, the sentence often cannot tell which one it was, and then
+nobody could know.
+"""
+
+# %% [markdown]
+r"""
+## 8. The cloze playground
+
+`minibert-bert` is the same class, with more layers, trained for longer on all kinds of texts of the
+world (its card says how). Click a word to hide it.
+
+Try the verb against its subject: hide *were* in *The dogs in the garden were hungry.* Then put the
+nearer noun into the singular, *The dogs near the house were hungry.*: does the model still follow
+*dogs*, or does it follow *house*?
+"""
+
+# %%
+truths, fits = mb.show.world_truths()
+mb.show.ClozePlayground(bert, "The dogs in the garden were hungry.", "were", truths, fits=fits)
+
+# %% [markdown]
+r"""
+**Facts** are harder than grammar. The texts of the world mention the capital of each country, some
+often and some hardly ever. Here are all of them, the hits and the misses: how probable does the
+model find the true capital, and what does it say first?
+"""
+
+# %%
+facts = [(s, v) for s, r, v in mb.world.base.world(0).facts if r == "capital"]
+first = 0
+for country, capital in facts:
+    guess = guesses(bert, f"The capital of {country} is [MASK].")
+    (best, share), *_ = guess.best(1)
+    first += best.lower() == capital.lower()
+    own = guess.share(capital)
+    print(f"{country:>12}: {capital} {own:.1%}; first choice {best} {share:.1%}")
+print(f"the true capital comes first {first} times of {len(facts)}")
+
+# %% [markdown]
+r"""
+Compare the first choices. If one town comes first for several countries, the model has learned
+*what kind of word* stands there, and which towns are capitals, more than which belongs to which.
+
 {{exercise 05.why_mask}}
 
-Why is a deep network that reads to both sides not simply trained on the next word? What does
-masking cost, and what are the random and the unchanged 10 % for? Three to five sentences.
+Why is a deep network that reads both sides not simply trained on the next word? What does masking
+cost, and what are the random and the unchanged 10 % for? Write three to five sentences.
 """
 
 # %% [markdown] written="05.why_mask"
 r"""
-In a network that looks to both sides the next word is part of the input, so it would be copied,
-through other places after two layers even if a place cannot see itself. Hiding the word makes the
-question honest. The price is that only 15 % of the tokens teach something in a pass, so more passes
-are needed, and that the model reads `[MASK]`, which no later task will show it. As some of the
-chosen words are left or swapped, it never knows which word it will be asked for, and has to keep a
-useful state for each: that matters most where the states are used as they are, without fine-tuning.
+In a network that reads both sides the next word is part of the input, so the network would copy it
+(over two layers, even if a position cannot see itself). Hiding the word makes the question honest.
+The price: only 15 % of the tokens teach something in a pass, so more passes are needed, and the
+model reads `[MASK]`, which no later task will show it. As some of the chosen words are left as they
+are or swapped, the model cannot know which of the words that it reads it will be asked for, and has
+to keep a useful state for each. That matters most where the states are used without fine-tuning.
 """
 
 # %% [markdown]
 r"""
-## 8. Both sides against one
+## 9. Both sides against one, over the training
 
-Is it worth the trouble? The fair opponent is the same network with a causal mask, trained on the
-next word, on the same text, for as many steps. It is one mask away:
+In section 1, BERT and GPT differed in more than the side that they see. The fair opponent is the
+same network with a causal mask, trained to predict the next word on the same text, for as many
+steps. It is one mask away:
 """
 
 # %%
@@ -533,20 +935,48 @@ mb.course.source(LeftToRight.forward)
 
 # %% [markdown]
 r"""
-Left to right every token is a target, not one in seven: more to learn from in each step. Both
-sides: each guess may use everything. Neither has next sentences here. The full experiment
-(`make findings CH=05`, settings in `chapters/findings/05.py`) trains both on match reports, stories
-and letters, each with two heads that begin by looking beside (back and ahead, or both back), over {{finding 05 ways.mlm_ner seeds}}
-seeds. The curves show what each can do with a word's state as training goes on: tell the **sense**
-of a homograph by the nearest mean vector (chapter 02), and find **names** after fine-tuning on two
-hundred sentences.
+From left to right, every token is a target; with masking, only one in seven is. So a step teaches
+the left-to-right network more, and the network that reads both sides knows more about each target.
+Which of the two matters more, and when? The experiment `same_word` (`make findings CH=05`, settings
+in `chapters/findings/05.py`) trains both networks on match reports and stops several times on the
+way. Each time both are asked for the same hidden words of unseen reports, one in each text. Two
+counters answer, too, as in section 1.
 
-*Predict before you look:* who is ahead at the first measurement, a quarter of the way? And at the
-end?
+*Predict before you look:* who is ahead at the first stop? And at the end?
 """
 
 # %%
 found = mb.course.findings("05")
+has_race = any(name.startswith("same_word.") for name in found.names())
+if has_race:
+    stops = found.content["experiments"]["same_word"]["config"]["stops"]
+    fig, ax = mb.show.new("The same hidden word, over the training", "updates", "share named right")
+    for way, label, style in (("both", "both sides", "o-"), ("left", "left to right", "s--")):
+        runs = torch.tensor(found.values(f"same_word.{way}_curve"))  # (seeds, stops)
+        ax.errorbar(stops, runs.mean(0), runs.std(0, correction=0), fmt=style, capsize=4, label=label)
+    for way, style in (("both", ":"), ("left", "-.")):
+        level = found.mean(f"same_word.{way}_counted")
+        ax.axhline(level, color="#5f5f5f", linestyle=style, label=f"counting, {way}")
+    ax.legend(title="mean, standard deviation over seeds")
+    mb.show.figure(fig, alt="Lines: share of hidden words named right by number of updates, for both "
+                   "sides and left to right, with two levels for counting.")
+    for a, b, claim in (("left_early", "both_early", "left to right is ahead at the first stop"),
+                        ("both_end", "left_end", "both sides are ahead at the end"),
+                        ("both_end", "both_counted", "the network beats counting at the end")):
+        print(found.says(claim, f"same_word.{a}", f"same_word.{b}"))
+else:
+    print("This copy has no measurement of it yet: make findings CH=05")
+
+# %% [markdown]
+r"""
+Now the other use of such a network, its **states**. A second experiment, `ways`, trains the same
+two networks on match reports, stories and letters and then tests what they are good for: telling
+the **sense** of a homograph by the nearest mean vector (chapter 02), and finding **names** after
+fine-tuning on two hundred sentences. Both begin with two attention heads that look beside (one back
+and one ahead, or both back).
+"""
+
+# %%
 shares = found.content["experiments"]["ways"]["config"]["snapshots"]
 fig, axes = mb.show.new("Both sides and one, over the training", size=(8.4, 3.6), columns=2)
 titles = {"senses": "word senses, frozen", "ner": "names, fine-tuned"}
@@ -562,25 +992,27 @@ mb.show.figure(fig, alt="Two charts: word senses and names by share of the train
 
 # %% [markdown]
 r"""
-- {{claim 05 ways.mlm_senses ways.ltr_senses | both sides tell word senses better than one}}
-- {{claim 05 ways.mlm_ner ways.ltr_ner | both sides find names better than one}}
-- {{claim 05 ways.mlm_ner_early ways.ltr_ner_early | already after a quarter of the training, both sides find names better}}
-- {{claim 05 ways.ltr_ner_share ways.mlm_ner_share | left to right converges faster: after a quarter of the training it has more of its final score in names}}
+{{findings 05
+| both sides tell word senses better than one | ways.mlm_senses - ways.ltr_senses | percent | not measured |
+| both sides find names better than one | ways.mlm_ner - ways.ltr_ner | percent | SQuAD +10.1, MNLI +1.8, MRPC +9.0 |
+| ... already after a quarter of the training | ways.mlm_ner_early - ways.ltr_ner_early | percent | "almost immediately" (appendix C.1) |
+| left to right has more of its final score after a quarter | ways.ltr_ner_share - ways.mlm_ner_share | percent | "marginally" (appendix C.1) |
+}}
 
-In the paper (table 5, both without next sentences) both sides have 87.9 against 77.8 F1 on SQuAD,
-83.9 against 82.1 on MNLI and 86.5 against 77.5 on MRPC. Appendix C.1 finds that masked words
-converge marginally slower, and that they are ahead almost at once.
+The paper's figures are from table 5, both networks without next sentences. SQuAD asks for the
+answer to a question in a paragraph, MNLI whether one sentence follows from another, and MRPC
+whether two sentences say the same.
 
-Hold that against the lines above with one difference in mind. Their race was a million steps on
-three billion words; ours ends when the masked model guesses {{finding 05 ways.mlm_right mean .0%}} of the hidden words of unseen texts.
-In a race so short it counts how many targets a step has: each token on one side, one in seven on
-the other. Look at the curves from left to right: who learns faster, and who has learned more when
-it ends?
+Keep one difference in mind. The paper's race took a million steps on three billion words. Ours ends
+when the masked network names {{finding 05 ways.mlm_right mean .0%}} of the hidden pieces of unseen
+texts. In so short a race the number of targets in a step decides a great deal.
 
-## 9. What to put in the gaps, and whether to ask for the next sentence
+## 10. What to put in the gaps
 
-Table 8 of the paper: always `[MASK]` costs little when the model is fine-tuned (names: 94.9 against
-95.4), and more when its states are used as they are (94.0 against 94.9).
+Table 8 of the paper finds names (entities, F1) with networks whose chosen words were replaced in
+different ways. With `[MASK]` alone, fine-tuning loses little (94.9 against 95.4). Where the states
+are used as they are, the loss is larger (94.0 against 94.9). The picture shows the same here, one
+dot for each seed.
 """
 
 # %%
@@ -595,22 +1027,21 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-- {{claim 05 ways.mlm_features ways.all_mask_features | for frozen states, 80 / 10 / 10 is better than always [MASK]}}
-- {{claim 05 ways.mlm_ner ways.all_mask_ner | after fine-tuning, 80 / 10 / 10 is better than always [MASK]}}
-- {{claim 05 ways.nsp_nli ways.mlm_nli | with next sentences, inference is better than without}}
+{{findings 05
+| frozen states: 80 / 10 / 10 is better than always [MASK] | ways.mlm_features - ways.all_mask_features | percent | +0.9 points |
+| after fine-tuning: 80 / 10 / 10 is better | ways.mlm_ner - ways.all_mask_ner | percent | +0.5 points |
+}}
 
-The model with both tasks tells {{finding 05 ways.nsp_next_right mean .0%}} of the held-out pairs right. In the
-paper QNLI falls from 88.4 to 84.9 without next sentences, MNLI from 84.4 to 83.9. Later work
-(RoBERTa, Liu et al.
-2019) found that the task can be dropped when the text is cut differently: compare what was measured
-here, and mind that the text of our world is simple, so that a wrong second text is often told by
-its names alone.
+**And the next sentence?** In the paper, QNLI (does this sentence answer the question?) falls from
+88.4 to 84.9 without that task, and MNLI from 84.4 to 83.9. Later work (RoBERTa, Liu et al. 2019)
+found that the task can be dropped when the text is cut differently. Networks as small as those of
+our experiment stay near chance on inference with or without the task, so they cannot decide.
 
-## 10. How big, and what it costs
+## 11. How big, and what it costs
 
 {{exercise 05.parameters}}
 
-Count the parameters of a BERT with three tables (words, positions, two segments) and their
+Count the parameters of a BERT: three tables (`V` words, `places` positions, two segments) and their
 LayerNorm, `layers` blocks, and the pooler.
 """
 
@@ -630,27 +1061,31 @@ def parameters(V, dim, layers, hidden, places=512):
 # %%
 mb.course.check("05.parameters", parameters)
 
+# %%
+parameters = mb.course.use("05.parameters", parameters)
+
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):  # shapes without numbers: nothing is stored
     for size in (mb.BERTConfig.base(), mb.BERTConfig.large()):
         count = sum(p.numel() for p in mb.BERT(size).parameters())
-        print(f"{size.layers} layers of {size.dim}: {count:,} parameters")
+        mine = parameters(size.vocab_size, size.dim, size.layers, size.hidden, size.max_length)
+        print(f"{size.layers} layers of {size.dim}: {count:,} parameters; counted {mine:,}")
 
 # %% [markdown]
 r"""
 The paper rounds to 110 and 340 million.
 
-**Work.** A linear layer of $n \times m$ costs $2nm$ operations a token. A block has four of
+**Work.** A linear layer of $n \times m$ costs $2nm$ operations per token. A block has four of
 $d \times d$ and two of $d \times 4d$; attention multiplies each query with all $L$ keys, and its
 weights with all $L$ values. So one token costs, forward,
 
 $$
 \underbrace{8 d^2 + 16 d^2}_{\text{linear layers}} + \underbrace{4 L d}_{\text{attention}}
-\quad\text{operations a layer}
+\quad\text{operations per layer}
 $$
 
 The backward pass costs twice as much again. Attention costs as much as the rest only where
-$L = 6d$, which for BERT-base would be 4,608 tokens. PyTorch can count what it really multiplies.
+$L = 6d$, which for BERT-base would be 4,608 tokens. PyTorch can count its own multiplications.
 """
 
 # %%
@@ -671,9 +1106,9 @@ for length in (16, 32, 64):
 
 # %% [markdown]
 r"""
-And the clock? A step of training on about the same number of tokens each time, as sequences get
-longer, and as layers are added. *Predict before you run:* is the line by layers straight? Does it
-go through zero?
+And the clock? We time a step of training on the same number of tokens each time, with more layers,
+and with longer sequences. *Predict before you run:* what does twice the number of layers cost? What
+does twice the length of a sequence cost?
 """
 
 # %%
@@ -712,19 +1147,20 @@ mb.show.figure(fig, alt="Two charts: time of a step by the number of layers, and
 
 # %% [markdown]
 r"""
-Layers cost alike, so the line on the left is nearly straight. What it would have at no layer at all
-is paid once, whatever the depth: embeddings, and the softmax over the words (little, with a
-thousand; thirty thousand cost more). On the right only attention's share grows; at width 96 it
-should have reached that of the rest at a length of $6d = 576$.
+By the formula, each layer costs the same, so twice the layers should cost nearly twice the time.
+The clock also counts memory traffic and whatever else the machine does, so the line need not be
+straight, and where it would meet zero says little. On the right only attention's share grows: by
+the formula it reaches that of the linear layers at a length of $6d = 576$ for this width of 96.
 
-**Short, then long.** The position vectors of far places can only be learned on long sequences, but
+**Short, then long.** The vectors of the last positions can only be learned on long sequences, but
 most of the learning does not need them. So BERT was trained on sequences of 128 for 90 % of the
 steps, and of 512 for the rest: `mb.text.ShortThenLong`, or `--short-share 0.9` on the command line.
 
-## 11. The real thing
+## 12. The real thing
 
-The published vocabulary on real text, when both are at hand (`minibert data list` says where to put
-them): ids equal to those of the published tokenizer, which a test holds over millions of lines.
+Here is the published vocabulary on a real sentence, where its file is at hand (`minibert data list`
+says where to put it). A test holds the library's ids equal to those of the published tokenizer over
+millions of lines.
 """
 
 # %%
@@ -743,21 +1179,22 @@ else:
 # %% [markdown]
 r"""
 On real text the same training is one command,
-`minibert pretrain bert --recipe minibert-bert-english --out my_bert`; it learns its pieces from
-Wikipedia first, and says at the end how many hidden words it guesses in text that it has never
-read. The weights that Google published load into the same class:
+`minibert pretrain bert --recipe minibert-bert-english --out my_bert`. It learns its pieces from
+Wikipedia first, and says at the end how many hidden words it names in text that it has never read.
+The weights that Google published load into the same class:
 `mb.BERT.from_pretrained("bert-base-uncased")`, given the folder. Chapter 06 fine-tunes such models.
 
-## 12. Summary
+## 13. Summary
 
+- Both sides tell more about a hidden word than one side does.
 - Word pieces spell any text with a fixed vocabulary: frequent words whole, rare ones in parts.
-- A network that sees both sides cannot be asked for the next word; hide 15 % of the words, and ask
-  for those.
+- A network that reads both sides cannot be trained on the next word. So hide 15 % of the words, and
+  ask for those.
 - The loss counts the chosen places and nothing else. A mean that is multiplied by weights
   afterwards is still that mean.
-- 80 / 10 / 10 keeps the model from knowing where it will be asked.
+- 80 / 10 / 10: where the model reads a word, it cannot know whether it will be asked for it.
 - `[CLS]` and segments make one input of two texts; next sentences train them.
-- A layer costs $24 d^2 + 4 L d$ operations a token: short sequences first.
+- A layer costs $24 d^2 + 4 L d$ operations per token: short sequences first.
 
 {{quiz 05.q1}}
 

@@ -1,0 +1,317 @@
+"""Chapter 05: what BERT reads: pieces, the sum of three vectors, and the masked words."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from minibert.course.learn.compare import compare, mistaken, same
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.kept import CHANGED, kept
+
+PIECES = {"un", "una", "##aff", "##a", "##able", "##ble", "##ffa", "a", "play", "##ing", "##s"}
+PIECES |= {"##i", "##n", "##g", "p", "##l", "##y", "##f", "##b", "##e", "u"}
+PIECES |= {"str", "stra", "##aw"}
+
+
+class Pieces(Exercise):
+    id = "05.wordpiece"
+    title = "A word in pieces"
+    minutes, difficulty, importance, points = 12, 2, 4, 3
+    hints = (
+        "Begin with `start = 0`. As long as `start < len(word)`, look for the longest piece there.",
+        "Try `end` from `len(word)` down to `start + 1`; a piece that is not at the beginning of "
+        "the word has `##` in front.",
+        "If no piece fits at some place, the answer for the *whole* word is `['[UNK]']`.",
+    )
+    default: list = []
+    example = ("playing", {"play", "##ing"})
+
+    def check(self, cut: Callable[[str, set[str]], list[str]]) -> Right | Wrong:
+        for word in ("playing", "unaffable", "plays", "a"):
+            got, want = self.cut_by(cut, word), self.cut(word)
+            if got == want:
+                continue
+            return mistaken(got, [
+                ([piece.removeprefix("##") for piece in want],
+                 f"{word!r}: a piece that goes on with a word is written with `##`.", 1),
+                (self.cut(word, shortest=True),
+                 f"{word!r}: the longest piece wins, and {got} are the shortest.", 1),
+                (["[UNK]"], f"{word!r} can be cut into {want}: what goes on with a word stands in "
+                 "the vocabulary with `##` in front, and has to be looked for so.", 1),
+                (want[:1], f"{word!r}: only the first piece is there; go on after it.", 1),
+                (want[::-1], f"{word!r}: the pieces come in the order in which they are read.", 2),
+            ]) or Wrong(f"expected {want} for {word!r}, got {got}.", 1)  # fmt: skip
+        return self.unknown(cut)
+
+    def unknown(self, cut: Callable[[str, set[str]], list[str]]) -> Right | Wrong:
+        """Words that cannot be cut: nothing fits, or the longest piece leads nowhere."""
+        for word in ("playx", "xplay"):
+            got = self.cut_by(cut, word)
+            if got != ["[UNK]"]:
+                return Wrong(
+                    f"right where every letter is known; but {word!r} should be ['[UNK]'], the "
+                    f"whole word, because nothing fits at 'x', and is {got}.", 2
+                )  # fmt: skip
+        got = self.cut_by(cut, "straw")
+        if got != ["[UNK]"]:
+            return Wrong(
+                f"'straw' should be ['[UNK]'], but is {got}: WordPiece never goes back. It takes "
+                "'stra', the longest piece, and then finds no '##w'.", 2
+            )  # fmt: skip
+        if list(cut("play", {"##play", "pl", "##ay"})) != ["pl", "##ay"]:
+            return Wrong(
+                "with another vocabulary, {'##play', 'pl', '##ay'}, 'play' should be "
+                "['pl', '##ay']: '##play' cannot begin a word.", 2
+            )  # fmt: skip
+        return Right(
+            "`unaffable` is `una ##ffa ##ble`: greedy, so not always what a linguist says."
+        )
+
+    @staticmethod
+    def cut_by(cut: Callable[[str, set[str]], list[str]], word: str) -> list[str]:
+        return list(cut(word, set(PIECES)))
+
+    @staticmethod
+    def cut(word: str, shortest: bool = False) -> list[str]:
+        found, start = [], 0
+        while start < len(word):
+            mark = "##" if start else ""
+            ends = range(len(word), start, -1)
+            for end in reversed(ends) if shortest else ends:
+                if mark + word[start:end] in PIECES:
+                    found.append(mark + word[start:end])
+                    start = end
+                    break
+            else:
+                return ["[UNK]"]
+        return found
+
+
+class Embed(Exercise):
+    id = "05.embed"
+    title = "The sum of three vectors"
+    minutes, difficulty, importance, points = 10, 2, 4, 3
+    hints = (
+        "A table is indexed by a tensor of ids: `words[ids]` has the shape (batch, length, dim).",
+        "The positions are 0, 1, 2, ... in every row, whatever the words are: the first `length` "
+        "rows of their table.",
+        "LayerNorm takes mean and variance over the last axis, of each token by itself: "
+        "`F.layer_norm(x, x.shape[-1:], eps=1e-12)`.",
+    )
+
+    def case(self) -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(7)
+        ids = torch.tensor([[2, 7, 5, 3, 9, 3], [2, 8, 3, 5, 5, 3]])
+        segments = torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]])
+        tables = (torch.randn(rows, 8, generator=generator) for rows in (11, 10, 2))
+        return ids, segments, *tables
+
+    def as_functions(self, embed: Any) -> tuple:
+        return (partial(kept, embed),)
+
+    def untouched(self, embed: Any) -> bool:
+        got, _ = embed(*self.case())
+        return got is None or got is Ellipsis
+
+    def check(self, embed: Any) -> Right | Wrong:
+        case = self.case()
+        got, changed = embed(*case)
+        if changed:
+            return Wrong(CHANGED, 1)
+        ids, segments, words, places, kinds = case
+        word, kind, place = words[ids], kinds[segments], places[: ids.shape[1]]
+
+        def norm(x: Tensor) -> Tensor:
+            return F.layer_norm(x, x.shape[-1:], eps=1e-12)
+
+        total = word + place + kind  # (batch, length, dim)
+        centred = total - total.mean(-1, keepdim=True)
+        return compare(got, norm(total), [
+            (total, "the LayerNorm is missing: mean 0 and variance 1 for each token.", 2),
+            (norm(word), "only the words are there: add position and segment.", 1),
+            (norm(word + kind), "the positions are missing: *dog bites man* would be *man bites "
+             "dog*.", 1),
+            (norm(word + place), "the segments are missing.", 2),
+            (norm(word + places[ids.clamp(max=len(places) - 1)] + kind),
+             "the positions are looked up by the ids of the words: they are 0, 1, 2, ...", 1),
+            (norm(word + places[1 : ids.shape[1] + 1] + kind), "positions begin at 0.", 2),
+            (norm(word) + norm(place) + norm(kind), "add first, then one LayerNorm.", 2),
+            (norm((word + place + kind) / 3) * 0 + total / 3, "a mean: it should be the sum.", 1),
+            (centred / total.std(-1, keepdim=True), "the variance divides by dim, not dim - 1: "
+             "`unbiased=False`.", 2),
+            (centred / total.var(-1, keepdim=True, unbiased=False),
+             "divided by the variance: its square root is due.", 2),
+            (F.layer_norm(total, total.shape[-2:]), "the LayerNorm mixes the tokens of a text: "
+             "mean and variance are over the last axis only.", 1),
+            (centred, "the mean is 0, but the variance is not 1 yet.", 2),
+        ], tolerance=1e-4, what="the sum",
+            right="Three tables, one addition: the rest of the network sees nothing else.",
+        )  # fmt: skip
+
+
+class Choose(Exercise):
+    id = "05.choose"
+    title = "Choose 15 %"
+    minutes, difficulty, importance, points = 10, 3, 4, 3
+    hints = (
+        "Give the places that must not be chosen a noise that is never the lowest, 2.0 say (in a "
+        "copy: `noise.masked_fill(~maskable, 2.0)`).",
+        "`x.argsort(1).argsort(1)` is each place's rank in its row, 0 for the lowest.",
+        "A place is chosen if its rank is below the row's quota, and if it may be chosen at all.",
+    )
+
+    def case(self) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(11)
+        maskable = torch.ones(5, 32, dtype=torch.bool)
+        maskable[:, 0] = maskable[:, 31] = False  # [CLS] and [SEP]
+        maskable[0, 26:] = maskable[1, 17:] = maskable[2, 5:] = maskable[3, :] = False
+        maskable[4, 28:] = False
+        maskable[2, 2] = False  # two words are left: 15 % of them is less than a half
+        return maskable, torch.rand(5, 32, generator=generator)
+
+    def as_functions(self, choose: Any) -> tuple:
+        return (partial(kept, choose),)
+
+    def untouched(self, choose: Any) -> bool:
+        got, _ = choose(*self.case())
+        nothing = torch.zeros_like(self.case()[0])
+        return got is None or got is Ellipsis or same(got, nothing)
+
+    @staticmethod
+    def choose(maskable: Tensor, noise: Tensor, share: float = 0.15, least: int = 1) -> Tensor:
+        rank = noise.masked_fill(~maskable, 2.0).argsort(1).argsort(1)
+        quota = (share * maskable.sum(1, keepdim=True)).round().clamp(min=least)  # (batch, 1)
+        return (rank < quota) & maskable
+
+    def check(self, choose: Any) -> Right | Wrong:
+        maskable, noise = self.case()
+        got, changed = choose(maskable, noise)
+        if changed:
+            return Wrong(CHANGED, 1)
+        want = self.choose(maskable, noise)
+        fits = torch.is_tensor(got) and got.shape == want.shape
+        if fits and got.dtype != torch.bool:
+            return Wrong("the answer should be a tensor of bool, True where a place is chosen.", 2)
+        told = compare(got, want, self.mistakes(maskable, noise), what="`chosen`")
+        if not isinstance(told, Right):
+            return told
+        more, _ = choose(maskable, noise, 0.4)
+        if not same(more, self.choose(maskable, noise, 0.4)):
+            return Wrong("right for 15 %, but not for `share=0.4`: is a number fixed?", 2)
+        return Right("Each text is asked for as many words as its length allows, never for [SEP].")
+
+    def mistakes(self, maskable: Tensor, noise: Tensor) -> list:
+        """What known mistakes give."""
+        anywhere, length = torch.ones_like(maskable), maskable.shape[1]
+        whole = noise.masked_fill(~maskable, 2.0).flatten().argsort().argsort().view_as(noise)
+        ranked = noise.masked_fill(~maskable, 2.0).argsort(1).argsort(1)
+        quota = (0.15 * maskable.sum(1, keepdim=True)).round().clamp(min=1)  # (batch, 1)
+        want = self.choose(maskable, noise)
+        return [
+            (noise < 0.15, "each place is chosen by itself, special tokens among them: choose the "
+             "row's quota of lowest noise, where `maskable`.", 1),
+            ((noise < 0.15) & maskable, "each place is chosen by itself, so a row may have none: "
+             "choose a fixed number in each row, those with the lowest noise.", 1),
+            (self.choose(anywhere, noise), "[CLS], [SEP] or padding is chosen: mind `maskable`.",
+             1),
+            ((noise.argsort(1).argsort(1) < quota) & maskable,
+             "the noise of places that cannot be chosen takes part in the ranking: "
+             "push these to the end first.", 1),
+            ((ranked < round(0.15 * length)) & maskable, "the quota is 15 % of the whole length: "
+             "it should be 15 % of the places that can be chosen.", 1),
+            (self.choose(maskable, noise, least=0), "a short text has nothing hidden: at least one "
+             "place in each row that has any.", 2),
+            (ranked < quota,
+             "a row without any word has a chosen place: add `& maskable`.", 2),
+            (self.choose(maskable, 1 - noise), "those with the highest noise are chosen.", 2),
+            ((ranked < (0.15 * maskable.sum(1, keepdim=True)).floor().clamp(min=1)) & maskable,
+             "the quota is cut off: round it.", 2),
+            ((whole < round(0.15 * int(maskable.sum()))) & maskable, "15 % of the whole batch: "
+             "each row should have 15 % of its own.", 1),
+            (~want & maskable, "turned round: True where a place is chosen.", 1),
+        ]  # fmt: skip
+
+
+class Mask(Exercise):
+    id = "05.mask"
+    title = "Hide some words"
+    minutes, difficulty, importance, points = 12, 3, 5, 3
+    hints = (
+        "`labels` first: `torch.where(chosen, ids, -100)`.",
+        "Then what the model sees: below 0.8 it is `mask_id`, from 0.8 to below 0.9 the random "
+        "word, and otherwise the word itself, each only where `chosen`.",
+        "Two `torch.where`, one after the other; `&` joins conditions, each in brackets.",
+    )
+
+    def case(self) -> tuple:
+        generator, shape = torch.Generator().manual_seed(5), (3, 40)
+        ids = torch.randint(10, 50, shape, generator=generator)
+        chosen = torch.rand(shape, generator=generator) < 0.5
+        fate = torch.rand(shape, generator=generator)
+        drawn, mask_id = torch.randint(60, 90, shape, generator=generator), 4
+        return ids, chosen, fate, drawn, mask_id
+
+    def untouched(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> bool:
+        got, ids = hide(*self.case()), self.case()[0]
+        if got is None or got is Ellipsis:
+            return True
+        parts = isinstance(got, tuple | list) and len(got) == 2
+        return parts and same(got[0], ids) and same(got[1], torch.full_like(ids, -100))
+
+    @staticmethod
+    def hide(case: tuple, split: tuple[float, float] = (0.8, 0.9)) -> tuple[Tensor, Tensor]:
+        ids, chosen, fate, drawn, mask_id = case  # (batch, length) each, and a number
+        seen = torch.where(chosen & (fate < split[0]), mask_id, ids)
+        seen = torch.where(chosen & (fate >= split[0]) & (fate < split[1]), drawn, seen)
+        return seen, torch.where(chosen, ids, -100)
+
+    def check(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> Right | Wrong:
+        case, (given, *rest) = self.case(), self.case()
+        ids, chosen, _, _, mask_id = case
+        got = hide(given, *rest)
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            return Wrong("expected two tensors, what the model sees and the labels.")
+        seen, labels = got
+        want, wanted = self.hide(case)
+        if not same(given, ids):
+            return Wrong("the ids that were given have changed: work on a copy (`torch.where`).", 1)
+        told = compare(labels, wanted, [
+            (ids, "every place has a label: the model would be asked for words that it sees.", 1),
+            (torch.where(want != ids, ids, -100),
+             "only the places that changed have a label: the words that were chosen and kept are "
+             "to be guessed, too.", 1),
+            (torch.where(want == mask_id, ids, -100),
+             "only the places with [MASK] have a label: the random and the kept words are to be "
+             "guessed, too.", 1),
+            (torch.where(chosen, want, -100),
+             "the labels are what the model sees: they should be what stood there.", 1),
+            (torch.where(chosen, -100, ids),
+             "turned round: -100 belongs where nothing was chosen.", 1),
+            (torch.where(chosen, ids, 0),
+             "0 is a token like any other: -100 marks the places that are not asked.", 1),
+            (want, "the two results have changed places: what the model sees comes first.", 2),
+        ], what="the labels")  # fmt: skip
+        return self.sees(seen, case) if isinstance(told, Right) else told
+
+    def sees(self, seen: Tensor, case: tuple) -> Right | Wrong:
+        """The verdict on what the model sees."""
+        ids, chosen, _, _, mask_id = case
+        fits = torch.is_tensor(seen) and seen.shape == ids.shape
+        if fits and not same(seen[~chosen], ids[~chosen]):
+            return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
+        return compare(seen, self.hide(case)[0], [
+            (torch.where(chosen, mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
+            (self.hide(case, (0.8, 1.0))[0],
+             "one in five is a random word: half of these should stay as they are.", 1),
+            (self.hide(case, (0.1, 0.2))[0],
+             "only one in ten is [MASK]: the shares are mixed up.", 1),
+            (self.hide(case, (0.8, 0.8))[0],
+             "no random word: from 0.8 to below 0.9 it is `drawn`.", 1),
+            (ids, "nothing is hidden: the model sees every word that it is asked for.", 1),
+        ], what="what the model sees",
+            right="The labels keep every chosen word, those that can still be read among them.",
+        )  # fmt: skip

@@ -1,0 +1,443 @@
+"""Chapter 05: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
+
+PIECES = """
+def wordpiece(word, pieces):
+    found, start = [], 0
+    while start < len(word):
+        ends = [e for e in range(start + 1, len(word) + 1)
+                if {mark} + word[start:e] in pieces]
+        if not ends:
+            return {none}
+        end = {choice}
+        found.append({piece})
+        start = end
+    return {value}
+"""
+EMBED = """
+def embed(ids, segments, words, places, kinds):
+    word, place, kind = words[ids], places[:ids.shape[1]], kinds[segments]
+    total = {total}
+    return {value}
+"""
+CHOOSE = """
+def choose(maskable, noise, share=0.15):
+    n = maskable.sum(1, keepdim=True)
+    rank = {order}.argsort(1).argsort(1)
+    return {value}
+"""
+CENTRED = "total - total.mean(-1, keepdim=True)"
+PUSHED = "noise.masked_fill(~maskable, 2.0)"
+HIDE = """
+def hide(ids, chosen, fate, drawn, mask_id):
+    labels = {labels}
+    seen = torch.where({first}, mask_id, ids)
+    seen = torch.where({second}, drawn, seen)
+    return {value}
+"""
+LOSS = """
+def mlm_loss(hidden, table, bias, labels):
+    wanted = {wanted}
+    logits = hidden[wanted] @ table.T + {bias}
+    each = F.cross_entropy(logits, labels[wanted], reduction="none")
+    return {value}
+"""
+BUG = """
+def pretraining_loss(words, labels, weights, pairs, follows):
+    each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
+    w = weights.flatten()
+    nsp = F.cross_entropy(pairs, follows)
+    return {value}
+"""
+MLM = "(each * w).sum() / w.sum()"
+FILL = """
+def fill_in(logits, ids, tokens, k):
+    gaps = (ids == {mask}).nonzero()[:, 0].tolist()
+    shares = {shares}
+    found = []
+    for place in gaps:
+        best = shares[{place}].topk({k}, largest={largest})
+        pairs = zip(best.indices.tolist(), best.values.tolist())
+        found.append([({name}, {share}) for i, p in pairs])
+    return {value}
+"""
+COUNT = """
+def parameters(V, dim, layers, hidden, places=512):
+    linear = dim * dim + dim
+    embeddings = {embeddings}
+    block = {block}
+    return {value}
+"""
+
+
+def pieces(**changes):
+    usual = {"mark": '("##" if start else "")', "none": '["[UNK]"]', "choice": "max(ends)"}
+    usual |= {"piece": '("##" if start else "") + word[start:end]', "value": "found"}
+    return PIECES.format(**{**usual, **changes})
+
+
+def embed(total="word + place + kind", value="F.layer_norm(total, total.shape[-1:], eps=1e-12)"):
+    return EMBED.format(total=total, value=value)
+
+
+def choose(order=PUSHED, value="(rank < (share * n).round().clamp(min=1)) & maskable"):
+    return CHOOSE.format(order=order, value=value)
+
+
+def hide(**changes):
+    usual = {"labels": "torch.where(chosen, ids, -100)", "first": "chosen & (fate < 0.8)"}
+    usual |= {"second": "chosen & (fate >= 0.8) & (fate < 0.9)", "value": "seen, labels"}
+    return HIDE.format(**{**usual, **changes})
+
+
+def loss(value="each.mean()", wanted="labels != -100", bias="bias"):
+    return LOSS.format(value=value, wanted=wanted, bias=bias)
+
+
+def fill(**changes):
+    usual = {"mask": "tokens.index('[MASK]')", "shares": "logits.softmax(-1)", "place": "place"}
+    usual |= {"k": "k", "largest": "True", "name": "tokens[i]", "share": "p", "value": "found"}
+    return FILL.format(**{**usual, **changes})
+
+
+def count(**changes):
+    usual = {
+        "embeddings": "(V + places + 2) * dim + 2 * dim",
+        "value": "embeddings + layers * block + linear",
+    }
+    usual["block"] = "4 * linear + (dim * hidden + hidden) + (hidden * dim + dim) + 4 * dim"
+    return COUNT.format(**{**usual, **changes})
+
+
+BACKTRACKING = """
+def wordpiece(word, pieces):
+    def cut(start):
+        if start == len(word):
+            return []
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in pieces:
+                rest = cut(end)
+                if rest is not None:
+                    return [piece] + rest
+        return None
+    found = cut(0)
+    return ["[UNK]"] if found is None else found
+"""
+IN_PLACE = """
+def hide(ids, chosen, fate, drawn, mask_id):
+    labels = torch.where(chosen, ids, -100)
+    ids[chosen & (fate < 0.8)] = mask_id
+    swapped = chosen & (fate >= 0.8) & (fate < 0.9)
+    ids[swapped] = drawn[swapped]
+    return ids, labels
+"""
+CHANGED_NOISE = """
+def choose(maskable, noise, share=0.15):
+    noise[~maskable] = 2.0
+    n = maskable.sum(1, keepdim=True)
+    return (noise.argsort(1).argsort(1) < (share * n).round().clamp(min=1)) & maskable
+"""
+CHANGED_TABLE = """
+def embed(ids, segments, words, places, kinds):
+    words += 1
+    return F.layer_norm(words[ids], words.shape[-1:])
+"""
+BROKEN = """
+def pretraining_loss(words, labels, weights, pairs, follows):
+    mlm = F.cross_entropy(words.flatten(0, 1), labels.flatten(), ignore_index=0)
+    return mlm + F.cross_entropy(pairs, follows)
+"""
+BROKEN_TWICE = """
+def pretraining_loss(words, labels, weights, pairs, follows):
+    loss = nn.CrossEntropyLoss(ignore_index=0)
+    return loss(words.flatten(0, 1), labels.flatten()) + loss(pairs, follows)
+"""
+BY_ROWS = """
+def pretraining_loss(words, labels, weights, pairs, follows):
+    each = F.cross_entropy(words.mT, labels, reduction="none")
+    rows = (each * weights).sum(1) / weights.sum(1)
+    return rows.mean() + F.cross_entropy(pairs, follows)
+"""
+SELECTED = """
+def pretraining_loss(words, labels, weights, pairs, follows):
+    real = weights > 0
+    return F.cross_entropy(words[real], labels[real]) + F.cross_entropy(pairs, follows)
+"""
+FULL_LOGITS = """
+def mlm_loss(hidden, table, bias, labels):
+    logits = hidden @ table.T + bias
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
+"""
+BY_LOOP = """
+def mlm_loss(hidden, table, bias, labels):
+    losses = []
+    for row, place in (labels >= 0).nonzero().tolist():
+        logits = table @ hidden[row, place] + bias
+        losses.append(-logits.log_softmax(0)[labels[row, place]])
+    return torch.stack(losses).mean()
+"""
+CHOSEN_BY_LOOP = """
+def choose(maskable, noise, share=0.15):
+    chosen = torch.zeros_like(maskable)
+    for row in range(len(maskable)):
+        places = maskable[row].nonzero()[:, 0]
+        if len(places):
+            quota = max(1, round(share * len(places)))
+            chosen[row, places[noise[row, places].argsort()[:quota]]] = True
+    return chosen
+"""
+EMBEDDED_BY_HAND = """
+def embed(ids, segments, words, places, kinds):
+    rows = []
+    for row, kind in zip(ids, segments):
+        rows.append(torch.stack([words[i] + places[t] + kinds[s]
+                                 for t, (i, s) in enumerate(zip(row.tolist(), kind.tolist()))]))
+    x = torch.stack(rows)
+    return (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-12).sqrt()
+"""
+SORTED = """
+def fill_in(logits, ids, tokens, k):
+    found = []
+    for place, token in enumerate(ids.tolist()):
+        if tokens[token] == "[MASK]":
+            shares = torch.softmax(logits[place], 0).tolist()
+            found.append(sorted(zip(tokens, shares), key=lambda pair: -pair[1])[:k])
+    return found
+"""
+
+WRONG = [
+    ("05.wordpiece", pieces(choice="min(ends)"), "the longest piece wins"),
+    ("05.wordpiece", pieces(piece="word[start:end]"), "written with `##`"),
+    ("05.wordpiece", "lambda w, p: [w] if w in p else ['[UNK]']", "has to be looked for"),
+    ("05.wordpiece", pieces(mark="''"), "has to be looked for"),
+    ("05.wordpiece", "lambda w, p: solution(w, p)[:1]", "only the first piece"),
+    ("05.wordpiece", pieces(none='found + ["[UNK]"]'), "nothing fits at 'x'"),
+    ("05.wordpiece", pieces(none="found"), "nothing fits at 'x'"),
+    ("05.wordpiece", "lambda w, p: solution(w, p)[::-1]", "the order in which they are read"),
+    ("05.wordpiece", BACKTRACKING, "never goes back"),
+    (
+        "05.wordpiece",
+        pieces(mark='("##" if found else ("##" if "##" + word in pieces else ""))'),
+        "cannot begin a word",
+    ),
+    ("05.embed", embed(value="total"), "LayerNorm is missing"),
+    ("05.embed", embed(total="word"), "only the words"),
+    ("05.embed", embed(total="word + kind"), "positions are missing"),
+    ("05.embed", embed(total="word + place"), "segments are missing"),
+    ("05.embed", embed(total="word + kind + places[ids]"), "by the ids of the words"),
+    ("05.embed", embed(total="word + kind + places[1:ids.shape[1] + 1]"), "begin at 0"),
+    (
+        "05.embed",
+        embed(value="(total - total.mean(-1, keepdim=True)) / total.std(-1, keepdim=True)"),
+        "unbiased=False",
+    ),
+    ("05.embed", embed(value="F.layer_norm(total, total.shape[1:])"), "mixes the tokens"),
+    ("05.embed", embed(value="total - total.mean(-1, keepdim=True)"), "variance is not 1"),
+    (
+        "05.embed",
+        embed(value=f"({CENTRED}) / total.var(-1, unbiased=False, keepdim=True)"),
+        "square root",
+    ),
+    ("05.embed", embed(value="total / 3"), "should be the sum"),
+    ("05.embed", CHANGED_TABLE, "changes what it was given"),
+    ("05.choose", "lambda maskable, noise, share=0.15: noise < share", "chosen by itself"),
+    (
+        "05.choose",
+        "lambda maskable, noise, share=0.15: (noise < share) & maskable",
+        "may have none",
+    ),
+    (
+        "05.choose",
+        "lambda maskable, noise, share=0.15: solution(torch.ones_like(maskable), noise)",
+        "mind `maskable`",
+    ),
+    ("05.choose", choose(order="noise"), "takes part in the ranking"),
+    (
+        "05.choose",
+        choose(value="(rank < round(share * maskable.shape[1])) & maskable"),
+        "whole length",
+    ),
+    ("05.choose", choose(value="(rank < (share * n).round()) & maskable"), "at least one"),
+    ("05.choose", choose(value="rank < (share * n).round().clamp(min=1)"), "without any word"),
+    (
+        "05.choose",
+        "lambda maskable, noise, share=0.15: solution(maskable, 1 - noise, share)",
+        "highest noise",
+    ),
+    ("05.choose", choose(value="(rank < (share * n).floor().clamp(min=1)) & maskable"), "cut off"),
+    ("05.choose", "lambda maskable, noise, share=0.15: solution(maskable, noise)", "share=0.4"),
+    (
+        "05.choose",
+        "lambda maskable, noise, share=0.15: solution(maskable, noise).long()",
+        "tensor of bool",
+    ),
+    ("05.choose", CHANGED_NOISE, "changes what it was given"),
+    ("05.mask", hide(first="chosen", second="chosen & (fate > 1)"), "80 % should be"),
+    ("05.mask", hide(second="chosen & (fate >= 0.8)"), "half of these should stay"),
+    ("05.mask", hide(second="chosen & (fate > 1)"), "no random word"),
+    ("05.mask", hide(labels="torch.where(chosen, -100, ids)"), "turned round"),
+    (
+        "05.mask",
+        hide(first="chosen & (fate < 0.1)", second="chosen & (fate >= 0.1) & (fate < 0.2)"),
+        "only one in ten is [MASK]",
+    ),
+    (
+        "05.mask",
+        hide(value="seen, torch.where(seen == mask_id, ids, -100)"),
+        "only the places with [MASK]",
+    ),
+    ("05.mask", hide(value="seen, torch.where(seen != ids, ids, -100)"), "places that changed"),
+    ("05.mask", hide(labels="ids"), "every place has"),
+    ("05.mask", hide(labels="torch.where(chosen, ids, 0)"), "token like any other"),
+    ("05.mask", hide(value="seen, torch.where(chosen, seen, -100)"), "what stood there"),
+    ("05.mask", hide(first="fate < 0.8"), "not chosen have changed"),
+    ("05.mask", hide(value="labels, seen"), "changed places"),
+    ("05.mask", hide(value="ids, labels"), "nothing is hidden"),
+    ("05.mask", IN_PLACE, "work on a copy"),
+    ("05.mlm_loss", loss("each.sum()"), "sum over the masked places"),
+    ("05.mlm_loss", loss("each.sum() / labels.numel()"), "divided by all places"),
+    ("05.mlm_loss", loss("each.sum() / len(labels)"), "number of sequences"),
+    ("05.mlm_loss", loss(wanted="labels > 0"), "word 0 is left out"),
+    ("05.mlm_loss", loss(bias="0 * bias"), "the bias is missing"),
+    (
+        "05.mlm_loss",
+        loss("F.cross_entropy(logits.softmax(-1), labels[wanted])"),
+        "takes the softmax itself",
+    ),
+    ("05.mlm_loss", loss("-each.mean()"), "wrong sign"),
+    ("05.mlm_loss", loss("each.mean() / math.log(2)"), "in bits"),
+    ("05.mlm_loss", loss("each.mean().item()"), "no gradient"),
+    ("05.mlm_loss", loss("each.mean().detach()"), "no gradient"),
+    ("05.mlm_loss", loss("each.sum() / 5"), "is a number fixed"),
+    (
+        "05.mlm_loss",
+        """
+def mlm_loss(hidden, table, bias, labels):
+    logits = hidden @ table.T + bias
+    return F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
+""",
+        "count as word 0",
+    ),
+    (
+        "05.mlm_loss",
+        """
+def mlm_loss(hidden, table, bias, labels):
+    logits = hidden @ table.T + bias
+    rows = [F.cross_entropy(x, y) for x, y in zip(logits, labels) if (y >= 0).any()]
+    return torch.stack(rows).mean()
+""",
+        "a mean for each text",
+    ),
+    (
+        "05.mlm_loss",
+        """
+def mlm_loss(hidden, table, bias, labels):
+    result = solution(hidden, table, bias, labels)
+    labels[labels == -100] = 0
+    return result
+""",
+        "changes what it was given",
+    ),
+    ("05.find_the_bug", BUG.format(value="(each * w).mean() + nsp"), "nearly"),
+    ("05.find_the_bug", BUG.format(value="(each * w).sum() + nsp"), "divide the sum"),
+    ("05.find_the_bug", BUG.format(value="(each * w).sum() / len(words) + nsp"), "number of texts"),
+    ("05.find_the_bug", BUG.format(value=MLM), "next sentence is missing"),
+    ("05.find_the_bug", BUG.format(value="nsp"), "masked words is missing"),
+    ("05.find_the_bug", BUG.format(value=f"({MLM} + nsp) / 2"), "not their mean"),
+    ("05.find_the_bug", BUG.format(value=f"({MLM} + nsp).item()"), "no gradient"),
+    (
+        "05.find_the_bug",
+        BUG.format(value="(each * (1 - w)).sum() / (1 - w).sum() + nsp"),
+        "turned round",
+    ),
+    (
+        "05.find_the_bug",
+        BUG.format(value=f"{MLM} + F.cross_entropy(pairs, follows, reduction='sum')"),
+        "not a sum",
+    ),
+    ("05.find_the_bug", BROKEN, "use the weights"),
+    ("05.find_the_bug", BROKEN_TWICE, "for both losses"),
+    ("05.find_the_bug", BY_ROWS, "a mean for each text"),
+    ("05.fill_in", fill(shares="logits"), "these are scores"),
+    ("05.fill_in", fill(shares="logits.log_softmax(-1)"), "log-probabilities"),
+    ("05.fill_in", fill(shares="logits.softmax(0)"), "over the places"),
+    ("05.fill_in", fill(shares="logits.sigmoid()"), "a sigmoid"),
+    ("05.fill_in", fill(largest="False"), "least probable"),
+    ("05.fill_in", fill(value="[gap[::-1] for gap in found]"), "should come first"),
+    ("05.fill_in", fill(value="found[::-1]"), "order of the text"),
+    ("05.fill_in", fill(value="found[:1]"), "only one gap"),
+    ("05.fill_in", fill(value="found[0]"), "one flat list"),
+    ("05.fill_in", fill(k="3"), "not for k = 1"),
+    ("05.fill_in", fill(k="5"), "should have k = 3"),
+    ("05.fill_in", fill(name="i"), "not with its number"),
+    ("05.fill_in", fill(mask="1"), "in another vocabulary"),
+    ("05.fill_in", fill(place="place - 1"), "the state of the place before"),
+    ("05.fill_in", fill(share="p / sum(best.values.tolist())"), "over the k words"),
+    ("05.fill_in", fill(value="[[name for name, _ in gap] for gap in found]"), "as a pair"),
+    (
+        "05.fill_in",
+        FILL.replace(
+            "gaps = (ids == {mask}).nonzero()[:, 0].tolist()", "gaps = range(len(ids))"
+        ).format(
+            shares="logits.softmax(-1)",
+            place="place",
+            k="k",
+            largest="True",
+            name="tokens[i]",
+            share="p",
+            value="found",
+        ),
+        "for every token",
+    ),
+    ("05.parameters", count(value="embeddings + layers * block"), "pooler is missing"),
+    ("05.parameters", count(embeddings="V * dim + 2 * dim"), "positions and segments are missing"),
+    ("05.parameters", count(embeddings="(V + places) * dim + 2 * dim"), "segment table"),
+    (
+        "05.parameters",
+        count(block="4 * linear + (dim * hidden + hidden) + (hidden * dim + dim) + 2 * dim"),
+        "two LayerNorms",
+    ),
+    (
+        "05.parameters",
+        count(block="3 * linear + (dim * hidden + hidden) + (hidden * dim + dim) + 4 * dim"),
+        "four linear layers",
+    ),
+    (
+        "05.parameters",
+        count(block="4 * linear + 2 * (dim * hidden + hidden) + 4 * dim"),
+        "one a column of its result",
+    ),
+    (
+        "05.parameters",
+        count(value="embeddings + layers * block + linear + V * dim"),
+        "is that of the words",
+    ),
+    ("05.parameters", count(value="embeddings + layers * block + linear + V"), "belongs to the"),
+    ("05.parameters", "lambda *sizes: 109_482_240", "is a number fixed"),
+    ("05.parameters", count(embeddings="(V + 512 + 2) * dim + 2 * dim"), "use `places`"),
+]
+
+RIGHT = [
+    ("05.wordpiece", "solution"),
+    ("05.wordpiece", pieces()),
+    ("05.embed", "solution"),
+    ("05.embed", embed()),
+    ("05.embed", EMBEDDED_BY_HAND),
+    ("05.choose", "solution"),
+    ("05.choose", choose()),
+    ("05.choose", CHOSEN_BY_LOOP),
+    ("05.mask", "solution"),
+    ("05.mask", hide()),
+    ("05.mlm_loss", "solution"),
+    ("05.mlm_loss", loss()),
+    ("05.mlm_loss", FULL_LOGITS),
+    ("05.mlm_loss", BY_LOOP),
+    ("05.find_the_bug", "solution"),
+    ("05.find_the_bug", BUG.format(value=MLM + " + nsp")),
+    ("05.find_the_bug", SELECTED),
+    ("05.fill_in", "solution"),
+    ("05.fill_in", fill()),
+    ("05.fill_in", SORTED),
+    ("05.parameters", "solution"),
+    ("05.parameters", count()),
+]
