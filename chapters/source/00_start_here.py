@@ -451,6 +451,8 @@ mb.course.check("00.entropy", entropy)
 
 # %%
 entropy = mb.course.use("00.entropy", entropy)
+
+# %%
 print(f"a fair die: {entropy(torch.full((6,), 1 / 6)):.3f} nats")
 
 # %% [markdown]
@@ -512,8 +514,8 @@ choices:
 first = {"The cat sleeps.": 3 / 4, "The dog sleeps.": 1 / 4}
 second = {"": 1 / 2, " It was warm.": 1 / 4, " It was cold.": 1 / 4}
 possible = {a + b: first[a] * second[b] for a in first for b in second}
-for text, probability in possible.items():
-    print(f"{probability:.4f}  {text}")
+for text, p in possible.items():
+    print(f"{p:.4f}  {text}")
 print(f"{math.fsum(possible.values()):.4f}  altogether")
 
 # %% [markdown]
@@ -656,6 +658,8 @@ mb.course.check("00.count", count)
 
 # %%
 count = mb.course.use("00.count", count)
+
+# %%
 read = [token if token in vocab else "<new>" for token in tokens]
 tables = [count(read, n) for n in range(1, 6)]  # histories of 0, 1, 2, 3 and 4 tokens
 for history in (("At", "half"), ("The",)):
@@ -755,6 +759,8 @@ mb.course.check("00.probability", probability)
 
 # %%
 probability = mb.course.use("00.probability", probability)
+
+# %%
 history = ("<eos>", "She", "lives", "in")
 p = {token: probability(token, history, tables, V) for token in vocab.tokens}
 print(f"sums to {math.fsum(p.values()):.6f}")
@@ -788,6 +794,8 @@ mb.course.check("00.price", price)
 
 # %%
 price = mb.course.use("00.price", price)
+
+# %%
 some = [token if token in vocab else "<new>" for token in test_tokens[:2000]]
 mine = price(some, lambda token, history: probability(token, history, tables, V), n=5)
 library = -baselines.NGram(ids, V, order=5).log_probs(test_ids[:2000])
@@ -1087,6 +1095,8 @@ With it, the perplexity of every model over the test documents, each of which is
 
 # %%
 evaluate = mb.course.use("00.find_the_bug", evaluate)
+
+# %%
 sizes = [document.n for document in test.documents]
 for name, each in (paid | {"the floor": floors}).items():
     print(f"{name:10} perplexity {evaluate(list(zip(each, sizes, strict=True))):8.2f}")
