@@ -920,6 +920,7 @@ def near_both(a, b, c):
     return int(scores.argmax())
 
 
+# %%
 by_sum, both, alone = {}, {}, {}
 for section, asked in questions.items():
     rows = [[vocab[word] for word in question] for question in asked[:100]]
@@ -1304,7 +1305,7 @@ r"""
 
 The models of the first five rows are trained for twelve passes, those of the last two for three
 only, after which negative sampling still gains from more. The first two rows, and the figure below
-the table, have three seeds.
+the table, have four seeds.
 
 {{findings 01
 | five noise words beat one | negatives.k5 - negatives.k1 | percent | 5 to 20 advised on small data |
