@@ -1333,9 +1333,9 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-A dot is the mean paired difference, and a line is its 95 % interval. Five noise words have the
-highest mean here. The paper advises 5 to 20 for small data and 2 to 5 for large data; in its
-table 1 fifteen are a little better than five.
+A dot is the mean paired difference, and a line is its 95 % interval. Five noise words are better
+than one here, and twenty are about as good as five. The paper advises 5 to 20 for small data and 2
+to 5 for large data; in its table 1 fifteen are a little better than five.
 
 ## 17. The real thing
 
