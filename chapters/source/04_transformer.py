@@ -395,7 +395,8 @@ def train(model, pairs, gap, rate, steps=5 if SMOKE else 400):
 # %% [markdown]
 r"""
 *Predict before you run:* there are only two guests. How does the share of right answers fall with
-the distance, for each of the three readers? What would a reader get that always names the last room?
+the distance, for each of the three readers? What would a reader get that always names the last
+room?
 """
 
 # %%
@@ -714,9 +715,9 @@ after one layer and after two.
 
 # %% [markdown]
 r"""
-Without a mask, then, each position needs a mark of its own, a vector that is added to the word's. The paper's marks
-are hands of clocks: pairs of a sine and a cosine, each pair turning slower than the one before
-(section 3.5).
+Without a mask, then, each position needs a mark of its own, a vector that is added to the word's.
+The paper's marks are hands of clocks: pairs of a sine and a cosine, each pair turning slower than
+the one before (section 3.5).
 
 $$
 P_{t,\,2i} = \sin\!\left(\frac{t}{10000^{2i/d}}\right), \qquad
