@@ -925,7 +925,9 @@ mb.course.check("04.find_the_bug", PreBlock)
 # %% [markdown]
 r"""
 Stacked, with the norm at the end, his blocks are post-LN in disguise: each norm stands on the
-stream. The library's `Block` has both schools as one switch, `norm`. With your attention and its own
+stream.
+
+The library's `Block` has both schools as one switch, `norm`. With your attention and its own
 feed-forward network, the mended block computes the same.
 """
 
@@ -1173,6 +1175,7 @@ print(len(train_pairs), "pairs to learn from,", len(fresh), "new statements,", l
 for statement, question in fresh[:4]:
     print(f"{' '.join(statement):45} ->  {' '.join(question)}")
 
+# %%
 AUXILIARIES = set("is are was were has have had can could will would must may should".split())
 inside = {word for statement, _ in train_pairs for word in statement[1:]}
 
@@ -1388,6 +1391,7 @@ for sentence in ("The windows of the library [MASK] empty.", "The trees near the
     if choice > 0:  # right: all the subjects are plural
         break
 
+# %%
 places = [i for i in range(1, len(ids) - 1) if i != gap]
 changes = [look([tokens.mask_id if j == i else token for j, token in enumerate(ids)], gap)[0] - choice
            for i in places]
@@ -1399,11 +1403,10 @@ for n, i in enumerate(places):
 
 # %% [markdown]
 r"""
-Compare the two ranks. *trees* is among the words with the smallest weights, and yet hiding it
-changes the choice most. Words with much the same weight matter very differently. A weight says where
-vectors were fetched from, not what they did afterwards. To learn what a model uses, change the
-input and see. (One sentence, chosen because the model is right, shows that the two *can* differ; it
-does not show how often.)
+Compare the two ranks. *trees* is among the words with small weights, and yet hiding it changes the
+choice most. A weight says where vectors were fetched from, not what they did afterwards. To learn
+what a model uses, change the input and see. (One sentence, chosen because the model is right, shows
+that the two *can* differ; it does not show how often.)
 
 Whether weights explain anything is disputed (Jain & Wallace 2019,
 [arXiv:1902.10186](https://arxiv.org/abs/1902.10186); Wiegreffe & Pinter 2019,
