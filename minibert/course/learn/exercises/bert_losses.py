@@ -73,7 +73,7 @@ class MaskedLoss(Trained):
         fewer[3][0, 2] = -100
         if not same(seen(*fewer)["loss"], self.values(*fewer)[0]):
             return Wrong("right for five places, but not for four: is a number fixed?", 2)
-        return Right("Six of seven rows of the largest product of the model are never computed.")
+        return Right("Six of seven rows of the largest product of the model need not be computed.")
 
     @staticmethod
     def values(hidden: Tensor, table: Tensor, bias: Tensor, labels: Tensor) -> tuple[Tensor, list]:

@@ -113,7 +113,9 @@ class WhySegments(Quiz):
 
 class WhatScales(Quiz):
     id = "05.q3"
-    question = "Sequences twice as long, as many tokens in all. What grows?"
+    question = (
+        "Each sequence is twice as long, and the number of tokens stays the same. Which cost grows?"
+    )
     choices = (
         Choice(
             "Only attention's share: each token looks at twice as many others.",
