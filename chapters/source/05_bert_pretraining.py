@@ -127,6 +127,7 @@ def most_frequent(left, right):
     return {words: there.most_common(1)[0][0] for words, there in seen.items()}
 
 
+# %%
 counted = {width: most_frequent(*width) for widths in WIDTHS.values() for width in widths}
 
 
@@ -433,13 +434,13 @@ words to be guessed, and -100 wherever the model is not asked.
 First choose the places. `maskable` (batch, length) is True where a word may be chosen: not at
 `[CLS]`, `[SEP]` and padding. `noise` (batch, length) is uniform in [0, 1). In each row with $n$
 maskable places, choose the $\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ places with the
-lowest noise, and none in a row without any.
+lowest noise, and none in a row without any. Return a tensor of bool, as `maskable` is.
 """
 
 # %%
 def choose(maskable, noise, share=0.15):
     """True where a word is chosen, (batch, length)."""
-    chosen = torch.zeros_like(maskable)
+    chosen = None
     ### BEGIN SOLUTION
     number = maskable.sum(1, keepdim=True)  # (batch, 1)
     quota = (share * number).round().clamp(min=1)

@@ -5,9 +5,9 @@ from functools import partial
 
 from minibert.course.learn.compare import compare
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
-from minibert.course.learn.exercises import bert_input, bert_losses
+from minibert.course.learn.exercises import bert_cutting, bert_input, bert_losses
 
-__all__ = ["bert_input", "bert_losses"]
+__all__ = ["bert_cutting", "bert_input", "bert_losses"]
 
 
 class Parameters(Exercise):
