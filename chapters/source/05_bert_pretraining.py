@@ -903,7 +903,7 @@ for where in ("", "in the garden "):
     for noun in ("dog", "dogs"):
         gap = f"The {noun} {where}[MASK] hungry."
         says = guesses(bert, gap)
-        print(f"{gap:<36} is {says.share('is'):5.1%}, are {says.share('are'):5.1%}")
+        print(f"{gap:<38} is {says.share('is'):5.1%}, are {says.share('are'):5.1%}")
 right = total = 0
 for words in unread.sentences():
     places = [i for i, word in enumerate(words) if word in ("is", "are")]
@@ -981,7 +981,8 @@ the left-to-right network more, and the network that reads both sides knows more
 Which of the two matters more, and when? The experiment `same_word` (`make findings CH=05`, settings
 in `chapters/findings/05.py`) trains both networks on match reports and stops several times on the
 way. Each time both are asked for the same hidden words of unseen reports, one in each text. Two
-counters answer, too, as in section 1.
+counters answer, too, simpler than those of section 1: one looks at the neighbour on each side, and
+the other at the two pieces before.
 
 *Predict before you look:* who is ahead at the first stop? And at the end?
 """
@@ -1228,9 +1229,9 @@ The weights that Google published load into the same class:
 
 ## 13. Summary
 
-- {{claim 05 same_word.both_end same_word.left_end | At the end of equal trainings, the network that sees both sides names more hidden words than the one that sees only the left}}
+- {{claim 05 same_word.both_end same_word.left_end | After the same training, the network that sees both sides names more hidden words than the one that sees only the left}}
   It names {{finding 05 same_word.both_end mean .0%}} of them, and the other
-  {{finding 05 same_word.left_end mean .0%}}. Counting names
+  {{finding 05 same_word.left_end mean .0%}}. Simple counting names
   {{finding 05 same_word.both_counted mean .0%}} from both sides and
   {{finding 05 same_word.left_counted mean .0%}} from the left.
 - Word pieces spell any text with a fixed vocabulary: frequent words whole, rare ones in parts.

@@ -36,8 +36,10 @@ class Pieces(Exercise):
         if isinstance(got, str):
             return Wrong("expected a list of pieces, not one string.", 1)
         if list(got) == ["[UNK]"]:
-            return Wrong("'a' is a piece, and is not found: where does the range of `end` begin "
-                         "and stop? A piece may be one letter, and may end the word.", 1)  # fmt: skip
+            return Wrong(
+                "'a' is a piece, and is not found: where does the range of `end` begin and stop? "
+                "A piece may be one letter, and may end the word.", 1
+            )  # fmt: skip
         for word in ("playing", "unaffable", "plays", "a"):
             got, want = self.cut_by(cut, word), self.cut(word)
             if got == want:
