@@ -195,9 +195,9 @@ for (_, words, place), row in list(zip(asked, alone, strict=True))[:5]:
 
 # %% [markdown]
 r"""
-Begin in the left panel. Both sides help the counter and the network alike. On unheard sentences BERT
-also beats the counter that sees two words on each side, while GPT, which has little to read before
-the gap, is hardly ahead of the counter that sees three words. In the right panel the left side is
+Begin in the left panel. Both sides help the counter and the network alike. On unheard sentences
+BERT also beats the counter that sees two words on each side, while GPT, which has little to read
+before the gap, is hardly ahead of the counter that sees three words. In the right panel the left side is
 longer, and GPT makes up for what it does not see; the counters look no further than before. The
 pieces and the training of the two networks are not quite the same, so their comparison is not
 exact; section 9 compares two networks that differ in nothing but the side that they see.
@@ -891,7 +891,8 @@ r"""
 world (its card says how). Click a word to hide it.
 
 Try the verb against its subject: hide *is* in *The dog is hungry.*, then *are* in *The dogs are
-hungry.* Now put words between: *The dog in the garden is hungry.* Does the model still follow *dog*?
+hungry.* Now put words between: *The dog in the garden is hungry.* Does the model still follow
+*dog*?
 """
 
 # %%
@@ -1150,8 +1151,8 @@ for length in (16, 32, 64):
 # %% [markdown]
 r"""
 And the clock? We time the forward and backward pass on the same number of tokens each time, with
-more layers, and with longer sequences. *Predict before you run:* what does twice the number of layers cost? What
-does twice the length of a sequence cost?
+more layers, and with longer sequences. *Predict before you run:* what does twice the number of
+layers cost? What does twice the length of a sequence cost?
 """
 
 # %%
