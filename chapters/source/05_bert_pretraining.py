@@ -197,10 +197,10 @@ for (_, words, place), row in list(zip(asked, alone, strict=True))[:5]:
 r"""
 Begin in the left panel. Both sides help the counter and the network alike. On unheard sentences
 BERT also beats the counter that sees two words on each side, while GPT, which has little to read
-before the gap, is hardly ahead of the counter that sees three words. In the right panel the left side is
-longer, and GPT makes up for what it does not see; the counters look no further than before. The
-pieces and the training of the two networks are not quite the same, so their comparison is not
-exact; section 9 compares two networks that differ in nothing but the side that they see.
+before the gap, is hardly ahead of the counter that sees three words. In the right panel the left
+side is longer, and GPT makes up for what it does not see; the counters look no further than
+before. The pieces and the training of the two networks are not quite the same, so their comparison
+is not exact; section 9 compares two networks that differ in nothing but the side that they see.
 
 So what does a model learn that has to fill in the words we hide? Whatever helps to name them: which
 words go together, which verb form a noun wants, what kind of word fits at a place, and,
