@@ -19,8 +19,8 @@ r"""
 {{head}}
 
 Chapter 01 gave each word one vector. But *bat* has two meanings, and one vector cannot be both.
-You have no such trouble: *the bat slept in the barn*, *she swung the bat*. You know at once, because
-you have read the rest of the sentence.
+You have no such trouble: *the bat slept in the barn*, *she swung the bat*. You know at once,
+because you have read the rest of the sentence.
 
 ELMo (Peters et al. 2018) reads the rest of the sentence, too. It gives every **occurrence** of a
 word a vector of its own. In 2018 this one idea improved the best results on six tasks at once.
@@ -507,7 +507,7 @@ print(f"her model: last losses {sum(hers[-20:]) / 20:.2f}, on new text {hers_new
 r"""
 The **floor** is the entropy of the text (chapter 00). On text that it has read several times, any
 model may fall below the floor, by learning it by heart. So we also ask on new text. There hers is
-above the floor, but suspiciously near it for a small model that has read 12,000 words.
+above the floor, but far too low for a small model that has read 12,000 words.
 
 {{exercise 02.find_the_bug}}
 
@@ -802,8 +802,8 @@ ax.set_xticks(budgets, [str(n) for n in budgets])
 ax.minorticks_off()
 ax.legend(fontsize=9, loc="lower right", ncols=2)
 mb.show.figure(fig, alt="Share of senses named correctly by labelled uses per sense: ELMo's states "
-                        "next door lead; layer 2 is about as good as word2vec around the word; "
-                        "counting is behind until twenty; layer 0 stays flat.")
+                        "next door lead; layer 2 is near word2vec around the word; counting "
+                        "has caught up with twenty; layer 0 stays flat.")
 print(f"always the more frequent sense: {always:.2f}; guessing: {chance:.2f}")
 for way, shares in curves.items():
     print(f"{way:>16}: " + "  ".join(f"{share:.2f}" for share in shares))
@@ -813,9 +813,10 @@ r"""
 Layer 0 has read nothing around the word. It is better than guessing only because it sees the form
 of the word: *played* or *plays*, *Light* or *light*. More labels do not help it. The state in layer
 2 has read the sentence. With one label it is no better than layer 0; with more it is, and the more
-labels, the clearer. It is about as good as the mean of the static vectors around the word: in our
-small world these words often give away the sense, in whatever order they stand. With twenty labels
-layer 2 is behind counting. The states *next door*, which are all about the surroundings, lead.
+labels, the clearer. With two or five labels it is about as good as the mean of the static vectors
+around the word: in our small world these words often give away the sense, in whatever order they
+stand. With twenty labels layer 2 is behind both cheap rivals. The states *next door*, which are all
+about the surroundings, lead.
 
 The dotted line always names the more frequent sense, and with one label nothing is much better. But
 it needs to know how frequent the senses are. Here every sense has equally many labels, so they do
@@ -1034,8 +1035,8 @@ mb.show.figure(mb.show.bars(errors, f"Names: error after {labelled} sentences (o
 
 # %% [markdown]
 r"""
-Now the shares have moved a little: away from layer 0, and up to layer 2. (In the paper, too, the mix
-at the input of a task model leans on the LSTM layers, there mostly on the first: figure 2.)
+Now the shares have moved a little: away from layer 0, and up to layer 2. (In the paper, too, the
+mix at the input of a task model leans on the LSTM layers, there mostly on the first: figure 2.)
 
 The error tells less. All ways with ELMo lie close together, and in this run the normalised mix is
 behind layer 2. With one seed and 200 sentences to test on, a difference of two points may be luck.
@@ -1152,9 +1153,9 @@ The tagger of section 7, again with 100 labelled sentences (the differences are 
 
 The first line is the main result of the paper, where ELMo cuts the errors of six tasks by 5.8 to
 24.9 % of what they were (names in news: F1 from 90.15 to 92.22, with far more labelled sentences).
-Our word vectors have read only 60,000 words and know no letters, so the cut is far larger here; most
-of it is spelling and more text, if layer 0 in section 7 is a guide. Which layers the tagger uses
-matters much less: no difference between layer 2 and the mixes is shown.
+Our word vectors have read only 60,000 words and know no letters, so the cut is far larger here;
+most of it is spelling and more text, if layer 0 in section 7 is a guide. Which layers the tagger
+uses matters much less: no difference between layer 2 and the mixes is shown.
 
 ## 10. The real thing
 
