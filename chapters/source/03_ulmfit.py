@@ -20,7 +20,7 @@ r"""
 {{head}}
 
 Somebody who has read a thousand novels needs to see only a few film reviews to know what a review
-is. Somebody who cannot read needs a very great number. In January 2018 Jeremy Howard and Sebastian
+is. Somebody who cannot read needs a great many. In January 2018 Jeremy Howard and Sebastian
 Ruder gave a network the novels first (their paper was first called *FitLaM*, fine-tuned language
 models). Chapter 01 handed on a first layer, chapter 02 a frozen model for another one to read; this
 chapter hands on the whole network, and shows how to tune it without breaking it.
@@ -87,9 +87,10 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The network has enough weights to note the text down. (New text begins with the lower loss because
-more of its words are unknown, and `<new>` is easy to foresee. Nobody pays for its letters here, so
-the floor is only a landmark.) Merity, Keskar and Socher (2018) asked how far a plain LSTM gets if
+On the training text the loss falls to the end. On new text it falls, stops and slowly rises again:
+the network begins to learn its text by heart. (New text begins with the lower loss because more of
+its words are unknown, and `<new>` is easy to predict. Its letters cost nothing here, so the floor
+is only a landmark.) Merity, Keskar and Socher (2018) asked how far a plain LSTM gets if
 it is kept from doing that, and found a handful of answers. Together they are the AWD-LSTM: *ASGD
 weight-dropped LSTM*.
 
@@ -99,12 +100,12 @@ Dropout sets numbers to zero at random in training, so that no number can be rel
 network that reads word after word, the question is how often to draw the mask. A state that is to
 be carried over fifty words would meet fifty fresh masks and be gone. So the mask is drawn once for
 the whole sequence (**variational**, or *locked*, dropout; Gal & Ghahramani 2016): whatever is
-dropped at one place is dropped at all of them.
+dropped at one position is dropped at all of them.
 
 {{exercise 03.locked}}
 
 Write `locked(x, p)`; `x` has the shape `(batch, length, width)`. Each text of the batch gets a mask
-of its own, the same at all places; what is kept is divided by $1 - p$.
+of its own, the same at all positions; what is kept is divided by $1 - p$.
 """
 
 # %%
@@ -163,7 +164,7 @@ c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g), \qquad h_t = \sigma(o
 \end{aligned}
 $$
 
-The mask is the same at all places, so there is a trick: drop first, and then hand the dropped
+The mask is the same at all positions, so this works: drop first, and then hand the dropped
 matrix to the ordinary, fast LSTM. Here it is by hand, against the library's layer.
 """
 
@@ -231,8 +232,8 @@ words is the table of word vectors itself. That saves a second table as large as
 something true: the words that could stand here have vectors that are alike.
 
 **Activation penalties.** AR (activation regularisation) keeps the last layer's output small, TAR
-(the same in time) keeps it from jumping from one place to the next. With $\hat h$ the output after
-dropout and $h$ before it, the loss gets
+(the same in time) keeps it from jumping from one position to the next. With $\hat h$ the output
+after dropout and $h$ before it, the loss gets
 
 $$
 \alpha \,\overline{\hat h_t^2} \;+\; \beta\, \overline{(h_{t+1} - h_t)^2}
@@ -264,7 +265,7 @@ mb.course.check("03.penalty", penalty)
 r"""
 **Windows of changing length.** A long text is read in windows, and gradients stop at their edges.
 If all windows are equally long, the same words stand at the edges in every epoch. So the length is
-drawn anew, and the rate is scaled with it, for a short window's mean has fewer words in it
+drawn each time, and the rate is scaled with it: a short window's mean has fewer words in it
 (`model.batches(..., vary=True)` and `mb.training.callbacks.RateByLength`).
 
 **NT-ASGD** (non-monotonically triggered, averaged SGD). Plain SGD with a high rate, until the loss
@@ -279,13 +280,15 @@ mb.course.source(mb.optim.NTASGD.record)
 # %%
 regularised, history = learn(ON)
 figure = mb.show.loss_curve({"plain": by_heart, "AWD-LSTM": history}, floor=other.floor,
-                            title="The same network, kept from learning by heart")
+                            title="The same network, with and without regularisation")
 mb.show.figure(figure)
 
 # %% [markdown]
 r"""
 (The training curve of the AWD-LSTM is that of a network with holes in it, penalties included;
-compare the curves on new text.) How much does each part contribute? The full experiment takes them
+compare the curves on new text.) On new text the AWD-LSTM falls sooner and ends lower. On so little
+text its lowest point is hardly better, and it rises again in the end: mild regularisation only
+slows learning by heart. How much does each part contribute? The full experiment takes the parts
 away one at a time, on {{finding 03 awd.full seeds}} seeds. Settings: `chapters/findings/03.py`.
 """
 
@@ -309,18 +312,21 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-- {{claim 03 awd.plain awd.full | the plain LSTM pays more nats a token than the AWD-LSTM}}
+- {{claim 03 awd.plain awd.full | the plain LSTM pays more nats per token than the AWD-LSTM}}
 - {{claim 03 awd.no_weight_drop awd.full | it pays more without weight drop}}
 - {{claim 03 awd.no_variational awd.full | it pays more without variational dropout}}
 - {{claim 03 awd.no_embedding awd.full | it pays more without embedding dropout}}
 - {{claim 03 awd.no_penalty awd.full | it pays more without AR and TAR}}
 - {{claim 03 awd.untied awd.full | it pays more without tied weights}}
 
+All parts together help most. Of the single parts, tied weights and the two penalties matter most
+here; for weight drop and embedding dropout no gain is shown.
+
 Read the intervals before the words: {{finding 03 awd.full seeds}} seeds, 20,000 tokens, at most twenty passes. Each
 network is judged as it was when it was best on other new text. (That stops the plain one early, in
 the middle of its falling rate. With a schedule that is allowed to end, the gap narrowed in a trial
 of one seed, and did not close.) A word that the training text lacks is paid for letter by letter.
-The floor is {{finding 03 awd.floor mean .2f}} nats a token; the AWD-LSTM pays {{finding 03 awd.full mean .2f}}, the plain one {{finding 03 awd.plain mean .2f}}. Merity et al. (2018) report test
+The floor is {{finding 03 awd.floor mean .2f}} nats per token; the AWD-LSTM pays {{finding 03 awd.full mean .2f}}, the plain one {{finding 03 awd.plain mean .2f}}. Merity et al. (2018) report test
 perplexities of 57.3 on the Penn Treebank and 65.8 on WikiText-2 (validation 60.0 and 68.6). Such
 figures can be compared only over one vocabulary and one training text: another world, another
 number.
@@ -328,7 +334,7 @@ number.
 ## 5. Stage 1: a language model of general text
 
 The pre-trained model came with the package: `minibert pretrain awd-lstm --recipe
-minibert-awd-lstm-forward` made it from encyclopedia entries, stories, news, letters and dialogues.
+minibert-awd-lstm-forward` made it from every kind of text in our world except one.
 **It has not seen a single review**, and reviews are what we want to judge. That is the situation of
 the paper: Wikipedia first, and then films.
 """
@@ -489,8 +495,8 @@ for name, texts in (("general text", new_general), ("reviews", new_reviews)):
 
 # %% [markdown]
 r"""
-Reviews are now foreseen far better, and something of the general text is lost: the price of any
-tuning.
+Reviews are now predicted far better. The price is high: the perplexity on general text has become
+several times what it was, even though the lower layers learned more slowly.
 
 ## 7. Stage 3: a classifier on top
 
@@ -548,8 +554,8 @@ print(torch.allclose(torch.cat([last, most, mean], 1), streamed, atol=1e-5))
 r"""
 **Gradual unfreezing.** The head starts from random numbers. Its first gradients say little about
 the task and much about its own confusion; sent down, they would stir up what the language model
-knows. So at first the head learns alone; then the layer below it wakes, then the next. On the map,
-hatched is asleep.
+knows. So at first the head learns alone; then the layer below it is unfrozen, then the next. On the
+map, hatched means frozen.
 
 Our task has nine classes: three sentences are given, and the question is which kind of text they
 come from, a story, a letter, a lesson ... The language model has read such texts, though not the
@@ -597,7 +603,7 @@ Change the schedule, and press the button: a classifier is trained on a hundred 
 seconds). You see its error on new texts, and the perplexity that the language model inside it has
 *afterwards*. It was trained for something else, and this is how one sees what it has forgotten.
 
-*Predict before you press:* which order of waking forgets most? Does who forgets most also err most?
+*Predict before you press:* which order of unfreezing forgets most? Does that one also err most?
 
 {{exercise 03.forgetting}}
 
@@ -608,11 +614,11 @@ trained, what holds that back, and how would you show it?
 # %% [markdown] written="03.forgetting"
 r"""
 At first the head is random, so what it sends down is no message about the task, but it is large.
-With all layers awake these gradients change the vectors and matrices that hold what the model knows
+With no layer frozen these gradients change the vectors and matrices that hold what the model knows
 of language, and nothing in the loss asks to keep it. Gradual unfreezing waits until the head has
 something to say; low rates for low layers keep what is general nearly as it is; the triangle starts
 slowly. To show it, take the language model out of the classifier and measure its perplexity on
-held-out text before and after, for several orders of waking and several seeds.
+held-out text before and after, for several orders of unfreezing and several seeds.
 """
 
 # %% [markdown]
@@ -652,9 +658,8 @@ mb.show.figure(mb.show.bars(errors, "Topic: errors after 100 labels (one seed)",
 r"""
 Now the paper's own case: does the reviewer like it? Chapter 01 found that word vectors do not help
 here. All three stages, with the model that has just read reviews. In the third, all layers learn at
-one rate and from the start, whichever weights they begin with: on the validation texts of one seed
-the gentle schedule was far too gentle for this task. To find an opinion, this small model has to
-change.
+one rate and from the start, whichever weights they begin with: in a trial with an earlier model, on
+the validation texts of one seed, the gentle schedule was far too gentle for this task.
 """
 
 # %%
@@ -667,6 +672,9 @@ mb.show.figure(mb.show.bars(errors, "Sentiment: errors after 100 labels (one see
 
 # %% [markdown]
 r"""
+All three bars are close to one half, which is chance for two classes: a hundred labels are too few
+here for each of the three. Section 9 shows what more labels change.
+
 **Both directions.** A second model reads from the end of the text to its beginning (`direction=
 "backward"`); it goes through the same stages, and the two probabilities are averaged.
 """
@@ -696,11 +704,12 @@ r"""
 ## 9. How much of this is luck?
 
 One seed proves nothing. The full experiment draws the labelled texts, the head and the order of the
-batches anew for each of {{finding 03 topic.ulmfit seeds}} seeds (`make findings CH=03`). The language
-models are the same in all of them: the general ones of above, and for sentiment one that has read
-ten times as many reviews as yours
-(`minibert pretrain awd-lstm --recipe minibert-awd-lstm-reviews-forward`). So the spread is that of
-stage 3, not of the stages before it.
+batches again for each of {{finding 03 topic.ulmfit seeds}} seeds (`make findings CH=03`). The language
+models are the same in all of them: general ones, and for sentiment one that has read many more
+reviews than yours (`minibert pretrain awd-lstm --recipe minibert-awd-lstm-reviews-forward`). So the
+spread is that of stage 3, not of the stages before it. These runs used earlier checkpoints, trained
+in the same way on an earlier version of our text. Compare their differences with the cells above,
+not their heights.
 """
 
 # %%
@@ -740,8 +749,10 @@ r"""
 
 With 100 labels ULMFiT errs on {{finding 03 topic.ulmfit_100 mean .1%}}, training from scratch on
 {{finding 03 topic.scratch_100 mean .1%}}; from scratch on 1,000 it is
-{{finding 03 topic.scratch_most mean .1%}}. How many labels from scratch are as good as ULMFiT's hundred
-stands above, seed by seed, read off the curve. Howard and Ruder (2018, figure 3) found that 100
+{{finding 03 topic.scratch_most mean .1%}}. The cell above prints, seed by seed, how many labels from
+scratch are as good as ULMFiT's hundred: several hundred. So the answer to this chapter's question
+is smaller than the question: a hundred examples do the work of several hundred, and not yet of
+thousands. Howard and Ruder (2018, figure 3) found that 100
 labels did as well as training from scratch on 10 to 20 times more, and with unlabelled text of the
 target on 50 (IMDb) to 100 (AG News) times more.
 
@@ -762,13 +773,16 @@ r"""
 - {{claim 03 sentiment.scratch_most sentiment.ulmfit_most | with the most labels, training from scratch errs more than ULMFiT}}
 - {{claim 03 sentiment.general_most sentiment.ulmfit_most | with the most labels, leaving stage 2 out errs more than all three stages}}
 
-(On {{finding 03 sentiment.ulmfit seeds}} seeds; with so few, an interval is wide.) Two tasks, one language model.
-Which kind of text this is decides what comes next in it at every word, so the model knows it
-already, and the head has only to ask. An opinion is spread over a few words of judgement, denied
-and contrasted; to foresee the text, there was much else to learn first. So here the layers had to
-move, all of them and soon. The schedule is no law: it says how much of what was learned shall be
-kept, and a task decides how much of it is worth keeping. That reading is a guess: how would you
-test it?
+None of the four differences is shown on {{finding 03 sentiment.ulmfit seeds}} seeds. With 100 labels
+the three curves lie together. With the most labels the pre-trained ones lie lower, but training
+from scratch varies too much from seed to seed. So on this task neither pre-training nor stage 2 has
+proved its worth here.
+
+Two tasks, one language model. Which kind of text this is decides what comes next in it at every
+word, so the model knows it already, and the head has only to ask. An opinion is spread over a few
+words of judgement, denied and contrasted; to predict the text, there was much else to learn first.
+A task decides how much of what was learned is worth keeping. That reading is a guess: how would
+you test it?
 """
 
 # %%
@@ -783,9 +797,12 @@ mb.show.figure(figure)
 r"""
 - {{claim 03 parts.no_discriminative parts.ulmfit | with one rate for all layers it errs more}}
 - {{claim 03 parts.no_triangle parts.ulmfit | at a constant rate it errs more}}
-- {{claim 03 parts.no_unfreezing parts.ulmfit | with all layers awake from the start it errs more}}
+- {{claim 03 parts.no_unfreezing parts.ulmfit | with all layers unfrozen from the start it errs more}}
 - {{claim 03 parts.head_only parts.ulmfit | with the head alone it errs more}}
 - {{claim 03 parts.none parts.ulmfit | with none of the three it errs more}}
+
+Each of the three protections can be left out alone without a difference that these seeds show.
+Without all three, the error is more than twice as high.
 """
 
 # %%
@@ -801,9 +818,12 @@ mb.show.figure(figure)
 # %% [markdown]
 r"""
 - {{claim 03 parts.nats_ulmfit parts.nats_before | the language model forgets while the classifier is tuned}}
-- {{claim 03 parts.nats_no_unfreezing parts.nats_ulmfit | it forgets more when all layers are awake from the start}}
+- {{claim 03 parts.nats_no_unfreezing parts.nats_ulmfit | it forgets more when all layers are unfrozen from the start}}
 - {{claim 03 parts.nats_no_discriminative parts.nats_ulmfit | it forgets more with one rate for all layers}}
 - {{claim 03 parts.nats_none parts.nats_ulmfit | it forgets more with none of the three}}
+
+The lower rates of the lower layers protect the language model far more than gradual unfreezing
+does. The way that forgets most also errs most.
 """
 
 # %%
@@ -864,7 +884,8 @@ Reading the reviews takes the perplexity on reviews that were held out from
 {{finding real imdb_once.perplexity_before mean .0f}} to {{finding real imdb_once.perplexity_after mean .0f}}; a classifier on
 that model errs on {{finding real imdb.pre_trained_error mean .1%}} of a test of
 {{finding real imdb_once.texts_to_test_on mean ,.0f}} reviews (of which it reads the first 300 words), the same network from
-random weights on {{finding real imdb.from_scratch_error mean .1%}}. The paper errs on 4.6 %, with all 25,000 labels and a
+random weights on {{finding real imdb.from_scratch_error mean .1%}}, which is no difference that three
+seeds can show. The paper errs on 4.6 %, with all 25,000 labels and a
 far larger model that has read 100 million words. On WikiText-2's validation text the small model's
 perplexity is {{finding real imdb_once.wikitext_2_perplexity mean .0f}}, but over its own 8,000 words, so that {{finding real imdb_once.wikitext_2_unknown mean .0%}} of the text is one and the same unknown word:
 that makes it easy, and it must not be held against AWD-LSTM's 68.6 on the same text.
@@ -883,12 +904,14 @@ else:
 r"""
 ## 11. Summary
 
-- A language model that is kept from learning by heart foresees more of a new text. AWD-LSTM drops
+- A language model that is kept from learning by heart predicts new text better. AWD-LSTM drops
   words, states and recurrent weights, each with one mask for a whole window, and ties its vectors.
 - ULMFiT hands on the whole network in three stages: general text, the target's text, labels.
 - Tuning can destroy what it builds on. Lower rates for lower layers, the slanted triangle and
   gradual unfreezing are three ways of going gently; what is lost can be measured as perplexity.
 - Concat pooling and BPT3C make a classifier of a language model, whatever the document's length.
+- On topic, a hundred labels did as well as several hundred without pre-training. On opinions and on
+  IMDb no gain was shown at this size.
 - Which of the parts matter is a question to measure; the answers above hold for this world and this
   size.
 - Every network so far reads word after word and carries what it knows in one vector.

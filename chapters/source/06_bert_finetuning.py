@@ -147,6 +147,9 @@ for name, start in (("pre-trained", copy.deepcopy(bert)), ("from scratch", mb.BE
 
 # %% [markdown]
 r"""
+The pre-trained model is nearly always right. From random weights, so few updates leave the network
+close to a blind guess. Section 8 gives it more of them.
+
 ## 3. A label for two texts
 
 Does the second sentence follow from the first? Before BERT one built two encoders and a clever way
@@ -188,7 +191,7 @@ print(f"{accuracy(reader, test):.1%} right; a third would be chance")
 # %% [markdown]
 r"""
 Ask it something of your own. Does the order matter, as it should? (*A saw a heron* entails *A saw a
-bird*, and not the other way about.)
+bird*, but not the other way round.)
 """
 
 # %%
@@ -204,7 +207,8 @@ print(relation("Ada Pell saw a bird.", "Ada Pell saw a heron."))
 
 # %% [markdown]
 r"""
-Do not trust it: to tell what follows from what, 1,500 examples are few for so small a model.
+It calls both entailment, and only the first one is. Its accuracy above is better than chance and
+far from reliable: to tell what follows from what, 1,500 examples are few for so small a model.
 Section 8 sets it beside the other tasks.
 
 ## 4. A label for each word
@@ -262,8 +266,8 @@ r"""
 The score counts whole names: right only if the kind and both ends are right. With $\mathrm{TP}$ the
 names that were found and are true, precision is $\mathrm{TP}$ over all that were said, recall
 $\mathrm{TP}$ over all that are there, and $F_1$ their harmonic mean. Most words are no name, so the
-accuracy of words says little: who always says `O` is right most of the time (the cell prints how
-often), and has found nothing.
+accuracy of words says little: a tagger that always says `O` is right most of the time (the cell
+prints how often), and has found nothing.
 """
 
 # %%
@@ -297,8 +301,8 @@ $$
 s_{ij} = S \cdot T_i + E \cdot T_j, \qquad j \geq i,
 $$
 
-and training is two softmaxes over the places: the loss is the mean of $-\log p(\text{start})$ and
-$-\log p(\text{end})$ (section 4.2 has their sum).
+and training is two softmaxes over the positions: the loss is the mean of $-\log p(\text{start})$
+and $-\log p(\text{end})$ (section 4.2 has their sum).
 
 {{exercise 06.best_span}}
 
@@ -358,9 +362,9 @@ r"""
 **Long passages.** A model reads no more than its positions allow, here as in BERT-base with
 its 512. A longer passage is cut into windows that overlap (a new one begins every `stride` tokens),
 each with the question in front; a token's scores come from the window in which it has most context
-on both sides. `mb.heads.answer` does that, and gives back places in the original text, in
-characters. To save your time we learn from passages of which nearly all fit into one window, which
-leaves the stories out.
+on both sides. `mb.heads.answer` does that, and gives back positions in the original text, in
+characters. To save your time we learn from passages that fit into one window, which leaves the
+stories out.
 
 **No answer.** In SQuAD 2.0 the passage may not tell. The paper lets "no answer" be the span that
 starts and ends at `[CLS]`, and says it where its score exceeds that of the best span by more than a
@@ -424,8 +428,8 @@ mb.show.figure(fig, alt="F1 on valid and on test by the threshold, and the one t
 
 # %% [markdown]
 r"""
-The two curves need not be highest at one place: what is best on a few hundred questions is partly
-their luck.
+The two curves are not highest at the same threshold: what is best on a few hundred questions is
+partly luck.
 
 ## 6. Ask about a paragraph of your own
 
@@ -495,8 +499,10 @@ r"""
 ## 8. Findings: how many labels does each task need?
 
 One seed proves nothing. The full experiments (`make findings CH=06`) draw the examples, the new
-layer and the order of the batches anew for each of {{finding 06 labels.nli_tuned seeds}} seeds. From scratch the same network learned
-for as long, and on few examples for longer (100 updates at least, fine-tuning 60).
+layer and the order of the batches again for each of {{finding 06 labels.nli_tuned seeds}} seeds. From
+scratch the same network learned for as long, and on few examples for longer (100 updates at least,
+fine-tuning 60). Sections 8 to 10 used an earlier checkpoint, smaller than the model above and
+trained on an earlier version of our text. Do not compare their heights with the cells above.
 """
 
 # %%
@@ -535,13 +541,14 @@ r"""
 The tasks differ in what they ask of the model. What a text is about lies open in its words, and a
 few examples are enough to say what is wanted. To tell entailment from contradiction, or to point at
 an answer, two parts of the input must be compared, and no masked word ever asked for that in this
-form.
+form. A better start helps here as well: with more examples, the newer model of section 5 points at
+the right answer far more often. Inference remains the hardest of the four.
 
 ## 9. Findings: which layers, and is fine-tuning worth it?
 
 The names again, with {{finding 06 layers.tuned seeds}} seeds and few examples, in the ways of the paper's
-table 7. (BERT-base has twelve layers and the paper mixes the last four; ours has three, and all of
-them are mixed.)
+table 7. (BERT-base has twelve layers and the paper mixes the last four. The earlier checkpoint of
+these runs has three, and all of them are mixed.)
 """
 
 # %%
@@ -567,16 +574,17 @@ come within half a point.
 
 Before you read our figures as a verdict on features, ask what the task is. In this small world most
 names are told by their words alone: a list of the words that were seen in 400 sentences reaches an
-F1 of {{finding 06 labels.ner_baseline mean .3f}}. What the embeddings know of a word is then most of what can be known, and an LSTM of its own
-is a good reader of the rest. The wide interval of the last layer is one failed run among five:
-section 10.
+F1 of {{finding 06 labels.ner_baseline mean .3f}}. So the embeddings already knew much of what this task
+asks, and in these runs fine-tuning was not shown to be better. The newer and larger model of
+section 7 differs: there, on one seed, fine-tuning is clearly ahead of the frozen layers. The wide
+interval of the last layer is one failed run among five: section 10.
 
 ## 10. Findings: how much of it is luck?
 
 Devlin et al. met runs of their large model that failed on small data sets, restarted them several
 times, and took the best on the development set (section 4.1). Dodge et al. (2020) looked closer.
-Two things differ between seeds, the first weights of the new layer and the order of the examples,
-and both matter about equally. Here the same {{finding 06 restarts.mean seeds}} draws of a hundred texts are each learned seven times:
+Two things differ between seeds, the first weights of the new layer and the order of the examples;
+in their runs both mattered about equally. Here the same {{finding 06 restarts.mean seeds}} draws of a hundred texts are each learned seven times:
 four new layers with one order, four orders with one new layer. A line is the mean of the seven.
 """
 
@@ -598,6 +606,9 @@ orders alone {{finding 06 restarts.spread_order mean .3f}}.
 
 - {{claim 06 restarts.best restarts.mean | the restart that is best on validation is better on the test than the mean restart}}
 - {{claim 06 restarts.spread_order restarts.spread_first_weights | the order of the data matters more than the first weights}}
+
+Here the first weights matter more, and choosing the best restart on validation texts is
+not shown to help. In the figure, the draw of the examples matters more than either.
 
 Dodge et al. (2020) fine-tuned BERT hundreds of times on each of four small tasks. The best of their
 runs was well above what had been published for it, with nothing changed but the seed. Keep that in
@@ -695,9 +706,11 @@ r"""
 - {{claim real wikiann.fine_tuned_entity_f1 wikiann.features_entity_f1 | names in Wikipedia: fine-tuned beats frozen features}}
 
 BERT-base reaches 88.5 F1 on SQuAD 1.1 (Devlin et al. 2019, table 2), with 88,000 questions to learn
-from: it is twenty times as large, and has read a hundred times as much text, forty times over. Look
-at what is left of it here, on a single seed, and hold it against the baseline, which has learned
-nothing.
+from: it is twenty times as large, and has read a hundred times as much text, forty times over.
+Here, on a single seed, every trained model stays below the baseline on SQuAD: from so few questions
+it has not learned the task. On SNLI fine-tuning beats the frozen features, and its lead over
+training from scratch is not shown. On the names in Wikipedia pre-training helps, but the frozen
+features are better than fine-tuning.
 """
 
 # %% [markdown]

@@ -20,8 +20,8 @@ r"""
 
 {{head}}
 
-*The baker had heard of the inn before, and when he came home he said that ...* Somebody who can go
-on with this, and with anything else, knows a great deal: that a *he* is wanted, what inns are like,
+*The baker had heard of the inn before, and when he came home he said that ...* Somebody who can
+continue this, and anything else, knows a great deal: that a *he* is wanted, what inns are like,
 what people say of them. Four months before BERT, Radford et al. (2018) built a model on this idea
 alone. It reads from the left, as chapters 02 and 03 did, but with the blocks of chapter 04. It is
 fine-tuned for nearly any task by writing the task down as one text. And because it has a
@@ -137,8 +137,8 @@ mb.show.MergeExplorer(tokenizer, "The goalkeeper of Alder Vale was unkind to my 
 r"""
 ## 2. The model
 
-Nothing is new here. A token's vector and its place's are added, blocks follow, and the table of
-vectors serves once more as the softmax (the paper's equation 2):
+Nothing is new here. The vectors of a token and of its position are added, blocks follow, and the
+table of vectors serves once more as the softmax (the paper's equation 2):
 
 $$
 h_0 = U W_e + W_p, \qquad h_l = \mathrm{block}(h_{l-1}), \qquad
@@ -146,7 +146,8 @@ P(u) = \mathrm{softmax}(h_n W_e^\top)
 $$
 
 $U$ is the tokens as one-hot rows, `(length, V)`, $W_e$ `(V, dim)` their table, $W_p$
-`(length, dim)` the vectors of the places, and $n$ the number of blocks, which are post-LN.
+`(length, dim)` the vectors of the positions, and $n$ the number of blocks. The paper's blocks are
+post-LN. Ours are pre-LN (chapter 04), as in GPT-2, with one more norm after the last block.
 
 By hand, with the weights of the model that comes with the library:
 """
@@ -158,9 +159,10 @@ with torch.no_grad():
     x = gpt.embeddings.word.weight[ids] + gpt.embeddings.position.weight[:length]  # (1, length, dim)
     mask = torch.ones(length, length, dtype=torch.bool).tril()  # a place sees itself and what is before
     for block in gpt.stack.blocks:
-        found, _, _ = block.attention(x, mask=mask)
-        x = block.attention_norm(x + found)
-        x = block.ffn_norm(x + block.ffn(x))
+        found, _, _ = block.attention(block.attention_norm(x), mask=mask)
+        x = x + found
+        x = x + block.ffn(block.ffn_norm(x))
+    x = gpt.stack.norm(x)  # one more norm, after the last block
     library = gpt(ids).last_hidden_state
 print("by hand and library agree:", torch.allclose(x, library, atol=1e-4))
 
@@ -195,14 +197,14 @@ $$
 \log P(u_1, \dots, u_n) = \sum_{i} \log P(u_i \mid u_1, \dots, u_{i-1})
 $$
 
-The state at place $i$ has seen $u_1$ to $u_i$, so it foresees $u_{i+1}$: the targets are the text
-itself, **shifted by one**. A single pass gives the losses of all places at once. That is what the
-mask is for.
+The state at position $i$ has seen $u_1$ to $u_i$, so it predicts $u_{i+1}$: the targets are the
+text itself, **shifted by one**. A single pass gives the losses of all positions at once. That is
+what the mask is for.
 
 {{exercise 07.lm_loss}}
 
 `logits` is (batch, length, V), `ids` and `mask` (batch, length), 1 for a token and 0 for padding.
-Return the mean cross-entropy over all tokens that are to be foreseen.
+Return the mean cross-entropy over all tokens that are to be predicted.
 """
 
 # %%
@@ -234,8 +236,8 @@ r"""
 ## 4. How far from the limit?
 
 A small GPT from nothing, on the match reports that chapter 05 used. One long stream of text is cut
-into blocks, at other places in each epoch. Every token is a target: compare the curve with BERT's,
-which only crept.
+into blocks, at other positions in each epoch. Every token is a target: compare the curve with that
+of chapter 05's BERT from random weights, which falls far more slowly.
 """
 
 # %%
@@ -266,11 +268,11 @@ mb.show.figure(mb.show.loss_curve(history, title="The next token", ylabel="loss 
 
 # %% [markdown]
 r"""
-Perplexities of models with different pieces cannot be compared: who cuts text into more of them
-pays less for each. What can be compared is the price of the *whole* text, divided by something that
-does not depend on the model: here, the tokens of the world. That price has an exact lower limit
-(chapter 00), and a causal model is the kind that it limits: BERT's guesses from both sides are no
-probability of the text.
+Perplexities of models with different pieces cannot be compared: a model that cuts text into more
+pieces pays less for each. What can be compared is the price of the *whole* text, divided by
+something that does not depend on the model: here, the tokens of the world. That price has an exact
+lower limit (chapter 00), and a causal model is the kind that it limits: BERT's guesses from both
+sides are no probability of the text.
 """
 
 # %%
@@ -300,7 +302,7 @@ r"""
 A distribution over the next token is all that is needed to write: choose one, append it, and ask
 again. How to choose?
 
-- **Greedy**: the likeliest. The same text every time, and it likes to go in circles.
+- **Greedy**: the likeliest. The same text every time, and it tends to repeat itself.
 - **Sampling**: as likely as the model says. Most of the 3,000 pieces are unlikely, but there are
   many of them, and one slip is enough to spoil a text.
 - **Temperature** $T$: divide the logits by $T$ first. Below 1 the likely get likelier; towards 0 it
@@ -347,14 +349,14 @@ with torch.no_grad():
     while len(ids) < 20:
         states = gpt(torch.tensor([ids])).last_hidden_state  # (1, length, dim)
         ids.append(int(gpt.logits(states[0, -1]).argmax()))
-print("greedy by hand and library agree:", ids == gpt.generate(ids[:3], 17, temperature=0)[:20])
+print("greedy by hand and library agree:", ids == gpt.generate(ids[:3], 17, temperature=0, stop=[]))
 
 # %% [markdown]
 r"""
 **The cache.** This loop is wasteful. For each new token it reads the whole text again, although the
-keys and values of all earlier places are what they were: under the causal mask nothing that comes
-later can change them. So keep them, and compute one place a step. With $n$ tokens, that makes $n$
-places instead of $n(n+1)/2$.
+keys and values of all earlier positions are what they were: under the causal mask nothing that
+comes later can change them. So keep them, and compute one position per step. With $n$ tokens, that
+makes $n$ positions instead of $n(n+1)/2$.
 """
 
 # %% tags=["nbval-check-output"]
@@ -424,11 +426,11 @@ for way, texts in written.items():
 
 # %% [markdown]
 r"""
-Compare the first row with the last. Whoever writes says what is not quite foreseen, or it would not
-be worth saying (Holtzman et al. 2020, figure 2): a text that is always as likely as possible is a
-poor text. Plain sampling may err to the other side, because a model gives too much to the many
-tokens that it knows little of, and these are what the limits cut off. Which row is nearest to the
-world's own?
+Compare the first row with the last: the greedy texts are likelier than the world's own, and they
+repeat themselves more. A writer says what is not quite predictable; otherwise it would not be worth
+saying (Holtzman et al. 2020, figure 2). Plain sampling errs to the other side: a model gives too
+much to the many tokens that it knows little of, and these are what the limits cut off. Which row is
+nearest to the world's own, by each of the two columns?
 
 ## 6. Any task as a text
 
@@ -490,7 +492,7 @@ print("right:", example.label)
 
 # %% [markdown]
 r"""
-**Two losses.** While it learns the task (loss $L_2$), the model goes on foreseeing the tokens of
+**Two losses.** While it learns the task (loss $L_2$), the model goes on predicting the tokens of
 the task's own texts (loss $L_1$), which is to help it to generalise and to learn faster; the paper
 has $\lambda = 0.5$ (equation 5):
 
@@ -520,7 +522,7 @@ A colleague wrote the two losses herself. "It trains, and the loss falls," she s
 balanced test the model says *positive* every single time." Positive is class 1. Find out why, and
 mend it. `scores` (batch, labels) and `labels` (batch,) are the task's; `words` (batch, length, V)
 are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are means:
-over the examples, and over the tokens to be foreseen.
+over the examples, and over the tokens to be predicted.
 """
 
 # %%
@@ -540,9 +542,9 @@ mb.course.check("07.find_the_bug", joint_loss)
 
 # %% [markdown]
 r"""
-All four kinds of task, each learned for some seconds from 150 to 1,500 examples. The model is
-small, and some seconds are few, so hold each bar against its chance; what matters here is that one
-model takes all four.
+All four kinds of task, each learned for some seconds from 150 to 1,500 examples. One model and one
+way of writing tasks as text serve all four. The figure shows the share of new examples that each
+gets right; its chance stands beside it.
 """
 
 # %%
@@ -573,9 +575,9 @@ def learn(head, batches, steps, rate=1e-3):
 
 # %%
 plans = {  # name: labelled examples, updates, size of a batch
-    "sentiment": (400, 60, 16), "nli": (1500, 200, 16), "paraphrase": (600, 40, 16), "story_cloze": (150, 15, 8),
+    "topic": (200, 30, 16), "nli": (1500, 200, 16), "paraphrase": (600, 40, 16), "story_cloze": (150, 15, 8),
 }
-titles = {"sentiment": "a review's sentiment", "nli": "entailment", "paraphrase": "the same?",
+titles = {"topic": "which kind of text?", "nli": "entailment", "paraphrase": "the same?",
           "story_cloze": "a story's end"}
 scores = {}
 for name, (labelled, steps, size) in plans.items():
@@ -593,6 +595,9 @@ mb.show.figure(mb.show.bars(scores, "One model, four kinds of task (one seed)", 
 
 # %% [markdown]
 r"""
+The model learns from few examples which kind of text it reads. Entailment is above its chance. The
+other two tasks are not learned from so few examples: their bars are at chance.
+
 ## 7. Asked, not taught
 
 A model that knows how texts go on can be asked without a single label: put the question so that the
@@ -643,12 +648,15 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-Hold *story* against its bar in section 6: there 150 labels and a new layer, here no label and
-nothing new. Why might asking do better?
+Stories are answered nearly always. Reviews are not clearly better than a coin on so few questions,
+and agreement is at chance: a model can be asked anything, but it answers only what predicting text
+has taught it. Hold *story* against its bar in section 6: there 150 labels and a new layer, here no
+label and nothing new. Why might asking do better?
 
 ## 8. Findings: what it knows before it is taught
 
-The bundled model once more, over {{finding 07 asked.story_cloze seeds}} draws of the questions:
+An earlier checkpoint of the bundled model, over {{finding 07 asked.story_cloze seeds}} draws of the
+questions. It had read an earlier version of our text, so its scores differ from those above:
 
 - {{claim 07 asked.sentiment asked.chance | reviews: asked and not taught, GPT tells better than a coin}}
 - {{claim 07 asked.story_cloze asked.chance | stories: asked and not taught, GPT tells better than a coin}}
@@ -688,6 +696,9 @@ r"""
 - {{claim 07 growth.story_cloze_last growth.story_cloze_early | stories: it goes on getting better after the first tenth of the training}}
 - {{claim 07 growth.agreement_last growth.agreement_early | agreement: it goes on getting better after the first tenth}}
 
+In the left chart stories rise to the end, agreement rises early and then hardly moves, and reviews
+stay at chance.
+
 A narrow GPT of three layers and an LSTM with about as many weights, pre-trained for half a minute
 over {{finding 07 zero_shot.floor seeds}} seeds, stop at {{finding 07 zero_shot.gpt_nats_last mean .2f}} and {{finding 07 zero_shot.lstm_nats_last mean .2f}} nats; the large one paid {{finding 07 growth.nats_early mean .2f}} after a tenth of its training:
 
@@ -695,14 +706,16 @@ over {{finding 07 zero_shot.floor seeds}} seeds, stop at {{finding 07 zero_shot.
 - {{claim 07 zero_shot.gpt_agreement_last zero_shot.lstm_agreement_last | agreement: it answers better than the LSTM}}
 - {{claim 07 zero_shot.lstm_nats_last zero_shot.gpt_nats_last | the LSTM pays more for new text than GPT}}
 
+So the small GPT predicts text better than the LSTM, and neither is shown to know agreement.
+
 The authors saw such answers get better steadily over the whole pre-training, on all four of their
-tasks; those of the LSTM did so less, with more ups and downs. Their explanation: to foresee text
+tasks; those of the LSTM did so less, with more ups and downs. Their explanation: to predict text
 well, the model has to learn to do much of what the tasks ask.
 
 ## 9. Findings: what each layer is worth
 
 Now fine-tune these small models, but keep only a part of what was pre-trained: nothing, the
-vectors, the vectors and the first block, and so on; the rest starts anew at random (the paper's
+vectors, the vectors and the first block, and so on; the rest starts again at random (the paper's
 figure 2, left). Two tasks, with a few dozen examples each: which of nine kinds of text do some
 sentences come from? And what is a review about, a film, an inn, a tool ...?
 """
@@ -728,8 +741,9 @@ r"""
 - {{claim 07 transfer.topic_full transfer.topic_0 | kind of text: all blocks are better than the vectors alone}}
 - {{claim 07 transfer.subject_full transfer.subject_0 | about what: all blocks are better than the vectors alone}}
 
-(The first three: the mean of both tasks.) In the paper each of the twelve layers adds something, on
-MultiNLI up to nine points for all of them.
+(The first three: the mean of both tasks.) In the figure the means rise with every part that is
+kept. For the vectors alone the gain is not shown; for the blocks it is. In the paper each of the
+twelve layers adds something, on MultiNLI up to nine points for all of them.
 
 ## 10. Findings: what matters
 
@@ -754,14 +768,15 @@ heights.
 - {{claim 07 transfer.full transfer.lstm | the Transformer is better than the LSTM}}
 - {{claim 07 transfer.no_auxiliary transfer.full | without the auxiliary loss the mean is higher}}
 
-The auxiliary loss was no clear gain in the paper either: it helped on the larger data sets, and not
-on the smaller ones.
+With a few dozen examples the auxiliary loss costs a little here. In the paper it helped on the
+larger data sets, and not on the smaller ones. The pre-trained LSTM scores no better than a
+Transformer without pre-training.
 
 ## 11. Findings: GPT beside BERT and ELMo
 
-Three models that come with the library, on the same examples and for as many updates, each in its
-own way: GPT with framed texts; BERT from `[CLS]`, with segments (chapter 06); ELMo frozen, beside
-word vectors, in an LSTM that is trained for the task (chapter 02).
+Earlier checkpoints of three models of the library, on the same examples and for as many updates,
+each in its own way: GPT with framed texts; BERT from `[CLS]`, with segments (chapter 06); ELMo
+frozen, beside word vectors, in an LSTM that is trained for the task (chapter 02).
 """
 
 # %%
@@ -787,10 +802,11 @@ r"""
 - {{claim 07 beside.paraphrase_bert beside.paraphrase_gpt | paraphrase: BERT is better than GPT}}
 
 Devlin et al. (2019, table 1) give, as the mean over GLUE, 71.0 for ELMo below a BiLSTM with
-attention, 75.1 for GPT and 79.6 for BERT-base, which was given GPT's size on purpose. Ours are less
-alike: they differ in width, vocabulary, steps and in the text that they read, as their cards tell.
-And few updates suit a model that is moved as a whole, less an LSTM on top that starts at random. So
-take the lines above for what they are, three models and not three ideas.
+attention, 75.1 for GPT and 79.6 for BERT-base, which was given GPT's size on purpose. Here GPT and
+BERT are level on topic, far above ELMo. On paraphrase all three are at chance, so that this task
+says nothing about them. The models also differ in vocabulary, updates and the amount of text that
+they read, as their cards say, and so few updates are hard on an LSTM that starts at random. The
+comparison is one of three models, not of three ideas.
 
 {{exercise 07.one_side}}
 
@@ -874,14 +890,15 @@ same training is one command, `minibert pretrain gpt --corpus my_text.txt --out 
 
 - Byte pairs: what is learned is an ordered list of merges. Over bytes no text is unknown, and every
   text comes back.
-- A causal model foresees every token from those before it, all in one pass. The targets are the
+- A causal model predicts every token from those before it, all in one pass. The targets are the
   text, shifted by one.
 - The price of a whole text can be compared between models, and with the exact floor.
 - Writing is drawing: temperature sharpens, top-k and top-p cut off the tail. A cache makes each
-  token cost one place.
+  token cost one position.
 - Tasks are written as one text; the state of the last token is read. Two losses at once need two
   ways to ignore.
-- A model that can go on with texts can be asked without labels.
+- A model that can continue texts can be asked without labels. Ours knows the ends of stories; on
+  reviews and agreement it is close to chance.
 
 This is the end of the path. You have built word2vec, ELMo, ULMFiT, BERT and GPT, each from plain
 text, and handed each to tasks with few labels. Now take one to a text of your own:

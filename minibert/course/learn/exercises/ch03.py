@@ -259,7 +259,7 @@ class Forgetting(Written):
     rubric = """
 - 1 point: at the start the head is random, so the gradients that it sends down say nothing yet
   about the task, and they are large.
-- 1 point: with all layers awake, these gradients overwrite what the lower layers know of language.
+- 1 point: with no layer frozen, these gradients overwrite what the lower layers know of language.
 - 1 point: says what gradual unfreezing, lower rates for lower layers, or the slow start of the
   triangle does against it (two of the three).
 - 1 point: says how it is seen: the language model's perplexity on held-out text, before and after.
@@ -286,12 +286,12 @@ class WhyStageTwo(Quiz):
     choices = (
         Choice(
             "States that tell the target's texts apart: its words, and what follows from what.",
-            "Yes. To foresee a review's words, it helps to know whether its writer is pleased.",
+            "Yes. To predict a review's words, it helps to know whether its writer is pleased.",
             right=True,
         ),
         Choice(
             "The labels leak through the unlabelled text.",
-            "None is there to leak: the unlabelled reviews are others, drawn anew.",
+            "None is there to leak: the unlabelled reviews are different ones, and carry no label.",
         ),
         Choice(
             "A smaller model.",

@@ -21,7 +21,7 @@ class Encode(Exercise):
     minutes, difficulty, importance, points = 12, 3, 4, 3
     hints = (
         "Begin with `pieces = list(symbols)`. Which pairs of neighbours are among the merges?",
-        "Of these, the one that was learned *first* is merged, wherever it stands; then look anew.",
+        "Of these, the one that was learned *first* is merged, wherever it stands; then repeat.",
         "`merge(pieces, pair, pair[0] + pair[1])` gives the list with that pair joined. Since a "
         "merge can only use what earlier ones have made, it is enough to go through `merges` once, "
         "in order.",
