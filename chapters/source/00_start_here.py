@@ -3,7 +3,7 @@
 #   minibert:
 #     title: Start here
 #     question: How much of a text can be predicted, and what is that good for?
-#     minutes: 90
+#     minutes: 115
 #     seconds: 90
 #     memory_mb: 1000
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
@@ -100,8 +100,8 @@ mb.show.figure(fig, alt="Left: each task has labels and a model of its own. Righ
 # %% [markdown]
 r"""
 **Does it work?** Here is a task: three sentences are given, and we want to know what kind of text
-they come from. There are nine kinds. Suppose that somebody has labelled 50 texts for us: five or
-six of each kind, on average.
+they come from. There are nine kinds. Suppose that somebody has labelled 50 texts for us: between
+four and nine of each kind.
 """
 
 # %%
@@ -178,27 +178,34 @@ mb.show.figure(mb.show.bars(bars, "What kind of text is it? 50 labels", "share o
 # %% [markdown]
 r"""
 The pre-trained vectors win. Only the pre-training can be the reason: the untrained network has the
-same size, the same classifier and the same labels. Here are some texts that counting gets wrong
-and the pre-trained vectors get right. Often the words that decide never occurred in the 50 labelled
-texts. The pre-trained model knows them: it has met them in plain text, among words of their kind.
+same size, the same classifier and the same labels. Here are some texts that counting gets wrong and
+the pre-trained vectors get right. More than a third of their words never occurred in the 50
+labelled texts. The pre-trained model knows them: it has met them in plain text, among words of
+their kind.
 """
 
 # %%
+def unseen(text):
+    """The words of a text that do not occur in the labelled ones."""
+    return [w for w in mb.text.tokenise(text) if w.isalpha() and w not in known]
+
+
 known = set(count_words.get_feature_names_out())
-shown = 0
-for example, counted, pre_trained in zip(tests, by_counts, predicted["pre-trained"], strict=True):
-    if counted != example.label == pre_trained and shown < 4:
-        unseen = [w for w in mb.text.tokenise(example.text) if w not in known and w.isalpha()]
-        print(textwrap.fill(example.text, 100))
-        print(f"  is: {example.label}; counting says: {counted}; "
-              f"never seen with a label: {', '.join(unseen[:6])}\n")
-        shown += 1
+pairs = zip(tests, by_counts, predicted["pre-trained"], strict=True)
+rescued = [(e, counted) for e, counted, pre_trained in pairs if counted != e.label == pre_trained]
+for example, counted in rescued[:4]:
+    print(textwrap.fill(example.text, 100))
+    print(f"  is: {example.label}; counting says: {counted}; "
+          f"never seen with a label: {', '.join(list(dict.fromkeys(unseen(example.text)))[:6])}\n")
+words = [w for example, _ in rescued for w in mb.text.tokenise(example.text) if w.isalpha()]
+strange = sum(len(unseen(example.text)) for example, _ in rescued)
+print(f"{len(rescued)} such texts; {strange / max(1, len(words)):.0%} of their words never seen with a label")
 
 # %% [markdown]
 r"""
 **Is it luck, and does it last?** The full experiment draws other texts and labels for each of
-{{finding 00 transfer.chance seeds}} seeds. Strength of the regularisation, layer and classifier are
-chosen on validation texts for every way, and for counting also naive Bayes is tried.
+{{finding 00 transfer.chance seeds}} seeds. For every way, the settings are chosen on 300 more
+labelled texts. So "20 labels" means 20 to train on. For counting, naive Bayes is tried, too.
 """
 
 # %% tags=["hide-input"]
@@ -220,9 +227,11 @@ mb.show.figure(fig, alt="Accuracy by number of labels. Pre-trained vectors lie a
 
 # %% [markdown]
 r"""
-With few labels the lead is large. With 500 labels, counting
-has nearly caught up: enough labels teach what words mean, too. Keep this picture in mind. It is why
-every chapter holds its model against counting and against no pre-training.
+Partly luck: the draw above is a lucky one. On average over the draws, with 50 labels the
+pre-trained vectors get {{finding 00 transfer.pre_trained_50 mean .0%}} right and counting {{finding 00 transfer.counts_50 mean .0%}}.
+That lead is smaller, but still large. With 500 labels, counting has nearly caught up: enough labels
+teach what words mean, too. Keep this picture in mind. It is why every chapter holds its model
+against counting and against no pre-training.
 
 **Two ways to adapt.** What you just saw is the first; you will meet both in nearly every chapter.
 
@@ -579,10 +588,11 @@ It costs less than a nat: once a sentence has begun, most of it follows. (Real E
 regular, so nobody can predict it as well.)
 
 A model that reads from left to right gives each text a probability, too: the product over its
-tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. What it pays above the floor is its
-Kullback-Leibler divergence from the world. So over enough new text **no such model can get below
-the floor**, however large it is. Nowhere else in language modelling do you know how far there is
-still to go.
+tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. What it pays above the floor is on
+average its Kullback-Leibler divergence from the world. (For a corpus, the floor is the price of
+these very texts, so it differs a little from one corpus to the next.) So over enough new text **no
+such model can get below the floor**, however large it is. Nowhere else in language modelling do you
+know how far there is still to go.
 
 For a fair comparison, all models must pay for *the same text*: with its capitals, with the ends of
 sentences and documents, and without an `<unk>` that hides a rare word. Ours write `<new>` for a
@@ -803,8 +813,9 @@ print(f"perplexity {perplexity(mine):.1f}; equal to the library's 5-gram: {np.al
 
 # %% [markdown]
 r"""
-Your four functions *are* the library's n-gram model; the library only counts faster. So we let it
-price the whole test text with one to five tokens, and add the letters of the new words.
+Your four functions *are* the library's n-gram model; the library only counts faster. The perplexity
+above is for the first 2,000 tokens, without the letters of the new words. So we let the library
+price the whole test text with one to five tokens, and add these letters.
 
 *Predict before you run:* which $n$ pays least?
 """
@@ -817,8 +828,23 @@ mb.show.figure(mb.show.bars(bars, f"New text, after reading {len(tokens):,} toke
 
 # %% [markdown]
 r"""
-Longer histories help, but less and less: most histories of four tokens in new text were never seen
-in training, so the 5-gram falls back on shorter ones. All models are still far above the floor.
+How many of the histories in new text occur in the text that was read?
+"""
+
+# %%
+def seen(read, new, length):
+    """The share of the histories of ``length`` tokens in ``new`` that occur in ``read``."""
+    known = {tuple(read[i - length : i]) for i in range(length, len(read))}
+    return np.mean([tuple(new[i - length : i]) in known for i in range(length, len(new))])
+
+
+for length in (1, 2, 3, 4):
+    print(f"histories of {length}: {seen(ids.tolist(), test_ids.tolist(), length):.0%} were seen in training")
+
+# %% [markdown]
+r"""
+Longer histories help, but less and less; where a history was never seen, the 5-gram falls back on
+shorter ones. All models are still far above the floor.
 
 ## 7. Remembering: an LSTM
 
@@ -922,9 +948,10 @@ r"""
 
 Move the slider along a document. The bars show what each model thinks comes next, with the word
 that came in orange. The lines below add up what each model has paid, and the dotted line is the
-floor of the whole document. The slider starts at a name or pronoun that stood far back in the text,
-where the LSTM is furthest ahead of the 5-gram. Then try the start of a sentence and the middle of a
-phrase. Where does the LSTM know something that the 5-gram has forgotten? Where can nobody know?
+floor of the whole document. A lead over the 5-gram alone shows no long memory: the LSTM may only
+make more of the same four tokens. So it is also tried with these four alone. The slider starts
+where the LSTM's full memory leads most over both. Then try a name, the start of a sentence and the
+middle of a phrase. Where does the LSTM know something from further back? Where can nobody know?
 """
 
 # %% tags=["hide-input"]
@@ -941,15 +968,28 @@ def remembered(document):
             and (names[i] == "I-PER" or t in ("He", "She", "he", "she", "his", "her"))]
 
 
-def ahead(document):
-    """(probability that the LSTM gives more than the 5-gram, position) at its best position."""
+def forgetful(ids, place):
+    """The probability of the token at ``place`` by the LSTM that is given only the four before it."""
+    return lstm_model.distribution(ids[max(0, place - 4) : place])[ids[place]]
+
+
+def leads(document):
+    """How far the LSTM's full memory is ahead of both the 5-gram and `forgetful`, at each token."""
     line = [*[t for s in document.sentences for t in [*s.tokens, "<eos>"]], "<eod>"]
-    gain = {name: np.exp(compared[name].log_probs(baselines.encode(line, vocab))) for name in compared}
-    return max(((gain["LSTM"][i] - gain["5-gram"][i], i) for i in remembered(document)), default=(0, 0))
+    here = baselines.encode(line, vocab)
+    full, five = (np.exp(compared[name].log_probs(here)) for name in ("LSTM", "5-gram"))
+    return full - np.maximum(five, [forgetful(here, place) for place in range(len(here))])
 
 # %% tags=["hide-input"]
 short = [d for d in test.documents if 60 <= d.n <= 160][:60]
-document = max(short, key=ahead)
+led = [leads(document) for document in short]  # for each document, (tokens,)
+best = max(range(len(short)), key=lambda i: led[i].max())
+document, start = short[best], int(led[best].argmax())
+of_names = [led[i][place] for i in range(len(short)) for place in remembered(short[i])]
+print(f"largest lead of the full memory in {len(short)} documents: {led[best].max():.2f}; "
+      f"at a name or pronoun from further back: {max(of_names, default=0):.2f}")
+
+# %% tags=["hide-input"]
 line = [*[t for s in document.sentences for t in [*s.tokens, "<eos>"]], "<eod>"]
 read_ids = baselines.encode(line, vocab)
 views = {name: [model.distribution(read_ids[:place]) for place in range(len(line))]
@@ -985,23 +1025,27 @@ def look(place):
     below.legend()
     came = line[place]
     said = ", ".join(f"{name} {views[name][place][read_ids[place]]:.3f}" for name in compared)
-    return mb.show.Frame(fig, f"After “{' '.join(line[:place])[-80:]}” comes {came}: {said}.",
-                         text=f"... {' '.join(line[:place])[-300:]} [ {came} ]")
+    alone = f"the LSTM with the last four tokens only: p = {forgetful(read_ids, place):.3f}"
+    return mb.show.Frame(fig, f"After “{' '.join(line[:place])[-80:]}” comes {came}: {said}; {alone}.",
+                         text=f"... {' '.join(line[:place])[-300:]} [ {came} ]  ({alone})")
 
 
-slider = ipywidgets.IntSlider(ahead(document)[1], 0, len(line) - 1, description="position", continuous_update=False)
+slider = ipywidgets.IntSlider(start, 0, len(line) - 1, description="position", continuous_update=False)
 mb.show.Interactive(look, {"place": slider})
 
 # %% [markdown]
 r"""
-The 5-gram sees only the last four tokens, so it cannot know who the text is about. The LSTM can
-have kept it. At the start of a sentence nobody knows much, not even the world itself: there
-the writer chooses what to say next.
+The LSTM remembers simple things: where a quotation was opened long before, it often knows that the
+closing mark must come, and the last four tokens do not say so. Who the text is about is another
+matter. The line above the figure gives its largest lead at a name or a pronoun: there it shows no
+clear gain from what stands further back. At the start of a sentence nobody knows much, not even the
+world itself: there the writer chooses what to say next.
 
 ## 9. How much text?
 
 All models so far read the same small text. Text costs nothing here, so let us take more of it. The
-lines show n-gram models after five amounts of text, over {{finding 00 ngrams.floor seeds}} seeds.
+lines show n-gram models after five amounts of text, over {{finding 00 ngrams.floor seeds}} seeds; the
+star is the LSTM after 100,000 tokens.
 
 *Predict before you look:* will a 5-gram model that has read ten times as much text be nearer to the
 LSTM or to the floor?
@@ -1014,19 +1058,21 @@ for n, marker in zip(range(1, 6), ("o-", "s--", "^-.", "D:", "v-"), strict=True)
     runs = np.array(found.values(f"ngrams.order{n}"))  # (seeds, amounts)
     ax.errorbar(amounts, runs.mean(0), runs.std(0, ddof=1), fmt=marker, capsize=4, label=f"{n}-gram")
 ax.axhline(found.mean("ngrams.floor"), color="grey", ls=":", label="floor")
+ax.plot(100_000, found.mean("lstm.lstm"), "*", color="black", markersize=13, ls="", label="LSTM")
 ax.set(xscale="log", ylim=(0, None))
 ax.set_xticks(amounts, [f"{n:,}" for n in amounts])
 ax.minorticks_off()
 ax.legend(ncols=2, title="mean and standard deviation")
 mb.show.figure(fig, alt="Loss by amount of training text. The unigram stays high; the longer the history, "
-                        "the further the loss falls, but only with enough text. The floor is far below.")
+                        "the further the loss falls, but only with enough text. A star, the LSTM at 100,000 "
+                        "tokens, lies near the 5-gram. The floor is far below.")
 
 # %% [markdown]
 r"""
 Three things to see:
 
-- With little text, long histories are worth nothing: the curves of 3, 4 and 5 tokens start
-  together.
+- With little text, long histories are worth nothing: at 10,000 tokens the 2-, 3-, 4- and 5-gram pay
+  almost the same.
 - With ten times as much text, the 5-gram falls from {{finding 00 lstm.order5 mean .2f}} to
   {{finding 00 ngrams.order5_most mean .2f}} nats per token. It is now nearer to the floor than to the
   LSTM, which pays {{finding 00 lstm.lstm mean .2f}} after 100,000 tokens. **Most of the distance to
@@ -1035,9 +1081,10 @@ Three things to see:
   go with still more text. But a model that only looks four tokens back never learns who the text is
   about.
 
-How far does a better model get? `minibert-gpt` from section 1 looks back over a whole text and has
-read a few million tokens (its card, `minibert/pretrained/minibert-gpt/README.md`, says how many).
-Here are its price and that of a 5-gram which has read a million tokens, on the same new documents.
+How far does a better model get? `minibert-gpt` from section 1 looks back up to 192 pieces of words
+and has read about 18 million of them: its card, `minibert/pretrained/minibert-gpt/README.md`, says
+6,000 updates of 16 sequences of 192. Here are its price and that of a 5-gram which has read a
+million tokens, on the same new documents.
 """
 
 # %%
@@ -1143,8 +1190,7 @@ draws its own texts. An effect counts as shown where its 95 % interval does not 
 With few labels, pre-training is worth a lot, against counting words as well as against the same
 network untrained. With 500 labels its lead over counting is small. On little text a long history is
 no help: there the 5-gram pays more than the trigram. On a million tokens it pays far less. On
-100,000 tokens the LSTM lies between the two: a longer memory is worth little as long as there is
-little text to learn from.
+100,000 tokens this LSTM, which was not tuned, lies between the two.
 
 ## 12. The real thing (optional)
 
@@ -1171,13 +1217,16 @@ else:
             break
         loss = baselines.costs(model, stream[cut:], real).mean()
         print(f"order {order}: {loss:.2f} nats per token, perplexity {math.exp(loss):,.0f}")
+    for length in (1, 2, 3, 4):
+        share = seen(stream[:cut], stream[cut:], length)
+        print(f"histories of {length}: {share:.0%} were seen in the text that was read")
 
 # %% [markdown]
 r"""
 Real English is harder by far: there are more words, more things to say, and more ways to say each.
-One word of history helps. Longer histories do not, because nearly all of those in new text were
-never seen in this little text. Whatever goes further must see that two different histories can mean
-the same, and that is what the vectors of chapter 01 are for.
+One word of history helps. Longer histories do not: the longer a history, the more rarely new text
+repeats one that was seen. Whatever goes further must see that two different histories can mean the
+same, and that is what the vectors of chapter 01 are for.
 
 ## 13. Summary
 

@@ -584,8 +584,9 @@ interval of the last layer is one failed run among five: section 10.
 Devlin et al. met runs of their large model that failed on small data sets, restarted them several
 times, and took the best on the development set (section 4.1). Dodge et al. (2020) looked closer.
 Two things differ between seeds, the first weights of the new layer and the order of the examples;
-in their runs both mattered about equally. Here the same {{finding 06 restarts.mean seeds}} draws of a hundred texts are each learned seven times:
-four new layers with one order, four orders with one new layer. A line is the mean of the seven.
+in their runs both mattered about equally. Here the same {{finding 06 restarts.mean seeds}} draws of
+a hundred texts are each learned seven times: four new layers with one order, four orders with one
+new layer. A line is the mean of the seven.
 """
 
 # %%

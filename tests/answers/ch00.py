@@ -24,6 +24,7 @@ ENTROPY = [
     ("lambda p: solution(p) / math.log(len(p))", "divided by log V"),
     ("lambda p: torch.tensor(1.142119)", "probability 0"),
     ("lambda p: solution(p.clone()) + 0 * p.zero_().sum()", "changed `p` itself"),
+    ("lambda p: torch.special.entr(p[p > 0.04]).sum()", "leave out only 0"),
     ("lambda p: p.log().mul(p).mul(-1).mean() * math.nan", "NaN"),
 ]
 PERPLEXITY = [
@@ -35,9 +36,19 @@ PERPLEXITY = [
     ("lambda s: math.exp(sum(s) / (len(s) - 1))", "n - 1"),
     ("lambda s: torch.tensor(s).quantile(0.5).exp()", "median"),
     ("lambda s: math.exp(min(s))", "smallest"),
-    ("lambda s: 5.773503", "three tokens"),
-    ("lambda s: math.exp(sum(s) / 4)", "three tokens"),
+    ("lambda s: solution([-math.log(x) for x in (0.5, 0.1, 0.02, 0.9, 0.05)])", "three tokens"),
+    ("lambda s: math.exp(sum(s) / 5)", "three tokens"),
     ("lambda s: [math.exp(x) for x in s]", "shape"),
+    ("lambda s: math.exp(s[-1])", "only the last surprise"),
+    (
+        """
+def perplexity(surprises):
+    result = solution(surprises)
+    surprises.clear()
+    return result
+""",
+        "changed the list",
+    ),
 ]
 COUNT = [
     ("lambda t, n: {h: dict.fromkeys(a, 1) for h, a in solution(t, n).items()}", "each time"),
@@ -101,6 +112,9 @@ INTERPOLATE = [
     ("lambda c, n, t, q: (c + q) / (n + 1)", "not 1"),
     ("lambda c, n, t, q: solution(c, n, t, q) if c else q", "new word after a history"),
     ("lambda c, n, t, q: (c + t * q) / (n + t) if n else 0.1", "should give `shorter`"),
+    ("lambda c, n, t, q: c + t * q / (n + t)", "only the second part"),
+    ("lambda c, n, t, q: (c + t * q) / n + t", "the sum below"),
+    ("lambda c, n, t, q: c / (n + t) + t * q", "only the counts are divided"),
     ("lambda c, n, t, q: q + 0", "only the shorter history"),
     ("lambda c, n, t, q: (c + 4 * q) / (n + 4) if n else q", "for other arguments"),
 ]
@@ -122,7 +136,7 @@ def probability(token, history, tables, V):
         p = interpolate(after.get(token, 0), sum(after.values()), len(after), p)
     return p
 """,
-        "in round 0",
+        "round 0",
     ),
     (
         """
@@ -182,6 +196,21 @@ def probability(token, history, tables, V):
     return p
 """
 PROBABILITY += [(MIXED_ALONE, "each round mixes"), (FIRST_TOKENS, "first k tokens")]
+IF_SEEN = MIXED_ALONE.replace("if after:", "if token in after:").replace("1 / V)", "p)")
+WITHOUT_FIRST = """
+def probability(token, history, tables, V):
+    p = 1 / V
+    for k in range(1, len(tables)):
+        after = tables[k].get(tuple(history[len(history) - k :]), {})
+        p = interpolate(after.get(token, 0), sum(after.values()), len(after), p)
+    return p
+"""
+FROM_THE_LEFT = FIRST_TOKENS.replace("history[:k]", "history[len(tables) - 1 - k :]")
+PROBABILITY += [
+    (IF_SEEN, "wherever the history was seen"),
+    (WITHOUT_FIRST, "leaves `tables[0]` out"),
+    (FROM_THE_LEFT, "count from its end"),
+]
 LAST_OF_HISTORY = """
 def count(tokens, n):
     table = {}
@@ -192,7 +221,83 @@ def count(tokens, n):
     return table
 """
 COUNT += [(LAST_OF_HISTORY, "last token is counted")]
+COUNTING = """
+def count(tokens, n):
+    table, padded = {}, ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        after = table.setdefault(tuple(padded[i - n + 1 : i]), {})
+        after[padded[i]] = after.get(padded[i], 0) + 1
+    return table
+"""
+SINGLE = COUNTING.replace("* (n - 1) + tokens", "+ tokens")
+FROM_ZERO = COUNTING.replace("range(n - 1", "range(0")
+ENDED = '["<eod>"] * (n - 1)'
+COUNT += [
+    (SINGLE, 'only one "<eod>"'),
+    (SINGLE.replace("range(n - 1", "range(1"), 'only one "<eod>"'),
+    (FROM_ZERO, "at position n - 1"),
+    (FROM_ZERO.replace("i - n + 1 :", "max(0, i - n + 1) :"), "at position n - 1"),
+    (COUNTING.replace("+ tokens", '+ tokens + ["<eod>"]'), "after the text"),
+    (COUNTING.replace("+ tokens", f"+ tokens + {ENDED}"), "after the text"),
+    (COUNTING.replace(f"{ENDED} + tokens", f"tokens + {ENDED}"), "after the text"),
+    (COUNTING.replace("<eod>", "<bos>"), "but yours is '<bos>'"),
+    ("lambda t, n: solution(t[::-1], n)", "from the right"),
+    (
+        """
+def count(tokens, n):
+    table, padded = {}, tokens + ["<eod>"] * (n - 1)
+    for i, token in enumerate(tokens):
+        after = table.setdefault(tuple(padded[i + 1 : i + n]), {})
+        after[token] = after.get(token, 0) + 1
+    return table
+""",
+        "from the right",
+    ),
+    (
+        """
+def count(tokens, n):
+    table, padded = {}, ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        table[tuple(padded[i - n + 1 : i])] = {padded[i]: 1}
+    return table
+""",
+        "overwrites",
+    ),
+    (
+        """
+def count(tokens, n):
+    table, padded = {}, ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        history, token = tuple(padded[i - n + 1 : i]), padded[i]
+        table[history] = {token: table.get(history, {}).get(token, 0) + 1}
+    return table
+""",
+        "overwrites",
+    ),
+]
 PRICE = [
+    (
+        """
+def price(tokens, p, n):
+    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        surprises.append(-math.log(p(padded[i], tuple(padded[:i]))))
+    return surprises
+""",
+        "that of 'b' has 3",
+    ),
+    (
+        """
+def price(tokens, p, n):
+    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        history = tuple(padded[i - n + 1 : i])
+        history = history if "<eod>" in history else history[::-1]
+        surprises.append(-math.log(p(padded[i], history)))
+    return surprises
+""",
+        "asked for 'b' after ('b', 'a')",
+    ),
     ("lambda t, p, n: [math.exp(-x) for x in solution(t, p, n)]", "these are probabilities"),
     ("lambda t, p, n: [-x for x in solution(t, p, n)]", "turn the sign"),
     ("lambda t, p, n: [x / math.log(2) for x in solution(t, p, n)]", "bits"),
@@ -300,6 +405,8 @@ def probability(token, history, tables, V):
 """,
     ),
     ("00.price", "solution"),
+    ("00.price", "lambda t, p, n: torch.tensor(solution(t, p, n)).numpy()"),
+    ("00.price", "lambda t, p, n: torch.tensor(solution(t, p, n))"),
     (
         "00.price",
         """

@@ -8,6 +8,7 @@ from minibert.course.learn.compare import compare, mistaken
 from minibert.course.learn.exercise import Right, Wrong
 
 EOD = "<eod>"
+NOWHERE = ("a history that no table has",)
 History = tuple[str, ...]
 Pairs = Iterable[tuple[History, str]]  # of a history and the token that follows it
 Table = dict[History, dict[str, int]]
@@ -43,8 +44,14 @@ def wrong_table(got: Any, tokens: list[str], n: int) -> Right | Wrong | None:
     want = table_of(grams(tokens, n))
     if table == want:
         return None
+    marks = {token for history in table for token in history} - {*tokens, EOD}
+    if len(marks) == 1:  # perhaps only the mark is another
+        mark = marks.pop()
+        if {tuple(EOD if t == mark else t for t in h): a for h, a in table.items()} == want:
+            return Wrong(f'before the text stands "<eod>", but yours is {mark!r}.', 2)
+    known = miscounts(tokens, n, want) + misplaced(tokens, n)
     unknown = Wrong(f"the table for n = {n} has not the right entries: print it for a short text.")
-    return mistaken(table, miscounts(tokens, n, want)) or unknown
+    return mistaken(table, known) or unknown
 
 
 def miscounts(tokens: list[str], n: int, want: Table) -> Known:
@@ -70,6 +77,39 @@ def miscounts(tokens: list[str], n: int, want: Table) -> Known:
          "short: it should have n - 1.", 2),
         (table_of(grams(tokens, 1)), "every history is empty: use the argument `n`.", 1),
     ]  # fmt: skip
+
+
+def misplaced(tokens: list[str], n: int) -> Known:
+    """(table, message, points) of known mistakes with marks, sides and inner dictionaries."""
+    pairs = grams(tokens, n)
+    padded = [EOD] * (n - 1) + tokens
+    early = [(tuple(padded[i - n + 1 : i]), EOD) for i in range(n - 1)]  # these slices are empty
+    growing = [(tuple(padded[:i]), EOD) for i in range(n - 1)]
+    after = tokens + [EOD] * (n - 1)
+    right = [(tuple(after[i + 1 : i + n]), token) for i, token in enumerate(tokens)]
+    counted: Table = {}
+    for h, t in pairs:
+        counted[h] = {t: counted.get(h, {}).get(t, 0) + 1}
+    overwritten = (
+        "each new follower overwrites those before: keep one inner dictionary for a history."
+    )
+    single = 'only one "<eod>" stands before the text: put n - 1 of them.'
+    padding = 'the "<eod>" put first are counted, too: begin at position n - 1.'
+    ended = 'an "<eod>" was put after the text: they belong only before it.'
+    backward = "the history comes from the right: take the tokens before, not those after."
+    return [
+        ({h: {t: 1} for h, t in pairs}, overwritten, 1),
+        (counted, overwritten, 1),
+        (table_of(pairs[n - 2 :]) if n > 2 else None, single, 2),
+        (table_of([((), tokens[0]), *pairs[n - 2 :]]) if n > 2 else None, single, 2),
+        (table_of([*early, *pairs]), padding, 2),
+        (table_of([*growing, *pairs]), padding, 2),
+        (table_of(grams([*tokens, EOD], n)), ended, 2),
+        (table_of(grams(after, n)), ended, 2),
+        (table_of(grams(after, n)[n - 1 :]), ended, 2),
+        (table_of(right), backward, 1),
+        (table_of(grams(tokens[::-1], n)), backward, 1),
+    ]
 
 
 def witten_bell(
@@ -106,25 +146,33 @@ def wrong_probability(
 
 def misjudged(token: str, history: History, tables: list[Table], size: int) -> Known:
     """(probability, message, points) of known mistakes in p(token | history)."""
-    longest = tables[-1].get(history, {})
+    longest = tables[-1].get(history[len(history) - len(tables) + 1 :], {})
     total = sum(longest.values())
 
     def whole(history: History, k: int) -> History:
         return history[-k:]
 
+    def seen(history: History, k: int) -> History:
+        last = history[len(history) - k :]
+        return last if token in tables[k].get(last, {}) else NOWHERE
+
     def given(**changes: Any) -> float:
         return witten_bell(token, history, tables, size, **changes)
 
     return [
-        (given(cut=whole), "in round 0, `history[-0:]` is the whole history. Use "
-         "`history[len(history) - k:]`.", 2),
+        (given(cut=seen), "a word that never followed a history must lose by it, too: mix "
+         "wherever the history was seen.", 2),
+        (given(cut=whole), "round 0 found nothing: `history[-0:]` is the whole history (use "
+         "`history[len(history) - k:]`), or the loop leaves `tables[0]` out.", 2),
         (given(first=0.0), "a word that was never seen gets 0: begin with 1 / V.", 2),
         (given(first=1.0), "begin with 1 / V, not with 1.", 2),
         (given(first=1 / len(tables[0][()])), "begin with 1 / V: the argument `V` is not used.",
          2),
         (given(cut=lambda h, k: h[:k]), "these are the first k tokens of the history: take "
          "the last k.", 2),
-(witten_bell(token, history[::-1], tables, size), "the history is turned round.", 2),
+        (given(cut=lambda h, k: h[len(tables) - 1 - k :]), "the history may be longer than the "
+         "longest of the tables: count from its end.", 2),
+        (witten_bell(token, history[::-1], tables, size), "the history is turned round.", 2),
         (witten_bell(token, history, tables[:-1], size), "the longest history is left out.", 2),
         (witten_bell(token, history, tables[:1], size), "only the first table was used.", 1),
         (longest.get(token, 0) / total if total else 0.0, "only the longest history speaks: "
@@ -162,9 +210,9 @@ def wrongly_asked(asked: list, want: list[tuple[History, str]], n: int) -> Wrong
     """`Wrong` where ``p`` was asked for other tokens and histories than it should be."""
     if not asked:
         return Wrong("`p` was never called.")
-    history, token = asked[0]
-    if not isinstance(history, tuple):
-        return Wrong(f"a history is a tuple, but yours is a {type(history).__name__}.", 2)
+    other = next((h for h, _ in asked if not isinstance(h, tuple)), ())
+    if not isinstance(other, tuple):
+        return Wrong(f"a history is a tuple, but yours is a {type(other).__name__}.", 2)
     asked = list(dict.fromkeys(asked))  # asking twice is no mistake
     if asked == want:
         return None
@@ -176,8 +224,11 @@ def wrongly_asked(asked: list, want: list[tuple[History, str]], n: int) -> Wrong
         return Wrong(f"{len(asked)} tokens are charged, but the text has {len(want)}.", 1)
     if all(h and h[-1] == t for h, t in asked):
         return Wrong("the history ends with the token itself: the model sees the answer.", 1)
-    if any(len(h) != n - 1 for h, _ in asked):
-        return Wrong(f"with n = {n} a history has {n - 1} tokens, yours has {len(history)}.", 1)
+    for history, token in asked:
+        if len(history) != n - 1:
+            message = f"with n = {n} a history has {n - 1} tokens, but that of {token!r} has"
+            return Wrong(f"{message} {len(history)}.", 1)
+    history, token = next(pair for pair, right in zip(asked, want, strict=True) if pair != right)
     return Wrong(f"`p` was asked for {token!r} after {history}: these do not go together.", 1)
 
 
@@ -204,3 +255,19 @@ def wrong_prices(got: Any, wanted: Pairs) -> Wrong | None:
         mistakes.append((running, "these add up from token to token: one surprise each.", 2))
     verdict = compare(got, want, mistakes, what="the list of surprises")
     return None if isinstance(verdict, Right) else verdict
+
+
+def wrong_price(price: Callable[..., Any], tokens: list[str], n: int) -> Wrong | None:
+    """`Wrong` for a price of ``tokens`` that is not right, or None."""
+    asked: list[tuple[History, str]] = []
+    given = list(tokens)
+
+    def p(token: str, history: History) -> float:
+        asked.append((history, token))
+        return made_up(token, history)
+
+    got = price(given, p, n)
+    if given != tokens:
+        return Wrong("your function has changed the list `tokens` itself: make a copy.", 2)
+    wanted = grams(tokens, n)
+    return wrongly_asked(asked, wanted, n) or wrong_prices(got, wanted)

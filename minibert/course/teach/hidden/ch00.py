@@ -42,7 +42,7 @@ def interpolate(draw: Draw) -> Case:
 def probability(draw: Draw) -> Case:
     tokens, most = words(draw), draw.randint(1, 5)
     tables = [table_of(grams(tokens, n)) for n in range(1, most + 1)]
-    history = tuple(draw.choices(tokens, k=most - 1))
+    history = tuple(draw.choices(tokens, k=most - 1 + draw.randint(0, 2)))
     asked = draw.choice([*tokens, "new"]), history, tables, draw.randint(7, 50)
     return asked, witten_bell(*asked)
 
