@@ -332,7 +332,7 @@ WRONG = [
                         "[p for n, p in named if not n.endswith('gamma')]"), "belong"),
     ("02.rates", groups(MIXES.replace("[p ", "[(name, p) "), OTHERS.replace("[p ", "[(name, p) ")),
      "without their names"),
-    ("02.rates", groups(MIXES.replace("[p ", "[p.clone() "), OTHERS), "copies of the parameters"),
+    ("02.rates", groups(MIXES.replace("[p ", "[p.clone() "), OTHERS), "copies: the optimiser"),
     ("02.rates", "lambda named, rate, mix_rate: solution(named, 0.01, 0.1)", "written in"),
     ("02.rates", "lambda named, rate, mix_rate: solution(named, rate, 10 * rate)", "written in"),
     ("02.rates", "lambda named, rate, mix_rate: [p for _, p in named]", "dictionaries"),

@@ -118,8 +118,7 @@ class Normalise(Learnable):
 NAN = "not a number for a vector of zeros (padding): add a small number below the line."
 
 
-PAIR = "the parameters themselves, without their names."
-COPY = "copies of the parameters: the optimiser would train them, and not the model."
+PAIR, COPY = "a pair", "a copy"  # in place of a parameter's name, where a group holds these
 
 
 class Rates(Exercise):
@@ -167,9 +166,10 @@ class Rates(Exercise):
             for group in got:
                 for name in group["params"]:
                     rates.setdefault(name, []).append(group["lr"])
-            for message in (PAIR, COPY):
-                if message in rates:
-                    return Wrong(message, 1)
+            if PAIR in rates:
+                return Wrong("the parameters themselves, without their names.", 1)
+            if COPY in rates:
+                return Wrong("copies: the optimiser would train them, and not the model.", 1)
             verdict = self.judged({name: rates.get(name, []) for name, _ in named}, rate, mix_rate)
             if isinstance(verdict, Wrong):
                 return verdict
