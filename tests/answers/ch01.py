@@ -79,6 +79,7 @@ class Model(nn.Module):
     def forward(self, input_ids):
         return self.output(self.embedding(input_ids).mean(1))
 """
+DRAWN = "torch.multinomial(noise, len(rows) * k, replacement=True).view(-1, k)"
 
 
 def train(*changes):
@@ -90,7 +91,7 @@ def train(*changes):
     defaults = {
         "EPOCHS": "epochs",
         "ROWS": "torch.randperm(len(pairs)).split(batch)",
-        "DRAWN": "torch.multinomial(noise, len(rows) * k, replacement=True).view(-1, k)",
+        "DRAWN": DRAWN,
     }
     for name, text in defaults.items():
         code = code.replace(name, text)
@@ -418,6 +419,97 @@ def analogy(vectors, a, b, c):
     ),
 ]
 
+WRONG += [
+    ("01.sgns_loss", "lambda v, u, n: solution(v.detach(), u, n)", "gradient of `centre`"),
+    ("01.sgns_loss", "lambda v, u, n: solution(v, u.detach(), n)", "gradient of `context`"),
+    ("01.sgns_loss", "lambda v, u, n: solution(v, u, n.detach())", "gradient of `negatives`"),
+    (
+        "01.sgns_loss",
+        LOSS.format(
+            value="(-F.logsigmoid(positive) - F.logsigmoid(-negative.squeeze()).sum(-1)).mean()"
+        ),
+        "should be",
+    ),
+    ("01.sgns_loss", "lambda v, u, n: solution(v.mul_(1), u, n.neg_().neg())", "changes what"),
+    (
+        "01.noise",
+        "lambda counts, power=0.75: solution(counts.clamp(min=1), power)",
+        "count of 0",
+    ),
+    (
+        "01.kinds",
+        """
+def kinds(vectors, examples, words):
+    vectors /= vectors.norm(dim=1, keepdim=True)
+    return solution(vectors, examples, words)
+""",
+        "changes what it was given",
+    ),
+    ("01.ppmi", "lambda X: torch.zeros_like(X)", "every entry is 0"),
+    (
+        "01.text_vector",
+        """
+def text_vector(vectors, ids):
+    vectors[:2] = 0
+    return solution(vectors, ids)
+""",
+        "changes what it was given",
+    ),
+    ("01.analogy", analogy("unit[b] + unit[c]"), "nearest to b + c"),
+    ("01.analogy", analogy("unit[c] - unit[a]"), "nearest to c - a"),
+    ("01.analogy", analogy("unit[b] - unit[a] + 0.1 * unit[c]"), "should be"),
+    ("01.train", train(("DRAWN", DRAWN.replace("noise", "(noise > 0).float()"))), "uniformly"),
+    ("01.train", train(("DRAWN", DRAWN.replace("noise", "noise**0.75"))), "take it again"),
+    (
+        "01.train",
+        train(("DRAWN", "torch.multinomial(noise, k, replacement=True).expand(len(rows), k)")),
+        "share noise words",
+    ),
+    ("01.train", train(("ROWS", "torch.arange(len(pairs)).split(batch)")), "same order"),
+    (
+        "01.train",
+        train(
+            ("    for _ in range(EPOCHS)", "    rows_of = ROWS\n    for _ in range(EPOCHS)"),
+            ("for rows in ROWS", "for rows in rows_of"),
+        ),
+        "same order",
+    ),
+    (
+        "01.train",
+        train(("    losses = []\n", "    losses = []\n    noise.mul_(2)\n")),
+        "changes what it was given",
+    ),
+    (
+        "01.find_the_bug",
+        """
+class Model(nn.Module):
+    def __init__(self, vectors, labels):
+        super().__init__()
+        self.register_buffer("vectors", vectors.clone())
+        self.output = nn.Linear(vectors.shape[1], labels)
+
+    def forward(self, input_ids):
+        return self.output(self.vectors[input_ids].mean(1))
+""",
+        "a buffer",
+    ),
+    (
+        "01.find_the_bug",
+        bug("self.embedding =", "self.layers = [None]\n        self.layers[0] =").replace(
+            "self.embedding(", "self.layers[0]("
+        ),
+        "plain list",
+    ),
+    (
+        "01.find_the_bug",
+        bug(
+            "nn.Embedding.from_pretrained(vectors.clone(), freeze=False)",
+            "vectors.clone().requires_grad_()",
+        ).replace("self.embedding(input_ids)", "self.embedding[input_ids]"),
+        "plain tensor",
+    ),
+]
+
 RIGHT = [
     ("01.pairs", "solution"),
     ("01.pairs", PAIRS.format(keeps="i != j")),
@@ -466,6 +558,10 @@ def kinds(vectors, examples, words):
     ("01.analogy", "solution"),
     ("01.analogy", analogy(value="scores.argmax()")),
     ("01.train", train()),
+    (
+        "01.train",
+        train(("DRAWN", "noise.multinomial(len(rows) * k, replacement=True).view(-1, k)")),
+    ),
     ("01.find_the_bug", "solution"),
     (
         "01.find_the_bug",

@@ -1,9 +1,21 @@
 """The exercises and the quiz of chapter 01, word2vec, in their order."""
 
 from minibert.course.learn.exercise import Choice, Quiz, Written
-from minibert.course.learn.exercises import word2vec_pairs, word2vec_training, word2vec_vectors
+from minibert.course.learn.exercises import (
+    word2vec_pairs,
+    word2vec_training,
+    word2vec_training_loop,
+    word2vec_vectors,
+    word2vec_vectors_tuned,
+)
 
-__all__ = ["word2vec_pairs", "word2vec_training", "word2vec_vectors"]
+__all__ = [
+    "word2vec_pairs",
+    "word2vec_training",
+    "word2vec_training_loop",
+    "word2vec_vectors",
+    "word2vec_vectors_tuned",
+]
 
 
 class Homographs(Written):

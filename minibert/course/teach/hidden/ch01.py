@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import same
 from minibert.course.learn.exercises.word2vec_pairs import Pairs
-from minibert.course.learn.exercises.word2vec_training import Loss, run
+from minibert.course.learn.exercises.word2vec_training import Loss
+from minibert.course.learn.exercises.word2vec_training_loop import run
 from minibert.course.learn.exercises.word2vec_vectors import Analogy
 from minibert.course.teach.hidden import Case, Draw, fresh, hidden
 
@@ -66,7 +67,7 @@ def neighbours(draw: Draw) -> Case:
     return (vectors, query, k), cosines.topk(k).indices.tolist()
 
 
-@fresh("01.kinds")
+@fresh("01.kinds", view=answered)
 def kinds(draw: Draw) -> Case:
     vectors = draw.normal(40, 4) * (0.5 + 2 * draw.uniform_tensor(40, 1))
     rows = torch.tensor(draw.sample(range(40), 40))
@@ -84,7 +85,7 @@ def ppmi(draw: Draw) -> Case:
     return (X,), (X / expected).clamp(min=1).log()
 
 
-@fresh("01.text_vector")
+@fresh("01.text_vector", view=answered)
 def text_vector(draw: Draw) -> Case:
     vectors, ids = draw.normal(12, 5), [draw.randint(0, 11) for _ in range(draw.randint(8, 15))]
     ids += [0, 1, 7]
@@ -95,7 +96,7 @@ def text_vector(draw: Draw) -> Case:
 def analogy(draw: Draw) -> Case:
     vectors = draw.normal(40, 5) * (0.5 + 2 * draw.uniform_tensor(40, 1))
     question = draw.sample(range(40), 3)
-    return (vectors, *question), Analogy.solve(vectors, *question)
+    return (vectors, *question), Analogy.solve(vectors, question)
 
 
 @hidden("01.find_the_bug")
