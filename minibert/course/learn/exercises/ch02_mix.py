@@ -1,5 +1,7 @@
 """Chapter 02: the exercises about the mix of layers."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -151,7 +153,7 @@ class Rates(Exercise):
         return (tried,)
 
     @staticmethod
-    def are_groups(got: object) -> bool:
+    def are_groups(got: Any) -> bool:
         """Is this a list of dictionaries, each with parameters and a rate?"""
         parts = isinstance(got, list | tuple) and all(isinstance(g, dict) for g in got)
         return parts and not any({"params", "lr"} - set(group) for group in got)
