@@ -89,6 +89,10 @@ def sinusoids(length, dim):
 """
 
 
+ONE_EACH = "m = mask if mask is None or mask.ndim == 2 else mask[:, 0]\n        "
+LOOP = """parts = [attention(q[:, h], k[:, h], v[:, h], {mask}) for h in range(self.heads)]
+        return self.output(torch.cat(parts, -1))"""
+
 WRONG = [
     # (exercise, answer, words that the message must contain)
     ("04.attention", scores(HIDE + "return s.softmax(-1) @ v", scale=""), "not divided by sqrt"),
@@ -127,6 +131,28 @@ WRONG = [
         scores("return (s if mask is None else s * mask).softmax(-1) @ v"),
         "still gets some weight",
     ),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s.masked_fill(~mask, -10.0)).softmax(-1) @ v"),
+        "some weight is left",
+    ),
+    (
+        "04.attention",
+        """
+def looked(q, k, v, mask=None):
+    s = q @ k.mT / math.sqrt(k.shape[-1])
+    if mask is not None:
+        s[~mask] = -torch.inf
+    return s.softmax(-1) @ v
+""",
+        "a mask as large as the scores",
+    ),
+    (
+        "04.attention",
+        "lambda q, k, v, mask=None: solution(q.double(), k.double(), v.double(), mask)",
+        "float64",
+    ),
+    ("04.attention", "lambda q, k, v, mask=None: solution(q, k, v, mask).numpy()", "NumPy"),
     ("04.attention", "lambda q, k, v, mask=None: solution(q, k, v, mask).detach()", "no gradient"),
     (
         "04.attention",
@@ -286,6 +312,12 @@ def looked(q, k, v, mask=None):
         "lambda x, heads: solution(x, heads)[:, :1].expand(-1, heads, -1, -1)",
         "the part of the first",
     ),
+    (
+        "04.split_heads",
+        "lambda x, heads: x.transpose(1, 2).reshape(len(x), heads, x.shape[1], -1)",
+        "transposed before the cut",
+    ),
+    ("04.split_heads", "lambda x, heads: solution(x, heads).detach()", "no gradient"),
     ("04.split_heads", "lambda x, heads: solution(x, 3)", "is a number written"),
     ("04.split_heads", "lambda x, heads: solution(x.add_(1) - 1, heads)", "changes"),
     (
@@ -347,6 +379,25 @@ def looked(q, k, v, mask=None):
         ),
         "no gradient reaches query, key, value",
     ),
+    ("04.multi_head", multi_head(LOOP.format(mask="mask")), "a mask for each"),
+    (
+        "04.multi_head",
+        multi_head(
+            "m = mask if mask is None else torch.ones_like(mask).tril()\n        "
+            "return self.output(attention(q, k, v, m).transpose(1, 2).flatten(2))"
+        ),
+        "whatever the mask says",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "m = mask if mask is None else mask.reshape(-1, *mask.shape[-2:])[0]\n        "
+            "return self.output(attention(q, k, v, m).transpose(1, 2).flatten(2))"
+        ),
+        "a mask for each",
+    ),
+    ("04.sinusoids", "lambda length, dim: solution(length, dim).double()", "float64"),
+    ("04.sinusoids", "lambda length, dim: solution(length, dim).numpy()", "NumPy"),
     ("04.sinusoids", clock(first=1), "number 0"),
     ("04.sinusoids", clock(parts="a.cos(), a.sin()"), "changed places"),
     ("04.sinusoids", clock(parts="a.sin(), a.sin()"), "odd columns are cosines"),
@@ -389,6 +440,13 @@ def sinusoids(length, dim):
     ),
     ("04.sinusoids", "lambda length, dim: solution(9, 6)", "use both arguments"),
     ("04.look_back", "lambda steps, dim: solution(steps, dim).T", "looks ahead"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).double()", "float64"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).numpy()", "NumPy"),
+    (
+        "04.look_back",
+        "lambda steps, dim: solution(steps, dim) if dim < 9 else torch.eye(dim)",
+        "should be",
+    ),
     ("04.look_back", "lambda steps, dim: solution(-steps, dim)", "looks ahead"),
     ("04.look_back", "lambda steps, dim: solution(1, dim)", "use `steps`"),
     ("04.look_back", "lambda steps, dim: solution(steps, dim).abs()", "needs a minus"),
@@ -461,6 +519,42 @@ def sinusoids(length, dim):
         ),
         "no gradient reaches the bottom",
     ),
+    (
+        "04.find_the_bug",
+        block("x += self.attend(self.norm_1(x)); x += self.feed(self.norm_2(x)); return x"),
+        "changes what it was given",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x + self.attend(self.norm_1(x)).detach(); "
+            "return x + self.feed(self.norm_2(x)).detach()"
+        ),
+        "no gradient reaches attend and feed",
+    ),
+    (
+        "04.greedy",
+        """
+def greedy(next_scores, start_id, end_id, steps):
+    ids = [start_id]
+    while True:
+        ids.append(int(next_scores(ids).argmax()))
+    return ids[1:-1]
+""",
+        "does not stop after `steps` words",
+    ),
+    (
+        "04.greedy",
+        """
+def greedy(next_scores, start_id, end_id, steps):
+    ids = [start_id]
+    while ids[-1] != end_id:
+        ids.append(int(next_scores(ids).argmax()))
+    return ids[1:-1]
+""",
+        "steps=3",
+    ),
+    ("04.greedy", write(seen="torch.tensor(ids)"), "takes a list of ids"),
     ("04.greedy", write(back="ids"), "the start is in it"),
     ("04.greedy", write(stop="False", back="ids[1:]"), "does not stop at the end"),
     ("04.greedy", write(seen="ids[-1:]"), "sees too little"),
@@ -531,10 +625,7 @@ def both_masks(attention_mask):
     ("04.multi_head", "solution"),
     (
         "04.multi_head",
-        multi_head(
-            "parts = [attention(q[:, h], k[:, h], v[:, h], mask) for h in "
-            "range(self.heads)]\n        return self.output(torch.cat(parts, -1))"
-        ),
+        multi_head(ONE_EACH + LOOP.format(mask="m")),
     ),
     ("04.sinusoids", "solution"),
     ("04.sinusoids", clock("torch.exp(-torch.arange(0, dim, 2) * math.log(10_000) / dim)")),

@@ -205,6 +205,24 @@ def fill_in(logits, ids, tokens, k):
     return found
 """
 
+CLEARED = """
+def wordpiece(word, pieces):
+    found = solution(word, pieces)
+    pieces.clear()
+    return found
+"""
+FROM_SEP = """
+def embed(ids, segments, words, places, kinds):
+    seps = (ids == 3).long()
+    return solution(ids, (seps.cumsum(1) - seps).clamp(max=1), words, places, kinds)
+"""
+CHANGED_DRAWN = """
+def hide(ids, chosen, fate, drawn, mask_id):
+    found = solution(ids, chosen, fate, drawn, mask_id)
+    drawn[chosen] = 0
+    return found
+"""
+
 WRONG = [
     ("05.wordpiece", pieces(choice="min(ends)"), "the longest piece wins"),
     ("05.wordpiece", pieces(piece="word[start:end]"), "written with `##`"),
@@ -220,6 +238,21 @@ WRONG = [
         pieces(mark='("##" if found else ("##" if "##" + word in pieces else ""))'),
         "cannot begin a word",
     ),
+    (
+        "05.wordpiece",
+        pieces(
+            mark='("##" if start and "##" + word[start:e] in pieces else "")',
+            piece='("##" if start and "##" + word[start:end] in pieces else "") + word[start:end]',
+        ),
+        "'ing' without `##`",
+    ),
+    ("05.wordpiece", CLEARED, "changes what it was given"),
+    ("05.wordpiece", pieces(value="' '.join(found)"), "not one string"),
+    ("05.wordpiece", pieces().replace("len(word) + 1)", "len(word))"), "may end the word"),
+    ("05.wordpiece", pieces().replace("range(start + 1", "range(start + 2"), "may be one letter"),
+    ("05.embed", embed(value="solution(ids, segments, words, places, kinds).detach()"), "gradient"),
+    ("05.embed", embed(value="solution(ids, segments, words, places, kinds).tolist()"), "gradient"),
+    ("05.embed", FROM_SEP, "looked up by `segments`"),
     ("05.embed", embed(value="total"), "LayerNorm is missing"),
     ("05.embed", embed(total="word"), "only the words"),
     ("05.embed", embed(total="word + kind"), "positions are missing"),
@@ -272,6 +305,14 @@ WRONG = [
         "tensor of bool",
     ),
     ("05.choose", CHANGED_NOISE, "changes what it was given"),
+    ("05.choose", "lambda *given: solution(*given).tolist()", "tensor of bool"),
+    ("05.choose", "lambda maskable, *_: torch.zeros_like(maskable)", "nothing is chosen"),
+    ("05.choose", choose().replace(".argsort(1).argsort(1)", ".argsort(1)"), "a second one"),
+    (
+        "05.choose",
+        choose(value="(rank <= (share * n).round().clamp(min=1)) & maskable"),
+        "one place too many",
+    ),
     ("05.mask", hide(first="chosen", second="chosen & (fate > 1)"), "80 % should be"),
     ("05.mask", hide(second="chosen & (fate >= 0.8)"), "half of these should stay"),
     ("05.mask", hide(second="chosen & (fate > 1)"), "no random word"),
@@ -294,6 +335,11 @@ WRONG = [
     ("05.mask", hide(value="labels, seen"), "changed places"),
     ("05.mask", hide(value="ids, labels"), "nothing is hidden"),
     ("05.mask", IN_PLACE, "work on a copy"),
+    ("05.mask", CHANGED_DRAWN, "work on a copy"),
+    ("05.mask", hide(second="chosen & (fate < 0.9)"), "begin at 0.8"),
+    ("05.mask", hide(value="torch.where(chosen & (fate < 0.8), 4, seen), labels"), "not for 7"),
+    ("05.mask", hide(value="seen, labels.float()"), "tensors of integers"),
+    ("05.mask", hide(value="seen.tolist(), labels.tolist()"), "tensors of integers"),
     ("05.mlm_loss", loss("each.sum()"), "sum over the masked places"),
     ("05.mlm_loss", loss("each.sum() / labels.numel()"), "divided by all places"),
     ("05.mlm_loss", loss("each.sum() / len(labels)"), "number of sequences"),
@@ -308,6 +354,8 @@ WRONG = [
     ("05.mlm_loss", loss("each.mean() / math.log(2)"), "in bits"),
     ("05.mlm_loss", loss("each.mean().item()"), "no gradient"),
     ("05.mlm_loss", loss("each.mean().detach()"), "no gradient"),
+    ("05.mlm_loss", loss("each.mean().detach() + 0 * each.sum()"), "no gradient"),
+    ("05.mlm_loss", loss("(each.mean(), len(each))"), "without a count"),
     ("05.mlm_loss", loss("each.sum() / 5"), "is a number fixed"),
     (
         "05.mlm_loss",
@@ -370,6 +418,8 @@ def mlm_loss(hidden, table, bias, labels):
     ("05.fill_in", fill(k="3"), "not for k = 1"),
     ("05.fill_in", fill(k="5"), "should have k = 3"),
     ("05.fill_in", fill(name="i"), "not with its number"),
+    ("05.fill_in", fill(name="p", share="tokens[i]"), "the name comes first"),
+    ("05.fill_in", fill(value="found[:2]"), "for three"),
     ("05.fill_in", fill(mask="1"), "in another vocabulary"),
     ("05.fill_in", fill(place="place - 1"), "the state of the place before"),
     ("05.fill_in", fill(share="p / sum(best.values.tolist())"), "over the k words"),

@@ -1,6 +1,5 @@
-"""Chapter 05: what BERT reads: pieces, the sum of three vectors, and the masked words."""
+"""Chapter 05: what BERT reads: the sum of three vectors, and the masked words."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,87 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from minibert.course.learn.compare import compare, mistaken, same
+from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.kept import CHANGED, kept
-
-PIECES = {"un", "una", "##aff", "##a", "##able", "##ble", "##ffa", "a", "play", "##ing", "##s"}
-PIECES |= {"##i", "##n", "##g", "p", "##l", "##y", "##f", "##b", "##e", "u"}
-PIECES |= {"str", "stra", "##aw"}
-
-
-class Pieces(Exercise):
-    id = "05.wordpiece"
-    title = "A word in pieces"
-    minutes, difficulty, importance, points = 12, 2, 4, 3
-    hints = (
-        "Begin with `start = 0`. As long as `start < len(word)`, look for the longest piece there.",
-        "Try `end` from `len(word)` down to `start + 1`; a piece that is not at the beginning of "
-        "the word has `##` in front.",
-        "If no piece fits at some place, the answer for the *whole* word is `['[UNK]']`.",
-    )
-    default: list = []
-    example = ("playing", {"play", "##ing"})
-
-    def check(self, cut: Callable[[str, set[str]], list[str]]) -> Right | Wrong:
-        for word in ("playing", "unaffable", "plays", "a"):
-            got, want = self.cut_by(cut, word), self.cut(word)
-            if got == want:
-                continue
-            return mistaken(got, [
-                ([piece.removeprefix("##") for piece in want],
-                 f"{word!r}: a piece that goes on with a word is written with `##`.", 1),
-                (self.cut(word, shortest=True),
-                 f"{word!r}: the longest piece wins, and {got} are the shortest.", 1),
-                (["[UNK]"], f"{word!r} can be cut into {want}: what goes on with a word stands in "
-                 "the vocabulary with `##` in front, and has to be looked for so.", 1),
-                (want[:1], f"{word!r}: only the first piece is there; go on after it.", 1),
-                (want[::-1], f"{word!r}: the pieces come in the order in which they are read.", 2),
-            ]) or Wrong(f"expected {want} for {word!r}, got {got}.", 1)  # fmt: skip
-        return self.unknown(cut)
-
-    def unknown(self, cut: Callable[[str, set[str]], list[str]]) -> Right | Wrong:
-        """Words that cannot be cut: nothing fits, or the longest piece leads nowhere."""
-        for word in ("playx", "xplay"):
-            got = self.cut_by(cut, word)
-            if got != ["[UNK]"]:
-                return Wrong(
-                    f"right where every letter is known; but {word!r} should be ['[UNK]'], the "
-                    f"whole word, because nothing fits at 'x', and is {got}.", 2
-                )  # fmt: skip
-        got = self.cut_by(cut, "straw")
-        if got != ["[UNK]"]:
-            return Wrong(
-                f"'straw' should be ['[UNK]'], but is {got}: WordPiece never goes back. It takes "
-                "'stra', the longest piece, and then finds no '##w'.", 2
-            )  # fmt: skip
-        if list(cut("play", {"##play", "pl", "##ay"})) != ["pl", "##ay"]:
-            return Wrong(
-                "with another vocabulary, {'##play', 'pl', '##ay'}, 'play' should be "
-                "['pl', '##ay']: '##play' cannot begin a word.", 2
-            )  # fmt: skip
-        return Right(
-            "`unaffable` is `una ##ffa ##ble`: greedy, so not always what a linguist says."
-        )
-
-    @staticmethod
-    def cut_by(cut: Callable[[str, set[str]], list[str]], word: str) -> list[str]:
-        return list(cut(word, set(PIECES)))
-
-    @staticmethod
-    def cut(word: str, shortest: bool = False) -> list[str]:
-        found, start = [], 0
-        while start < len(word):
-            mark = "##" if start else ""
-            ends = range(len(word), start, -1)
-            for end in reversed(ends) if shortest else ends:
-                if mark + word[start:end] in PIECES:
-                    found.append(mark + word[start:end])
-                    start = end
-                    break
-            else:
-                return ["[UNK]"]
-        return found
 
 
 class Embed(Exercise):
@@ -103,6 +24,18 @@ class Embed(Exercise):
         "`F.layer_norm(x, x.shape[-1:], eps=1e-12)`.",
     )
 
+    def other(self) -> tuple[Tensor, ...]:
+        """Another length and width; the first text does not end at a [SEP]."""
+        generator = torch.Generator().manual_seed(8)
+        tables = (torch.randn(rows, 12, generator=generator) for rows in (11, 7, 2))
+        return torch.tensor([[2, 7, 5, 9]]), torch.tensor([[0, 1, 1, 0]]), *tables
+
+    @staticmethod
+    def embed(*case: Tensor) -> Tensor:
+        ids, segments, words, places, kinds = case  # ids, segments: (batch, length)
+        total = words[ids] + places[: ids.shape[1]] + kinds[segments]  # (batch, length, dim)
+        return F.layer_norm(total, total.shape[-1:], eps=1e-12)
+
     def case(self) -> tuple[Tensor, ...]:
         generator = torch.Generator().manual_seed(7)
         ids = torch.tensor([[2, 7, 5, 3, 9, 3], [2, 8, 3, 5, 5, 3]])
@@ -111,17 +44,38 @@ class Embed(Exercise):
         return ids, segments, *tables
 
     def as_functions(self, embed: Any) -> tuple:
-        return (partial(kept, embed),)
+        return (partial(self.seen, embed),)
+
+    @staticmethod
+    def seen(embed: Any, *arguments: Tensor) -> dict:
+        """The sum, whether an argument was changed, and whether a gradient can flow back."""
+        free = [x.clone().requires_grad_() if x.is_floating_point() else x for x in arguments]
+        got, changed = kept(embed, *(x * 1 for x in free))  # a leaf refuses every change
+        flows = torch.is_tensor(got) and got.requires_grad
+        return {"loss": got, "changed": changed, "flows": flows}
 
     def untouched(self, embed: Any) -> bool:
-        got, _ = embed(*self.case())
+        got = embed(*self.case())["loss"]
         return got is None or got is Ellipsis
 
     def check(self, embed: Any) -> Right | Wrong:
-        case = self.case()
-        got, changed = embed(*case)
-        if changed:
+        found = embed(*self.case())
+        if found["changed"]:
             return Wrong(CHANGED, 1)
+        told = self.compared(found["loss"], self.case())
+        if not isinstance(told, Right):
+            return told
+        if not found["flows"]:
+            return Wrong("right, but no gradient can flow back to the tables: give a tensor, "
+                         "without `.detach()` and `torch.no_grad()`.", 1)  # fmt: skip
+        if not same(embed(*self.other())["loss"], self.embed(*self.other()), 1e-4):
+            return Wrong("right here, but not for another text: is a size fixed, or a segment "
+                         "not looked up by `segments`?", 2)  # fmt: skip
+        return told
+
+    @staticmethod
+    def compared(got: Any, case: tuple[Tensor, ...]) -> Right | Wrong:
+        """The verdict on the numbers."""
         ids, segments, words, places, kinds = case
         word, kind, place = words[ids], kinds[segments], places[: ids.shape[1]]
 
@@ -178,8 +132,7 @@ class Choose(Exercise):
 
     def untouched(self, choose: Any) -> bool:
         got, _ = choose(*self.case())
-        nothing = torch.zeros_like(self.case()[0])
-        return got is None or got is Ellipsis or same(got, nothing)
+        return got is None or got is Ellipsis
 
     @staticmethod
     def choose(maskable: Tensor, noise: Tensor, share: float = 0.15, least: int = 1) -> Tensor:
@@ -193,8 +146,7 @@ class Choose(Exercise):
         if changed:
             return Wrong(CHANGED, 1)
         want = self.choose(maskable, noise)
-        fits = torch.is_tensor(got) and got.shape == want.shape
-        if fits and got.dtype != torch.bool:
+        if not torch.is_tensor(got) or (got.shape == want.shape and got.dtype != torch.bool):
             return Wrong("the answer should be a tensor of bool, True where a place is chosen.", 2)
         told = compare(got, want, self.mistakes(maskable, noise), what="`chosen`")
         if not isinstance(told, Right):
@@ -227,6 +179,10 @@ class Choose(Exercise):
              "place in each row that has any.", 2),
             (ranked < quota,
              "a row without any word has a chosen place: add `& maskable`.", 2),
+            ((noise.masked_fill(~maskable, 2.0).argsort(1) < quota) & maskable, "one `argsort` "
+             "gives places in order of noise; the rank of each place takes a second one.", 1),
+            ((ranked <= quota) & maskable, "one place too many: ranks begin at 0, so `<`.", 2),
+            (want & False, "nothing is chosen.", 1),
             (self.choose(maskable, 1 - noise), "those with the highest noise are chosen.", 2),
             ((ranked < (0.15 * maskable.sum(1, keepdim=True)).floor().clamp(min=1)) & maskable,
              "the quota is cut off: round it.", 2),
@@ -247,16 +203,19 @@ class Mask(Exercise):
         "Two `torch.where`, one after the other; `&` joins conditions, each in brackets.",
     )
 
-    def case(self) -> tuple:
+    def case(self, mask_id: int = 4) -> tuple:
         generator, shape = torch.Generator().manual_seed(5), (3, 40)
         ids = torch.randint(10, 50, shape, generator=generator)
         chosen = torch.rand(shape, generator=generator) < 0.5
         fate = torch.rand(shape, generator=generator)
-        drawn, mask_id = torch.randint(60, 90, shape, generator=generator), 4
+        drawn = torch.randint(60, 90, shape, generator=generator)
         return ids, chosen, fate, drawn, mask_id
 
-    def untouched(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> bool:
-        got, ids = hide(*self.case()), self.case()[0]
+    def as_functions(self, hide: Any) -> tuple:
+        return (partial(kept, hide),)
+
+    def untouched(self, hide: Any) -> bool:
+        (got, _), ids = hide(*self.case()), self.case()[0]
         if got is None or got is Ellipsis:
             return True
         parts = isinstance(got, tuple | list) and len(got) == 2
@@ -269,16 +228,15 @@ class Mask(Exercise):
         seen = torch.where(chosen & (fate >= split[0]) & (fate < split[1]), drawn, seen)
         return seen, torch.where(chosen, ids, -100)
 
-    def check(self, hide: Callable[..., tuple[Tensor, Tensor]]) -> Right | Wrong:
-        case, (given, *rest) = self.case(), self.case()
-        ids, chosen, _, _, mask_id = case
-        got = hide(given, *rest)
+    def check(self, hide: Any) -> Right | Wrong:
+        ids, chosen, _, _, mask_id = case = self.case()
+        got, changed = hide(*self.case())
+        if changed:
+            return Wrong(CHANGED, 1)
         if not isinstance(got, tuple | list) or len(got) != 2:
             return Wrong("expected two tensors, what the model sees and the labels.")
         seen, labels = got
         want, wanted = self.hide(case)
-        if not same(given, ids):
-            return Wrong("the ids that were given have changed: work on a copy (`torch.where`).", 1)
         told = compare(labels, wanted, [
             (ids, "every place has a label: the model would be asked for words that it sees.", 1),
             (torch.where(want != ids, ids, -100),
@@ -295,7 +253,14 @@ class Mask(Exercise):
              "0 is a token like any other: -100 marks the places that are not asked.", 1),
             (want, "the two results have changed places: what the model sees comes first.", 2),
         ], what="the labels")  # fmt: skip
-        return self.sees(seen, case) if isinstance(told, Right) else told
+        told = self.sees(seen, case) if isinstance(told, Right) else told
+        if not isinstance(told, Right):
+            return told
+        if any(not torch.is_tensor(x) or x.dtype != ids.dtype for x in got):
+            return Wrong("both results should be tensors of integers, as `ids` is.", 2)
+        if not same(hide(*self.case(7))[0][0], self.hide(self.case(7))[0]):
+            return Wrong("right where [MASK] has the number 4, but not for 7: use `mask_id`.", 2)
+        return told
 
     def sees(self, seen: Tensor, case: tuple) -> Right | Wrong:
         """The verdict on what the model sees."""
@@ -307,6 +272,8 @@ class Mask(Exercise):
             (torch.where(chosen, mask_id, ids), "all of them are [MASK]: 80 % should be.", 1),
             (self.hide(case, (0.8, 1.0))[0],
              "one in five is a random word: half of these should stay as they are.", 1),
+            (self.hide(case, (0.0, 0.9))[0],
+             "no [MASK]: the second line overwrites [MASK]: begin at 0.8.", 2),
             (self.hide(case, (0.1, 0.2))[0],
              "only one in ten is [MASK]: the shares are mixed up.", 1),
             (self.hide(case, (0.8, 0.8))[0],

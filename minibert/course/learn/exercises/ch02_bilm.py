@@ -1,6 +1,6 @@
 """Chapter 02, first half: exercises about letters, the two directions, and their training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,33 +8,7 @@ from torch import Tensor, nn
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-
-Answer = Callable[..., Any]  # what a learner wrote, or what shows it to a check
-DETACHED = (
-    "right, but the result has no gradient, so nothing could be learned through it: leave out "
-    "`.item()`, `.detach()`, `float(...)` and `torch.no_grad()`."
-)
-
-
-class Learnable(Exercise):
-    """An exercise whose answer must keep its gradient: checks see (value, has it a gradient)."""
-
-    def as_functions(self, answer: Answer) -> tuple[Answer]:
-        def traced(*arguments):
-            value = answer(*map(_tracked, arguments))
-            learns = isinstance(value, torch.Tensor) and value.requires_grad
-            return value.detach() if learns else value, learns
-
-        return (traced,)
-
-    def untouched(self, answer: Answer) -> bool:
-        value, _ = answer(*(self.example or ()))
-        return value is None or same(value, self.default)
-
-
-def _tracked(x):
-    floats = isinstance(x, torch.Tensor) and x.is_floating_point()
-    return x.detach().clone().requires_grad_() * 1 if floats else x
+from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
 
 
 class Convolve(Learnable):
@@ -51,32 +25,48 @@ class Convolve(Learnable):
     example = (torch.arange(10.0).view(5, 2), torch.ones(3, 2), torch.tensor(0.0))
 
     def check(self, best_match: Answer) -> Right | Wrong:
-        for best, shift in ((9, 0.7), (5, 0.7), (0, -100.0)):
-            generator = torch.Generator().manual_seed(0)
-            x = torch.randn(12, 4, generator=generator)
-            weight, bias = torch.randn(3, 4, generator=generator), torch.tensor(shift)
-            x[8:11] = 2 * weight  # a good match
-            x[best : best + 3] = 4 * weight  # the best match
+        for x, weight, bias in self.cases():
             scores = self.scores(x, weight, bias)
-            got, learns = best_match(x, weight, bias)
+            got, fault = best_match(x, weight, bias)
             verdict = self.named(got, scores, x, weight, bias=bias)
             if not isinstance(verdict, Right):
                 return verdict
-        return verdict if learns else Wrong(DETACHED, 1)
+        return judged(verdict, fault)
+
+    @staticmethod
+    def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
+        """x, weight and bias: three good matches, and a word that matches nowhere."""
+        found = []
+        for best, shift, width, scale in ((9, 0.7, 3, 1), (5, 0.7, 3, 1), (0, -100.0, 2, 0.1)):
+            generator = torch.Generator().manual_seed(0)
+            x = torch.randn(12, 4, generator=generator)
+            weight = torch.randn(width, 4, generator=generator)
+            x[8 : 8 + width] = 2 * weight  # a good match
+            x[best : best + width] = 4 * weight  # the best match
+            found.append((scale * x, weight, torch.tensor(shift)))
+        row = torch.tensor([0.5, -1.0, 0.3, 0.8])
+        x = -torch.arange(1.0, 8.0)[:, None] * row
+        return [*found, (x, row.repeat(3, 1), torch.tensor(0.7))]
 
     def named(
         self, got: object, scores: Tensor, x: Tensor, weight: Tensor, *, bias: Tensor
     ) -> Right | Wrong:
         """The verdict on one answer."""
         turned = self.scores(x, weight.flip(0), bias)
+        padded = self.scores(nn.functional.pad(x, (0, 0, 1, 1)), weight, bias)
         mistakes = [
             (0.0, "a match of 0 where every score is below zero: the best is the largest score all "
              "the same, so do not start from 0 (the ReLU comes later).", 2),
             (scores.max() - bias, "the bias is missing.", 2),
+            (scores.max() + (weight.numel() - 1) * bias, "the bias is added once, not to each "
+             "product.", 2),
+            (scores.logsumexp(0), "a soft maximum (logsumexp): keep the largest score alone.", 1),
+            (padded.max(), "zeros were added at the ends: only positions where the whole filter "
+             "fits count.", 1),
             (scores[:-1].max(), "the last position is left out: `range` stops one before its end.",
              2),
             (scores[::2].max(), "every second position is left out: move by one symbol.", 1),
-            (scores[::3].max(), "the windows do not overlap: move by one symbol.", 1),
+            (scores[:: len(weight)].max(), "the windows do not overlap: move by one symbol.", 1),
             (scores[-1], "only the last position counts: keep the best of all, do not overwrite "
              "it.", 1),
             (scores[0], "only the first position counts: move the filter along the word.", 1),
@@ -159,7 +149,7 @@ class BothWays(Exercise):
         return [["<S>", *words], [*words, "</S>"], ["</S>", *back], [*back, "<S>"]]
 
 
-class Step(Exercise):
+class Step(Learnable):
     id = "02.step"
     title = "One step of the projected LSTM"
     minutes, difficulty, importance, points = 8, 3, 4, 4
@@ -172,13 +162,13 @@ class Step(Exercise):
     default = None
 
     def untouched(self, step: Answer) -> bool:
-        got = step(*self.parts(0))
+        got, _ = step(*self.parts(0))
         return got is None or got[0] is None
 
     def check(self, step: Answer) -> Right | Wrong:
         for seed in (0, 1):
             parts = self.parts(seed)
-            got = step(*parts)
+            got, fault = step(*parts)
             if not isinstance(got, tuple | list) or len(got) != 2:
                 return Wrong("return two tensors, the new h and the new c.")
             want = self.variant(*parts)
@@ -192,7 +182,7 @@ class Step(Exercise):
                 verdict = compare(mine, right, what=name)
                 if not isinstance(verdict, Right):
                     return verdict
-        return Right("c may be large and stays inside; h is small and is handed on.")
+        return judged(Right("c may be large and stays inside; h is small and is handed on."), fault)
 
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
@@ -246,7 +236,7 @@ class Step(Exercise):
             return torch.randn(2, 4), torch.randn(2, 3), torch.randn(2, 5), *layers
 
 
-class Read(Exercise):
+class Read(Learnable):
     id = "02.read"
     title = "Layers over a sentence"
     minutes, difficulty, importance, points = 10, 3, 4, 4
@@ -258,15 +248,21 @@ class Read(Exercise):
     )
     default = None
 
+    def as_functions(self, read: Answer) -> tuple[Answer]:
+        def with_layers(x, weights, dim):
+            return read(x, [self.layer(*one) for one in weights], dim)
+
+        return super().as_functions(with_layers)
+
     def untouched(self, read: Answer) -> bool:
-        x, layers, dim = self.parts(0)
-        got = read(x, layers, dim)
+        x, *others = self.parts(0)
+        got, _ = read(x, *others)
         return got is None or same(got, x)
 
     def check(self, read: Answer) -> Right | Wrong:
         for seed in (0, 1):
             parts = self.parts(seed)
-            got, want = read(*parts), self.variant(*parts)
+            (got, fault), want = read(*parts), self.variant(*parts)
             for message, options in self.mistakes().items():
                 wrong = self.variant(*parts, **options)
                 if same(got, wrong) and not same(wrong, want):
@@ -274,7 +270,8 @@ class Read(Exercise):
             verdict = compare(got, want, what="the top layer")
             if not isinstance(verdict, Right):
                 return verdict
-        return Right("The same loop gives the backward model: turn the sentence round first.")
+        right = Right("The same loop gives the backward model: turn the sentence round first.")
+        return judged(right, fault)
 
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
@@ -283,7 +280,7 @@ class Read(Exercise):
             "the skip connection is missing: from the second layer on, add the input.":
                 {"skip": ()},
             "the first layer has no skip connection: its input are words, not a layer.":
-                {"skip": (0, 1, 2)},
+                {"skip": range(9)},
             "the skip connection adds the words: add the input of the same layer.":
                 {"words": True},
             "the state starts again at every word: set h and c to zero once per layer.":
@@ -292,7 +289,7 @@ class Read(Exercise):
                 {"carried": True},
             "c is not handed on from word to word.": {"no_c": True},
             "only the first layer has read.": {"most": 1},
-            "the last layer is left out.": {"most": 2},
+            "the last layer is left out.": {"most": -1},
             "this reads from the end: the positions go from 0 up.": {"back": True},
             "only the last word's state: keep the h of every position.": {"last": True},
             "these are the first layer's words read by every layer: hand each output on.":
@@ -302,22 +299,22 @@ class Read(Exercise):
     @staticmethod
     def variant(
         x: Tensor,
-        layers: Sequence[Answer],
+        weights: Sequence[tuple[Tensor, ...]],
         dim: int,
         *,
-        skip: Sequence[int] = (1, 2),
+        skip: Sequence[int] = range(1, 9),
         words: bool = False,
         fresh: bool = False,
         carried: bool = False,
         no_c: bool = False,
-        most: int = 3,
+        most: int | None = None,
         back: bool = False,
         last: bool = False,
         parallel: bool = False,
     ) -> Tensor:
         """The top layer's states, or those of one of the mistakes."""
         first, h, c = x, torch.zeros_like(x[:, 0]), x.new_zeros(len(x), dim)
-        for number, step in enumerate(layers[:most]):
+        for number, step in enumerate([Read.layer(*one) for one in weights][:most]):
             if not carried:
                 h, c = torch.zeros_like(x[:, 0]), x.new_zeros(len(x), dim)
             source, outputs = first if parallel else x, []
@@ -332,18 +329,21 @@ class Read(Exercise):
         return x[:, -1] if last else x
 
     @staticmethod
-    def parts(seed: int) -> tuple[Tensor, list[Answer], int]:
-        """x, three layers and the number of their cells, drawn from a seed."""
-        generator = torch.Generator().manual_seed(seed)
+    def parts(seed: int) -> tuple[Tensor, list[tuple[Tensor, ...]], int]:
+        """x, the weights of 3 or 4 layers, and the number of their cells, drawn from a seed."""
+        generator, dim = torch.Generator().manual_seed(seed), 5 + seed % 2
         x = torch.randn(2, 4, 3, generator=generator)
+        sizes = (3, dim), (dim, 3), (3, dim)
+        layers = range(3 + seed % 2)
+        drawn = [tuple(torch.randn(s, generator=generator) for s in sizes) for _ in layers]
+        return x, drawn, dim
 
-        def layer():
-            a, b, m = (torch.randn(s, generator=generator) for s in ((3, 5), (5, 3), (3, 5)))
+    @staticmethod
+    def layer(a: Tensor, b: Tensor, m: Tensor) -> Answer:
+        """One layer, as a function of the word, h and c."""
 
-            def step(x, h, c):
-                c = 0.6 * c + torch.tanh(x @ a + h @ m)
-                return torch.tanh(c) @ b, c
+        def step(x, h, c):
+            c = 0.6 * c + torch.tanh(x @ a + h @ m)
+            return torch.tanh(c) @ b, c
 
-            return step
-
-        return x, [layer() for _ in range(3)], 5
+        return step

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.ch02_bilm import DETACHED, Answer, Learnable
+from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
 
 
 class Train(Exercise):
@@ -135,11 +135,11 @@ class FindTheBug(Learnable):
     def check(self, backward_loss: Answer) -> Right | Wrong:
         for seed in (11, 12):
             parts = self.parts(seed)
-            got, learns = backward_loss(*parts)
+            got, fault = backward_loss(*parts)
             verdict = self.named(got, parts)
             if not isinstance(verdict, Right):
                 return verdict
-        return verdict if learns else Wrong(DETACHED, 1)
+        return judged(verdict, fault)
 
     def named(self, got: object, parts: tuple) -> Right | Wrong:
         """The verdict on one loss."""

@@ -14,6 +14,7 @@ from minibert.course.learn.exercises.ch04_tried import (
     IN_PLACE,
     NO_GRADIENT,
     called,
+    foreign,
     made_with,
     normal,
     slopes,
@@ -51,6 +52,8 @@ class Attention(Exercise):
         verdict = compare(got, self.solve(*given), self.mistakes(*given), what="what is found")
         if not kept:
             return Wrong(IN_PLACE, 2)
+        if strange := foreign(got, "what is found"):
+            return strange
         if not isinstance(verdict, Right):
             return verdict
         more = normal(3, 6, seed=4), normal(5, 6, seed=5), normal(5, 2, seed=6)
@@ -78,6 +81,9 @@ class Attention(Exercise):
              "*scores*, before it.", 2),
             ((scores * mask).softmax(-1) @ v,
              "a hidden score of 0 still gets some weight: it must be -infinity.", 2),
+            *((scores.masked_fill(~mask, low).softmax(-1) @ v,
+               "a hidden score must be -infinity: some weight is left.", 3)
+              for low in (-1.0, -5.0, -9.0, -10.0)),
         ]  # fmt: skip
         want = self.solve(q, k, v, mask)
         if same(got, want):
@@ -98,6 +104,9 @@ class Attention(Exercise):
         )
         try:
             got = attention(query, key, value, mask)
+        except IndexError:
+            return Wrong("`scores[~mask] = ...` wants a mask as large as the scores: `masked_fill` "
+                         "uses one mask for all heads.", 3)  # fmt: skip
         except Exception as error:
             return Wrong(f"{hint} It raises {type(error).__name__}.", 3)
         if not same(got, self.solve(query, key, value, mask)):

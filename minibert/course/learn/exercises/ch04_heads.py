@@ -20,6 +20,11 @@ from minibert.course.learn.exercises.ch04_tried import (
     unreached,
 )
 
+ONE_EACH = (
+    "right with one mask for all sentences, but not with a mask for each, (batch, 1, length, "
+    "length): give `attention` all heads at once."
+)
+
 
 class SplitHeads(Exercise):
     id = "04.split_heads"
@@ -34,7 +39,13 @@ class SplitHeads(Exercise):
     default = torch.zeros(2, 2, 3, 3)
     example = (torch.ones(2, 3, 6), 2)
 
-    def check(self, split: Callable[..., Any]) -> Right | Wrong:
+    def as_functions(self, split: Callable[..., Any]) -> tuple:
+        return split, partial(slopes, split)
+
+    def untouched(self, split: Callable[..., Any], slopes: Callable[..., Any]) -> bool:
+        return same(split(*self.example), self.default)
+
+    def check(self, split: Callable[..., Any], slopes: Callable[..., Any]) -> Right | Wrong:
         x, heads = torch.arange(2.0 * 6 * 12).view(2, 6, 12), 3
         want = self.solve(x, heads)
         mistakes = [
@@ -51,6 +62,8 @@ class SplitHeads(Exercise):
              "the last two are turned round: (batch, heads, length, head).", 2),
             (x[:, None].expand(2, 3, 6, 12),
              "every head gets the whole vector: it gets its own part, dim / heads numbers.", 1),
+            (x.transpose(1, 2).reshape(2, 3, 6, 4),
+             "transposed before the cut: cut the last dimension first, then transpose.", 2),
             (want.flip(1), "the heads are in reverse order: the first gets the first numbers.", 2),
             (want[:, :1].expand(2, 3, 6, 4), "all heads get the part of the first one.", 1),
         ]  # fmt: skip
@@ -62,6 +75,8 @@ class SplitHeads(Exercise):
         other = torch.arange(1.0 * 3 * 6).view(1, 3, 6)
         if isinstance(verdict, Right) and not same(split(other, 2), self.solve(other, 2)):
             return Wrong("right for three heads, but not for two: is a number written in it?", 2)
+        if isinstance(verdict, Right) and slopes(other, 2) != [True]:
+            return Wrong(NO_GRADIENT.format("x"), 2)
         return verdict
 
     @staticmethod
@@ -111,20 +126,36 @@ class MultiHead(Exercise):
         verdict = compare(run(case)[0], self.solve(*case), self.mistakes(*case), what="the result")
         if not isinstance(verdict, Right):
             return verdict
-        mask = torch.ones(4, 4, dtype=torch.bool).tril()
+        causal = torch.ones(4, 4, dtype=torch.bool).tril()
+        mask = causal.clone()
+        mask[0, 2], mask[3, 1] = True, False  # not the causal mask alone
         got, lost = run(case, mask)
         weights, heads, x = case
         verdict = compare(got, self.solve(weights, heads, x, mask), [
             (self.solve(*case), "right without a mask; the mask is not passed on.", 3),
             (self.solve(weights, heads, x, mask.mT), "the mask is turned round.", 3),
-        ], what="with a causal mask, the result")  # fmt: skip
+            (self.solve(weights, heads, x, causal),
+             "this hides the future, whatever the mask says: use the mask that is given.", 3),
+        ], what="with a mask, the result")  # fmt: skip
         if isinstance(verdict, Right) and lost:
             return Wrong(NO_GRADIENT.format(", ".join(lost)), 2)
         other = self.case(2, batch=1, length=3, heads=3, head=2)
         if isinstance(verdict, Right) and not same(run(other)[0], self.solve(*other)):
             return Wrong("right for two heads, but not for three: is a 2 written in it?", 3)
+        if isinstance(verdict, Right) and not self.one_each(run, case, mask):
+            return Wrong(ONE_EACH, 3)
         right = Right("You have written the layer that reads in every Transformer.")
         return right if isinstance(verdict, Right) else verdict
+
+    def one_each(self, run: Callable[..., Any], case: tuple, mask: Tensor) -> bool:
+        """Is it right where each sentence has a mask of its own?"""
+        weights, heads, x = case
+        masks = torch.stack((mask, torch.tensor([1, 1, 0, 0]).bool().expand(4, 4)))[:, None]
+        try:
+            got, _ = run(case, masks)
+        except Exception:
+            return False
+        return same(got, self.solve(weights, heads, x, masks))
 
     @classmethod
     def mistakes(cls, weights: dict[str, Tensor], heads: int, x: Tensor) -> list[tuple]:
@@ -186,14 +217,23 @@ class FindTheBug(Exercise):
     @staticmethod
     def output(
         block: type[nn.Module], layers: tuple, norms: list[tuple], x: Tensor
-    ) -> tuple[Any, bool]:
-        """(What a block gives for ``x`` with these layers and norms, whether x gets a gradient)."""
+    ) -> tuple[Any, str]:
+        """(What a block gives for ``x`` with these layers and norms, what is wrong behind it)."""
         made: Any = block(x.shape[-1], *layers)
         with torch.no_grad():
             for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
                 norm.weight.copy_(weight)
                 norm.bias.copy_(bias)
-        return made(x), slopes(made, x) == [True]
+        got, kept = called(made, x)
+        if not kept:
+            return got, IN_PLACE
+        if slopes(made, x) != [True]:
+            return got, NO_GRADIENT.format("the bottom")
+        parts = [layer.weight for layer in layers]
+        again = made(x.clone().requires_grad_())
+        slope = torch.autograd.grad(again.square().sum(), parts, allow_unused=True)
+        lost = [name for name, grad in zip(("attend", "feed"), slope, strict=True) if grad is None]
+        return got, NO_GRADIENT.format(" and ".join(lost)) if lost else ""
 
     def untouched(self, output: Callable[..., Any]) -> bool:
         made, x = self.made(), normal(2, 3, 8, seed=7)
@@ -201,12 +241,12 @@ class FindTheBug(Exercise):
 
     def check(self, output: Callable[..., Any]) -> Right | Wrong:
         made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
-        got, reached = output(*self.given(made), x)
+        got, behind = output(*self.given(made), x)
         right = "Now there is a way from the bottom to the top that no norm interrupts."
         want, mistakes = self.solve(made, x), self.mistakes(made, x)
         verdict = compare(got, want, mistakes, what="the block's output", right=right)
-        if isinstance(verdict, Right) and not reached:
-            return Wrong(NO_GRADIENT.format("the bottom"), 1)
+        if isinstance(verdict, Right) and behind:
+            return Wrong(behind, 1)
         return verdict
 
     def mistakes(self, made: SimpleNamespace, x: Tensor) -> list[tuple]:

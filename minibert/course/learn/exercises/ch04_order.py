@@ -8,6 +8,7 @@ from torch import Tensor
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Written, Wrong
+from minibert.course.learn.exercises.ch04_tried import foreign
 
 
 class Order(Written):
@@ -46,6 +47,8 @@ class Sinusoids(Exercise):
         length, dim = 9, 6
         right = "The first pair turns once in about 6 positions, the last in thousands."
         got = sinusoids(length, dim)
+        if strange := foreign(got, "the table"):
+            return strange
         verdict = compare(got, self.solve(length, dim), self.mistakes(length, dim), tolerance=1e-4,
                           what="the table", right=right)  # fmt: skip
         for other in ((4, 10), (12, 2)):
@@ -109,13 +112,15 @@ class LookBack(Exercise):
     example = (1, 4)
 
     def check(self, look_back: Callable[..., Any]) -> Right | Wrong:
-        for steps, dim in ((1, 8), (3, 8), (2, 6), (1, 2)):
+        for steps, dim in ((1, 8), (3, 8), (2, 6), (1, 2), (1, 32)):
             marks = Sinusoids.solve(40, dim)
             got = look_back(steps, dim)
+            if strange := foreign(got, "the matrix"):
+                return strange
             if not torch.is_tensor(got) or got.shape != (dim, dim):
                 return compare(got, torch.eye(dim), what="the matrix")
             mistakes = self.mistakes(steps, dim, marks)
-            verdict = compare(marks[steps:] @ got.float(), marks[:-steps], mistakes,
+            verdict = compare(marks[steps:] @ got, marks[:-steps], mistakes,
                               tolerance=2e-3, what=f"marks[{steps}:] @ matrix")  # fmt: skip
             if not isinstance(verdict, Right):
                 return verdict
@@ -164,25 +169,39 @@ class Greedy(Exercise):
         "Give back what was written, without the start and without the end.",
     )
     default = ()
-    example = (lambda written: torch.zeros(4), 1, 2, 3)
+    calls = 40  # more than any right answer asks
 
     def untouched(self, greedy: Callable[..., Any]) -> bool:
-        got = greedy(*self.example)
+        try:
+            got = greedy(self.writer([]), 1, 2, 3)
+        except Exception:
+            return False  # the check says what is wrong
         return got is None or (isinstance(got, list | tuple) and not len(got))
 
-    @staticmethod
-    def writer(words: list[int], vocab: int = 9, shift: float = 0.0) -> Callable[[Any], Tensor]:
+    @classmethod
+    def writer(
+        cls, words: list[int], shift: float = 0.0, wrong: list[str] | None = None
+    ) -> Callable[[Any], Tensor]:
         """(A function: what was written -> scores of the next id, negative below ``shift`` 0).
 
         After ``[1]`` it wants ``words``, one after the other, if it sees all that was written;
-        after anything else it wants 7.
+        after anything else it wants 7. What it cannot answer it raises, and notes in ``wrong``.
         """
+        asked: list[Any] = []
+        wrong = [] if wrong is None else wrong
 
         def next_scores(written: Any) -> Tensor:
-            written = [int(i) for i in torch.as_tensor(written).flatten()]
+            asked.append(None)
+            if len(asked) > cls.calls:
+                wrong.append("it does not stop after `steps` words.")
+            if not isinstance(written, list | tuple):
+                wrong.append("`next_scores` takes a list of ids.")
+            if wrong:
+                raise ValueError(wrong[0])
+            written = [int(i) for i in written]
             count = len(written) - 1
             fits = 0 <= count < len(words) and written == [1, *words[:count]]
-            scores = torch.full((vocab,), shift - 2.0)
+            scores = torch.full((9,), shift - 2.0)
             scores[words[count] if fits else 7] = shift - 1.0
             scores[8] = shift - 3.0
             return scores
@@ -190,8 +209,18 @@ class Greedy(Exercise):
         return next_scores
 
     def check(self, greedy: Callable[..., Any]) -> Right | Wrong:
+        wrong: list[str] = []
+        try:
+            return self.tried(greedy, wrong)
+        except Exception:
+            if not wrong:
+                raise
+        return Wrong(wrong[0], 1)
+
+    def tried(self, greedy: Callable[..., Any], wrong: list[str]) -> Right | Wrong:
+        """The verdict; why the writer would not answer is added to ``wrong``."""
         words = [4, 4, 5, 3, 6]
-        next_scores = self.writer([*words, 2])
+        next_scores = self.writer([*words, 2], wrong=wrong)
         got = greedy(next_scores, 1, 2, 10)
         got = got.tolist() if torch.is_tensor(got) else got
         got = [int(i) for i in got] if isinstance(got, list | tuple) else got
@@ -215,7 +244,7 @@ class Greedy(Exercise):
             return verdict
         if list(short) != words[:3]:
             return Wrong("right up to the end; but with steps=3 it must stop after 3 words.", 3)
-        other = self.writer([3, 5, 0], shift=5.0)
+        other = self.writer([3, 5, 0], shift=5.0, wrong=wrong)
         if list(greedy(other, 1, 0, 10)) != [3, 5]:
             return Wrong("right here, but not where the end is another id: use `end_id`.", 3)
         return Right("Greedy: the best word in each step. The best sentence may be another.")

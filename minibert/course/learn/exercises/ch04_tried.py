@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from minibert.course.learn.compare import same
+from minibert.course.learn.exercise import Wrong
 
 IN_PLACE = "this changes what it was given: make new tensors, and leave the arguments as they are."
 NO_GRADIENT = "the numbers are right, but no gradient reaches {}, so nothing can be learned."
@@ -15,6 +17,15 @@ NO_GRADIENT = "the numbers are right, but no gradient reaches {}, so nothing can
 def normal(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, the same at each call."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def foreign(got: Any, what: str) -> Wrong | None:
+    """`Wrong` for numbers that do not mix with float32 tensors: NumPy's, or float64; else None."""
+    if isinstance(got, np.ndarray):
+        return Wrong(f"{what} is a NumPy array: give a tensor, `torch.from_numpy(...).float()`.", 2)
+    if torch.is_tensor(got) and got.dtype == torch.float64:
+        return Wrong(f"{what} is float64, which does not mix with float32: add `.float()`.", 2)
+    return None
 
 
 def called(function: Callable[..., Any], *given: Any) -> tuple[Any, bool]:

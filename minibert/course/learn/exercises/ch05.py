@@ -5,9 +5,9 @@ from functools import partial
 
 from minibert.course.learn.compare import compare
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
-from minibert.course.learn.exercises import bert_input, bert_losses
+from minibert.course.learn.exercises import bert_cutting, bert_input, bert_losses
 
-__all__ = ["bert_input", "bert_losses"]
+__all__ = ["bert_cutting", "bert_input", "bert_losses"]
 
 
 class Parameters(Exercise):
@@ -113,7 +113,9 @@ class WhySegments(Quiz):
 
 class WhatScales(Quiz):
     id = "05.q3"
-    question = "Sequences twice as long, as many tokens in all. What grows?"
+    question = (
+        "Each sequence is twice as long, and the number of tokens stays the same. Which cost grows?"
+    )
     choices = (
         Choice(
             "Only attention's share: each token looks at twice as many others.",

@@ -9,8 +9,10 @@ CHANGED = "the function changes what it was given: work on a copy, or without `_
 
 
 def kept(function: Callable, *arguments: Any) -> tuple[Any, bool]:
-    """What ``function`` gives for ``arguments``, and whether it changed one of the tensors."""
+    """What ``function`` gives, and whether it changed a tensor or a set of its arguments."""
     before = [x.clone() if torch.is_tensor(x) else x for x in arguments]
+    sets = [(x, set(x)) for x in arguments if isinstance(x, set)]
     answer = function(*arguments)
     pairs = [(x, y) for x, y in zip(arguments, before, strict=True) if torch.is_tensor(x)]
-    return answer, not all(torch.equal(x, y) for x, y in pairs)
+    alike = all(torch.equal(x, y) for x, y in pairs) and all(x == y for x, y in sets)
+    return answer, not alike

@@ -33,7 +33,7 @@ def value_of(found: Any) -> Any:
     return found[0] if fits else found
 
 
-@fresh("05.wordpiece", view=list, trials=40)
+@fresh("05.wordpiece", view=lambda found: list(value_of(found)), trials=40)
 def wordpiece(draw: Draw) -> Case:
     def letters(least: int, most: int) -> str:
         return "".join(draw.choice("abc") for _ in range(draw.randint(least, most)))
@@ -60,7 +60,7 @@ def choose(draw: Draw) -> Case:
     return arguments, Choose.choose(*arguments)
 
 
-@fresh("05.mask")
+@fresh("05.mask", view=value_of)
 def hide(draw: Draw) -> Case:
     shape, mask_id = (draw.randint(2, 4), draw.randint(30, 60)), draw.randint(1, 9)
     ids, drawn = draw.integers(10, 50, *shape), draw.integers(60, 90, *shape)
