@@ -84,7 +84,8 @@ r"""
 So the answer to the title is: a great deal. One example of a kind is enough to find most of the
 rest. About half of the mistakes are names of women; some of the others can be understood: a
 *turkey* is a bird as well. The rest of the chapter builds this from nothing, and then asks three
-harder questions. Would something cheaper do the same? What are the vectors good for? And what is it that company cannot teach?
+harder questions. Would something cheaper do the same? What are the vectors good for? And what is
+it that company cannot teach?
 
 ## 2. From a number in a list to a vector
 
