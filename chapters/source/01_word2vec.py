@@ -770,8 +770,8 @@ vector lies near words that do occur there. With many labels this help is no lon
 counting **overtakes** the mean of vectors, which has thrown away which words exactly were there.
 
 **Not every task profits.** Does a reviewer like the thing? In section 16 counted words win that
-comparison, with few labels and with many. A likely reason is that words of opposite verdict, such as
-*excellent* and *horrible*, are used alike. The next cell says how near some of them are.
+comparison, with few labels and with many. A likely reason is that words of opposite verdict, such
+as *excellent* and *horrible*, are used alike. The next cell says how near some of them are.
 """
 
 # %%
