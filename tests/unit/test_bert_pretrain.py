@@ -240,7 +240,7 @@ def test_the_bundled_model_is_what_its_recipe_makes():
     saved = json.loads((BUNDLED / "minibert-bert" / "config.json").read_text("utf-8"))
     assert saved["architectures"] == ["BertForPreTraining"]
     files = (BUNDLED / "minibert-bert").iterdir()
-    assert sum(path.stat().st_size for path in files) < 4_000_000
+    assert sum(path.stat().st_size for path in files) < 6_000_000
     texts = [d.lines() for d in mb.world.generate(tokens=3_000, seed=123).documents]
     batches = mb.text.PretrainingBatches(texts, model.encoder.tokenizer, 32, 64)
     found = pretrain.measure(model, batches)

@@ -153,12 +153,12 @@ def test_the_bundled_model_is_what_its_recipe_makes():
     assert config.max_length == recipe["length"] and config.vocab_size <= recipe["size"]
     assert model.tokenizer.kind == "bytes" and model.tokenizer.end_id == 0
     saved = json.loads((BUNDLED / "minibert-gpt" / "config.json").read_text("utf-8"))
-    assert saved["architectures"] == ["OpenAIGPTLMHeadModel"]
+    assert saved["architectures"] == ["GPT2LMHeadModel"]  # norms first
     files = (BUNDLED / "minibert-gpt").iterdir()
-    assert sum(path.stat().st_size for path in files) < 3_000_000
+    assert sum(path.stat().st_size for path in files) < 6_000_000
     corpus = mb.world.generate(tokens=3_000, seed=123)
     ids = [0]
     for document in corpus.documents:
         ids += [*model.tokenizer.encode(document.text), 0]
     paid = -model.log_probs(ids).sum() / len(corpus)
-    assert corpus.floor < paid < 2.6  # untrained: more than 9
+    assert corpus.floor < paid < 0.9  # untrained: more than 9
