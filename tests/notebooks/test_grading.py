@@ -119,7 +119,7 @@ def mark(cell):
 
 CRAFTED = {change.__name__: change for change in (tagged, silent, lost, helped)}
 GRADED = {*SUBMISSIONS, *CRAFTED} - {"crash"}
-TIMEOUT = 20  # seconds for a cell: the first one imports, on a busy machine, too
+TIMEOUT = 40  # seconds for a cell: the first one imports, on a busy machine, too
 
 
 def submitted(released, answers):
