@@ -259,7 +259,7 @@ it.
 | `mb.course.source(mb.Word2Vec)` | shows the library's own code, in place |
 
 Nothing breaks while an exercise is unsolved: its check says *not yet*, and the library's version
-steps in. What you have solved is remembered on this computer, in the folder `.minibert` of your
+steps in. This computer remembers what you have solved, in the folder `.minibert` of your
 home (`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/`
 the same ones solved. To begin a chapter again, copy its notebook afresh from the repository. Some
 drawing code is folded away; a click on the bar beside it opens it.
@@ -588,10 +588,10 @@ It costs less than a nat: once a sentence has begun, most of it follows. (Real E
 regular, so nobody can predict it as well.)
 
 A model that reads from left to right gives each text a probability, too: the product over its
-tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. What it pays above the floor is on
-average its Kullback-Leibler divergence from the world. (For a corpus, the floor is the price of
-these very texts, so it differs a little from one corpus to the next.) So over enough new text **no
-such model can get below the floor**, however large it is. Nowhere else in language modelling do you
+tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. On average, it pays
+the floor plus its Kullback-Leibler divergence from the world. (For a corpus, the floor is the price
+of these very texts, so it differs a little from one corpus to the next.) So over enough new text
+**no such model can get below the floor**, however large it is. Nowhere else in language modelling do you
 know how far there is still to go.
 
 For a fair comparison, all models must pay for *the same text*: with its capitals, with the ends of
@@ -1036,8 +1036,9 @@ mb.show.Interactive(look, {"place": slider})
 # %% [markdown]
 r"""
 The LSTM remembers simple things: where a quotation was opened long before, it often knows that the
-closing mark must come, and the last four tokens do not say so. Who the text is about is another
-matter. The line above the figure gives its largest lead at a name or a pronoun: there it shows no
+closing mark must come, and the last four tokens do not say so. The subject of the text is
+another matter. The line above the figure gives its largest lead at a name or a pronoun: there
+it shows no
 clear gain from what stands further back. At the start of a sentence nobody knows much, not even the
 world itself: there the writer chooses what to say next.
 
@@ -1107,8 +1108,8 @@ mb.show.figure(mb.show.bars(bars, "The same new documents", "nats per token of t
 # %% [markdown]
 r"""
 The GPT comes much closer. It has read more than the 5-gram here, so this is no fair race, but the
-5-gram could not use what stands far back in any amount of text. What is left above the floor is
-what the coming chapters are about. And section 1 has shown what it is good for: the same
+5-gram could not use what stands far back in any amount of text. The coming chapters are about
+the part that remains above the floor. And section 1 has shown what it is good for: the same
 model, which learned nothing but to predict the next word, sorts texts from 50 labels.
 
 ## 10. Two traps of counting

@@ -562,7 +562,7 @@ r"""
 
 One softmax gives one set of weights, and so one mixture. But *was* may need its subject and its
 adverb, apart from each other. So several **heads** look in parallel, each with narrow queries, keys
-and values of its own. What they find is put side by side (Vaswani et al. 2017, section 3.2.2):
+and values of its own. Their results are put side by side (Vaswani et al. 2017, section 3.2.2):
 
 $$
 \mathrm{MultiHead}(X) = [\mathrm{head}_1; \dots; \mathrm{head}_h]\, W^O, \qquad
@@ -1098,7 +1098,7 @@ the output of post-LN moves further. That fits what Liu et al. (2020,
 heavily on its own branch, so that small changes of the weights add up to large changes of the
 output. One step of six small blocks is a hint, and no test; the cause is still debated.
 
-What is not debated is what happens. The next figure holds many runs of such models: both schools,
+The effect itself is not debated. The next figure holds many runs of such models: both schools,
 three rates, with and without a warm-up (settings in `chapters/findings/04.py`). *Predict before you
 look:* which of the four ends highest, at the middle rate?
 """
@@ -1539,7 +1539,7 @@ what you wrote by hand.
 - Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the
   values. Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
 - All places are one step away. So a reader with one attention learned a lookup over any distance,
-  where an LSTM that does not know the question beforehand loses more, the longer it has to
+  where an LSTM that does not know the question in advance loses more, the longer it has to
   remember.
 - A mask hides padding and the future. Heads look in parallel, each in its own way.
 - Nothing in attention knows about order. Positions tell it, or the nested sets of a causal mask.

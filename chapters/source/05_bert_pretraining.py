@@ -286,7 +286,7 @@ on.
 
 Now to our own text. A minute of training is short, so this chapter's model reads match reports
 only, which speak of few things. Nine hundred pieces hold the reports' words whole, and cut words
-that the reports lack. Capitals become small letters first: the vocabulary is *uncased*. The last
+that the reports lack. Capitals become lower case first: the vocabulary is *uncased*. The last
 column is your function, on the library's pieces.
 """
 
@@ -489,7 +489,7 @@ hide = mb.course.use("05.mask", hide)
 r"""
 Now your two functions make the batches of this chapter. `MyBatches` takes the library's texts,
 puts the hidden words back, and hides words again by `choose` and `hide`. Each epoch draws new
-places. (Liu et al. 2019 report that BERT's own program masked ten copies of the text beforehand,
+places. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in advance,
 and find that drawing new places is as good or slightly better.)
 """
 
