@@ -591,7 +591,8 @@ A model that reads from left to right gives each text a probability, too: the pr
 tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. On average, it pays
 the floor plus its Kullback-Leibler divergence from the world. (For a corpus, the floor is the price
 of these very texts, so it differs a little from one corpus to the next.) So over enough new text
-**no such model can get below the floor**, however large it is. Nowhere else in language modelling do you
+**no such model can get below the floor**, however large it is. Nowhere else in language
+modelling do you
 know how far there is still to go.
 
 For a fair comparison, all models must pay for *the same text*: with its capitals, with the ends of
