@@ -2,12 +2,12 @@
 # jupyter:
 #   minibert:
 #     title: "BERT: pre-training"
-#     question: What does a model learn that has to fill in the words we hide from it?
+#     question: What does a model learn from filling in the words we hide from it?
 #     minutes: 90
 #     seconds: 150
 #     memory_mb: 1200
 #     needs: ["chapter 04 (attention, the Transformer's block)", "chapter 02 (why both sides matter)"]
-#     skip: "what is marked optional: sections 5 and 9 to 11, the exercises 05.wordpiece and 05.embed, and whole words in section 4 (together about 75 minutes)"
+#     skip: "what is marked optional: sections 5 and 9 to 11, the exercises 05.wordpiece and 05.embed, and whole words in section 4 (together about 60 minutes)"
 #     papers:
 #       - "Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers, arXiv:1810.04805"
 #       - "Wu et al. (2016), Google's Neural Machine Translation System (word pieces), arXiv:1609.08144"
@@ -15,14 +15,14 @@
 
 # %% [markdown]
 r"""
-# 05 · BERT: what does a model learn that has to fill in the words we hide from it?
+# 05 · BERT: what does a model learn from filling in the words we hide from it?
 
 {{head}}
 
 *The [...] barked at the postman.* You filled the gap at once, and the word that helped you,
-*barked*, stands to the **right** of the gap. The language models of the earlier chapters could not have used
-it. Those of chapters 02 and 03 read in one direction. ELMo runs two of them, but they never meet
-below the last layer, so no layer sees both sides of a word at once.
+*barked*, stands to the **right** of the gap. The language models of the earlier chapters could not
+have used it. Those of chapters 02 and 03 read in one direction. ELMo runs two of them, but they
+never meet below the last layer, so no layer sees both sides of a word at once.
 
 A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But it
 cannot be trained to predict the next word, because the next word stands in its input. Devlin et al.
@@ -62,9 +62,10 @@ what stands before it.
   sides.
 - `minibert-gpt` (chapter 07) was trained on the same kind of text to predict the next word. It
   reads the left side only.
-- Counting, on three hundred thousand words, is the cheapest baseline. It names the word that most often stood between the two words
-  before and the two words after the gap (both sides), or after the three words before it (left).
-  If its text never has these words together, it **backs off**: it asks again with fewer words.
+- Counting, on three hundred thousand words, is the cheapest baseline. It names the word that most
+  often stood between the two words before and the two words after the gap (both sides), or after
+  the three words before it (left). If its text never has these words together, it **backs off**: it
+  asks again with fewer words.
 
 We ask twice: with the sentence alone, and with the sentence before it as well.
 """
@@ -206,7 +207,7 @@ with both sides and ten times the text comes close to BERT (put 3,000,000 in pla
 takes a few minutes). Nor were the two networks trained in quite the same way. Section 9 makes both
 comparisons fair: there, networks and counters read the same text.
 
-So what does a model learn that has to fill in the words we hide? Whatever helps to name them: which
+So what does a model learn from filling in the words we hide? Whatever helps to name them: which
 words go together, which verb form a noun wants, what kind of word fits in a gap, and,
 weakly, some facts of the world (section 8). The rest of the chapter builds such a model.
 
@@ -273,7 +274,8 @@ for word in examples:
 r"""
 {{exercise 05.wordpiece}}
 
-(Optional.) Write `wordpiece(word, pieces)`: `pieces` is a set of strings, and the answer is a list of them.
+(Optional.) Write `wordpiece(word, pieces)`: `pieces` is a set of strings, and the answer is a list
+of them.
 """
 
 # %%
@@ -342,7 +344,7 @@ mb.show.figure(fig, alt="Nine tokens of a pair of texts; below each token vector
 
 # %% [markdown]
 r"""
-In numbers, a pair looks like this:
+As ids, a pair looks like this:
 """
 
 # %% tags=["nbval-check-output"]
@@ -364,9 +366,9 @@ segments.
 
 {{exercise 05.embed}}
 
-(Optional.) Write the sum. `ids` and `segments` have the shape (batch, length). `words` (V, dim), `positions`
-(longest, dim) and `kinds` (2, dim) are the three tables. The LayerNorm has no weights here: it
-makes mean 0 and variance 1 for every token (`eps` is `1e-12`).
+(Optional.) Write the sum. `ids` and `segments` have the shape (batch, length). `words` (V, dim),
+`positions` (longest, dim) and `kinds` (2, dim) are the three tables. The LayerNorm has no weights
+here: it makes mean 0 and variance 1 for every token (`eps` is `1e-12`).
 """
 
 # %%
@@ -447,10 +449,11 @@ words to predict, and -100 wherever the model is not asked.
 {{exercise 05.choose}}
 
 First choose the positions. (As in earlier chapters, the cell after a check binds your function by
-`mb.course.use` if it passes, and the library's version if it does not.) `maskable` (batch, length) is True where a word may be chosen: not at
-`[CLS]`, `[SEP]` and padding. `noise` (batch, length) is uniform in [0, 1). In each row with $n$
-maskable positions, choose the $\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ positions with the
-lowest noise, and none in a row without any. Return a tensor of bool, as `maskable` is.
+`mb.course.use` if it passes, and the library's version if it does not.) `maskable` (batch, length)
+is True where a word may be chosen: not at `[CLS]`, `[SEP]` and padding. `noise` (batch, length) is
+uniform in [0, 1). In each row with $n$ maskable positions, choose the
+$\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ positions with the lowest noise, and none in a row
+without any. Return a tensor of bool, as `maskable` is.
 """
 
 # %%
@@ -588,8 +591,8 @@ the `[SEP]` before it.)
 
 # %% [markdown]
 r"""
-**The loss** is the cross-entropy at the chosen positions, and at no other. Small **output layers** on
-top of the network turn states into scores: a linear layer, GELU (a smoother $\max(0, x)$) and
+**The loss** is the cross-entropy at the chosen positions, and at no other. Small **output layers**
+on top of the network turn states into scores: a linear layer, GELU (a smoother $\max(0, x)$) and
 LayerNorm, and then the table of word vectors once more, transposed:
 
 $$
@@ -887,8 +890,8 @@ Your model is only a little ahead of shared words at the second task: four hundr
 
 Write `fill_in(logits, ids, tokens, k)`. `ids` (length,) is a text in which some tokens are
 `[MASK]`, `logits` (length, V) are the model's scores at every position, and `tokens` lists the
-names of the pieces. For each `[MASK]`, in the order of the text, return a list of the `k` most probable
-tokens as pairs `(name, probability)`, the most probable first: a list of lists.
+names of the pieces. For each `[MASK]`, in the order of the text, return a list of the `k` most
+probable tokens as pairs `(name, probability)`, the most probable first: a list of lists.
 """
 
 # %%
@@ -1020,8 +1023,10 @@ print(f"the true capital comes first {first} times of {len(facts)}; "
 
 # %% [markdown]
 r"""
-Compare the first choices. If one town comes first for several countries, the model has learned
-*what kind of word* stands there, and which towns are capitals, more than which belongs to which.
+Compare the first choices: one town comes first for many countries. Above all, the model has learned
+*what kind of word* stands there, and which towns are capitals. The other column shows the rest: a
+capital tends to be more probable for its own country than for the others, but seldom by enough to
+come first. So the model knows the facts weakly.
 
 {{exercise 05.why_mask}}
 
@@ -1057,11 +1062,11 @@ mb.course.source(LeftToRight.seen)
 r"""
 From left to right, every token is a target; with masking, only one in seven is. So a step gives the
 left-to-right network more targets, while the network that reads both sides sees more of the context
-of each target. Which of the two matters more, and when? The experiment `same_word` (`make findings CH=05`, settings
-in `chapters/findings/05.py`) trains both networks on match reports and stops several times on the
-way. Each time both are asked for the same hidden words of unseen reports, one in each text. Two
-counters answer, too, simpler than those of section 1: one looks at the neighbour on each side, and
-the other at the two pieces before.
+of each target. Which of the two matters more, and when? The experiment `same_word`
+(`make findings CH=05`, settings in `chapters/findings/05.py`) trains both networks on match reports
+and stops several times on the way. Each time both are asked for the same hidden words of unseen
+reports, one in each text. Two counters answer, too, simpler than those of section 1: one looks at
+the neighbour on each side, and the other at the two pieces before.
 
 *Predict before you look:* who is ahead at the first stop? And at the end?
 """
@@ -1125,7 +1130,7 @@ The paper's figures are from table 5, both networks without next sentences. SQuA
 answer to a question in a paragraph, MNLI whether one sentence follows from another, and MRPC
 whether two sentences say the same.
 
-Keep one difference in mind. The paper's networks trained for a million steps on three billion
+One difference matters here. The paper's networks trained for a million steps on three billion
 words. Ours stop when the masked network names {{finding 05 ways.mlm_right mean .0%}} of the hidden pieces of unseen
 texts. In so short a training, the larger number of targets per step favours left to right.
 
@@ -1163,8 +1168,8 @@ our experiment stay near chance on inference with or without the task, so they c
 
 {{exercise 05.parameters}}
 
-Count the parameters of a BERT: three tables (`V` words, `positions` positions, two segments) and their
-LayerNorm, `layers` blocks, and the pooler.
+Count the parameters of a BERT: three tables (`V` words, `positions` positions, two segments) and
+their LayerNorm, `layers` blocks, and the pooler.
 """
 
 # %%
@@ -1319,8 +1324,8 @@ The weights that Google published load into the same class:
   ask for them.
 - The loss counts the chosen positions and nothing else.
 - 80 / 10 / 10: where the model reads a word, it cannot know whether it will be asked for it.
-- `[CLS]`, `[SEP]` and segments make one input of two texts; next sentences train `[CLS]`. Put shared
-  words beside the score.
+- `[CLS]`, `[SEP]` and segments make one input of two texts; the second task trains the
+  state of `[CLS]`.
 - A layer costs $24 d^2 + 4 L d$ operations per token: short sequences first.
 
 {{quiz 05.q1}}
