@@ -25,7 +25,7 @@ have used it. Those of chapters 02 and 03 read in one direction. ELMo runs two o
 never meet below the last layer, so no layer sees both sides of a word at once.
 
 A network of blocks from chapter 04, without a causal mask, sees both sides in every layer. But it
-cannot be trained to predict the next word, because the next word stands in its input. Devlin et al.
+cannot be trained to predict the next word, because the next word is in its input. Devlin et al.
 (2019) took up an old exercise from school, the cloze test: hide some words, and let the network
 guess them.
 
@@ -53,10 +53,10 @@ SMOKE = mb.runtime.smoke()  # a very small run, for testing
 r"""
 ## 1. The answer first
 
-We take sentences that do not stand in the counters' text (the networks have read more text, and may
+We take sentences that are not in the counters' text (the networks have read more text, and may
 know some), hide one word in each, and ask who can name it. All are asked for the **same word**, and
 they read the same sentence up to one difference: some may use both sides of the gap, and some only
-what stands before it.
+what comes before it.
 
 - `minibert-bert` is this chapter's model, already trained, on twelve million words. It reads both
   sides.
@@ -217,7 +217,7 @@ Before anything is hidden, text must become numbers. A vocabulary of whole words
 lacks some; single letters make sequences long. **WordPiece** lies between: a frequent word is one
 piece, a rare word is several. A piece that continues a word is written with `##`.
 
-**Learning the pieces.** Start with single characters. Count how often two pieces stand side by side
+**Learning the pieces.** Start with single characters. Count how often two pieces occur side by side
 in the words, merge the most frequent pair into a new piece, and repeat. (The first word pieces, of
 Schuster & Nakajima 2012, took the pair that made the text most probable. The program that learned
 BERT's own was never published; counting is the simplest rule.) By hand, on five words:
@@ -559,7 +559,7 @@ for kind in ("[MASK]", "kept"):
 
 # %% [markdown]
 r"""
-**Whole words (optional).** If `##ness` is hidden and *unkind* stands before it, the guess is too
+**Whole words (optional).** If `##ness` is hidden and *unkind* is before it, the guess is too
 easy. With `whole_words=True` the library chooses all pieces of a word or none (the authors did so
 in later models). How many of the chosen tokens belong to a word that has another, readable piece?
 """
@@ -829,12 +829,12 @@ print(f"{plain}, {time.time() - start:.0f} s")
 
 # %% [markdown]
 r"""
-The first loss is near $\log 900 + \log 2$, a blind guess at both tasks. Then the network learns
-how frequent each word is, which needs no context, and only then to use the neighbours of a gap.
-That second part is slow. To guess a word from its neighbours, some attention head must look at the
-positions beside the gap. At the start every attention head looks at all positions alike, so a
-neighbour is one word in thirty, and is lost among the others. Devlin et al. trained for a
-million steps. We have four hundred.
+The first loss is near $\log 900 + \log 2$, that of a blind guess at both tasks. Then the network
+learns how frequent each word is, which needs no context, and only then to use the neighbours of a
+gap. That second part is slow. To guess a word from its neighbours, some attention head must look at
+the positions beside the gap. At the start every attention head looks at all positions alike, so a
+neighbour is one word in thirty, and is lost among the others. Devlin et al. trained for a million
+steps. We have four hundred.
 
 So we give the network a head start. A few of the dimensions hold the position alone, as sines and
 cosines, and two attention heads of the first layer begin as "one position back" and "one position
@@ -1024,7 +1024,7 @@ print(f"the true capital comes first {first} times of {len(facts)}; "
 # %% [markdown]
 r"""
 Compare the first choices: one town comes first for many countries. Above all, the model has learned
-*what kind of word* stands there, and which towns are capitals. The other column shows the rest: a
+*what kind of word* belongs there, and which towns are capitals. The other column shows the rest: a
 capital tends to be more probable for its own country than for the others, but seldom by enough to
 come first. So the model knows the facts weakly.
 
@@ -1275,10 +1275,12 @@ mb.show.figure(fig, alt="Two charts: time of a step by the number of layers, and
 
 # %% [markdown]
 r"""
-By the formula, each layer costs the same, so twice the layers should cost nearly twice the time.
-The clock also counts memory traffic and whatever else the machine does, so the line need not be
-straight, and its start says little. On the right only attention's share grows: by
-the formula it reaches that of the linear layers at a length of $6d = 576$ for this width of 96.
+By the formula, each layer costs the same, so twice the layers should cost twice the time. On the
+clock it is more than that. The library computes the last layer only at the chosen positions, as
+nothing else is asked for; so a single layer is cheap, and each layer added to it costs the full
+price. On the right only attention's share grows: by the formula it reaches that of the linear
+layers at a length of $6d = 576$ for this width of 96. The clock also counts memory traffic and
+whatever else the machine does, so neither line need be smooth.
 
 **Short, then long.** The vectors of the last positions can only be learned from long sequences, but
 most of the learning does not need them. So BERT was trained on sequences of 128 for 90 % of the

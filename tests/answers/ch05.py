@@ -491,7 +491,7 @@ def mlm_loss(hidden, table, bias, labels):
     (
         "05.parameters",
         count(block="4 * linear + 2 * (dim * hidden + hidden) + 4 * dim"),
-        "one a column of its result",
+        "one per column of its result",
     ),
     (
         "05.parameters",

@@ -103,8 +103,8 @@ class Embed(Exercise):
              "text: they count through the whole input.", 2),
             (norm(word + position + kinds[1 - segments]), "the segments are swapped.", 2),
             (norm(word * position * kind), "a product: it should be the sum.", 1),
-            (F.normalize(total, dim=-1), "each token has length 1: mean 0 and variance 1 are due, "
-             "so `F.layer_norm`.", 1),
+            (F.normalize(total, dim=-1), "each token has length 1: it should have mean 0 and "
+             "variance 1, so `F.layer_norm`.", 1),
             (F.normalize(centred, dim=-1), "each token has length 1: its variance should be 1.", 2),
             ((total - total.mean()) / total.std(), "one mean and variance for the whole batch: "
              "each token has its own.", 1),
@@ -113,7 +113,7 @@ class Embed(Exercise):
             (centred / total.std(-1, keepdim=True), "the variance divides by dim, not dim - 1: "
              "`unbiased=False`.", 2),
             (centred / total.var(-1, keepdim=True, unbiased=False),
-             "divided by the variance: its square root is due.", 2),
+             "divided by the variance: divide by its square root.", 2),
             (F.layer_norm(total, total.shape[-2:]), "the LayerNorm mixes the tokens of a text: "
              "mean and variance are over the last axis only.", 1),
             (centred, "the mean is 0, but the variance is not 1 yet.", 2),
@@ -269,10 +269,10 @@ class Mask(Exercise):
              1),
             (torch.where(want != ids, ids, -100),
              "only the positions that changed have a label: the words that were chosen and kept "
-             "are to be guessed, too.", 1),
+             "have to be predicted, too.", 1),
             (torch.where(want == mask_id, ids, -100),
              "only the positions with [MASK] have a label: the random and the kept words are to be "
-             "guessed, too.", 1),
+             "predicted, too.", 1),
             (torch.where(chosen, want, -100),
              "the labels are what the model sees: they should be what stood there.", 1),
             (torch.where(chosen, -100, ids),

@@ -41,7 +41,7 @@ class Parameters(Exercise):
         block = (want - tables - dim * dim - dim) // layers
         told = compare(parameters(*base), want, [
             (less(no="pooler"), "the pooler is missing: one more linear layer on top.", 2),
-            (less(no="biases"), "the biases are missing: every linear layer has one a column.", 1),
+            (less(no="biases"), "the biases are missing: a linear layer has one per column.", 1),
             (less(no="norms"), "the LayerNorms are missing: each has a scale and a shift.", 1),
             (less(tables=2), "two vectors are missing: the segment table's two rows, or scale and "
              "shift of the embeddings' LayerNorm.", 2),
@@ -50,7 +50,7 @@ class Parameters(Exercise):
             (want - layers * (dim * dim + dim), "attention has four linear layers: query, key, "
              "value and output.", 1),
             (want + layers * (hidden - dim), "the second layer of the feed-forward network has "
-             "`dim` biases, one a column of its result.", 2),
+             "`dim` biases, one per column of its result.", 2),
             (less(tables=2) - 2 * dim, "four vectors are missing: the segment table's two rows, "
              "and scale and shift of the embeddings' LayerNorm.", 1),
             (want - dim, "a LayerNorm has two vectors, a scale and a shift.", 2),
@@ -91,7 +91,7 @@ class WhyMask(Written):
     minutes, difficulty, importance, points = 10, 3, 4, 3
     hints = (
         "What would a layer that looks to both sides see, if it had to predict the next word?",
-        "[MASK] never stands in a text that the model is used on.",
+        "A text on which the model is used never contains [MASK].",
     )
     rubric = """
 - 1 point: a deep bidirectional network could read the word that it should predict from the
@@ -113,7 +113,7 @@ class WhichLoss(Quiz):
             "Yes: the random and the unchanged ones among the chosen count, and nothing else.",
             right=True,
         ),
-        Choice("15", "These show [MASK]; the other four chosen are to be guessed, too."),
+        Choice("15", "These show [MASK]; the other four chosen have to be predicted, too."),
     )
 
 
