@@ -81,10 +81,7 @@ class Embed(Exercise):
         """The verdict on the numbers."""
         ids, segments, words, positions, kinds = case
         word, kind, position = words[ids], kinds[segments], positions[: ids.shape[1]]
-
-        def norm(x: Tensor) -> Tensor:
-            return F.layer_norm(x, x.shape[-1:], eps=1e-12)
-
+        norm = partial(F.layer_norm, normalized_shape=words.shape[-1:], eps=1e-12)
         total = word + position + kind  # (batch, length, dim)
         one = torch.ones_like(ids).cumsum(1) - 1  # 0, 1, 2, ... in each row
         restart = torch.where(segments == 1, one - (segments == 0).sum(1, keepdim=True), one)
@@ -271,8 +268,8 @@ class Mask(Exercise):
              "only the positions that changed have a label: the words that were chosen and kept "
              "have to be predicted, too.", 1),
             (torch.where(want == mask_id, ids, -100),
-             "only the positions with [MASK] have a label: the random and the kept words are to be "
-             "predicted, too.", 1),
+             "only the positions with [MASK] have a label: the random and the kept words have "
+             "to be predicted, too.", 1),
             (torch.where(chosen, want, -100),
              "the labels are what the model sees: they should be what stood there.", 1),
             (torch.where(chosen, -100, ids),
