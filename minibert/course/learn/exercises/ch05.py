@@ -35,24 +35,47 @@ class Parameters(Exercise):
         return rows * dim + n + layers * block + (square if no != "pooler" else 0)
 
     def check(self, parameters: Callable[..., int]) -> Right | Wrong:
-        base = V, dim, layers, hidden = 30_522, 768, 12, 3072
-        want, less = self.count(*base), partial(self.count, *base)
-        tables = (V + 512 + 2) * dim + 2 * dim
-        block = (want - tables - dim * dim - dim) // layers
-        told = compare(parameters(*base), want, [
+        base = 30_522, 768, 12, 3072
+        want, mistakes = self.count(*base), self.left_out(*base) + self.miscounted(*base)
+        told = compare(
+            parameters(*base), want, mistakes, tolerance=0.0, what="the number for BERT-base"
+        )
+        if not isinstance(told, Right):
+            return told
+        small = 1000, 32, 2, 64
+        if parameters(*small) != self.count(*small):
+            return Wrong("right for BERT-base, but not for a small one: is a number fixed?", 2)
+        if parameters(*small, 128) != self.count(*small, positions=128):
+            return Wrong("right for 512 positions, but not for 128: use `positions`.", 2)
+        return Right(
+            f"{self.count(*base):,}; BERT-large has {self.count(30_522, 1024, 24, 4096):,}."
+        )
+
+    def left_out(self, *base: int) -> list:
+        """What is given by an answer without some of the parts."""
+        less = partial(self.count, *base)
+        dim = base[1]
+        return [
             (less(no="pooler"), "the pooler is missing: one more linear layer on top.", 2),
             (less(no="biases"), "the biases are missing: a linear layer has one per column.", 1),
             (less(no="norms"), "the LayerNorms are missing: each has a scale and a shift.", 1),
             (less(tables=2), "two vectors are missing: the segment table's two rows, or scale and "
              "shift of the embeddings' LayerNorm.", 2),
             (less(tables=1), "the tables of positions and segments are missing.", 1),
+            (less(tables=2) - 2 * dim, "four vectors are missing: the segment table's two rows, "
+             "and scale and shift of the embeddings' LayerNorm.", 1),
+        ]  # fmt: skip
+
+    def miscounted(self, V: int, dim: int, layers: int, hidden: int) -> list:
+        """What other mistakes give."""
+        want, tables = self.count(V, dim, layers, hidden), (V + 512 + 2) * dim + 2 * dim
+        block = (want - tables - dim * dim - dim) // layers
+        return [
             (want - layers * 2 * dim, "a block has two LayerNorms, one after each sublayer.", 2),
             (want - layers * (dim * dim + dim), "attention has four linear layers: query, key, "
              "value and output.", 1),
             (want + layers * (hidden - dim), "the second layer of the feed-forward network has "
              "`dim` biases, one per column of its result.", 2),
-            (less(tables=2) - 2 * dim, "four vectors are missing: the segment table's two rows, "
-             "and scale and shift of the embeddings' LayerNorm.", 1),
             (want - dim, "a LayerNorm has two vectors, a scale and a shift.", 2),
             (want - layers * 4 * dim, "a block's two LayerNorms are missing, or the biases of "
              "query, key, value and output, which are as many.", 2),
@@ -72,17 +95,7 @@ class Parameters(Exercise):
             (want + V * dim, "the output layer for masked words is counted: its table is that of "
              "the words.", 2),
             (want + V, "the bias of the softmax is counted: it belongs to the output layer.", 2),
-        ], tolerance=0.0, what="the number for BERT-base")  # fmt: skip
-        if not isinstance(told, Right):
-            return told
-        small = 1000, 32, 2, 64
-        if parameters(*small) != self.count(*small):
-            return Wrong("right for BERT-base, but not for a small one: is a number fixed?", 2)
-        if parameters(*small, 128) != self.count(*small, positions=128):
-            return Wrong("right for 512 positions, but not for 128: use `positions`.", 2)
-        return Right(
-            f"{self.count(*base):,}; BERT-large has {self.count(30_522, 1024, 24, 4096):,}."
-        )
+        ]  # fmt: skip
 
 
 class WhyMask(Written):
