@@ -158,8 +158,8 @@ class FillIn(Exercise):
         names = [[name for name, _ in gap] for gap in mine]
         if names != [[name for name, _ in gap] for gap in want]:
             return False
-        shares = ([share for gap in some for _, share in gap] for some in (mine, want))
-        return same(*shares, tolerance)
+        got, due = ([share for gap in some for _, share in gap] for some in (mine, want))
+        return same(got, due, tolerance)
 
     @staticmethod
     def short(found: Any) -> str:
