@@ -1034,8 +1034,9 @@ r"""
 ## 8. Before or after? (optional)
 
 The authors of the paper trained with a **warm-up**: the learning rate begins near zero, rises for
-some thousand steps, and only then falls (section 5.3). Without it their model does not train, and
-for years nobody could say why. Xiong et al. (2020) looked at the gradients *before the first step*.
+some thousand steps, and only then falls (section 5.3). Without it such models often do not train,
+and for years nobody could say why. Xiong et al. (2020) looked at the gradients *before the first
+step*.
 Let us do the same, on a language model of letters: six blocks and a causal mask.
 """
 
