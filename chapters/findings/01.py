@@ -311,9 +311,10 @@ def homographs(seed, config):
     seen = {name: [] for name in "near random_near between inside random_inside".split()}
     gaps, shares = [], []
     generator = torch.Generator().manual_seed(seed)
+    whole = torch.tensor([i for i, token in enumerate(vocab.tokens) if i > 1 and "#" not in token])
     for word, (n1, first), (n2, second) in marked(vocab, least=20 if config["epochs"] > 1 else 1):
         senses = unit[[vocab[first], vocab[second]]]  # (2, dim)
-        others = unit[torch.randint(2, len(vocab), (50,), generator=generator)]
+        others = unit[whole[torch.randint(len(whole), (50,), generator=generator)]]
         plain, random = unit[[vocab[word]]] @ senses.T, others @ senses.T  # (1, 2), (50, 2)
         plane = torch.linalg.qr(senses.T)[0]  # (dim, 2)
         seen["near"].append(plain.mean())

@@ -275,6 +275,7 @@ def linear_probe(x, y, test_x, labels, steps):
 
 WAYS = {  # way -> (layers it may use, are they normalised, has the mix a rate of its own)
     "plain": ((), False, False),
+    "layer_0": ((0,), True, False),
     "layer_2": ((2,), True, False),
     "mix": ((0, 1, 2), False, False),
     "mix_own_rate": ((0, 1, 2), True, True),

@@ -2,6 +2,7 @@
 
 ``lookup``: one attention and an LSTM say which number was read with a name, by how many words lie
 between. The LSTM's rate is chosen on a validation set, its forget gates begin open.
+``question_first``: the same LSTM, once with the name before the list and once after it.
 ``order``: what a reader without positions loses, on letters and on sentences of the world.
 ``warmup``: small language models of letters, the norm after or before each sublayer, by rate, depth
 and warm-up; losses in nats a letter of held-out text. ``gradients``: the same models before their
@@ -37,6 +38,16 @@ CONFIG = {
         "longer": 4,
         "examples": 2000,
     },
+    "question_first": {
+        "pairs": 2,
+        "gaps": [10, 20],
+        "dim": 32,
+        "hidden": 64,
+        "steps": 400,
+        "rates": [0.01, 0.03],
+        "forget": 3.0,
+        "examples": 2000,
+    },
     "order": {"examples": 1500, "steps": 150, "sentences": 2000, "sentence_steps": 300, "dim": 32},
     "warmup": {
         "tokens": 15_000,
@@ -55,6 +66,7 @@ CONFIG = {
 }
 SMOKE = {
     "lookup": {"gaps": [0, 2], "steps": 3, "rates": [0.01], "examples": 50},
+    "question_first": {"gaps": [2], "steps": 3, "rates": [0.01], "examples": 50},
     "order": {"examples": 100, "steps": 5, "sentences": 100, "sentence_steps": 5},
     "warmup": {"tokens": 3_000, "test": 1_000, "steps": 3, "rise": 2, "depth": 3},
     "gradients": {"tokens": 2_000, "depths": [2, 4]},
@@ -65,8 +77,9 @@ SMOKE = {
 class Lookup(nn.Module):
     """Which number was read with a name? One attention, or an LSTM, over the vectors of places."""
 
-    def __init__(self, dim, hidden=None, forget=0.0):
+    def __init__(self, dim, hidden=None, forget=0.0, first=False):
         super().__init__()
+        self.first = first  # is the name read before the list?
         self.words = nn.Embedding(NAMES + NUMBERS + FILLERS + 1, dim)
         self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
         self.lstm = None if hidden is None else nn.LSTM(dim, hidden, batch_first=True)
@@ -79,7 +92,8 @@ class Lookup(nn.Module):
         """(batch, places, 2) and (batch,) -> logits (batch, numbers)."""
         x, asked = self.words(input_ids).sum(2), self.words(asked)[:, None]
         if self.lstm is not None:
-            return self.output(self.lstm(torch.cat((x, asked), 1))[0][:, -1])
+            read = (asked, x) if self.first else (x, asked)
+            return self.output(self.lstm(torch.cat(read, 1))[0][:, -1])
         return self.output(attend(self.query(asked), self.key(x), self.value(x))[0][:, 0])
 
 
@@ -140,6 +154,26 @@ def lookup(seed, config):
         if gap == config["gaps"][1]:
             longer = trained(best, config["longer"] * config["steps"], config["hidden"])
             measured["lstm_longer"] = share_right(longer, test)
+    return measured
+
+
+def question_first(seed, config):
+    """Share right of an LSTM by distance that knows the name before it reads, and of one after."""
+    measured = {}
+    for gap in config["gaps"]:
+        draw = partial(guests, config["pairs"], gap)
+        valid, test = (
+            draw(config["examples"], torch.Generator().manual_seed(part + seed))
+            for part in (1000, 2000)
+        )
+        for way, first in (("first", True), ("last", False)):
+            scores = []
+            for rate in config["rates"]:
+                mb.seed_everything(seed)
+                model = Lookup(config["dim"], config["hidden"], config["forget"], first)
+                looked_up(model, draw, steps=config["steps"], rate=rate, seed=3000 + seed)
+                scores.append((share_right(model, valid), share_right(model, test)))
+            measured[f"{way}_gap{gap}"] = max(scores)[1]
     return measured
 
 
