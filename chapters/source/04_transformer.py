@@ -1138,9 +1138,9 @@ mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm
 # %% [markdown]
 r"""
 A lower loss is better. On the dotted line a model has learned how frequent each letter is, and
-nothing more. At the middle rate post-LN without a warm-up ends near that line, and a warm-up helps
-it. At the highest rate both kinds of squares end there: this warm-up is too short for that rate.
-Pre-LN needs none, at any of the three.
+nothing more. At the middle rate post-LN without a warm-up ends near that line in most runs, and a
+warm-up helps it. At the highest rate it ends there in most runs even with a warm-up, which is too
+short for that rate. Pre-LN needs none, at any of the three.
 
 ## 9. Encoder and decoder (optional)
 
