@@ -1325,8 +1325,8 @@ weight is spread. Nobody told the model which word of the question comes from wh
 ## 10. Touch it
 
 Does a trained model have a head that looks one position back? (The optional part of section 6
-writes one by hand.) BERT (chapter 05) is an encoder, and one comes with the library. For each of its
-heads, this cell measures how much weight goes one position back, on sentences of the world.
+writes one by hand.) BERT (chapter 05) is an encoder, and one comes with the library. For each of
+its heads, this cell measures how much weight goes one position back, on sentences of the world.
 """
 
 # %%
@@ -1459,8 +1459,8 @@ r"""
 | over 10 words, four times the steps help the LSTM | lookup.lstm_longer - lookup.lstm_gap10 | percent | none |
 }}
 
-Attention answers equally well at every distance, and the LSTM gets worse. With four times the steps the
-LSTM is right in {{finding 04 lookup.lstm_longer mean .0%}} of the cases over ten words: it can learn
+Attention answers equally well at every distance, and the LSTM gets worse. With four times the steps
+the LSTM is right in {{finding 04 lookup.lstm_longer mean .0%}} of the cases over ten words: it can learn
 what attention learns, but later.
 
 ### Order, the norm and whole questions (optional)
@@ -1524,8 +1524,8 @@ print("torch's encoder layer, with the same weights, finds the same")
 
 # %% [markdown]
 r"""
-And a head that looks back, in a model of real English: MiniLM, a BERT of six layers that was distilled from a
-larger one and trained on a billion pairs of sentences. `minibert data get all-minilm-l6-v2` fetches
+And a head that looks back, in a model of real English: MiniLM, a BERT of six layers that was
+distilled from a larger one and trained on a billion pairs of sentences. `minibert data get all-minilm-l6-v2` fetches
 it (92 MB). *Predict before you run:* does it have a head that looks one position back?
 """
 
@@ -1556,8 +1556,8 @@ what section 6 writes by hand.
 
 - Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the
   values. Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
-- All positions are one step away. So a reader with one attention learned a lookup over any distance,
-  where an LSTM that does not know the question in advance loses more, the longer it has to
+- All positions are one step away. So a reader with one attention learned a lookup over any
+  distance, where an LSTM that does not know the question in advance loses more, the longer it has to
   remember.
 - A mask hides padding and the future. Heads look in parallel, each in its own way.
 - Nothing in attention knows about order. Positions tell it, or the nested sets of a causal mask.
