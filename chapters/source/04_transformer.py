@@ -1525,8 +1525,8 @@ print("torch's encoder layer, with the same weights, finds the same")
 # %% [markdown]
 r"""
 And a head that looks back, in a model of real English: MiniLM, a BERT of six layers that was
-distilled from a larger one and trained on a billion pairs of sentences. `minibert data get all-minilm-l6-v2` fetches
-it (92 MB). *Predict before you run:* does it have a head that looks one position back?
+distilled from a larger one and trained on a billion pairs of sentences.
+`minibert data get all-minilm-l6-v2` fetches it (92 MB). *Predict before you run:* does it have a head that looks one position back?
 """
 
 # %%
@@ -1557,8 +1557,8 @@ what section 6 writes by hand.
 - Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the
   values. Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
 - All positions are one step away. So a reader with one attention learned a lookup over any
-  distance, where an LSTM that does not know the question in advance loses more, the longer it has to
-  remember.
+  distance, where an LSTM that does not know the question in advance loses more, the longer it
+  has to remember.
 - A mask hides padding and the future. Heads look in parallel, each in its own way.
 - Nothing in attention knows about order. Positions tell it, or the nested sets of a causal mask.
 - A block is attention and a feed-forward network, each around a residual stream. Where the norm
