@@ -1526,7 +1526,8 @@ print("torch's encoder layer, with the same weights, finds the same")
 r"""
 And a head that looks back, in a model of real English: MiniLM, a BERT of six layers that was
 distilled from a larger one and trained on a billion pairs of sentences.
-`minibert data get all-minilm-l6-v2` fetches it (92 MB). *Predict before you run:* does it have a head that looks one position back?
+`minibert data get all-minilm-l6-v2` fetches it (92 MB).
+*Predict before you run:* does it have a head that looks one position back?
 """
 
 # %%
