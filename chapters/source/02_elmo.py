@@ -225,8 +225,8 @@ not *where?*
 
 {{exercise 02.convolve}}
 
-(Optional.) Write `best_match(x, weight, bias)` for one filter: `x` is `(symbols, dim)`, `weight` `(width,
-dim)`, and `bias` a tensor without dimensions.
+(Optional.) Write `best_match(x, weight, bias)` for one filter: `x` is `(symbols, dim)`, `weight` is
+`(width, dim)`, and `bias` is a tensor without dimensions.
 """
 
 # %%
@@ -459,9 +459,9 @@ She needs a training loop, and so will you.
 
 {{exercise 02.train}}
 
-(Optional.) Write `train(parameters, loss, batches, rate)`: one update of `torch.optim.Adam` for each batch.
-`loss(batch)` gives a scalar tensor. Return the list of all losses as numbers, each measured before
-its update.
+(Optional.) Write `train(parameters, loss, batches, rate)`: one update of `torch.optim.Adam` for
+each batch. `loss(batch)` gives a scalar tensor. Return the list of all losses as numbers, each
+measured before its update.
 """
 
 # %%
@@ -632,8 +632,8 @@ r"""
 ## 5. The same word, elsewhere
 
 Back to the question of the chapter. How good are these vectors at telling senses apart, and would
-something much cheaper do as well? The figure shows all uses of *bat* in each layer, one dot for each
-different sentence. The axes are the two directions in which the dots differ most (PCA).
+something much cheaper do as well? The figure shows all uses of *bat* in each layer, one dot for
+each different sentence. The axes are the two directions in which the dots differ most (PCA).
 
 *Predict before you run:* what will you see in layer 0?
 """
@@ -702,8 +702,8 @@ by_vectors = mb.course.use("02.sense", by_vectors)
 
 # %% [markdown]
 r"""
-Now the cheap rival. It knows only the words that stand around the labelled uses, and it counts them.
-This is **naive Bayes**: how probable would sense $s$ make the words $w_1 \dots w_m$
+Now the cheap rival. It knows only the words that stand around the labelled uses, and it counts
+them. This is **naive Bayes**: how probable would sense $s$ make the words $w_1 \dots w_m$
 around the new use?
 
 $$
@@ -716,8 +716,8 @@ word that was not counted from getting probability 0.
 
 {{exercise 02.bayes}}
 
-(Optional.) Write `by_counting(words, labelled, a)`. `labelled` maps each sense to a list of its labelled uses.
-Each use is the list of words around it.
+(Optional.) Write `by_counting(words, labelled, a)`. `labelled` maps each sense to a list of its
+labelled uses. Each use is the list of words around it.
 """
 
 # %%
