@@ -1141,8 +1141,9 @@ found = mb.course.findings("02")
 counts = found.content["experiments"]["senses"]["config"]["labelled"]
 fig, ax = mb.show.new("Senses named correctly (mean and 95 % interval)", "labelled uses per sense",
                       "share of new uses")
-for way, label, style in (("beside", "ELMo, next door", "C0o-"), ("layer_2", "ELMo, layer 2", "C1s-"),
-                          ("word2vec", "word2vec around", "C3^--"), ("counts", "counting", "C4D-.")):
+for way, label, style in (("beside", "ELMo, next door", "o-"), ("layer_2", "ELMo, layer 2", "s-"),
+                          ("layer_0", "ELMo, layer 0", "v:"), ("word2vec", "word2vec around", "^--"),
+                          ("counts", "counting", "D-.")):
     spread = [mb.show.interval(found.values(f"senses.{way}_{n}")) for n in counts]
     means, halves = zip(*spread, strict=True)
     ax.errorbar(counts, means, halves, fmt=style, capsize=4, label=label)
@@ -1150,7 +1151,7 @@ ax.axhline(found.mean("senses.chance"), color="#5f5f5f", linestyle=(0, (6, 3)), 
 ax.set(xscale="log", ylim=(0.4, 1.0))
 ax.set_xticks(counts, [str(n) for n in counts])
 ax.minorticks_off()
-ax.legend(fontsize=9)
+ax.legend(fontsize=9, loc="lower right", ncols=2)
 mb.show.figure(fig, alt="Senses named correctly by labelled uses, over seeds: ELMo, "
                         "word2vec and counting, with intervals.")
 
