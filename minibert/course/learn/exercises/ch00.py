@@ -41,6 +41,12 @@ class Entropy(Exercise):
             (want / 4, "divided by the number of outcomes: the probabilities are the weights.", 1),
             (want.exp(), "this is the perplexity, exp(H): leave the exponential out."),
             (want / math.log(4), "divided by log V: entropy is not a share of the largest one."),
+            (math.log(4), "this is log V, the largest entropy possible: use the probabilities."),
+            (want / math.log(10), "this is to the base 10: take the natural logarithm.", 1),
+            (-p.max().log(), "only the likeliest outcome counts here: take the mean over all."),
+            (-(p * p.log_softmax(0)).sum(), "`cross_entropy` expects logits and does a softmax."),
+            (torch.special.entr(p.softmax(0)).sum(), "a softmax came first: leave it out."),
+            (1 - p.square().sum(), "this is 1 minus the sum of squares: take -p log p.", 0),
         ]
         verdict = compare(entropy(p.clone()), want, mistakes, what="the entropy")
         if not isinstance(verdict, Right):
@@ -50,16 +56,16 @@ class Entropy(Exercise):
             return Wrong("right, but not where an outcome has probability 0: it adds nothing.", 1)
         if not torch.equal(q, torch.tensor([0.5, 0.5, 0.0])):
             return Wrong("right, but your function has changed `p` itself.", 1)
-        few = torch.tensor([0.7, 0.28, 0.02, 0.0])
-        if not same(entropy(few), -(few[:3] * few[:3].log()).sum()):
-            return Wrong("right for others, but not for [0.7, 0.28, 0.02, 0]: leave out only 0.", 1)
+        few = torch.tensor([0.9, 0.0, 0.0995, 0.0005])
+        if not same(entropy(few), torch.special.entr(few).sum()):
+            return Wrong("right, but not for [0.9, 0, 0.0995, 0.0005]: leave out only 0.", 1)
         return Right("Largest when all outcomes are equally likely: log V. Zero when one is sure.")
 
 
 class Perplexity(Exercise):
     id = "00.perplexity"
     title = "From surprises to perplexity"
-    minutes, difficulty, importance, points = 4, 1, 5, 2
+    minutes, difficulty, importance, points = 3, 1, 5, 2
     hints = (
         "First the mean surprise: the loss in nats per token.",
         "The perplexity is the exponential of that mean.",
@@ -72,7 +78,7 @@ class Perplexity(Exercise):
         surprises, mean = (-p.log()).tolist(), -p.log().mean()
         mistakes = [
             (mean, "this is the loss in nats per token: take its exponential.", 1),
-            ((-mean).exp(), "turned round: a surprise is positive, so no minus is needed.", 1),
+            ((-mean).exp(), "the sign is wrong: a surprise is positive, so no minus is needed.", 1),
             ((1 / p).mean(), "this is the mean of the exponentials: average first, then exp.", 1),
             ((5 * mean).exp(), "the sum was not divided by the number of tokens.", 1),
             (2**mean, "the surprises are in nats, so the base is e, not 2.", 1),
@@ -80,6 +86,13 @@ class Perplexity(Exercise):
             ((-p.log()).quantile(0.5).exp(), "this takes the median: take the mean.", 1),
             (1 / p[-1], "this takes only the last surprise: take the mean of all.", 1),
             (1 / p.max(), "this takes only the smallest surprise: take the mean of all.", 1),
+            (1 / p.min(), "this takes only the largest surprise: take the mean of all.", 1),
+            (1 / p[0], "this takes only the first surprise: take the mean of all.", 1),
+            (1 / p.mean(), "this averages the probabilities: average the surprises.", 1),
+            (10**mean, "the surprises are in nats, so the base is e, not 10.", 1),
+            ((5 * mean / 6).exp(), "divided by n + 1: a mean divides by the number of tokens.", 1),
+            (5 * mean, "this is the sum of the surprises: take the exponential of their mean."),
+            (mean.log(), "this is the logarithm of the mean: take its exponential."),
         ]
         given = list(surprises)
         verdict = compare(perplexity(given), mean.exp(), mistakes, what="the perplexity")
@@ -87,8 +100,8 @@ class Perplexity(Exercise):
             return verdict
         if given != surprises:
             return Wrong("right, but your function has changed the list `surprises` itself.", 1)
-        if not same(perplexity([math.log(20)] * 3), 20):
-            return Wrong("right for five tokens, but three tokens of surprise log 20 give 20.", 1)
+        if not same(perplexity([math.log(2), math.log(2), math.log(16)]), 4):
+            return Wrong("right for five tokens, but three of log 2, log 2 and log 16 give 4.", 1)
         return Right("As unsure as when choosing among that many equally likely words.")
 
 
@@ -104,13 +117,13 @@ class Count(Exercise):
         "empty one where there is none.",
     )
     tokens = "the cat saw the cat and the dog saw the cat run".split()
+    others = "The cat ran <eod> The dog saw the cat <eod> The cat saw it".split()
 
     def untouched(self, count: Callable[[list[str], int], Table]) -> bool:
         return count(["a", "b", "a"], 2) in (None, {})
 
     def check(self, count: Callable[[list[str], int], Table]) -> Right | Wrong:
-        tokens = self.tokens
-        for n in (3, 2, 1):
+        for tokens, n in ((self.tokens, 3), (self.tokens, 2), (self.tokens, 1), (self.others, 4)):
             given = list(tokens)
             wrong = wrong_table(count(given, n), tokens, n)
             if wrong is None and given != tokens:
@@ -123,17 +136,22 @@ class Count(Exercise):
 class Interpolate(Exercise):
     id = "00.interpolate"
     title = "Mix a count with a shorter history"
-    minutes, difficulty, importance, points = 7, 2, 4, 3
+    minutes, difficulty, importance, points = 6, 2, 4, 3
     hints = (
         "The numerator is what was counted, plus `different` times the shorter model's guess.",
         "With that denominator, all words together get 1.",
         "Which argument tells you that a history was never seen?",
     )
-    default = 0.0
-    example = (3, 10, 4, 0.1)
+
+    def untouched(self, interpolate: Callable[[int, int, int, float], float]) -> bool:
+        try:
+            got = {interpolate(3, 11, 4, 0.1), interpolate(0, 0, 0, 1)}
+        except (ZeroDivisionError, TypeError):  # it was written, and is judged below
+            return False
+        return got <= {None, 0.0}
 
     def check(self, interpolate: Callable[[int, int, int, float], float]) -> Right | Wrong:
-        c, total, different, shorter = 3, 10, 4, 0.1
+        c, total, different, shorter = 3, 11, 4, 0.1
         want = (c + different * shorter) / (total + different)
         mistakes = [
             (c / total, "only the counts: what about words that were never seen here?"),
@@ -149,6 +167,14 @@ class Interpolate(Exercise):
              "brackets round the whole sum above.", 1),
             (shorter, "only the shorter history speaks: add what was counted."),
             ((c + shorter) / (total + 1), "the weight is T(h), not 1.", 1),
+            ((c + total * shorter) / (total + different), "the shorter model has the weight T(h), "
+             "`different`, not c(h).", 1),
+            (different * shorter / (total + different), "the counts are missing: add c(h w)."),
+            ((c / total + shorter) / 2, "a plain mean of the two: weigh them by c(h) and T(h)."),
+            ((different * c / total + total * shorter) / (total + different), "the weights are "
+             "swapped: the counts have c(h), the shorter model has T(h).", 1),
+            (math.log(want), "this is the logarithm: give the probability itself.", 1),
+            (0.0, "0 for a word that did follow: `//` drops the fraction, so use `/`.", 1),
         ]  # fmt: skip
         got = interpolate(c, total, different, shorter)
         verdict = compare(got, want, mistakes, what="p(w | h)")
@@ -166,7 +192,7 @@ class Interpolate(Exercise):
         if not same(new, 0.4 / 14):
             return Wrong("right, but a new word after a history that was seen needs it, too.", 1)
         if not same(interpolate(7, 9, 2, 0.3), 7.6 / 11):
-            return Wrong("right for 3, 10, 4 and 0.1, but not for other arguments.")
+            return Wrong("right for 3, 11, 4 and 0.1, but not for other arguments.")
         return Right("Many different followers: trust the counts less, the shorter history more.")
 
 
@@ -211,7 +237,7 @@ class Probability(Exercise):
 class Price(Exercise):
     id = "00.price"
     title = "What a text costs"
-    minutes, difficulty, importance, points = 8, 2, 5, 3
+    minutes, difficulty, importance, points = 6, 2, 5, 3
     hints = (
         'As in `count`: `n - 1` times `"<eod>"` first, so that every token has a history.',
         "Call `p(token, history)` for each token, and collect the surprises in a list.",
@@ -232,7 +258,7 @@ class Price(Exercise):
 class FindTheBug(Exercise):
     id = "00.find_the_bug"
     title = "Find the bug: a perplexity that depends on the batch size"
-    minutes, difficulty, importance, points = 12, 3, 5, 3
+    minutes, difficulty, importance, points = 10, 3, 5, 3
     hints = (
         "Work it out by hand for two batches, one with 1 token and one with 99.",
         "Which tokens count more than others? And is the mean of exponentials the exponential of "
@@ -243,9 +269,10 @@ class FindTheBug(Exercise):
 
     def untouched(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> bool:
         wrong = sum(math.exp(loss / count) for loss, count in self.batches) / 3
-        return evaluate is None or same(evaluate(self.batches), wrong)
+        return evaluate is None or same(evaluate(list(self.batches)), wrong)
 
     def check(self, evaluate: Callable[[list[tuple[float, int]]], float]) -> Right | Wrong:
+        untouched = (math.exp(3.0) + math.exp(0.5) + math.exp(9.0)) / 3
         mean_of_means = math.exp((3.0 + 0.5 + 9.0) / 3)
         weighted = (10 * math.exp(3.0) + 4 * math.exp(0.5) + math.exp(9.0)) / 15
         mistakes = [
@@ -259,12 +286,20 @@ class FindTheBug(Exercise):
             (math.exp(32 / 14), "the last batch is left out.", 1),
             (math.exp(41), "the sum of the losses is not divided by the number of tokens.", 1),
             (math.exp(0.5), "only the best batch is counted: count all tokens.", 1),
-            (math.exp(-41 / 15), "turned round: a loss is positive already.", 2),
+            (math.exp(-41 / 15), "the sign is wrong: a loss is positive already.", 2),
+            (math.exp(9.0), "only the worst batch is counted: count all tokens.", 1),
+            (math.exp(3.0), "only the first batch is counted: count all tokens.", 1),
+            (math.exp(12.5), "the mean losses are added up: add the sums, then divide once.", 1),
+            (3 * untouched, "the perplexities are added up: add the losses, then divide once."),
+            (10 ** (41 / 15), "the losses are in nats, so the base is e, not 10.", 2),
         ]  # fmt: skip
         want = math.exp(41 / 15)
-        verdict = compare(evaluate(self.batches), want, mistakes, what="the perplexity")
+        given = list(self.batches)
+        verdict = compare(evaluate(given), want, mistakes, what="the perplexity")
         if not isinstance(verdict, Right):
             return verdict
+        if given != self.batches:
+            return Wrong("right, but your function has changed the list `batches` itself.", 2)
         if not same(evaluate([(41.0, 15)]), want):
             return Wrong("right for three batches, but not for the same tokens in one.", 1)
         if not same(evaluate([(6.0, 3), (4.0, 2)]), math.exp(2)):
@@ -274,7 +309,7 @@ class FindTheBug(Exercise):
 
 class BelowTheFloor(Written):
     id = "00.below"
-    title = "Below the floor?"
+    title = "Below the floor? (optional)"
     minutes, difficulty, importance, points = 10, 3, 5, 3
     hints = (
         "The floor is a statement about one text, one way of counting, and models that read left "
