@@ -207,13 +207,20 @@ def misjudged(token: str, history: History, tables: list[Table], size: int) -> K
          "begin with the shortest.", 1),
         (alone(token, history, tables, size), "each round mixes with 1 / V: mix with the `p` "
          "of the round before.", 2),
-        (math.log(given()), "this is the logarithm: give the probability itself.", 2),
+        *miscounted(asked),
+    ]  # fmt: skip
+
+
+def miscounted(asked: tuple) -> Known:
+    """(probability, message, points) of known mistakes with c(h), T(h) and the histories."""
+    return [
+        (math.log(witten_bell(*asked)), "this is the logarithm: give the probability itself.", 2),
         (mixed(asked, lambda total, different, _: (different, total)), "c(h) and T(h) are "
          "swapped: the sum of the counts comes first, then the number of followers.", 2),
         (mixed(asked, lambda total, _, table: (total, len(table))), "T(h) is the number of "
          "tokens that followed this history, not of all histories.", 2),
-        (1 / size, "no history was found: round k looks up the last k tokens, a tuple, and the "
-         "first round is k = 0.", 1),
+        (1 / asked[-1], "no history was found: round k looks up the last k tokens, a tuple, "
+         "and the first round is k = 0.", 1),
     ]  # fmt: skip
 
 
