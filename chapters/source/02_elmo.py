@@ -5,7 +5,7 @@
 #     question: What does a word mean here, in this sentence?
 #     minutes: 90
 #     seconds: 60
-#     memory_mb: 900
+#     memory_mb: 1000
 #     needs: ["chapter 00 (cross-entropy, an LSTM)", "chapter 01 (word vectors)"]
 #     skip: "what is marked optional: the exercises 02.convolve, 02.train and 02.bayes (28 minutes), and sections 8 to 10 (half an hour)"
 #     papers:

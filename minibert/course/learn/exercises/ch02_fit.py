@@ -180,9 +180,6 @@ class FindTheBug(Learnable):
             logits = output(states).flatten(0, 1)
             return F.cross_entropy(logits, targets.flatten(), reduction=reduction)
 
-        whole = output(states[:, 1:]).flatten(0, 1).sum() * 0
-        after = torch.cat((states[:, 1:], torch.zeros_like(states[:, :1])), 1)
-        last = states[:, -1:].expand(-1, ids.shape[1] - 1, -1)
         order = "the states are in the order of reading, the words in the order of the text."
         mistakes = [
             (self.peeking(*parts), "still the same: state `t` has read word `t` itself.", 0),
@@ -203,6 +200,22 @@ class FindTheBug(Learnable):
             (loss(states[:, 1:], ids[:, :-1], "sum"), "the sum: the mean was asked for.", 2),
             (loss(states[:, 1:], ids[:, :-1], "sum") / ids.numel(),
              "divided by all words: the last one is no target.", 2),
+            *self.other_mistakes(loss, states, ids),
+        ]  # fmt: skip
+        right = (
+            "A loss that is too good to be true is a bug until the opposite is shown: change the "
+            "target word and see whether its own prediction moves."
+        )
+        want = loss(states[:, 1:], ids[:, :-1])
+        return compare(got, want, mistakes, what="the loss", right=right)
+
+    @staticmethod
+    def other_mistakes(loss: Answer, states: Tensor, ids: Tensor) -> list[tuple]:
+        """Words that are no targets, states that say nothing, other units."""
+        want = loss(states[:, 1:], ids[:, :-1])
+        after = torch.cat((states[:, 1:], torch.zeros_like(states[:, :1])), 1)
+        last = states[:, -1:].expand(-1, ids.shape[1] - 1, -1)
+        return [
             (loss(after, ids), "the last word is no target: nothing stands after it.", 1),
             (loss(last, ids[:, :-1]), "every word is predicted from the last state: each has a "
              "state of its own.", 1),
@@ -211,15 +224,9 @@ class FindTheBug(Learnable):
             (loss(states[:, 1:-1], ids[:, :-2]), "the last word but one is a target, too.", 1),
             (loss(states[:1, 1:], ids[:1, :-1]), "only the first text of the batch counts.", 1),
             (loss(0 * states[:, 1:], ids[:, :-1]), "the states play no part.", 0),
-            (loss(states[:, 1:], ids[:, :-1]) / math.log(2), "in bits: nats were asked for.", 2),
-            (whole, "a loss of zero, whatever the text is.", 0),
+            (want / math.log(2), "in bits: nats were asked for.", 2),
+            (0 * want, "a loss of zero, whatever the text is.", 0),
         ]  # fmt: skip
-        right = (
-            "A loss that is too good to be true is a bug until the opposite is shown: change the "
-            "target word and see whether its own prediction moves."
-        )
-        want = loss(states[:, 1:], ids[:, :-1])
-        return compare(got, want, mistakes, what="the loss", right=right)
 
     @staticmethod
     def parts(seed: int) -> tuple[nn.LSTM, nn.Linear, nn.Embedding, Tensor]:

@@ -4,6 +4,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,6 +31,11 @@ def follows(
     wanted = next(iter(rules.values()))
     hits = sum(said == wanted(*case) for said, case in zip(given, cases, strict=True))
     return Wrong(f"correct in {hits} of {len(cases)} cases.")
+
+
+def highest(score: Answer) -> Answer:
+    """A rule that names the sense whose uses have the highest score."""
+    return lambda v, uses: max(uses, key=lambda sense: float(score(v, uses[sense])))
 
 
 class Sense(Careful):
@@ -65,12 +71,7 @@ class Sense(Careful):
     def rules() -> dict[str, Answer]:
         """Message -> what names the sense; the first is right."""
 
-        def best(score):
-            return lambda v, uses: max(uses, key=lambda sense: float(score(v, uses[sense])))
-
-        def cos(v, x):
-            return F.cosine_similarity(v, x, dim=-1)
-
+        best, cos = highest, partial(F.cosine_similarity, dim=-1)
         return {
             "": best(lambda v, x: cos(v, x.mean(0))),
             "long means win: divide by the lengths (cosine), not the product alone.":

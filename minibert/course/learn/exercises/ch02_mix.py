@@ -27,43 +27,47 @@ class Mix(Learnable):
         for shape, scale in (((3, 4, 6), 1.7), ((3, 2, 4, 3), 0.6)):  # a sentence, a batch
             gamma = torch.tensor(scale)
             layers = torch.randn(*shape, generator=torch.Generator().manual_seed(5))
-            s = torch.softmax(weights, 0)
-            want = gamma * self.summed(s, layers)
-            mistakes = [
-                (want / gamma, "gamma is missing.", 2),
-                (gamma * self.summed(weights, layers),
-                 "the weights are used as they are: take their softmax first.", 1),
-                (gamma * self.summed(weights / weights.sum(), layers),
-                 "divided by their sum, weights may still be negative: take the softmax.", 1),
-                (gamma * self.summed(weights.sigmoid(), layers),
-                 "a sigmoid: the shares do not add up to one. Take the softmax.", 1),
-                (self.summed((gamma * weights).softmax(0), layers),
-                 "gamma belongs outside of the softmax.", 1),
-                (gamma * self.summed(weights.exp(), layers),
-                 "exponentials, and not divided by their sum: take the softmax.", 1),
-                (gamma * self.summed(weights / weights.norm(), layers),
-                 "the weights have the length one; the shares must have the sum one.", 1),
-                (gamma * self.summed(weights.abs() / weights.abs().sum(), layers),
-                 "no absolute values: take the softmax.", 1),
-                (gamma * self.summed(s, self.level(layers)),
-                 "the layers are normalised first: mix them as they are.", 1),
-                (gamma + want / gamma, "gamma is added: multiply by it.", 2),
-                (gamma * want, "gamma is multiplied twice.", 2),
-                (gamma * self.summed(weights.log_softmax(0), layers),
-                 "the logarithm of the softmax: take the softmax itself.", 1),
-                (gamma * layers.mean(0), "all layers count alike: where are the weights?", 1),
-                (gamma * layers.sum(0), "all layers count alike: where are the weights?", 1),
-                (want / gamma * 1.7, "gamma is an argument: do not write a number in.", 1),
-                (want / 3, "a mean in place of a sum: the shares add up to one already.", 2),
-                (gamma * layers[-1], "that is the top layer alone.", 1),
-                (gamma * layers[int(weights.argmax())], "only the heaviest layer: mix all.", 1),
-            ]  # fmt: skip
+            want = self.reference(layers, weights, gamma)
+            mistakes = self.mistakes(layers, weights, gamma, want)
             got, fault = mix(layers, weights, gamma)
             verdict = compare(got, want, mistakes, what="the mixed vectors")
             if not isinstance(verdict, Right):
                 return verdict
         right = Right("L + 2 numbers, and each task has its own view of the same model.")
         return judged(right, fault)
+
+    def mistakes(self, layers: Tensor, weights: Tensor, gamma: Tensor, want: Tensor) -> list[tuple]:
+        """(what a mistake gives, its message, points)."""
+        s = weights.softmax(0)
+        return [
+            (want / gamma, "gamma is missing.", 2),
+            (gamma * self.summed(weights, layers),
+             "the weights are used as they are: take their softmax first.", 1),
+            (gamma * self.summed(weights / weights.sum(), layers),
+             "divided by their sum, weights may still be negative: take the softmax.", 1),
+            (gamma * self.summed(weights.sigmoid(), layers),
+             "a sigmoid: the shares do not add up to one. Take the softmax.", 1),
+            (self.summed((gamma * weights).softmax(0), layers),
+             "gamma belongs outside of the softmax.", 1),
+            (gamma * self.summed(weights.exp(), layers),
+             "exponentials, and not divided by their sum: take the softmax.", 1),
+            (gamma * self.summed(weights / weights.norm(), layers),
+             "the weights have the length one; the shares must have the sum one.", 1),
+            (gamma * self.summed(weights.abs() / weights.abs().sum(), layers),
+             "no absolute values: take the softmax.", 1),
+            (gamma * self.summed(s, self.level(layers)),
+             "the layers are normalised first: mix them as they are.", 1),
+            (gamma + want / gamma, "gamma is added: multiply by it.", 2),
+            (gamma * want, "gamma is multiplied twice.", 2),
+            (gamma * self.summed(weights.log_softmax(0), layers),
+             "the logarithm of the softmax: take the softmax itself.", 1),
+            (gamma * layers.mean(0), "all layers count alike: where are the weights?", 1),
+            (gamma * layers.sum(0), "all layers count alike: where are the weights?", 1),
+            (want / gamma * 1.7, "gamma is an argument: do not write a number in.", 1),
+            (want / 3, "a mean in place of a sum: the shares add up to one already.", 2),
+            (gamma * layers[-1], "that is the top layer alone.", 1),
+            (gamma * layers[int(weights.argmax())], "only the heaviest layer: mix all.", 1),
+        ]  # fmt: skip
 
     def reference(self, layers: Tensor, weights: Tensor, gamma: Any) -> Tensor:
         return gamma * self.summed(weights.softmax(0), layers)
