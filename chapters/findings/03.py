@@ -18,9 +18,8 @@ import torch
 
 import minibert as mb
 from minibert.commands.finetune.awd_lstm import draw
-from minibert.commands.finetune.common import some
+from minibert.commands.finetune.common import as_examples, some
 from minibert.commands.pretrain.awd_lstm import stream
-from minibert.data.examples import as_examples
 from minibert.models import baselines
 from minibert.models.cheap import Linear, WordCounts
 from minibert.training.callbacks import RateByLength
