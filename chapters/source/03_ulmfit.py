@@ -1295,12 +1295,13 @@ machine, and judge two sentences that you may change.
 """
 
 # %%
-here = {data.name for data in mb.data.datasets() if data.state == "here"}
-if SMOKE or not {"imdb", "all-minilm-l6-v2"} <= here:
-    print("Needs `minibert data get imdb` (84 MB) and `minibert data get all-minilm-l6-v2`.")
-else:
-    minilm = mb.BERT.from_pretrained(mb.data.get("all-minilm-l6-v2")).eval()
-    sample = mb.data.load("imdb").train
+try:
+    minilm = mb.BERT.from_pretrained("all-minilm-l6-v2").eval()
+    here = any(data.name == "imdb" and data.state == "here" for data in mb.data.datasets())
+    sample = mb.data.load("imdb").train if here and not SMOKE else []
+except FileNotFoundError:
+    sample = []
+if sample:
     order = np.random.default_rng(0).permutation(len(sample))[:60]
     own = ["A waste of two hours.", "I laughed, I cried, and I went again the next day."]
     read = [" ".join(sample[i][0].split()[:40]) for i in order] + own
@@ -1314,7 +1315,9 @@ else:
     print(f"{len(y_real)} reviews read; each is now {x_real.shape[1]:,} numbers.")
 
 # %%
-if not SMOKE and {"imdb", "all-minilm-l6-v2"} <= here:
+if not sample:
+    print("Needs `minibert data get imdb` (84 MB) and `minibert data get all-minilm-l6-v2`.")
+else:
     weight = torch.zeros(2, x_real.shape[1], requires_grad=True)
     bias = torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([weight, bias], 0.01)
@@ -1327,6 +1330,9 @@ if not SMOKE and {"imdb", "all-minilm-l6-v2"} <= here:
 
 # %% [markdown]
 r"""
+Sixty labels are few, so do not trust the shares: look at which sentence gets the higher one. MiniLM
+was trained to tell what a text is about, more than whether somebody likes it.
+
 **All three stages on IMDb.** fastai's weights, trained on WikiText-103, load into the class of this
 chapter: put `lstm_fwd.pth` and its `lstm_fwd_itos.pkl` into a folder and call
 `mb.AWDLSTM.from_pretrained(folder)`. Without them, `minibert finetune awd-lstm --recipe imdb-cpu
