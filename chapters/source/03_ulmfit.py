@@ -858,7 +858,7 @@ mb.show.Interactive(draw_schedule, {
 
 # %% [markdown]
 r"""
-In the first picture the word vectors get far less than a hundredth of the head's learning. With a
+In the first picture the word vectors get less than a hundredth of the head's learning. With a
 factor of 1 and `every` 1, all layers learn alike: that is plain fine-tuning with a triangle.
 
 {{exercise 03.tune}}

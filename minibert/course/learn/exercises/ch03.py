@@ -155,10 +155,7 @@ class Pool(Learnable):
             (hidden[:, -1], hidden.amax(1), hidden.mean(1), "the mask is not used: padding leaks "
              "into all three.", 1),
             (most, mean, last, "the order is last, maximum, mean.", 3),
-            (last, mean, most, "the order is last, maximum, mean.", 3),
             (hidden[:, 0], most, mean, "the first state in place of the last.", 2),
-            (last, hidden.abs().masked_fill(pad, -torch.inf).amax(1), mean,
-             "the maximum of absolute values: keep the sign.", 2),
             (last, hidden.masked_fill(pad, torch.inf).amin(1), mean, "that is the minimum.", 2),
             (last, most, hidden.masked_fill(pad, 0).sum(1), "a sum in place of the mean.", 2),
             (last, most, last, "the mean is missing.", 1),

@@ -60,18 +60,18 @@ class Groups(Exercise):
                 return Wrong("the list of layers was changed: leave it as it is.", 2)
             if not isinstance(got, list):
                 return Wrong('expected a list of dictionaries, each with "params" and "lr".')
-            verdict = self.judged(got, names, rate, factor, len(given))
+            if any(COPY in group["params"] for group in got):
+                return Wrong("copies: the optimiser would train them, and not the model.", 1)
+            verdict = self.judged(got, names, rate, factor)
             if isinstance(verdict, Wrong):
                 return verdict
         return Right("An optimiser takes such a list, and every layer has a rate of its own.")
 
     @staticmethod
-    def judged(got: list, names: Names, rate: float, factor: float, given: int) -> Right | Wrong:
+    def judged(got: list, names: Names, rate: float, factor: float) -> Right | Wrong:
         """The verdict on the groups of some layers."""
         flat = [name for group in got for name in group["params"]]
         every = list(dict.fromkeys(name for layer in names for name in layer))
-        if COPY in flat:
-            return Wrong("copies: the optimiser would train them, and not the model.", 1)
         for name in every:
             if flat.count(name) > 1:
                 return Wrong(f"“{name}” is in two groups: a shared parameter belongs to the lower "
@@ -80,7 +80,7 @@ class Groups(Exercise):
                 return Wrong(f"“{name}” is in no group: it would never be trained.", 1)
         of = {name: group["lr"] for group in got for name in group["params"]}
         home = {name: i for i, layer in reversed(list(enumerate(names))) for name in layer}
-        top, deep = len(names) - 1, {name: len(names) - 1 - i for name, i in home.items()}
+        deep = {name: len(names) - 1 - i for name, i in home.items()}
         variants = {
             "turned round: the highest layer has the full rate, the lowest the least.":
                 lambda n: rate / factor ** home[n],
@@ -105,10 +105,9 @@ class Groups(Exercise):
         others = [n for n in every if n != "words"]
         if shared and same([of[n] for n in others], [want[n] for n in others]):
             return Wrong("“words” belongs to two layers: the lower one decides on its rate.", 2)
-        default = " (no factor was given: it is 2.6)" if given == 1 else ""
         name = next(n for n in every if not same(of[n], want[n]))
-        return Wrong(f"the rate of “{name}” should be {want[name]:.4g}, but is {of[name]:.4g}; "
-                     f"the highest of the {top + 1} layers has {rate:g}{default}.", 1)  # fmt: skip
+        return Wrong(f"with the factor {factor:g} (2.6 where none is given) the rate of “{name}” "
+                     f"should be {want[name]:.4g}, but is {of[name]:.4g}.", 1)  # fmt: skip
 
 
 class Triangle(Exercise):
