@@ -1,6 +1,7 @@
 """Hidden tests of chapter 03."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,16 +66,20 @@ def regression(draw: Draw) -> Case:
     return (x, y, weight, bias, penalty), each.sum() + penalty / 2 * weight.square().sum()
 
 
+def error_of(table: dict[float, dict[int, float]], rate: float, seed: int) -> float:
+    """What a run with this rate and seed gives."""
+    return table[rate][seed]
+
+
 @hidden("03.best_rate")
 def best_rate(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         rates = [draw.uniform(0.001, 0.1) for _ in range(draw.randint(2, 6))]
         seeds = draw.sample(range(100), draw.randint(1, 4))
         table = {rate: {seed: draw.random() for seed in seeds} for rate in rates}
-        mean = {rate: sum(table[rate].values()) for rate in rates}
-        if answer(lambda rate, seed, table=table: table[rate][seed], rates, seeds) != min(
-            rates, key=lambda rate, mean=mean: mean[rate]
-        ):
+        total = {rate: sum(table[rate].values()) for rate in rates}
+        best = min(rates, key=total.__getitem__)
+        if answer(partial(error_of, table), rates, seeds) != best:
             return False
     return True
 
