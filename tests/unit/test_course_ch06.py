@@ -28,7 +28,7 @@ def test_names_and_rates_are_the_librarys():
 
 def test_the_loss_of_spans_is_that_of_the_head():
     states, mask, S, E, first, last = SpanLoss().case()
-    head = mb.heads.SpanExtractor.from_pretrained("minibert-bert")
+    head = mb.heads.SpanExtractor(mb.BERT.from_pretrained("minibert-bert"))
     with torch.no_grad():
         scores = [(states @ x).masked_fill(mask == 0, -torch.inf) for x in (S, E)]
     head.output_of = lambda batch: scores
