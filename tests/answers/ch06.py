@@ -68,7 +68,7 @@ def span_loss(states, mask, S, E, first, last):
     return {value}
 """
 SPAN = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     found, best = {found}, {best}
     for i in range(len(starts)):
         for j in {ends}:
@@ -193,7 +193,7 @@ def span_loss(states, mask, S, E, first, last):
     return found
 """
 CHANGED_STARTS = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     found = solution(starts, ends, longest)
     starts[found[0]] = -torch.inf
     return found
@@ -232,25 +232,25 @@ def span_loss(states, mask, S, E, first, last):
     return total / (2 * len(states))
 """
 TENSORS = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     sums = starts[:, None] + ends[None, :]
     allowed = torch.ones_like(sums).triu().tril(longest - 1) > 0
     return divmod(int(sums.masked_fill(~allowed, -torch.inf).argmax()), len(ends))
 """
 MULTIPLIED = TENSORS.replace(".masked_fill(~allowed, -torch.inf)", ".mul(allowed)")
 SOFTMAXED = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     sums = starts.softmax(0)[:, None] * ends.softmax(0)[None, :]
     allowed = torch.ones_like(sums).triu().tril(longest - 1)
     return divmod(int((sums * allowed).argmax()), len(ends))
 """
 GREEDY = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     i = int(starts.argmax())
     return i, i + int(ends[i : i + longest].argmax())
 """
 GREEDY_END = """
-def best_span(starts, ends, longest):
+def span_of(starts, ends, longest):
     j = int(ends.argmax())
     i = max(0, j - longest + 1)
     return i + int(starts[i : j + 1].argmax()), j
@@ -349,9 +349,9 @@ WRONG = [
     ("06.fine_tune", tune(second="0.01"), "biases decay"),
     ("06.fine_tune", tune(first="0.0"), "nothing decays"),
     ("06.fine_tune", tune(many="w.ndim < 2"), "groups are swapped"),
-    ("06.fine_tune", tune(clip="pass"), "are not cut"),
+    ("06.fine_tune", tune(clip="pass"), "belongs between"),
     ("06.fine_tune", tune(clip="optimizer.step()",
-                          update="torch.nn.utils.clip_grad_norm_(weights, 1.0)"), "cut too late"),
+                          update="torch.nn.utils.clip_grad_norm_(weights, 1.0)"), "belongs between"),
     ("06.fine_tune", FRESH, "forgets its averages"),
     ("06.fine_tune", tune(kind="Adam"), "plain Adam"),
     ("06.fine_tune", tune(backward="total.backward()"), "divide by the number of examples"),
@@ -390,9 +390,7 @@ WRONG = [
     ("06.names", names_in(opens="mark == 'B'"), "without a `B-`"),
     ("06.names", names_in(name="(start, start + 1, kind)"), "only the first word"),
     ("06.names", names_in(closes="True"), "a name of its own"),
-    ("06.names", "lambda labels: {(0, 1, 'PER')} if labels == ['B-PER'] else {*()}",
-     "no name is found"),
-    ("06.names", names_in(value="None"), "a set of triples"),
+    ("06.names", names_in(value="str(found)"), "a set of triples"),
     ("06.pair", pair(ids="[cls_id, *first, sep_id, *second]"), "last [SEP]"),
     ("06.pair", pair(ids="[cls_id, *first, sep_id, cls_id, *second, sep_id]"), "one [CLS] only"),
     ("06.pair", pair(ids="[cls_id, *first, *second, sep_id]"), "parts the two texts"),
@@ -416,9 +414,9 @@ WRONG = [
     ("06.span_loss", loss(value="F.cross_entropy(starts, first)"), "only the starts"),
     ("06.span_loss", loss(value="F.cross_entropy(ends, last)"), "only the ends"),
     ("06.span_loss", loss(E="S"), "scored by `S`"),
-    ("06.span_loss", loss(S="E", E="S"), "`S` and `E` are swapped"),
+    ("06.span_loss", loss(S="E", E="S"), "are swapped: `S`"),
     ("06.span_loss", "lambda a, b, c, d, e, f: solution(a, b, c, d, f, e)",
-     "positions are swapped"),
+     "are swapped: `S`"),
     ("06.span_loss", loss(cover="x.masked_fill(mask == 0, -torch.inf).softmax(-1)"),
      "takes the softmax itself"),
     ("06.span_loss", "lambda *given: -solution(*given)", "wrong sign"),
@@ -445,7 +443,7 @@ WRONG = [
     ("06.best_span", span(ends="range(min(len(ends), i + longest))"), "the end stands before"),
     ("06.best_span", span(score="starts[i] * ends[j]"), "are multiplied"),
     ("06.best_span", "lambda s, e, n: solution(e, s, n)", "starts and ends are swapped"),
-    ("06.best_span", "lambda s, e, n: solution(s, e, n)[0]", "expected a pair"),
+    ("06.best_span", "lambda s, e, n: [*solution(s, e, n), 0]", "expected a pair"),
     ("06.best_span", CHANGED_STARTS, "changes what it was given"),
     ("06.no_answer", none(answers="best > nothing"), "threshold is ignored"),
     ("06.no_answer", none(answers="best > nothing - tau"), "sign of `tau`"),
@@ -477,7 +475,6 @@ WRONG = [
     ("06.f1", f1(value="(same / max(1, len(said)) + same / max(1, len(true))) / 2"),
      "arithmetic mean"),
     ("06.f1", "lambda said, true: (solution(said, true),)", "one number"),
-    ("06.find_the_bug", bug("hidden.mean(1) @ weight + 0"), "padding is in the mean"),
     ("06.find_the_bug", bug("(hidden * real).mean(1) @ weight"), "still counted"),
     ("06.find_the_bug", bug("total @ weight"), "long texts shout"),
     ("06.find_the_bug", bug("total / real.sum() @ weight"), "its own number"),

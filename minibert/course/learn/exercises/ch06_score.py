@@ -17,7 +17,7 @@ def normalise(text: str) -> list[str]:
 class Score(Exercise):
     id = "06.f1"
     title = "How right is an answer?"
-    minutes, difficulty, importance, points = 10, 2, 4, 3
+    minutes, difficulty, importance, points = 8, 2, 4, 3
     hints = (
         "`Counter(a) & Counter(b)` has what both have, each word as often as in the poorer one.",
         "Precision is the shared words over those that were said, recall over those of the truth.",

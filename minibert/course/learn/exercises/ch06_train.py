@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 
+SIZES = (4, 2, 6, 3, 5)  # of the batches
 Problem = tuple[nn.Linear, Callable[[Tensor], tuple[Tensor, int]], list[Tensor]]
 
 
@@ -27,7 +28,7 @@ def rate_at(
 class Rate(Exercise):
     id = "06.rate"
     title = "Up, then down"
-    minutes, difficulty, importance, points = 8, 2, 4, 3
+    minutes, difficulty, importance, points = 6, 2, 4, 3
     hints = (
         "`warmup = steps // 10`. Write down both factors, the rising and the falling one.",
         "Outside of its own part each factor is above 1. Which function picks the right one?",
@@ -85,7 +86,7 @@ class Rate(Exercise):
 class FineTune(Exercise):
     id = "06.fine_tune"
     title = "Build: the fine-tuning loop"
-    minutes, difficulty, importance, points = 20, 3, 5, 5
+    minutes, difficulty, importance, points = 15, 3, 5, 5
     hints = (
         "Make the optimiser once: `torch.optim.AdamW` takes a list of dicts, each with `params` "
         "and its own `weight_decay`. `weight.ndim` is the number of dimensions.",
@@ -154,7 +155,8 @@ class FineTune(Exercise):
     def told(losses: Any, want: list[float]) -> Wrong:
         """The weights are right, and the list is not."""
         told = mistaken(list(losses), [
-            ([4 * x for x in want], "the list holds sums: divide by the number of examples.", 3),
+            ([x * SIZES[i % 5] for i, x in enumerate(want)],
+             "the list holds sums: divide by the number of examples.", 3),
         ], lambda a, b: same(a, b, 1e-4))  # fmt: skip
         return told or Wrong("the weights are right, but the list is not: the mean loss of each "
                              "batch, before its update.", 3)  # fmt: skip
@@ -173,8 +175,8 @@ class FineTune(Exercise):
             "nothing decays: matrices have a weight decay of 0.01.": {"decay": (0.0, 0.0)},
             "the groups are swapped: matrices decay, biases and LayerNorms do not.":
                 {"decay": (0.0, 0.01)},
-            "the gradients are not cut: `nn.utils.clip_grad_norm_(weights, 1.0)`.": {"clip": 0.0},
-            "the gradients are cut too late, after the update.": {"late": True},
+            "the gradients are not cut when they are used: `nn.utils.clip_grad_norm_(weights, 1.0)` "
+            "belongs between `backward()` and `step()`.": {"clip": 0.0},
             "a new optimiser for every batch forgets its averages: make it once.": {"anew": True},
             "this is plain Adam, whose decay works differently: take `AdamW`.": {"kind": "Adam"},
             "the loss is a sum: divide by the number of examples before `backward()`.":
@@ -201,7 +203,7 @@ class FineTune(Exercise):
             if not how.get("keep"):
                 optimizer.zero_grad()
             (how.get("sign", 1) * total / (count if how.get("mean", True) else 1)).backward()
-            if how.get("clip", 1.0) and not how.get("late"):
+            if how.get("clip", 1.0):
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             if how.get("step", True):
                 optimizer.step()
@@ -219,13 +221,16 @@ class FineTune(Exercise):
 
     @staticmethod
     def problem(seed: int) -> Problem:
-        """A layer to learn, its loss (sum, count), and five batches of four examples."""
-        generator = torch.Generator().manual_seed(seed)
-        model = nn.Linear(3, 2)
+        """A layer to learn, its loss (sum, count), and five batches of unequal sizes.
+
+        With an even seed all gradients are long, with an odd one they are short.
+        """
+        generator, model = torch.Generator().manual_seed(seed), nn.Linear(3, 2)
+        scale, wide = (0.05, 0.5) if seed % 2 else (4.0, 3.0)
         with torch.no_grad():
-            model.weight.copy_(4 * torch.randn(2, 3, generator=generator))
-            model.bias.copy_(4 * torch.randn(2, generator=generator))
-        batches = [3 * torch.randn(4, 3, generator=generator) for _ in range(5)]
+            model.weight.copy_(torch.eye(2, 3) + scale * torch.randn(2, 3, generator=generator))
+            model.bias.copy_(scale * torch.randn(2, generator=generator))
+        batches = [wide * torch.randn(size, 3, generator=generator) for size in SIZES]
 
         def loss(x: Tensor) -> tuple[Tensor, int]:
             return (model(x) - x[:, :2]).square().sum(), len(x)
