@@ -214,8 +214,8 @@ class NoAnswer(Watched):
         g = torch.Generator().manual_seed(8)
         draws = [(2 * torch.randn(12, generator=g), 2 * torch.randn(12, generator=g))
                  for _ in range(72)]  # fmt: skip
-        numbers = zip(draws, (3, 4, 5) * 24, (2, 4, 7, 3) * 18, (3.0, 0.0, -3.0, 1.5, 4.0, -4.0) * 12,
-                      strict=True)  # fmt: skip
+        taus = (3.0, 0.0, -3.0, 1.5, 4.0, -4.0) * 12
+        numbers = zip(draws, (3, 4, 5) * 24, (2, 4, 7, 3) * 18, taus, strict=True)
         return [(a, b, passage, longest, tau) for (a, b), passage, longest, tau in numbers]
 
     def check(self, find: Any) -> Right | Wrong:

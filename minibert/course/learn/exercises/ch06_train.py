@@ -36,7 +36,7 @@ class Rate(Exercise):
         "1, and the last is 1/18.",
     )
     default = 0.0
-    example = (0, 20, 1.0)
+    example = (3, 20, 1.0)
     CASES = ((20, 1.0), (37, 0.3), (7, 2.0))
 
     def check(self, rate: Callable[..., float]) -> Right | Wrong:
@@ -59,8 +59,6 @@ class Rate(Exercise):
             "it is constant: it should rise, then fall.": lambda s, n, top: top,
             "the warm-up is a fifth of the updates: a tenth was asked for.":
                 partial(rate_at, share=5),
-            "the two factors are multiplied: the smaller one counts.": lambda s, n, top: top * min(
-                1, (s + 1) / (n // 10 + 1)) * min(1, (n - s) / (n - n // 10)),
             "the fall is over all updates: it begins after the warm-up, at 1.":
                 lambda s, n, top: top * min(1, (s + 1) / (n // 10 + 1), (n - s) / n),
             "the larger factor was taken: the smaller one counts.": lambda s, n, top: top * max(
@@ -175,8 +173,8 @@ class FineTune(Exercise):
             "nothing decays: matrices have a weight decay of 0.01.": {"decay": (0.0, 0.0)},
             "the groups are swapped: matrices decay, biases and LayerNorms do not.":
                 {"decay": (0.0, 0.01)},
-            "the gradients are not cut when they are used: `nn.utils.clip_grad_norm_(weights, 1.0)` "
-            "belongs between `backward()` and `step()`.": {"clip": 0.0},
+            "the gradients are not cut: `nn.utils.clip_grad_norm_(weights, 1.0)` belongs between "
+            "`backward()` and `step()`.": {"clip": 0.0},
             "a new optimiser for every batch forgets its averages: make it once.": {"anew": True},
             "this is plain Adam, whose decay works differently: take `AdamW`.": {"kind": "Adam"},
             "the loss is a sum: divide by the number of examples before `backward()`.":
