@@ -640,8 +640,9 @@ r"""
 
 ## 5. Two texts in one sequence
 
-Does the second sentence follow from the first? Is this the answer to that? Before BERT one built
-two encoders and an ingenious way for them to look at each other. Here both texts go into one
+Does the second sentence follow from the first (**entailment**), does it contradict the first, or
+neither? Is this the answer to that? Before BERT one built two encoders and an ingenious way for
+them to look at each other. Here both texts go into one
 sequence, and the self-attention that is there anyway lets every word of one text look at every word
 of the other, in every layer.
 
