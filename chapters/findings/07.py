@@ -1,9 +1,9 @@
 """The experiments of chapter 07: what Radford et al. (2018) claim, measured on the embedded world.
 
-``growth`` pre-trains one GPT on stories, and asks its snapshots for the ends of new stories.
-``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers``, ``tasks``
-and ``entailment`` fine-tune it, whole, in parts, and with random weights in its place. A seed
-draws the examples, and what is random after the pre-training: new layers, the order of batches.
+``growth`` pre-trains one GPT as `minibert-gpt` was, only smaller, and asks its snapshots.
+``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers`` fine-tunes
+it, whole, in parts, and with random weights in its place. A seed draws the examples, and what is
+random after the pre-training: new layers and the order of the batches.
 """
 
 import copy
@@ -17,63 +17,56 @@ import minibert as mb
 from minibert.models.baselines import NGram
 from minibert.text.bpe import EOT
 
-STORIES = {
-    "tokens": 1_000_000,
-    "pieces": 2_000,
+LONG = {  # as in the recipe of minibert-gpt
+    "tokens": 3_000_000,
+    "pieces": 3_000,
     "model": {"dim": 128, "layers": 4, "heads": 4, "hidden": 512, "max_length": 192},
     "init_std": 0.049,
     "length": 192,
     "batch_size": 12,
-    "steps": 1_000,
+    "steps": 5_000,
     "rate": 0.002,
     "snapshots": [0, 0.1, 0.25, 0.5, 0.75, 1.0],
 }
 FINE = {"rate": 0.001, "auxiliary": 0.5, "test": 120}
 CONFIG = {
-    "growth": {"pretraining": STORIES, "stories": 100, "test_tokens": 3_000, "counted": 300_000},
+    "growth": {
+        "pretraining": LONG,
+        "examples": {"story_cloze": 100, "sentiment": 150, "agreement": 150},
+        "test_tokens": 3_000,
+    },
     "asked": {"stories": 120, "agreement": 500, "counted": 300_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
-    "tasks": FINE
-    | {
-        "topic": {"labels": 200, "steps": 60, "batch_size": 8},
-        "sentiment": {"labels": 400, "steps": 200, "batch_size": 8},
-        "story_cloze": {"labels": 200, "steps": 60, "batch_size": 4},
-    },
-    "entailment": FINE | {"nli": {"labels": 1_000, "steps": 200, "batch_size": 16}},
 }
-SMALL = STORIES | {"tokens": 6_000, "pieces": 400, "steps": 10}
+SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
 FEW = {"labels": 12, "steps": 2, "batch_size": 4}
 SMOKE = {
-    "growth": {"pretraining": SMALL, "stories": 10, "test_tokens": 500, "counted": 3_000},
+    "growth": {
+        "pretraining": SMALL,
+        "examples": {"sentiment": 10, "story_cloze": 10, "agreement": 10},
+        "test_tokens": 500,
+    },
     "asked": {"stories": 10, "agreement": 60, "counted": 3_000},
     "layers": {"topic": FEW, "test": 10},
-    "tasks": dict.fromkeys(("topic", "sentiment", "story_cloze"), FEW) | {"test": 10},
-    "entailment": {"nli": FEW, "test": 10},
 }
+VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
 
 def growth(seed, config):
-    """What snapshots of one pre-training know of stories' ends (figure 2, right), and pay.
+    """What snapshots of one pre-training answer (figure 2, right), and pay for new text, ``nats``.
 
-    ``stories`` and ``nats``: curves over the snapshots; ``_first``, ``_early`` (the second) and
-    ``_last``. ``counted_``: a trigram model of the same text; ``shared``: see `sharing`.
+    Curves over the snapshots, one a task; ``_first``, ``_early`` (the second) and ``_last``.
     """
-    settings = config["pretraining"]
-    models = pretrained(json.dumps(settings))
-    held_out = mb.world.generate(config["test_tokens"], 30_000 + seed, kinds=["story"])
-    examples = mb.world.task("story_cloze", seed=seed).test[: config["stories"]]
-    found = {
-        "nats": [nats_a_token(model, held_out) for model in models],
-        "stories": [ends_right(scores_of(model), model.tokenizer, examples) for model in models],
-    }
+    held_out = mb.world.generate(config["test_tokens"], 30_000 + seed)
+    models = pretrained(json.dumps(config["pretraining"]))
+    found = {"nats": [nats_a_token(model, held_out) for model in models]}
+    for name, count in config["examples"].items():
+        examples = mb.world.task(name, seed=seed).test[:count]
+        found[name] = [answered(model, name, examples) for model in models]
     ends = {"first": 0, "early": 1, "last": -1}
     found |= {f"{name}_{end}": found[name][at] for name in list(found) for end, at in ends.items()}
-    tokenizer = models[0].tokenizer
-    counts = trigram(tokenizer, json.dumps(settings | {"tokens": config["counted"]}), "story")
-    found["counted_nats"] = -counts.log_probs(ids_of(tokenizer, held_out)).sum() / len(held_out)
-    found["counted_stories"] = ends_right(counted(counts), tokenizer, examples)
-    return found | {"floor": held_out.floor, "shared": sharing(examples)}
+    return {"floor": held_out.floor, **found}
 
 
 def asked(seed, config):
@@ -86,7 +79,7 @@ def asked(seed, config):
     """
     gpt = mb.GPT.from_pretrained("minibert-gpt")
     stories = mb.world.task("story_cloze", seed=seed).test[: config["stories"]]
-    counts = trigram(gpt.tokenizer, json.dumps({"tokens": config["counted"]}))
+    counts = trigram(gpt.tokenizer, config["counted"])
     score = scores_of(gpt)
     found = {
         "stories": ends_right(score, gpt.tokenizer, stories),
@@ -112,28 +105,13 @@ def layers(seed, config):
     """
     gpt = mb.GPT.from_pretrained("minibert-gpt")
     depth = gpt.config.layers
-    found = {"scratch": tuned(first_layers(gpt, None, seed), "topic", config, seed)}
+    found = {"scratch": tuned(first_layers(gpt, None, seed), config, seed)}
     for count in range(depth):
-        found[str(count)] = tuned(first_layers(gpt, count, seed), "topic", config, seed)
-    found["full"] = tuned(gpt, "topic", config, seed)
+        found[str(count)] = tuned(first_layers(gpt, count, seed), config, seed)
+    found["full"] = tuned(gpt, config, seed)
     found["curve"] = list(found.values())
-    found["no_auxiliary"] = tuned(gpt, "topic", config | {"auxiliary": 0.0}, seed)
-    return found | cheap("topic", config, seed)
-
-
-def tasks(seed, config):
-    """Fine-tuned on three tasks, each beside `WordCounts`, ``_counted``, and ``_chance``."""
-    gpt, found = mb.GPT.from_pretrained("minibert-gpt"), {}
-    for name in ("topic", "sentiment", "story_cloze"):
-        found[name] = tuned(gpt, name, config, seed)
-        found |= {f"{name}_{key}": value for key, value in cheap(name, config, seed).items()}
-    return found
-
-
-def entailment(seed, config):
-    """The same for two texts: does the second follow from the first?"""
-    gpt = mb.GPT.from_pretrained("minibert-gpt")
-    return {"nli": tuned(gpt, "nli", config, seed), **cheap("nli", config, seed)}
+    found["no_auxiliary"] = tuned(gpt, config | {"auxiliary": 0.0}, seed)
+    return found | cheap(config, seed)
 
 
 # Pre-training.
@@ -141,9 +119,9 @@ def entailment(seed, config):
 
 @cache
 def pretrained(settings):
-    """Copies of a GPT at some shares of its training on stories, the last one when it was done."""
+    """Copies of a GPT at some shares of its training, the last one when it was done."""
     settings = json.loads(settings)
-    corpus = mb.world.generate(settings["tokens"], 1000, kinds=["story"])
+    corpus = mb.world.generate(settings["tokens"], 1000)
     documents = [document.text for document in corpus.documents]
     tokenizer = mb.text.BPE.train(documents, settings["pieces"], specials=(EOT,))
     ids = ids_of(tokenizer, corpus)
@@ -197,9 +175,9 @@ def ids_of(tokenizer, corpus):
 
 
 @cache
-def trigram(tokenizer, settings, *kinds):
+def trigram(tokenizer, tokens):
     """An interpolated trigram model of the pieces of some text."""
-    corpus = mb.world.generate(json.loads(settings)["tokens"], 1000, kinds=list(kinds) or None)
+    corpus = mb.world.generate(tokens, 1000)
     return NGram(ids_of(tokenizer, corpus), len(tokenizer), order=3, start=tokenizer.end_id)
 
 
@@ -242,6 +220,20 @@ def sharing(examples):
         better = shares[example.label] - shares[1 - example.label]
         right += 0.5 if better == 0 else float(better > 0)
     return right / len(examples)
+
+
+def answered(model, name, examples):
+    """The share of examples that a model tells right; a review by the likelier of `VERDICTS`."""
+    score, tokenizer = scores_of(model), model.tokenizer
+    if name == "story_cloze":
+        return ends_right(score, tokenizer, examples)
+    if name == "agreement":
+        right = verbs_right(score, tokenizer, examples)
+        return sum(right) / len(right)
+    begins = [[tokenizer.end_id, *tokenizer.encode(e.text)] for e in examples for _ in VERDICTS]
+    told = score(begins, [tokenizer.encode(text) for text in VERDICTS] * len(examples))
+    pairs = zip(told[::2], told[1::2], examples, strict=True)
+    return sum((b > a) == (e.label == "positive") for a, b, e in pairs) / len(examples)
 
 
 def verbs_right(score, tokenizer, examples):
@@ -290,45 +282,27 @@ def nats_a_token(model, corpus):
 # Fine-tuning.
 
 
-def tuned(model, name, config, seed):
-    """Accuracy on the test after fine-tuning a copy of ``model`` on some examples of a task."""
-    data, settings = mb.world.task(name, seed=seed), config[name] | {"rate": config["rate"]}
+def tuned(model, config, seed):
+    """Accuracy on which kind of text it is, after fine-tuning a copy of ``model``."""
+    data, settings = mb.world.task("topic", seed=seed), config["topic"] | {"rate": config["rate"]}
     mb.seed_everything(seed)
     new, first = mb.heads.framed(model)
     framing = mb.text.Framing(model.tokenizer, first, model.config.max_length)
-    kind = mb.heads.MultipleChoice if name == "story_cloze" else mb.heads.LastToken
-    head = kind(new, len(data.labels), config["auxiliary"])
-    learn(
-        head, framed_examples(framing, name, data.train[: settings["labels"]], data), settings, seed
+    learned, test = (
+        [framing.text(e.text, data.labels.index(e.label)) for e in examples]
+        for examples in (data.train[: settings["labels"]], data.test[: config["test"]])
     )
-    return right(head, framed_examples(framing, name, data.test[: config["test"]], data))
+    head = mb.heads.LastToken(new, len(data.labels), config["auxiliary"])
+    learn(head, learned, settings, seed)
+    return right(head, test)
 
 
-def cheap(name, config, seed):
+def cheap(config, seed):
     """What counting words makes of the same labels, and chance."""
-    data = mb.world.task(name, seed=seed)
-    found = {"chance": 1 / len(data.labels)}
-    if name != "story_cloze":
-        counts = mb.models.cheap.WordCounts().fit(data.train[: config[name]["labels"]], data.valid)
-        found["counted"] = counts.score(data.test[: config["test"]])
-    return found
-
-
-def framed_examples(framing, name, examples, data):
-    """Examples of the world as GPT reads them."""
-    if name == "story_cloze":
-        return [framing.choices(e.text, [" " + c for c in e.choices], e.label) for e in examples]
-    labels = data.labels
-    if name == "nli":
-        return [framing.pair(e.text, e.text_b, labels.index(e.label)) for e in examples]
-    return [framing.text(e.text, labels.index(e.label)) for e in examples]
-
-
-def batches_of(examples, batch_size, **options):
-    """Batches of examples with one sequence each, or with several."""
-    several = isinstance(examples[0]["input_ids"][0], list)
-    kind = mb.text.FramedBatches if several else mb.text.PaddedBatches
-    return kind(examples, batch_size, **options)
+    data = mb.world.task("topic", seed=seed)
+    learned = data.train[: config["topic"]["labels"]]
+    counts = mb.models.cheap.WordCounts().fit(learned, data.valid)
+    return {"chance": 1 / len(data.labels), "counted": counts.score(data.test[: config["test"]])}
 
 
 def learn(head, examples, settings, seed):
@@ -336,7 +310,7 @@ def learn(head, examples, settings, seed):
     steps = settings["steps"]
     trained = [p for p in head.parameters() if p.requires_grad]
     mb.fit(
-        head, batches_of(examples, settings["batch_size"], seed=seed), steps=steps,
+        head, mb.text.PaddedBatches(examples, settings["batch_size"], seed=seed), steps=steps,
         optimizer=torch.optim.AdamW(trained, settings["rate"]),
         schedule=mb.optim.linear(steps, warmup=steps // 10), progress=False,
     )  # fmt: skip
@@ -347,7 +321,7 @@ def right(head, examples):
     """The share of examples with the right label."""
     found = mb.heads.predictions.each(
         head,
-        batches_of(examples, 32, shuffle=False),
+        mb.text.PaddedBatches(examples, 32, shuffle=False),
         lambda batch, logits: logits.argmax(-1).cpu() == batch["labels"],
     )
     return torch.cat(found).float().mean().item()
