@@ -240,7 +240,7 @@ print(f"{shared:.0%} of them are among the library's first {len(merges)}")
 r"""
 The library takes the older symbols of equally frequent pairs, and cuts punctuation from its words,
 so its list is not quite the same. It also updates its counts after a merge instead of counting
-again, which is why three million tokens take seconds.
+again, so that a million words take seconds.
 
 To cut a word: spell it, and make the merges in the order in which they were learned.
 
@@ -482,7 +482,7 @@ something that does not depend on the model: here, the tokens of the world. That
 lower limit, the **floor** (chapter 00), and a causal model is the kind that it limits: BERT's
 guesses from both sides are no probability of the text.
 
-*Predict first:* your model has had a hundred and fifty updates. Is it already better than the trigram,
+*Predict first:* your model has trained for some seconds. Is it already better than the trigram,
 which has counted the same text?
 """
 
@@ -838,8 +838,8 @@ $$
 
 A colleague wrote the two losses herself. "It trains, and the loss falls," she says. "But on my
 balanced test the model says *positive* every single time." Positive is class 1. Find out why, and
-correct it. `scores` (batch, labels) and `labels` (batch,) are the task's; `words` (batch, length, V)
-are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are means:
+correct it. `scores` (batch, labels) and `labels` (batch,) are the task's; `words`
+(batch, length, V) are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are means:
 over the examples, and over the tokens to be predicted.
 """
 
@@ -1010,7 +1010,8 @@ for name, asked in groups.items():
     print(*(f"   {'right' if right else 'WRONG'}: {text} ..." for right, text in asked[:3]), sep="\n")
 
 # %% tags=["hide-input"]
-kinds = {"none": "no noun between", "same": "nouns of the\nsame number", "misleading": "nouns of the\nother number"}
+kinds = {"none": "no noun between", "same": "nouns of the\nsame number",
+         "misleading": "nouns of the\nother number"}
 fig, ax = mb.show.new("The verb after nouns between it and its subject", "", "share right", size=(7.6, 3.4))
 for place, kind in enumerate(kinds):
     for shift, name, look in ((-0.12, "agreement", "o"), (0.12, "agreement_counted", "s")):
@@ -1025,7 +1026,7 @@ ax.set_xticks(range(len(kinds)), kinds.values())
 ax.set(ylim=(0, 1), xlim=(-0.5, 2.5))
 ax.legend(fontsize=9)
 told = ", ".join(f"{kind} {found.mean('asked.agreement_' + kind):.0%}" for kind in kinds)
-mb.show.figure(fig, alt=f"Marks: share of verbs that GPT and a trigram agree rightly, by the nouns between: {told}.")
+mb.show.figure(fig, alt=f"Marks: share of verbs that GPT gets right, by the nouns between: {told}.")
 
 # %% [markdown]
 r"""
@@ -1060,8 +1061,9 @@ have seen one of ours in section 1. The experiment `growth` trains one GPT, and 
 }}
 
 **Every layer is worth something.** Now fine-tune the bundled model on the kinds of text again, this
-time from sixty labels only, but keep only a part of what was pre-trained: nothing, the vectors, the
-vectors and the first block, and so on; the rest starts again at random (the paper's figure 2, left).
+time from sixty labels, but keep only a part of what was pre-trained: nothing, the vectors, the
+vectors and the first block, and so on. The rest starts again at random (the paper's figure 2,
+left).
 """
 
 # %% tags=["hide-input"]
@@ -1237,6 +1239,6 @@ Pre-Training](https://cdn.openai.com/research-covers/language-unsupervised/langu
 Sennrich et al. (2016), [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): byte pairs. Fan, Lewis & Dauphin (2018),
 [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k. Linzen, Dupoux & Goldberg (2016), [arXiv:1611.01368](https://arxiv.org/abs/1611.01368): attractors.
 Warstadt et al. (2020), *BLiMP*, [arXiv:1912.00582](https://arxiv.org/abs/1912.00582): 67 kinds of such
-pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018), [arXiv:1801.10198](https://arxiv.org/abs/1801.10198):
-a Transformer decoder alone as a language model. D2L, [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
+pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018),
+[arXiv:1801.10198](https://arxiv.org/abs/1801.10198): a Transformer decoder alone as a language model. D2L, [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
 """

@@ -15,7 +15,7 @@ from minibert.course.learn.exercises.kept import CHANGED
 class ZeroShot(Watched):
     id = "07.zero_shot"
     title = "Build: ask without a label"
-    minutes, difficulty, importance, points = 25, 3, 5, 7
+    minutes, difficulty, importance, points = 20, 3, 5, 7
     hints = (
         "For each ending, the ids are `start`, the context and the ending, of which the last "
         "`longest` are read at once.",

@@ -16,7 +16,7 @@ from minibert.course.learn.exercises.kept import CHANGED
 class NextToken(Trained):
     id = "07.lm_loss"
     title = "The loss of the next token"
-    minutes, difficulty, importance, points = 10, 2, 5, 3
+    minutes, difficulty, importance, points = 8, 2, 5, 3
     hints = (
         "The logits at place t are about the token at place t + 1: which place of the logits has "
         "no target, and which of the ids is no target?",
@@ -88,7 +88,7 @@ class NextToken(Trained):
 class Choices(Watched):
     id = "07.choices"
     title = "A question with several answers"
-    minutes, difficulty, importance, points = 8, 2, 4, 3
+    minutes, difficulty, importance, points = 5, 2, 4, 3
     hints = (
         "One sequence for each answer, so a list of lists.",
         "Look at the last row of the table above: what stands first, between, and last?",
@@ -143,7 +143,7 @@ class Choices(Watched):
 class FindTheBug(Trained):
     id = "07.find_the_bug"
     title = "Find the bug: the class that is never learned"
-    minutes, difficulty, importance, points = 15, 3, 5, 3
+    minutes, difficulty, importance, points = 8, 3, 5, 3
     hints = (
         "Give it one example of class 0, with `auxiliary=0`. What is the loss?",
         "`ignore_index=0` is meant for padding. Who else uses the number 0?",

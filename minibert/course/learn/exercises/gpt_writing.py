@@ -16,7 +16,7 @@ from minibert.course.learn.exercises.kept import CHANGED
 class Nucleus(Watched):
     id = "07.nucleus"
     title = "The nucleus"
-    minutes, difficulty, importance, points = 15, 3, 4, 4
+    minutes, difficulty, importance, points = 10, 3, 4, 4
     hints = (
         "Sort from the likeliest on, and remember the order: `p.sort(descending=True)` gives both.",
         "A token is spare if those *before* it already add up to `top_p`. A running sum "
@@ -88,7 +88,7 @@ def _equal(found: Any, want: Tensor) -> bool:
 class Generate(Exercise):
     id = "07.generate"
     title = "Build: the loop that writes"
-    minutes, difficulty, importance, points = 25, 3, 5, 7
+    minutes, difficulty, importance, points = 20, 3, 5, 7
     hints = (
         "The first call reads the whole prompt, with None for the past. What does each later call "
         "have to read, if the past is handed over?",
