@@ -752,9 +752,8 @@ fig, ax = mb.show.new("Every task is one sequence, or a few", size=(8.4, 4.2))
 ax.set_axis_off()
 y = 0.0
 for task, rows in STRIPS.items():
-    places = [y - 0.8 * n for n in range(len(rows))]
-    middle = sum(places) / len(places)
-    ax.text(0, middle, task, va="center", fontsize=10.5)
+    places, middle = [y - 0.8 * n for n in range(len(rows))], y - 0.4 * (len(rows) - 1)
+    ax.text(-1.6, middle, task, va="center", fontsize=10.5)
     merged = AFTER[task][0] == "+"
     for place, tokens in zip(places, rows, strict=True):
         strip(ax, tokens, place)
@@ -763,11 +762,13 @@ for task, rows in STRIPS.items():
         if not merged:
             label(ax, "linear", 11.6, place, 1.3)
     if len(AFTER[task]) == 2:
+        for place in [middle] if merged else places:
+            ax.annotate("", (13.5, middle), (12.95, place), arrowprops={"arrowstyle": "->"})
         label(ax, AFTER[task][0] if merged else "softmax", 11.6 if merged else 13.5, middle, 1.3)
     if merged:
         label(ax, "linear", 13.5, middle, 1.3)
     y = places[-1] - 1.15
-ax.set(xlim=(-0.1, 15), ylim=(y + 0.5, 0.6))
+ax.set(xlim=(-1.7, 15), ylim=(y + 0.5, 0.6))
 mb.show.figure(fig, alt="Four rows of boxes. Classification: start, text, extract. Entailment: start, "
                "premise, delimiter, hypothesis, extract. Similarity: two sequences, one for each order, "
                "added. Multiple choice: a sequence for each answer. Each goes through the Transformer "
@@ -1035,8 +1036,9 @@ The groups tell more. With nothing between, or with nouns of the subject's numbe
 {{finding 07 asked.agreement_none mean .0%}} and {{finding 07 asked.agreement_same mean .0%}}. With
 nouns of the other number it is right in {{finding 07 asked.agreement_misleading mean .0%}}, far
 **below** chance. A coin would not do that. The model has a rule, and it is the wrong one: the verb
-agrees with the nearest noun. In the text that it learned from, the nearest noun is nearly always
-the subject, so the rule pays. An average can hide such a rule, so always look at the groups.
+agrees with the nearest noun. The trigram, which reads two pieces back and cannot see the subject,
+shows the same pattern. In most texts the nearest noun *is* the subject, so the rule pays. An
+average can hide such a rule, so always look at the groups.
 
 ## 9. What the paper claims, measured here (optional)
 

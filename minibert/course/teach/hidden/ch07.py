@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from minibert.course.learn.exercises.gpt_asking import ZeroShot
 from minibert.course.learn.exercises.gpt_pieces import Encode, Learn, listed
 from minibert.course.learn.exercises.gpt_writing import Generate
+from minibert.course.learn.exercises.gpt_zero_shot import ZeroShot
 from minibert.course.teach.hidden import Case, Draw, fresh, hidden
 
 
