@@ -386,7 +386,6 @@ WRONG = [
     ("07.learn_merges", learn(value="merges[::-1]"), "learned first comes first"),
     ("07.learn_merges", learn(value="counts.clear() or merges"), "changes what it was given"),
     ("07.learn_merges", ENDLESS, "no pair is left"),
-    ("07.learn_merges", "lambda counts, number: print(number)", "is there a `return`"),
     ("07.bpe", bpe(merges="merges[::-1]"), "learned *first*"),
     ("07.bpe", RANKED.format(choose="max"), "learned *first*"),
     ("07.bpe", ONE_PLACE, "wherever it stands"),
