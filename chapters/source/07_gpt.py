@@ -238,8 +238,8 @@ print(f"{shared:.0%} of them are among the library's first {len(merges)}")
 
 # %% [markdown]
 r"""
-The library takes the older symbols of equally frequent pairs, and cuts punctuation from its words,
-so its list is not quite the same. It also updates its counts after a merge instead of counting
+The two lists differ because the library cuts punctuation from the words first, and takes the older
+symbols of equally frequent pairs. It also updates its counts after a merge instead of counting
 again, so that a million words take seconds.
 
 To cut a word: spell it, and make the merges in the order in which they were learned.
@@ -509,8 +509,11 @@ mb.show.figure(mb.show.bars(paid, "New match reports", "nats per token of the wo
 
 # %% [markdown]
 r"""
-The bundled model, which has trained for an hour instead of some seconds, is close to the floor:
-what it still pays is mostly what nobody could know, such as which team will score next.
+After so few updates counting is far ahead. The trigram has seen every place of its text and forgets
+nothing; the network has only begun to learn which words there are and which follow each other. The
+picture changes with more training: the bundled model, which has trained for an hour, leaves the
+trigram behind and comes close to the floor. What it still pays is mostly what nobody could know,
+such as which team will score next.
 
 ## 6. Writing
 
@@ -840,8 +843,8 @@ $$
 A colleague wrote the two losses herself. "It trains, and the loss falls," she says. "But on my
 balanced test the model says *positive* every single time." Positive is class 1. Find out why, and
 correct it. `scores` (batch, labels) and `labels` (batch,) are the task's; `words`
-(batch, length, V) are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both losses are means:
-over the examples, and over the tokens to be predicted.
+(batch, length, V) are the logits, `ids` and `mask` (batch, length) as above, padded with 0. Both
+losses are means: over the examples, and over the tokens to be predicted.
 """
 
 # %%
@@ -908,6 +911,10 @@ print(f"{time.time() - start:.0f} s; GPT {right / len(test):.0%} right, word cou
 
 # %% [markdown]
 r"""
+Compare all three numbers. Two hundred labels are enough for word counts to do well, so they are a
+serious rival. Section 9 asks what GPT owes to its pre-training. The other rows of the figure have
+heads of their own in the library: `mb.heads.Similarity` and `mb.heads.MultipleChoice`.
+
 ## 8. Asked, not taught
 
 A model that knows how texts go on can be asked without a single label: put the question so that the
@@ -1065,7 +1072,7 @@ have seen one of ours in section 1. The experiment `growth` trains one GPT, and 
 **Every layer is worth something.** Now fine-tune the bundled model on the kinds of text again, this
 time from sixty labels, but keep only a part of what was pre-trained: nothing, the vectors, the
 vectors and the first block, and so on. The rest starts again at random (the paper's figure 2,
-left).
+left). The experiment is called `layers`; the cells show it where it has been measured.
 """
 
 # %% tags=["hide-input"]
@@ -1159,6 +1166,9 @@ for before, good, bad in tries:
 
 # %% [markdown]
 r"""
+Even *The keys are* is too much for a model that has read so little. What it takes from the nearest
+noun is a habit, and not yet grammar.
+
 Last, OpenAI's published merges on real text, when they are at hand (`minibert data list` says where
 to put them); the library's ids are those of the published tokenizers, as tests confirm.
 """
