@@ -72,7 +72,7 @@ class Learn(Watched):
                 return Wrong(CHANGED, 2)
             got, want = listed(found["value"]), self.learned(counts, number)
             if got != want:
-                return self.told(got, want, counts, number, step)
+                return self._told(got, want, counts, number, step)
         short = seen({"ab": 2, "a": 7}, 5)["value"]
         if listed(short) != [("a", "b</w>")]:
             return Wrong("a word of two letters allows one merge: stop when no pair is left.", 4)
@@ -80,7 +80,7 @@ class Learn(Watched):
             return Wrong("without any word there is nothing to learn: expected an empty list.", 4)
         return Right("The list in its order is the whole model: nothing else is kept of the text.")
 
-    def told(self, got: Any, want: Pairs, counts: dict, number: int, step: int) -> Wrong:
+    def _told(self, got: Any, want: Pairs, counts: dict, number: int, step: int) -> Wrong:
         variant = partial(self.learned, counts, number)
         ways: list[tuple] = [
             (variant(weigh=False), "each word counts once: its pairs count as often as it occurs."),

@@ -116,9 +116,8 @@ class Choices(Watched):
         return Right("Each is read apart and gets one number; the softmax is over these numbers.")
 
     @staticmethod
-    def values(
-        context: list, answers: list, start: int, delimiter: int, extract: int
-    ) -> tuple[list, list]:
+    def values(context: list, answers: list, *marks: int) -> tuple[list, list]:
+        start, delimiter, extract = marks
         want = [[start, *context, delimiter, *answer, extract] for answer in answers]
         flat = [start, *context]
         for answer in answers:

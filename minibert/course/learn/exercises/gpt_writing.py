@@ -101,14 +101,14 @@ class Generate(Exercise):
     prompt = (1, 3, 2)
 
     def as_functions(self, generate: Any) -> tuple:
-        return (partial(self.seen, generate),)
+        return (partial(self._seen, generate),)
 
     @classmethod
     def table(cls) -> Tensor:
         return 2 * torch.randn(cls.V, cls.V, generator=torch.Generator().manual_seed(11))
 
     @classmethod
-    def seen(cls, generate: Any, steps: int, temperature: float, top_p: float, end: int) -> dict:
+    def _seen(cls, generate: Any, steps: int, temperature: float, top_p: float, end: int) -> dict:
         """The text, and how the model was read, drawn from and left, with a toy for a model."""
         table, reads, drawn, prompt = cls.table(), [], [], list(cls.prompt)
 
@@ -131,7 +131,7 @@ class Generate(Exercise):
 
     @classmethod
     def wanted(
-        cls, steps: int, temperature: float, top_p: float, end: int | None, way: str = ""
+        cls, steps: int, temperature: float, top_p: float, end: int | None, *, way: str = ""
     ) -> list[int]:
         """The text, or what a known mistake makes of it."""
         text, table, read = list(cls.prompt), cls.table(), list(cls.prompt)
@@ -161,17 +161,19 @@ class Generate(Exercise):
 
     def check(self, seen: Callable) -> Right | Wrong:
         told = (
-            self.step(seen, 1, (4, 1.0, 1.0, -1), "four tokens, nothing limited", 1)
+            self._step(seen, 1, (4, 1.0, 1.0, -1), "four tokens, nothing limited", 1)
             or self.reading(seen(4, 1.0, 1.0, -1))
-            or self.step(seen, 3, (5, 1.0, 0.7, -1), "top_p = 0.7", 3)
-            or self.step(seen, 4, (5, 3.0, 0.7, -1), "temperature = 3 and top_p = 0.7", 4)
+            or self._step(seen, 3, (5, 1.0, 0.7, -1), "top_p = 0.7", 3)
+            or self._step(seen, 4, (5, 3.0, 0.7, -1), "temperature = 3 and top_p = 0.7", 4)
             or self.ending(seen)
         )
         return told or Right(
             "Each token was read once, whatever the length of the text: that is the cache."
         )
 
-    def step(self, seen: Callable, step: int, given: tuple, what: str, points: int) -> Wrong | None:
+    def _step(
+        self, seen: Callable, step: int, given: tuple, what: str, points: int
+    ) -> Wrong | None:
         found, want = seen(*given), self.wanted(*given)
         text = found["text"]
         if not isinstance(text, list | tuple):
@@ -194,7 +196,7 @@ class Generate(Exercise):
             "no temperature": "the temperature is not used, or only after the nucleus: divide the "
             "logits by it first.",
         }
-        says += [(self.wanted(*given, way), message) for way, message in ways.items()]
+        says += [(self.wanted(*given, way=way), message) for way, message in ways.items()]
         for other, message in says:
             if text == other:
                 return Wrong(f"step {step}, {what}: {message}", points - 1)

@@ -94,7 +94,7 @@ class ZeroShot(Watched):
             return Wrong(f"{step}expected {len(want)} scores, one an ending, got {len(scores)}.")
         if same(scores, [-x for x in want]):
             return Wrong(step + "these are losses: log-probabilities are negative.", points)
-        ways = {way: self.scores(*case, way) for way in WAYS}
+        ways = {way: self.scores(*case, way=way) for way in WAYS}
         for way, message in WAYS.items():
             if same(scores, ways[way]) and not same(want, ways[way]):
                 return Wrong(step + message, points)
@@ -113,7 +113,7 @@ class ZeroShot(Watched):
 
     @classmethod
     def scores(
-        cls, context: list, endings: list, start: int, longest: int, way: str = ""
+        cls, context: list, endings: list, start: int, longest: int, *, way: str = ""
     ) -> list[float]:
         """The score of each ending, or what a known mistake makes of it."""
         found = []
