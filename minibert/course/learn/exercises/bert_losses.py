@@ -18,6 +18,11 @@ DETACHED = (
 )
 
 
+def floating(x: Any) -> bool:
+    """True for a tensor that can have a gradient."""
+    return torch.is_tensor(x) and x.is_floating_point()
+
+
 class Trained(Exercise):
     """A loss that is judged by its value, its gradient, and by what it leaves unchanged."""
 
@@ -27,12 +32,12 @@ class Trained(Exercise):
     @staticmethod
     def seen(loss: Any, *arguments: Tensor) -> dict:
         """The loss, whether an argument was changed, and whether each input gets a gradient."""
-        free = [x.clone().requires_grad_() if x.is_floating_point() else x for x in arguments]
+        free = [x.clone().requires_grad_() if floating(x) else x for x in arguments]
         value, changed = kept(loss, *free)
         flows = torch.is_tensor(value) and value.requires_grad and value.dim() == 0
         if flows:
             value.backward()
-        tables = [x for x in free if x.is_floating_point()]
+        tables = [x for x in free if floating(x)]
         got = [x.grad is not None and bool(x.grad.any()) for x in tables]
         return {"loss": value, "changed": changed, "gradients": got}
 
