@@ -44,7 +44,7 @@ class Linear(Probe):
         weights = x.new_zeros(x.shape[1] + 1, len(self.names))  # the last row: the biases
         best, worse = math.inf, 0
         for penalty in self.penalties:
-            weights = minimise(x, y, penalty, weights, self.tolerance)
+            weights = minimise(x, y, penalty, weights, tolerance=self.tolerance)
             loss = float(F.cross_entropy(scores(valid_x, weights), valid_y))
             worse = 0 if loss < best else worse + 1
             if loss < best:
@@ -64,7 +64,7 @@ def scores(x: X, weights: Float[Tensor, "dim+1 labels"]) -> Float[Tensor, "rows 
 
 
 def minimise(
-    x: X, y: Y, penalty: float, start: Float[Tensor, "dim+1 labels"], tolerance: float
+    x: X, y: Y, penalty: float, start: Float[Tensor, "dim+1 labels"], *, tolerance: float
 ) -> Float[Tensor, "dim+1 labels"]:
     """The weights with the smallest loss, from ``start``."""
     weights = start.clone().requires_grad_()

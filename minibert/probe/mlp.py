@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from minibert.models.elmo.parts import ScalarMix
 from minibert.probe.classify import Labels, Probe, Standard, X, Y
 
+Made = TypeVar("Made")
 BATCH, EPOCHS, PATIENCE = 128, 100, 4  # rows; the most epochs; epochs in a row without a gain
 
 
@@ -104,7 +106,7 @@ def train(
     network.load_state_dict(kept)
 
 
-def seeded(make, seed):
+def seeded(make: Callable[[], Made], seed: int) -> Made:
     """What ``make()`` gives with torch's random numbers from ``seed``, on the processor."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
