@@ -166,11 +166,12 @@ mb.show.figure(fig, alt=f"Left, bars, share of stories' ends told right: {told};
 r"""
 (The dotted line is chance. The left chart asks the bundled model about
 {{finding 07 asked.stories seeds}} draws of new stories. The right one asks a smaller GPT as it
-learns; it was trained on an earlier version of our text. The line for shared words is that of the left chart.) GPT is right in
-{{finding 07 asked.stories mean .0%}} of the stories. Without the story, the same model is no better
-than a coin, so the wrong sentences are not odd by themselves. The trigram does not help either,
-and shared words help a little. The right chart shows where the knowledge comes from: as the model
-learns to predict text, and only to predict text, its answers get better.
+learns; it was trained on an earlier version of our text. The line for shared words is that of
+the left chart.) GPT is right in {{finding 07 asked.stories mean .0%}} of the stories. Without
+the story, the same model is no better than a coin, so the wrong sentences are not odd by
+themselves. The trigram does not help either, and shared words help a little. The right chart
+shows where the knowledge comes from: as the model learns to predict text, and only to predict
+text, its answers get better.
 
 That is the idea of the chapter. In section 8 you will write the function that asks, and ask what it
 is that the model knows: it has read many stories, and our world has few plots.
@@ -578,9 +579,10 @@ print("keys of a layer are (1, heads, length, dim / heads):", tuple(keys.shape) 
 r"""
 {{exercise 07.generate}}
 
-Write the loop that writes a text. Two functions are given to you. `read(new, past)` takes a list of ids that the model
-has not read yet, and what it remembers (None at the beginning); it returns the logits after the
-last of them, `(V,)`, and the new past. `draw(p)` draws one id from a distribution.
+Write the loop that writes a text. Two functions are given to you. `read(new, past)` takes a list
+of ids that the model has not read yet, and what it remembers (None at the beginning); it returns
+the logits after the last of them, `(V,)`, and the new past. `draw(p)` draws one id from a
+distribution.
 
 Return the prompt `ids` with at most `steps` tokens more, as a list. Before a token is drawn, divide
 the logits by `temperature`, take the softmax, and keep the `nucleus` of `top_p`. Stop after `end`,
@@ -1000,11 +1002,11 @@ without a label and without a new layer? The question has the form of the one th
 trained for. Fine-tuning would first have to find, from a few examples and with a new layer that
 starts at random, what the two sentences are to be compared by.
 
-**What does it know?** Look at the scores above: the model is nearly sure of *both* sentences. It has
-read thousands of stories, and our world has few plots, so it knows this one well. Would it be enough
-to remember? A rival: keep some stories that were read, look for the five that are most like the
-new one, and take the sentence that shares more words with *their* ends. A word that is in few stories
-counts more. *Predict first:* is that nearer to shared words, or to GPT?
+**What does it know?** Look at the scores above: the model is nearly sure of *both* sentences. It
+has read thousands of stories, and our world has few plots, so it knows this one well. Would it
+be enough to remember? A rival: keep some stories that were read, look for the five that are most
+like the new one, and take the sentence that shares more words with *their* ends. A word that is
+in few stories counts more. *Predict first:* is that nearer to shared words, or to GPT?
 """
 
 # %%
@@ -1038,11 +1040,11 @@ print(f"remembering {len(read):,} stories: {right / len(some):.0%}; "
 
 # %% [markdown]
 r"""
-Remembering does about as well as GPT. So these questions do not show that the model understands a
-plot as a reader does: they can be answered from similar stories. They show that a model which learns
-nothing but to predict text also takes in what spans a whole story, and that it can be asked for it,
-with no search and no word weights of ours. What a question *can* tell depends on the cheapest way
-to answer it.
+Remembering does about as well as GPT. So these questions do not show that the model understands
+a plot as a reader does: they can be answered from similar stories. They show that a model which
+learns nothing but to predict text also takes in what spans a whole story, and that it can be
+asked for it, with no search and no word weights of ours. What a question *can* tell depends on
+the cheapest way to answer it.
 
 **Agreement.** Does the model know grammar? After *The key to the cabinets* comes *is*, because the
 subject is *key*. The noun that stands nearer to the verb is an **attractor**: it may mislead. We
@@ -1095,8 +1097,9 @@ The groups tell more. With nothing between, or with nouns of the subject's numbe
 nouns of the other number it is right in {{finding 07 asked.agreement_misleading mean .0%}}, far
 **below** chance. A coin would not do that. The model has a rule, and it is the wrong one: the verb
 agrees with the nearest noun. The trigram shows the same pattern, and it has no choice: it reads two
-pieces back, and cannot see a subject that stands behind another noun. In most texts the nearest noun *is* the subject, so the rule pays. An
-average can hide such a rule, so always look at the groups.
+pieces back, and cannot see a subject that stands behind another noun. In most texts the nearest
+noun *is* the subject, so the rule pays. An average can hide such a rule, so always look at the
+groups.
 
 ## 9. What the paper claims, measured here (optional)
 
@@ -1203,8 +1206,8 @@ else:
 r"""
 Without a noun between, the small English model is above chance where the plurals are regular. With
 an attractor it is at chance or below it: like ours, it looks at the nearest noun. (Where the data
-are missing, nothing was printed above but a line that says so.) Warstadt et al. found that the large
-models of their time, GPT-2 among them, answer most questions about agreement reliably.
+are missing, nothing was printed above but a line that says so.) Warstadt et al. found that the
+large models of their time, GPT-2 among them, answer most questions about agreement reliably.
 
 Here are some sentences of your own kind to try, with the verb as the ending:
 """
@@ -1279,9 +1282,9 @@ r"""
   likeliest token goes in circles. With a cache each token costs one position.
 - Tasks are written as one text; the state of the last token is read. Two losses at once need two
   ways to ignore.
-- Zero-shot: the ending whose tokens are likeliest on average. Remembering similar stories does about
-  as well on our questions. An average over all questions can hide a wrong rule: ours follows the
-  nearest noun.
+- Zero-shot: the ending whose tokens are likeliest on average. Remembering similar stories does
+  about as well on our questions. An average over all questions can hide a wrong rule: ours
+  follows the nearest noun.
 
 You have built word2vec, ELMo, ULMFiT, BERT and GPT, each from plain text, and applied each to tasks
 with few labels. **A project:** take one of them to a text of your own. `minibert pretrain` and
