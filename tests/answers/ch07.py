@@ -27,6 +27,17 @@ def learn_merges(counts, number):
             pairs[pair] += n
     return [pair for pair, _ in pairs.most_common(number)]
 """
+NEVER = """
+def learn_merges(counts, number):
+    pairs = Counter()
+    for word, n in counts.items():
+        symbols = [*word[:-1], word[-1] + "</w>"]
+        for pair in zip(symbols, symbols[1:]):
+            pairs[pair] += n
+    return [max(pairs, key=pairs.get)] * number
+"""
+RARE = "if not pairs or max(pairs.values()) < 2"
+IN_A_WORD = "in dict.fromkeys(zip(symbols, symbols[1:]))"
 ENDLESS = """
 def learn_merges(counts, number):
     merges = solution(counts, number)
@@ -68,6 +79,17 @@ def bpe(symbols, merges):
             return pieces
         pair = {choose}(fit, key=rank.get)
         pieces = merge(pieces, pair, pair[0] + pair[1])
+"""
+LEFTMOST = """
+def bpe(symbols, merges):
+    pieces, i = list(symbols), 0
+    while i < len(pieces) - 1:
+        if (pieces[i], pieces[i + 1]) in merges:
+            pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+            i = 0
+        else:
+            i += 1
+    return pieces
 """
 ONE_PLACE = """
 def bpe(symbols, merges):
@@ -148,6 +170,14 @@ def limited(p, top_p):
     p[order[ordered.cumsum(0) - ordered >= top_p]] = 0.0
     p /= p.sum()
     return p
+"""
+SCATTERED = """
+def limited(p, top_p):
+    ordered, order = torch.sort(p, descending=True)
+    n = int((ordered.cumsum(0) < top_p).sum()) + 1
+    kept = torch.zeros_like(p)
+    kept[order[:n]] = ordered[:n]
+    return kept / kept.sum()
 """
 LOOP_NUCLEUS = """
 def limited(p, top_p):
@@ -386,10 +416,27 @@ WRONG = [
     ("07.learn_merges", learn(value="merges[::-1]"), "learned first comes first"),
     ("07.learn_merges", learn(value="counts.clear() or merges"), "changes what it was given"),
     ("07.learn_merges", ENDLESS, "no pair is left"),
+    (
+        "07.learn_merges",
+        learn(best="max(pairs, key=lambda pair: (pairs[pair], pair))"),
+        "the one that was met first",
+    ),
+    (
+        "07.learn_merges",
+        learn(best="min(pairs, key=lambda pair: (-pairs[pair], pair))"),
+        "the one that was met first",
+    ),
+    ("07.learn_merges", learn(value="(merges, words)"), "pairs of symbols, alone"),
+    ("07.learn_merges", NEVER, "learned twice"),
+    ("07.learn_merges", learn().replace("in zip(symbols, symbols[1:])", IN_A_WORD), "word twice"),
+    ("07.learn_merges", learn(after="pass").replace("if not pairs", RARE), "and not before"),
     ("07.bpe", bpe(merges="merges[::-1]"), "learned *first*"),
+    ("07.bpe", bpe(merges="merges[:1]"), "only the first merge"),
+    ("07.bpe", bpe(merges="merges[:-1]"), "to its last pair"),
+    ("07.bpe", LEFTMOST, "from the left, as WordPiece"),
     ("07.bpe", RANKED.format(choose="max"), "learned *first*"),
     ("07.bpe", ONE_PLACE, "wherever it stands"),
-    ("07.bpe", LONGEST, "as WordPiece has it"),
+    ("07.bpe", LONGEST, "from the left, as WordPiece"),
     ("07.bpe", IN_PLACE_BPE, "changes what it was given"),
     ("07.bpe", bpe(value='" ".join(pieces)'), "a list of pieces"),
     ("07.bpe", "lambda symbols, merges: [''.join(symbols)]", "everything was joined"),
@@ -440,6 +487,13 @@ WRONG = [
         "gradient",
     ),
     ("07.lm_loss", lm(value="F.cross_entropy(given[wanted], targets[wanted]).exp()"), "perplexity"),
+    ("07.lm_loss", lm(value="F.nll_loss(given[wanted], targets[wanted])"), "these are logits"),
+    (
+        "07.lm_loss",
+        lm(value="F.nll_loss(given.log_softmax(1)[wanted], targets[wanted])"),
+        "the last axis",
+    ),
+    ("07.lm_loss", lm(value="F.cross_entropy(given[wanted], targets[wanted]) / 0.693147"), "bits"),
     ("07.lm_loss", MARKED, "changes what it was given"),
     ("07.nucleus", limited(spare="ordered.cumsum(0) > top_p"), "crosses the line"),
     ("07.nucleus", limited(value="result"), "adds up to one"),
@@ -465,6 +519,14 @@ WRONG = [
     ("07.nucleus", limited(value="(result > 0) / (result > 0).sum()"), "keep their shares"),
     ("07.nucleus", limited(value="(result > 0).float()"), "which are left"),
     ("07.nucleus", limited(spare="ordered.cumsum(0) - ordered >= 0.6"), "use `top_p`"),
+    ("07.nucleus", limited(value="result / top_p"), "divided by `top_p`"),
+    ("07.nucleus", limited(spare="ordered.cumsum(0) - 2 * ordered >= top_p"), "one token too many"),
+    ("07.nucleus", limited(spare="ordered.cumsum(0) - ordered < top_p"), "to be kept is gone"),
+    (
+        "07.nucleus",
+        "lambda p, top_p: p * (p >= top_p * p.max()) / (p * (p >= top_p * p.max())).sum()",
+        "a limit for each token",
+    ),
     ("07.nucleus", IN_PLACE_NUCLEUS, "changes what it was given"),
     ("07.generate", written(past="None"), "the past is not handed over"),
     ("07.generate", written(past="None", next="list(text)"), "reads all of it again"),
@@ -485,6 +547,24 @@ WRONG = [
         written(p="(nucleus(logits.softmax(-1), top_p).log() / temperature).softmax(-1)"),
         "divide the logits by it first",
     ),
+    ("07.generate", written(before_end="token = int(p.argmax()); "), "that `draw` gave"),
+    (
+        "07.generate",
+        written(p="nucleus((logits / temperature).softmax(-1), 0.9)"),
+        "use `top_p`, not 0.9",
+    ),
+    (
+        "07.generate",
+        written(p="nucleus(logits / temperature, top_p).softmax(-1)"),
+        "first the softmax, then the nucleus",
+    ),
+    (
+        "07.generate",
+        written(p="nucleus((logits / temperature).softmax(-1), top_p).softmax(-1)"),
+        "zeros positive again",
+    ),
+    ("07.generate", written(rounds="steps - len(ids)"), "not fewer"),
+    ("07.generate", written(value="(text, past)"), "a list of ids alone"),
     ("07.generate", written(begin="[]"), "the prompt is missing"),
     ("07.generate", written(begin="ids"), "begin with a copy"),
     ("07.generate", written(rounds="steps - 1"), "one token is missing"),
@@ -513,6 +593,20 @@ WRONG = [
     ),
     ("07.zero_shot", asked(value="(scores.index(max(scores)) + 1, scores)"), "counted from 0"),
     ("07.zero_shot", asked(value="scores.index(max(scores))"), "expected a pair"),
+    ("07.zero_shot", asked(value="(scores, scores.index(max(scores)))"), "expected a pair"),
+    ("07.zero_shot", asked(value="(0, scores)"), "the best is number 1"),
+    ("07.zero_shot", asked(score="float(sum(told) / len(ids))"), "length of the whole text"),
+    (
+        "07.zero_shot",
+        asked(score="float(sum(told[1:]) / max(len(told) - 1, 1))"),
+        "the first token of the ending counts",
+    ),
+    (
+        "07.zero_shot",
+        asked(ids="[start, *[*context, *ending][1 - longest :]]"),
+        "what is cut is the beginning, `start` too",
+    ),
+    ("07.zero_shot", asked(score="float((sum(told) / len(told)).exp())"), "are probabilities"),
     ("07.zero_shot", GROWING, "changes what it was given"),
     ("07.choices", chosen("[start, *context, delimiter, *answer]"), "extract token is missing"),
     ("07.choices", chosen("[*context, delimiter, *answer, extract]"), "start token is missing"),
@@ -524,6 +618,7 @@ WRONG = [
     ),
     ("07.choices", chosen("[start, *answer, delimiter, *context, extract]"), "context comes first"),
     ("07.choices", chosen(answers="answers[:1]"), "only the first answer"),
+    ("07.choices", chosen("[start, context, delimiter, answer, extract]"), "with a star"),
     ("07.choices", GROWN, "begin each sequence afresh"),
     ("07.choices", FLAT, "one sequence with all answers"),
     ("07.choices", CHANGED_CHOICES, "changes what it was given"),
@@ -550,6 +645,16 @@ WRONG = [
         mended(task='F.cross_entropy(scores, labels, reduction="sum")'),
         "over the examples, not",
     ),
+    (
+        "07.find_the_bug",
+        mended(targets="ids.masked_fill(mask == 0, -100)[:, :-1]"),
+        "nothing is shifted",
+    ),
+    (
+        "07.find_the_bug",
+        mended(value="(1 - auxiliary) * task + auxiliary * text"),
+        "keeps its whole weight",
+    ),
     ("07.find_the_bug", UNSHIFTED, "mask must be shifted"),
     ("07.find_the_bug", MARKED_BUG, "changes what it was given"),
 ]
@@ -569,6 +674,7 @@ RIGHT = [
     ("07.nucleus", "solution"),
     ("07.nucleus", limited()),
     ("07.nucleus", LOOP_NUCLEUS),
+    ("07.nucleus", SCATTERED),
     ("07.generate", "solution"),
     ("07.generate", written()),
     ("07.generate", RECURSIVE),

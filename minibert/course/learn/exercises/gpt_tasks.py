@@ -1,5 +1,6 @@
 """Chapter 07: the losses of GPT, and a task as a text."""
 
+import math
 from typing import Any
 
 import torch
@@ -81,6 +82,11 @@ class NextToken(Trained):
             (each.sum() / mask.sum(), "divided by all tokens: the first is no target.", 2),
             (F.cross_entropy(logits[:, :-1][wanted].softmax(-1), ids[:, 1:][wanted]),
              "`F.cross_entropy` wants logits, and takes the softmax itself.", 2),
+            (F.nll_loss(logits[:, :-1][wanted], ids[:, 1:][wanted]),
+             "these are logits, not log-probabilities: `F.cross_entropy` takes their softmax.", 2),
+            *((F.nll_loss(logits[:, :-1].log_softmax(axis)[wanted], ids[:, 1:][wanted]),
+               "the softmax goes over the vocabulary, the last axis.", 1) for axis in (0, 1)),
+            (each.mean() / math.log(2), "these are bits: nats are asked for.", 2),
             (each.mean().exp(), "that is the perplexity: the loss is its logarithm.", 2),
         ]  # fmt: skip
 
@@ -91,7 +97,7 @@ class Choices(Watched):
     minutes, difficulty, importance, points = 5, 2, 4, 3
     hints = (
         "One sequence for each answer, so a list of lists.",
-        "Look at the last row of the table above: what stands first, between, and last?",
+        "Look at the last row of the figure above: what stands first, between, and last?",
         "A star unpacks a list within a list: `[1, *[2, 3]]` is `[1, 2, 3]`.",
     )
 
@@ -104,6 +110,8 @@ class Choices(Watched):
         got = found["value"]
         if not isinstance(got, list | tuple) or not all(isinstance(r, list | tuple) for r in got):
             return Wrong("expected a list with one list of ids for each answer.")
+        if any(isinstance(i, list | tuple) for row in got for i in row):
+            return Wrong("a list stands within a sequence: unpack it with a star.", 1)
         told = compare([list(row) for row in got], *self.values(context, answers, *marks),
                        what="the list of sequences")  # fmt: skip
         if not isinstance(told, Right):
@@ -202,6 +210,11 @@ class FindTheBug(Trained):
             "model had only ever been asked about class 1, so it said 1."
         )
 
+    @classmethod
+    def unshifted(cls) -> Tensor:
+        _, _, words, ids, mask = cls.case()
+        return F.cross_entropy(words[:, :-1][mask[:, :-1] > 0], ids[:, :-1][mask[:, :-1] > 0])
+
     def values(self) -> tuple[Tensor, list]:
         each, next_ones, wanted = self.parts(self.case())
         labels, mask, auxiliary = self.case()[1], self.case()[4], 0.5
@@ -216,6 +229,10 @@ class FindTheBug(Trained):
              "the next tokens are right, but class 0 is still left out.", 1),
             (each.mean() + words, "the auxiliary loss is not multiplied by `auxiliary`.", 2),
             (auxiliary * each.mean() + words, "`auxiliary` belongs to the next tokens.", 2),
+            (each.mean() + auxiliary * self.unshifted(),
+             "nothing is shifted: the logits of a place are about the next token.", 2),
+            ((1 - auxiliary) * each.mean() + auxiliary * words,
+             "the loss of the task keeps its whole weight: it is not multiplied.", 2),
             (each.mean(), "the auxiliary loss is gone.", 1),
             (auxiliary * words, "the loss of the task is gone.", 1),
             (each.sum() + auxiliary * words, "the mean over the examples, not their sum.", 2),

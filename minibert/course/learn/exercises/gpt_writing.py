@@ -49,6 +49,8 @@ class Nucleus(Watched):
         kept, first = want > 0, want.sort(descending=True).values > 0
         running, ordered = p.cumsum(0), p.sort(descending=True).values
         unsorted = p * (running - p < top_p)
+        more = p * (p >= min(want[kept].min(), p[~kept].max() if len(p[~kept]) else 1.0))
+        near = p * (p >= top_p * p.max())
         apart = p * (p >= top_p)
         return [
             (self.limited(top_p, short=True), "the token that crosses the line is missing: the "
@@ -66,10 +68,14 @@ class Nucleus(Watched):
              "sort them first, the likeliest in front.", 1),
             (apart / apart.sum(), "a limit for each token: it is their sum that counts.", 1),
             (apart, "a limit for each token: it is their sum that counts.", 1),
+            (p * kept / top_p, "divided by `top_p`: divide by the sum of what is left.", 2),
+            (near / near.sum(), "a limit for each token: it is their sum that counts.", 1),
+            (p * ~kept / max((p * ~kept).sum(), 1e-9), "what is to be kept is gone.", 1),
             (kept / kept.sum(), "all that are left are equally likely: keep their shares.", 2),
             (kept.float(), "this says which are left: their probabilities are asked for.", 1),
             (ordered * first, "sorted, and not divided by the sum.", 1),
             (self.limited(0.6), f"right for 0.6, but not for {top_p}: use `top_p`.", 1),
+            (more / more.sum(), "one token too many: stop when the sum is at least top_p.", 2),
         ]  # fmt: skip
 
     @classmethod
@@ -88,7 +94,7 @@ def _equal(found: Any, want: Tensor) -> bool:
 class Generate(Exercise):
     id = "07.generate"
     title = "Build: the loop that writes"
-    minutes, difficulty, importance, points = 20, 3, 5, 7
+    minutes, difficulty, importance, points = 15, 3, 5, 7
     hints = (
         "The first call reads the whole prompt, with None for the past. What does each later call "
         "have to read, if the past is handed over?",
@@ -111,6 +117,7 @@ class Generate(Exercise):
     def _seen(cls, generate: Any, steps: int, temperature: float, top_p: float, end: int) -> dict:
         """The text, and how the model was read, drawn from and left, with a toy for a model."""
         table, reads, drawn, prompt = cls.table(), [], [], list(cls.prompt)
+        tokens: list[int] = []
 
         def read(new: Any, past: Any) -> tuple[Tensor, Any]:
             new = [int(i) for i in (new if isinstance(new, list | tuple | Tensor) else [new])]
@@ -121,12 +128,14 @@ class Generate(Exercise):
 
         def draw(p: Tensor) -> int:  # the least likely of those that may be drawn
             drawn.append(p.detach().clone())
-            return int(p.masked_fill(p <= 0, 2.0).argmin())
+            tokens.append(int(p.masked_fill(p <= 0, 2.0).argmin()))
+            return tokens[-1]
 
         text = generate(read, draw, prompt, steps, temperature, top_p, end)
         sums = [[float(p.sum()), float(p.min())] for p in drawn]
         return {
             "text": text, "reads": reads, "sums": sums, "changed": tuple(prompt) != cls.prompt,
+            "tokens": tokens,
         }  # fmt: skip
 
     @classmethod
@@ -140,8 +149,11 @@ class Generate(Exercise):
             logits = (table[read] * weights[:, None]).sum(0)
             scale = {"times": 1 / temperature, "no temperature": 1.0}.get(way, temperature)
             p = (logits / scale).softmax(0)
-            if way != "no nucleus":
-                p = cls.cut(p, top_p)
+            if way == "before":
+                p = cls.cut(logits / scale, top_p).softmax(0)
+            elif way != "no nucleus":
+                p = cls.cut(p, 0.9 if way == "constant" else top_p)
+            p = p.softmax(0) if way == "softmax" else p
             token = int(p.masked_fill(p <= 0, 2.0).argmin())
             text.append(token)
             read = {"no past": [token], "twice": [*read, *text]}.get(way, [*read, token])
@@ -176,8 +188,8 @@ class Generate(Exercise):
     ) -> Wrong | None:
         found, want = seen(*given), self.wanted(*given)
         text = found["text"]
-        if not isinstance(text, list | tuple):
-            return Wrong(f"step {step}: expected a list of ids, got {type(text).__name__}.")
+        if not isinstance(text, list | tuple) or any(isinstance(i, list | tuple) for i in text):
+            return Wrong(f"step {step}: expected a list of ids alone, got {type(text).__name__}.")
         if found["changed"]:
             return Wrong("the prompt was changed: begin with a copy, `list(ids)`.", 4)
         text, sums, start = [int(i) for i in text], found["sums"], list(self.prompt)
@@ -193,6 +205,9 @@ class Generate(Exercise):
             "twice": "the past holds what was read: give only what is new.",
             "no nucleus": "the nucleus is not used.",
             "times": "the logits are *divided* by the temperature.",
+            "constant": "use `top_p`, not 0.9.",
+            "before": "the nucleus takes probabilities: first the softmax, then the nucleus.",
+            "softmax": "a softmax after the nucleus makes its zeros positive again.",
             "no temperature": "the temperature is not used, or only after the nucleus: divide the "
             "logits by it first.",
         }
@@ -200,6 +215,10 @@ class Generate(Exercise):
         for other, message in says:
             if text == other:
                 return Wrong(f"step {step}, {what}: {message}", points - 1)
+        if text[:3] == start and found["tokens"][: len(text) - 3] != text[3:]:
+            return Wrong(f"step {step}: these are not the tokens that `draw` gave.", points - 1)
+        if text == want[: len(text)]:
+            return Wrong(f"step {step}: {given[0]} tokens are added, not fewer.", points - 1)
         if len(text) > len(want):
             return Wrong(f"step {step}: {given[0]} tokens are added, not more.", points - 1)
         if any(low < 0 or abs(total - 1) > 1e-3 for total, low in sums):

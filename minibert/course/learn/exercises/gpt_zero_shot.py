@@ -1,5 +1,6 @@
 """Chapter 07: a question to a language model, without a label."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from minibert.course.learn.exercises.kept import CHANGED
 class ZeroShot(Watched):
     id = "07.zero_shot"
     title = "Build: ask without a label"
-    minutes, difficulty, importance, points = 20, 3, 5, 7
+    minutes, difficulty, importance, points = 15, 3, 5, 7
     hints = (
         "For each ending, the ids are `start`, the context and the ending, of which the last "
         "`longest` are read at once.",
@@ -56,11 +57,11 @@ class ZeroShot(Watched):
             try:
                 value = [int(best), [float(score) for score in scores]]
             except (TypeError, ValueError):
-                value = None
+                value = "not a pair of a number and a list"
         return {**found, "value": value, "longest": max(lengths, default=0)}
 
     cases = (  # context, endings, start, longest
-        ([3, 1, 4], [[5, 3], [2, 6]], 0, 50),
+        ([3, 1, 4], [[5, 3, 2], [2, 6, 4], [6, 6, 2], [1, 1, 6]], 0, 50),
         ([3, 1, 4, 1, 5], [[2], [6, 5, 3, 5], [7, 7, 2]], 0, 50),
         ([2, 7, 1, 7, 2], [[1, 6], [5, 4, 4]], 0, 6),
     )
@@ -71,7 +72,7 @@ class ZeroShot(Watched):
         return value is None or value is Ellipsis or value == [0, []]
 
     def check(self, seen: Any) -> Right | Wrong:
-        steps = "two endings of the same length", "endings of several lengths", "a long context"
+        steps = "endings of one length", "endings of several lengths", "a long context"
         for step, (case, what) in enumerate(zip(self.cases, steps, strict=True), 1):
             context, endings, start, longest = case
             found = seen(list(context), [list(e) for e in endings], start, longest)
@@ -102,7 +103,8 @@ class ZeroShot(Watched):
             return Wrong(step + "the model reads at most `longest` tokens: cut what is in front.",
                          points)  # fmt: skip
         if not same(scores, want):
-            return Wrong(f"{step}expected the scores {want}, got {scores}.", points)
+            told = [", ".join(f"{x:.3f}" for x in row) for row in (want, scores)]
+            return Wrong(f"{step}expected the scores {told[0]}, got {told[1]}.", points)
         right = want.index(max(want))
         if best == right:
             return None
@@ -119,10 +121,10 @@ class ZeroShot(Watched):
         found = []
         for ending in endings:
             before = [*([] if way == "no start" else [start]), *context]
-            whole = ending if way == "no context" else [*before, *ending]
-            if way == "no context":
-                whole = [start, *ending]
+            whole = [start, *ending] if way == "no context" else [*before, *ending]
             ids = whole[:longest] if way == "cut behind" else whole[-longest:]
+            if way == "start kept":
+                ids = [start, *whole[1:][1 - longest :]]
             logits = cls.logits(ids)
             p = logits if way == "logits" else logits.log_softmax(0 if way == "axis" else -1)
             p = p.exp() if way == "shares" else p
@@ -130,8 +132,10 @@ class ZeroShot(Watched):
             places = range(max(shift, 1), len(ids)) if way == "all" else range(
                 max(len(ids) - len(ending), 1), len(ids))  # fmt: skip
             told = [float(p[min(t - shift, len(ids) - 1), ids[t]]) for t in places]
-            told = {"first": told[:1], "last": told[-1:]}.get(way, told)
-            found.append(sum(told) if way == "sum" else sum(told) / max(len(told), 1))
+            told = {"first": told[:1], "last": told[-1:], "not first": told[1:]}.get(way, told)
+            length = {"sum": 1, "by all": len(ids)}.get(way, len(told))
+            found.append(sum(told) / max(length, 1))
+            found[-1] = math.exp(found[-1]) if way == "exp" else found[-1]
         return found
 
 
@@ -142,6 +146,11 @@ WAYS = {  # of `ZeroShot.scores`, in the order in which they are looked for
     "backwards": "shifted the wrong way: the place *before* a token tells of it.",
     "first": "only the first token of the ending counts.",
     "last": "only the last token of the ending counts.",
+    "not first": "the first token of the ending counts, too: the context tells of it.",
+    "by all": "divided by the length of the whole text: the mean is over the ending.",
+    "exp": "these are probabilities: the mean of the logarithms is the score.",
+    "start kept": "of the whole text, `start` in front, only the last `longest` are read: what is "
+    "cut is the beginning, `start` too.",
     "no context": "the context is not read.",
     "no start": "`start` does not stand in front.",
     "logits": "these are logits: take `log_softmax` over the vocabulary.",
