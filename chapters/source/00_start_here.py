@@ -3,11 +3,11 @@
 #   minibert:
 #     title: Start here
 #     question: How much of a text can be predicted, and what is that good for?
-#     minutes: 115
+#     minutes: 90
 #     seconds: 90
-#     memory_mb: 1000
+#     memory_mb: 1400
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
-#     skip: "the rest of the tour in section 3 (come back whenever the world puzzles you), what is marked optional, and section 12"
+#     skip: "what is marked optional, about 55 minutes in all: the rest of the tour in section 3 (6), tensors in 4 (3), the writer's own language in 5 (3), sections 7 and 8 on the LSTM (25; read 7 before chapter 02), the last exercise of 10 (12) and section 12 (4)"
 #     papers:
 #       - "Shannon (1951), Prediction and Entropy of Printed English"
 #       - "Witten & Bell (1991), The Zero-Frequency Problem"
@@ -178,34 +178,53 @@ mb.show.figure(mb.show.bars(bars, "What kind of text is it? 50 labels", "share o
 # %% [markdown]
 r"""
 The pre-trained vectors win. Only the pre-training can be the reason: the untrained network has the
-same size, the same classifier and the same labels. Here are some texts that counting gets wrong and
-the pre-trained vectors get right. More than a third of their words never occurred in the 50
-labelled texts. The pre-trained model knows them: it has met them in plain text, among words of
-their kind.
+same size, the same classifier and the same labels.
+
+**What do they know?** Counting knows nothing about a word that never came with a label. The
+pre-trained model has read such words in plain text. A hard test shows the difference: from the new
+texts we delete every word that occurs in the 50 labelled ones. Now counting is blind. All its
+counts are zero, so it gives every text the same answer.
+
+*Predict before you run:* from the words that are left, how many texts will the pre-trained vectors
+get right?
 """
 
 # %%
+known = set(count_words.get_feature_names_out())
+
+
 def unseen(text):
     """The words of a text that do not occur in the labelled ones."""
-    return [w for w in mb.text.tokenise(text) if w.isalpha() and w not in known]
+    return " ".join(w for w in mb.text.tokenise(text) if w.isalpha() and w not in known)
 
 
-known = set(count_words.get_feature_names_out())
-pairs = zip(tests, by_counts, predicted["pre-trained"], strict=True)
-rescued = [(e, counted) for e, counted, pre_trained in pairs if counted != e.label == pre_trained]
-for example, counted in rescued[:4]:
-    print(textwrap.fill(example.text, 100))
-    print(f"  is: {example.label}; counting says: {counted}; "
-          f"never seen with a label: {', '.join(list(dict.fromkeys(unseen(example.text)))[:6])}\n")
-words = [w for example, _ in rescued for w in mb.text.tokenise(example.text) if w.isalpha()]
-strange = sum(len(unseen(example.text)) for example, _ in rescued)
-print(f"{len(rescued)} such texts; {strange / max(1, len(words)):.0%} of their words never seen with a label")
+remains = [(unseen(example.text), example) for example in tests if unseen(example.text)]
+old = sum(len(text.split()) for text, _ in remains)
+whole = sum(w.isalpha() for _, example in remains for w in mb.text.tokenise(example.text))
+print(f"{old / whole:.0%} of the words in new texts never came with a label")
+
+# %%
+kinds = np.array([example.label for _, example in remains])
+bars = {"counting words": np.mean(classify(count_words.transform(texts),
+                                           count_words.transform([t for t, _ in remains])) == kinds)}
+for name, model in (("no pre-training", untrained), ("pre-trained", gpt)):
+    by_rest = classify([vector(model, t) for t in texts], [vector(model, t) for t, _ in remains])
+    bars[name] = np.mean(by_rest == kinds)
+mb.show.figure(mb.show.bars(bars, "From words that never came with a label", "share of new texts right"))
+print("Some that the pre-trained vectors get right:")
+rescued = [(t, e.label) for (t, e), given in zip(remains, by_rest, strict=True) if given == e.label]
+for left_over, label in rescued[:6]:
+    print(f"  {label:14}{left_over}")
 
 # %% [markdown]
 r"""
-**Is it luck, and does it last?** The full experiment draws other texts and labels for each of
-{{finding 00 transfer.chance seeds}} seeds. For every way, the settings are chosen on 300 more
-labelled texts. So "20 labels" means 20 to train on. For counting, naive Bayes is tried, too.
+These words tell the pre-trained model a good deal, and tell the others nothing. No label has said
+that *teams* and *goal* belong to a match. But the model has read in plain text which words keep
+company, so its vector for them lies near the vectors of other matches, which did have a label.
+
+**Is it luck, and does it last?** The full experiment draws other texts and labels for each of {{finding 00 transfer.chance seeds}}
+seeds. The settings of each method are chosen on 300 more labelled texts, so "20 labels" means 20 to
+train on. For counting, naive Bayes is tried, too.
 """
 
 # %% tags=["hide-input"]
@@ -228,10 +247,9 @@ mb.show.figure(fig, alt="Accuracy by number of labels. Pre-trained vectors lie a
 # %% [markdown]
 r"""
 Partly luck: the draw above is a lucky one. On average over the draws, with 50 labels the
-pre-trained vectors get {{finding 00 transfer.pre_trained_50 mean .0%}} right and counting {{finding 00 transfer.counts_50 mean .0%}}.
-That lead is smaller, but still large. With 500 labels, counting has nearly caught up: enough labels
-teach what words mean, too. Keep this picture in mind. It is why every chapter holds its model
-against counting and against no pre-training.
+pre-trained vectors get {{finding 00 transfer.pre_trained_50 mean .0%}} right and counting {{finding 00 transfer.counts_50 mean .0%}}. That lead is smaller, but still large. With 500 labels
+it is {{finding 00 transfer.pre_trained_500 mean .0%}} against {{finding 00 transfer.counts_500 mean .0%}}: enough labels teach what words mean, too. Keep this picture in mind. It is why
+every chapter compares its model with counting and with no pre-training.
 
 **Two ways to adapt.** What you just saw is the first; you will meet both in nearly every chapter.
 
@@ -246,8 +264,7 @@ sentence* (02), *a whole language model* (03), and *a Transformer* (04 to 07).
 ## 2. How the chapters work
 
 Each chapter asks one question and answers it by building something. You read, you predict, you run.
-Exercises stand between the texts: a cell with a gap (`# YOUR CODE HERE`), then a cell that checks
-it.
+An exercise is a cell with a gap (`# YOUR CODE HERE`), followed by a cell that checks it.
 
 | call | what it does |
 |---|---|
@@ -259,10 +276,10 @@ it.
 | `mb.course.source(mb.Word2Vec)` | shows the library's own code, in place |
 
 Nothing breaks while an exercise is unsolved: its check says *not yet*, and the library's version
-steps in. This computer remembers what you have solved, in the folder `.minibert` of your
-home (`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/`
-the same ones solved. To begin a chapter again, copy its notebook afresh from the repository. Some
-drawing code is folded away; a click on the bar beside it opens it.
+steps in. This computer remembers what you have solved, in the folder `.minibert` of your home
+folder (`MINIBERT_HOME` moves it). `chapters/` holds the notebooks to work in, `chapters/solutions/`
+the same notebooks solved. To start a chapter again, take a new copy of its notebook from the
+repository. Some drawing code is folded away; a click on the bar beside it opens it.
 
 **Where you are.** Run this cell whenever you come back: it says what is done, what is next, and how
 many minutes of exercises are left.
@@ -309,8 +326,19 @@ for kind in ("story", "news", "review", "match"):
 
 # %% [markdown]
 r"""
-The people and places are the same in all documents: whoever is a baker in one story is a baker in
-the news. Each document lists the facts that it states.
+The people and places are the same in all documents: the baker of one story is also the baker in the
+news. A model sees such a text as one long list of tokens:
+"""
+
+# %%
+tokens, test_tokens = list(train.tokens()), list(test.tokens())
+print(tokens[:24])
+
+# %% [markdown]
+r"""
+### The rest of the tour (optional)
+
+Come back here whenever the world puzzles you. Each document lists the facts that it states.
 """
 
 # %%
@@ -321,10 +349,10 @@ for fact in dict.fromkeys(entry.facts):
 
 # %% [markdown]
 r"""
-**Every word is annotated**: its part of speech, its dictionary form (lemma), the word that it
-depends on and how. Some words also have a sense, or belong to a name (`B-PER` begins a person's
-name, `I-PER` continues it, `O` is no name). A question to keep in mind: which of these could a
-model find out without being told?
+**Every word is annotated** with its part of speech, its dictionary form (lemma), the word that it
+depends on, and the relation between the two. Some words also have a sense, or belong to a name
+(`B-PER` begins a person's name, `I-PER` continues it, `O` is no name). A question to keep in mind:
+which of these could a model find out without being told?
 """
 
 # %%
@@ -390,7 +418,6 @@ as one over its rank: Zipf's law. Ours is no exception.
 """
 
 # %%
-tokens, test_tokens = list(train.tokens()), list(test.tokens())
 words, how_often = np.unique(tokens, return_counts=True)
 mb.show.figure(mb.show.zipf(dict(zip(words.tolist(), how_often.tolist(), strict=True))))
 
@@ -398,10 +425,10 @@ mb.show.figure(mb.show.zipf(dict(zip(words.tolist(), how_often.tolist(), strict=
 r"""
 ## 4. Surprise, entropy, perplexity
 
-How well does somebody predict a text? Ask for a probability of each next word, and look at the
-probability $p$ that was given to the word which came. The **surprise** is $-\log p$: zero for a
-word that was certain, large for a word thought unlikely. With the natural logarithm its unit is the
-**nat**. Surprises add up: two words with probabilities $p$ and $q$ surprise by
+How well does somebody predict a text? Ask them for the probability of each possible next word, and
+look at the probability $p$ that they gave to the word that came. The **surprise** is $-\log p$:
+zero for a word that was certain, large for a word thought unlikely. With the natural logarithm its
+unit is the **nat**. Surprises add up: two words with probabilities $p$ and $q$ surprise by
 $-\log pq = -\log p - \log q$.
 
 The **entropy** is the mean surprise of somebody who knows the true distribution $p$. The
@@ -466,8 +493,8 @@ print(f"a fair die: {entropy(torch.full((6,), 1 / 6)):.3f} nats")
 
 # %% [markdown]
 r"""
-The **perplexity** says the same in another way: it is $\exp$ of the mean surprise. Perplexity 20
-means: as unsure as when choosing blindly among 20 words.
+The **perplexity** says the same in another way: it is $\exp$ of the mean surprise. A perplexity of
+20 means being as unsure as in a blind choice among 20 words.
 
 {{exercise 00.perplexity}}
 
@@ -492,10 +519,12 @@ perplexity = mb.course.use("00.perplexity", perplexity)
 
 # %% [markdown]
 r"""
-**Tensors and shapes, for those who have not met them (optional).** A tensor is a block of numbers;
-its *shape* says how many there are along each side. Language models turn ids `(batch, length)` into
-*logits* `(batch, length, V)`, one number for each possible next word, and a softmax turns these
-into probabilities. Torch's `cross_entropy` does softmax, logarithm and look-up at once.
+### Tensors and shapes (optional)
+
+If you have not met them: a tensor is a block of numbers, and its *shape* says how many there are
+along each side. Language models turn ids `(batch, length)` into *logits* `(batch, length, V)`, one
+number for each possible next word, and a softmax turns these into probabilities. Torch's
+`cross_entropy` does softmax, logarithm and look-up at once.
 """
 
 # %% tags=["nbval-check-output"]
@@ -504,6 +533,7 @@ targets = torch.tensor([[0, 1]])  # (batch 1, length 2): the words that came
 p = logits.softmax(-1)  # (1, 2, 3), each row sums to one
 by_hand = -p.gather(-1, targets[..., None]).log().mean()  # picks p of the word that came
 library = F.cross_entropy(logits.flatten(0, 1), targets.flatten())  # (2, 3) and (2,)
+assert torch.allclose(by_hand, library)
 print(tuple(logits.shape), [round(total, 4) for total in p.sum(-1)[0].tolist()], f"{by_hand:.4f} {library:.4f}")
 
 # %% [markdown]
@@ -512,8 +542,7 @@ r"""
 
 With real text nobody knows how much of it can be predicted. Shannon (1951) let people guess letters
 to find out. Here we know it exactly, because a program draws the text, and every draw has a known
-probability. Look at a grammar so small that all of its texts fit on the screen. It makes two
-choices:
+probability. Take a grammar so small that all of its texts fit on the screen. It makes two choices:
 
 1. the cat (3 in 4) or the dog (1 in 4) sleeps;
 2. the text ends here (1 in 2), or it says of the weather that it was warm or cold (1 in 4 each).
@@ -540,9 +569,11 @@ print(f"{entropy(torch.tensor(list(possible.values()))):.4f} nats per text")
 
 # %% [markdown]
 r"""
-The world's own writer keeps to the same rule, and adds up the logarithms as it draws. Here is the
-same grammar in its language: a number before a bar is a weight, `[nsubj ...]` and `*` mark subject
-and head, and `chance(50)` says yes in half of the cases.
+### The same grammar in the writer's own language (optional)
+
+The world's writer adds up the logarithms of its choices as it draws. Here is the tiny grammar in
+the writer's language: a number before a bar is a weight, `[nsubj ...]` and `*` mark subject and
+head, and `chance(50)` says yes in half of the cases.
 """
 
 # %% tags=["nbval-check-output"]
@@ -563,12 +594,15 @@ def write(writer):
 written = {" ".join(text.split("\n")): math.exp(log_p)
            for text, log_p in enumerate_texts(write, mb.world.world(0))}
 print(len(written), "texts, together", f"{math.fsum(written.values()):.4f}")
-print("as by hand:", all(math.isclose(written[text], possible[text]) for text in possible))
+assert all(math.isclose(written[text], possible[text]) for text in possible)  # as by hand
 
 # %% [markdown]
 r"""
-The full world has far too many texts to list, but each one that it writes carries its
-log-probability. The sum over a corpus, divided by the number of tokens, is the corpus's **floor**.
+### The floor of the whole world
+
+The world's writer keeps to the same rule: every choice shows. It can write far too many texts to
+list, but each one carries its log-probability. The sum over a corpus, divided by the number of
+tokens, is the corpus's **floor**.
 
 *Predict before you run:* there are a few thousand different words, so a blind guess costs about
 $\log 3000 \approx 8$ nats per token. How much does a token cost somebody who knows everything?
@@ -581,6 +615,7 @@ print(f"{-document.log_prob:.1f} nats for {document.n} tokens")
 
 by_hand = -math.fsum(document.log_prob for document in test.documents) / len(test_tokens)
 print(f"floor of the test text: {test.floor:.4f}, by hand {by_hand:.4f} nats per token")
+assert math.isclose(test.floor, by_hand)
 
 # %% [markdown]
 r"""
@@ -591,13 +626,12 @@ A model that reads from left to right gives each text a probability, too: the pr
 tokens, $\log q(\text{text}) = \sum_t \log q(w_t \mid w_{<t})$. On average, it pays
 the floor plus its Kullback-Leibler divergence from the world. (For a corpus, the floor is the price
 of these very texts, so it differs a little from one corpus to the next.) So over enough new text
-**no such model can get below the floor**, however large it is. Nowhere else in language
-modelling do you
-know how far there is still to go.
+**no such model can get below the floor**, however large it is. With real text you never know how
+far there is still to go; here you do.
 
 For a fair comparison, all models must pay for *the same text*: with its capitals, with the ends of
-sentences and documents, and without an `<unk>` that hides a rare word. Ours write `<new>` for a
-word that they do not know, and then pay for its letters, at a price that is the same for all.
+sentences and documents, and without an `<unk>` that hides a rare word. Our models read `<new>` for
+a word that they do not know, and then pay for its letters, at a price that is the same for all.
 """
 
 # %%
@@ -620,7 +654,7 @@ mixture, the probability, and the price of a text.
 
 In this picture the text is *the cat saw the cat and the dog*, and $n = 3$. Two
 end marks stand before it, so that the first token has a history, too. The second and the third
-window have the same history, and two different followers:
+window share one history, but different tokens follow it:
 """
 
 # %% tags=["hide-input"]
@@ -646,7 +680,8 @@ r"""
 
 Write the table of an n-gram model, a dictionary of dictionaries: for each history (a tuple of the
 $n - 1$ tokens before) how often each token followed it. Before the first token of the text, imagine
-as many `"<eod>"` as are needed. For example, `count(["a", "b", "a"], 2)` is
+as many `"<eod>"` as are needed. An `"<eod>"` inside the text is a token like any other. For
+example, `count(["a", "b", "a"], 2)` is
 `{("<eod>",): {"a": 1}, ("a",): {"b": 1}, ("b",): {"a": 1}}`; with $n = 1$ the only history is `()`.
 """
 
@@ -701,22 +736,22 @@ for n in (1, 2, 3, 5):
 
 # %% [markdown]
 r"""
-With $n = 1$ there are only words, with $n = 2$ pairs that fit. With $n = 5$ whole sentences come
-out right, but mostly because they were copied: most histories of four words have a single follower.
-Is that good prediction? We must ask what the model gives to *new* text.
+With $n = 1$ the words come in any order; with $n = 2$ each fits the one before. With $n = 5$ whole
+sentences come out right, but mostly because they are copied: most histories of four words have a
+single follower. Is that good prediction? We must test the model on *new* text.
 
-**A history never seen.** There, the table says nothing, and a probability of zero costs infinitely
-much. So we mix in what the shorter histories say. Let $h$ be the words before, $h'$ the same
-without the first of them, $c(\cdot)$ a count, and $T(h)$ the number of *different* words that have
-followed $h$. Then (Witten & Bell 1991)
+**A history never seen.** About such a history the table says nothing, and a probability of zero
+costs infinitely much. So we mix in what shorter histories say. Let $h$ be the words before, $h'$
+the same words without the first, $c(\cdot)$ a count, and $T(h)$ the number of *different* words
+that have followed $h$. Then (Witten & Bell 1991)
 
 $$
 p(w \mid h) = \frac{c(h\,w) + T(h)\; p(w \mid h')}{c(h) + T(h)}
 $$
 
 After *At half* the same word has always come: $T$ is small, and the counts are trusted. After *The*
-hundreds of words may come: $T$ is large, and the shorter history has its say. Below the shortest
-history stands $1/V$ for each word.
+hundreds of words may come: $T$ is large, and the shorter history has more say. Even the empty
+history is mixed with something: with $1/V$ for each of the $V$ words of the vocabulary.
 
 {{exercise 00.interpolate}}
 
@@ -774,12 +809,12 @@ probability = mb.course.use("00.probability", probability)
 # %%
 history = ("<eos>", "She", "lives", "in")
 p = {token: probability(token, history, tables, V) for token in vocab.tokens}
-print(f"sums to {math.fsum(p.values()):.6f}")
+assert math.isclose(math.fsum(p.values()), 1)  # all V probabilities together
 print(sorted(((round(x, 3), token) for token, x in p.items()), reverse=True)[:6])
 
 # %% [markdown]
 r"""
-It is a distribution: all $V$ probabilities add up to one.
+It is a distribution: the cell stops unless all $V$ probabilities add up to one.
 
 {{exercise 00.price}}
 
@@ -810,13 +845,14 @@ price = mb.course.use("00.price", price)
 some = [token if token in vocab else "<new>" for token in test_tokens[:2000]]
 mine = price(some, lambda token, history: probability(token, history, tables, V), n=5)
 library = -baselines.NGram(ids, V, order=5).log_probs(test_ids[:2000])
-print(f"perplexity {perplexity(mine):.1f}; equal to the library's 5-gram: {np.allclose(mine, library)}")
+assert np.allclose(mine, library)  # token by token
+print(f"perplexity {perplexity(mine):.1f}; largest difference {np.abs(np.array(mine) - library).max():.0e}")
 
 # %% [markdown]
 r"""
 Your four functions *are* the library's n-gram model; the library only counts faster. The perplexity
 above is for the first 2,000 tokens, without the letters of the new words. So we let the library
-price the whole test text with one to five tokens, and add these letters.
+price the whole test text for $n = 1$ to $5$, and add these letters.
 
 *Predict before you run:* which $n$ pays least?
 """
@@ -847,14 +883,39 @@ r"""
 Longer histories help, but less and less; where a history was never seen, the 5-gram falls back on
 shorter ones. All models are still far above the floor.
 
-## 7. Remembering: an LSTM
+Does any model beat the floor on single documents? That can happen by luck, just as a gambler may
+win for an evening, but not on average. So we take the difference for each document: what the model
+pays, minus what the world's own probability costs. These models are so far above the floor that no
+luck helps.
+"""
 
-An n-gram model forgets what stood $n$ words ago. A **recurrent network** reads the words one by one
-and keeps a vector of notes. An LSTM has learned gates that say what to forget, what to write down
-and what to show (Hochreiter & Schmidhuber 1997; Gers et al. 2000 added the gate that forgets). Let
-$x_t$ be the vector of the word and $h_{t-1}$ what the LSTM showed before. $W$, $U$ and $b$ are
-learned, $\sigma(z) = 1 / (1 + e^{-z})$ lies between 0 and 1, and $\odot$ multiplies number by
-number:
+# %%
+ends = np.cumsum([document.n for document in test.documents])  # where each document ends
+floors = np.array([-document.log_prob for document in test.documents])
+
+
+def by_document(cost):
+    """What each document costs, from what each token costs: (tokens,) -> (documents,)."""
+    return np.diff(np.cumsum(cost)[ends - 1], prepend=0)
+
+
+paid = {name: by_document(cost) for name, cost in costs.items()}
+for name, each in paid.items():  # each: (documents,)
+    more = each - floors
+    error = more.std() / len(more) ** 0.5
+    print(f"{name:8} pays {more.mean():6.1f} ± {2 * error:.1f} nats per document above the floor; "
+          f"below it in {np.sum(more < 0)} of {len(more)} documents")
+
+# %% [markdown]
+r"""
+## 7. Remembering: an LSTM (optional)
+
+Chapters 02 and 03 build on this section; the rest of this chapter does not. An n-gram model forgets
+what stood $n$ words ago. A **recurrent network** reads the words one by one and keeps a vector of
+notes. An LSTM has learned gates that say what to forget, what to write down and what to show
+(Hochreiter & Schmidhuber 1997; Gers et al. 2000 added the gate that forgets). Let $x_t$ be the
+vector of the word and $h_{t-1}$ what the LSTM showed before. $W$, $U$ and $b$ are learned,
+$\sigma(z) = 1 / (1 + e^{-z})$ lies between 0 and 1, and $\odot$ multiplies number by number:
 
 $$
 \begin{aligned}
@@ -864,7 +925,7 @@ h_t &= \sigma(o) \odot \tanh(c_t) && \text{show}
 \end{aligned}
 $$
 
-**In ten lines (optional).** Torch's `nn.LSTM` does the same, and so does D2L's recurrent module
+**In ten lines.** Torch's `nn.LSTM` does the same, and so does D2L's recurrent module
 when it holds torch's. On the same weights all three must agree.
 """
 
@@ -889,8 +950,8 @@ theirs = d2l.RNN(5, 7)  # a plain RNN ...
 theirs.rnn = layer  # ... made an LSTM, as in D2L 10.1
 x = torch.randn(6, 2, 5)  # (length 6, batch 2, dim 5)
 ours = lstm(x, layer)
-print(tuple(ours.shape), torch.allclose(ours, layer(x)[0], atol=1e-6),
-      torch.allclose(ours, theirs(x)[0], atol=1e-6))
+assert torch.allclose(ours, layer(x)[0], atol=1e-6) and torch.allclose(ours, theirs(x)[0], atol=1e-6)
+print(tuple(ours.shape), "three times the same")
 
 # %% [markdown]
 r"""
@@ -919,40 +980,24 @@ has not seen:
 # %%
 models["LSTM"] = lstm_model
 costs["LSTM"] = baselines.costs(lstm_model, test_tokens, vocab)
+paid["LSTM"] = by_document(costs["LSTM"])
 bars = {name: cost.mean() for name, cost in costs.items()} | {"the floor": test.floor}
 mb.show.figure(mb.show.bars(bars, "What a token of new text costs (one seed)", "nats per token"))
 
 # %% [markdown]
 r"""
 The longer memory does not win here: the 5-gram pays less. The LSTM has far more to learn than
-counting has, and this text is short. Section 9 shows five amounts of text, and other seeds.
+counting has, and this text is short. Section 11 has the result for other seeds.
 
-Does any model beat the floor on single documents? That can happen by luck, just as a gambler may
-win for an evening, but not on average. So we take the difference for each document: what the model
-pays, minus what the world's own probability costs. These models are so far above the
-floor that no luck helps.
-"""
+## 8. Touch it: guess the next word (optional)
 
-# %%
-ends = np.cumsum([document.n for document in test.documents])  # where each document ends
-floors = np.array([-document.log_prob for document in test.documents])
-paid = {name: np.diff(np.cumsum(cost)[ends - 1], prepend=0) for name, cost in costs.items()}
-for name, each in paid.items():  # each: (documents,)
-    more = each - floors
-    error = more.std() / len(more) ** 0.5
-    print(f"{name:8} pays {more.mean():6.1f} ± {2 * error:.1f} nats per document above the floor; "
-          f"below it in {np.sum(more < 0)} of {len(more)} documents")
-
-# %% [markdown]
-r"""
-## 8. Touch it: guess the next word
-
-Move the slider along a document. The bars show what each model thinks comes next, with the word
-that came in orange. The lines below add up what each model has paid, and the dotted line is the
-floor of the whole document. A lead over the 5-gram alone shows no long memory: the LSTM may only
-make more of the same four tokens. So it is also tried with these four alone. The slider starts
-where the LSTM's full memory leads most over both. Then try a name, the start of a sentence and the
-middle of a phrase. Where does the LSTM know something from further back? Where can nobody know?
+This needs the LSTM of section 7. Move the slider along a document. The bars show what each model
+thinks comes next, with the word that came in orange. The lines below add up what each model has
+paid, and the dotted line is the floor of the whole document. Where the LSTM beats the 5-gram, it
+need not remember more: it may only make better use of the same four tokens. So we also show it
+these four tokens alone. The slider starts where the LSTM with its full memory is furthest ahead of
+both. Then try a name, the start of a sentence and the middle of a phrase. Where does the LSTM know
+something from further back? Where can nobody know?
 """
 
 # %% tags=["hide-input"]
@@ -1005,7 +1050,7 @@ def candidates(ax, name, place):
     best.sort(key=lambda i: p[i])
     colours = ["#E69F00" if i == came else "#0072B2" for i in best]
     ax.barh([vocab.tokens[i] for i in best], p[best], color=colours)
-    ax.set(title=f"{name}: p = {p[came]:.3f}", xlim=(0, 1), xlabel="probability")
+    ax.set(title=f"{name}: p = {p[came]:.3f}", xlim=(0, 1), xticks=(0, 0.5, 1), xlabel="probability")
     ax.grid(False, axis="y")
 
 # %% tags=["hide-input"]
@@ -1037,20 +1082,19 @@ mb.show.Interactive(look, {"place": slider})
 # %% [markdown]
 r"""
 The LSTM remembers simple things: where a quotation was opened long before, it often knows that the
-closing mark must come, and the last four tokens do not say so. The subject of the text is
-another matter. The line above the figure gives its largest lead at a name or a pronoun: there
-it shows no
+closing mark must come, and the last four tokens do not say so. It does not remember whom the text
+is about. The line above the figure gives its largest lead at a name or a pronoun, and that shows no
 clear gain from what stands further back. At the start of a sentence nobody knows much, not even the
 world itself: there the writer chooses what to say next.
 
 ## 9. How much text?
 
-All models so far read the same small text. Text costs nothing here, so let us take more of it. The
-lines show n-gram models after five amounts of text, over {{finding 00 ngrams.floor seeds}} seeds; the
-star is the LSTM after 100,000 tokens.
+So far the models have read one small text. Text costs nothing here, so let us take more of it. The
+lines show n-gram models after five amounts of text, over {{finding 00 ngrams.floor seeds}} seeds. The star is the LSTM of section 7,
+a small network that can remember more than four tokens.
 
-*Predict before you look:* will a 5-gram model that has read ten times as much text be nearer to the
-LSTM or to the floor?
+*Predict before you look:* a 5-gram model reads ten times as much text, a million tokens. Will that
+take it halfway to the floor, or not even that?
 """
 
 # %% tags=["hide-input"]
@@ -1075,18 +1119,16 @@ Three things to see:
 
 - With little text, long histories are worth nothing: at 10,000 tokens the 2-, 3-, 4- and 5-gram pay
   almost the same.
-- With ten times as much text, the 5-gram falls from {{finding 00 lstm.order5 mean .2f}} to
-  {{finding 00 ngrams.order5_most mean .2f}} nats per token. It is now nearer to the floor than to the
-  LSTM, which pays {{finding 00 lstm.lstm mean .2f}} after 100,000 tokens. **Most of the distance to
-  the floor was lack of text**, not lack of cleverness.
-- Even then it is well above the floor of {{finding 00 ngrams.floor mean .2f}}. Some of the rest would
-  go with still more text. But a model that only looks four tokens back never learns who the text is
-  about.
+- From 100,000 tokens to a million, the 5-gram falls from {{finding 00 lstm.order5 mean .2f}} to
+  {{finding 00 ngrams.order5_most mean .2f}} nats per token: more than halfway to the floor of
+  {{finding 00 ngrams.floor mean .2f}}. **Most of the distance was lack of text**, not lack of cleverness.
+- Still more text would take away some of the rest. But a model that looks only four tokens back
+  never learns whom the text is about.
 
 How far does a better model get? `minibert-gpt` from section 1 looks back up to 192 pieces of words
-and has read about 18 million of them: its card, `minibert/pretrained/minibert-gpt/README.md`, says
-6,000 updates of 16 sequences of 192. Here are its price and that of a 5-gram which has read a
-million tokens, on the same new documents.
+and has read about 18 million of them. (Its card, `minibert/pretrained/minibert-gpt/README.md`, says
+6,000 updates of 16 sequences of 192.) On the same new documents we compare it with 5-grams that
+have read 100,000 tokens and a million.
 """
 
 # %%
@@ -1108,10 +1150,11 @@ mb.show.figure(mb.show.bars(bars, "The same new documents", "nats per token of t
 
 # %% [markdown]
 r"""
-The GPT comes much closer. It has read more than the 5-gram here, so this is no fair race, but the
-5-gram could not use what stands far back in any amount of text. The coming chapters are about
-the part that remains above the floor. And section 1 has shown what it is good for: the same
-model, which learned nothing but to predict the next word, sorts texts from 50 labels.
+The GPT comes much closer. It has read far more than either 5-gram, so this is no fair race, and it
+does not say how much of the gain comes from looking further back. But a 5-gram cannot look further
+back, however much it reads. The coming chapters are about models that can. And section 1 has
+shown what such a model is good for: it learned nothing but to predict the next word, and it sorts
+texts from 50 labels.
 
 ## 10. Two traps of counting
 
@@ -1119,7 +1162,8 @@ model, which learned nothing but to predict the next word, sorts texts from 50 l
 
 A colleague computes perplexity batch by batch: "Strange. With larger batches my model gets better,
 although I have not trained it any further." Each batch is a pair: the *sum* of its tokens' losses,
-and their number. Find out why the answer depends on how the tokens fall into batches, and mend it.
+and their number. Find out why the answer depends on how the tokens fall into batches, and repair
+it.
 """
 
 # %%
@@ -1155,8 +1199,8 @@ r"""
 {{exercise 00.below}}
 
 A friend reports that her language model reaches a loss *below* the floor of this world's text.
-Nobody can. Write down three different things that you would look at first, and how each could make
-a loss too small.
+No model can, over enough new text. Write down three different things that you would check first,
+and how each could make a loss too small.
 """
 
 # %% [markdown] written="00.below"
@@ -1189,10 +1233,10 @@ draws its own texts. An effect counts as shown where its 95 % interval does not 
 | the best n-gram stays above the floor of a document | ngrams.above - 0 | nats | - |
 }}
 
-With few labels, pre-training is worth a lot, against counting words as well as against the same
-network untrained. With 500 labels its lead over counting is small. On little text a long history is
-no help: there the 5-gram pays more than the trigram. On a million tokens it pays far less. On
-100,000 tokens this LSTM, which was not tuned, lies between the two.
+With few labels, pre-training is worth a lot, compared both with counting words and with the same
+network untrained. With 500 labels its lead over counting is much smaller, but it has not gone. On
+little text a long history is no help: there the 5-gram pays more than the trigram. On a million
+tokens it pays far less. On 100,000 tokens this LSTM, which was not tuned, lies between the two.
 
 ## 12. The real thing (optional)
 
@@ -1226,21 +1270,22 @@ else:
 # %% [markdown]
 r"""
 Real English is harder by far: there are more words, more things to say, and more ways to say each.
-One word of history helps. Longer histories do not: the longer a history, the more rarely new text
-repeats one that was seen. Whatever goes further must see that two different histories can mean the
-same, and that is what the vectors of chapter 01 are for.
+One word of history helps. With this little text and this way of mixing, longer histories do not:
+the longer a history, the more rarely new text repeats one that was seen. (Far more text and better
+mixing, as in Chen & Goodman 1999, make a trigram worth its while.) Counting also cannot see that
+two different histories mean the same, and that is what the vectors of chapter 01 are for.
 
 ## 13. Summary
 
 - **Transfer learning**: pre-train on plain text, adapt with few labels; as features, or by
   fine-tuning. It pays most where labels are few. Counting words is the baseline to beat.
-- A language model is judged by its surprise at new text: nats per token, or perplexity, its
-  exponential.
+- A language model is judged by its surprise at new text: by the mean, in nats per token, or by its
+  exponential, the perplexity.
 - The embedded world writes text whose exact probability is known. Its **floor** is the least that
   any model reading from left to right can pay, and models are compared by what they pay above it.
 - An n-gram model counts what follows a history, and falls back on shorter histories. Longer
   histories need more text. An LSTM can remember further back, given the text to learn it from.
-- Totals first, one division last: only then do the results not depend on how the text is cut.
+- Add up first and divide once, at the end: then the result does not depend on how the text is cut.
 
 {{quiz 00.q1}}
 

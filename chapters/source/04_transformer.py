@@ -3,11 +3,11 @@
 #   minibert:
 #     title: Attention and the Transformer
 #     question: How can a word find the words that matter to it?
-#     minutes: 120
+#     minutes: 90
 #     seconds: 60
 #     memory_mb: 800
 #     needs: ["chapter 00 (cross-entropy, the embedded world)", "a matrix product, a softmax"]
-#     skip: "the parts marked optional: sections 8 and 9, and the exercises 04.order and 04.look_back"
+#     skip: "everything marked optional, about 70 minutes together: the exercises 04.order and 04.sinusoids, the head by hand in section 6, sections 8, 9 and 12, and the second parts of sections 10 and 11"
 #     papers:
 #       - "Vaswani et al. (2017), Attention Is All You Need, arXiv:1706.03762"
 #       - "Xiong et al. (2020), On Layer Normalization in the Transformer Architecture, arXiv:2002.04745"
@@ -19,9 +19,9 @@ r"""
 
 {{head}}
 
-In *the dog that chased the three cats was tired*, the word that *was* belongs to is six words
-back. An LSTM (chapters 02 and 03) carries the dog through all the words between, step by step, in
-one vector. **Attention** lets *was* look straight at *dog*, and at every other word, in one step.
+In *the dog that chased the three cats was tired*, the subject of *was* is *dog*, six words back.
+An LSTM (chapters 02 and 03) carries the dog through all the words between, step by step, in one
+vector. **Attention** lets *was* look straight at *dog*, and at every other word, in one step.
 
 You build attention from a lookup in a table. Section 3 then answers the question of the title: you
 train a reader on it, and compare it with an LSTM over growing distances. After that you add what
@@ -119,6 +119,7 @@ $$
 
 In **self-attention** queries, keys and values come from the same words, through three learned
 matrices. The picture follows one word, *was*, through the formula. Its query meets all four keys.
+(The four weights are made up.)
 """
 
 # %%
@@ -194,7 +195,7 @@ mb.course.check("04.attention", attention)
 # %% [markdown]
 r"""
 From here on the chapter runs on what you write. The next line takes your function if it passes its
-check, and else the library's version, and says which.
+check, or else the library's version, and says which one runs.
 """
 
 # %%
@@ -220,9 +221,9 @@ for b in range(2):
 
 d2l = mb.course.d2l()
 theirs = d2l.DotProductAttention(dropout=0)(q, k, v)
-print("by loops:   ", torch.allclose(found, slow, atol=1e-5))
-print("the library:", torch.allclose(found, attend(q, k, v)[0], atol=1e-6))
-print("d2l:        ", torch.allclose(found, theirs, atol=1e-6))
+for name, other in (("loops", slow), ("the library", attend(q, k, v)[0]), ("d2l", theirs)):
+    assert torch.allclose(found, other, atol=1e-5), name
+    print(f"the same, by {name}")
 
 # %% [markdown]
 r"""
@@ -252,9 +253,10 @@ def spread_of(d, scale, tries=20 if SMOKE else 400, keys=16):
 widths = [4, 16, 64, 256, 1024]
 plain = torch.tensor([spread_of(d, 1.0) for d in widths])  # (widths, 3)
 scaled = torch.tensor([spread_of(d, d**-0.5) for d in widths])
-for d, (deviation, most, slope) in zip(widths, plain, strict=True):
-    print(f"d = {d:4}: scores vary by {deviation:5.1f} (root of d: {d**0.5:4.1f}), "
-          f"largest weight {most:.2f}, mean slope {slope:.4f}")
+print("without the root (with it in brackets):")
+for d, (deviation, most, slope), (_, less, steeper) in zip(widths, plain, scaled, strict=True):
+    print(f"d = {d:4}: scores vary by {deviation:5.1f} (root of d: {d**0.5:4.1f}), largest weight "
+          f"{most:.2f} ({less:.2f}), mean slope {slope:.4f} ({steeper:.4f})")
 
 # %%
 fig, axes = mb.show.new("Sixteen random keys, with and without the root", "width d", columns=2,
@@ -269,18 +271,19 @@ mb.show.figure(fig, alt="Without the division the largest weight nears 1 and the
 
 # %% [markdown]
 r"""
-The answer for $d = 256$ stands in the fourth line: without the root, the largest weight is close to
-1 and the slope close to 0. So an untrained attention has already decided, at random, where to look,
-and hardly any gradient can teach it better. With the root both figures stay the same at any width.
+The answer for $d = 256$ is in the fourth line: without the root, the largest weight is close to 1,
+and the slope is a small part of what it is with the root. So an untrained attention has already
+decided, at random, where to look, and little of the gradient gets through to change that. With the
+root both figures stay the same at any width.
 
 ## 3. It works: who has which room?
 
 Now the question of the title. A porter reads a guest list: *Ada 7, Ben 2*. Then come some words
 that do not matter. Then somebody asks: *Ben?* The right answer is *2*. The list is new every time,
-so nobody can learn the rooms by heart. The reader has to find the place in the text that matters.
+so nobody can learn the rooms by heart. The reader has to find the one entry that matters.
 
-To keep things small, each place of the text holds a guest and a room together, or a word that does
-not matter and a blank. Its vector is the sum of the two words' vectors.
+To keep things small, each position of the text holds a guest and a room together, or a word that
+does not matter and a blank. Its vector is the sum of the two words' vectors.
 """
 
 # %%
@@ -293,19 +296,19 @@ WORDS = [*"0123456789", *GUESTS, *OTHERS, "-"]  # 10 + 26 + 50 + 1 = 87
 
 
 def guest_list(count, pairs, gap, generator):
-    """Texts (count, places, 2), who is asked for (count,), the right room (count,)."""
+    """Texts (count, positions, 2), who is asked for (count,), the right room (count,)."""
     guests = torch.rand(count, 26, generator=generator).argsort(1)[:, :pairs] + 10
     rooms = torch.randint(0, 10, (count, pairs), generator=generator)
     others = torch.randint(36, 86, (count, gap), generator=generator)
     blanks = torch.full_like(others, 86)
-    places = torch.stack((torch.cat((guests, others), 1), torch.cat((rooms, blanks), 1)), 2)
+    texts = torch.stack((torch.cat((guests, others), 1), torch.cat((rooms, blanks), 1)), 2)
     chosen = torch.randint(0, pairs, (count, 1), generator=generator)
-    return places, guests.gather(1, chosen)[:, 0], rooms.gather(1, chosen)[:, 0]
+    return texts, guests.gather(1, chosen)[:, 0], rooms.gather(1, chosen)[:, 0]
 
 
 texts, asked, rooms = guest_list(2, pairs=2, gap=4, generator=torch.Generator().manual_seed(3))
 for text, who, room in zip(texts.tolist(), asked.tolist(), rooms.tolist(), strict=True):
-    print(", ".join(" ".join(WORDS[i] for i in place) for place in text), f"...  {WORDS[who]}?  {room}")
+    print(", ".join(" ".join(WORDS[i] for i in pair) for pair in text), f"...  {WORDS[who]}?  {room}")
 
 # %% [markdown]
 r"""
@@ -313,8 +316,8 @@ r"""
 
 Build the reader: a class `Lookup(dim)` with five layers. `words` is an `nn.Embedding(87, dim)`.
 `query`, `key` and `value` are `nn.Linear(dim, dim)`, and `output` is `nn.Linear(dim, 10)`. The
-vector of the guest who is asked for gives the one query, the places give keys and values. What
-your `attention` finds goes through `output`, to the logits of the ten rooms.
+vector of the guest who is asked for gives the one query; the positions of the text give the keys
+and values. What your `attention` finds goes through `output`, to the logits of the ten rooms.
 """
 
 # %%
@@ -330,10 +333,10 @@ class Lookup(nn.Module):
         ### END SOLUTION
 
     def forward(self, input_ids, asked):
-        """(batch, places, 2), (batch,) -> logits (batch, 10)."""
+        """(batch, positions, 2), (batch,) -> logits (batch, 10)."""
         logits = torch.zeros(len(input_ids), 10)
         ### BEGIN SOLUTION
-        x = self.words(input_ids).sum(2)  # (batch, places, dim)
+        x = self.words(input_ids).sum(2)  # (batch, positions, dim)
         q = self.query(self.words(asked))[:, None]  # (batch, 1, dim)
         found = attention(q, self.key(x), self.value(x))  # (batch, 1, dim)
         logits = self.output(found[:, 0])
@@ -357,7 +360,7 @@ third reader is the same LSTM, but it reads the question *first*.
 
 # %%
 class LSTMReader(nn.Module):
-    """The same, by an LSTM: the places one by one, then the question."""
+    """The same, by an LSTM: the positions one by one, then the question."""
 
     def __init__(self, dim=32, hidden=64):
         super().__init__()
@@ -395,8 +398,8 @@ def train(model, pairs, gap, rate, steps=5 if SMOKE else 400):
 # %% [markdown]
 r"""
 *Predict before you run:* there are only two guests. How does the share of right answers fall with
-the distance, for each of the three readers? What would a reader get that always names the last
-room?
+the distance, for each of the three readers? And what share would a reader get by always naming the
+last room?
 """
 
 # %%
@@ -424,8 +427,8 @@ for model in (Lookup(), LSTMReader()):
     print(f"{type(model).__name__} has {sum(p.numel() for p in model.parameters()):,} weights")
 
 # %%
-fig, ax = mb.show.new("Who has which room? Two guests, 400 steps", "words between list and question",
-                      "share of right answers")
+fig, ax = mb.show.new("Who has which room? Two guests, 400 steps",
+                      "words that do not matter, after the list", "share of right answers")
 for (name, shares), style in zip(right.items(), ("o-", "s--", "D-.", "^:"), strict=True):
     ax.plot(gaps, shares, style, label=name)
 ax.axhline(0.1, color="grey", lw=1, label="chance")
@@ -435,43 +438,43 @@ mb.show.figure(fig, alt="Share of right answers by distance: attention, two LSTM
 
 # %% [markdown]
 r"""
-Attention answers as well over twenty words as over none: to it, all places are one step away. The
-LSTM that reads the question last gets worse with the distance: it must keep both guests and both
-rooms in one vector, because it does not know yet which it will need. Let it read the question
-first, and it answers nearly all: now one room is all it has to keep. Attention needs no such luck.
-It keeps every word, and chooses when the question comes.
+Attention answers as well over twenty words as over none: to it, all positions are one step away.
+The LSTM that reads the question last gets worse with the distance: it must keep both guests and
+both rooms in one vector, because it does not know yet which it will need. Let it read the question
+first, and it answers nearly all: now one room is all it has to keep. Attention does not need the
+question first. It keeps every word, and chooses when the question comes.
 
 A reader that knows both rooms but not whose they are scores like *always the last room*, about a
 half. An LSTM *can* learn to read the question last, given enough steps. Section 11 has five seeds
-and 600 steps in place of 400, and there the LSTM falls less. Attention also has a shortcut here, to
-be fair: what is asked for stands in the text, so that a comparison of vectors finds it.
+and 600 steps in place of 400, and there the LSTM falls less. And, to be fair, this task suits
+attention: the guest's own name stands in the text, so a comparison of vectors finds it.
 
 Two more questions. The attention was trained on two guests and at most twenty words. What about
 eight guests and a hundred words? And where does it look?
 """
 
 # %%
-
 print(f"the one trained at 20: eight guests, a hundred words between: {score(reader, 8, 100):.2f} right")
 
 texts, *_ = guest_list(1, pairs=6, gap=6, generator=torch.Generator().manual_seed(5))
-places = [" ".join(WORDS[i] for i in place if WORDS[i] != "-") for place in texts[0].tolist()]
+entries = [" ".join(WORDS[i] for i in pair if WORDS[i] != "-") for pair in texts[0].tolist()]
 questions = texts[0, :6, 0]  # all six guests, one after the other
 with torch.no_grad():
-    x = reader.words(texts).sum(2)  # (1, places, dim)
+    x = reader.words(texts).sum(2)  # (1, positions, dim)
     q = reader.query(reader.words(questions))[None]  # (1, questions, dim)
-    _, weights = attend(q, reader.key(x), reader.value(x))  # (1, questions, places)
-figure = mb.show.heatmap(weights[0], [f"{WORDS[i]}?" for i in questions], places,
+    _, weights = attend(q, reader.key(x), reader.value(x))  # (1, questions, positions)
+figure = mb.show.heatmap(weights[0], [f"{WORDS[i]}?" for i in questions], entries,
                          title="Where the reader looks", xlabel="the text", ylabel="the question",
                          unit="weight")
 mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-Each question puts nearly all its weight on the place where its guest stands. Nobody told the model
-to look there. It learned from right answers alone that the query of *Ben* should fit the key of a
-place with *Ben* in it, and that the value should tell the room. So this is the answer to the title:
-a word finds the words that matter by a comparison that is learned.
+The reader answers on texts far longer than any that it was trained on. Each question puts nearly
+all its weight on the position of its guest. Nobody told the model to look there. It learned from
+right answers alone that the query of *Ben* should fit the key of a position with *Ben* in it, and
+that the value should tell the room. So this is the answer to the title: a word finds the words that
+matter by a learned comparison.
 """
 
 # %% [markdown]
@@ -535,8 +538,8 @@ changed = x.clone()
 changed[0, 4:] = 1000.0  # padding
 changed[0, 3] += 5.0  # the future, for the first three
 after = attention(changed, changed, changed, masks["both"])
-print("first three positions unchanged:", torch.equal(before[:, :3], after[:, :3]))
-print("the fourth, which sees itself:  ", torch.equal(before[:, 3], after[:, 3]))
+assert torch.equal(before[:, :3], after[:, :3]) and not torch.equal(before[:, 3], after[:, 3])
+print("the first three positions find the same; the fourth, which sees itself, does not")
 
 # %% [markdown]
 r"""
@@ -553,6 +556,7 @@ found = theirs(x, x, x, lengths)
 ours, weights = attend(x, x, x, (torch.arange(5) < lengths[:, None])[:, None, :])
 for row in range(3):
     same = torch.allclose(found[row], ours[row], atol=1e-5)
+    assert same == (lengths[row] > 0)
     print(f"{lengths[row]} words: equal {same}; d2l {theirs.attention_weights[row, 0].tolist()[-1]:.2f}, "
           f"ours {weights[row, 0, -1]:.2f} on the last position")
 
@@ -560,8 +564,8 @@ for row in range(3):
 r"""
 ## 5. Many heads
 
-One softmax gives one set of weights, and so one mixture. But *was* may need its subject and its
-adverb, apart from each other. So several **heads** look in parallel, each with narrow queries, keys
+One softmax gives one set of weights, and so one mixture. But *was* may need both *dog* and *tired*,
+and must not mix them up. So several **heads** look in parallel, each with narrow queries, keys
 and values of its own. Their results are put side by side (Vaswani et al. 2017, section 3.2.2):
 
 $$
@@ -653,6 +657,7 @@ theirs(x, x, x, None)  # its layers are made when they first see something
 for a, b in (("W_q", "query"), ("W_k", "key"), ("W_v", "value"), ("W_o", "output")):
     getattr(theirs, a).load_state_dict(getattr(layer, b).state_dict())
 difference = (library(x)[0] - layer(x)).abs().max(), (theirs(x, x, x, None) - layer(x)).abs().max()
+assert max(difference) < 1e-5
 print(f"largest differences: library {difference[0]:.1e}, d2l {difference[1]:.1e}")
 
 # %% tags=["nbval-check-output"]
@@ -673,11 +678,11 @@ finds? And with a causal mask?
 
 # %% tags=["nbval-check-output"]
 shuffled = torch.tensor([3, 0, 4, 1, 2])
-found, found_shuffled = layer(x), layer(x[:, shuffled])
-print("the same, shuffled:", torch.allclose(found[:, shuffled], found_shuffled, atol=1e-5))
-
-causal, causal_shuffled = layer(x, causal_mask(5)), layer(x[:, shuffled], causal_mask(5))
-print("with a causal mask:", torch.allclose(causal[:, shuffled], causal_shuffled, atol=1e-5))
+for name, mask, expected in (("no mask", None, True), ("a causal mask", causal_mask(5), False)):
+    found, found_shuffled = layer(x, mask), layer(x[:, shuffled], mask)
+    same = torch.allclose(found[:, shuffled], found_shuffled, atol=1e-5)
+    assert same == expected
+    print(f"{name}: the same vectors, shuffled? {same}")
 
 # %% [markdown]
 r"""
@@ -697,8 +702,8 @@ else in a Transformer works on each position alone. So without further help, *do
 
 {{exercise 04.order}}
 
-(Optional.) Explain in three to five sentences why self-attention with a causal mask can tell order,
-although nothing tells it the positions. Is there something that its first layer still cannot tell?
+Explain in three to five sentences why self-attention with a causal mask can tell order, although
+nothing tells it the positions. Is there something that its first layer still cannot tell?
 """
 
 # %% [markdown] written="04.order"
@@ -707,8 +712,8 @@ Without a mask every position looks at the same set of words, and a weighted sum
 their order. With the causal mask the first position sees one word, the second two, and so on: the
 sets are nested, so moving a word changes which positions can see it. The state of a later word
 therefore depends on which words came before it, and a position can, for example, notice whether an
-A was already there. In the first layer the last position still sees the same set of plain words
-whichever way the others stand. Only from the second layer on does it see *states* that know what
+A was already there. In the first layer the last position still sees the same set of plain words, in
+whatever order the others stand. Only from the second layer on does it see *states* that know what
 came before them. One can test it by shuffling all words but the last, and comparing the last state
 after one layer and after two.
 """
@@ -727,6 +732,7 @@ $$
 {{exercise 04.sinusoids}}
 
 Write `sinusoids(length, dim)`, for an even `dim`: one row for each position $t = 0, 1, 2, \dots$
+(Without your answer, the next cells take the library's table.)
 """
 
 # %%
@@ -749,14 +755,16 @@ sinusoids = mb.course.use("04.sinusoids", sinusoids)
 
 marks = sinusoids(64, 32)  # (positions, dim)
 theirs = d2l.PositionalEncoding(32, dropout=0).P[0, :64]
-print(f"d2l differs by at most {(marks - theirs).abs().max():.1e}")
+difference = (marks - theirs).abs().max()
+assert difference < 1e-4
+print(f"d2l differs by at most {difference:.1e}")
 
 fig, (left, right) = mb.show.new("Sinusoidal positions", columns=2, size=(7.6, 3.6))
 image = left.imshow(marks, aspect="auto", cmap="PuOr_r", vmin=-1, vmax=1)
 left.set(xlabel="number within the vector", ylabel="position", title="the marks")
 fig.colorbar(image, ax=left, label="value")
-for place in (10, 25, 40):
-    right.plot(marks @ marks[place], label=f"with position {place}")
+for position in (10, 25, 40):
+    right.plot(marks @ marks[position], label=f"with position {position}")
 right.set(xlabel="position", ylabel="dot product", title="how alike are two positions?")
 right.legend(loc="lower left", fontsize=9)
 right.set(ylim=(0, None))
@@ -766,13 +774,14 @@ mb.show.figure(fig, alt="Stripes that turn slower to the right; dot products pea
 
 # %% [markdown]
 r"""
-On the right the same curve stands at three positions: the dot product of two marks depends only on
-their **distance**. (For each pair of columns $\sin s \sin t + \cos s \cos t = \cos(s - t)$.) So
-"three words back" can be learned once, for all positions. The other way is to give every position
-a vector and to **learn** it, as BERT and GPT do. The paper found both about equally good (table 3,
-row E: 25.7 learned and 25.8 sinusoidal, in BLEU, a score for translations).
+On the right, three positions have the same curve around them: the dot product of two marks depends
+only on their **distance**. (For each pair of columns
+$\sin s \sin t + \cos s \cos t = \cos(s - t)$.) So "three words back" can be learned once, for all
+positions. The other way is to give every position a vector and to **learn** it, as BERT and GPT do.
+The paper found both about equally good (table 3, row E: 25.7 learned and 25.8 sinusoidal, in BLEU,
+a score for translations).
 
-### A head by hand
+### A head by hand (optional)
 
 "One word back" is so simple that you can write down the weights yourself. A query should be the
 mark of the position before. To get it, turn each clock back by one step. That is a matrix, the same
@@ -780,7 +789,7 @@ at every position.
 
 {{exercise 04.look_back}}
 
-(Optional.) Write `look_back(steps, dim)`: a matrix, `(dim, dim)`, such that `marks[t] @ matrix` is
+Write `look_back(steps, dim)`: a matrix, `(dim, dim)`, such that `marks[t] @ matrix` is
 `marks[t - steps]` for the sinusoidal marks of every position $t$.
 """
 
@@ -804,7 +813,7 @@ mb.course.check("04.look_back", look_back)
 
 # %% [markdown]
 r"""
-What is this head good for? In section 3 each place held a guest *and* a room. A real text comes
+What is this head good for? In section 3 each position held a guest *and* a room. A real text comes
 word by word: *Ada, 7, Ben, 2, ..., Ben?* Now a room stands next to its guest, and the reader that
 you trained cannot know whose it is. Your head can tell it: at each room it fetches the word before,
 and adds it. No weight is trained again, but we help in two ways by hand: the head is made sharp
@@ -817,8 +826,8 @@ guest of another room.
 look_back = mb.course.use("04.look_back", look_back)
 
 pairs = 8
-places, asked, rooms = guest_list(1000, pairs, 0, torch.Generator().manual_seed(2))
-plain = places.flatten(1)  # (texts, 2 * pairs): guest, room, guest, room, ...
+texts, asked, rooms = guest_list(1000, pairs, 0, torch.Generator().manual_seed(2))
+plain = texts.flatten(1)  # (texts, 2 * pairs): guest, room, guest, room, ...
 print(" ".join(WORDS[i] for i in plain[0].tolist()), f"...  {WORDS[asked[0]]}?  {rooms[0]}")
 marks = sinusoids(2 * pairs, 32)
 is_room = (torch.arange(2 * pairs) % 2 == 1)[None]  # (1, positions): the reader looks at these alone
@@ -832,7 +841,7 @@ with torch.no_grad():
         found = attention(q, reader.key(x), reader.value(x), is_room)
         answers = reader.output(found[:, 0]).argmax(-1)
         print(f"{name:>24}: {(answers == rooms).float().mean():.2f} right")
-frequent = F.one_hot(places[:, :, 1], 10).sum(1).argmax(-1)  # (texts,)
+frequent = F.one_hot(texts[:, :, 1], 10).sum(1).argmax(-1)  # (texts,)
 print(f"{'the most frequent room':>24}: {(frequent == rooms).float().mean():.2f} right (chance is 0.10)")
 
 # %% [markdown]
@@ -892,7 +901,7 @@ r"""
 
 A colleague has written a pre-LN block. "Everybody says that pre-LN needs no warm-up", he says, "but
 mine does." (With a warm-up the learning rate begins near zero and rises; section 8 comes to it.)
-Find what he did to the residual stream, and mend `forward`.
+Find what he did to the residual stream, and repair `forward`.
 """
 
 # %%
@@ -928,7 +937,7 @@ Stacked, with the norm at the end, his blocks are post-LN in disguise: each norm
 stream.
 
 The library's `Block` has both schools as one switch, `norm`. With your attention and its own
-feed-forward network, the mended block computes the same.
+feed-forward network, the repaired block computes the same.
 """
 
 # %%
@@ -940,7 +949,9 @@ heads.load_state_dict(library.attention.state_dict())
 mine = PreBlock(24, heads, library.ffn)
 mine.norm_1, mine.norm_2 = library.attention_norm, library.ffn_norm
 x = torch.randn(2, 5, 24)
-print(f"largest difference: {(mine(x) - library(x)[0]).abs().max():.1e}")
+difference = (mine(x) - library(x)[0]).abs().max()
+assert difference < 1e-5
+print(f"largest difference: {difference:.1e}")
 
 # %%
 mb.course.source(Block.forward)
@@ -959,9 +970,9 @@ def which_first(count, seed, length=12):
     """Letters (3 to 24) with one A (1) and one B (2) among them; label 1 where A comes first."""
     generator = torch.Generator().manual_seed(seed)
     letters = torch.randint(3, 25, (count, length), generator=generator)
-    places = torch.rand(count, length, generator=generator).argsort(1)[:, :2]  # of A and of B
-    letters.scatter_(1, places, torch.tensor([[1, 2]]).expand(count, 2))
-    return letters, (places[:, 0] < places[:, 1]).long()
+    positions = torch.rand(count, length, generator=generator).argsort(1)[:, :2]  # of A and of B
+    letters.scatter_(1, positions, torch.tensor([[1, 2]]).expand(count, 2))
+    return letters, (positions[:, 0] < positions[:, 1]).long()
 
 
 letters, labels = which_first(2, seed=0)
@@ -973,7 +984,8 @@ class CausalHeads(MultiHead):
     """Your layer, with a mask that hides the future."""
 
     def forward(self, x):
-        return super().forward(x, both_masks(torch.ones(x.shape[:2]))[:, None])
+        every = torch.ones(x.shape[:2], dtype=torch.long)  # no padding
+        return super().forward(x, both_masks(every)[:, None])
 
 # %%
 class Reader(nn.Module):
@@ -1012,7 +1024,7 @@ mb.show.figure(mb.show.bars(right, "Does A come before B? (one seed; chance is 0
 
 # %% [markdown]
 r"""
-Your Transformer can tell order, by its marks or by the mask alone. Without both it stays at chance,
+Your Transformer can tell order, by its marks or by the mask alone. With neither it stays at chance,
 however long it trains: swapping A and B gives it the same bag of letters. Section 11 repeats this
 over several seeds, on sentences, too.
 """
@@ -1022,8 +1034,9 @@ r"""
 ## 8. Before or after? (optional)
 
 The authors of the paper trained with a **warm-up**: the learning rate begins near zero, rises for
-some thousand steps, and only then falls (section 5.3). Without it their model does not train, and
-for years nobody could say why. Xiong et al. (2020) looked at the gradients *before the first step*.
+some thousand steps, and only then falls (section 5.3). Without it such models often do not train,
+and for years nobody could say why. Xiong et al. (2020) looked at the gradients *before the first
+step*.
 Let us do the same, on a language model of letters: six blocks and a causal mask.
 """
 
@@ -1056,7 +1069,7 @@ print(f"{len(number)} different letters; the first piece: {text[:33]!r}")
 fig, ax = mb.show.new("Before the first step", "block, from the bottom", "norm of the gradient of $W_2$")
 models = {}
 for norm, style in (("post", "s--"), ("pre", "o-")):
-    mb.seed_everything(0)  # both begin with the same numbers
+    mb.seed_everything(0)  # both begin with the same weights
     models[norm] = model = CausalLM(TransformerConfig(
         len(number), dim=32, layers=6, heads=4, hidden=128, dropout=0.0, norm=norm, max_length=32))
     F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
@@ -1070,9 +1083,10 @@ mb.show.figure(fig, alt="Gradient norms by block before the first step, for post
 r"""
 Before anything is learned, the two are already far apart. With post-LN the last LayerNorm stands
 right behind the last sublayer, and the gradient there does not shrink in a deeper model. With
-pre-LN the stream grows from block to block, and the one norm at the end divides by its size. So
-gradients get smaller towards the top, and smaller in a deeper model, by about $1/\sqrt{L}$ for $L$
-blocks. Xiong et al. connect the need for a warm-up with these large gradients near the output.
+pre-LN the stream grows from block to block, and the one norm at the end divides by its size. So the
+gradients of the last block are smaller, and the more so the deeper the model: about $1/\sqrt{L}$
+for $L$ blocks. Xiong et al. connect the need for a warm-up with these large gradients near the
+output.
 
 That cannot be the whole reason. Adam, which everybody uses here, divides each gradient by its own
 size. *Predict before you run:* whose first step is longer, with the same rate? And whose output
@@ -1125,9 +1139,9 @@ mb.show.figure(fig, alt="Loss by rate: post-LN and pre-LN, with and without warm
 # %% [markdown]
 r"""
 A lower loss is better. On the dotted line a model has learned how frequent each letter is, and
-nothing more. At the middle rate post-LN without a warm-up ends near that line, and a warm-up helps
-it. At the highest rate both kinds of squares end there: this warm-up is too short for that rate.
-Pre-LN needs none, at any of the three.
+nothing more. At the middle rate post-LN without a warm-up ends near that line in most runs, and a
+warm-up helps it. At the highest rate it ends there in most runs even with a warm-up, which is too
+short for that rate. Pre-LN needs none, at any of the three.
 
 ## 9. Encoder and decoder (optional)
 
@@ -1310,9 +1324,9 @@ weight is spread. Nobody told the model which word of the question comes from wh
 
 ## 10. Touch it
 
-Did BERT find the head that you wrote by hand? BERT (chapter 05) is an encoder, and one comes with
-the library. For each of its heads, this cell measures how much weight goes one position back, on
-sentences of the world.
+Does a trained model have a head that looks one position back? (The optional part of section 6
+writes one by hand.) BERT (chapter 05) is an encoder, and one comes with the library. For each of
+its heads, this cell measures how much weight goes one position back, on sentences of the world.
 """
 
 # %%
@@ -1338,12 +1352,12 @@ mb.show.figure(mb.show.heatmap(back, *names, title="How much of the weight goes 
 
 # %% [markdown]
 r"""
-With a dozen tokens, a head that looks everywhere alike would give about 0.08 to each. The widget
+With a dozen tokens, a head that looks everywhere equally would give about 0.08 to each. The widget
 opens on the head with the highest figure. Type a sentence, touch a token, choose a layer and a
-head (the screen counts both from 1). On the left is all of the head: each row is a token that
-looks, and a lighter cell is a larger weight. On the right is the row of the token that you touched,
-with its weights as lengths. The temperature $T$ divides the scores before the softmax: cold is the
-lookup of section 1, hot looks everywhere alike (the dotted line).
+head (the screen counts both from 1). On the left is the whole head: each row is a token that looks,
+and a lighter cell is a larger weight. On the right is the row of the token that you touched, with
+its weights as bars. The temperature $T$ divides the scores before the softmax: a low one gives the
+hard lookup of section 1, a high one looks everywhere equally (the dotted line).
 """
 
 # %%
@@ -1358,7 +1372,7 @@ Things to try. Is there a head that looks one position *ahead*? One that looks m
 where there is nothing to find? Move a word to another position: do the weights follow the word or
 the position?
 
-### A weight is not an explanation
+### A weight is not an explanation (optional)
 
 It is tempting to read such a picture as the reason for what a model says. Test it. In *The windows
 of the library [MASK] empty*, the model has to choose between *were* and *was*. By the grammar the
@@ -1392,11 +1406,11 @@ for sentence in ("The windows of the library [MASK] empty.", "The trees near the
         break
 
 # %%
-places = [i for i in range(1, len(ids) - 1) if i != gap]
+positions = [i for i in range(1, len(ids) - 1) if i != gap]
 changes = [look([tokens.mask_id if j == i else token for j, token in enumerate(ids)], gap)[0] - choice
-           for i in places]
-for n, i in enumerate(places):
-    by_weight = 1 + sum(weights[j] > weights[i] for j in places)
+           for i in positions]
+for n, i in enumerate(positions):
+    by_weight = 1 + sum(weights[j] > weights[i] for j in positions)
     by_change = 1 + sum(abs(change) > abs(changes[n]) for change in changes)
     print(f"{tokens.tokens[ids[i]]:>8}: weight {weights[i]:.2f} (rank {by_weight}); hidden, it changes the "
           f"choice by {changes[n]:+.2f} (rank {by_change})")
@@ -1423,6 +1437,7 @@ three rates, chosen on separate validation texts.
 """
 
 # %%
+found = mb.course.findings("04")
 gaps = found.content["experiments"]["lookup"]["config"]["gaps"]
 fig, ax = mb.show.new("Who has which room?", "words between list and question", "share of right answers")
 for name, label, style in (("attention", "attention", "o-"), ("lstm", "LSTM, best of three rates", "s--"),
@@ -1441,17 +1456,21 @@ r"""
 | over 20 words, attention answers better than the LSTM | lookup.attention_gap20 - lookup.lstm_gap20 | percent | none: our own task |
 | over 10 words, attention answers better than the LSTM | lookup.attention_gap10 - lookup.lstm_gap10 | percent | none |
 | the LSTM is better over 0 words than over 20 | lookup.lstm_gap0 - lookup.lstm_gap20 | percent | none |
+| over 20 words, the LSTM does better with the question first | question_first.first_gap20 - question_first.last_gap20 | percent | none |
 | over 10 words, four times the steps help the LSTM | lookup.lstm_longer - lookup.lstm_gap10 | percent | none |
 }}
 
-Attention answers alike at every distance, and the LSTM gets worse. With four times the steps the
-LSTM is right in {{finding 04 lookup.lstm_longer mean .0%}} of the cases over ten words: it can learn
-what attention learns, but later.
+Attention answers equally well at every distance, and the LSTM gets worse. With four times the steps
+the LSTM is right in {{finding 04 lookup.lstm_longer mean .0%}} of the cases over ten words: it can learn
+what attention learns, but later. And an LSTM that knows the question before it reads is right in
+{{finding 04 question_first.first_gap20 mean .0%}} of the cases over twenty words, after 400 steps.
 
-Next, order: the letters of section 7, and sentences of the world, every second of them with its
-words backwards (but for the first and the last). Which are as they were written? Each sentence
-stands in the test beside its own reversal, and each row of letters beside the same with A and B
-exchanged. Without positions the two are one and the same input, so that model *must* be at a half.
+### Order, the norm and whole questions (optional)
+
+First order: the letters of section 7, and sentences of the world, every second one with its words
+reversed (except the first and the last). Which ones are as they were written? In the test each
+sentence comes with its own reversal, and each row of letters with the same row, A and B exchanged.
+Without positions the two are one and the same input, so that model *must* be right half the time.
 
 {{findings 04
 | letters: a causal mask alone beats no positions | order.letters_causal - order.letters_none | percent | the direction (Haviv et al. 2022) |
@@ -1485,7 +1504,7 @@ whole questions without a mistake (section 9).
 Without positions the encoder reads a bag of words. Yet the model is not quite blind: its decoder
 has the causal mask, knows what it has written, and can often guess in which order such words stand.
 
-## 12. The real thing
+## 12. The real thing (optional)
 
 PyTorch ships an encoder layer of its own. With the same weights it computes the same.
 """
@@ -1502,13 +1521,15 @@ for a, b in ((theirs.self_attn.out_proj, block.attention.output), (theirs.linear
     a.load_state_dict(b.state_dict())
 x = torch.randn(2, 5, 24)
 with torch.no_grad():
-    print("torch's encoder layer, the same weights:", torch.allclose(block(x)[0], theirs(x), atol=1e-5))
+    assert torch.allclose(block(x)[0], theirs(x), atol=1e-5)
+print("torch's encoder layer, with the same weights, finds the same")
 
 # %% [markdown]
 r"""
-And your head, in a model of real English: MiniLM, a BERT of six layers that was distilled from a
-larger one and trained on a billion pairs of sentences. `minibert data get all-minilm-l6-v2` fetches
-it (92 MB). *Predict before you run:* does it have a head that looks one position back?
+And a head that looks back, in a model of real English: MiniLM, a BERT of six layers that was
+distilled from a larger one and trained on a billion pairs of sentences.
+`minibert data get all-minilm-l6-v2` fetches it (92 MB).
+*Predict before you run:* does it have a head that looks one position back?
 """
 
 # %%
@@ -1532,15 +1553,15 @@ else:
 # %% [markdown]
 r"""
 Four sentences are few, but the lightest cell needs no more: where it is close to 1, training found
-what you wrote by hand.
+what section 6 writes by hand.
 
 ## 13. Summary
 
 - Attention is a soft lookup: compare a query with all keys, turn the scores into weights, mix the
   values. Dividing by $\sqrt{d}$ keeps the softmax where it can learn.
-- All places are one step away. So a reader with one attention learned a lookup over any distance,
-  where an LSTM that does not know the question in advance loses more, the longer it has to
-  remember.
+- All positions are one step away. So a reader with one attention learned a lookup over any
+  distance, where an LSTM that does not know the question in advance loses more, the longer it
+  has to remember.
 - A mask hides padding and the future. Heads look in parallel, each in its own way.
 - Nothing in attention knows about order. Positions tell it, or the nested sets of a causal mask.
 - A block is attention and a feed-forward network, each around a residual stream. Where the norm

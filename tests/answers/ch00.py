@@ -29,15 +29,15 @@ ENTROPY = [
 ]
 PERPLEXITY = [
     ("lambda s: sum(s) / len(s)", "take its exponential"),
-    ("lambda s: math.exp(-sum(s) / len(s))", "turned round"),
+    ("lambda s: math.exp(-sum(s) / len(s))", "sign is wrong"),
     ("lambda s: sum(math.exp(x) for x in s) / len(s)", "average first"),
     ("lambda s: math.exp(sum(s))", "not divided"),
     ("lambda s: 2 ** (sum(s) / len(s))", "base is e"),
     ("lambda s: math.exp(sum(s) / (len(s) - 1))", "n - 1"),
     ("lambda s: torch.tensor(s).quantile(0.5).exp()", "median"),
     ("lambda s: math.exp(min(s))", "smallest"),
-    ("lambda s: solution([-math.log(x) for x in (0.5, 0.1, 0.02, 0.9, 0.05)])", "three tokens"),
-    ("lambda s: math.exp(sum(s) / 5)", "three tokens"),
+    ("lambda s: solution([-math.log(x) for x in (0.5, 0.1, 0.02, 0.9, 0.05)])", "for five tokens"),
+    ("lambda s: math.exp(sum(s) / 5)", "for five tokens"),
     ("lambda s: [math.exp(x) for x in s]", "shape"),
     ("lambda s: math.exp(s[-1])", "only the last surprise"),
     (
@@ -52,7 +52,7 @@ def perplexity(surprises):
 ]
 COUNT = [
     ("lambda t, n: {h: dict.fromkeys(a, 1) for h, a in solution(t, n).items()}", "each time"),
-    ("lambda t, n: {h[::-1]: a for h, a in solution(t, n).items()}", "turned round"),
+    ("lambda t, n: {h[::-1]: a for h, a in solution(t, n).items()}", "reverse order"),
     ("lambda t, n: solution(t, n + 1)", "should have n - 1"),
     ("lambda t, n: solution(t, n - 1 or 1)", "too short"),
     ("lambda t, n: solution(t, 3)", "should have n - 1"),
@@ -121,7 +121,7 @@ INTERPOLATE = [
 PROBABILITY = [
     ("lambda w, h, tables, V: solution(w, h, tables[:-1], V)", "left out"),
     ("lambda w, h, tables, V: solution(w, h, tables[:1], V)", "only the first table"),
-    ("lambda w, h, tables, V: solution(w, h[::-1], tables, V)", "turned round"),
+    ("lambda w, h, tables, V: solution(w, h[::-1], tables, V)", "reverse order"),
     ("lambda w, h, tables, V: solution(w, h, tables, 1)", "not with 1"),
     ("lambda w, h, tables, V: solution(w, h, tables, len(tables[0][()]))", "is not used"),
     ("lambda w, h, tables, V: solution(w, h, tables, 1e18)", "gets 0"),
@@ -351,8 +351,117 @@ BUG = [
     ("lambda b: solution(b[:-1])", "last batch"),
     ("lambda b: math.exp(sum(x for x, _ in b))", "is not divided"),
     ("lambda b: min(math.exp(x / n) for x, n in b)", "best batch"),
-    ("lambda b: 1 / solution(b)", "turned round"),
+    ("lambda b: 1 / solution(b)", "sign is wrong"),
     ("lambda b: math.exp(41 / 15)", "for others"),
+]
+ENTROPY += [
+    ("lambda p: torch.tensor(math.log(len(p)))", "the largest entropy possible"),
+    ("lambda p: -(p[p > 0] * p[p > 0].log10()).sum()", "base 10"),
+    ("lambda p: -p.max().log()", "only the likeliest outcome"),
+    ("lambda p: F.cross_entropy(p, p)", "expects logits"),
+    ("lambda p: torch.distributions.Categorical(logits=p).entropy()", "a softmax came first"),
+    ("lambda p: 1 - (p**2).sum()", "sum of squares"),
+    ("lambda p: -(p * p.clamp(min=1e-3).log()).sum()", "leave out only 0"),
+    ("lambda p: -(p[p > 1e-2] * p[p > 1e-2].log()).sum()", "leave out only 0"),
+    ("lambda p: solution(p[: p.argmin()] if (p == 0).any() else p)", "leave out only 0"),
+]
+PERPLEXITY += [
+    ("lambda s: math.exp(max(s))", "only the largest surprise"),
+    ("lambda s: math.exp(s[0])", "only the first surprise"),
+    ("lambda s: len(s) / sum(math.exp(-x) for x in s)", "averages the probabilities"),
+    ("lambda s: 10 ** (sum(s) / len(s))", "not 10"),
+    ("lambda s: math.exp(sum(s) / (len(s) + 1))", "n + 1"),
+    ("lambda s: sum(s)", "the sum of the surprises"),
+    ("lambda s: math.log(sum(s) / len(s))", "logarithm of the mean"),
+    ("lambda s: math.exp(sum(set(s)) / len(set(s)))", "for five tokens"),
+]
+COUNT += [
+    (COUNTING.replace("* (n - 1) +", "* n +"), "at position n - 1"),
+    (COUNTING.replace("get(padded[i], 0)", "get(padded[i], 1)"), "begin with 0"),
+    (COUNTING.replace("+ tokens", "+ [t.lower() for t in tokens]"), "keep the capitals"),
+    (COUNTING.replace("padded[i - n + 1 : i]", "padded[:i][-(n - 1) :]"), "n = 1 a history has 0"),
+    ("lambda t, n: {h: c for k in range(n) for h, c in solution(t, k + 1).items()}", "has 1"),
+    ("lambda t, n: solution(t, n) if n < 4 else {}", "n = 4 is not right"),
+    (
+        """
+def count(tokens, n):
+    table = solution(tokens, n)
+    return {h: dict.fromkeys(tokens, 0) | a for h, a in table.items()}
+""",
+        "leave it out",
+    ),
+    (
+        """
+def count(tokens, n):
+    table, history = {}, ("<eod>",) * (n - 1)
+    for token in tokens:
+        table.setdefault(history, Counter())[token] += 1
+        history = (*history, token)[1:] if token != "<eod>" else ("<eod>",) * (n - 1)
+    return table
+""",
+        "like any other",
+    ),
+]
+INTERPOLATE += [
+    ("lambda c, n, t, q: (c + n * q) / (n + t) if n else q", "not c(h)"),
+    ("lambda c, n, t, q: (c + t * q) // (n + t) if n else q", "drops the fraction"),
+    ("lambda c, n, t, q: t * q / (n + t) if n else q", "the counts are missing"),
+    ("lambda c, n, t, q: (c / n + q) / 2 if n else q", "a plain mean"),
+    ("lambda c, n, t, q: (t * c / n + n * q) / (n + t) if n else q", "weights are swapped"),
+    ("lambda c, n, t, q: math.log((c + t * q) / (n + t)) if n else q", "the logarithm"),
+    ("lambda c, n, t, q: (c + t * q) / (n + t) if n else 0", "should give `shorter`"),
+]
+STEP = """
+def probability(token, history, tables, V):
+    p = 1 / V
+    for k, table in enumerate(tables):
+        after = table.get(tuple(history[len(history) - k :]), {})
+        p = interpolate(after.get(token, 0), sum(after.values()), len(after), p)
+    return p
+"""
+PROBABILITY += [
+    (STEP.replace("sum(after.values()), len(after)", "len(after), sum(after.values())"), "swapped"),
+    (STEP.replace("len(after), p", "len(table), p"), "followed this history"),
+    (STEP.replace("tuple(", "' '.join("), "no history was found"),
+    (STEP.replace("enumerate(tables)", "enumerate(tables, 1)"), "no history was found"),
+    (STEP.replace("- k :", "- k - 1 :"), "no history was found"),
+    (STEP.replace("    return p", "        return p"), "only the first table"),
+    (STEP.replace("p = 1 / V", "p = 0"), "begin with 1 / V"),
+]
+PRICING = """
+def price(tokens, p, n):
+    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
+    for i in range(n - 1, len(padded)):
+        surprises.append(-math.log(p(padded[i], tuple(padded[i - n + 1 : i]))))
+    return surprises
+"""
+PRICE += [
+    ("lambda t, p, n: solution(t, p, n)[::-1]", "keep the order"),
+    ("lambda t, p, n: sorted(solution(t, p, n))", "keep the order"),
+    ("lambda t, p, n: [x / math.log(10) for x in solution(t, p, n)]", "base 10"),
+    ("lambda t, p, n: [math.exp(x) for x in solution(t, p, n)]", "1 / p"),
+    ("lambda t, p, n: [1 - math.exp(-x) for x in solution(t, p, n)]", "1 - p"),
+    ("lambda t, p, n: [x * math.exp(-x) for x in solution(t, p, n)]", "multiplied by p"),
+    ("lambda t, p, n: solution(t, lambda w, h: p(h, w), n)", "the token first"),
+    ("lambda t, p, n: [-math.log(p(w, ('<eod>',) * (n - 1))) for w in t]", "do not go together"),
+    ("lambda t, p, n: [-math.log(p(w, ())) for w in t]", "n = 3 a history has 2"),
+    (PRICING.replace("* (n - 1) + tokens", "* (n - 1) + tokens[:-1]"), "tokens are charged"),
+    (PRICING.replace("[i - n + 1 : i]", "[:i][-(n - 1) :]"), "n = 1 a history has 0"),
+]
+CHANGES = """
+def evaluate(batches):
+    losses = tokens = 0
+    while batches:
+        loss, number = batches.pop()
+        losses, tokens = losses + loss, tokens + number
+    return math.exp(losses / tokens)
+"""
+BUG += [
+    (CHANGES, "changed the list"),
+    ("lambda b: max(math.exp(x / n) for x, n in b)", "worst batch"),
+    ("lambda b: math.exp(b[0][0] / b[0][1])", "first batch"),
+    ("lambda b: math.exp(sum(x / n for x, n in b))", "mean losses are added"),
+    ("lambda b: 10 ** (sum(x for x, _ in b) / sum(n for _, n in b))", "not 10"),
 ]
 TABLE = {
     "entropy": ENTROPY,
@@ -420,4 +529,26 @@ def price(tokens, p, n):
     ),
     ("00.find_the_bug", "solution"),
     ("00.find_the_bug", "lambda b: math.exp(sum(x for x, _ in b) / sum(n for _, n in b))"),
+    (
+        "00.find_the_bug",
+        "lambda b: math.prod(math.exp(x / n) ** (n / sum(m for _, m in b)) for x, n in b)",
+    ),
+    ("00.entropy", "lambda p: -(p * p.log()).nansum()"),
+    ("00.entropy", "lambda p: -(p * (p + 1e-9).log()).sum()"),
+    ("00.perplexity", "lambda s: 2 ** (sum(s) / len(s) / math.log(2))"),
+    (
+        "00.count",
+        """
+def count(tokens, n):
+    table, padded = {}, ["<eod>"] * (n - 1) + tokens
+    for *history, token in zip(*[padded[k:] for k in range(n)]):
+        table.setdefault(tuple(history), Counter())[token] += 1
+    return table
+""",
+    ),
+    ("00.interpolate", "lambda c, n, t, q: (c + t * q) / (n + t) if t else q"),
+    ("00.interpolate", "lambda c, n, t, q: (c + t * q) / max(1, n + t) or q"),
+    ("00.probability", STEP.replace("history[len(history) - k :]", "history[-k:] if k else ()")),
+    ("00.probability", STEP.replace("        p = i", "        if not after: break\n        p = i")),
+    ("00.price", PRICING.replace("-math.log(", "math.log(1 / ")),
 ]

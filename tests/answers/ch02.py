@@ -131,6 +131,40 @@ OTHERS = "[p for name, p in named if '.mixes.' not in name]"
 COSINE = "F.cosine_similarity(v, x, dim=-1)"
 CENTRED = "(x - x.mean(-1, keepdim=True))"
 
+TURNED = f"""
+def both_ways(words):
+    ahead = {READS}, {SAYS}
+    words.reverse()
+    return *ahead, ["</S>", *words], [*words, "<S>"]
+"""
+GROWN = f"""
+def both_ways(words):
+    lists = {SAYS}, {READS_BACK}, {SAYS_BACK}
+    words.insert(0, "<S>")
+    return words, *lists
+"""
+POPPED = """
+def train(parameters, loss, batches, rate):
+    optimizer, losses = torch.optim.Adam(parameters, lr=rate), []
+    while batches:
+        value = loss(batches.pop(0))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    return losses
+"""
+POURED = """
+def by_counting(words, labelled, a=1.0):
+    size = len({w for uses in labelled.values() for use in uses for w in use})
+    def score(sense):
+        poured = labelled[sense][0]
+        for use in labelled[sense][1:]:
+            poured += use
+        return sum(math.log((poured.count(w) + a) / (len(poured) + a * size)) for w in words)
+    return max(labelled, key=score)
+"""
+
 WRONG = [
     # (exercise, answer, words that the message must contain)
     ("02.convolve", place("scores[-1]"), "overwrite"),
@@ -336,6 +370,108 @@ WRONG = [
     ("02.rates", "lambda named, rate, mix_rate: solution(named, 0.01, 0.1)", "written in"),
     ("02.rates", "lambda named, rate, mix_rate: solution(named, rate, 10 * rate)", "written in"),
     ("02.rates", "lambda named, rate, mix_rate: [p for _, p in named]", "dictionaries"),
+    ("02.convolve", place("torch.stack([(x[i:i + n] * weight).mean() + bias "
+                          "for i in range(len(x) - n + 1)]).max()"), "averaged"),
+    ("02.convolve", place("sum((x @ w).max() for w in weight) + bias"), "moves as a whole"),
+    ("02.convolve", place("(x @ weight.T).max() + bias"), "single rows"),
+    ("02.convolve", place("(scores.softmax(0) * scores).sum()"), "weighted mean"),
+    ("02.both_ways", TURNED, "changed in place"),
+    ("02.both_ways", GROWN, "changed in place"),
+    ("02.both_ways", sides(f"' '.join({READS})", SAYS, READS_BACK, SAYS_BACK), "list of words"),
+    ("02.both_ways", sides("[['<S>'], *([w] for w in words)]", SAYS, READS_BACK, SAYS_BACK),
+     "list of words"),
+    ("02.both_ways", sides(READS, SAYS, f"[w[::-1] for w in {READS_BACK}]", SAYS_BACK),
+     "not their letters"),
+    ("02.both_ways", sides(READS, SAYS, "['</S>', *sorted(words)]", SAYS_BACK), "another order"),
+    ("02.step", step(gates="o, f, g, i"), "another order"),
+    ("02.step", step(total="from_h(h)"), "add `to_gates(x)`"),
+    ("02.step", step(cell="(1 - s(i)) * c + s(i) * t(g)"), "gate of its own"),
+    ("02.step", step(cell="t(s(f) * c + s(i) * t(g))"), "no tanh around"),
+    ("02.step", step(out="project(s(o) * t(new)) + h"), "no skip connection"),
+    ("02.step", step(out="project(s(o) * t(new.detach()))"), "cut off"),
+    ("02.step", step(out="project(s(o).detach() * t(new))"), "cut off"),
+    ("02.step", step(cell="s(f) * c + s(i.detach()) * t(g)"), "cut off"),
+    ("02.step", step(cell="c.mul_(s(f)).add_(s(i) * t(g))"), "changed in place"),
+    ("02.read", read(call="h, c = step(x[:, t], h.detach(), c.detach())"), "cut off"),
+    ("02.read", read(call="h, c = step(x[:, t], h, c.detach())"), "cut off"),
+    ("02.read", read(join="new + x.detach() if number else new"), "cut off"),
+    ("02.read", read(join="new + x if number > 1 else new"), "begins at the second"),
+    ("02.read", read(join="new", call="h, c = step(x[:, t], h, c); h = h + x[:, t] * (number > 0)"),
+     "only h goes on"),
+    ("02.read", read(call="h, c = step(x[:, t], h * 0, c)"), "h is not handed on"),
+    ("02.train", train(LOOP.replace("v.item()", "v")), "tensors"),
+    ("02.train", train(LOOP.replace("v.item()", "v.detach()")), "tensors"),
+    ("02.train", POPPED, "changed in place"),
+    ("02.train", train(LOOP).replace("return losses", "return losses[-1]"), "list of all losses"),
+    ("02.train", train(LOOP).replace("return losses", "pass"), "list of all losses"),
+    ("02.train", train(LOOP, batches="batches[::-1]"), "opposite order"),
+    ("02.train", train(LOOP, make="torch.optim.Adam(parameters, lr=0.1)"), "written in"),
+    ("02.train", train(LOOP, make="torch.optim.RMSprop(parameters, lr=rate)"), "RMSprop"),
+    ("02.find_the_bug", backward("torch.cat((states[:, 1:], 0 * states[:, :1]), 1)", "ids"),
+     "no target"),
+    ("02.find_the_bug", backward("states[:, -1:].expand(-1, ids.shape[1] - 1, -1)"),
+     "from the last state"),
+    ("02.find_the_bug", backward("states[:, 1:] + states[:, :-1]"), "still in it"),
+    ("02.find_the_bug", backward("states[:, 1:-1]", "ids[:, :-2]"), "last word but one"),
+    ("02.find_the_bug", backward("states[:1, 1:]", "ids[:1, :-1]"), "only the first text"),
+    ("02.find_the_bug", backward("states[:, 1:] * 0"), "play no part"),
+    ("02.find_the_bug", backward("states[:, 1:]", more=" / math.log(2)"), "in bits"),
+    ("02.sense", largest("F.cosine_similarity(v, F.normalize(x, dim=-1).mean(0), dim=0)"),
+     "length one"),
+    ("02.sense", largest("F.cosine_similarity(v, x.median(0).values, dim=0)"), "median"),
+    ("02.sense", largest("F.cosine_similarity(v, x.mean(0), dim=0).abs()"), "absolute value"),
+    ("02.sense", largest("F.cosine_similarity(v - v.mean(), x.mean(0) - x.mean(), dim=0)"),
+     "centred"),
+    ("02.sense", largest("-len(x)"), "fewest uses"),
+    ("02.sense", "lambda vector, labelled: list(labelled)[-1]", "whatever is asked"),
+    ("02.sense", largest("F.cosine_similarity(v.div_(v.norm()), x.mean(0), dim=0)"),
+     "changed in place"),
+    ("02.sense", largest("F.cosine_similarity(v, x.div_(len(x)).sum(0), dim=0)"),
+     "changed in place"),
+    ("02.sense", "lambda vector, labelled: 0", "one of the keys"),
+    ("02.bayes", counting(total="seen.total()"), "only above the line"),
+    ("02.bayes", counting(total="seen.total() + size"), "multiply it by `a`"),
+    ("02.bayes", counting(total="seen.total() + a"), "multiply it by V"),
+    ("02.bayes", counting(total="len(labelled[sense]) + a * size"), "not the number of uses"),
+    ("02.bayes", counting("math.prod(seen[w] / seen.total() for w in words)"), "left out"),
+    ("02.bayes", counting("sum(seen[w] for w in words)"), "not divided"),
+    ("02.bayes", counting().replace("    size", "    a = 0.1\n    size"), "`a` is ignored"),
+    ("02.bayes", counting("sum(math.log((seen[w] + a) / total) for w in words "
+                          "if any(w in use for uses in labelled.values() for use in uses))"),
+     "no sense was seen with"),
+    ("02.bayes", POURED, "changed in place"),
+    ("02.bayes", counting(total="(words.sort() or seen.total()) + a * size"), "changed in place"),
+    ("02.bayes", "lambda words, labelled, a=1.0: list(labelled)[-1]", "whatever is asked"),
+    ("02.mix", mix("weights.exp()"), "not divided by their sum"),
+    ("02.mix", mix("F.normalize(weights, dim=0)"), "length one"),
+    ("02.mix", mix("weights.abs() / weights.abs().sum()"), "no absolute values"),
+    ("02.mix", mix("weights.softmax(0)", "gamma * torch.einsum('l,l...->...', s, "
+                   "F.layer_norm(layers, layers.shape[-1:]))"), "normalised first"),
+    ("02.mix", mix("weights.softmax(0)", "gamma + torch.einsum('l,l...->...', s, layers)"),
+     "gamma is added"),
+    ("02.mix", mix("weights.softmax(0)", "gamma * gamma * torch.einsum('l,l...->...', s, layers)"),
+     "multiplied twice"),
+    ("02.mix", mix("weights.sub_(weights.max()).softmax(0)"), "changed in place"),
+    ("02.normalise", f"lambda x: {CENTRED} / (x.std(-1, keepdim=True).detach() + 1e-5)", "cut off"),
+    ("02.normalise", "lambda x: (x - x.mean(-1, keepdim=True).detach()) / "
+     "(x.std(-1, keepdim=True) + 1e-5)", "cut off"),
+    ("02.normalise", "lambda x: (x - x.mean(-1, keepdim=True).detach()) / "
+     "(x.std(-1, keepdim=True).detach() + 1e-5)", "cut off"),
+    ("02.normalise", f"lambda x: {CENTRED} / (x.std(-1, keepdim=True) + 1)", "must be tiny"),
+    ("02.normalise", f"lambda x: {CENTRED} * x.std(-1, keepdim=True)", "divide by it"),
+    ("02.normalise", "lambda x: x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-5)",
+     "root mean square"),
+    ("02.normalise", "lambda x: (x - x.amin(-1, keepdim=True)) / (x.amax(-1, keepdim=True) "
+     "- x.amin(-1, keepdim=True) + 1e-5)", "scaled to 0 ... 1"),
+    ("02.normalise", "lambda x: F.batch_norm(x.flatten(0, -2), None, None, training=True)"
+     ".view(x.shape)", "for each component"),
+    ("02.rates", groups(MIXES, "{p for name, p in named if '.mixes.' not in name}"),
+     "PyTorch refuses it"),
+    ("02.rates", groups(MIXES.replace("[p ", "[name "), OTHERS.replace("[p ", "[name ")),
+     "names stand in the groups"),
+    ("02.rates", groups("[named.pop(named.index(one))[1] for one in [*named] "
+                        "if '.mixes.' in one[0]]",
+                        "[p for _, p in named]"), "changed in place"),
 ]  # fmt: skip
 
 RIGHT = [
@@ -373,4 +509,29 @@ RIGHT = [
     ("02.normalise", f"lambda x: {CENTRED} / (x.std(-1, keepdim=True) + 1e-6)"),
     ("02.rates", "solution"),
     ("02.rates", groups(MIXES, OTHERS)),
+    ("02.convolve", "lambda x, w, b: max((x[i:i + len(w)] * w).sum() "
+     "for i in range(len(x) - len(w) + 1)) + b"),
+    ("02.both_ways", "lambda words: (lambda s: (s[:-1], s[1:], s[:0:-1], s[-2::-1]))"
+     "(['<S>', *words, '</S>'])"),
+    ("02.both_ways", sides(READS, SAYS, f"reversed({SAYS})", f"reversed({READS})")),
+    ("02.step", step(cell="c * f.sigmoid() + i.sigmoid() * (2 * s(2 * g) - 1)")),
+    ("02.read", read(start="h, c = torch.zeros(len(x), x.shape[2]), torch.zeros(len(x), dim)",
+                     call="h, c = step(x[:, t], h, c); outputs.append(h + x[:, t] * (number > 0))",
+                     join="torch.stack(outputs[::2], 1)")),
+    ("02.train", train("v = loss(batch); v.backward(); optimizer.step(); optimizer.zero_grad(); "
+                       "losses += [float(v)]")),
+    ("02.train", train(LOOP).replace("return losses", "return tuple(losses)")),
+    ("02.find_the_bug", backward("read[:, :-1]", "ids.flip(1)[:, 1:]")),
+    ("02.find_the_bug", backward("states.roll(-1, 1)[:, :-1]")),
+    ("02.sense", largest("v @ x.mean(0) / x.mean(0).norm()")),
+    ("02.sense", largest("-(F.normalize(v, dim=0) - F.normalize(x.mean(0), dim=0)).norm()")),
+    ("02.bayes", counting("sum(math.log2(seen[w] + a) for w in words) "
+                          "- len(words) * math.log2(total)")),
+    ("02.mix", mix("weights.log_softmax(-1).exp()", "gamma * torch.tensordot(s, layers, 1)")),
+    ("02.normalise", "lambda x: nn.LayerNorm(x.shape[-1])(x)"),
+    ("02.normalise", f"lambda x: torch.nan_to_num({CENTRED} / x.std(-1, keepdim=True))"),
+    ("02.normalise", f"lambda x: {CENTRED} / x.std(-1, keepdim=True).clamp(min=1e-6)"),
+    ("02.normalise", f"lambda x: F.normalize({CENTRED}, dim=-1) * x.shape[-1] ** 0.5"),
+    ("02.rates", "lambda named, rate, mix_rate: [{'params': [p], 'lr': mix_rate if '.mixes.' in n "
+     "else rate} for n, p in named]"),
 ]  # fmt: skip

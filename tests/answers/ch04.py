@@ -89,6 +89,19 @@ def sinusoids(length, dim):
 """
 
 
+OUTPUT = "return self.output(attention(q, self.key(x), self.value(x))[:, 0])"
+JOINED = "return self.output(attention(q, k, v, mask).transpose(1, 2).flatten(2))"
+LOOK_BACK = """
+def look_back(steps, dim):
+    a = steps * 10_000 ** {rate}
+    {rest}
+"""
+NEARLY_GREEDY = """
+def greedy(next_scores, start_id, end_id, steps{more}):
+    ids = [start_id]
+    {rest}
+"""
+
 ONE_EACH = "m = mask if mask is None or mask.ndim == 2 else mask[:, 0]\n        "
 LOOP = """parts = [attention(q[:, h], k[:, h], v[:, h], {mask}) for h in range(self.heads)]
         return self.output(torch.cat(parts, -1))"""
@@ -579,6 +592,469 @@ def greedy(next_scores, start_id, end_id, steps):
         "list(dict.fromkeys(solution(next_scores, start, end, steps)))",
         "it may come twice",
     ),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s.masked_fill(~mask, -20.0)).softmax(-1) @ v"),
+        "right for small scores",
+    ),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s + mask).softmax(-1) @ v"),
+        "as ones and zeros",
+    ),
+    (
+        "04.attention",
+        scores(
+            "return (s if mask is None else s.masked_fill(~mask.mT, -torch.inf)).softmax(-1) @ v"
+        ),
+        "its rows are queries",
+    ),
+    (
+        "04.attention",
+        scores(
+            "m = torch.ones(s.shape[-2:], dtype=torch.bool).tril()\n    "
+            "return (s if mask is None else s.masked_fill(~m, -torch.inf)).softmax(-1) @ v"
+        ),
+        "whatever the mask says",
+    ),
+    (
+        "04.attention",
+        scores(
+            "m = torch.ones(s.shape[-2:], dtype=torch.bool).tril()\n    "
+            "return s.masked_fill(~m, -torch.inf).softmax(-1) @ v"
+        ),
+        "although no mask was given",
+    ),
+    ("04.attention", scores(HIDE + "w = s.softmax(-1)\n    return w @ v, w"), "is a tuple"),
+    ("04.attention", scores(HIDE + "return F.dropout(s.softmax(-1), 0.1) @ v"), "is there dropout"),
+    (
+        "04.attention",
+        scores(HIDE + "return s.flatten(-2).softmax(-1).unflatten(-1, s.shape[-2:]) @ v"),
+        "one softmax over all",
+    ),
+    ("04.attention", scores(HIDE + "return s.sigmoid() @ v"), "not a sigmoid"),
+    ("04.attention", scores(HIDE + "return s.exp() @ v"), "not divided by their sum"),
+    (
+        "04.attention",
+        scores(HIDE + "return s / s.sum(-1, keepdim=True) @ v"),
+        "weights can be negative",
+    ),
+    ("04.attention", scores(HIDE + "return s.log_softmax(-1) @ v"), "these are logarithms"),
+    (
+        "04.attention",
+        scores(HIDE + "return v.mean(-2, keepdim=True).expand(*s.shape[:-1], -1)"),
+        "the same weight",
+    ),
+    (
+        "04.attention",
+        scores(HIDE + "return v[..., -1:, :].expand(*s.shape[:-1], -1)"),
+        "the last value",
+    ),
+    (
+        "04.attention",
+        scores(HIDE + "return s.softmax(-1) @ v", scale="* math.sqrt(k.shape[-1])"),
+        "multiplied by sqrt",
+    ),
+    ("04.lookup", lookup(OUTPUT.replace("[:, 0]", ".squeeze()")), "a batch of one"),
+    (
+        "04.lookup",
+        lookup(
+            "q = self.words(asked) @ self.query.weight.T\n        "
+            "k, v = x @ self.key.weight.T, x @ self.value.weight.T\n        "
+            "return self.output(attention(q[:, None], k, v)[:, 0])"
+        ),
+        "of `value` and `query`",
+    ),
+    (
+        "04.lookup",
+        lookup("return attention(q, self.key(x), self.value(x))[:, 0] @ self.output.weight.T"),
+        "the bias of `output`",
+    ),
+    (
+        "04.lookup",
+        lookup(OUTPUT, layers="self.query = nn.Linear(dim, dim, bias=False)"),
+        "`query` has no bias",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "a, b = self.words(input_ids).unbind(2)\n        "
+            "return self.output(attention(q, self.key(a), self.value(b))[:, 0])"
+        ),
+        "that works, too",
+    ),
+    (
+        "04.lookup",
+        lookup("x = self.words(input_ids[:, :, 1])\n        " + OUTPUT),
+        "only the second word",
+    ),
+    (
+        "04.lookup",
+        lookup("q = self.query(x.mean(1, keepdim=True))\n        " + OUTPUT),
+        "comes from the text",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(self.query(x), self.key(x), self.value(x)).mean(1))"),
+        "ask one another",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(self.value(x)[:, -1])"),
+        "the value at the last position",
+    ),
+    ("04.lookup", lookup(OUTPUT + ".relu()"), "no ReLU"),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.key(x), self.value(x))[:, 0] + q[:, 0])"),
+        "the query is added",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "q = self.words(asked)[:, None]\n        return self.output(attention(q, x, x)[:, 0])"
+        ),
+        "`key` and `value` are not used",
+    ),
+    (
+        "04.lookup",
+        lookup("return self.output(attention(q, self.value(x), self.key(x))[:, 0])"),
+        "keys and values have changed",
+    ),
+    (
+        "04.lookup",
+        lookup("q = self.key(self.words(asked))[:, None]\n        " + OUTPUT),
+        "goes through `key`",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "w = q @ self.key(x).mT\n        "
+            "return self.output(self.value(x)[torch.arange(len(x)), w[:, 0].argmax(-1)])"
+        ),
+        "the best position alone",
+    ),
+    (
+        "04.lookup",
+        lookup(
+            "return F.dropout(self.output(attention(q, self.key(x), self.value(x))[:, 0]), 0.3)"
+        ),
+        "is there dropout",
+    ),
+    ("04.mask", "lambda mask: solution(mask).numpy()", "NumPy"),
+    ("04.mask", "lambda mask: solution(mask).tolist()", "is a list"),
+    ("04.mask", "lambda mask: solution(mask)[:, None]", "which is for heads"),
+    ("04.mask", "lambda mask: solution(mask).mT", "rows are positions that look"),
+    (
+        "04.mask",
+        "lambda mask: mask.bool()[:, None] & torch.ones(len(mask[0]), len(mask[0])).tril(1).bool()",
+        "can still see the next",
+    ),
+    (
+        "04.mask",
+        "lambda mask: ~mask.bool()[:, None] & solution(torch.ones_like(mask))",
+        "shows padding",
+    ),
+    (
+        "04.mask",
+        "lambda mask: (mask[:, None] * mask[:, :, None]).bool()",
+        "the rows of padding are hidden",
+    ),
+    ("04.split_heads", "lambda x, heads: solution(x, heads).double()", "float64"),
+    ("04.split_heads", "lambda x, heads: list(x.chunk(heads, -1))", "before the batch"),
+    (
+        "04.split_heads",
+        "lambda x, heads: x.view(heads, len(x), x.shape[1], -1).transpose(0, 1)",
+        "cuts *across*",
+    ),
+    (
+        "04.split_heads",
+        "lambda x, heads: x.unflatten(-1, (-1, 4 if heads == 3 else 3)).transpose(1, 2)",
+        "right for 3 heads",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED).replace("nn.Linear(dim, dim)", "nn.Linear(dim, dim, bias=False)"),
+        "`query` has no bias",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "q, k, v = (split_heads(x @ m.weight.T, self.heads) for m in "
+            "(self.query, self.key, self.value))\n        "
+            "found = attention(q, k, v, mask)\n        "
+            "return found.transpose(1, 2).flatten(2) @ self.output.weight.T"
+        ),
+        "the biases are left out",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "found = attention(q, k, v, mask)\n        "
+            "return found.transpose(1, 2).flatten(2) @ self.output.weight.T"
+        ),
+        "the bias of `output`",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED.replace("q, k, v, mask", "q, q, v, mask")),
+        "`query` makes the keys",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED.replace("q, k, v, mask", "k, k, v, mask")),
+        "`key` makes the queries",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED.replace("q, k, v, mask", "q, k, q, mask")),
+        "queries are mixed",
+    ),
+    (
+        "04.multi_head",
+        multi_head("q = split_heads(x, self.heads)\n        " + JOINED),
+        "`query` is not used",
+    ),
+    (
+        "04.multi_head",
+        multi_head("k = split_heads(x, self.heads)\n        " + JOINED),
+        "`key` is not used",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "m = mask if mask is not None else torch.ones(4, 4, dtype=torch.bool).tril()\n        "
+            + JOINED.replace("mask", "m")
+        ),
+        "although no mask was given",
+    ),
+    (
+        "04.multi_head",
+        multi_head("m = None if mask is None else ~mask\n        " + JOINED.replace("mask", "m")),
+        "True means",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED, split="(lambda y, h: y.reshape(y.shape[0], h, y.shape[1], -1))"),
+        "across the tokens",
+    ),
+    (
+        "04.multi_head",
+        multi_head(JOINED, split="(lambda y, h: y.unflatten(-1, (-1, h)).permute(0, 3, 1, 2))"),
+        "every n-th number",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "return self.output(attention(q, k, v, mask).flatten(2))",
+            split="(lambda y, h: y.unflatten(-1, (h, -1)))",
+        ),
+        "look at one another",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "return self.output(attention(q, k, v, mask).flip(1).transpose(1, 2).flatten(2))"
+        ),
+        "in reverse order",
+    ),
+    (
+        "04.multi_head",
+        multi_head(
+            "found = attention(q, k, v, mask)[:, :1].expand_as(q)\n        "
+            "return self.output(found.transpose(1, 2).flatten(2))"
+        ),
+        "in for all the others",
+    ),
+    (
+        "04.multi_head",
+        multi_head("return self.output(v.transpose(1, 2).flatten(2))"),
+        "the attention is missing",
+    ),
+    ("04.multi_head", multi_head(JOINED + ", v"), "is a tuple"),
+    (
+        "04.multi_head",
+        multi_head(
+            "found = F.dropout(attention(q, k, v, mask), 0.3)\n        "
+            "return self.output(found.transpose(1, 2).flatten(2))"
+        ),
+        "is there dropout",
+    ),
+    ("04.sinusoids", "lambda length, dim: solution(length, dim).tolist()", "is a list"),
+    ("04.sinusoids", clock("1_000 ** (-torch.arange(0, dim, 2) / dim)"), "is not the base"),
+    (
+        "04.sinusoids",
+        clock("10_000 ** (-torch.arange(0, dim, 2) / (dim - 1))"),
+        "not 2i / (dim - 1)",
+    ),
+    (
+        "04.sinusoids",
+        clock("10_000 ** (-torch.arange(dim // 2) / max(dim // 2 - 1, 1))"),
+        "as in some libraries",
+    ),
+    ("04.sinusoids", clock("10_000 ** (-2 * torch.arange(0, dim, 2) / dim)"), "twice too large"),
+    ("04.sinusoids", clock("10_000 ** (-(torch.arange(0, dim, 2) + 2) / dim)"), "its rate is 1"),
+    ("04.sinusoids", clock("10_000 ** (-(torch.arange(0, dim, 2) // dim))"), "drops the fraction"),
+    ("04.sinusoids", clock(parts="(2 * math.pi * a).sin(), (2 * math.pi * a).cos()"), "no 2 pi"),
+    (
+        "04.sinusoids",
+        clock(parts="(a / length).sin(), (a / length).cos()"),
+        "divided by the length",
+    ),
+    ("04.sinusoids", clock(parts="a.sin(), -a.cos()"), "no minus"),
+    (
+        "04.look_back",
+        LOOK_BACK.format(
+            rate="(-torch.arange(dim // 2) / dim)",
+            rest="c, s = a.cos(), a.sin()\n    "
+            "return torch.block_diag(*torch.stack((c, s, -s, c), -1).view(-1, 2, 2))",
+        ),
+        "the rates of `sinusoids`",
+    ),
+    (
+        "04.look_back",
+        LOOK_BACK.format(
+            rate="(-torch.arange(0, dim, 2) / dim)",
+            rest="c, s = a.cos().diag(), a.sin().diag()\n    "
+            "return torch.cat((torch.cat((c, s), 1), torch.cat((-s, c), 1)))",
+        ),
+        "all sines first",
+    ),
+    ("04.look_back", "lambda steps, dim: steps * solution(1, dim)", "makes the marks larger"),
+    ("04.look_back", "lambda steps, dim: solution(steps, dim).triu()", "half of the matrix"),
+    (
+        "04.find_the_bug",
+        block("x = x + self.norm_1(self.attend(x)); return x + self.norm_2(self.feed(x))"),
+        "stand behind the sublayers",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(x)"),
+        "the second norm is gone",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(x); return x + self.feed(self.norm_2(x))"),
+        "the first norm is gone",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.feed(self.norm_2(x)); return x + self.attend(self.norm_1(x))"),
+        "sublayers have changed places",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_2(x)); return x + self.feed(self.norm_1(x))"),
+        "two norms have changed",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_2(x)); return x + self.feed(self.norm_2(x))"),
+        "the second norm is used twice",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "n = lambda y: F.layer_norm(y, y.shape[-1:])\n        "
+            "x = x + self.attend(n(x)); return x + self.feed(n(x))"
+        ),
+        "without learned weights",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = self.norm_1(x + self.attend(self.norm_1(x))); return x + self.feed(self.norm_2(x))"
+        ),
+        "between the two halves",
+    ),
+    (
+        "04.find_the_bug",
+        block("n = self.norm_1(x); x = x + self.attend(n); return x + self.feed(self.norm_2(n))"),
+        "gets the output of the first",
+    ),
+    (
+        "04.find_the_bug",
+        block("y = self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(y))"),
+        "never reaches the stream",
+    ),
+    (
+        "04.find_the_bug",
+        block("y = self.attend(self.norm_1(x)); return x + y + self.feed(self.norm_2(y))"),
+        "reads only what the attention",
+    ),
+    ("04.find_the_bug", block("return x + self.attend(self.norm_1(x))"), "`feed`, is gone"),
+    ("04.find_the_bug", block("return x + self.feed(self.norm_2(x))"), "`attend`, is gone"),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x.clone(); x += self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(x))"
+        ),
+        "writes over",
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x + F.dropout(self.attend(self.norm_1(x)), 0.3); "
+            "return x + self.feed(self.norm_2(x))"
+        ),
+        "is there dropout",
+    ),
+    ("04.greedy", write().replace("range(steps)", "range(steps - 1)"), "is the start counted"),
+    ("04.greedy", write(back="ids[2:]"), "the first word is missing"),
+    ("04.greedy", write(back="ids[1:-1]"), "needs no cutting off"),
+    ("04.greedy", write(back="ids[-1]"), "the last word alone"),
+    ("04.greedy", write().replace("ids = [start_id]", "ids = [1]"), "use `start_id`"),
+    (
+        "04.greedy",
+        NEARLY_GREEDY.format(
+            more="",
+            rest="""best = int(next_scores(ids).argmax())
+    for _ in range(steps):
+        ids.append(best)
+        best = int(next_scores(ids).argmax())
+        if best == end_id:
+            break
+    return ids[1:]""",
+        ),
+        "before you append it",
+    ),
+    (
+        "04.greedy",
+        NEARLY_GREEDY.format(
+            more=", ids=[]",
+            rest="ids = known\n    "
+            "for _ in range(steps):\n        "
+            "best = int(next_scores([start_id, *ids]).argmax())\n        "
+            "if best == end_id:\n            "
+            "break\n        "
+            "ids.append(best)\n    "
+            "return ids",
+        ).replace("ids=[]", "known=[]"),
+        "begin with a new list",
+    ),
+    (
+        "04.greedy",
+        NEARLY_GREEDY.format(
+            more="",
+            rest="for _ in range(steps):\n        "
+            "best = 3 + int(next_scores(ids)[3:7].softmax(-1).multinomial(1))\n        "
+            "if best == end_id:\n            "
+            "break\n        "
+            "ids.append(best)\n    "
+            "return ids[1:]",
+        ),
+        "no random one",
+    ),
+    (
+        "04.greedy",
+        NEARLY_GREEDY.format(
+            more="",
+            rest="for _ in range(steps):\n        "
+            "ids.append(int(next_scores(ids).max()))\n    "
+            "return ids[1:]",
+        ),
+        "argmax, not max",
+    ),
 ]
 
 RIGHT = [
@@ -649,4 +1125,30 @@ def look_back(steps, dim):
     ("04.find_the_bug", "solution"),
     ("04.greedy", "solution"),
     ("04.greedy", write()),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s.masked_fill(~mask, -1e6)).softmax(-1) @ v"),
+    ),
+    (
+        "04.attention",
+        scores("return (s if mask is None else s + mask.float().log()).softmax(-1) @ v"),
+    ),
+    ("04.attention", scores(HIDE + "w = s.exp()\n    return w @ v / w.sum(-1, keepdim=True)")),
+    ("04.lookup", lookup("return self.output(attention(q, self.key(x), self.value(x)))[:, 0, :]")),
+    (
+        "04.mask",
+        "lambda mask: "
+        "(mask[:, None] & torch.ones(len(mask[0]), len(mask[0])).tril().long()).bool()",
+    ),
+    ("04.mask", "lambda mask: mask.bool()[:, None].expand(-1, mask.shape[1], -1).tril()"),
+    (
+        "04.multi_head",
+        multi_head("return self.output(torch.cat(list(attention(q, k, v, mask).unbind(1)), -1))"),
+    ),
+    ("04.look_back", "lambda steps, dim: torch.linalg.matrix_power(solution(1, dim), steps)"),
+    (
+        "04.find_the_bug",
+        block("a = self.attend(self.norm_1(x)); return x + a + self.feed(self.norm_2(x + a))"),
+    ),
+    ("04.greedy", write(seen="tuple(ids)")),
 ]

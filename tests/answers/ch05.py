@@ -14,8 +14,8 @@ def wordpiece(word, pieces):
     return {value}
 """
 EMBED = """
-def embed(ids, segments, words, places, kinds):
-    word, place, kind = words[ids], places[:ids.shape[1]], kinds[segments]
+def embed(ids, segments, words, positions, kinds):
+    word, position, kind = words[ids], positions[:ids.shape[1]], kinds[segments]
     total = {total}
     return {value}
 """
@@ -54,14 +54,14 @@ def fill_in(logits, ids, tokens, k):
     gaps = (ids == {mask}).nonzero()[:, 0].tolist()
     shares = {shares}
     found = []
-    for place in gaps:
-        best = shares[{place}].topk({k}, largest={largest})
+    for position in gaps:
+        best = shares[{position}].topk({k}, largest={largest})
         pairs = zip(best.indices.tolist(), best.values.tolist())
         found.append([({name}, {share}) for i, p in pairs])
     return {value}
 """
 COUNT = """
-def parameters(V, dim, layers, hidden, places=512):
+def parameters(V, dim, layers, hidden, positions=512):
     linear = dim * dim + dim
     embeddings = {embeddings}
     block = {block}
@@ -75,7 +75,7 @@ def pieces(**changes):
     return PIECES.format(**{**usual, **changes})
 
 
-def embed(total="word + place + kind", value="F.layer_norm(total, total.shape[-1:], eps=1e-12)"):
+def embed(total="word + position + kind", value="F.layer_norm(total, total.shape[-1:], eps=1e-12)"):
     return EMBED.format(total=total, value=value)
 
 
@@ -94,14 +94,21 @@ def loss(value="each.mean()", wanted="labels != -100", bias="bias"):
 
 
 def fill(**changes):
-    usual = {"mask": "tokens.index('[MASK]')", "shares": "logits.softmax(-1)", "place": "place"}
-    usual |= {"k": "k", "largest": "True", "name": "tokens[i]", "share": "p", "value": "found"}
+    usual = {"mask": "tokens.index('[MASK]')", "shares": "logits.softmax(-1)"}
+    usual |= {
+        "position": "position",
+        "k": "k",
+        "largest": "True",
+        "name": "tokens[i]",
+        "share": "p",
+        "value": "found",
+    }
     return FILL.format(**{**usual, **changes})
 
 
 def count(**changes):
     usual = {
-        "embeddings": "(V + places + 2) * dim + 2 * dim",
+        "embeddings": "(V + positions + 2) * dim + 2 * dim",
         "value": "embeddings + layers * block + linear",
     }
     usual["block"] = "4 * linear + (dim * hidden + hidden) + (hidden * dim + dim) + 4 * dim"
@@ -138,7 +145,7 @@ def choose(maskable, noise, share=0.15):
     return (noise.argsort(1).argsort(1) < (share * n).round().clamp(min=1)) & maskable
 """
 CHANGED_TABLE = """
-def embed(ids, segments, words, places, kinds):
+def embed(ids, segments, words, positions, kinds):
     words += 1
     return F.layer_norm(words[ids], words.shape[-1:])
 """
@@ -171,26 +178,26 @@ def mlm_loss(hidden, table, bias, labels):
 BY_LOOP = """
 def mlm_loss(hidden, table, bias, labels):
     losses = []
-    for row, place in (labels >= 0).nonzero().tolist():
-        logits = table @ hidden[row, place] + bias
-        losses.append(-logits.log_softmax(0)[labels[row, place]])
+    for row, position in (labels >= 0).nonzero().tolist():
+        logits = table @ hidden[row, position] + bias
+        losses.append(-logits.log_softmax(0)[labels[row, position]])
     return torch.stack(losses).mean()
 """
 CHOSEN_BY_LOOP = """
 def choose(maskable, noise, share=0.15):
     chosen = torch.zeros_like(maskable)
     for row in range(len(maskable)):
-        places = maskable[row].nonzero()[:, 0]
-        if len(places):
-            quota = max(1, round(share * len(places)))
-            chosen[row, places[noise[row, places].argsort()[:quota]]] = True
+        positions = maskable[row].nonzero()[:, 0]
+        if len(positions):
+            quota = max(1, round(share * len(positions)))
+            chosen[row, positions[noise[row, positions].argsort()[:quota]]] = True
     return chosen
 """
 EMBEDDED_BY_HAND = """
-def embed(ids, segments, words, places, kinds):
+def embed(ids, segments, words, positions, kinds):
     rows = []
     for row, kind in zip(ids, segments):
-        rows.append(torch.stack([words[i] + places[t] + kinds[s]
+        rows.append(torch.stack([words[i] + positions[t] + kinds[s]
                                  for t, (i, s) in enumerate(zip(row.tolist(), kind.tolist()))]))
     x = torch.stack(rows)
     return (x - x.mean(-1, keepdim=True)) / (x.var(-1, unbiased=False, keepdim=True) + 1e-12).sqrt()
@@ -198,9 +205,9 @@ def embed(ids, segments, words, places, kinds):
 SORTED = """
 def fill_in(logits, ids, tokens, k):
     found = []
-    for place, token in enumerate(ids.tolist()):
+    for position, token in enumerate(ids.tolist()):
         if tokens[token] == "[MASK]":
-            shares = torch.softmax(logits[place], 0).tolist()
+            shares = torch.softmax(logits[position], 0).tolist()
             found.append(sorted(zip(tokens, shares), key=lambda pair: -pair[1])[:k])
     return found
 """
@@ -212,15 +219,44 @@ def wordpiece(word, pieces):
     return found
 """
 FROM_SEP = """
-def embed(ids, segments, words, places, kinds):
+def embed(ids, segments, words, positions, kinds):
     seps = (ids == 3).long()
-    return solution(ids, (seps.cumsum(1) - seps).clamp(max=1), words, places, kinds)
+    return solution(ids, (seps.cumsum(1) - seps).clamp(max=1), words, positions, kinds)
 """
 CHANGED_DRAWN = """
 def hide(ids, chosen, fate, drawn, mask_id):
     found = solution(ids, chosen, fate, drawn, mask_id)
     drawn[chosen] = 0
     return found
+"""
+RESTARTED = """
+def embed(ids, segments, words, positions, kinds):
+    rows = []
+    for kind in segments:
+        first = int((kind == 0).sum())
+        rows.append(torch.cat([torch.arange(first), torch.arange(len(kind) - first)]))
+    total = words[ids] + positions[torch.stack(rows)] + kinds[segments]
+    return F.layer_norm(total, total.shape[-1:], eps=1e-12)
+"""
+TOP_K = """
+def choose(maskable, noise, share=0.15):
+    chosen = torch.zeros_like(maskable)
+    for row in range(len(maskable)):
+        n = int(maskable[row].sum())
+        if n:
+            quota = max(1, round(share * n))
+            low = noise[row].masked_fill(~maskable[row], 9.0).topk(quota, largest=False)
+            chosen[row, low.indices] = True
+    return chosen
+"""
+HIDDEN_BY_INDEX = """
+def hide(ids, chosen, fate, drawn, mask_id):
+    seen, labels = ids.clone(), torch.full_like(ids, -100)
+    labels[chosen] = ids[chosen]
+    seen[chosen & (fate < 0.8)] = mask_id
+    swapped = chosen & (fate >= 0.8) & (fate < 0.9)
+    seen[swapped] = drawn[swapped]
+    return seen, labels
 """
 
 WRONG = [
@@ -250,15 +286,15 @@ WRONG = [
     ("05.wordpiece", pieces(value="' '.join(found)"), "not one string"),
     ("05.wordpiece", pieces().replace("len(word) + 1)", "len(word))"), "may end the word"),
     ("05.wordpiece", pieces().replace("range(start + 1", "range(start + 2"), "may be one letter"),
-    ("05.embed", embed(value="solution(ids, segments, words, places, kinds).detach()"), "gradient"),
-    ("05.embed", embed(value="solution(ids, segments, words, places, kinds).tolist()"), "gradient"),
+    ("05.embed", "lambda *given: solution(*given).detach()", "gradient"),
+    ("05.embed", "lambda *given: solution(*given).tolist()", "gradient"),
     ("05.embed", FROM_SEP, "looked up by `segments`"),
     ("05.embed", embed(value="total"), "LayerNorm is missing"),
     ("05.embed", embed(total="word"), "only the words"),
     ("05.embed", embed(total="word + kind"), "positions are missing"),
-    ("05.embed", embed(total="word + place"), "segments are missing"),
-    ("05.embed", embed(total="word + kind + places[ids]"), "by the ids of the words"),
-    ("05.embed", embed(total="word + kind + places[1:ids.shape[1] + 1]"), "begin at 0"),
+    ("05.embed", embed(total="word + position"), "segments are missing"),
+    ("05.embed", embed(total="word + kind + positions[ids]"), "by the ids of the words"),
+    ("05.embed", embed(total="word + kind + positions[1:ids.shape[1] + 1]"), "begin at 0"),
     (
         "05.embed",
         embed(value="(total - total.mean(-1, keepdim=True)) / total.std(-1, keepdim=True)"),
@@ -311,7 +347,7 @@ WRONG = [
     (
         "05.choose",
         choose(value="(rank <= (share * n).round().clamp(min=1)) & maskable"),
-        "one place too many",
+        "one position too many",
     ),
     ("05.mask", hide(first="chosen", second="chosen & (fate > 1)"), "80 % should be"),
     ("05.mask", hide(second="chosen & (fate >= 0.8)"), "half of these should stay"),
@@ -325,14 +361,14 @@ WRONG = [
     (
         "05.mask",
         hide(value="seen, torch.where(seen == mask_id, ids, -100)"),
-        "only the places with [MASK]",
+        "only the positions with [MASK]",
     ),
-    ("05.mask", hide(value="seen, torch.where(seen != ids, ids, -100)"), "places that changed"),
-    ("05.mask", hide(labels="ids"), "every place has"),
+    ("05.mask", hide(value="seen, torch.where(seen != ids, ids, -100)"), "positions that changed"),
+    ("05.mask", hide(labels="ids"), "every position has"),
     ("05.mask", hide(labels="torch.where(chosen, ids, 0)"), "token like any other"),
     ("05.mask", hide(value="seen, torch.where(chosen, seen, -100)"), "what stood there"),
     ("05.mask", hide(first="fate < 0.8"), "not chosen have changed"),
-    ("05.mask", hide(value="labels, seen"), "changed places"),
+    ("05.mask", hide(value="labels, seen"), "are swapped"),
     ("05.mask", hide(value="ids, labels"), "nothing is hidden"),
     ("05.mask", IN_PLACE, "work on a copy"),
     ("05.mask", CHANGED_DRAWN, "work on a copy"),
@@ -340,8 +376,8 @@ WRONG = [
     ("05.mask", hide(value="torch.where(chosen & (fate < 0.8), 4, seen), labels"), "not for 7"),
     ("05.mask", hide(value="seen, labels.float()"), "tensors of integers"),
     ("05.mask", hide(value="seen.tolist(), labels.tolist()"), "tensors of integers"),
-    ("05.mlm_loss", loss("each.sum()"), "sum over the masked places"),
-    ("05.mlm_loss", loss("each.sum() / labels.numel()"), "divided by all places"),
+    ("05.mlm_loss", loss("each.sum()"), "sum over the masked positions"),
+    ("05.mlm_loss", loss("each.sum() / labels.numel()"), "divided by all positions"),
     ("05.mlm_loss", loss("each.sum() / len(labels)"), "number of sequences"),
     ("05.mlm_loss", loss(wanted="labels > 0"), "word 0 is left out"),
     ("05.mlm_loss", loss(bias="0 * bias"), "the bias is missing"),
@@ -408,7 +444,7 @@ def mlm_loss(hidden, table, bias, labels):
     ("05.find_the_bug", BY_ROWS, "a mean for each text"),
     ("05.fill_in", fill(shares="logits"), "these are scores"),
     ("05.fill_in", fill(shares="logits.log_softmax(-1)"), "log-probabilities"),
-    ("05.fill_in", fill(shares="logits.softmax(0)"), "over the places"),
+    ("05.fill_in", fill(shares="logits.softmax(0)"), "over the positions"),
     ("05.fill_in", fill(shares="logits.sigmoid()"), "a sigmoid"),
     ("05.fill_in", fill(largest="False"), "least probable"),
     ("05.fill_in", fill(value="[gap[::-1] for gap in found]"), "should come first"),
@@ -421,7 +457,7 @@ def mlm_loss(hidden, table, bias, labels):
     ("05.fill_in", fill(name="p", share="tokens[i]"), "the name comes first"),
     ("05.fill_in", fill(value="found[:2]"), "for three"),
     ("05.fill_in", fill(mask="1"), "in another vocabulary"),
-    ("05.fill_in", fill(place="place - 1"), "the state of the place before"),
+    ("05.fill_in", fill(position="position - 1"), "the state of the position before"),
     ("05.fill_in", fill(share="p / sum(best.values.tolist())"), "over the k words"),
     ("05.fill_in", fill(value="[[name for name, _ in gap] for gap in found]"), "as a pair"),
     (
@@ -430,7 +466,7 @@ def mlm_loss(hidden, table, bias, labels):
             "gaps = (ids == {mask}).nonzero()[:, 0].tolist()", "gaps = range(len(ids))"
         ).format(
             shares="logits.softmax(-1)",
-            place="place",
+            position="position",
             k="k",
             largest="True",
             name="tokens[i]",
@@ -441,7 +477,7 @@ def mlm_loss(hidden, table, bias, labels):
     ),
     ("05.parameters", count(value="embeddings + layers * block"), "pooler is missing"),
     ("05.parameters", count(embeddings="V * dim + 2 * dim"), "positions and segments are missing"),
-    ("05.parameters", count(embeddings="(V + places) * dim + 2 * dim"), "segment table"),
+    ("05.parameters", count(embeddings="(V + positions) * dim + 2 * dim"), "segment table"),
     (
         "05.parameters",
         count(block="4 * linear + (dim * hidden + hidden) + (hidden * dim + dim) + 2 * dim"),
@@ -455,7 +491,7 @@ def mlm_loss(hidden, table, bias, labels):
     (
         "05.parameters",
         count(block="4 * linear + 2 * (dim * hidden + hidden) + 4 * dim"),
-        "one a column of its result",
+        "one per column of its result",
     ),
     (
         "05.parameters",
@@ -464,7 +500,133 @@ def mlm_loss(hidden, table, bias, labels):
     ),
     ("05.parameters", count(value="embeddings + layers * block + linear + V"), "belongs to the"),
     ("05.parameters", "lambda *sizes: 109_482_240", "is a number fixed"),
-    ("05.parameters", count(embeddings="(V + 512 + 2) * dim + 2 * dim"), "use `places`"),
+    ("05.parameters", count(embeddings="(V + 512 + 2) * dim + 2 * dim"), "use `positions`"),
+    ("05.wordpiece", "lambda w, p: list(dict.fromkeys(solution(w, p)))", "may come twice"),
+    ("05.wordpiece", "lambda w, p: solution(w.lower(), p)", "begins with a capital"),
+    (
+        "05.wordpiece",
+        pieces().replace("len(word) + 1)", "min(len(word), start + 4) + 1)"),
+        "any length",
+    ),
+    (
+        "05.wordpiece",
+        "lambda w, p: solution(w, p) if len(w) < 13 else ['[UNK]']",
+        "any length",
+    ),
+    ("05.embed", embed(total="words.detach()[ids] + position + kind"), "each of the three"),
+    ("05.embed", embed(total="word + position.detach() + kind"), "each of the three"),
+    ("05.embed", embed(total="word + position + kind.detach()"), "each of the three"),
+    ("05.embed", embed(value="F.normalize(total, dim=-1)"), "has length 1"),
+    ("05.embed", embed(value=f"F.normalize({CENTRED}, dim=-1)"), "variance should be 1"),
+    ("05.embed", embed(value="(total - total.mean()) / total.std()"), "each token has its own"),
+    ("05.embed", embed(total="word * position * kind"), "a product"),
+    ("05.embed", embed(total="word + position + kinds[1 - segments]"), "segments are swapped"),
+    ("05.embed", embed(total="word + position.flip(0) + kind"), "run backwards"),
+    ("05.embed", RESTARTED, "begin again"),
+    (
+        "05.choose",
+        choose(value="(rank < (share * n).ceil().clamp(min=1)) & maskable"),
+        "rounded up",
+    ),
+    ("05.choose", choose(value="(rank < (share * n).round() + 1) & maskable"), "right number"),
+    (
+        "05.choose",
+        choose(value="(rank > (share * n).round().clamp(min=1)) & maskable"),
+        "turned round",
+    ),
+    (
+        "05.choose",
+        "lambda maskable, noise, share=0.15: solution(maskable, (noise * 7) % 1, share)",
+        "as many as there should be",
+    ),
+    (
+        "05.choose",
+        choose(value="(rank < (share * n.float().mean()).round()) & maskable"),
+        "n of its own",
+    ),
+    ("05.mask", hide(second="chosen & (fate >= 0.9)"), "from 0.9 on"),
+    (
+        "05.mask",
+        hide(first="chosen & (fate >= 0.2)", second="chosen & (fate < 0.1)"),
+        "`fate` decides",
+    ),
+    ("05.mask", hide(first="chosen & ((3 * fate) % 1 < 0.8)"), "`fate` decides"),
+    ("05.mask", hide().replace("drawn, seen)", "drawn.flip(1), seen)"), "`fate` decides"),
+    ("05.mask", hide(labels="torch.where(chosen, ids, -1)"), "leaves out"),
+    ("05.mask", hide(labels="torch.where(chosen, ids, mask_id)"), "leaves out"),
+    ("05.mask", hide(labels="chosen.long()"), "only mark"),
+    ("05.mlm_loss", loss("F.nll_loss(logits, labels[wanted])"), "wants log-probabilities"),
+    ("05.mlm_loss", loss("F.nll_loss(logits.softmax(-1), labels[wanted])"), "logarithm is missing"),
+    ("05.mlm_loss", loss("each.mean().exp()"), "perplexity"),
+    ("05.mlm_loss", loss("each"), "take their mean"),
+    ("05.mlm_loss", loss().replace("table.T", "table.T.detach()"), "no gradient"),
+    ("05.find_the_bug", BUG.format(value="each.sum() / w.sum() + nsp"), "by its weight first"),
+    ("05.find_the_bug", BUG.format(value="each * w + nsp"), "each position is left"),
+    ("05.find_the_bug", BUG.format(value=f"({MLM}) * nsp"), "not their product"),
+    (
+        "05.find_the_bug",
+        BUG.format(value=f"{MLM} + F.cross_entropy(pairs, follows, reduction='none')"),
+        "each pair is left",
+    ),
+    (
+        "05.find_the_bug",
+        BUG.format(
+            value="F.cross_entropy((words * weights[..., None]).flatten(0, 1), labels.flatten())"
+            " + nsp"
+        ),
+        "belong to the losses",
+    ),
+    (
+        "05.find_the_bug",
+        BUG.format(
+            value="F.cross_entropy(words.flatten(0, 1), (labels * weights.long()).flatten()) + nsp"
+        ),
+        "still count",
+    ),
+    ("05.fill_in", fill(value="[dict(gap) for gap in found]"), "not a dictionary"),
+    (
+        "05.fill_in",
+        fill(value="[[(n, f'{p:.0%}') for n, p in gap] for gap in found]"),
+        "not text",
+    ),
+    ("05.fill_in", fill(value="[[(n, round(p, 2)) for n, p in gap] for gap in found]"), "rounded"),
+    ("05.fill_in", fill(position="0"), "from the first position"),
+    ("05.fill_in", fill(position="min(position + 1, len(ids) - 1)"), "the position after"),
+    ("05.fill_in", fill(shares="logits.softmax(-1).softmax(-1)"), "taken twice"),
+    (
+        "05.fill_in",
+        fill(shares="logits.index_fill(1, torch.tensor([0, 1]), -1e9).softmax(-1)"),
+        "special tokens are left out",
+    ),
+    ("05.fill_in", fill(value="[sorted(gap) for gap in found]"), "order of their names"),
+    ("05.fill_in", fill(value="[[(n, 1 / k) for n, _ in gap] for gap in found]"), "the same prob"),
+    ("05.parameters", count(embeddings="(V + positions) * dim"), "four vectors"),
+    ("05.parameters", count(embeddings="(V + positions + 2) * dim + dim"), "has two vectors"),
+    ("05.parameters", count(embeddings="0"), "three tables are missing"),
+    ("05.parameters", count(value="embeddings + block + linear"), "only one block"),
+    ("05.parameters", count(value="layers * (embeddings + block) + linear"), "once a layer"),
+    ("05.parameters", count(value="embeddings + layers * block + 2 * linear"), "two poolers"),
+    (
+        "05.parameters",
+        count(value="embeddings + layers * block + linear + 2 * dim + 2"),
+        "next sentences is counted",
+    ),
+    (
+        "05.parameters",
+        count(value="embeddings + layers * block + linear + V * dim + V"),
+        "table and bias",
+    ),
+    (
+        "05.parameters",
+        count(block="4 * linear + (dim * hidden + hidden) + (hidden * dim + dim)"),
+        "LayerNorms are missing",
+    ),
+    (
+        "05.parameters",
+        count(block="4 * linear + dim * hidden + hidden * dim + 4 * dim"),
+        "biases of the feed-forward",
+    ),
+    ("05.parameters", count(block="4 * linear + dim * hidden + hidden + 4 * dim"), "and back"),
 ]
 
 RIGHT = [
@@ -473,11 +635,15 @@ RIGHT = [
     ("05.embed", "solution"),
     ("05.embed", embed()),
     ("05.embed", EMBEDDED_BY_HAND),
+    ("05.embed", embed(value="nn.LayerNorm(total.shape[-1], eps=1e-12)(total)")),
+    ("05.embed", embed(total="word + F.embedding(torch.arange(ids.shape[1]), positions) + kind")),
     ("05.choose", "solution"),
     ("05.choose", choose()),
     ("05.choose", CHOSEN_BY_LOOP),
+    ("05.choose", TOP_K),
     ("05.mask", "solution"),
     ("05.mask", hide()),
+    ("05.mask", HIDDEN_BY_INDEX),
     ("05.mlm_loss", "solution"),
     ("05.mlm_loss", loss()),
     ("05.mlm_loss", FULL_LOGITS),
@@ -488,6 +654,8 @@ RIGHT = [
     ("05.fill_in", "solution"),
     ("05.fill_in", fill()),
     ("05.fill_in", SORTED),
+    ("05.fill_in", fill(value="tuple(found)")),
+    ("05.fill_in", fill(share="torch.tensor(p)")),
     ("05.parameters", "solution"),
     ("05.parameters", count()),
 ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -173,6 +174,20 @@ def test_a_stopped_run_keeps_the_seeds_it_had(chapters):
     with pytest.raises(AssertionError, match="stopped"):
         measure.measure("90", chapters=chapters, say=lambda text: None)
     assert list(written(chapters)["experiments"]["toss"]["seeds"]) == ["0", "1"]
+
+
+def test_a_training_that_ctrl_c_ended_early_is_no_measurement():
+    def half_trained(seed, config):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:  # as `mb.fit` and `word2vec.learn` do
+            return {"loss": 9.9}
+        return {"loss": 1.0}
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        measure.one_run(half_trained, 0, {})
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_rehearsal_writes_nothing(chapters):

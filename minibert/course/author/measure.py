@@ -13,14 +13,17 @@ import json
 import math
 import os
 import platform
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import minibert
@@ -122,10 +125,14 @@ def rehearse(chapter: str, chapters: str | Path | None = None, say: Say = print)
 
 
 def one_run(function: Experiment, seed: int, config: dict[str, Any]) -> dict[str, Any]:
-    """One seed of one experiment: its values, seconds, date and machine."""
+    """One seed of one experiment: its values, seconds, date and machine.
+
+    Raises KeyboardInterrupt when Ctrl-C was pressed, even if a training inside ended well on it.
+    """
     minibert.seed_everything(seed)
     start = time.perf_counter()
-    values = function(seed, json.loads(json.dumps(config)))
+    with interrupted_for_good():
+        values = function(seed, json.loads(json.dumps(config)))
     seconds = time.perf_counter() - start
     return {
         "values": _numbers(values, function.__name__),
@@ -133,6 +140,31 @@ def one_run(function: Experiment, seed: int, config: dict[str, Any]) -> dict[str
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
     }
+
+
+@contextmanager
+def interrupted_for_good() -> Iterator[None]:
+    """Ctrl-C within it ends in KeyboardInterrupt, whatever the code within makes of it.
+
+    A training that is interrupted gives back what it has learned so far: good for a learner, but
+    a half-trained model is no measurement. Elsewhere than in the main thread it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _numbers(values: Any, name: str) -> dict[str, float | list[float]]:

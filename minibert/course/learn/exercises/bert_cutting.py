@@ -20,7 +20,7 @@ class Pieces(Exercise):
         "Begin with `start = 0`. As long as `start < len(word)`, look for the longest piece there.",
         "Try `end` from `len(word)` down to `start + 1`; a piece that is not at the beginning of "
         "the word has `##` in front.",
-        "If no piece fits at some place, the answer for the *whole* word is `['[UNK]']`.",
+        "If no piece fits at some position, the answer for the *whole* word is `['[UNK]']`.",
     )
 
     def as_functions(self, cut: Any) -> tuple:
@@ -46,12 +46,12 @@ class Pieces(Exercise):
                 continue
             return mistaken(got, [
                 ([piece.removeprefix("##") for piece in want],
-                 f"{word!r}: a piece that goes on with a word is written with `##`.", 1),
+                 f"{word!r}: a piece that continues a word is written with `##`.", 1),
                 (self.cut(word, shortest=True),
                  f"{word!r}: the longest piece wins, and {got} are the shortest.", 1),
-                (["[UNK]"], f"{word!r} can be cut into {want}: what goes on with a word stands in "
-                 "the vocabulary with `##` in front, and has to be looked for so.", 1),
-                (want[:1], f"{word!r}: only the first piece is there; go on after it.", 1),
+                (["[UNK]"], f"{word!r} can be cut into {want}: a piece that continues a word "
+                 "has `##` in front in the vocabulary, and has to be looked for so.", 1),
+                (want[:1], f"{word!r}: only the first piece is there; continue after it.", 1),
                 (want[::-1], f"{word!r}: the pieces come in the order in which they are read.", 2),
             ]) or Wrong(f"expected {want} for {word!r}, got {got}.", 1)  # fmt: skip
         return self.unknown(cut)
@@ -72,13 +72,26 @@ class Pieces(Exercise):
                 "'stra', the longest piece, and then finds no '##w'.", 2
             )  # fmt: skip
         if list(cut("playing", {"play", "ing"})[0]) != ["[UNK]"]:
-            return Wrong("'ing' without `##` cannot go on with a word: of {'play', 'ing'}, "
+            return Wrong("'ing' without `##` cannot continue a word: of {'play', 'ing'}, "
                          "'playing' should be ['[UNK]'].", 2)  # fmt: skip
         if list(cut("play", {"##play", "pl", "##ay"})[0]) != ["pl", "##ay"]:
             return Wrong(
                 "with another vocabulary, {'##play', 'pl', '##ay'}, 'play' should be "
                 "['pl', '##ay']: '##play' cannot begin a word.", 2
             )  # fmt: skip
+        return self.others(cut)
+
+    def others(self, cut: Any) -> Right | Wrong:
+        """A piece that comes twice, long pieces, a capital."""
+        if self.cut_by(cut, "aff") != ["a", "##f", "##f"]:
+            return Wrong("'aff' should be ['a', '##f', '##f']: a piece may come twice.", 2)
+        word, want = "counterrevolutionaries", ["counterrevolution", "##aries"]
+        if list(cut(word, {"counter", *want})[0]) != want:
+            return Wrong(f"{word!r} should be {want}, where both are pieces: a word and a "
+                         "piece may have any length.", 2)  # fmt: skip
+        if self.cut_by(cut, "Play") != ["[UNK]"]:
+            return Wrong("'Play' should be ['[UNK]'], because no piece here begins with a capital: "
+                         "cut the word as it is given.", 2)  # fmt: skip
         return Right(
             "`unaffable` is `una ##ffa ##ble`: greedy, so not always what a linguist says."
         )

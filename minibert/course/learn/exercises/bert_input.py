@@ -32,8 +32,8 @@ class Embed(Exercise):
 
     @staticmethod
     def embed(*case: Tensor) -> Tensor:
-        ids, segments, words, places, kinds = case  # ids, segments: (batch, length)
-        total = words[ids] + places[: ids.shape[1]] + kinds[segments]  # (batch, length, dim)
+        ids, segments, words, positions, kinds = case  # ids, segments: (batch, length)
+        total = words[ids] + positions[: ids.shape[1]] + kinds[segments]  # (batch, length, dim)
         return F.layer_norm(total, total.shape[-1:], eps=1e-12)
 
     def case(self) -> tuple[Tensor, ...]:
@@ -48,10 +48,13 @@ class Embed(Exercise):
 
     @staticmethod
     def seen(embed: Any, *arguments: Tensor) -> dict:
-        """The sum, whether an argument was changed, and whether a gradient can flow back."""
+        """The sum, whether an argument was changed, and which tables get a gradient."""
         free = [x.clone().requires_grad_() if x.is_floating_point() else x for x in arguments]
         got, changed = kept(embed, *(x * 1 for x in free))  # a leaf refuses every change
-        flows = torch.is_tensor(got) and got.requires_grad
+        if torch.is_tensor(got) and got.requires_grad:
+            (got * torch.arange(got.numel()).view_as(got).sin()).sum().backward()
+        tables = [x for x in free if x.is_floating_point()]
+        flows = [x.grad is not None and bool(x.grad.any()) for x in tables]
         return {"loss": got, "changed": changed, "flows": flows}
 
     def untouched(self, embed: Any) -> bool:
@@ -65,9 +68,9 @@ class Embed(Exercise):
         told = self.compared(found["loss"], self.case())
         if not isinstance(told, Right):
             return told
-        if not found["flows"]:
-            return Wrong("right, but no gradient can flow back to the tables: give a tensor, "
-                         "without `.detach()` and `torch.no_grad()`.", 1)  # fmt: skip
+        if not all(found["flows"]):
+            return Wrong("right, but no gradient can flow back to each of the three tables: give a "
+                         "tensor, without `.detach()` and `torch.no_grad()`.", 1)  # fmt: skip
         if not same(embed(*self.other())["loss"], self.embed(*self.other()), 1e-4):
             return Wrong("right here, but not for another text: is a size fixed, or a segment "
                          "not looked up by `segments`?", 2)  # fmt: skip
@@ -76,29 +79,38 @@ class Embed(Exercise):
     @staticmethod
     def compared(got: Any, case: tuple[Tensor, ...]) -> Right | Wrong:
         """The verdict on the numbers."""
-        ids, segments, words, places, kinds = case
-        word, kind, place = words[ids], kinds[segments], places[: ids.shape[1]]
-
-        def norm(x: Tensor) -> Tensor:
-            return F.layer_norm(x, x.shape[-1:], eps=1e-12)
-
-        total = word + place + kind  # (batch, length, dim)
+        ids, segments, words, positions, kinds = case
+        word, kind, position = words[ids], kinds[segments], positions[: ids.shape[1]]
+        norm = partial(F.layer_norm, normalized_shape=words.shape[-1:], eps=1e-12)
+        total = word + position + kind  # (batch, length, dim)
+        one = torch.ones_like(ids).cumsum(1) - 1  # 0, 1, 2, ... in each row
+        restart = torch.where(segments == 1, one - (segments == 0).sum(1, keepdim=True), one)
         centred = total - total.mean(-1, keepdim=True)
         return compare(got, norm(total), [
             (total, "the LayerNorm is missing: mean 0 and variance 1 for each token.", 2),
             (norm(word), "only the words are there: add position and segment.", 1),
             (norm(word + kind), "the positions are missing: *dog bites man* would be *man bites "
              "dog*.", 1),
-            (norm(word + place), "the segments are missing.", 2),
-            (norm(word + places[ids.clamp(max=len(places) - 1)] + kind),
+            (norm(word + position), "the segments are missing.", 2),
+            (norm(word + positions[ids.clamp(max=len(positions) - 1)] + kind),
              "the positions are looked up by the ids of the words: they are 0, 1, 2, ...", 1),
-            (norm(word + places[1 : ids.shape[1] + 1] + kind), "positions begin at 0.", 2),
-            (norm(word) + norm(place) + norm(kind), "add first, then one LayerNorm.", 2),
-            (norm((word + place + kind) / 3) * 0 + total / 3, "a mean: it should be the sum.", 1),
+            (norm(word + positions[1 : ids.shape[1] + 1] + kind), "positions begin at 0.", 2),
+            (norm(word + position.flip(0) + kind), "the positions run backwards.", 2),
+            (norm(word + positions[restart] + kind), "the positions begin again in the second "
+             "text: they count through the whole input.", 2),
+            (norm(word + position + kinds[1 - segments]), "the segments are swapped.", 2),
+            (norm(word * position * kind), "a product: it should be the sum.", 1),
+            (F.normalize(total, dim=-1), "each token has length 1: it should have mean 0 and "
+             "variance 1, so `F.layer_norm`.", 1),
+            (F.normalize(centred, dim=-1), "each token has length 1: its variance should be 1.", 2),
+            ((total - total.mean()) / total.std(), "one mean and variance for the whole batch: "
+             "each token has its own.", 1),
+            (norm(word) + norm(position) + norm(kind), "add first, then one LayerNorm.", 2),
+            (total / 3, "a mean: it should be the sum, and a LayerNorm.", 1),
             (centred / total.std(-1, keepdim=True), "the variance divides by dim, not dim - 1: "
              "`unbiased=False`.", 2),
             (centred / total.var(-1, keepdim=True, unbiased=False),
-             "divided by the variance: its square root is due.", 2),
+             "divided by the variance: divide by its square root.", 2),
             (F.layer_norm(total, total.shape[-2:]), "the LayerNorm mixes the tokens of a text: "
              "mean and variance are over the last axis only.", 1),
             (centred, "the mean is 0, but the variance is not 1 yet.", 2),
@@ -112,10 +124,11 @@ class Choose(Exercise):
     title = "Choose 15 %"
     minutes, difficulty, importance, points = 10, 3, 4, 3
     hints = (
-        "Give the places that must not be chosen a noise that is never the lowest, 2.0 say (in a "
-        "copy: `noise.masked_fill(~maskable, 2.0)`).",
-        "`x.argsort(1).argsort(1)` is each place's rank in its row, 0 for the lowest.",
-        "A place is chosen if its rank is below the row's quota, and if it may be chosen at all.",
+        "Give the positions that must not be chosen a noise that is never the lowest, 2.0 say (in "
+        "a copy: `noise.masked_fill(~maskable, 2.0)`).",
+        "`x.argsort(1).argsort(1)` is each position's rank in its row, 0 for the lowest.",
+        "A position is chosen if its rank is below the row's quota, and if it may be chosen at "
+        "all.",
     )
 
     def case(self) -> tuple[Tensor, Tensor]:
@@ -147,8 +160,16 @@ class Choose(Exercise):
             return Wrong(CHANGED, 1)
         want = self.choose(maskable, noise)
         if not torch.is_tensor(got) or (got.shape == want.shape and got.dtype != torch.bool):
-            return Wrong("the answer should be a tensor of bool, True where a place is chosen.", 2)
-        told = compare(got, want, self.mistakes(maskable, noise), what="`chosen`")
+            return Wrong(
+                "the answer should be a tensor of bool, True where a position is chosen.", 2
+            )
+        mistakes = self.mistakes(maskable, noise)
+        if got.shape == want.shape and torch.equal(got.sum(1), (got & maskable).sum(1)):
+            as_many = torch.equal(got.sum(1), want.sum(1))
+            mistakes.append((got, "as many as there should be in each row, but not those with the "
+                             "lowest `noise`." if as_many else "not the right number in each row: "
+                             "max(1, round(share * n)), n of its own.", 1))  # fmt: skip
+        told = compare(got, want, mistakes, what="`chosen`")
         if not isinstance(told, Right):
             return told
         more, _ = choose(maskable, noise, 0.4)
@@ -164,31 +185,34 @@ class Choose(Exercise):
         quota = (0.15 * maskable.sum(1, keepdim=True)).round().clamp(min=1)  # (batch, 1)
         want = self.choose(maskable, noise)
         return [
-            (noise < 0.15, "each place is chosen by itself, special tokens among them: choose the "
-             "row's quota of lowest noise, where `maskable`.", 1),
-            ((noise < 0.15) & maskable, "each place is chosen by itself, so a row may have none: "
-             "choose a fixed number in each row, those with the lowest noise.", 1),
+            (noise < 0.15, "each position is chosen by itself, special tokens among them: choose "
+             "the row's quota of lowest noise, where `maskable`.", 1),
+            ((noise < 0.15) & maskable, "each position is chosen by itself, so a row may have "
+             "none: choose a fixed number in each row, those with the lowest noise.", 1),
             (self.choose(anywhere, noise), "[CLS], [SEP] or padding is chosen: mind `maskable`.",
              1),
             ((noise.argsort(1).argsort(1) < quota) & maskable,
-             "the noise of places that cannot be chosen takes part in the ranking: "
+             "the noise of positions that cannot be chosen takes part in the ranking: "
              "push these to the end first.", 1),
             ((ranked < round(0.15 * length)) & maskable, "the quota is 15 % of the whole length: "
-             "it should be 15 % of the places that can be chosen.", 1),
+             "it should be 15 % of the positions that can be chosen.", 1),
             (self.choose(maskable, noise, least=0), "a short text has nothing hidden: at least one "
-             "place in each row that has any.", 2),
+             "position in each row that has any.", 2),
             (ranked < quota,
-             "a row without any word has a chosen place: add `& maskable`.", 2),
+             "a row without any word has a chosen position: add `& maskable`.", 2),
             ((noise.masked_fill(~maskable, 2.0).argsort(1) < quota) & maskable, "one `argsort` "
-             "gives places in order of noise; the rank of each place takes a second one.", 1),
-            ((ranked <= quota) & maskable, "one place too many: ranks begin at 0, so `<`.", 2),
+             "gives positions in order of noise; the rank of each position takes a second one.", 1),
+            ((ranked <= quota) & maskable, "one position too many: ranks begin at 0, so `<`.", 2),
             (want & False, "nothing is chosen.", 1),
             (self.choose(maskable, 1 - noise), "those with the highest noise are chosen.", 2),
             ((ranked < (0.15 * maskable.sum(1, keepdim=True)).floor().clamp(min=1)) & maskable,
              "the quota is cut off: round it.", 2),
+            ((ranked < (0.15 * maskable.sum(1, keepdim=True)).ceil().clamp(min=1)) & maskable,
+             "the quota is rounded up: round it to the nearest number.", 2),
+            ((ranked > quota) & maskable, "turned round: a rank below the quota is chosen.", 1),
             ((whole < round(0.15 * int(maskable.sum()))) & maskable, "15 % of the whole batch: "
              "each row should have 15 % of its own.", 1),
-            (~want & maskable, "turned round: True where a place is chosen.", 1),
+            (~want & maskable, "turned round: True where a position is chosen.", 1),
         ]  # fmt: skip
 
 
@@ -238,20 +262,23 @@ class Mask(Exercise):
         seen, labels = got
         want, wanted = self.hide(case)
         told = compare(labels, wanted, [
-            (ids, "every place has a label: the model would be asked for words that it sees.", 1),
+            (ids, "every position has a label: the model would be asked for words that it sees.",
+             1),
             (torch.where(want != ids, ids, -100),
-             "only the places that changed have a label: the words that were chosen and kept are "
-             "to be guessed, too.", 1),
+             "only the positions that changed have a label: the words that were chosen and kept "
+             "have to be predicted, too.", 1),
             (torch.where(want == mask_id, ids, -100),
-             "only the places with [MASK] have a label: the random and the kept words are to be "
-             "guessed, too.", 1),
+             "only the positions with [MASK] have a label: the random and the kept words have "
+             "to be predicted, too.", 1),
             (torch.where(chosen, want, -100),
              "the labels are what the model sees: they should be what stood there.", 1),
             (torch.where(chosen, -100, ids),
              "turned round: -100 belongs where nothing was chosen.", 1),
             (torch.where(chosen, ids, 0),
-             "0 is a token like any other: -100 marks the places that are not asked.", 1),
-            (want, "the two results have changed places: what the model sees comes first.", 2),
+             "0 is a token like any other: -100 marks the positions that are not asked.", 1),
+            (want, "the two results are swapped: what the model sees comes first.", 2),
+            (chosen, "the labels only mark what was chosen: they should be the words there.", 1),
+            *self.unmarked(labels, case),
         ], what="the labels")  # fmt: skip
         told = self.sees(seen, case) if isinstance(told, Right) else told
         if not isinstance(told, Right):
@@ -262,9 +289,20 @@ class Mask(Exercise):
             return Wrong("right where [MASK] has the number 4, but not for 7: use `mask_id`.", 2)
         return told
 
+    @staticmethod
+    def unmarked(labels: Any, case: tuple) -> list:
+        """A mistake if the labels are right where chosen, and not -100 elsewhere."""
+        ids, chosen = case[:2]
+        if not torch.is_tensor(labels) or labels.shape != ids.shape:
+            return []
+        if not same(labels[chosen], ids[chosen]):
+            return []
+        return [(labels, "right where a word was chosen; but elsewhere the label should be -100, "
+                 "which `F.cross_entropy` leaves out.", 2)]  # fmt: skip
+
     def sees(self, seen: Tensor, case: tuple) -> Right | Wrong:
         """The verdict on what the model sees."""
-        ids, chosen, _, _, mask_id = case
+        ids, chosen, fate, drawn, mask_id = case
         fits = torch.is_tensor(seen) and seen.shape == ids.shape
         if fits and not same(seen[~chosen], ids[~chosen]):
             return Wrong("words that were not chosen have changed: add `chosen &`.", 1)
@@ -278,7 +316,13 @@ class Mask(Exercise):
              "only one in ten is [MASK]: the shares are mixed up.", 1),
             (self.hide(case, (0.8, 0.8))[0],
              "no random word: from 0.8 to below 0.9 it is `drawn`.", 1),
+            (torch.where(chosen & (fate >= 0.9), drawn, self.hide(case, (0.8, 0.8))[0]),
+             "random and kept are swapped: from 0.9 on the word stays.", 1),
+
             (ids, "nothing is hidden: the model sees every word that it is asked for.", 1),
+            *([(seen, "right where nothing was chosen; where something was, `fate` decides what "
+                "happens, and a random word is that of `drawn` at the same position.", 1)]
+              if fits else []),
         ], what="what the model sees",
             right="The labels keep every chosen word, those that can still be read among them.",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Chapter 05: what BERT is trained on, and what it says: two losses and the words for a gap."""
+"""Chapter 05: what BERT is trained on: two losses."""
 
 import math
 from functools import partial
@@ -18,6 +18,11 @@ DETACHED = (
 )
 
 
+def floating(x: Any) -> bool:
+    """True for a tensor that can have a gradient."""
+    return torch.is_tensor(x) and x.is_floating_point()
+
+
 class Trained(Exercise):
     """A loss that is judged by its value, its gradient, and by what it leaves unchanged."""
 
@@ -27,24 +32,24 @@ class Trained(Exercise):
     @staticmethod
     def seen(loss: Any, *arguments: Tensor) -> dict:
         """The loss, whether an argument was changed, and whether each input gets a gradient."""
-        free = [x.clone().requires_grad_() if x.is_floating_point() else x for x in arguments]
+        free = [x.clone().requires_grad_() if floating(x) else x for x in arguments]
         value, changed = kept(loss, *free)
         flows = torch.is_tensor(value) and value.requires_grad and value.dim() == 0
         if flows:
             value.backward()
-        tables = [x for x in free if x.is_floating_point()]
+        tables = [x for x in free if floating(x)]
         got = [x.grad is not None and bool(x.grad.any()) for x in tables]
         return {"loss": value, "changed": changed, "gradients": got}
 
 
 class MaskedLoss(Trained):
     id = "05.mlm_loss"
-    title = "A loss at some places"
+    title = "A loss at some positions"
     minutes, difficulty, importance, points = 10, 2, 5, 3
     hints = (
         "`wanted = labels != -100` is a boolean tensor (batch, length).",
         "`hidden[wanted]` has the shape (n, dim): only these rows are multiplied by the table.",
-        "`F.cross_entropy(logits, labels[wanted])` is the mean over the n places.",
+        "`F.cross_entropy(logits, labels[wanted])` is the mean over the n positions.",
     )
 
     def case(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -76,7 +81,7 @@ class MaskedLoss(Trained):
         fewer = (*case[:3], case[3].clone())
         fewer[3][0, 2] = -100
         if not same(seen(*fewer)["loss"], self.values(*fewer)[0]):
-            return Wrong("right for five places, but not for four: is a number fixed?", 2)
+            return Wrong("right for five positions, but not for four: is a number fixed?", 2)
         return Right("Six of seven rows of the largest product of the model need not be computed.")
 
     @staticmethod
@@ -86,16 +91,24 @@ class MaskedLoss(Trained):
         logits = hidden @ table.T + bias
         each = F.cross_entropy(logits[wanted], labels[wanted], reduction="none")
         as_zero = F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
+        true = logits[wanted].gather(1, labels[wanted][:, None])  # (n, 1)
+        true_share = logits[wanted].softmax(-1).gather(1, labels[wanted][:, None])
         rows = [each[wanted.nonzero()[:, 0] == row].mean() for row in range(3) if wanted[row].any()]
         return each.mean(), [
             (-each.mean(), "the wrong sign: the loss is *minus* the log-probability.", 2),
-            (each.sum(), "the sum over the masked places: divide by how many there are.", 2),
-            (each.sum() / labels.numel(), "divided by all places: only the masked ones count.", 2),
+            (each.sum(), "the sum over the masked positions: divide by how many there are.", 2),
+            (each.sum() / labels.numel(), "divided by all positions: only the masked ones count.",
+             2),
             (each.sum() / len(labels), "divided by the number of sequences: divide by the number "
-             "of masked places.", 2),
-            (torch.stack(rows).mean(), "a mean for each text, then their mean: all masked places "
-             "count alike.", 2),
-            (as_zero, "the places without a label count as word 0: leave them out.", 1),
+             "of masked positions.", 2),
+            (torch.stack(rows).mean(), "a mean for each text, then their mean: all masked "
+             "positions count alike.", 2),
+            (each, "a loss for each position: take their mean.", 2),
+            (-true.mean(), "minus the mean logit: `F.nll_loss` wants log-probabilities; use "
+             "`F.cross_entropy`.", 1),
+            (-true_share.mean(), "minus the mean probability: its logarithm is missing.", 1),
+            (each.mean().exp(), "that is the perplexity: leave out the `exp`.", 2),
+            (as_zero, "the positions without a label count as word 0: leave them out.", 1),
             (F.cross_entropy(logits[labels > 0], labels[labels > 0]),
              "word 0 is left out: `labels > 0` drops a word that may well be masked.", 2),
             (F.cross_entropy((logits - bias)[wanted], labels[wanted]), "the bias is missing.", 2),
@@ -113,7 +126,7 @@ class FindTheBug(Trained):
         "Change a label where the weight is 0: the loss should not move.",
         "What is the shape of what `nn.CrossEntropyLoss()` returns? And of the weights?",
         "A mean that is multiplied by the weights and divided by their sum is the same mean. Take "
-        "`reduction='none'`, weigh each place, and only then add up.",
+        "`reduction='none'`, weigh each position, and only then add up.",
     )
 
     @staticmethod
@@ -132,9 +145,18 @@ class FindTheBug(Trained):
         return each, weights.flatten(), F.cross_entropy(pairs, follows)
 
     def untouched(self, seen: Any) -> bool:
-        each, _, pair = self.losses(self.case())
         value = seen(*self.case())["loss"]
-        return value is None or value is Ellipsis or same(value, each.mean() + pair)
+        return value is None or value is Ellipsis or self.buggy(seen)
+
+    def buggy(self, seen: Any) -> bool:
+        """Whether it still gives what the broken code gives, for two ways to pad."""
+        for padding in (0, 6):
+            words, labels, *rest = self.case()
+            labels[rest[0] == 0] = padding
+            each, _, pair = self.losses((words, labels, *rest))
+            if not same(seen(words, labels, *rest)["loss"], each.mean() + pair):
+                return False
+        return True
 
     def check(self, seen: Any) -> Right | Wrong:
         each, weights, pair = self.losses(self.case())
@@ -155,7 +177,7 @@ class FindTheBug(Trained):
         if not same(seen(*case)["loss"], (each * weights).sum() / weights.sum() + pair):
             return Wrong("right here, but not where word 0 is masked for real: use the weights.", 2)
         return Right(
-            "The places without a word no longer count. Before, a model that learned to answer "
+            "The positions without a word no longer count. Before, a model that learned to answer "
             "[PAD] where nothing was asked looked better from batch to batch."
         )
 
@@ -168,14 +190,25 @@ class FindTheBug(Trained):
         pair_1 = F.cross_entropy(pairs, follows, ignore_index=0)
         pair_sum = F.cross_entropy(pairs, follows, reduction="sum")
         return [
+            (each.mean() + pair, "the padded positions still count: changing their label is not "
+             "enough, they have to be left out of the sum.", 1),
+            (each.sum() / weights.sum() + pair, "the sum runs over all positions: multiply each "
+             "loss by its weight first.", 1),
+            (F.cross_entropy((logits * self.case()[2][..., None]).flatten(0, 1), labels.flatten())
+             + pair, "the weights are multiplied with the scores: they belong to the losses.", 1),
+            (words + F.cross_entropy(pairs, follows, reduction="none"), "a loss for each pair is "
+             "left: only the masked words need `reduction='none'`.", 2),
+            (each * weights + pair, "a loss for each position is left: add them up, and divide by "
+             "the sum of the weights.", 1),
+            (words * pair, "the loss is the sum of both, not their product.", 1),
             (words, "the loss of the next sentence is missing.", 1),
             (pair, "the loss of the masked words is missing.", 1),
             ((each * weights).mean() + pair,
-             "nearly: divide by the sum of the weights, not by the number of places.", 2),
+             "nearly: divide by the sum of the weights, not by the number of positions.", 2),
             ((each * weights).sum() / 2 + pair,
              "divided by the number of texts: divide by the sum of the weights.", 2),
             (rows.mean() + pair,
-             "a mean for each text, then their mean: all real places count alike.", 2),
+             "a mean for each text, then their mean: all real positions count alike.", 2),
             (words_only + pair_1, "`ignore_index=0` for both losses: it drops word 0 wherever it "
              "stands, and next sentences with the label 0, too. The weights say what is padding.",
              1),
@@ -185,136 +218,3 @@ class FindTheBug(Trained):
             ((each * (1 - weights)).sum() / (1 - weights).sum() + pair,
              "turned round: weight 1 is a real word, and 0 is padding.", 1),
         ]  # fmt: skip
-
-
-class FillIn(Exercise):
-    id = "05.fill_in"
-    title = "The likeliest words for each gap"
-    minutes, difficulty, importance, points = 15, 3, 5, 3
-    hints = (
-        "`(ids == mask_id).nonzero()[:, 0]` are the gaps, in order.",
-        "At a gap, `logits[place].softmax(-1).topk(k)` gives `.values` and `.indices`.",
-        "`zip(best.indices.tolist(), best.values.tolist())` runs over the pairs; a token's name is "
-        "`tokens[i]`.",
-    )
-    TOKENS = ("[PAD]", "[MASK]", "the", "dog", "cat", "barked", "slept", ".")
-
-    def case(self) -> tuple[Tensor, Tensor, list[str], int]:
-        generator = torch.Generator().manual_seed(9)
-        ids = torch.tensor([2, 1, 5, 7, 2, 4, 1, 7])
-        logits = 2 * torch.randn(len(ids), len(self.TOKENS), generator=generator) - 6
-        return logits, ids, list(self.TOKENS), 3
-
-    def as_functions(self, fill_in: Any) -> tuple:
-        return (partial(kept, fill_in),)
-
-    def untouched(self, fill_in: Any) -> bool:
-        return fill_in(*self.case())[0] in (None, ..., [])
-
-    @staticmethod
-    def best(
-        shares: Tensor, ids: Tensor, tokens: list[str], k: int, *, least: bool = False
-    ) -> list:
-        """Names and shares of the ``k`` greatest at each gap."""
-        gaps = (ids == tokens.index("[MASK]")).nonzero()[:, 0].tolist()
-        found = [shares[place].topk(k, largest=not least) for place in gaps]
-        names = [[tokens[i] for i in best.indices.tolist()] for best in found]
-        return [
-            list(zip(n, b.values.tolist(), strict=True)) for n, b in zip(names, found, strict=True)
-        ]
-
-    def check(self, fill_in: Any) -> Right | Wrong:
-        logits, ids, tokens, k = case = self.case()
-        got, changed = fill_in(*case)
-        if changed:
-            return Wrong(CHANGED, 1)
-        told = self.shape(got, ids, k)
-        if told is not None:
-            return told
-        shares = logits.softmax(-1)
-        best = partial(self.best, ids=ids, tokens=tokens, k=k)
-        want = best(shares)
-        renormalised = [
-            [(name, share / sum(s for _, s in gap)) for name, share in gap] for gap in want
-        ]
-        for wrong, message in (
-            (best(logits), "these are scores: take the softmax, so that they are probabilities."),
-            (best(logits.log_softmax(-1)), "these are log-probabilities: leave out the log."),
-            (best(logits.softmax(0)), "the softmax runs over the places: it should run over the "
-             "vocabulary, the last axis."),
-            (best(torch.softmax(logits.flatten(), 0).view_as(logits)),
-             "one softmax over all places: each place has its own."),
-            (best(logits.sigmoid()), "a sigmoid: the words compete, so take a softmax."),
-            (best(shares, least=True), "these are the least probable words."),
-            ([gap[::-1] for gap in want], "the most probable word should come first."),
-            (want[::-1], "the gaps should come in the order of the text."),
-            (renormalised, "the probabilities add up to 1 over the k words: they should over the "
-             "whole vocabulary."),
-            (best(shares.roll(1, 0)), "each gap is filled from the state of the place before it: "
-             "BERT answers at the gap itself."),
-            ([[(name, 100 * share) for name, share in gap] for gap in want],
-             "these are percents: give probabilities."),
-        ):  # fmt: skip
-            if self.alike(got, wrong):
-                return Wrong(message, 2)
-        if not self.alike(got, want):
-            return Wrong(f"expected {self.short(want)}, got {self.short(got)}.", 1)
-        return self.elsewhere(fill_in, case)
-
-    def elsewhere(self, fill_in: Any, case: tuple) -> Right | Wrong:
-        """The verdict on another k, and where [MASK] has another number."""
-        logits, ids, tokens, k = case
-        if not self.alike(fill_in(logits, ids, tokens, 1)[0], self.best(
-            logits.softmax(-1), ids, tokens, 1
-        )):  # fmt: skip
-            return Wrong("right for k = 3, but not for k = 1: is a number fixed?", 2)
-        turned, other = tokens[::-1], (len(tokens) - 1 - ids)
-        want = self.best(logits.flip(1).softmax(-1), other, turned, k)
-        if not self.alike(fill_in(logits.flip(1), other, turned, k)[0], want):
-            return Wrong("[MASK] has the number 1 here; in another vocabulary it has another.", 2)
-        three = torch.tensor([1, 4, 2, 1, 1])
-        if not self.alike(fill_in(logits[:5], three, tokens, k)[0], self.best(
-            logits[:5].softmax(-1), three, tokens, k
-        )):  # fmt: skip
-            return Wrong("right for two gaps, but not for three at other places.", 2)
-        return Right("This is all that the cloze playground below does.")
-
-    @staticmethod
-    def shape(got: Any, ids: Tensor, k: int) -> Wrong | None:
-        """What is wrong with the form of an answer, or None."""
-        if not isinstance(got, list | tuple) or not got:
-            return Wrong("expected a list with an answer for every gap.")
-        first = got[0]
-        if isinstance(first, str) or (isinstance(first, tuple) and isinstance(first[0], str)):
-            return Wrong("expected a list for each gap, in a list: this is one flat list.", 1)
-        if len(got) == len(ids):
-            return Wrong("there is an answer for every token: only [MASK] is a gap.", 1)
-        if len(got) == 1:
-            return Wrong("only one gap is filled: the text has two.", 1)
-        pairs = [pair for gap in got if isinstance(gap, list | tuple) for pair in gap]
-        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
-            return Wrong("each word should stand with its probability, as a pair.", 1)
-        if any(isinstance(share, str) for _, share in pairs):
-            return Wrong("turned round: in each pair the name comes first, then its "
-                         "probability.", 2)  # fmt: skip
-        if any(not isinstance(name, str) for name, _ in pairs):
-            return Wrong("a pair should begin with the token's name, not with its number.", 2)
-        if any(len(gap) != k for gap in got):
-            return Wrong(f"each gap should have k = {k} words, but has {len(got[0])}.", 1)
-        return None
-
-    @staticmethod
-    def alike(got: Any, want: list) -> bool:
-        """The same names and numbers, gap by gap."""
-        try:
-            mine = [[(str(name), float(share)) for name, share in gap] for gap in got]
-        except (TypeError, ValueError):
-            return False
-        names = [[name for name, _ in gap] for gap in mine]
-        if names != [[name for name, _ in gap] for gap in want]:
-            return False
-        return same([s for gap in mine for _, s in gap], [s for gap in want for _, s in gap], 1e-4)
-
-    @staticmethod
-    def short(found: Any) -> str:
-        return str([[(n, round(float(s), 3)) for n, s in gap] for gap in found])

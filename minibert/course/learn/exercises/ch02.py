@@ -1,5 +1,12 @@
-"""The exercises and the quiz of chapter 02, ELMo, in five parts."""
+"""The exercises and the quiz of chapter 02, ELMo, in six parts."""
 
-from minibert.course.learn.exercises import ch02_bilm, ch02_fit, ch02_layers, ch02_mix, ch02_quiz
+from minibert.course.learn.exercises import (
+    ch02_bilm,
+    ch02_fit,
+    ch02_layers,
+    ch02_lstm,
+    ch02_mix,
+    ch02_quiz,
+)
 
-__all__ = ["ch02_bilm", "ch02_fit", "ch02_layers", "ch02_mix", "ch02_quiz"]
+__all__ = ["ch02_bilm", "ch02_fit", "ch02_layers", "ch02_lstm", "ch02_mix", "ch02_quiz"]

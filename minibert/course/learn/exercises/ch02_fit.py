@@ -1,5 +1,6 @@
 """Chapter 02: the exercises about training, and about a model that sees its answer."""
 
+import math
 from typing import Any
 
 import torch
@@ -8,7 +9,12 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
+from minibert.course.learn.exercises.ch02_learnable import CHANGED, Answer, Learnable, judged
+
+TENSORS = (
+    "the losses are right, but they are tensors: `value.item()` is the number. A tensor keeps all "
+    "that it was computed from."
+)
 
 
 class Train(Exercise):
@@ -25,36 +31,49 @@ class Train(Exercise):
 
     def as_functions(self, train: Answer) -> tuple[Answer]:
         def tried(seed, rate):
-            """What the losses and the weights were: (list, (3,))."""
+            """What the losses and the weights were: (list, (3,), what else is at fault)."""
             weight, loss, batches = self.problem(seed)
-            losses = train([weight], loss, batches, rate)
-            return losses if losses is None else list(losses), weight.detach().clone()
+            given = list(batches)
+            losses = train([weight], loss, given, rate)
+            kept = len(given) == len(batches) and all(map(torch.equal, given, batches))
+            fault = "" if kept else CHANGED
+            if isinstance(losses, list | tuple):
+                fault = TENSORS if any(isinstance(one, Tensor) for one in losses) else fault
+                losses = [float(one) for one in losses]
+            return losses, weight.detach().clone(), fault
 
         return (tried,)
 
     def untouched(self, tried: Answer) -> bool:
-        losses, _ = tried(0, 0.1)
-        return losses is None or losses == []
+        losses, weight, _ = tried(0, 0.1)
+        return losses == [] or (losses is None and same(weight, self.problem(0)[0]))
 
     def check(self, tried: Answer) -> Right | Wrong:
         for seed, rate in ((0, 0.1), (1, 0.02)):
-            losses, weight = tried(seed, rate)
-            wants = [self.variant(seed, rate, kind=kind) for kind in ("Adam", "AdamW")]
-            if any(same(losses, want[0]) and same(weight, want[1]) for want in wants):
-                continue
-            for message, options in self.mistakes().items():
-                wrong = self.variant(seed, rate, **options)
-                if same(losses, wrong[0]) and same(weight, wrong[1]):
-                    return Wrong(message, 1)
-            if isinstance(losses, list) and len(losses) != len(wants[0][0]):
-                return Wrong(
-                    f"expected one loss per batch, {len(wants[0][0])} in all, got {len(losses)}."
-                )
-            if same(weight, wants[0][1]):
-                return Wrong("the weights are right, but the list is not: one loss per batch, "
-                             "measured before its update.", 2)  # fmt: skip
-            return Wrong("the losses are not those of Adam with this rate, one update per batch.")
-        return Right("Five calls, and the same loop trains every model of this course.")
+            losses, weight, fault = tried(seed, rate)
+            if not isinstance(losses, list):
+                return Wrong("return the list of all losses: is there a `return losses`?", 1)
+            verdict = self.named(losses, weight, seed, rate)
+            if isinstance(verdict, Wrong):
+                return verdict
+        return judged(verdict, fault)
+
+    def named(self, losses: list[float], weight: Tensor, seed: int, rate: float) -> Right | Wrong:
+        """The verdict on one training run."""
+        wants = [self.variant(seed, rate, kind=kind) for kind in ("Adam", "AdamW")]
+        if any(same(losses, want[0]) and same(weight, want[1]) for want in wants):
+            return Right("Five calls, and the same loop trains every model of this course.")
+        for message, options in self.mistakes().items():
+            wrong = self.variant(seed, rate, **options)
+            if same(losses, wrong[0]) and same(weight, wrong[1]):
+                return Wrong(message, 1)
+        if len(losses) != len(wants[0][0]):
+            return Wrong(f"expected one loss per batch, {len(wants[0][0])} in all, "
+                         f"got {len(losses)}.")  # fmt: skip
+        if same(weight, wants[0][1]):
+            return Wrong("the weights are right, but the list is not: one loss per batch, "
+                         "measured before its update.", 2)  # fmt: skip
+        return Wrong("the losses are not those of Adam with this rate, one update per batch.")
 
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
@@ -64,11 +83,15 @@ class Train(Exercise):
                 {"keep": True},
             "nothing is learned: `zero_grad()`, then `backward()` on the loss, then `step()`.":
                 {"step": False},
-            "the rate is ignored: give it to the optimiser.": {"rate_given": False},
-            "a new optimiser for every batch forgets its moments: make it once.": {"anew": True},
+            "the rate is ignored: give it to the optimiser.": {"fixed": 1e-3},
+            "a rate of 0.1 is written in: take the argument.": {"fixed": 0.1},
+            "a rate of 0.02 is written in: take the argument.": {"fixed": 0.02},
+            "a new optimiser for every batch forgets its moments: make it once.": {"again": True},
             "every batch must count: this trains on the first one again and again.":
                 {"first": True},
             "this is plain SGD: take `torch.optim.Adam`.": {"kind": "SGD"},
+            "this is RMSprop: take `torch.optim.Adam`.": {"kind": "RMSprop"},
+            "the batches come in the opposite order: keep theirs.": {"back": True},
             "the loss is turned upside down: the weights climb.": {"sign": -1},
             "the first batch is left out.": {"skip": 1},
             "two updates for each batch: one is asked for.": {"twice": True},
@@ -81,24 +104,25 @@ class Train(Exercise):
         *,
         keep: bool = False,
         step: bool = True,
-        rate_given: bool = True,
-        anew: bool = False,
+        fixed: float | None = None,
+        again: bool = False,
         first: bool = False,
         kind: str = "Adam",
         sign: int = 1,
         skip: int = 0,
         twice: bool = False,
+        back: bool = False,
     ) -> tuple[list[float], Tensor]:
         """(losses, weights) after the loop, or after one with a mistake."""
         weight, loss, batches = Train.problem(seed)
-        options = {"lr": rate if rate_given else 1e-3}
+        options = {"lr": fixed or rate}
 
         def new():
             return getattr(torch.optim, kind)([weight], **options)
 
         optimizer, losses = new(), []
-        for batch in batches[skip:]:
-            optimizer = new() if anew else optimizer
+        for batch in batches[skip:][:: -1 if back else 1]:
+            optimizer = new() if again else optimizer
             for _ in range(1 + twice):
                 value = loss(batches[0] if first else batch)
                 if not keep:
@@ -141,6 +165,11 @@ class FindTheBug(Learnable):
                 return verdict
         return judged(verdict, fault)
 
+    def reference(self, *parts: Any) -> Tensor:
+        lstm, output, vectors, ids = parts
+        logits = output(lstm(vectors(ids).flip(1))[0].flip(1)[:, 1:])
+        return F.cross_entropy(logits.flatten(0, 1), ids[:, :-1].flatten())
+
     def named(self, got: object, parts: tuple) -> Right | Wrong:
         """The verdict on one loss."""
         lstm, output, vectors, ids = parts
@@ -151,7 +180,6 @@ class FindTheBug(Learnable):
             logits = output(states).flatten(0, 1)
             return F.cross_entropy(logits, targets.flatten(), reduction=reduction)
 
-        whole = output(states[:, 1:]).flatten(0, 1).sum() * 0
         order = "the states are in the order of reading, the words in the order of the text."
         mistakes = [
             (self.peeking(*parts), "still the same: state `t` has read word `t` itself.", 0),
@@ -172,7 +200,7 @@ class FindTheBug(Learnable):
             (loss(states[:, 1:], ids[:, :-1], "sum"), "the sum: the mean was asked for.", 2),
             (loss(states[:, 1:], ids[:, :-1], "sum") / ids.numel(),
              "divided by all words: the last one is no target.", 2),
-            (whole, "a loss of zero, whatever the text is.", 0),
+            *self.other_mistakes(loss, states, ids),
         ]  # fmt: skip
         right = (
             "A loss that is too good to be true is a bug until the opposite is shown: change the "
@@ -180,6 +208,25 @@ class FindTheBug(Learnable):
         )
         want = loss(states[:, 1:], ids[:, :-1])
         return compare(got, want, mistakes, what="the loss", right=right)
+
+    @staticmethod
+    def other_mistakes(loss: Answer, states: Tensor, ids: Tensor) -> list[tuple]:
+        """Words that are no targets, states that say nothing, other units."""
+        want = loss(states[:, 1:], ids[:, :-1])
+        after = torch.cat((states[:, 1:], torch.zeros_like(states[:, :1])), 1)
+        last = states[:, -1:].expand(-1, ids.shape[1] - 1, -1)
+        return [
+            (loss(after, ids), "the last word is no target: nothing stands after it.", 1),
+            (loss(last, ids[:, :-1]), "every word is predicted from the last state: each has a "
+             "state of its own.", 1),
+            (loss(states[:, 1:] + states[:, :-1], ids[:, :-1]),
+             "state `t` is still in it, and has read word `t`.", 1),
+            (loss(states[:, 1:-1], ids[:, :-2]), "the last word but one is a target, too.", 1),
+            (loss(states[:1, 1:], ids[:1, :-1]), "only the first text of the batch counts.", 1),
+            (loss(0 * states[:, 1:], ids[:, :-1]), "the states play no part.", 0),
+            (want / math.log(2), "in bits: nats were asked for.", 2),
+            (0 * want, "a loss of zero, whatever the text is.", 0),
+        ]  # fmt: skip
 
     @staticmethod
     def parts(seed: int) -> tuple[nn.LSTM, nn.Linear, nn.Embedding, Tensor]:

@@ -1,15 +1,19 @@
-"""The exercises and the quiz of chapter 03, ULMFiT."""
+"""The exercises and the quiz of chapter 03, ULMFiT; three more files hold what is built."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
+from minibert.course.learn.exercises import ch03_counts, ch03_gentle, ch03_tune
+from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
+
+__all__ = ["ch03_counts", "ch03_gentle", "ch03_tune"]
 
 Weights = dict[str, Tensor]  # of an LSTM, by name
 
@@ -17,7 +21,7 @@ Weights = dict[str, Tensor]  # of an LSTM, by name
 class Locked(Exercise):
     id = "03.locked"
     title = "One mask for the whole sequence"
-    minutes, difficulty, importance, points = 10, 2, 5, 3
+    minutes, difficulty, importance, points = 8, 2, 5, 3
     hints = (
         "Draw a mask of shape `(batch, 1, width)`: `torch.rand(...) >= p` is True where we keep.",
         "Broadcasting does the rest: `(batch, length, width) * (batch, 1, width)`.",
@@ -26,16 +30,19 @@ class Locked(Exercise):
 
     def untouched(self, locked: Callable[[Tensor, float], Tensor]) -> bool:
         x = torch.ones(20, 5, 20)
-        return same(locked(x, 0.5), x)
+        return same(locked(x.clone(), 0.5), x)
 
     def check(self, locked: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
         x, p = torch.ones(60, 9, 50), 0.2
-        got = locked(x.clone(), p)
+        given = x.clone()
+        got = locked(given, p)
         if not torch.is_tensor(got) or got.shape != x.shape:
             shape = tuple(got.shape) if torch.is_tensor(got) else type(got).__name__
             return Wrong(f"expected a tensor of shape {tuple(x.shape)}, got {shape}.")
+        if not same(given, x):
+            return Wrong("`x` itself was changed: make a new tensor, `x * mask`.", 2)
         if not same(got, got[:, :1].expand_as(got)):
-            return Wrong("the mask changes from place to place: give it the length 1.", 1)
+            return Wrong("the mask changes from position to position: give it the length 1.", 1)
         if same(got, got[:1].expand_as(got)):
             return Wrong("all texts of the batch share one mask: draw one for each.", 1)
         if same(got, got[..., :1].expand_as(got)):
@@ -51,10 +58,16 @@ class Locked(Exercise):
             return Wrong(f"expected kept numbers of {1 / (1 - p):.3f}, got {kept[0]:.3f}.", 2)
         if same(locked(x.clone(), p), got):
             return Wrong("a second call draws the same mask: it must be new for each window.", 2)
-        return Right("What is dropped at one place is dropped at all: time cannot average it out.")
+        y = torch.arange(1.0, 25).view(2, 3, 4)
+        got = locked(y.clone(), 0.5)
+        if not same(got[got != 0], 2 * y[got != 0]):
+            return Wrong("right for a tensor of ones, but not for others, or another p.", 2)
+        return Right(
+            "What is dropped at one position is dropped at all: time cannot average it out."
+        )
 
 
-class Penalty(Exercise):
+class Penalty(Learnable):
     id = "03.penalty"
     title = "Activation penalties"
     minutes, difficulty, importance, points = 8, 2, 3, 3
@@ -63,16 +76,16 @@ class Penalty(Exercise):
         "TAR looks at how far the state moves: `raw[:, 1:] - raw[:, :-1]`.",
     )
     default = torch.tensor(0.0)
-    example = (torch.ones(1, 3, 2), torch.ones(1, 3, 2), 2.0, 1.0)
+    example = (torch.ones(1, 3, 2), torch.arange(6.0).view(1, 3, 2), 2.0, 1.0)
 
-    def check(self, penalty: Callable[[Tensor, Tensor, float, float], Tensor]) -> Right | Wrong:
+    def check(self, penalty: Answer) -> Right | Wrong:
         generator = torch.Generator().manual_seed(3)
         dropped, raw = torch.randn(2, 3, 7, 4, generator=generator)
         step = raw[:, 1:] - raw[:, :-1]
         ar, tar = dropped.square().mean(), step.square().mean()
-        want = 2 * ar + tar
+        want, norm = 2 * ar + tar, partial(torch.linalg.vector_norm, dim=-1)
         mistakes = [
-            (2 * ar, "TAR is missing: how far does the state move from place to place?", 1),
+            (2 * ar, "TAR is missing: how far does the state move from position to position?", 1),
             (tar, "AR is missing: the squares of `dropped`.", 1),
             (2 * dropped.square().sum() + step.square().sum(), "take means, not sums.", 2),
             (ar + 2 * tar, "alpha and beta are swapped: alpha goes with AR.", 2),
@@ -84,86 +97,41 @@ class Penalty(Exercise):
             (2 * ar + (raw[1:] - raw[:-1]).square().mean(),
              "that is the difference between texts: time is dimension 1.", 1),
             (2 * dropped.square().mean().sqrt() + tar.sqrt(), "take no root.", 2),
+            (2 * norm(dropped).mean() + norm(step).mean(), "the paper writes norms, but its "
+             "program takes the mean of the squares: take no root.", 2),
+            (2 * norm(dropped).square().mean() + norm(step).square().mean(),
+             "the squares are added up over the width: take their mean.", 2),
+            (2 * dropped.square().mean() + step.abs().mean(), "TAR takes squares, too.", 2),
+            (2 * dropped.mean() + step.mean(), "take squares: numbers of both signs cancel.", 1),
+            (2 * ar + (raw[..., 1:] - raw[..., :-1]).square().mean(),
+             "that is the difference between neighbouring numbers of a state: time is "
+             "dimension 1.", 1),
+            (ar + tar, "alpha and beta are ignored.", 1),
+            (-want, "it is added to the loss: it should be positive.", 1),
         ]  # fmt: skip
-        return compare(penalty(dropped, raw, 2.0, 1.0), want, mistakes, what="the penalty")
+        got, fault = penalty(dropped, raw, 2.0, 1.0)
+        verdict = compare(got, want, mistakes, what="the penalty")
+        if not isinstance(verdict, Right):
+            return verdict
+        if not same(penalty(dropped, raw, 0.5, 3.0)[0], 0.5 * ar + 3 * tar):
+            return Wrong("right for alpha = 2 and beta = 1, but not for others.", 2)
+        return judged(verdict, fault)
 
 
-class Triangle(Exercise):
-    id = "03.triangle"
-    title = "The slanted triangle"
-    minutes, difficulty, importance, points = 10, 2, 4, 3
-    hints = (
-        "`top = math.floor(steps * cut)`, the update at which the rate is highest.",
-        "Rising: `p = t / top`. Falling: `p = 1 - (t - top) / (top * (1 / cut - 1))`.",
-        "The rate is `highest * (1 + p * (ratio - 1)) / ratio`.",
-    )
-    default = 0.0
-    example = (0, 100, 0.01)
-
-    def check(self, triangle: Callable[..., float]) -> Right | Wrong:
-        for t in (10, 0, 4, 55, 99):
-            want = self.rate(t)
-            late = self.rate(t, falling=False)
-            mistakes = [
-                (want / 0.02, "this is the factor: multiply it by the highest rate.", 2),
-                (late, "it rises on and on: after `top` the rate falls.", 1),
-                (0.02 * self.share(t), "at its ends the rate is not 0 but highest / ratio.", 2),
-                (self.rate(100 - t), "the triangle leans the other way: a short rise first.", 1),
-            ]
-            mistakes = [m for m in mistakes if not math.isclose(m[0], want)]
-            what = f"the rate at update {t} of 100"
-            verdict = compare(triangle(t, 100, 0.02, 0.1, 32), want, mistakes, what=what)
-            if not isinstance(verdict, Right):
-                return verdict
-        return Right("A quick rise to where it should learn, and a long time to settle.")
-
-    @staticmethod
-    def share(t: int, falling: bool = True) -> float:
-        """The height of the triangle at update ``t`` of 100, from 0 to 1."""
-        return t / 10 if t < 10 or not falling else 1 - (t - 10) / (10 * (1 / 0.1 - 1))
-
-    @classmethod
-    def rate(cls, t: int, falling: bool = True) -> float:
-        """The rate at update ``t`` of 100: at most 0.02, at the ends 0.02 / 32."""
-        return 0.02 * (1 + cls.share(t, falling) * 31) / 32
-
-
-class Rates(Exercise):
-    id = "03.rates"
-    title = "A rate for each layer"
-    minutes, difficulty, importance, points = 6, 1, 4, 2
-    hints = (
-        "The highest layer has the full rate; the one below has rate / factor.",
-        "The lowest of `n` layers is `n - 1` below the highest.",
-    )
-    default = []
-    example = (3, 0.01)
-
-    def check(self, rates: Callable[[int, float, float], list[float]]) -> Right | Wrong:
-        want = [0.04 / 2**depth for depth in (3, 2, 1, 0)]
-        mistakes = [
-            (want[::-1], "turned round: the lowest layer stands first, and learns least.", 1),
-            ([x / 2 for x in want], "divided once too often at the top.", 1),
-            ([0.04] * 4, "all alike: each layer below learns more slowly.", 0),
-            ([0.04 - 0.04 / 2 * d for d in (3, 2, 1, 0)], "divide by the factor at each layer.", 1),
-        ]  # fmt: skip
-        return compare(list(rates(4, 0.04, 2.0)), want, mistakes, what="the rates of 4 layers")
-
-
-class Pool(Exercise):
+class Pool(Learnable):
     id = "03.pool"
     title = "Last, maximum and mean"
-    minutes, difficulty, importance, points = 14, 3, 5, 4
+    minutes, difficulty, importance, points = 10, 3, 5, 4
     hints = (
         "`lengths = mask.sum(1)`; the last state of row b is `hidden[b, lengths[b] - 1]`.",
         "Padding must lose the maximum: `hidden.masked_fill(mask[..., None] == 0, -torch.inf)`.",
         "For the mean, padding counts as 0, and the sum is divided by `lengths[:, None]`.",
     )
 
-    def untouched(self, pool: Callable[[Tensor, Tensor], Tensor]) -> bool:
-        return same(pool(torch.ones(2, 3, 4), torch.ones(2, 3)), torch.zeros(2, 12))
+    default = torch.zeros(2, 12)
+    example = (torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.long))
 
-    def check(self, pool: Callable[[Tensor, Tensor], Tensor]) -> Right | Wrong:
+    def check(self, pool: Answer) -> Right | Wrong:
         generator = torch.Generator().manual_seed(0)
         hidden = torch.randn(3, 6, 4, generator=generator) - 1.5  # maxima below 0: padding shows
         lengths = torch.tensor([6, 3, 1])
@@ -175,7 +143,8 @@ class Pool(Exercise):
         mean = hidden.masked_fill(pad, 0).sum(1) / n
         want = torch.cat([last, most, mean], 1)
         join = [
-            (hidden[:, -1], most, mean, "the last place may be padding: take place length - 1.", 2),
+            (hidden[:, -1], most, mean, "the last position may be padding: take position "
+             "length - 1.", 2),
             (last, hidden.amax(1), mean, "padding wins the maximum: fill it with -inf first.", 2),
             (last, hidden.masked_fill(pad, 0).amax(1), mean,
              "a padding of 0 wins the maximum where all states are negative: fill with -inf.", 2),
@@ -186,10 +155,20 @@ class Pool(Exercise):
             (hidden[:, -1], hidden.amax(1), hidden.mean(1), "the mask is not used: padding leaks "
              "into all three.", 1),
             (most, mean, last, "the order is last, maximum, mean.", 3),
-            (last, mean, most, "the order is last, maximum, mean.", 3),
+            (hidden[:, 0], most, mean, "the first state in place of the last.", 2),
+            (last, hidden.masked_fill(pad, torch.inf).amin(1), mean, "that is the minimum.", 2),
+            (last, most, hidden.masked_fill(pad, 0).sum(1), "a sum in place of the mean.", 2),
+            (last, most, last, "the mean is missing.", 1),
         ]  # fmt: skip
         mistakes = [(torch.cat([a, b, c], 1), text, points) for a, b, c, text, points in join]
-        return compare(pool(hidden, mask), want, mistakes, what="the pooled states")
+        got, fault = pool(hidden, mask)
+        verdict = compare(got, want, mistakes, what="the pooled states")
+        if not isinstance(verdict, Right):
+            return verdict
+        single = hidden[:1, :1]
+        if not same(pool(single, mask[:1, :1])[0], single[:, 0].repeat(1, 3)):
+            return Wrong("right for three texts, but not for one text of one word.", 3)
+        return judged(verdict, fault)
 
 
 class FindTheBug(Exercise):
@@ -248,21 +227,34 @@ class FindTheBug(Exercise):
             return Wrong("the optimiser's step does not change the weights in use.", 2)
         if not same(found["eval"], lstm(x)[0]):
             return Wrong("in eval mode nothing is dropped: it should be the plain LSTM.", 3)
+        kept = before * (gradient != 0)
+        scaled, plain = (functional_call(lstm, {"weight_hh_l0": w}, (x,))[0]
+                         for w in (2 * kept, kept))  # fmt: skip
+        if same(outputs[-1], plain, 1e-4):
+            return Wrong("the kept weights are as they were: divide them by 1 - p.", 3)
+        if not same(outputs[-1], scaled, 1e-4):
+            return Wrong("the output is not that of the LSTM with some recurrent weights set to "
+                         "zero, and the others divided by 1 - p.", 2)  # fmt: skip
         return Right("One raw parameter, trained for good; a new dropped copy at each call.")
 
 
 class Forgetting(Written):
     id = "03.forgetting"
-    title = "Why it forgets, and what holds it"
+    title = "Why it forgets, and what decides how much"
     minutes, difficulty, importance, points = 10, 3, 4, 4
-    hints = ("Where do the first gradients of a random head come from, and where do they go?",)
+    hints = (
+        "Where do the first gradients of a random head come from, and where do they go?",
+        "Look along the curves of plain tuning: what do the two ends differ in?",
+    )
     rubric = """
-- 1 point: at the start the head is random, so the gradients that it sends down say nothing yet
-  about the task, and they are large.
-- 1 point: with no layer frozen, these gradients overwrite what the lower layers know of language.
-- 1 point: says what gradual unfreezing, lower rates for lower layers, or the slow start of the
-  triangle does against it (two of the three).
-- 1 point: says how it is seen: the language model's perplexity on held-out text, before and after.
+- 1 point: nothing in the classifier's loss asks to keep the language model; every update moves its
+  weights, and the first gradients come through a random head that knows nothing of the task.
+- 1 point: how far the weights move is decided by the rate first of all: the same plain tuning
+  forgets far less at a low rate than at a high one.
+- 1 point: the gentle schedule is a way of giving the head a high rate and the lower layers a low or
+  late one (lower rates below, layers that join later, the slow start of the triangle).
+- 1 point: a fair test: perplexity on held-out text before and after, *and* the plain tuning tuned
+  by its own rate on validation texts, over several seeds.
 """
 
 
@@ -302,11 +294,11 @@ class WhyStageTwo(Quiz):
 
 class WhyOneMask(Quiz):
     id = "03.q3"
-    question = "What is wrong with a fresh dropout mask at every place of an LSTM's state?"
+    question = "What is wrong with a fresh dropout mask at every position of an LSTM's state?"
     choices = (
-        Choice("It is not random enough.", "It is more random than one mask for all places."),
+        Choice("It is not random enough.", "It is more random than one mask for all positions."),
         Choice(
-            "Over many places the noise adds up, and the memory is lost before it can be used.",
+            "Over many positions the noise adds up, and the memory is lost before it can be used.",
             "Yes. A state that is to be carried over 50 words would meet 50 different masks.",
             right=True,
         ),

@@ -2,9 +2,12 @@
 
 # isort: off
 from minibert.course.learn.exercise import Choice, Quiz
-from minibert.course.learn.exercises.ch04_attention import Attention, Lookup, Mask
-from minibert.course.learn.exercises.ch04_heads import FindTheBug, MultiHead, SplitHeads
-from minibert.course.learn.exercises.ch04_order import Greedy, LookBack, Order, Sinusoids
+from minibert.course.learn.exercises.ch04_attention import Attention
+from minibert.course.learn.exercises.ch04_lookup import Lookup
+from minibert.course.learn.exercises.ch04_heads import Mask, MultiHead, SplitHeads
+from minibert.course.learn.exercises.ch04_block import FindTheBug
+from minibert.course.learn.exercises.ch04_order import LookBack, Order, Sinusoids
+from minibert.course.learn.exercises.ch04_greedy import Greedy
 # isort: on
 
 __all__ = ["Attention", "FindTheBug", "Greedy", "LookBack", "Lookup", "Mask", "MultiHead", "Order",
@@ -32,7 +35,7 @@ class WhyRoot(Quiz):
 class WhyHeads(Quiz):
     id = "04.q2"
     question = (
-        "Eight heads of 64 numbers or one head of 512: what do the eight have that the one has not?"
+        "Eight heads of 64 numbers or one head of 512: what do the eight have that the one lacks?"
     )
     choices = (
         Choice("More parameters.", "The four matrices are as large in both cases: 512 by 512."),
@@ -42,7 +45,7 @@ class WhyHeads(Quiz):
             "subject at the same time, and keep the two apart.",
             right=True,
         ),
-        Choice("A longer reach.", "Any head can look at any place, however far."),
+        Choice("A longer reach.", "Any head can look at any position, however far."),
     )
 
 

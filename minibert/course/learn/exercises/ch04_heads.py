@@ -1,8 +1,7 @@
-"""Exercises of chapter 04 on heads and blocks."""
+"""Exercises of chapter 04 on masks and heads."""
 
 from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -13,17 +12,97 @@ from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import (
     IN_PLACE,
     NO_GRADIENT,
+    RANDOM,
     called,
+    foreign,
+    instead,
     made_with,
-    normal,
     slopes,
+    through,
+    unbiased,
     unreached,
+    with_biases,
+    without,
 )
 
 ONE_EACH = (
     "right with one mask for all sentences, but not with a mask for each, (batch, 1, length, "
     "length): give `attention` all heads at once."
 )
+
+
+class Mask(Exercise):
+    id = "04.mask"
+    title = "Neither padding nor the future"
+    minutes, difficulty, importance, points = 8, 2, 5, 3
+    hints = (
+        "`True`: *may be looked at*. The padding mask is about the keys, `(batch, 1, length)`: "
+        "the same for all positions that look.",
+        "The causal mask is about positions alone: position i sees j <= i, `torch.ones(length, "
+        "length).tril().bool()`, the same for all sentences.",
+        "Both must allow it: `&`. Broadcasting makes (batch, 1, length) & (length, length) a "
+        "(batch, length, length).",
+    )
+    default = torch.ones(1, 2, 2, dtype=torch.bool)
+    example = (torch.tensor([[1, 0]]),)
+
+    def check(self, mask: Callable[..., Any]) -> Right | Wrong:
+        attention_mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]])
+        want = self.solve(attention_mask)
+        got, kept = called(mask, attention_mask)
+        if not kept:
+            return Wrong(IN_PLACE, 2)
+        if strange := foreign(got, "the mask"):
+            return strange
+        if torch.is_tensor(got) and got.shape == (3, 1, 4, 4):
+            return Wrong("(batch, 1, length, length): here without the 1, which is for heads.", 2)
+        if torch.is_tensor(got) and got.dtype != torch.bool and got.shape == want.shape:
+            if same(got.float(), want.float()):
+                return Wrong("right, but in numbers: a mask is boolean (`.bool()`).", 2)
+            if same((got == 0).float(), want.float()):
+                return Wrong("right to be added to the scores; here True means *may look*.", 2)
+        verdict = compare(got, want, self.mistakes(attention_mask), what="the mask")
+        other = torch.tensor([[1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0]])
+        if isinstance(verdict, Right) and not same(mask(other), self.solve(other)):
+            return Wrong("right for four tokens, but not for six: is a 4 written in it?", 2)
+        return verdict
+
+    @classmethod
+    def mistakes(cls, attention_mask: Tensor) -> list[tuple]:
+        """For three sentences of four tokens."""
+        real, want = attention_mask.bool(), cls.solve(attention_mask)
+        tril = torch.ones(4, 4, dtype=torch.bool).tril()
+        return [
+            (~want, "turned round: here True means that a position *may* be looked at.", 2),
+            (real[:, None, :].expand(3, 4, 4), "the future can still be seen.", 1),
+            (tril.expand(3, 4, 4), "padding can still be looked at.", 1),
+            (tril, "padding can still be looked at; and there is one mask for each sentence.", 1),
+            (real[:, None, :] & tril.mT, "this shows the future and hides the past.", 2),
+            (real[:, None, :] & ~tril, "this shows the future and hides the past.", 2),
+            (real[:, None, :] & tril.tril(-1),
+             "a position may see itself: with `tril(-1)` the first can look nowhere at all.", 2),
+            (real[:, :, None] & tril,
+             "the padding mask hides rows, so that padding looks nowhere (and a softmax over "
+             "nothing is not a number): it is about what is looked *at*, the columns.", 2),
+            (real[:, None, :] | tril, "that is `or`: both must allow a look, `&`.", 2),
+            (want | torch.eye(4, dtype=torch.bool),
+             "padding can still be looked at, by itself: its whole column is False.", 2),
+            (want.mT, "turned round: rows are positions that look, columns what they look at.", 2),
+            (real[:, None, :] & torch.ones(4, 4).tril(1).bool(),
+             "each position can still see the next one: `tril()`, without the 1.", 2),
+            (~real[:, None, :] & tril, "this shows padding and hides the words.", 2),
+            (real[:, :, None] & real[:, None, :],
+             "the future can still be seen; and the rows of padding are hidden, too.", 1),
+            (real[:, :, None] & real[:, None, :] & tril,
+             "the rows of padding are hidden, too, and a softmax over nothing is not a number: "
+             "hide columns alone.", 2),
+        ]  # fmt: skip
+
+    @staticmethod
+    def solve(attention_mask: Tensor) -> Tensor:
+        length = attention_mask.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        return attention_mask.bool()[:, None, :] & causal
 
 
 class SplitHeads(Exercise):
@@ -47,8 +126,33 @@ class SplitHeads(Exercise):
 
     def check(self, split: Callable[..., Any], slopes: Callable[..., Any]) -> Right | Wrong:
         x, heads = torch.arange(2.0 * 6 * 12).view(2, 6, 12), 3
-        want = self.solve(x, heads)
-        mistakes = [
+        got, kept = called(split, x, heads)
+        if not kept:
+            return Wrong(IN_PLACE, 2)
+        if torch.is_tensor(got) and got.shape == (3, 2, 6, 4) or isinstance(got, list | tuple):
+            return Wrong("the heads stand before the batch: (batch, heads, length, head).", 2)
+        if strange := foreign(got, "the result"):
+            return strange
+        right = "Head 0 reads the first numbers of every token, head 1 the next ones, and so on."
+        verdict = compare(
+            got, self.solve(x, heads), self.mistakes(x), what="the result", right=right
+        )
+        for number in (2, 4):
+            other = torch.arange(1.0 * 3 * 6 * number).view(1, 3, 6 * number)
+            if isinstance(verdict, Right) and not same(
+                split(other, number), self.solve(other, number)
+            ):
+                return Wrong(f"right for 3 heads, but not for {number}: is a number written in it?",
+                             2)  # fmt: skip
+        if isinstance(verdict, Right) and slopes(other, 4) != [True]:
+            return Wrong(NO_GRADIENT.format("x"), 2)
+        return verdict
+
+    @classmethod
+    def mistakes(cls, x: Tensor) -> list[tuple]:
+        """For x of shape (2, 6, 12), and three heads."""
+        want = cls.solve(x, 3)
+        return [
             (x.reshape(2, 3, 6, 4),
              "the shape is right and the numbers are scrambled: this `reshape` cuts *across* the "
              "tokens, so that one head gets parts of several. Cut the last dimension, then "
@@ -56,28 +160,17 @@ class SplitHeads(Exercise):
             (x.view(2, 6, 3, 4), "cut rightly; now the heads must come before the length.", 2),
             (x.view(2, 6, 4, 3).permute(0, 3, 1, 2),
              "each head gets every third number: give the first head the first `head` numbers.", 2),
-            (x.view(2, 6, 3, 4).permute(2, 0, 1, 3),
-             "the heads stand before the batch: (batch, heads, length, head).", 2),
             (x.view(2, 6, 3, 4).permute(0, 2, 3, 1),
              "the last two are turned round: (batch, heads, length, head).", 2),
             (x[:, None].expand(2, 3, 6, 12),
              "every head gets the whole vector: it gets its own part, dim / heads numbers.", 1),
             (x.transpose(1, 2).reshape(2, 3, 6, 4),
              "transposed before the cut: cut the last dimension first, then transpose.", 2),
+            (x.view(3, 2, 6, 4).transpose(0, 1),
+             "this `view` cuts *across* the tokens: cut the last dimension, then transpose.", 1),
             (want.flip(1), "the heads are in reverse order: the first gets the first numbers.", 2),
             (want[:, :1].expand(2, 3, 6, 4), "all heads get the part of the first one.", 1),
         ]  # fmt: skip
-        got, kept = called(split, x, heads)
-        if not kept:
-            return Wrong(IN_PLACE, 2)
-        right = "Head 0 reads the first numbers of every token, head 1 the next ones, and so on."
-        verdict = compare(got, want, mistakes, what="the result", right=right)
-        other = torch.arange(1.0 * 3 * 6).view(1, 3, 6)
-        if isinstance(verdict, Right) and not same(split(other, 2), self.solve(other, 2)):
-            return Wrong("right for three heads, but not for two: is a number written in it?", 2)
-        if isinstance(verdict, Right) and slopes(other, 2) != [True]:
-            return Wrong(NO_GRADIENT.format("x"), 2)
-        return verdict
 
     @staticmethod
     def solve(x: Tensor, heads: int) -> Tensor:
@@ -115,6 +208,7 @@ class MultiHead(Exercise):
         generator, dim = torch.Generator().manual_seed(seed), heads * head
         names = ("query", "key", "value", "output")
         weights = {name: torch.randn(dim, dim, generator=generator) * 0.5 for name in names}
+        weights = with_biases(weights, generator)
         return weights, heads, torch.randn(batch, length, dim, generator=generator)
 
     def untouched(self, run: Callable[..., Any]) -> bool:
@@ -123,9 +217,12 @@ class MultiHead(Exercise):
 
     def check(self, run: Callable[..., Any]) -> Right | Wrong:
         case = self.case(1)
-        verdict = compare(run(case)[0], self.solve(*case), self.mistakes(*case), what="the result")
+        got, _ = run(case)
+        if strange := foreign(got, "the result"):
+            return strange
+        verdict = compare(got, self.solve(*case), self.mistakes(*case), what="the result")
         if not isinstance(verdict, Right):
-            return verdict
+            return verdict if same(got, run(case)[0]) else Wrong(RANDOM, 1)
         causal = torch.ones(4, 4, dtype=torch.bool).tril()
         mask = causal.clone()
         mask[0, 2], mask[3, 1] = True, False  # not the causal mask alone
@@ -134,6 +231,8 @@ class MultiHead(Exercise):
         verdict = compare(got, self.solve(weights, heads, x, mask), [
             (self.solve(*case), "right without a mask; the mask is not passed on.", 3),
             (self.solve(weights, heads, x, mask.mT), "the mask is turned round.", 3),
+            (self.solve(weights, heads, x, ~mask),
+             "the mask is turned round: True means *may be looked at*.", 3),
             (self.solve(weights, heads, x, causal),
              "this hides the future, whatever the mask says: use the mask that is given.", 3),
         ], what="with a mask, the result")  # fmt: skip
@@ -160,23 +259,60 @@ class MultiHead(Exercise):
     @classmethod
     def mistakes(cls, weights: dict[str, Tensor], heads: int, x: Tensor) -> list[tuple]:
         solve = partial(cls.solve, heads=heads, x=x)
-        eye = torch.eye(x.shape[-1])
-        turned = weights | {"query": weights["key"], "key": weights["query"]}
         return [
-            (solve(weights | {"output": eye}), "the last layer, `output`, is missing.", 3),
+            (solve(without(weights, "output")), "the last layer, `output`, is missing.", 3),
             (cls.solve(weights, 1, x), "that is one head as wide as all: split first.", 2),
-            (solve(turned), "queries and keys have changed places.", 3),
-            (solve(weights | {"value": weights["key"]}), "keys are mixed: mix the values.", 3),
-            (solve(weights | {"value": eye}), "`value` is not used.", 3),
-            (solve(weights | {"query": eye, "key": eye}), "`query` and `key` are not used.", 2),
-            (cls.solve(weights, heads, x, scale=x.shape[-1] ** -0.5),
-             "divided by the root of the whole width: d is the width of one head.", 3),
-            (cls.solve(weights, heads, x, scale=1.0), "the scores are not divided.", 3),
-            (cls.solve(weights, heads, x, merge=lambda f: f.flatten(1).view(x.shape)),
-             "heads and positions are scrambled: `transpose(1, 2)` before `flatten(2)`.", 3),
-            (cls.solve(weights, heads, x, merge=lambda f: f.transpose(1, 2).mT.flatten(2)),
-             "the heads' numbers are interleaved: put the heads side by side.", 3),
+            (solve(instead(weights, query="key", key="query")),
+             "queries and keys have changed places.", 3),
+            (solve(instead(weights, value="key")), "keys are mixed: mix the values.", 3),
+            (solve(instead(weights, value="query")), "queries are mixed: mix the values.", 3),
+            (solve(instead(weights, key="query")), "`query` makes the keys: use `key`.", 3),
+            (solve(instead(weights, query="key")), "`key` makes the queries: use `query`.", 3),
+            *((solve(without(weights, name)), f"`{name}` is not used.", 3)
+              for name in ("value", "query", "key")),
+            (solve(without(weights, "query", "key")), "`query` and `key` are not used.", 2),
+            (solve(unbiased(weights)),
+             "the biases are left out: call the layers, as in `self.value(x)`.", 3),
+            (solve(weights) - weights["output.bias"],
+             "the bias of `output` is left out: call the layer.", 3),
+            *cls.scrambled(weights, heads, x),
+            (solve(weights, mask=torch.ones(4, 4).tril().bool()),
+             "the future is hidden although no mask was given.", 3),
+            (through(through(x, weights, "value"), weights, "output"),
+             "no position looks at another: the attention is missing.", 1),
             (x + solve(weights), "x is added: the residual sum comes later, in the block.", 3),
+        ]  # fmt: skip
+
+    @classmethod
+    def scrambled(cls, weights: dict[str, Tensor], heads: int, x: Tensor) -> list[tuple]:
+        """Heads cut, scaled or put together wrongly."""
+        solve = partial(cls.solve, heads=heads, x=x)
+        every = partial(torch.Tensor.unflatten, dim=-1, sizes=(-1, heads))
+        interleaved = {"split": lambda y: every(y).permute(0, 3, 1, 2)}
+        scrambled = {"split": lambda y: y.reshape(len(y), heads, y.shape[1], -1)}
+        return [
+            (solve(weights, scale=x.shape[-1] ** -0.5),
+             "divided by the root of the whole width: d is the width of one head.", 3),
+            (solve(weights, scale=1.0), "the scores are not divided.", 3),
+            (solve(weights, merge=lambda f: f.flatten(1).view(x.shape)),
+             "heads and positions are scrambled: `transpose(1, 2)` before `flatten(2)`.", 3),
+            (solve(weights, merge=lambda f: f.transpose(1, 2).mT.flatten(2)),
+             "the heads' numbers are interleaved: put the heads side by side.", 3),
+            (solve(weights, merge=lambda f: f.flip(1).transpose(1, 2).flatten(2)),
+             "the heads are put together in reverse order.", 3),
+            (solve(weights, merge=lambda f: f[:, :1].expand_as(f).transpose(1, 2).flatten(2)),
+             "the first head stands in for all the others.", 2),
+            (solve(weights, **scrambled), "the cut goes across the tokens: use `split_heads`.", 2),
+            (solve(weights, **scrambled, merge=lambda f: f.reshape(x.shape)),
+             "the cut goes across the tokens: use `split_heads`.", 2),
+            (solve(weights, **interleaved), "each head gets every n-th number: use `split_heads`.",
+             2),
+            (solve(weights, **interleaved, merge=lambda f: f.permute(0, 2, 3, 1).flatten(2)),
+             "each head gets every n-th number: use `split_heads`.", 2),
+            (solve(weights, split=lambda y: y.unflatten(-1, (heads, -1)),
+                   merge=lambda f: f.flatten(2)),
+             "the heads of one token look at one another: the heads must stand before the length, "
+             "as `split_heads` puts them.", 2),
         ]  # fmt: skip
 
     @staticmethod
@@ -187,125 +323,14 @@ class MultiHead(Exercise):
         mask: Tensor | None = None,
         *,
         scale: float | None = None,
+        split: Callable[..., Any] | None = None,
         merge: Callable[..., Any] | None = None,
     ) -> Tensor:
-        q, k, v = (
-            SplitHeads.solve(x @ weights[name].T, heads) for name in ("query", "key", "value")
-        )
+        split = split or partial(SplitHeads.solve, heads=heads)
+        q, k, v = (split(through(x, weights, name)) for name in ("query", "key", "value"))
         scores = q @ k.mT * (scale or q.shape[-1] ** -0.5)
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
         found = scores.softmax(-1) @ v
         merged = merge(found) if merge else found.transpose(1, 2).flatten(2)
-        return merged @ weights["output"].T
-
-
-class FindTheBug(Exercise):
-    id = "04.find_the_bug"
-    title = "Find the bug: a residual around the wrong stream"
-    minutes, difficulty, importance, points = 8, 3, 5, 3
-    hints = (
-        "With both sublayers at zero, a pre-LN block must give back `x` itself. What does this one "
-        "give?",
-        "Which `x` is added back: the stream, or its normalised copy?",
-        "Never overwrite `x` by its norm: give the norm to the sublayer alone.",
-    )
-
-    def as_functions(self, block: type[nn.Module]) -> tuple:
-        return (partial(self.output, block),)
-
-    @staticmethod
-    def output(
-        block: type[nn.Module], layers: tuple, norms: list[tuple], x: Tensor
-    ) -> tuple[Any, str]:
-        """(What a block gives for ``x`` with these layers and norms, what is wrong behind it)."""
-        made: Any = block(x.shape[-1], *layers)
-        with torch.no_grad():
-            for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
-                norm.weight.copy_(weight)
-                norm.bias.copy_(bias)
-        got, kept = called(made, x)
-        if not kept:
-            return got, IN_PLACE
-        if slopes(made, x) != [True]:
-            return got, NO_GRADIENT.format("the bottom")
-        parts = [layer.weight for layer in layers]
-        again = made(x.clone().requires_grad_())
-        slope = torch.autograd.grad(again.square().sum(), parts, allow_unused=True)
-        lost = [name for name, grad in zip(("attend", "feed"), slope, strict=True) if grad is None]
-        return got, NO_GRADIENT.format(" and ".join(lost)) if lost else ""
-
-    def untouched(self, output: Callable[..., Any]) -> bool:
-        made, x = self.made(), normal(2, 3, 8, seed=7)
-        return same(output(*self.given(made), x)[0], self.broken(made, x))
-
-    def check(self, output: Callable[..., Any]) -> Right | Wrong:
-        made, x = self.made(), 3 * normal(2, 3, 8, seed=8) + 1
-        got, behind = output(*self.given(made), x)
-        right = "Now there is a way from the bottom to the top that no norm interrupts."
-        want, mistakes = self.solve(made, x), self.mistakes(made, x)
-        verdict = compare(got, want, mistakes, what="the block's output", right=right)
-        if isinstance(verdict, Right) and behind:
-            return Wrong(behind, 1)
-        return verdict
-
-    def mistakes(self, made: SimpleNamespace, x: Tensor) -> list[tuple]:
-        attend, feed, norm_1, norm_2 = made.attend, made.feed, made.norm_1, made.norm_2
-        first, broken = x + attend(norm_1(x)), self.first_broken(made, x)
-        post, n = norm_1(x + attend(x)), norm_2(first)
-        want = self.solve(made, x)
-        alone = attend(norm_1(x))
-        return [
-            (n + feed(n), "the first half is mended; the second has the same mistake.", 2),
-            (broken + feed(norm_2(broken)),
-             "the second half is mended; look at the first, too.", 2),
-            (norm_2(post + feed(post)),
-             "a right block, but post-LN: here the norm comes before each sublayer.", 1),
-            (x + attend(x) + feed(x + attend(x)), "the norms are gone.", 1),
-            (first + feed(norm_2(x)),
-             "the second sublayer must read what the first has added.", 2),
-            (x + feed(n), "what the attention found is lost: the second sum starts from the old x.",
-             2),
-            (feed(norm_2(alone)), "the residual sums are gone: add x back, twice.", 1),
-            (feed(n), "the second residual sum is gone.", 2),
-            (alone + feed(norm_2(alone)), "the first residual sum is gone.", 2),
-            (first + feed(norm_1(first)), "the first norm is used twice: the second has its own "
-             "weights.", 2),
-            (norm_2(want), "the stream is normalised at the end of the block: a pre-LN stack does "
-             "that once, after the last block.", 2),
-            (x + alone + x + feed(n), "the old x is added twice.", 2),
-        ]  # fmt: skip
-
-    @staticmethod
-    def solve(made: SimpleNamespace, x: Tensor) -> Tensor:
-        first = x + made.attend(made.norm_1(x))
-        return first + made.feed(made.norm_2(first))
-
-    @staticmethod
-    def made(dim: int = 8, seed: int = 9) -> SimpleNamespace:
-        """The parts of a block: two layers, and two norms that change even a normed vector."""
-        generator = torch.Generator().manual_seed(seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            attend, feed = nn.Linear(dim, dim), nn.Linear(dim, dim)
-            norm_1, norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        with torch.no_grad():
-            for norm in (norm_1, norm_2):
-                norm.weight.copy_(0.5 + torch.rand(dim, generator=generator))
-                norm.bias.copy_(torch.rand(dim, generator=generator))
-        return SimpleNamespace(attend=attend, feed=feed, norm_1=norm_1, norm_2=norm_2)
-
-    @staticmethod
-    def given(made: SimpleNamespace) -> tuple[tuple, list[tuple]]:
-        """These parts, as an answer gets them."""
-        norms = [(norm.weight, norm.bias) for norm in (made.norm_1, made.norm_2)]
-        return (made.attend, made.feed), norms
-
-    @staticmethod
-    def first_broken(made: SimpleNamespace, x: Tensor) -> Tensor:
-        x = made.norm_1(x)
-        return x + made.attend(x)
-
-    def broken(self, made: SimpleNamespace, x: Tensor) -> Tensor:
-        x = made.norm_2(self.first_broken(made, x))
-        return x + made.feed(x)
+        return through(merged, weights, "output")

@@ -12,6 +12,7 @@ from minibert.course.learn.exercise import Wrong
 
 IN_PLACE = "this changes what it was given: make new tensors, and leave the arguments as they are."
 NO_GRADIENT = "the numbers are right, but no gradient reaches {}, so nothing can be learned."
+RANDOM = "each call gives another result: is there dropout, or another random part, in it?"
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -20,11 +21,15 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def foreign(got: Any, what: str) -> Wrong | None:
-    """`Wrong` for numbers that do not mix with float32 tensors: NumPy's, or float64; else None."""
+    """`Wrong` for what does not mix with float32 tensors: lists, NumPy, float64; else None."""
     if isinstance(got, np.ndarray):
-        return Wrong(f"{what} is a NumPy array: give a tensor, `torch.from_numpy(...).float()`.", 2)
-    if torch.is_tensor(got) and got.dtype == torch.float64:
-        return Wrong(f"{what} is float64, which does not mix with float32: add `.float()`.", 2)
+        return Wrong(f"{what} is a NumPy array: give a tensor, `torch.from_numpy(...)`.", 2)
+    if isinstance(got, list | tuple):
+        kind = type(got).__name__
+        return Wrong(f"{what} is a {kind}: give one tensor, and nothing beside it.", 2)
+    if torch.is_tensor(got) and got.is_floating_point() and got.dtype != torch.float32:
+        kind = str(got.dtype).removeprefix("torch.")
+        return Wrong(f"{what} is {kind}, which does not mix with float32: add `.float()`.", 2)
     return None
 
 
@@ -49,31 +54,73 @@ def slopes(function: Callable[..., Any], *given: Any) -> list[bool]:
 
 
 def made_with(made: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
-    """Give a module's layers these weights, and zeros as biases; say which layers are missing.
+    """Give a module's layers these weights and biases (``name``, ``name.bias``).
 
-    A stub without any weights stays as it is.
+    Says which layers are missing. A stub without any weights stays as it is.
     """
     if not list(made.parameters()):
         return made
-    missing = [name for name in weights if not hasattr(getattr(made, name, None), "weight")]
+    layers = [name for name in weights if "." not in name]
+    missing = [name for name in layers if not hasattr(getattr(made, name, None), "weight")]
     if missing:
         raise AttributeError(f"an object of the class has no layer called {', '.join(missing)}")
     with torch.no_grad():
-        for name, weight in weights.items():
-            layer = getattr(made, name)
-            if layer.weight.shape != weight.shape:
-                shapes = f"{tuple(weight.shape)}, not {tuple(layer.weight.shape)}"
-                raise ValueError(f"the weights of `{name}` should have the shape {shapes}")
-            layer.weight.copy_(weight)
-            if getattr(layer, "bias", None) is not None:
-                layer.bias.zero_()
+        for name, given in weights.items():
+            layer, _, part = name.partition(".")
+            held = getattr(getattr(made, layer), part or "weight", None)
+            if held is None:
+                raise ValueError(
+                    f"`{layer}` has no bias: `nn.Linear` has one unless told otherwise"
+                )
+            if held.shape != given.shape:
+                shapes = f"{tuple(given.shape)}, not {tuple(held.shape)}"
+                raise ValueError(f"the weights of `{layer}` should have the shape {shapes}")
+            held.copy_(given)
     return made
+
+
+def with_biases(weights: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+    """These weights, and a bias ``name.bias`` for each layer but the embedding ``words``."""
+    biases = {
+        f"{name}.bias": torch.randn(len(weight), generator=generator)
+        for name, weight in weights.items()
+        if name != "words"
+    }
+    return weights | biases
+
+
+def without(weights: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
+    """The weights, with layers ``names`` that give back what they get."""
+    changed = dict(weights)
+    for name in names:
+        changed[name] = torch.eye(*weights[name].shape)
+        changed[f"{name}.bias"] = torch.zeros(len(weights[name]))
+    return changed
+
+
+def instead(weights: dict[str, Tensor], **others: str) -> dict[str, Tensor]:
+    """The weights, with the layer ``others[name]`` in place of each ``name``."""
+    changed = dict(weights)
+    for name, other in others.items():
+        for part in ("", ".bias"):
+            changed[name + part] = weights[other + part]
+    return changed
+
+
+def unbiased(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights, with biases of zero."""
+    return {name: 0 * x if name.endswith(".bias") else x for name, x in weights.items()}
+
+
+def through(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
+    """What the layer ``name`` makes of ``x``."""
+    return x @ weights[name].T + weights[f"{name}.bias"]
 
 
 def unreached(made: nn.Module, weights: dict[str, Tensor], got: Any) -> list[str]:
     """Names of the layers that get no gradient from ``got``."""
     if not (torch.is_tensor(got) and got.requires_grad):
-        return list(weights)
+        return [name for name in weights if "." not in name]
     got.square().sum().backward()
-    grads = {name: getattr(made, name).weight.grad for name in weights}
+    grads = {name: getattr(made, name).weight.grad for name in weights if "." not in name}
     return [name for name, grad in grads.items() if grad is None or not grad.any()]

@@ -1,7 +1,7 @@
 """Hidden tests of chapter 03."""
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +9,14 @@ from torch import nn
 from torch.func import functional_call
 
 from minibert.course.learn.compare import same
+from minibert.course.learn.exercises.ch03_gentle import Triangle
+from minibert.course.learn.exercises.ch03_tune import Tune
 from minibert.course.teach.hidden import TOLERANCE, Case, Draw, fresh, hidden
+
+
+def value_of(seen: Any) -> Any:
+    """What an answer gave, without what was seen of its gradient."""
+    return seen[0] if isinstance(seen, tuple | list) else seen
 
 
 @hidden("03.locked")
@@ -27,7 +34,7 @@ def locked(draw: Draw, answer: Callable[..., Any]) -> bool:
     )
 
 
-@fresh("03.penalty")
+@fresh("03.penalty", view=value_of)
 def penalty(draw: Draw) -> Case:
     dropped, raw = draw.normal(2, 3, draw.randint(4, 9), 4)
     alpha, beta = draw.uniform(0.5, 3), draw.uniform(0.5, 3)
@@ -40,18 +47,93 @@ def penalty(draw: Draw) -> Case:
 def triangle(draw: Draw) -> Case:
     steps, cut = draw.choice([200, 400, 1000]), draw.choice([0.1, 0.2, 0.25])
     t, highest, ratio = draw.randrange(steps), draw.uniform(0.001, 0.1), draw.choice([16, 32, 50])
-    top = math.floor(steps * cut)
-    p = t / top if t < top else 1 - (t - top) / (top * (1 / cut - 1))
-    return (t, steps, highest, cut, ratio), highest * (1 + p * (ratio - 1)) / ratio
+    return (t, steps, highest, cut, ratio), Triangle.rate(t, steps, highest, cut, ratio)
 
 
-@fresh("03.rates", view=list)
-def rates(draw: Draw) -> Case:
-    layers, rate, factor = draw.randint(2, 6), draw.uniform(0.001, 0.1), draw.uniform(1.5, 3)
-    return (layers, rate, factor), [rate / factor**depth for depth in reversed(range(layers))]
+@fresh("03.count")
+def count(draw: Draw) -> Case:
+    words = draw.sample(list("abcdefghij"), draw.randint(1, 6))
+    texts = [draw.choices("abcdefghij", k=draw.randint(0, 9)) for _ in range(draw.randint(1, 5))]
+    return (texts, words), torch.tensor([[float(t.count(word)) for word in words] for t in texts])
 
 
-@fresh("03.pool")
+@fresh("03.regression", view=value_of)
+def regression(draw: Draw) -> Case:
+    texts, words, classes = draw.randint(2, 6), draw.randint(1, 5), draw.randint(2, 4)
+    x, y = draw.uniform_tensor(texts, words), draw.integers(0, classes, texts)
+    weight, bias, penalty = draw.normal(classes, words), draw.normal(classes), draw.uniform(0.1, 5)
+    each = -(x @ weight.T + bias).log_softmax(1)[torch.arange(texts), y]
+    return (x, y, weight, bias, penalty), each.sum() + penalty / 2 * weight.square().sum()
+
+
+def error_of(table: dict[float, dict[int, float]], rate: float, seed: int) -> float:
+    """What a run with this rate and seed gives."""
+    return table[rate][seed]
+
+
+@hidden("03.best_rate")
+def best_rate(draw: Draw, answer: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        rates = [draw.uniform(0.001, 0.1) for _ in range(draw.randint(2, 6))]
+        seeds = draw.sample(range(100), draw.randint(1, 4))
+        table = {rate: {seed: draw.random() for seed in seeds} for rate in rates}
+        total = {rate: sum(table[rate].values()) for rate in rates}
+        best = min(rates, key=total.__getitem__)
+        if answer(partial(error_of, table), rates, seeds) != best:
+            return False
+    return True
+
+
+@hidden("03.groups")
+def groups(draw: Draw, tried: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        names = [[f"{i} {j}" for j in range(draw.randint(1, 3))] for i in range(draw.randint(2, 6))]
+        names[-1].append(names[draw.randrange(len(names) - 1)][0])
+        rate, factor = draw.uniform(0.001, 0.1), draw.uniform(1.5, 3)
+        got = tried(names, rate, factor)
+        if not isinstance(got, list):
+            return False
+        flat = [name for group in got for name in group["params"]]
+        if sorted(flat) != sorted({name for layer in names for name in layer}):
+            return False
+        for group in got:
+            for name in group["params"]:
+                depth = len(names) - 1 - min(i for i, layer in enumerate(names) if name in layer)
+                if not same(group["lr"], rate / factor**depth, TOLERANCE):
+                    return False
+    return True
+
+
+@hidden("03.unfreeze")
+def unfreeze(draw: Draw, tried: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        sizes = [draw.randint(1, 3) for _ in range(draw.randint(1, 6))]
+        every, steps = draw.randint(1, 9), [draw.randrange(60) for _ in range(6)]
+        n = len(sizes)
+        for step, seen in zip(steps, tried(sizes, steps, every)[0], strict=True):
+            awake = min(n, 1 + step // every)
+            if seen != [[i >= n - awake] * size for i, size in enumerate(sizes)]:
+                return False
+    return True
+
+
+@hidden("03.tune")
+def tune(draw: Draw, tried: Callable[..., Any]) -> bool:
+    for _ in range(3):
+        seed, every = draw.randrange(1000), draw.choice([None, 1, 2, 4, 5])
+        given: dict[str, Any] = {
+            "rate": draw.uniform(0.05, 0.5),
+            "factor": draw.uniform(1.2, 3),
+            "every": every,
+        }
+        losses, seen, free, _ = tried(seed, "SGD", given)
+        weights, said = Tune.simulated(seed, **given)
+        if not (free and same(seen, weights, TOLERANCE) and same(losses, said, TOLERANCE)):
+            return False
+    return True
+
+
+@fresh("03.pool", view=value_of)
 def pool(draw: Draw) -> Case:
     rows, length = draw.randint(2, 5), draw.randint(4, 9)
     hidden_states, lengths = draw.normal(rows, length, 4) - 1.5, draw.integers(1, length + 1, rows)
@@ -75,11 +157,10 @@ def weight_drop(draw: Draw, seen: Callable[..., Any]) -> bool:
     reached = found["gradient"] != 0
     if same(first, last) or not 0.3 < reached.float().mean() < 0.9:
         return False
-    for scale in (1 / (1 - p), 1):  # the paper's code scales what is left; not to is no mistake
-        kept = (raw * reached * scale).requires_grad_()
-        output = functional_call(lstm, {"weight_hh_l0": kept}, (x,))[0]
-        output.sum().backward()
-        gradient = kept.grad * reached * scale
-        if same(last, output, TOLERANCE) and same(found["gradient"], gradient, TOLERANCE):
-            return found["kept"] and same(found["raw"], raw) and same(found["eval"], lstm(x)[0])
-    return False
+    kept = (raw * reached / (1 - p)).requires_grad_()
+    output = functional_call(lstm, {"weight_hh_l0": kept}, (x,))[0]
+    output.sum().backward()
+    gradient = kept.grad * reached / (1 - p)
+    if not (same(last, output, TOLERANCE) and same(found["gradient"], gradient, TOLERANCE)):
+        return False
+    return found["kept"] and same(found["raw"], raw) and same(found["eval"], lstm(x)[0])

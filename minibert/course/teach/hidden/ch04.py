@@ -104,8 +104,9 @@ def block(draw: Draw, output: Callable[..., Any]) -> bool:
 def greedy(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         words = [draw.randint(3, 6) for _ in range(draw.randint(2, 9))]
-        next_scores = Greedy.writer([*words, 2], shift=draw.uniform(-3, 3))
+        start = draw.randint(0, 1)
+        next_scores = Greedy.writer([*words, 2], shift=draw.uniform(-3, 3), start=start)
         for steps in (20, draw.randint(1, len(words))):
-            if list(answer(next_scores, 1, 2, steps)) != words[:steps]:
+            if list(answer(next_scores, start, 2, steps)) != words[:steps]:
                 return False
     return True

@@ -7,13 +7,13 @@ import torch
 from torch.nn import functional as F
 
 from minibert.course.learn.exercises.bert_input import Choose, Mask
-from minibert.course.learn.exercises.bert_losses import FillIn
+from minibert.course.learn.exercises.bert_words import FillIn
 from minibert.course.learn.exercises.ch05 import Parameters
 from minibert.course.teach.hidden import Case, Draw, fresh
 
 
 def longest_first(word: str, pieces: Container[str]) -> list[str]:
-    """WordPiece, plainly: the longest piece at each place, or ['[UNK]']."""
+    """WordPiece, plainly: the longest piece at each position, or ['[UNK]']."""
     found, start = [], 0
     while start < len(word):
         marked = [("##" if start else "") + word[start:end] for end in range(len(word), start, -1)]
@@ -113,4 +113,4 @@ def fill_in(draw: Draw) -> Case:
 def parameters(draw: Draw) -> Case:
     V, dim, layers = draw.randint(500, 50_000), 8 * draw.randint(2, 99), draw.randint(1, 24)
     size = V, dim, layers, draw.randint(2, 5) * dim, draw.randint(16, 2000)
-    return size, Parameters.count(*size[:4], places=size[4])
+    return size, Parameters.count(*size[:4], positions=size[4])

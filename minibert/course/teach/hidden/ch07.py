@@ -1,13 +1,35 @@
 """Hidden tests of chapter 07."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch.nn import functional as F
 
-from minibert.course.learn.exercises.ch07 import Encode
-from minibert.course.teach.hidden import Case, Draw, fresh
+from minibert.course.learn.exercises.gpt_pieces import Encode, Learn, listed
+from minibert.course.learn.exercises.gpt_writing import Generate
+from minibert.course.learn.exercises.gpt_zero_shot import ZeroShot
+from minibert.course.teach.hidden import Case, Draw, fresh, hidden
 
 
-@fresh("07.bpe", view=list, trials=20)
+def value_of(found: Any) -> Any:
+    """What an answer gave, out of what its exercise has seen of it."""
+    if not isinstance(found, dict):
+        return found
+    return found["loss"] if "loss" in found else found["value"]
+
+
+@fresh("07.learn_merges", view=lambda found: listed(value_of(found)), trials=10)
+def learn_merges(draw: Draw) -> Case:
+    counts: dict[str, int] = {}
+    while len(counts) < 6:
+        word = "".join(draw.choices("abcd", k=draw.randint(2, 8)))
+        counts[word] = draw.randint(1, 50)
+    number = draw.randint(1, 9)
+    return (counts, number), Learn.learned(counts, number)
+
+
+@fresh("07.bpe", view=lambda found: list(value_of(found)), trials=20)
 def bpe(draw: Draw) -> Case:
     known = ["a", "b", "c", "a</w>", "b</w>", "c</w>"]
     merges: list[tuple[str, str]] = []
@@ -31,14 +53,14 @@ def next_tokens(draw: Draw, V: int) -> tuple[torch.Tensor, torch.Tensor, torch.T
     return draw.normal(rows, length, V), ids, mask
 
 
-@fresh("07.lm_loss")
+@fresh("07.lm_loss", view=value_of)
 def lm_loss(draw: Draw) -> Case:
     logits, ids, mask = next_tokens(draw, 11)
     wanted = mask[:, 1:].bool()
     return (logits, ids, mask), F.cross_entropy(logits[:, :-1][wanted], ids[:, 1:][wanted])
 
 
-@fresh("07.nucleus", trials=20)
+@fresh("07.nucleus", view=value_of, trials=20)
 def nucleus(draw: Draw) -> Case:
     p, top_p = (2 * draw.normal(draw.randint(3, 9))).softmax(0), draw.uniform(0.1, 0.95)
     ordered, order = p.sort(descending=True)
@@ -47,7 +69,7 @@ def nucleus(draw: Draw) -> Case:
     return (p, top_p), kept / kept.sum()
 
 
-@fresh("07.choices", view=lambda rows: [list(row) for row in rows])
+@fresh("07.choices", view=lambda found: [list(row) for row in value_of(found)])
 def choices(draw: Draw) -> Case:
     context = draw.sample(range(10, 99), draw.randint(1, 5))
     answers = [draw.sample(range(10, 99), draw.randint(1, 3)) for _ in range(draw.randint(2, 4))]
@@ -56,7 +78,7 @@ def choices(draw: Draw) -> Case:
     return (context, answers, start, delimiter, extract), wanted
 
 
-@fresh("07.find_the_bug")
+@fresh("07.find_the_bug", view=value_of)
 def joint_loss(draw: Draw) -> Case:
     words, ids, mask = next_tokens(draw, 9)
     scores, labels = draw.normal(len(ids), 2), draw.integers(0, 2, len(ids))
@@ -66,3 +88,28 @@ def joint_loss(draw: Draw) -> Case:
         words[:, :-1].mT, targets
     )
     return (scores, labels, words, ids, mask, auxiliary), wanted
+
+
+@hidden("07.generate")
+def generate(draw: Draw, seen: Callable) -> bool:
+    for _ in range(6):
+        given = draw.randint(1, 7), draw.uniform(0.5, 2.5), draw.uniform(0.4, 0.95), -1
+        if list(seen(*given)["text"]) != Generate.wanted(*given):
+            return False
+    return True
+
+
+@hidden("07.zero_shot")
+def zero_shot(draw: Draw, seen: Callable) -> bool:
+    for _ in range(6):
+        context = draw.choices(range(1, 8), k=draw.randint(1, 6))
+        endings = [draw.choices(range(1, 8), k=draw.randint(1, 4)) for _ in range(3)]
+        given = context, endings, 0, draw.choice([6, 50])
+        want = ZeroShot.scores(*given)
+        best, scores = seen(*given)["value"]
+        right = len(scores) == 3 and all(
+            abs(a - b) < 1e-3 for a, b in zip(scores, want, strict=True)
+        )
+        if not right or best != want.index(max(want)):
+            return False
+    return True

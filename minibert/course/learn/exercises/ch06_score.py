@@ -1,0 +1,102 @@
+"""Chapter 06: how right an answer is."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from minibert.course.learn.compare import compare
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.heads.spans import normalise_answer
+
+
+def normalise(text: str) -> list[str]:
+    """The words of an answer as SQuAD's script compares them."""
+    return normalise_answer(text).split()
+
+
+class Score(Exercise):
+    id = "06.f1"
+    title = "How right is an answer?"
+    minutes, difficulty, importance, points = 8, 2, 4, 3
+    hints = (
+        "`Counter(a) & Counter(b)` has what both have, each word as often as in the poorer one.",
+        "Precision is the shared words over those that were said, recall over those of the truth.",
+        "Which of your divisions can be by zero? What is right where nobody says anything?",
+    )
+    default = 0.0
+    example = ("a cat", "the cat")
+    CASES = (
+        ("The cat.", "a cat"), ("river Aire", "the Aire"), ("dog", "cat"), ("", ""), ("", "cat"),
+        ("the old old mill", "old mill"), ("Ada Bell", "Bell, Ada"), ("in May 1912", "1912"),
+        ("mill", ""), ("The", ""),
+    )  # fmt: skip
+
+    def check(self, f1: Callable[[str, str], float]) -> Right | Wrong:
+        got: list[Any] = []
+        for case in self.CASES:
+            try:
+                got.append(f1(*case))
+            except ZeroDivisionError:
+                empty = not normalise(case[0]) and not normalise(case[1])
+                return Wrong("divided by zero on two empty texts: nothing was asked and nothing "
+                             "said, which is right, so 1." if empty else "divided by zero where no "
+                             "word is shared: F1 is 0 there.", 2)  # fmt: skip
+        if any(value is None or not isinstance(value, int | float) for value in got):
+            return Wrong("F1 of two texts should be one number: is there a `return`?")
+        want = [self.solve(*case) for case in self.CASES]
+        told = compare(got, want, self.mistakes(want), what="F1 of ten answers",
+                       right="An empty answer is right where the truth is empty: so SQuAD 2.0 "
+                       "counts “no answer”.")  # fmt: skip
+        return told
+
+    def mistakes(self, want: list[float]) -> list[tuple]:
+        cases = self.CASES
+        said, true = ([len(normalise(case[part])) for case in cases] for part in (0, 1))
+        shared = [f * (a + b) / 2 for f, a, b in zip(want, said, true, strict=True)]
+        both = [a + b == 0 for a, b in zip(said, true, strict=True)]
+
+        def over(sizes):
+            rows = zip(shared, sizes, both, strict=True)
+            return [1.0 if none else s / n if n else 0.0 for s, n, none in rows]
+
+        empty = "on two empty texts F1 is 1: no answer was right, and none was given."
+        kinds = (
+            ({"clean": str.split}, "the words are compared as they stand: `normalise` both first.",
+             1),
+            ({"bag": lambda words: Counter(set(words))},
+             "a word that is said twice counts once: use a Counter, not a set.", 2),
+            ({"clean": lambda t: [*" ".join(normalise(t))]},
+             "letters are compared: `normalise` gives a list of words.", 1),
+            ({"clean": lambda t: normalise(t.lower())[::1] if t.strip() else [""]},
+             "an empty text has no words, not one empty word.", 2),
+        )  # fmt: skip
+        made = [([self.solve(*case, **how) for case in cases], *told) for how, *told in kinds]
+        exact = [float(normalise(a) == normalise(b)) for a, b in cases]
+        made += [
+            (exact, "that is the exact match: F1 gives a share for a part.", 1),
+            (over(said), "that is the precision: F1 is the harmonic mean of both.", 2),
+            (over(true), "that is the recall: F1 is the harmonic mean of both.", 2),
+            ([(a + b) / 2 for a, b in zip(over(said), over(true), strict=True)],
+             "that is the arithmetic mean of precision and recall: take the harmonic one.", 2),
+            ([value / 2 for value in want], "half the right value: F1 has a factor 2.", 2),
+            ([100 * value for value in want], "these are percents: a share was asked for.", 2),
+        ]  # fmt: skip
+        zero = [([0.0 if none else v for v, none in zip(values, both, strict=True)], *told)
+                for values, *told in made]  # fmt: skip
+        lone = [1.0 if not a or not b else f for f, a, b in zip(want, said, true, strict=True)]
+        return [
+            ([0.0 if none else v for v, none in zip(want, both, strict=True)], empty, 2),
+            ([0.0 if not a and not b and not x else v for v, a, b, x in
+              zip(want, said, true, [c[0] for c in cases], strict=True)], empty, 2),
+            ([0.0 if c == ("The", "") else v for v, c in zip(want, cases, strict=True)],
+             "“The” has no word that counts: `normalise` first, then ask whether it is empty.", 2),
+            (lone, "one empty text and one that is not: nothing is shared, so F1 is 0.", 2),
+            *made, *zero,
+        ]  # fmt: skip
+
+    @staticmethod
+    def solve(said: str, true: str, clean: Callable = normalise, bag: Callable = Counter) -> float:
+        ours, theirs = bag(clean(said)), bag(clean(true))
+        shared = sum((ours & theirs).values())
+        total = sum(ours.values()) + sum(theirs.values())
+        return 2 * shared / total if total else 1.0

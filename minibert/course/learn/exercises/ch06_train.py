@@ -1,0 +1,236 @@
+"""Chapter 06: the fine-tuning loop, in two steps: the rate, and the loop itself."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minibert.course.learn.compare import compare, mistaken, same
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+
+SIZES = (4, 2, 6, 3, 5)  # of the batches
+Problem = tuple[nn.Linear, Callable[[Tensor], tuple[Tensor, int]], list[Tensor]]
+
+
+def rate_at(
+    step: int, steps: int, top: float, *, off: int = 1, late: int = 0, rise: bool = True,
+    fall: bool = True, share: int = 10,
+) -> float:  # fmt: skip
+    """The rate of update ``step`` of ``steps``; the options are how it goes wrong."""
+    warmup = steps // share
+    up = (step + off) / (warmup + 1) if rise else 1.0
+    down = (steps - step - late) / (steps - warmup) if fall else 1.0
+    return top * min(1.0, up, down)
+
+
+class Rate(Exercise):
+    id = "06.rate"
+    title = "Up, then down"
+    minutes, difficulty, importance, points = 6, 2, 4, 3
+    hints = (
+        "`warmup = steps // 10`. Write down both factors, the rising and the falling one.",
+        "Outside of its own part each factor is above 1. Which function picks the right one?",
+        "Check the ends by hand: with `steps = 20` the first factor is 1/3, the one of step 2 is "
+        "1, and the last is 1/18.",
+    )
+    default = 0.0
+    example = (3, 20, 1.0)
+    CASES = ((20, 1.0), (37, 0.3), (7, 2.0))
+
+    def check(self, rate: Callable[..., float]) -> Right | Wrong:
+        def curve(made):
+            return [[float(made(step, n, top)) for step in range(n)] for n, top in self.CASES]
+
+        def alike(got, want):
+            return all(same(a, b) for a, b in zip(got, want, strict=True))
+
+        got, wrong = curve(rate), {
+            "the peak is ignored: multiply the factor by `top`.":
+                lambda s, n, _: rate_at(s, n, 1.0),
+            "the first update has the rate 0 and does nothing: `step + 1` above the line.":
+                partial(rate_at, off=0),
+            "the last update has the rate 0: the fall reaches 0 at `steps`, one later.":
+                partial(rate_at, late=1),
+            "there is no warm-up: the first updates should be small.": partial(rate_at, rise=False),
+            "it rises and stays up: after the warm-up the rate falls to zero.":
+                partial(rate_at, fall=False),
+            "it is constant: it should rise, then fall.": lambda s, n, top: top,
+            "the warm-up is a fifth of the updates: a tenth was asked for.":
+                partial(rate_at, share=5),
+            "the fall is over all updates: it begins after the warm-up, at 1.":
+                lambda s, n, top: top * min(1, (s + 1) / (n // 10 + 1), (n - s) / n),
+            "the larger factor was taken: the smaller one counts.": lambda s, n, top: top * max(
+                (s + 1) / (n // 10 + 1), (n - s) / (n - n // 10)),
+            "not limited by 1: the rate should never exceed `top`.": lambda s, n, top: top * (
+                (s + 1) / (n // 10 + 1) if s < n // 10 else (n - s) / (n - n // 10 - 1)),
+            "the warm-up divides by `warmup`: the rise reaches 1 at step `warmup`, so by "
+            "`warmup + 1`.": lambda s, n, top: top * min(
+                1, (s + 1) / max(1, n // 10), (n - s) / (n - n // 10)),
+        }  # fmt: skip
+        if alike(got, curve(rate_at)):
+            return Right("Small first steps, because AdamW's averages know nothing yet.")
+        for message, made in wrong.items():
+            if alike(got, curve(made)):
+                return Wrong(message, 1)
+        first = next(i for i, (a, b) in enumerate(zip(got, curve(rate_at), strict=True))
+                     if not same(a, b))  # fmt: skip
+        n, top = self.CASES[first]
+        return compare(got[first], curve(rate_at)[first],
+                       what=f"the rates of {n} updates with the peak {top}")  # fmt: skip
+
+
+class FineTune(Exercise):
+    id = "06.fine_tune"
+    title = "Build: the fine-tuning loop"
+    minutes, difficulty, importance, points = 15, 3, 5, 5
+    hints = (
+        "Make the optimiser once: `torch.optim.AdamW` takes a list of dicts, each with `params` "
+        "and its own `weight_decay`. `weight.ndim` is the number of dimensions.",
+        "In the loop: `group['lr'] = ...` for each group of `optimizer.param_groups`; then the "
+        "loss, the three calls of every training loop, and the clipping. Where does the clipping "
+        "belong among them?",
+        "The gradients exist after `backward()`, and are used by `step()`.",
+    )
+    default = []
+
+    def as_functions(self, fine_tune: Any) -> tuple:
+        def tried(seed, rate, passes):
+            """(losses, matrix, bias, whether the loop left the rest as it was)."""
+            model, loss, batches = self.problem(seed)
+            given = list(batches)
+            found = fine_tune(list(model.parameters()), loss, batches, rate, passes)
+            if isinstance(found, tuple | list):
+                found = [x.detach().clone() if torch.is_tensor(x) else x for x in found]
+            weights = [p.detach().clone() for p in model.parameters()]
+            kept = len(given) == len(batches) and all(map(torch.equal, given, batches))
+            return found, *weights, kept
+
+        return (tried,)
+
+    def untouched(self, tried: Any) -> bool:
+        losses = tried(0, 0.1, 2)[0]
+        return losses is None or losses is Ellipsis or losses == []
+
+    def check(self, tried: Any) -> Right | Wrong:
+        for seed, rate, passes in ((0, 0.1, 2), (1, 0.03, 3)):
+            losses, matrix, bias, kept = tried(seed, rate, passes)
+            wrong = self.form(losses, 5 * passes)
+            if wrong or not kept:
+                return wrong or Wrong("the list of batches was changed: leave it as it is.", 2)
+            made = partial(self.variant, seed, rate, passes)
+            want = made()
+            if all(same(a, b, 1e-4) for a, b in zip((losses, matrix, bias), want, strict=True)):
+                continue
+            for message, options in self.mistakes().items():
+                other = made(**options)
+                if all(
+                    same(a, b, 1e-4) for a, b in zip((losses, matrix, bias), other, strict=True)
+                ):
+                    return Wrong(message, 2)
+            if same(matrix, want[1], 1e-4) and same(bias, want[2], 1e-4):
+                return self.told(losses, want[0])
+            return Wrong("the weights differ from those of AdamW with the rate of `rate_at`, a "
+                         "decay of 0.01 on matrices, gradients cut to length 1.", 1)  # fmt: skip
+        return Right("Every fine-tuning of this chapter now runs through your loop.")
+
+    @staticmethod
+    def form(losses: Any, count: int) -> Wrong | None:
+        if not isinstance(losses, list | tuple):
+            return Wrong("expected a list of losses: is there a `return` behind the loop?")
+        if any(torch.is_tensor(x) for x in losses):
+            return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 3)
+        if len(losses) == count // 5 and count > 5:
+            return Wrong("one loss per pass: one per update was asked for.", 2)
+        if len(losses) == 5:
+            return Wrong("one pass only: go over the batches `passes` times.", 2)
+        if len(losses) != count:
+            return Wrong(f"expected one loss per update, {count} in all, got {len(losses)}.", 1)
+        return None
+
+    @staticmethod
+    def told(losses: Any, want: list[float]) -> Wrong:
+        """The weights are right, and the list is not."""
+        told = mistaken(list(losses), [
+            ([x * SIZES[i % 5] for i, x in enumerate(want)],
+             "the list holds sums: divide by the number of examples.", 3),
+        ], lambda a, b: same(a, b, 1e-4))  # fmt: skip
+        return told or Wrong("the weights are right, but the list is not: the mean loss of each "
+                             "batch, before its update.", 3)  # fmt: skip
+
+    @staticmethod
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> how the loop goes wrong."""
+        return {
+            "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
+                {"keep": True},
+            "nothing is learned: `backward()`, then `optimizer.step()`.": {"step": False},
+            "the schedule is missing: set the rate of every group before the update.":
+                {"schedule": False},
+            "biases decay, too: only weights with two or more dimensions should.":
+                {"decay": (0.01, 0.01)},
+            "nothing decays: matrices have a weight decay of 0.01.": {"decay": (0.0, 0.0)},
+            "the groups are swapped: matrices decay, biases and LayerNorms do not.":
+                {"decay": (0.0, 0.01)},
+            "the gradients are not cut: `nn.utils.clip_grad_norm_(weights, 1.0)` belongs between "
+            "`backward()` and `step()`.": {"clip": 0.0},
+            "a new optimiser for every batch forgets its averages: make it once.": {"anew": True},
+            "this is plain Adam, whose decay works differently: take `AdamW`.": {"kind": "Adam"},
+            "the loss is a sum: divide by the number of examples before `backward()`.":
+                {"mean": False},
+            "the loss is turned upside down: the weights climb.": {"sign": -1},
+            "the steps are counted anew in each pass: the schedule runs over all of them.":
+                {"each": True},
+            "the schedule is one update late: the first update is step 0.": {"shift": 1},
+        }  # fmt: skip
+
+    @staticmethod
+    def variant(seed: int, rate: float, passes: int, **how: Any) -> tuple:
+        """(losses, matrix, bias) after the loop, or after one with a mistake."""
+        model, loss, batches = FineTune.problem(seed)
+        optimizer, losses, steps = FineTune.optimizer(model, rate, how), [], passes * len(batches)
+        for step in range(steps):
+            if how.get("anew"):
+                optimizer = FineTune.optimizer(model, rate, how)
+            at = step % len(batches) if how.get("each") else step + how.get("shift", 0)
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(at, steps, rate) if how.get("schedule", True) else rate
+            total, count = loss(batches[step % len(batches)])
+            losses.append((total / count).item())
+            if not how.get("keep"):
+                optimizer.zero_grad()
+            (how.get("sign", 1) * total / (count if how.get("mean", True) else 1)).backward()
+            if how.get("clip", 1.0):
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            if how.get("step", True):
+                optimizer.step()
+        return losses, *(p.detach().clone() for p in model.parameters())
+
+    @staticmethod
+    def optimizer(model: nn.Module, rate: float, how: dict[str, Any]) -> torch.optim.Optimizer:
+        kind = getattr(torch.optim, how.get("kind", "AdamW"))
+        decays = how.get("decay", (0.01, 0.0))
+        groups = [
+            {"params": [p for p in model.parameters() if (p.ndim >= 2) is many], "weight_decay": d}
+            for many, d in zip((True, False), decays, strict=True)
+        ]
+        return kind(groups, lr=rate)
+
+    @staticmethod
+    def problem(seed: int) -> Problem:
+        """A layer to learn, its loss (sum, count), and five batches of unequal sizes.
+
+        With an even seed all gradients are long, with an odd one they are short.
+        """
+        generator, model = torch.Generator().manual_seed(seed), nn.Linear(3, 2)
+        scale, wide = (0.05, 0.5) if seed % 2 else (4.0, 3.0)
+        with torch.no_grad():
+            model.weight.copy_(torch.eye(2, 3) + scale * torch.randn(2, 3, generator=generator))
+            model.bias.copy_(scale * torch.randn(2, generator=generator))
+        batches = [wide * torch.randn(size, 3, generator=generator) for size in SIZES]
+
+        def loss(x: Tensor) -> tuple[Tensor, int]:
+            return (model(x) - x[:, :2]).square().sum(), len(x)
+
+        return model, loss, batches
