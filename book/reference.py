@@ -55,6 +55,11 @@ GROUPS = {
         "`mb.transfer`: adapting a model that was trained on something else.",
         ["minibert.transfer"],
     ),
+    "probe": (
+        "Probes",
+        "`mb.probe`: what representations capture, and what deflates such a claim.",
+        ["minibert.probe"],
+    ),
     "data": (
         "Data",
         "`mb.data`: real data sets, found, downloaded, verified and read.",

@@ -2,6 +2,7 @@ from . import course as course
 from . import data as data
 from . import heads as heads
 from . import models as models
+from . import probe as probe
 from . import runtime as runtime
 from . import show as show
 from . import storage as storage
@@ -46,6 +47,7 @@ __all__ = [
     "heads",
     "models",
     "optim",
+    "probe",
     "runtime",
     "seed_everything",
     "show",

@@ -510,6 +510,126 @@ class Model(nn.Module):
     ),
 ]
 
+WRONG += [
+    (
+        "01.pairs",
+        """
+def pairs(tokens, window):
+    answer = solution(tokens, window)
+    tokens.clear()
+    return answer
+""",
+        "changes what it was given",
+    ),
+    ("01.pairs", "lambda tokens, window: [[*p] for p in solution(tokens, window)]", "as a tuple"),
+    (
+        "01.sgns_loss",
+        LOSS.format(
+            value="-((positive.sigmoid() + 1e-10).log() "
+            "+ ((-negative).sigmoid() + 1e-10).log().sum(1)).mean()"
+        ),
+        "too small for a very bad score",
+    ),
+    (
+        "01.sgns_loss",
+        LOSS.format(
+            value="F.cross_entropy(torch.cat([positive[:, None], negative], 1), "
+            "torch.zeros(len(centre)).long())"
+        ),
+        "a softmax over the pair",
+    ),
+    ("01.noise", "lambda counts, power=0.75: solution(counts, power).tolist()", "return a tensor"),
+    ("01.noise", "lambda counts, power=1.0: solution(counts, power)", "keep the default"),
+    (
+        "01.noise",
+        "lambda counts, power=0.75: solution(counts, power).sort(descending=True).values",
+        "order of the words",
+    ),
+    ("01.subsample", "lambda share, t=1e-3: solution(share, t).tolist()", "return a tensor"),
+    ("01.subsample", "lambda share, t=1e-5: solution(share, t)", "keep the default"),
+    (
+        "01.neighbours",
+        "lambda vectors, query, k=3: solution(vectors, query, k)",
+        "keep the default",
+    ),
+    (
+        "01.neighbours",
+        "lambda vectors, query, k=6: "
+        "(vectors @ vectors[query]).argsort(descending=True)[1 : k + 1].tolist()",
+        "long vectors win",
+    ),
+    (
+        "01.kinds",
+        KINDS.format(
+            value="torch.stack([(unit[words] @ unit[rows].T).sum(1) for rows in examples], 1)"
+            ".argmax(1)"
+        ),
+        "sums of cosines",
+    ),
+    ("01.kinds", KINDS.format(value="torch.cdist(unit[words], means).argmin(1)"), "by distance"),
+    (
+        "01.kinds",
+        """
+def kinds(vectors, examples, words):
+    first = examples.pop(0)
+    return solution(vectors, [first, *examples], words)
+""",
+        "changes what it was given",
+    ),
+    ("01.ppmi", PPMI.format(value="ratio.log10().clamp(min=0)"), "powers of ten"),
+    ("01.ppmi", "lambda X: solution(X).tolist()", "return a tensor"),
+    (
+        "01.text_vector",
+        """
+def text_vector(vectors, ids):
+    while 0 in ids:
+        ids.remove(0)
+    return solution(vectors, ids)
+""",
+        "changes what it was given",
+    ),
+    ("01.text_vector", "lambda vectors, ids: solution(vectors, ids).tolist()", "return a tensor"),
+    (
+        "01.text_vector",
+        TEXT.format(value="known.mean(0) if len(known) else torch.zeros(4)"),
+        "length written in",
+    ),
+    ("01.train", train(("ROWS", "torch.randint(len(pairs), (len(pairs),)).split(batch)")), "twice"),
+    (
+        "01.train",
+        train(
+            (
+                "ROWS",
+                "[torch.randperm(len(pairs))[: min(batch, len(pairs) - i)]"
+                " for i in range(0, len(pairs), batch)]",
+            )
+        ),
+        "twice",
+    ),
+    (
+        "01.train",
+        train(
+            ("ROWS", "[parts[i] for i in torch.randperm(len(parts))]"),
+            (
+                "    losses = []\n",
+                "    losses = []\n    parts = torch.arange(len(pairs)).split(batch)\n",
+            ),
+        ),
+        "share a batch",
+    ),
+    ("01.find_the_bug", bug("vectors.clone()", "vectors"), "keep `.clone()`"),
+    (
+        "01.find_the_bug",
+        bug("vectors.shape[1], labels)", "vectors.shape[1], labels).requires_grad_(False)"),
+        "linear layer is frozen",
+    ),
+    (
+        "01.find_the_bug",
+        bug("nn.Linear(vectors.shape[1], labels)", "nn.Linear(vectors.shape[1], 3)"),
+        "use the argument `labels`",
+    ),
+]
+
 RIGHT = [
     ("01.pairs", "solution"),
     ("01.pairs", PAIRS.format(keeps="i != j")),
@@ -575,5 +695,29 @@ class Model(nn.Module):
     def forward(self, input_ids):
         return self.output(self.vectors[input_ids].mean(1))
 """,
+    ),
+    (
+        "01.sgns_loss",
+        LOSS.format(value="(F.softplus(-positive) + F.softplus(negative).sum(1)).mean()"),
+    ),
+    (
+        "01.pairs",
+        """
+def pairs(tokens, window):
+    for i, centre in enumerate(tokens):
+        for j in range(max(0, i - window), min(len(tokens), i + window + 1)):
+            if i != j:
+                yield centre, tokens[j]
+""",
+    ),
+    ("01.noise", "lambda counts, power=0.75: (power * counts.float().log()).softmax(0)"),
+    ("01.neighbours", NEAR.format(value="[i for i in order.tolist() if i != query][:k]")),
+    (
+        "01.train",
+        train(("DRAWN", "torch.multinomial(noise.expand(len(rows), -1), k, replacement=True)")),
+    ),
+    (
+        "01.train",
+        train(("ROWS", "torch.utils.data.DataLoader(range(len(pairs)), batch, shuffle=True)")),
     ),
 ]

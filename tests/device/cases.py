@@ -396,8 +396,27 @@ def stages(device):
     np.testing.assert_allclose(*losses, rtol=2e-3)
 
 
+def probes(device):
+    """States of words come back to the processor; a probe learns wherever its rows are."""
+    model = elmo().eval()
+    here = mb.probe.states(model, SENTENCES)
+    there = mb.probe.states(model.to(device), SENTENCES)
+    for one, other in zip(here.layers, there.layers, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-4)
+    rows, labels = here.layers[-1], [len(word) % 2 for words in here.words for word in words]
+    for probe in (mb.probe.Linear(1.0), mb.probe.MLP(4)):
+        found = copy.deepcopy(probe).fit(rows, labels).probabilities(rows)
+        other = probe.fit(rows.to(device), labels).probabilities(rows.to(device))
+        torch.testing.assert_close(other.cpu(), found, rtol=1e-2, atol=1e-2)
+    heads = [list(range(-1, len(words) - 1)) for words in here.words]
+    trees = mb.probe.StructuralProbe(4).fit([x.to(device) for x in here.split(-1)], heads)
+    assert trees.b.device.type == torch.device(device).type
+    assert 0 <= trees.uuas([x.to(device) for x in here.split(-1)], heads) <= 1
+
+
 CHECKS = {
-    check.__name__: check for check in (resume, generation, copies, answers, optimisers, stages)
+    check.__name__: check
+    for check in (resume, generation, copies, answers, optimisers, stages, probes)
 }
 
 

@@ -14,13 +14,14 @@ from book import house
 
 PACKAGE = Path(minibert.__file__).parent
 ROOT = PACKAGE.parent
-ROOMS = "text data storage models heads training transfer show course world".split()
+ROOMS = "text data storage models heads training transfer probe show course world".split()
 TYPED = (  # rooms and modules that are annotated; pyproject.toml lists them for mypy
     "commands",
     "course",
     "data",
     "heads",
     "models",
+    "probe",
     "runtime",
     "show",
     "storage",

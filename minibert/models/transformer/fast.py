@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minibert.models.base import Ids, Kind, Real, Where
+from minibert.models.base import Ids, Kind, Marks, Real, Where
 from minibert.models.dropout import kept
 from minibert.text.inputs import from_first
 
@@ -67,8 +67,7 @@ def states_at(
     x = _embedded(model, input_ids, token_type_ids, real)  # (tokens, dim)
     *blocks, last = cast("list[Block]", list(model.stack.blocks))
     lengths, some = real.sum(1).tolist(), wanted[real]  # some: (tokens,)
-    causal = getattr(model, "causal", False)
-    seen = (real.cumsum(1) - 1)[real] if causal else None  # (tokens,)
+    seen = _seen(model, real)
     if blocks:
         plan = Plan(lengths, lengths, last.attention.heads, seen)
         for block in blocks:
@@ -76,6 +75,26 @@ def states_at(
     seen = None if seen is None else seen[some]
     plan = Plan(lengths, wanted.sum(1).tolist(), last.attention.heads, seen)
     return model.stack.norm(through(last, x, x[some], plan))
+
+
+def layers(
+    model: "BERT | GPT", input_ids: Ids, attention_mask: Marks
+) -> list[Float[Tensor, "tokens dim"]]:
+    """``model(...).hidden_states`` at all real tokens, those of each row after the row before."""
+    real = attention_mask.bool()
+    x = _embedded(model, input_ids, None, real)  # (tokens, dim)
+    blocks, lengths = cast("list[Block]", list(model.stack.blocks)), real.sum(1).tolist()
+    plan, found = Plan(lengths, lengths, model.config.heads, _seen(model, real)), [x]
+    for block in blocks:
+        x = through(block, x, x, plan)
+        found.append(x)
+    found[-1] = model.stack.norm(x)
+    return found
+
+
+def _seen(model, real):
+    """The last place that each token may look at, (tokens,), or None for all."""
+    return (real.cumsum(1) - 1)[real] if getattr(model, "causal", False) else None
 
 
 def _embedded(model, input_ids, token_type_ids, real):

@@ -288,8 +288,8 @@ class MultiHead(Exercise):
         """Heads cut, scaled or put together wrongly."""
         solve = partial(cls.solve, heads=heads, x=x)
         every = partial(torch.Tensor.unflatten, dim=-1, sizes=(-1, heads))
-        interleaved = {"split": lambda y: every(y).permute(0, 3, 1, 2)}
-        scrambled = {"split": lambda y: y.reshape(len(y), heads, y.shape[1], -1)}
+        interleaved: dict[str, Any] = {"split": lambda y: every(y).permute(0, 3, 1, 2)}
+        scrambled: dict[str, Any] = {"split": lambda y: y.reshape(len(y), heads, y.shape[1], -1)}
         return [
             (solve(weights, scale=x.shape[-1] ** -0.5),
              "divided by the root of the whole width: d is the width of one head.", 3),

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.kept import CHANGED
 
 
 class Pairs(Exercise):
@@ -47,7 +48,12 @@ class Pairs(Exercise):
     def check(self, pairs: Any) -> Right | Wrong:
         for tokens, window in ((self.TOKENS, 2), (list("abcdefghijklmnop"), 5), (["alone"], 3)):
             given = list(tokens)
-            got = Counter(tuple(pair) for pair in pairs(given, window))
+            found = [*pairs(given, window)]
+            if given != tokens:
+                return Wrong(CHANGED, 1)
+            if found and all(type(pair) is list for pair in found):
+                return Wrong("each pair is a list: write it in round brackets, as a tuple.", 1)
+            got = Counter(tuple(pair) for pair in found)
             if got != self.pairs(tokens, window):
                 return self.wrong(got, tokens, window)
         return Right("A word in the middle has 2 * window neighbours; at the ends there are fewer.")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.kept import CHANGED, kept
+from minibert.course.learn.exercises.kept import CHANGED, NOT_A_TENSOR, kept
 
 
 class Loss(Exercise):
@@ -49,7 +49,13 @@ class Loss(Exercise):
             if isinstance(told, Wrong):
                 return told
         far = seen(torch.full((1, 2), 20.0), torch.full((1, 2), -20.0), torch.zeros(1, 1, 2))
-        if not torch.isfinite(torch.as_tensor(far["loss"])):
+        value = torch.as_tensor(far["loss"])
+        if torch.isfinite(value) and not same(value, 800 + math.log(2)):
+            return Wrong(
+                "right, but too small for a very bad score: a small number added to a probability, "
+                "or a clip, hides the loss and its gradient there. Use logsigmoid.", 2
+            )  # fmt: skip
+        if not torch.isfinite(value):
             return Wrong(
                 "right, but infinite for a very bad score: use logsigmoid, which does not round "
                 "the probability to zero before the logarithm is taken.", 2
@@ -98,6 +104,8 @@ class Loss(Exercise):
              "the noise terms are averaged: the paper sums over the k of them.", 2),
             (true.mean(), "the noise words are missing.", 1),
             (noise.mean(), "the true pair is missing.", 1),
+            (torch.cat([positive[:, None], negative], 1).logsumexp(1).sub(positive).mean(),
+             "a softmax over the pair and its noise: each score has a sigmoid of its own.", 1),
             (2 * want, "twice the expected value: is a term counted two times?", 2),
             (want / (negatives.shape[1] + 1), "divided by k + 1: the paper sums the terms.", 2),
             ((-positive.sigmoid() - (-negative).sigmoid().sum(1)).mean(),
@@ -132,9 +140,13 @@ class Noise(Exercise):
                 got, changed = seen(counts, power)
                 if changed:
                     return Wrong(CHANGED)
+                if isinstance(got, list):
+                    return Wrong(NOT_A_TENSOR)
                 verdict = self.judge(got, counts, power)
                 if isinstance(verdict, Wrong):
                     return verdict
+        if not same(seen(some)[0], seen(some, 0.75)[0]):
+            return Wrong("without an argument `power`, it is 3/4: keep the default.")
         return Right(
             "The 3/4 lifts rare words: a word seen once is drawn more often than by count."
         )
@@ -154,6 +166,8 @@ class Noise(Exercise):
             (lifted / lifted.sum(), "always the power of 3/4: use the argument `power`."),
             (least / least.sum(), "a word with a count of 0 is never drawn: leave its count 0."),
             (weights.flip(0) / weights.sum(), "the order of the words has changed."),
+            (weights.sort(descending=True).values / weights.sum(), "the order of the words has "
+             "changed."),
             ((1 / weights) / (1 / weights).sum(), "rare words get the most: the power is above 0."),
         ]  # fmt: skip
         return compare(got, weights / weights.sum(), mistakes, what="the distribution")
@@ -182,9 +196,13 @@ class Subsample(Exercise):
             got, changed = seen(share, t)
             if changed:
                 return Wrong(CHANGED)
+            if isinstance(got, list):
+                return Wrong(NOT_A_TENSOR)
             verdict = self.judge(got, share, t)
             if isinstance(verdict, Wrong):
                 return verdict
+        if not same(seen(share)[0], seen(share, 1e-3)[0]):
+            return Wrong("without an argument `t`, it is 0.001: keep the default.")
         return Right("The most frequent word loses most; words rarer than t lose nothing.")
 
     @staticmethod

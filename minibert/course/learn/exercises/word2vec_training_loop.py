@@ -102,6 +102,25 @@ class Train(Exercise):
             losses, _ = run(found["start"], pairs=order * 5, k=1, drawn=4)
             if same(found["losses"], losses, 1e-4):
                 return Wrong("every epoch has the same order: draw a new one for each.", 3)
+        return Train.batches(seen)
+
+    @staticmethod
+    def batches(seen: Any) -> Wrong | None:
+        """Does each pair come once in an epoch, and are the batches made of mixed pairs?
+
+        The context vectors begin at zero, so the first batch gives its centres no gradient: after
+        one epoch these rows, and those of pairs that never came, are as they were.
+        """
+        pairs, noise = torch.arange(96).view(48, 2), torch.zeros(97)
+        noise[96] = 1.0
+        options = {"dim": 4, "k": 1, "epochs": 1, "batch": 8, "rate": 0.05}
+        found = seen(pairs, noise, options)
+        still = (found["vectors"] == found["start"]).all(1)[:96:2].nonzero()[:, 0].tolist()
+        if len(still) > 8:
+            return Wrong("some pairs do not come in an epoch, and others come twice: cut one "
+                         "random order of all the pairs into batches.", 3)  # fmt: skip
+        if still in [[*range(i, i + 8)] for i in range(0, 48, 8)]:
+            return Wrong("the same pairs always share a batch: mix the pairs, not the batches.", 3)
         return None
 
     def length(self, steps: int) -> Wrong | None:

@@ -1,5 +1,6 @@
 """Chapter 01: what finished vectors are asked."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
-from minibert.course.learn.exercises.kept import CHANGED, kept
+from minibert.course.learn.exercises.kept import CHANGED, NOT_A_TENSOR, kept
 
 
 class Neighbours(Exercise):
@@ -41,6 +42,8 @@ class Neighbours(Exercise):
             verdict = self.judge(got, vectors, query, k)
             if isinstance(verdict, Wrong):
                 return verdict
+        if len(seen(vectors, query)[0]) != 6:
+            return Wrong("without an argument `k`, there are six rows: keep the default.", 1)
         return Right("This is all that a search for similar words needs.")
 
     @staticmethod
@@ -55,6 +58,8 @@ class Neighbours(Exercise):
             (order[:k], "the query itself is among the answers: leave it out.", 1),
             (order[: k + 1], "the query itself is among the answers: leave it out.", 1),
             (order[::-1][:k], "these are the farthest words: the largest cosines come first.", 1),
+            ((vectors @ vectors[query]).argsort(descending=True)[1 : k + 1].tolist(),
+             "long vectors win: divide by the lengths.", 1),
             (product.topk(k).indices.tolist(), "long vectors win: divide by the lengths.", 1),
             (far.argsort()[:k].tolist(), "these are nearest by distance: use the cosine.", 1),
             (cosines[want].tolist(), "these are cosines: return the numbers of the rows.", 1),
@@ -108,10 +113,15 @@ class Kinds(Exercise):
 
         means = [unit[rows].mean(0) for rows in examples]
         cosines = by(unit, [F.normalize(mean, dim=0) for mean in means])
+        sums = [unit[rows].sum(0) for rows in examples]
         single = torch.stack([(unit[words] @ unit[rows].T).amax(1) for rows in examples], 1)
         mistakes = [
             (by(unit, means).argmax(1), "the means are not of length one, so kinds whose "
              "examples agree have an advantage: normalise the means, too.", 2),
+            (by(unit, sums).argmax(1), "these are sums of cosines, so kinds with many examples "
+             "have an advantage: normalise the means.", 2),
+            (torch.cdist(unit[words], torch.stack(means)).argmin(1), "nearest by distance to a "
+             "mean that is not of length one: use the cosine.", 2),
             (by(unit, [F.normalize(vectors[rows].mean(0), dim=0) for rows in examples]).argmax(1),
              "long examples weigh more: take the mean of the unit vectors.", 2),
             (by(vectors, [vectors[rows].mean(0) for rows in examples]).argmax(1),
@@ -155,6 +165,7 @@ class PPMI(Exercise):
             (torch.zeros(4, 4), "every entry is 0: divide by the rows and by the columns, too, and "
              "multiply by the sum of everything.", 1),
             (information, "minus infinity where X is 0: such a pair gets 0."),
+            (want / math.log(10), "powers of ten: take the natural logarithm, `log`.", 2),
             (information.where(X > 0, 0), "negative entries are left: the P says *positive*.", 2),
             (want.where(X == 0, want / want.new_tensor(2).log()), "bits: take `log`.", 2),
             ((X * total / (rows * columns)), "this is the ratio: take its logarithm.", 1),
@@ -171,6 +182,8 @@ class PPMI(Exercise):
         got, changed = seen(X)
         if changed:
             return Wrong(CHANGED, 2)
+        if isinstance(got, list):
+            return Wrong(NOT_A_TENSOR, 1)
         verdict = compare(got, want, mistakes, what="the PPMI")
         if isinstance(verdict, Wrong):
             return verdict
@@ -218,12 +231,16 @@ class TextVector(Exercise):
         got, changed = seen(vectors, ids)
         if changed:
             return Wrong(CHANGED, 1)
+        if isinstance(got, list):
+            return Wrong(NOT_A_TENSOR, 1)
         verdict = compare(got, known.mean(0), mistakes, what="the mean")
         if isinstance(verdict, Wrong):
             return verdict
         empty, _ = seen(vectors, [1, 0])
         if not same(empty, torch.zeros(4)):
             return Wrong("a text without any known word should give zeros (a mean of none is NaN).")
+        if not same(seen(torch.ones(3, 7), [1, 0])[0], torch.zeros(7)):
+            return Wrong("the zeros have a length written in: take it from `vectors`.", 1)
         return Right("The order of the words is lost, and still the topic is there.")
 
 

@@ -27,10 +27,12 @@ class FindTheBug(Exercise):
     @staticmethod
     def seen(classifier: Any, vectors: Tensor, ids: Tensor, targets: Tensor) -> dict:
         """What shows of a classifier of three labels: its tables, layers, outputs, a gradient."""
-        model = classifier(vectors.clone(), 3)
+        given = vectors.clone()
+        model = classifier(given, 3)
         tables = [p for p in model.parameters() if p.shape == vectors.shape]
         embedding = any(isinstance(module, nn.Embedding) for module in model.modules())
         found: dict[str, Any] = {"tables": tables, "embedding": embedding}
+        found["shared"] = any(p.data_ptr() == given.data_ptr() for p in tables)
         found["unseen"] = FindTheBug.unseen(model, vectors)
         found["learns"] = [table.requires_grad for table in tables]
         if found["learns"] == [True]:
@@ -39,6 +41,8 @@ class FindTheBug(Exercise):
             found["logits"], found["again"] = model(ids), model(ids)
             F.cross_entropy(found["logits"], targets).backward()
             found["gradient"] = tables[0].grad
+            found["frozen"] = any(not p.requires_grad for p in model.parameters())
+            found["four"] = classifier(vectors.clone(), 4)(ids).shape[-1]
         return found
 
     @staticmethod
@@ -71,6 +75,12 @@ class FindTheBug(Exercise):
             return Wrong("the table is there, but frozen: `from_pretrained(..., freeze=False)`.", 1)
         if not same(tables[0], vectors):
             return Wrong("the table does not begin with the pre-trained vectors.", 1)
+        if found["shared"]:
+            return Wrong("training would change the vectors that were given: keep `.clone()`.", 2)
+        if found["frozen"]:
+            return Wrong("the linear layer is frozen: all the parameters should learn.", 1)
+        if found["four"] != 4:
+            return Wrong("the number of labels is written in: use the argument `labels`.", 1)
         if not same(found["logits"], found["again"]):
             return Wrong("two calls on one input differ: something is still made in `forward`.", 1)
         if gradient is None or not gradient.abs().sum() > 0:

@@ -1,0 +1,11 @@
+"""What representations capture: states of words, and what classifiers, trees and codes find there.
+
+``word_states``: the hidden states of any model, a row a word. ``classify``, ``linear``, ``mlp``:
+probes of labels. ``by_layer``: one for each layer and for the mix. ``control``: what deflates a
+probe: control tasks, baselines, random weights. ``description``: how many bits the labels take.
+``pairs``: pairs of words as rows. ``structural``: trees in distances.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
