@@ -35,11 +35,13 @@ CONFIG = {
         "rate": 0.01,
     },
     "rates": {"labels": 100, "test": 400, "plain": [0.002, 0.005, 0.01, 0.02], "gentle": 0.02},
+    "scratch": {"labels": 100, "test": 400, "rates": [0.002, 0.005, 0.01], "least": [100, 20]},
     "topic": {"labels": 100, "counted": [100, 150, 200, 300, 500], "test": 400},
 }
 SMOKE = {
     "awd": {"tokens": 2_000, "test": 1_000, "dim": 16, "hidden": 16, "epochs": 1},
     "topic": {"labels": 20, "counted": [20, 40], "test": 40},
+    "scratch": {"labels": 20, "test": 40, "rates": [0.005], "least": [2, 1]},
     "rates": {"labels": 20, "test": 40, "plain": [0.002], "gentle": 0.02},
 }
 
@@ -164,6 +166,19 @@ def topic(seed, config):
     best = np.minimum(found["counts"], found["bigrams"])
     found["counted_labels"] = labels_needed(found["ulmfit_100"], budgets, best)
     return found
+
+
+def scratch(seed, config):
+    """Topic by the same network with random first weights, its rate tuned on valid."""
+    labelled, general = Labelled("topic", seed, config["test"]), language_model()
+    runs = []
+    for rate in config["rates"]:
+        mb.seed_everything(seed)
+        fresh = mb.AWDLSTM(general.config, general.vocab)
+        how = {"factor": 1.0, "unfreezing": "all", "classifier_rate": rate}
+        model = labelled.classifier(fresh, config["labels"], config["least"], **how)
+        runs.append((labelled.error(model, "valid"), labelled.error(model)))
+    return {"error": min(runs)[1], "errors": [test for _, test in runs]}
 
 
 def rates(seed, config):
