@@ -144,7 +144,7 @@ for i in differ[:4]:
 r"""
 The words in brackets are in none of the hundred examples, so the counter cannot use them. The
 language model has met most of them in its reading. (These four texts were picked because the
-network is right. There are also texts that only the counter gets right.)
+network is right. There may be texts that only the counter gets right.)
 
 What is this reading worth **in labels**? Give the counter more labels, until it is as good. Look
 for the point where its curve crosses the dashed line.
@@ -218,8 +218,8 @@ counting was already better stands as exactly 100. The gain over counted *single
 over words and pairs, the interval just reaches zero.
 
 The paper's gain is far larger: 100 labels matched 10 to 20 times as many. But Howard and Ruder
-compare with the same network trained from scratch, and the first figure shows how weak that rival
-is with few labels. Always ask what a gain is measured against.
+compare with the same network trained from scratch. Look at the first figure again: how does that
+rival do there, next to counting? Always ask what a gain is measured against.
 
 The rest of the chapter builds the parts: the counter, the language model, and the gentle schedule.
 
@@ -785,7 +785,7 @@ p = \begin{cases} t / \text{top} & t < \text{top} \\
 \eta_t = \eta_{\max} \frac{1 + p\,(\text{ratio} - 1)}{\text{ratio}}
 $$
 
-Draw it in your mind: short and steep up, long and flat down. (The paper writes the second case as
+(The paper writes the second case as
 $1 - (t - \text{top}) / (\text{top}\,(1/\text{cut} - 1))$, which is the same where
 $T \cdot \text{cut}$ is a whole number.)
 
