@@ -192,15 +192,26 @@ class Pool(Learnable):
         verdict = compare(got, want, mistakes, what="the pooled states")
         if not isinstance(verdict, Right):
             return verdict
-        single = hidden[:1, :1]
+        missed = self.elsewhere(pool, hidden, mask)
+        return (
+            Wrong(missed, 3)
+            if missed
+            else judged(
+                Right("One row for each text, however long it is, and padding has no say in it."),
+                fault,
+            )
+        )
+
+    def elsewhere(self, pool: Answer, hidden: Tensor, mask: Tensor) -> str:
+        """What is wrong with other texts, "" if nothing is."""
+        pad, single = mask[..., None] == 0, hidden[:1, :1]
         if not same(pool(single, mask[:1, :1])[0], single[:, 0].repeat(1, 3)):
-            return Wrong("right for three texts, but not for one text of one word.", 3)
+            return "right for three texts, but not for one text of one word."
         low, six = torch.where(pad, hidden, hidden - 3000).repeat(2, 1, 1), mask.repeat(2, 1)
         if not same(pool(low, six)[0], self.reference(low, six)):
-            return Wrong("right for three texts, but not for six whose states are far below 0: "
-                         "fill with -inf, and read the sizes off `hidden`.", 3)  # fmt: skip
-        right = Right("One row for each text, however long it is, and padding has no say in it.")
-        return judged(right, fault)
+            return ("right for three texts, but not for six whose states are far below 0: fill "
+                    "with -inf, and read the sizes off `hidden`.")  # fmt: skip
+        return ""
 
 
 class FindTheBug(Exercise):
