@@ -57,6 +57,7 @@ def regression_loss(x, y, weight, bias, penalty):
 
 
 SUM = "F.cross_entropy(s, y, reduction='sum')"
+NLL = "F.nll_loss({}, y, reduction='sum')"
 SQUARES = "(weight ** 2).sum()"
 
 
@@ -295,6 +296,13 @@ WRONG = [
         "last column",
     ),
     ("03.count", count(known="True"), "is not in list"),
+    ("03.count", count(value="table.double()"), "float32"),
+    (
+        "03.count",
+        count(known="word.lower() in words", at="row, words.index(word.lower())"),
+        "two words here",
+    ),
+    ("03.count", count(value="(words.sort(), table)[1]"), "was changed"),
     (
         "03.count",
         count(shape="len(texts), 5", known="word in words and len(words) == 5"),
@@ -320,10 +328,22 @@ WRONG = [
     ("03.regression", loss(f"penalty / 2 * {SQUARES}"), "losses of the texts"),
     ("03.regression", loss(value="total.detach()"), "no gradient"),
     ("03.regression", loss(value="total.item()"), "no gradient"),
+    ("03.regression", loss(f"{SUM} + penalty / 2 * {SQUARES}.detach()"), "cut off"),
+    (
+        "03.regression",
+        loss(f"{SUM.replace('s,', 's.softmax(1),')} + penalty / 2 * {SQUARES}"),
+        "second softmax",
+    ),
+    ("03.regression", loss(f"{NLL.format('s')} + penalty / 2 * {SQUARES}"), "no softmax"),
+    (
+        "03.regression",
+        loss(f"{NLL.format('s.log_softmax(0)')} + penalty / 2 * {SQUARES}"),
+        "over the classes",
+    ),
     (
         "03.regression",
         loss(f"{SUM} + penalty / 2 * float({SQUARES})", scores="x @ weight.T"),
-        "should be",
+        "bias is missing",
     ),
     ("03.regression", loss(scores="x @ weight.T + bias.detach()"), "does not reach"),
     ("03.best_rate", best("{r: error(r, seeds[0]) for r in rates}"), "not all seeds"),
@@ -351,6 +371,18 @@ WRONG = [
         best("{r: sum(error(r, s) for s in seeds) + 0 * error(r, seeds[0]) for r in rates}"),
         "twice",
     ),
+    ("03.best_rate", best("{r: max(error(r, s) for s in seeds) for r in rates}"), "nor the worst"),
+    (
+        "03.best_rate",
+        best("{r: sorted(error(r, s) for s in seeds)[len(seeds) // 2] for r in rates}"),
+        "middle one",
+    ),
+    (
+        "03.best_rate",
+        best("{r: sum(error(r, s) for s in range(len(seeds))) for r in rates}"),
+        "not in `seeds`",
+    ),
+    ("03.best_rate", best(value="(rates.sort(), min(rates, key=means.get))[1]"), "was changed"),
     ("03.best_rate", best(value="0.01 if len(rates) == 4 else rates[0]"), "fixed"),
     ("03.penalty", penalty(total="alpha * ar"), "TAR is missing"),
     ("03.penalty", penalty(total="beta * tar"), "AR is missing"),
@@ -400,6 +432,7 @@ WRONG = [
     ("03.locked", locked(value="x.mul_(mask / (1 - p))"), "`x` itself"),
     ("03.locked", locked(value="mask / (1 - p) * torch.ones_like(x)"), "not for others"),
     ("03.locked", locked(value="x * mask / 0.8"), "another p"),
+    ("03.locked", locked(value="(x * mask / (1 - p)).detach()"), "no gradient"),
     ("03.locked", locked(value="(x * mask / (1 - p))[:, 0]"), "of shape"),
     (
         "03.find_the_bug",
@@ -492,6 +525,8 @@ WRONG = [
         slope("math.floor(steps * cut)", fall="1 - (t - top) / (top * (1 / cut - 1))"),
         "at least 1",
     ),
+    ("03.triangle", slope("max(1, round(steps * cut))"), "math.floor"),
+    ("03.triangle", slope("max(1, steps * cut)"), "math.floor"),
     ("03.triangle", slope().replace("ratio=32", "ratio=30"), "are the defaults"),
     ("03.unfreeze", freeze("i < 1 + step // every"), "begin at the top"),
     ("03.unfreeze", freeze("n - i > 1 + step // every"), "swapped"),
@@ -535,6 +570,8 @@ WRONG = [
     ("03.tune", tune(lr="triangle(t + 1, len(batches), most)"), "one update ahead"),
     ("03.tune", tune(lr="triangle(t, len(batches) - 1, most)"), "number of batches"),
     ("03.tune", tune(wake="pass"), "all layers learn"),
+    ("03.tune", tune(wake="if every: unfreeze(layers, t, 5)"), "`every` is ignored"),
+    ("03.tune", tune(back_to="torch.tensor(losses)"), "not the list"),
     ("03.tune", tune(wake="unfreeze(layers, 0, 1) if every else None"), "only the head"),
     ("03.tune", tune(wake="if every: unfreeze(layers, t + 1, every)"), "one update early"),
     ("03.tune", LATE_WAKING, "one update late"),
@@ -554,6 +591,9 @@ WRONG = [
     ("03.tune", tune().replace("factor=2.6", "factor=2.0"), "not without"),
     ("03.pool", pool(last="hidden[:, -1]"), "position length - 1"),
     ("03.pool", pool(last="hidden[:, 0]"), "first state"),
+    ("03.pool", pool(most="hidden.masked_fill(pad, -100).amax(1)"), "fill with -inf"),
+    ("03.pool", pool(value="torch.cat([last, most, mean], 1)[:3]"), "read the sizes"),
+    ("03.pool", pool(value="torch.cat([last, most.detach(), mean], 1)"), "cut off"),
     ("03.pool", pool(most="hidden.amax(1)"), "padding wins"),
     ("03.pool", pool(most="hidden.masked_fill(pad, 0).amax(1)"), "padding of 0"),
     ("03.pool", pool(most="hidden.masked_fill(pad, torch.inf).amin(1)"), "minimum"),
@@ -586,7 +626,9 @@ RIGHT = [
         "03.regression",
         loss(f"-s.log_softmax(1)[torch.arange(len(y)), y].sum() + {SQUARES} * penalty / 2"),
     ),
+    ("03.regression", loss("F.cross_entropy(s, y) * len(y) + penalty / 2 * weight.norm() ** 2")),
     ("03.best_rate", "solution"),
+    ("03.best_rate", best("{r: torch.tensor([error(r, s) for s in seeds]).mean() for r in rates}")),
     ("03.best_rate", best()),
     (
         "03.best_rate",
@@ -602,12 +644,14 @@ RIGHT = [
     ("03.locked", locked()),
     ("03.locked", locked("torch.bernoulli(torch.full((len(x), 1, x.shape[-1]), 1 - p))")),
     ("03.locked", "lambda x, p: x * F.dropout(torch.ones_like(x[:, :1]), p)"),
+    ("03.locked", "lambda x, p: F.dropout1d(x.transpose(1, 2), p).transpose(1, 2)"),
     ("03.find_the_bug", "solution"),
     ("03.find_the_bug", MASKED),
     ("03.find_the_bug", BY_HAND),
     ("03.groups", "solution"),
     ("03.groups", groups()),
     ("03.groups", groups(value="found[::-1]")),
+    ("03.groups", groups(params="iter(own)")),
     ("03.triangle", "solution"),
     ("03.triangle", slope()),
     ("03.triangle", slope(fall="(steps - t) / (steps - top)")),
@@ -621,4 +665,9 @@ RIGHT = [
     ("03.pool", "solution"),
     ("03.pool", pool()),
     ("03.pool", pool(last="hidden.take_along_dim((n - 1)[:, None, None], 1)[:, 0]")),
+    (
+        "03.pool",
+        "lambda hidden, mask: torch.stack([torch.cat([h[m > 0][-1], h[m > 0].amax(0), "
+        "h[m > 0].mean(0)]) for h, m in zip(hidden, mask)])",
+    ),
 ]

@@ -20,7 +20,7 @@ Weights = dict[str, Tensor]  # of an LSTM, by name
 
 class Locked(Exercise):
     id = "03.locked"
-    title = "One mask for the whole sequence"
+    title = "One mask for the whole sequence (optional)"
     minutes, difficulty, importance, points = 8, 2, 5, 3
     hints = (
         "Draw a mask of shape `(batch, 1, width)`: `torch.rand(...) >= p` is True where we keep.",
@@ -28,18 +28,31 @@ class Locked(Exercise):
         "The kept numbers are divided by `1 - p`, so that the mean stays what it was.",
     )
 
-    def untouched(self, locked: Callable[[Tensor, float], Tensor]) -> bool:
-        x = torch.ones(20, 5, 20)
-        return same(locked(x.clone(), 0.5), x)
+    def as_functions(self, locked: Answer) -> tuple[Answer]:
+        def traced(x, p):
+            """The value, and what is wrong with the argument or the gradient."""
+            given = x.clone().requires_grad_() * 1
+            value = locked(given, p)
+            if not torch.equal(given, x):
+                return value, "changed"
+            tensor = torch.is_tensor(value)
+            cut = tensor and not value.requires_grad
+            return (value.detach() if tensor else value), "cut" if cut else ""
 
-    def check(self, locked: Callable[[Tensor, float], Tensor]) -> Right | Wrong:
+        return (traced,)
+
+    def untouched(self, locked: Answer) -> bool:
+        x = torch.ones(20, 5, 20)
+        value, fault = locked(x, 0.5)
+        return not fault and same(value, x)
+
+    def check(self, locked: Answer) -> Right | Wrong:
         x, p = torch.ones(60, 9, 50), 0.2
-        given = x.clone()
-        got = locked(given, p)
+        got, fault = locked(x, p)
         if not torch.is_tensor(got) or got.shape != x.shape:
             shape = tuple(got.shape) if torch.is_tensor(got) else type(got).__name__
             return Wrong(f"expected a tensor of shape {tuple(x.shape)}, got {shape}.")
-        if not same(given, x):
+        if fault == "changed":
             return Wrong("`x` itself was changed: make a new tensor, `x * mask`.", 2)
         if not same(got, got[:, :1].expand_as(got)):
             return Wrong("the mask changes from position to position: give it the length 1.", 1)
@@ -56,12 +69,14 @@ class Locked(Exercise):
             return Wrong("the kept numbers are as they were: divide them by 1 - p.", 2)
         if not same(kept, torch.full_like(kept, 1 / (1 - p))):
             return Wrong(f"expected kept numbers of {1 / (1 - p):.3f}, got {kept[0]:.3f}.", 2)
-        if same(locked(x.clone(), p), got):
+        if same(locked(x, p)[0], got):
             return Wrong("a second call draws the same mask: it must be new for each window.", 2)
         y = torch.arange(1.0, 25).view(2, 3, 4)
-        got = locked(y.clone(), 0.5)
+        got = locked(y, 0.5)[0]
         if not same(got[got != 0], 2 * y[got != 0]):
             return Wrong("right for a tensor of ones, but not for others, or another p.", 2)
+        if fault:
+            return Wrong("right, but the result has no gradient: leave out `.detach()`.", 1)
         return Right(
             "What is dropped at one position is dropped at all: time cannot average it out."
         )
@@ -69,7 +84,7 @@ class Locked(Exercise):
 
 class Penalty(Learnable):
     id = "03.penalty"
-    title = "Activation penalties"
+    title = "Activation penalties (optional)"
     minutes, difficulty, importance, points = 8, 2, 3, 3
     hints = (
         "AR is the mean of the squares of `dropped`, times alpha.",
@@ -115,7 +130,12 @@ class Penalty(Learnable):
             return verdict
         if not same(penalty(dropped, raw, 0.5, 3.0)[0], 0.5 * ar + 3 * tar):
             return Wrong("right for alpha = 2 and beta = 1, but not for others.", 2)
-        return judged(verdict, fault)
+        right = Right("Two terms of the training loss. The loss that is reported has neither.")
+        return judged(right, fault)
+
+    def reference(self, *parts: Any) -> Tensor:
+        dropped, raw, alpha, beta = parts
+        return alpha * dropped.square().mean() + beta * raw.diff(dim=1).square().mean()
 
 
 class Pool(Learnable):
@@ -130,6 +150,13 @@ class Pool(Learnable):
 
     default = torch.zeros(2, 12)
     example = (torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.long))
+
+    def reference(self, *parts: Any) -> Tensor:
+        hidden, mask = parts
+        pad, n = mask[..., None] == 0, mask.sum(1)
+        last = hidden[torch.arange(len(hidden)), n - 1]
+        most = hidden.masked_fill(pad, -torch.inf).amax(1)
+        return torch.cat([last, most, hidden.masked_fill(pad, 0).sum(1) / n[:, None]], 1)
 
     def check(self, pool: Answer) -> Right | Wrong:
         generator = torch.Generator().manual_seed(0)
@@ -165,15 +192,31 @@ class Pool(Learnable):
         verdict = compare(got, want, mistakes, what="the pooled states")
         if not isinstance(verdict, Right):
             return verdict
-        single = hidden[:1, :1]
+        missed = self.elsewhere(pool, hidden, mask)
+        return (
+            Wrong(missed, 3)
+            if missed
+            else judged(
+                Right("One row for each text, however long it is, and padding has no say in it."),
+                fault,
+            )
+        )
+
+    def elsewhere(self, pool: Answer, hidden: Tensor, mask: Tensor) -> str:
+        """What is wrong with other texts, "" if nothing is."""
+        pad, single = mask[..., None] == 0, hidden[:1, :1]
         if not same(pool(single, mask[:1, :1])[0], single[:, 0].repeat(1, 3)):
-            return Wrong("right for three texts, but not for one text of one word.", 3)
-        return judged(verdict, fault)
+            return "right for three texts, but not for one text of one word."
+        low, six = torch.where(pad, hidden, hidden - 3000).repeat(2, 1, 1), mask.repeat(2, 1)
+        if not same(pool(low, six)[0], self.reference(low, six)):
+            return ("right for three texts, but not for six whose states are far below 0: fill "
+                    "with -inf, and read the sizes off `hidden`.")  # fmt: skip
+        return ""
 
 
 class FindTheBug(Exercise):
     id = "03.find_the_bug"
-    title = "Find the bug: the weights that melt away"
+    title = "Find the bug: the weights that melt away (optional)"
     minutes, difficulty, importance, points = 15, 4, 5, 4
     hints = (
         "Call `forward` a few times in training mode and count the zeros in the recurrent matrix.",
@@ -240,7 +283,7 @@ class FindTheBug(Exercise):
 
 class Forgetting(Written):
     id = "03.forgetting"
-    title = "Why it forgets, and what decides how much"
+    title = "Why it forgets, and what decides how much (optional)"
     minutes, difficulty, importance, points = 10, 3, 4, 4
     hints = (
         "Where do the first gradients of a random head come from, and where do they go?",

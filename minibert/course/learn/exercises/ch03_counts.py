@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,11 +36,15 @@ class Count(Exercise):
 
     def check(self, count: Answer) -> Right | Wrong:
         texts, words = [list(text) for text in self.TEXTS], list(self.WORDS)
-        got = count(texts, words)
+        given = [list(text) for text in texts], list(words)
+        got = count(*given)
         if not torch.is_tensor(got):
             return Wrong(f"expected a tensor, got {type(got).__name__}.")
-        if not got.is_floating_point():
-            return Wrong("expected a tensor of floats: it is to be multiplied by weights.", 2)
+        if got.dtype != torch.float32:
+            return Wrong("expected a tensor of floats (`torch.float32`): it is to be multiplied by "
+                         "weights.", 2)  # fmt: skip
+        if given != (texts, words):
+            return Wrong("`texts` or `words` was changed: leave the arguments as they are.", 2)
         want = torch.tensor([[float(text.count(word)) for word in words] for text in texts])
         order = sorted(words)
         mistakes = [
@@ -59,9 +64,13 @@ class Count(Exercise):
              "column: leave it out.", 1),
         ]  # fmt: skip
         verdict = compare(got, want, mistakes, what="the table")
-        if isinstance(verdict, Right) and not same(count([["b", "b"]], ["b"]), [[2.0]]):
+        if not isinstance(verdict, Right):
+            return verdict
+        if not same(count([["b", "b"]], ["b"]), [[2.0]]):
             return Wrong("right for five words, but not for one: is a number fixed?", 2)
-        return verdict
+        if not same(count([["The", "the"]], ["the", "The"]), [[1.0, 1.0]]):
+            return Wrong("“The” and “the” are two words here: compare them as they are.", 2)
+        return Right("A text is a row of numbers now. The order of its words is gone.")
 
     @staticmethod
     def last(want: Tensor, texts: list, words: list) -> Tensor:
@@ -73,7 +82,7 @@ class Count(Exercise):
 
 class Regression(Learnable):
     id = "03.regression"
-    title = "Logistic regression: what it minimises"
+    title = "Logistic regression: what it minimises (optional)"
     minutes, difficulty, importance, points = 8, 2, 4, 3
     hints = (
         "The scores are `x @ weight.T + bias`, of the shape (texts, classes).",
@@ -91,7 +100,7 @@ class Regression(Learnable):
             got, fault = loss(x, y, weight, bias, penalty)
             each = F.cross_entropy(x @ weight.T + bias, y, reduction="none")
             norm = weight.square().sum()
-            mistakes = self.mistakes(x, y, weight, bias) if penalty else []
+            mistakes = self.mistakes(x, y, weight, bias) if penalty == 0.5 else []
             mistakes += [
                 (each.mean() + penalty / 2 * norm, "the mean of the losses: add them up, or the "
                  "penalty grows with every text that you add.", 1),
@@ -110,18 +119,31 @@ class Regression(Learnable):
             ]  # fmt: skip
             told = [row for row in mistakes if not same(row[0], each.sum() + penalty / 2 * norm)]
             verdict = compare(got, each.sum() + penalty / 2 * norm, told, what="the loss")
-            if not isinstance(verdict, Right):
-                return verdict
-        return judged(Right("It has one minimum only: whoever finds it has found the best."), fault)
+            if not isinstance(verdict, Right) or fault:
+                return judged(verdict, fault) if isinstance(verdict, Right) else verdict
+        return Right("It is convex: any minimum that an optimiser finds is the best.")
+
+    def reference(self, *parts: Any) -> Tensor:
+        x, y, weight, bias, size = parts
+        total = F.cross_entropy(x @ weight.T + bias, y, reduction="sum")
+        return total + size / 2 * weight.square().sum()
 
     @staticmethod
     def mistakes(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor) -> list[tuple]:
-        """What goes wrong without the penalty, at any size of it."""
-        total = partial(F.cross_entropy, reduction="sum")
+        """What goes wrong without the penalty, and with another softmax; the penalty is 0.5."""
+        total, scores = partial(F.cross_entropy, reduction="sum"), x @ weight.T + bias
+        norm = weight.square().sum() / 4
+        softmax = "the probabilities of a text add up to 1: the softmax is over the classes, once."
         return [
-            (total(x @ weight.T + bias, y), "the penalty is missing.", 1),
+            (total(scores, y), "the penalty is missing.", 1),
             (total(x @ weight.T, y), "bias and penalty are missing.", 0),
-        ]
+            (total(x @ weight.T, y) + norm, "the bias is missing.", 1),
+            (total(scores.softmax(1), y) + norm, "a second softmax: `F.cross_entropy` takes the "
+             "scores as they are.", 1),
+            (F.nll_loss(scores, y, reduction="sum") + norm, "there is no softmax: the "
+             "scores are no probabilities.", 1),
+            (F.nll_loss(scores.log_softmax(0), y, reduction="sum") + norm, softmax, 1),
+        ]  # fmt: skip
 
 
 class BestRate(Exercise):
@@ -149,7 +171,8 @@ class BestRate(Exercise):
         def error(rate, seed):
             if tried is not None:
                 tried.append((float(rate), int(seed)))
-            return table[rate][seed]
+            errors = table[rate]
+            return errors.get(seed, 0.5) if isinstance(errors, dict) else errors[seed]
 
         return error
 
@@ -157,6 +180,8 @@ class BestRate(Exercise):
         tried: list[tuple[float, int]] = []
         rates, seeds = list(self.RATES), [0, 1, 2]
         got = best_rate(self.error_of(self.TABLE, tried), rates, seeds)
+        if rates != list(self.RATES):
+            return Wrong("the list of rates was changed: `sorted` makes a new one.", 2)
         if got is None:
             return Wrong("best_rate gives None: is there a `return`?")
         missing = [(rate, seed) for rate in rates for seed in seeds if (rate, seed) not in tried]
@@ -191,4 +216,11 @@ class BestRate(Exercise):
         if got != 0.1:
             return Wrong("three rates have the same mean, 0.3: take the lowest rate, 0.1. (A "
                          "lowest error or a middle one says something else.)", 2)  # fmt: skip
+        tried: list[tuple[float, int]] = []
+        uneven = {0.1: {7: 0.0, 4: 0.4, 9: 0.5}, 0.2: dict.fromkeys((7, 4, 9), 0.35)}
+        got = best_rate(self.error_of(uneven, tried), [0.2, 0.1], [7, 4, 9])
+        if {seed for _, seed in tried} - {7, 4, 9}:
+            return Wrong("it is called with seeds that are not in `seeds`.", 1)
+        if got != 0.1:
+            return Wrong("the mean decides: not the middle one of the seeds, nor the worst.", 1)
         return Right("Tuned on validation texts. What it is worth is told on test texts, once.")

@@ -112,7 +112,7 @@ class Groups(Exercise):
 
 class Triangle(Exercise):
     id = "03.triangle"
-    title = "The slanted triangle"
+    title = "The slanted triangle (optional)"
     minutes, difficulty, importance, points = 8, 2, 4, 3
     hints = (
         "`top = max(1, math.floor(steps * cut))`: the update at which the rate is highest.",
@@ -169,6 +169,8 @@ class Triangle(Exercise):
             return Wrong("with five updates `top` is 1: the rate should begin at highest / 32 and "
                          "be highest at update 1 (cut=0.1 and ratio=32 are the defaults).",
                          2)  # fmt: skip
+        if not same(triangle(7, 75, 0.02), 0.02):
+            return Wrong("with 75 updates `top` is 7, the whole part of 7.5: use `math.floor`.", 2)
         return Right("A quick rise to where it should learn, and a long time to settle.")
 
     @staticmethod
