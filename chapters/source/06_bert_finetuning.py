@@ -218,9 +218,10 @@ finds an ordinary food in {{finding 06 reader.right_food mean .0%}} of the texts
 | an ordinary food is found more often than an odd word in place of an answer | reader.right_food - reader.changed | percent | not measured |
 }}
 
-So the model reads, though not without mistakes: most of the time it gives what stands in this text,
-even where nothing in its training had made that an answer. It began as a network that could only fill gaps,
-and the new part of it is one layer. The rest of this chapter builds every step of the way.
+So the model reads, though not without mistakes: most of the time it gives the word that stands in
+this text, even one that has never answered such a question. It began as a network that could only
+fill gaps, and the new part of it is one layer. The rest of this chapter builds every step of the
+way.
 
 ## 2. Four tasks, four new layers
 
@@ -1237,7 +1238,7 @@ r"""
   words, two vectors for spans. Everything is trained, gently and for a few passes.
 - {{claim 06 reader.exact reader.looked_up_exact | On new questions the reader beats a list of known answers}}
 - The reader reads: it says what stands in the text, in {{finding 06 reader.changed mean .0%}} of the
-  cases even where that was never an answer before. It hardly checks whose fact it is.
+  cases even where that word never answered such a question. It hardly checks whose fact it is.
 - {{claim 06 labels.topic_tuned labels.topic_words | With 50 labelled texts, fine-tuning beats a bag of words}}
 - Labels belong to words, characters or texts, and the model reads pieces. Most bugs live in
   between.
