@@ -1,6 +1,7 @@
 """The exercises and the quiz of chapter 06, BERT: fine-tuning, in their order."""
 
 # isort: off
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Quiz, Right, Written, Wrong
 from minibert.course.learn.exercises.kept import CHANGED
+from minibert.course.learn.exercises.bert_losses import DETACHED
 from minibert.course.learn.exercises.ch06_train import FineTune, Rate
-from minibert.course.learn.exercises.ch06_words import Align, Names, Pair, Watched
+from minibert.course.learn.exercises.ch06_words import Align, Names, Pair, Watched, watched
 from minibert.course.learn.exercises.ch06_spans import BestSpan, NoAnswer, SpanLoss
 from minibert.course.learn.exercises.ch06_score import Score
 # isort: on
@@ -30,9 +32,19 @@ class FindTheBug(Watched):
         "has the shape (batch, length, 1).)",
     )
 
+    def as_functions(self, answer: Any) -> tuple:
+        return (partial(self.seen, answer),)
+
+    @staticmethod
+    def seen(answer: Any, hidden: Tensor, mask: Tensor, weight: Tensor) -> dict[str, Any]:
+        """The logits, whether an argument was changed, and whether `weight` can learn."""
+        logits, changed = watched(answer, hidden, mask, weight.clone().requires_grad_())
+        learns = torch.is_tensor(logits) and logits.requires_grad
+        return {"loss": logits.detach() if learns else logits, "changed": changed, "learns": learns}
+
     def untouched(self, classify: Any) -> bool:
         hidden, mask, weight = self.parts()
-        got, _ = classify(hidden, mask, weight)
+        got = classify(hidden, mask, weight)["loss"]
         return got is None or same(got, hidden.mean(1) @ weight)
 
     def check(self, classify: Any) -> Right | Wrong:
@@ -40,8 +52,9 @@ class FindTheBug(Watched):
             hidden, mask, weight = self.parts(seed)
             real = mask[..., None].float()
             total, count = (hidden * real).sum(1), real.sum(1)
-            got, changed = classify(hidden.clone(), mask.clone(), weight.clone())
-            if changed:
+            found = classify(hidden.clone(), mask.clone(), weight.clone())
+            got = found["loss"]
+            if found["changed"]:
                 return Wrong(CHANGED, 2)
             largest = hidden.masked_fill(real == 0, -torch.inf).amax(1)
             told = compare(got, total / count @ weight, [
@@ -60,12 +73,16 @@ class FindTheBug(Watched):
                  "[CLS] is left out: the mean is over all real tokens.", 2),
                 (hidden[:, 0] @ weight,
                  "that is [CLS] alone, another model; a mean was asked for.", 1),
+                (hidden[:, -1] @ weight,
+                 "that is the last position alone, often padding; a mean was asked for.", 1),
                 (largest @ weight, "that is the maximum, another model; a mean was asked for.", 1),
                 (total / count.sqrt() @ weight, "divided by the square root of the number.", 2),
                 (total / count, "the vectors are right; multiply them by `weight`.", 2),
             ], what="the logits")  # fmt: skip
             if not isinstance(told, Right):
                 return told
+            if not found["learns"]:
+                return Wrong(DETACHED, 2)
         return Right("A test that would have found it: a text must get the same logits alone and "
                      "in a batch.")  # fmt: skip
 
@@ -148,12 +165,12 @@ class SpanScore(Quiz):
     choices = (
         Choice(
             "About 1,500, whatever the length of the paragraph.",
-            "Yes: two vectors of 768 numbers (and two biases), asked at every place.",
+            "Yes: two vectors of 768 numbers (and two biases), used at every position.",
             right=True,
         ),
         Choice(
             "1,536 for every token of the paragraph.",
-            "The same two vectors are used at all places, as a filter is.",
+            "The same two vectors are used at all positions, as a filter is.",
         ),
         Choice(
             "About 590,000: a matrix of 768 x 768.",

@@ -19,7 +19,7 @@ class Score(Exercise):
     title = "How right is an answer?"
     minutes, difficulty, importance, points = 8, 2, 4, 3
     hints = (
-        "`Counter(a) & Counter(b)` has what both have, each word as often as in the poorer one.",
+        "`Counter(a) & Counter(b)` has the words of both, each with the smaller of its two counts.",
         "Precision is the shared words over those that were said, recall over those of the truth.",
         "Which of your divisions can be by zero? What is right where nobody says anything?",
     )
@@ -28,7 +28,7 @@ class Score(Exercise):
     CASES = (
         ("The cat.", "a cat"), ("river Aire", "the Aire"), ("dog", "cat"), ("", ""), ("", "cat"),
         ("the old old mill", "old mill"), ("Ada Bell", "Bell, Ada"), ("in May 1912", "1912"),
-        ("mill", ""), ("The", ""),
+        ("mill", ""), ("The", ""), ("old old mill", "old old"),
     )  # fmt: skip
 
     def check(self, f1: Callable[[str, str], float]) -> Right | Wrong:
@@ -44,7 +44,7 @@ class Score(Exercise):
         if any(value is None or not isinstance(value, int | float) for value in got):
             return Wrong("F1 of two texts should be one number: is there a `return`?")
         want = [self.solve(*case) for case in self.CASES]
-        told = compare(got, want, self.mistakes(want), what="F1 of ten answers",
+        told = compare(got, want, self.mistakes(want), what="F1 of eleven answers",
                        right="An empty answer is right where the truth is empty: so SQuAD 2.0 "
                        "counts “no answer”.")  # fmt: skip
         return told
@@ -71,8 +71,12 @@ class Score(Exercise):
              "an empty text has no words, not one empty word.", 2),
         )  # fmt: skip
         made = [([self.solve(*case, **how) for case in cases], *told) for how, *told in kinds]
+        single = [len({*normalise(a)} & {*normalise(b)}) for a, b in cases]
         exact = [float(normalise(a) == normalise(b)) for a, b in cases]
         made += [
+            ([1.0 if none else 2 * s / (a + b) for s, a, b, none in
+              zip(single, said, true, both, strict=True)],
+             "a word that both say twice is shared twice: use a Counter, not a set.", 2),
             (exact, "that is the exact match: F1 gives a share for a part.", 1),
             (over(said), "that is the precision: F1 is the harmonic mean of both.", 2),
             (over(true), "that is the recall: F1 is the harmonic mean of both.", 2),

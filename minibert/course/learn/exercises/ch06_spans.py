@@ -89,6 +89,8 @@ class SpanLoss(Trained):
              "`F.cross_entropy` wants scores, and takes the softmax itself.", 2),
             (ce(joint, first * n + last), "that is one softmax over all spans: two were asked "
              "for, over starts and over ends.", 1),
+            (-(starts.gather(1, first[:, None]) + ends.gather(1, last[:, None])).mean() / 2,
+             "the softmax is missing: these are scores, not log-probabilities.", 1),
             (1 - (shares[0].gather(1, first[:, None]) * shares[1].gather(1, last[:, None])).mean(),
              "one minus a probability is no log-likelihood.", 1),
         ]  # fmt: skip
@@ -240,7 +242,11 @@ class NoAnswer(Watched):
             "the question is searched, too: an answer comes from the passage.": {"begin": 1},
             "`[CLS]` and the question are searched, too.": {"begin": 0},
             "the last `[SEP]` belongs to no passage: leave it out.": {"stop": None},
-            "the score of `[CLS]` is that of the start alone: add both scores.": {"one": True},
+            "the score of `[CLS]` is that of the start alone: add both scores.": {"null": (1, 0)},
+            "the score of `[CLS]` is that of the end alone: add both scores.": {"null": (0, 1)},
+            "the score of `[CLS]` is left out: compare with it, plus `tau`.": {"null": (0, 0)},
+            "the score of `[CLS]` is a sum of two, not their mean.": {"null": (0.5, 0.5)},
+            "no answer is `None`, not the span (0, 0).": {"none": (0, 0)},
             "turned round: no answer where the best span is clearly better.": {"swap": True},
             "`longest` is ignored.": {"longest": 99},
             "one token too many: `passage` is the position of its first token.": {"late": 1},
@@ -263,9 +269,10 @@ class NoAnswer(Watched):
         begin, stop = how.get("begin", passage) + how.get("late", 0), how.get("stop", -1)
         i, j = BestSpan.solve(starts[begin:stop], ends[begin:stop], how.get("longest", most))
         best = starts[begin + i] + ends[begin + j]
-        nothing = starts[0] + (0 if how.get("one") else ends[0])
+        first, second = how.get("null", (1, 1))
+        nothing = first * starts[0] + second * ends[0]
         answers = best > nothing + how.get("sign", 1) * how.get("tau", threshold)
         shift = how.get("shift", begin)
         if how.get("never") or bool(answers) != how.get("swap", False):
             return shift + i, shift + j
-        return None
+        return how.get("none")

@@ -165,7 +165,8 @@ class FineTune(Exercise):
         return {
             "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
                 {"keep": True},
-            "nothing is learned: `backward()`, then `optimizer.step()`.": {"step": False},
+            "nothing is learned: `zero_grad()`, `backward()`, `step()`, in this order.":
+                {"step": False},
             "the schedule is missing: set the rate of every group before the update.":
                 {"schedule": False},
             "biases decay, too: only weights with two or more dimensions should.":
@@ -183,6 +184,12 @@ class FineTune(Exercise):
             "the steps are counted anew in each pass: the schedule runs over all of them.":
                 {"each": True},
             "the schedule is one update late: the first update is step 0.": {"shift": 1},
+            "only the first group gets the rate: set it for every group.": {"groups": 1},
+            "the schedule ends after one pass: `steps` is the number of all updates.":
+                {"short": True},
+            "the gradient is cut number by number: its length should be at most 1.":
+                {"cut": "values"},
+            "each tensor is cut alone: the length is that of the whole gradient.": {"cut": "each"},
         }  # fmt: skip
 
     @staticmethod
@@ -194,15 +201,20 @@ class FineTune(Exercise):
             if how.get("anew"):
                 optimizer = FineTune.optimizer(model, rate, how)
             at = step % len(batches) if how.get("each") else step + how.get("shift", 0)
-            for group in optimizer.param_groups:
-                group["lr"] = rate_at(at, steps, rate) if how.get("schedule", True) else rate
+            end = len(batches) if how.get("short") else steps
+            for group in optimizer.param_groups[: how.get("groups")]:
+                group["lr"] = rate_at(at, end, rate) if how.get("schedule", True) else rate
             total, count = loss(batches[step % len(batches)])
             losses.append((total / count).item())
             if not how.get("keep"):
                 optimizer.zero_grad()
             (how.get("sign", 1) * total / (count if how.get("mean", True) else 1)).backward()
-            if how.get("clip", 1.0):
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            if how.get("cut") == "values":
+                nn.utils.clip_grad_value_(model.parameters(), 1.0)
+            elif how.get("clip", 1.0):
+                alone = how.get("cut") == "each"
+                for part in model.parameters() if alone else [[*model.parameters()]]:
+                    nn.utils.clip_grad_norm_(part, 1.0)
             if how.get("step", True):
                 optimizer.step()
         return losses, *(p.detach().clone() for p in model.parameters())

@@ -41,6 +41,9 @@ def two_lists(got: Any, second: str) -> Wrong | None:
         return Wrong(f"expected two lists: the ids, and {second}.")
     if any(isinstance(part, int | str) for part in got):
         return Wrong(f"expected two lists, the ids and {second}, not two values.")
+    if any(torch.is_tensor(part) for part in got):
+        return Wrong(f"expected two lists, the ids and {second}, not tensors: batches are padded "
+                     "later.", 2)  # fmt: skip
     return None
 
 
@@ -165,6 +168,9 @@ class Names(Exercise):
             got = names(list(labels))
             if got is None or isinstance(got, dict | str):
                 return Wrong("expected a set of triples: is there a `return`?")
+            if not isinstance(got, set | frozenset):
+                return Wrong("expected a set of triples, not a list: the score will ask what two "
+                             "sets share.", 2)  # fmt: skip
             triples = [tuple(one) if isinstance(one, tuple | list) else one for one in got]
             if any(not isinstance(one, tuple) or len(one) != 3 for one in triples):
                 return Wrong("a name is a triple: (first word, the one behind the last, kind).", 1)
@@ -192,6 +198,11 @@ class Names(Exercise):
             (each(lambda a, b, k, n: (a, b - 1, k)),
              "the end is the word itself: it should be the one behind the last, as in a slice.", 2),
             (each(lambda a, b, k, n: (a, b, "B-" + k)), "the kind still has its `B-`.", 2),
+            ([{(a, b, f"{labels[a]}") for a, b, _ in names} for names, labels in
+              zip(want, self.CASES, strict=True)], "the kind is the whole label: take the part "
+             "behind the `-`.", 2),
+            (each(lambda a, b, k, n: (a, b - a, k)),
+             "the second number is the length: it should be the word behind the last.", 2),
             (each(lambda a, b, k, n: (k, a, b)), "the kind comes last in a triple.", 2),
             (each(lambda a, b, k, n: (a + 1, b + 1, k)), "the words are counted from 1.", 2),
             (open_end, "a name that ends with the sentence is lost.", 2),
