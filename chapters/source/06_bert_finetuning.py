@@ -97,9 +97,9 @@ start and the end of an answer have two separate scores (section 6), and here th
 prefers a food.
 
 The last two questions are traps. The texts do not say where Ada Pell was born, and they say nothing
-of anybody else's food. The model falls into both: it looks for a thing of the right kind, and hardly
-checks whose it is. Its training did not teach it that: there, a question without an answer was
-always about somebody in the text.
+of anybody else's food. The model falls into both: it looks for a thing of the right kind, and
+hardly checks whose it is. Its training did not teach it that: there, a question without an answer
+was always about somebody in the text.
 
 Three cheap ways to answer stand beside the model, on questions that it has never seen:
 

@@ -192,15 +192,9 @@ class Pool(Learnable):
         verdict = compare(got, want, mistakes, what="the pooled states")
         if not isinstance(verdict, Right):
             return verdict
-        missed = self.elsewhere(pool, hidden, mask)
-        return (
-            Wrong(missed, 3)
-            if missed
-            else judged(
-                Right("One row for each text, however long it is, and padding has no say in it."),
-                fault,
-            )
-        )
+        if missed := self.elsewhere(pool, hidden, mask):
+            return Wrong(missed, 3)
+        return judged(Right("One row for each text, and padding has no say in it."), fault)
 
     def elsewhere(self, pool: Answer, hidden: Tensor, mask: Tensor) -> str:
         """What is wrong with other texts, "" if nothing is."""

@@ -126,26 +126,26 @@ class Triangle(Exercise):
         cases = [(t, 100, 0.02, 0.1, 32) for t in (10, 0, 4, 55, 99)]
         cases += [(t, 200, 0.05, 0.25, 10) for t in (50, 20, 120, 0)]
         for t, steps, highest, cut, ratio in cases:
-            want = self.rate(t, steps, highest, cut, ratio)
+            want = self.rate(t, steps, highest, cut, ratio=ratio)
             height = self.height(t, steps, cut)
             mistakes = [
                 (want / highest, "this is the factor: multiply it by the highest rate.", 2),
                 (highest * (1 + self.height(t, steps, cut, falling=False) * (ratio - 1)) / ratio,
                  "it rises on and on: after `top` the rate falls.", 1),
                 (highest * height, "at its ends the rate is not 0 but highest / ratio.", 2),
-                (self.rate(steps - t, steps, highest, cut, ratio),
+                (self.rate(steps - t, steps, highest, cut, ratio=ratio),
                  "the triangle leans the other way: a short rise first.", 1),
                 (highest * (1 + height * ratio) / ratio,
                  "too high at the top: (ratio - 1), so that the top is exactly the highest.", 2),
-                (self.rate(t, steps, highest, 0.1, ratio), "`cut` is ignored: a number is fixed.",
-                 1),
-                (self.rate(t, steps, highest, cut, 32), "`ratio` is ignored: a number is fixed.",
-                 1),
-                (self.rate(t, steps, highest, 0.1, 32),
+                (self.rate(t, steps, highest, 0.1, ratio=ratio),
+                 "`cut` is ignored: a number is fixed.", 1),
+                (self.rate(t, steps, highest, cut, ratio=32),
+                 "`ratio` is ignored: a number is fixed.", 1),
+                (self.rate(t, steps, highest, 0.1, ratio=32),
                  "`cut` and `ratio` are ignored: numbers are fixed.", 1),
-                (self.rate(t, 100, highest, cut, ratio), "`steps` is ignored: a number is fixed.",
-                 1),
-                (self.rate(t, 100, highest, 0.1, 32),
+                (self.rate(t, 100, highest, cut, ratio=ratio),
+                 "`steps` is ignored: a number is fixed.", 1),
+                (self.rate(t, 100, highest, 0.1, ratio=32),
                  "`steps`, `cut` and `ratio` are ignored: numbers are fixed.", 1),
                 (highest, "the rate does not change: where is `t`?", 0),
                 (highest * (1 - height * (ratio - 1) / ratio), "upside down: it falls first, and "
@@ -180,7 +180,7 @@ class Triangle(Exercise):
         return t / top if t < top or not falling else 1 - (t - top) / (steps - top)
 
     @classmethod
-    def rate(cls, t: float, steps: int, highest: float, cut: float, ratio: float) -> float:
+    def rate(cls, t: float, steps: int, highest: float, cut: float, *, ratio: float) -> float:
         """The rate at update ``t``."""
         return highest * (1 + cls.height(t, steps, cut) * (ratio - 1)) / ratio
 

@@ -173,7 +173,7 @@ class Tune(Exercise):
             batch = batches[0 if wrong.get("first") else t]
             losses.append(float((weights * batch).sum()) + 1)
             place = t + wrong.get("ahead", 0) - bool(wrong.get("late"))
-            height = Triangle.rate(max(place, 0), steps, 1.0, 0.1, 32)
+            height = Triangle.rate(max(place, 0), steps, 1.0, 0.1, ratio=32)
             if wrong.get("constant") or (wrong.get("late") and t == 0):
                 rates = highest
             else:

@@ -49,6 +49,17 @@ class Score(Exercise):
                        "counts “no answer”.")  # fmt: skip
         return told
 
+    SLIPS: tuple[tuple[Any, ...], ...] = (
+        ({"clean": str.split}, "the words are compared as they stand: `normalise` both first.",
+         1),
+        ({"bag": lambda words: Counter(set(words))},
+         "a word that is said twice counts once: use a Counter, not a set.", 2),
+        ({"clean": lambda t: [*" ".join(normalise(t))]},
+         "letters are compared: `normalise` gives a list of words.", 1),
+        ({"clean": lambda t: normalise(t.lower())[::1] if t.strip() else [""]},
+         "an empty text has no words, not one empty word.", 2),
+    )  # fmt: skip
+
     def mistakes(self, want: list[float]) -> list[tuple]:
         cases = self.CASES
         said, true = ([len(normalise(case[part])) for case in cases] for part in (0, 1))
@@ -60,17 +71,7 @@ class Score(Exercise):
             return [1.0 if none else s / n if n else 0.0 for s, n, none in rows]
 
         empty = "on two empty texts F1 is 1: no answer was right, and none was given."
-        kinds = (
-            ({"clean": str.split}, "the words are compared as they stand: `normalise` both first.",
-             1),
-            ({"bag": lambda words: Counter(set(words))},
-             "a word that is said twice counts once: use a Counter, not a set.", 2),
-            ({"clean": lambda t: [*" ".join(normalise(t))]},
-             "letters are compared: `normalise` gives a list of words.", 1),
-            ({"clean": lambda t: normalise(t.lower())[::1] if t.strip() else [""]},
-             "an empty text has no words, not one empty word.", 2),
-        )  # fmt: skip
-        made = [([self.solve(*case, **how) for case in cases], *told) for how, *told in kinds]
+        made = [([self.solve(*case, **how) for case in cases], *told) for how, *told in self.SLIPS]
         single = [len({*normalise(a)} & {*normalise(b)}) for a, b in cases]
         exact = [float(normalise(a) == normalise(b)) for a, b in cases]
         made += [

@@ -233,7 +233,7 @@ class NoAnswer(Watched):
         if found == want:
             return Right("One number, tau, decides how sure the model must be. It is chosen on "
                          "validation questions.")  # fmt: skip
-        told = {
+        told: dict[str, dict[str, Any]] = {
             "the threshold is ignored: compare with the score of `[CLS]` plus `tau`.": {"tau": 0.0},
             "the sign of `tau` is turned round: a higher one should give fewer answers.":
                 {"sign": -1},
@@ -262,10 +262,9 @@ class NoAnswer(Watched):
         return Wrong(f"right in {right} of {len(want)} cases.", 1)
 
     @staticmethod
-    def solve(
-        starts: Tensor, ends: Tensor, passage: int, most: int, threshold: float, **how: Any
-    ) -> tuple[int, int] | None:
-        """The span or None; ``how``: what goes wrong."""
+    def solve(*case: Any, **how: Any) -> tuple[int, int] | None:
+        """The span or None of a case, the arguments of an answer; ``how``: what goes wrong."""
+        starts, ends, passage, most, threshold = case
         begin, stop = how.get("begin", passage) + how.get("late", 0), how.get("stop", -1)
         i, j = BestSpan.solve(starts[begin:stop], ends[begin:stop], how.get("longest", most))
         best = starts[begin + i] + ends[begin + j]

@@ -148,7 +148,7 @@ class Names(Exercise):
         "An open name closes at `B-`, at `O`, at an `I-` of another kind, and at the end.",
         "One more `O` behind the last label saves a special case.",
     )
-    CASES = (
+    CASES: tuple[list[str], ...] = (
         ["B-PER", "I-PER", "O", "B-LOC"],
         ["O", "B-PER", "B-PER", "I-PER"],
         ["O", "I-LOC", "I-LOC", "O", "B-PER"],
@@ -188,9 +188,10 @@ class Names(Exercise):
             return [set(filter(None, (change(*one, n) for one in names))) for names, n in
                     zip(want, map(len, self.CASES), strict=True)]  # fmt: skip
 
-        made = [partial(self.solve, **how) for how in (
+        ways: tuple[dict[str, Any], ...] = (
             {"loose": False}, {"merge": True}, {"kinds": False}, {"end": False}, {"only_b": True},
-            {"kinds": False, "loose": False}, {"alone": True})]  # fmt: skip
+            {"kinds": False, "loose": False}, {"alone": True})  # fmt: skip
+        made: list[Callable[[list[str]], set]] = [partial(self.solve, **how) for how in ways]
         strict, merged, mixed, open_end, heads, mixed_strict, alone = (
             [one(labels) for labels in self.CASES] for one in made
         )

@@ -70,7 +70,7 @@ class Nucleus(Watched):
             (apart, "a limit for each token: it is their sum that counts.", 1),
             (p * kept / top_p, "divided by `top_p`: divide by the sum of what is left.", 2),
             (near / near.sum(), "a limit for each token: it is their sum that counts.", 1),
-            (p * ~kept / max((p * ~kept).sum(), 1e-9), "what is to be kept is gone.", 1),
+            (p * ~kept / (p * ~kept).sum().clamp(min=1e-9), "what is to be kept is gone.", 1),
             (kept / kept.sum(), "all that are left are equally likely: keep their shares.", 2),
             (kept.float(), "this says which are left: their probabilities are asked for.", 1),
             (ordered * first, "sorted, and not divided by the sum.", 1),

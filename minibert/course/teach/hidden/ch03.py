@@ -47,7 +47,7 @@ def penalty(draw: Draw) -> Case:
 def triangle(draw: Draw) -> Case:
     steps, cut = draw.choice([200, 400, 1000]), draw.choice([0.1, 0.2, 0.25])
     t, highest, ratio = draw.randrange(steps), draw.uniform(0.001, 0.1), draw.choice([16, 32, 50])
-    return (t, steps, highest, cut, ratio), Triangle.rate(t, steps, highest, cut, ratio)
+    return (t, steps, highest, cut, ratio), Triangle.rate(t, steps, highest, cut, ratio=ratio)
 
 
 @fresh("03.count")
