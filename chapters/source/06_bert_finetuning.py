@@ -654,9 +654,9 @@ r"""
 ## 5. Two texts in one sequence
 
 Does the second sentence follow from the first (**entailment**), does it contradict the first, or
-neither? Is the second text the answer to the first? Before BERT, models often had two encoders and a
-special attention between them. Here both texts go into one sequence, and the self-attention that is
-there anyway lets every word of one text look at every word of the other, in every layer.
+neither? Is the second text the answer to the first? Before BERT, models often had two encoders and
+a special attention between them. Here both texts go into one sequence, and the self-attention that
+is there anyway lets every word of one text look at every word of the other, in every layer.
 
 {{exercise 06.pair}}
 
@@ -760,9 +760,10 @@ r"""
 To fine-tune a reader takes longer than a cell should run. So we take the body of `minibert-bert-qa`
 as it is, throw its new layer away, and learn $S$ and $E$ again with your loss and your loop: 384
 numbers. The states of the body are computed once and kept. (This shortcut shows the new layer
-alone. The body was trained together with a layer like it, and on these very questions, so a low loss
-is no surprise. The score comes later, on questions that are new to both. For comparison, the cell
-also learns two vectors on the body of chapter 05, frozen as it is. The picture shows both losses.)
+alone. The body was trained together with a layer like it, and on these very questions, so a low
+loss is no surprise. The score comes later, on questions that are new to both. For comparison, the
+cell also learns two vectors on the body of chapter 05, frozen as it is. The picture shows both
+losses.)
 """
 
 # %%
@@ -918,8 +919,9 @@ without punctuation and articles.
 
 {{exercise 06.f1}}
 
-(Optional.) Write `f1(said, true)` for two texts. `normalise` gives the words that count; `Counter` has an `&`.
-Two answers without any word that counts are equal ("no answer" was right, and was said): 1.
+(Optional.) Write `f1(said, true)` for two texts. `normalise` gives the words that count; `Counter`
+has an `&`. Two answers without any word that counts are equal ("no answer" was right, and was
+said): 1.
 """
 
 # %%
@@ -1112,13 +1114,13 @@ has two models of different size on one small task, though they also differ in w
 
 ## 8. How much of it is luck? (optional)
 
-Devlin et al. found that fine-tuning their large model was sometimes unstable on small data sets. They
-restarted it several times and took the run that was best on the development set (section 4.1). Dodge et al. (2020) looked closer.
-Two things differ between seeds, the first weights of the new layer and the order of the examples;
-in their runs both mattered about equally. Here each of {{finding 06 restarts.mean seeds}} draws of a
-hundred texts is learned seven times: four new layers with one order, four orders with one new
-layer. A dot is a run, and a line the mean of the seven. (These runs were made with an earlier checkpoint of
-`minibert-bert`, on an earlier version of our text.)
+Devlin et al. found that fine-tuning their large model was sometimes unstable on small data sets.
+They restarted it several times and took the run that was best on the development set (section 4.1).
+Dodge et al. (2020) looked closer. Two things differ between seeds, the first weights of the new
+layer and the order of the examples; in their runs both mattered about equally. Here each of {{finding 06 restarts.mean seeds}}
+draws of a hundred texts is learned seven times: four new layers with one order, four orders with
+one new layer. A dot is a run, and a line the mean of the seven. (These runs were made with an
+earlier checkpoint of `minibert-bert`, on an earlier version of our text.)
 """
 
 # %%

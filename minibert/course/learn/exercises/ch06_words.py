@@ -131,9 +131,8 @@ class Align(Watched):
         return told or Wrong(f"the labels should be {[no, *first, no]}, but are {marks}.", 1)
 
     @staticmethod
-    def solve(
-        words: Sequence[str], labels: Sequence[int], encode: Callable, cls_id: int, sep_id: int
-    ) -> tuple[list, list]:
+    def solve(*case: Any) -> tuple[list, list]:
+        words, labels, encode, cls_id, sep_id = case
         pieces = [encode(word) for word in words]
         marks = [[y] + [IGNORE] * (len(p) - 1) for y, p in zip(labels, pieces, strict=True)]
         return [cls_id, *sum(pieces, []), sep_id], [IGNORE, *sum(marks, []), IGNORE]
