@@ -28,15 +28,23 @@ CHECKS = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 assert "minibert" not in sys.modules, "the hook must be there before what it changes"
 jaxtyping.install_import_hook(["minibert.models", "minibert.heads"], CHECKS)
 
+from minibert.course.learn import exercise  # noqa: E402, behind the hook
+
 CONNECT = socket.socket.connect
 HOMES = [os.environ.get("MINIBERT_HOME"), Path.home() / ".minibert"]  # before tests get their own
 
 
 def pytest_configure(config):
-    """Keep the learner's own files out of reach, and the network too."""
+    """Keep the learner's own files out of reach, and the network too.
+
+    Exercises are listed in the order of their declaration: the chapters declare them first, before
+    a test imports one of the modules that a chapter is made of.
+    """
     config.test_home = tempfile.mkdtemp(prefix="minibert-test-home-")
     os.environ["MINIBERT_HOME"] = config.test_home
     socket.socket.connect = connect_locally
+    for chapter in exercise.chapters_with_exercises():
+        exercise.load(chapter)
 
 
 def pytest_unconfigure(config):
