@@ -548,8 +548,8 @@ print(f"loss {by_hand:.3f}, of which penalties {ours:.5f} (library {library:.5f}
 
 # %% [markdown]
 r"""
-Penalties are added in training only. What we report is the cross-entropy alone; its exponential is
-the perplexity.
+Penalties are added in training only. We report the cross-entropy alone; its exponential is the
+perplexity.
 
 ## 4. Weight drop (optional)
 

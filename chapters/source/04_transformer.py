@@ -1084,9 +1084,9 @@ r"""
 Before anything is learned, the two are already far apart. With post-LN the last LayerNorm stands
 right behind the last sublayer, and the gradient there does not shrink in a deeper model. With
 pre-LN the stream grows from block to block, and the one norm at the end divides by its size. So the
-gradients of the last block are smaller, and the more so the deeper the model: about $1/\sqrt{L}$
-for $L$ blocks. Xiong et al. connect the need for a warm-up with these large gradients near the
-output.
+gradients of the last block are smaller, and they shrink as the model gets deeper: about
+$1/\sqrt{L}$ for $L$ blocks. Xiong et al. connect the need for a warm-up with these large gradients
+near the output.
 
 That cannot be the whole reason. Adam, which everybody uses here, divides each gradient by its own
 size. *Predict before you run:* whose first step is longer, with the same rate? And whose output

@@ -479,8 +479,8 @@ mb.show.figure(mb.show.loss_curve(history, title="The next token", ylabel="loss 
 # %% [markdown]
 r"""
 Perplexities of models with different pieces cannot be compared: a model that cuts text into more
-pieces pays less for each. What can be compared is the price of the *whole* text, divided by
-something that does not depend on the model: here, the tokens of the world. That price has an exact
+pieces pays less for each. So compare the price of the *whole* text, divided by something
+that does not depend on the model: here, the tokens of the world. That price has an exact
 lower limit, the **floor** (chapter 00), and a causal model is the kind that it limits: BERT's
 guesses from both sides are no probability of the text.
 
@@ -1101,7 +1101,7 @@ pieces back, and cannot see a subject that stands behind another noun. In most t
 noun *is* the subject, so the rule pays. An average can hide such a rule, so always look at the
 groups.
 
-## 9. What the paper claims, measured here (optional)
+## 9. The paper's claims, measured here (optional)
 
 **Asking gets better with pre-training.** The paper's figure 2 (right) shows it on four tasks; you
 have seen one of ours in section 1. The experiment `growth` trains one GPT, and asks

@@ -356,7 +356,7 @@ WRONG = [
     ("06.fine_tune", tune(kind="Adam"), "plain Adam"),
     ("06.fine_tune", tune(backward="total.backward()"), "divide by the number of examples"),
     ("06.fine_tune", tune(backward="(-mean).backward()"), "the weights climb"),
-    ("06.fine_tune", tune(reset="step = 0"), "counted anew in each pass"),
+    ("06.fine_tune", tune(reset="step = 0"), "start again from zero in each pass"),
     ("06.fine_tune", tune(begin="1"), "one update late"),
     ("06.fine_tune", tune(rate="rate_at(step, len(batches), top)"), "after one pass"),
     ("06.fine_tune", tune().replace("optimizer.param_groups:", "optimizer.param_groups[:1]:"),

@@ -181,7 +181,7 @@ class FineTune(Exercise):
             "the loss is a sum: divide by the number of examples before `backward()`.":
                 {"mean": False},
             "the loss is turned upside down: the weights climb.": {"sign": -1},
-            "the steps are counted anew in each pass: the schedule runs over all of them.":
+            "the steps start again from zero in each pass: the schedule runs over all of them.":
                 {"each": True},
             "the schedule is one update late: the first update is step 0.": {"shift": 1},
             "only the first group gets the rate: set it for every group.": {"groups": 1},
