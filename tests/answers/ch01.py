@@ -379,7 +379,7 @@ def analogy(vectors, a, b, c):
     (
         "01.train",
         train(("ROWS", "[torch.arange(len(pairs))[:batch]] * math.ceil(len(pairs) / batch)")),
-        "do not come together",
+        "others come twice",
     ),
     ("01.find_the_bug", bug("freeze=False", "freeze=True"), "frozen"),
     (
