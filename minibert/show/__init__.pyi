@@ -5,7 +5,6 @@ from . import curves as curves
 from . import figures as figures
 from . import generation as generation
 from . import layers as layers
-from . import live as live
 from . import maps as maps
 from . import merges as merges
 from . import schedules as schedules
@@ -31,7 +30,6 @@ from .figures import style as style
 from .figures import text_html as text_html
 from .generation import GenerationExplorer as GenerationExplorer
 from .layers import LayerExplorer as LayerExplorer
-from .live import LossPlot as LossPlot
 from .maps import heatmap as heatmap
 from .maps import pca as pca
 from .merges import MergeExplorer as MergeExplorer
@@ -51,7 +49,6 @@ __all__ = [
     "GenerationExplorer",
     "Interactive",
     "LayerExplorer",
-    "LossPlot",
     "MergeExplorer",
     "PALETTE",
     "Picture",
@@ -69,7 +66,6 @@ __all__ = [
     "heatmap",
     "interval",
     "layers",
-    "live",
     "loss_curve",
     "maps",
     "merges",
