@@ -27,7 +27,7 @@ lab: .venv/.lab  ## open the chapters in JupyterLab (ARGS="--no-browser --port 8
 
 test: .venv/.test tidy  ## all tests: style, unit, property, parity, and every notebook
 	$(TESTING) $(PY) -m pytest tests/browser
-	$(TESTING) $(PY) -m pytest -n 2 --dist loadgroup tests/notebooks
+	$(TESTING) $(PY) -m pytest -n 2 tests/notebooks
 	$(TESTING) $(PY) -m pytest -n auto --dist loadfile tests/unit tests/property tests/parity \
 	    tests/reliability tests/device
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from minibert.course.author import building
 from minibert.course.author.meter import Meter
@@ -24,15 +25,21 @@ DEMO = "90_demo"
 NAMES = [DEMO, *(path.stem for path in sorted(CHAPTERS.glob("source/[0-9]*.py")))]
 
 
-def pytest_collection_modifyitems(items):
-    """With ``-n 2 --dist loadgroup``, the tests of one notebook go to one worker: it runs once."""
-    for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "chapter" in parameters:
-            group = f"{parameters['chapter']} {parameters.get('version', '')}"
-        else:
-            group = item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByNotebook(LoadScopeScheduling):
+    """With ``-n 2``, all tests of one notebook go to one worker: it runs once.
+
+    (xdist's own ``loadgroup`` does not do it: with pytest 9.2 it loses the groups.)
+    """
+
+    def _split_scope(self, nodeid):
+        """The part in brackets, as in `test_it_runs[solved-01_word2vec]`, or the file."""
+        file, _, test = nodeid.partition("::")
+        return test.partition("[")[2] if file.endswith("test_chapters.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByNotebook(config, log)
 
 
 @dataclass(frozen=True)
