@@ -1,14 +1,24 @@
+from . import behaviour as behaviour
 from . import by_layer as by_layer
+from . import changes as changes
 from . import classify as classify
 from . import control as control
 from . import description as description
 from . import linear as linear
 from . import mlp as mlp
 from . import pairs as pairs
+from . import places as places
+from . import scoring as scoring
 from . import structural as structural
 from . import word_states as word_states
+from .behaviour import PairScores as PairScores
+from .behaviour import minimal_pairs as minimal_pairs
 from .by_layer import Scores as Scores
 from .by_layer import probe as probe
+from .changes import changed as changed
+from .changes import patched as patched
+from .changes import recorded as recorded
+from .changes import tokens_of as tokens_of
 from .classify import Probe as Probe
 from .control import ControlTask as ControlTask
 from .control import baselines as baselines
@@ -20,6 +30,7 @@ from .linear import Linear as Linear
 from .mlp import MLP as MLP
 from .pairs import arc_pairs as arc_pairs
 from .pairs import pairs_of as pairs_of
+from .scoring import sentence_scores as sentence_scores
 from .structural import StructuralProbe as StructuralProbe
 from .structural import chain as chain
 from .structural import spanning_tree as spanning_tree
@@ -34,28 +45,39 @@ __all__ = [
     "Description",
     "Linear",
     "MLP",
+    "PairScores",
     "Probe",
     "Scores",
     "States",
     "StructuralProbe",
     "arc_pairs",
     "baselines",
+    "behaviour",
     "by_layer",
     "chain",
+    "changed",
+    "changes",
     "classify",
     "control",
     "description",
     "linear",
+    "minimal_pairs",
     "mlp",
     "online_code",
     "pairs",
     "pairs_of",
+    "patched",
+    "places",
     "pooled",
     "probe",
+    "recorded",
+    "scoring",
     "selectivity",
+    "sentence_scores",
     "spanning_tree",
     "states",
     "structural",
+    "tokens_of",
     "tree_distances",
     "untrained",
     "uuas",
