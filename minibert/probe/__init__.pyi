@@ -1,3 +1,4 @@
+from . import attribution as attribution
 from . import behaviour as behaviour
 from . import by_layer as by_layer
 from . import changes as changes
@@ -11,6 +12,12 @@ from . import places as places
 from . import scoring as scoring
 from . import structural as structural
 from . import word_states as word_states
+from .attribution import by_word as by_word
+from .attribution import erasure as erasure
+from .attribution import gradient_times_input as gradient_times_input
+from .attribution import integrated_gradients as integrated_gradients
+from .attribution import rank_agreement as rank_agreement
+from .attribution import rollout as rollout
 from .behaviour import PairScores as PairScores
 from .behaviour import minimal_pairs as minimal_pairs
 from .by_layer import Scores as Scores
@@ -51,15 +58,20 @@ __all__ = [
     "States",
     "StructuralProbe",
     "arc_pairs",
+    "attribution",
     "baselines",
     "behaviour",
     "by_layer",
+    "by_word",
     "chain",
     "changed",
     "changes",
     "classify",
     "control",
     "description",
+    "erasure",
+    "gradient_times_input",
+    "integrated_gradients",
     "linear",
     "minimal_pairs",
     "mlp",
@@ -70,7 +82,9 @@ __all__ = [
     "places",
     "pooled",
     "probe",
+    "rank_agreement",
     "recorded",
+    "rollout",
     "scoring",
     "selectivity",
     "sentence_scores",
