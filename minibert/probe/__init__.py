@@ -5,7 +5,8 @@ probes of labels. ``by_layer``: one for each layer and for the mix. ``control``:
 probe: control tasks, baselines, random weights. ``description``: how many bits the labels take.
 ``pairs``: pairs of words as rows. ``structural``: trees in distances. ``scoring``, ``behaviour``:
 log p of sentences by any language model, minimal pairs. ``places``, ``changes``: read and change a
-model while it runs. ``attribution``: which tokens a score comes from.
+model while it runs. ``attribution``: which tokens a score comes from. ``units``: single units
+against labels. ``looking``: attention heads against dependencies.
 """
 
 import lazy_loader

@@ -6,11 +6,13 @@ from . import classify as classify
 from . import control as control
 from . import description as description
 from . import linear as linear
+from . import looking as looking
 from . import mlp as mlp
 from . import pairs as pairs
 from . import places as places
 from . import scoring as scoring
 from . import structural as structural
+from . import units as units
 from . import word_states as word_states
 from .attribution import by_word as by_word
 from .attribution import erasure as erasure
@@ -34,6 +36,9 @@ from .control import untrained as untrained
 from .description import Description as Description
 from .description import online_code as online_code
 from .linear import Linear as Linear
+from .looking import ArcScores as ArcScores
+from .looking import head_arcs as head_arcs
+from .looking import word_attention as word_attention
 from .mlp import MLP as MLP
 from .pairs import arc_pairs as arc_pairs
 from .pairs import pairs_of as pairs_of
@@ -43,11 +48,16 @@ from .structural import chain as chain
 from .structural import spanning_tree as spanning_tree
 from .structural import tree_distances as tree_distances
 from .structural import uuas as uuas
+from .units import Sparse as Sparse
+from .units import mean_differences as mean_differences
+from .units import ranked as ranked
+from .units import with_units as with_units
 from .word_states import States as States
 from .word_states import pooled as pooled
 from .word_states import states as states
 
 __all__ = [
+    "ArcScores",
     "ControlTask",
     "Description",
     "Linear",
@@ -55,6 +65,7 @@ __all__ = [
     "PairScores",
     "Probe",
     "Scores",
+    "Sparse",
     "States",
     "StructuralProbe",
     "arc_pairs",
@@ -71,8 +82,11 @@ __all__ = [
     "description",
     "erasure",
     "gradient_times_input",
+    "head_arcs",
     "integrated_gradients",
     "linear",
+    "looking",
+    "mean_differences",
     "minimal_pairs",
     "mlp",
     "online_code",
@@ -83,6 +97,7 @@ __all__ = [
     "pooled",
     "probe",
     "rank_agreement",
+    "ranked",
     "recorded",
     "rollout",
     "scoring",
@@ -93,7 +108,10 @@ __all__ = [
     "structural",
     "tokens_of",
     "tree_distances",
+    "units",
     "untrained",
     "uuas",
+    "with_units",
+    "word_attention",
     "word_states",
 ]
