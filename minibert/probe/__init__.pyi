@@ -10,6 +10,7 @@ from . import looking as looking
 from . import mlp as mlp
 from . import pairs as pairs
 from . import places as places
+from . import remembered as remembered
 from . import scoring as scoring
 from . import structural as structural
 from . import units as units
@@ -42,6 +43,7 @@ from .looking import word_attention as word_attention
 from .mlp import MLP as MLP
 from .pairs import arc_pairs as arc_pairs
 from .pairs import pairs_of as pairs_of
+from .remembered import forget as forget
 from .scoring import sentence_scores as sentence_scores
 from .structural import StructuralProbe as StructuralProbe
 from .structural import chain as chain
@@ -81,6 +83,7 @@ __all__ = [
     "control",
     "description",
     "erasure",
+    "forget",
     "gradient_times_input",
     "head_arcs",
     "integrated_gradients",
@@ -99,6 +102,7 @@ __all__ = [
     "rank_agreement",
     "ranked",
     "recorded",
+    "remembered",
     "rollout",
     "scoring",
     "selectivity",
