@@ -72,7 +72,7 @@ def sentence_scores(
     if isinstance(model, GPT | AWDLSTM | CausalLM):
         ids = [sentence(model, i, text).ids for i, text in enumerate(texts)]
         rows, score = [Sentence(one) for one in ids], partial(causal, model, start, batch_tokens)
-    elif isinstance(model, MaskedLM) and isinstance(innermost(model.encoder), BERT):
+    elif isinstance(model, MaskedLM) and _sees_both_sides(model):
         rows = [sentence(model, i, text) for i, text in enumerate(texts)]
         score = partial(masked, model, hidden, batch_tokens)
     elif isinstance(model, Predictor):
@@ -149,12 +149,13 @@ def masked(model: MaskedLM, hidden: str, most: int, rows: Sequence[Sentence]) ->
             some = [asked[one] for one in batch]
             ids, mask = _padded([framed[i] for i, _ in some], model)
             places = torch.tensor([place + 1 for _, place in some], device=ids.device)
-            targets = ids[torch.arange(len(some)), places]
+            each = torch.arange(len(some), device=ids.device)
+            targets = ids[each, places]
             for row, (i, place) in enumerate(some):
                 first, end = _masks(rows[i], place, hidden)
                 ids[row, first + 1 : end + 1] = tokenizer.mask_id
             wanted = torch.zeros_like(mask)
-            wanted[torch.arange(len(some)), places] = True
+            wanted[each, places] = True
             text = {"input_ids": ids, "attention_mask": mask.long()}
             told = log_p(model.output, model.states_at(text, wanted), targets)
             found.index_add_(0, torch.tensor([i for i, _ in some]), told)
@@ -254,7 +255,14 @@ def _check_lengths(framed, limit, frame):
             raise ValueError(f"{told} {len(row) - frame}: it is not cut, since its end counts too")
 
 
+def _sees_both_sides(head):
+    encoder = innermost(head.encoder)
+    return isinstance(encoder, BERT) and not isinstance(encoder, LeftToRight)
+
+
 def _refused(model):
     kind = type(model).__name__
     told = f"expected a GPT, an AWDLSTM, a CausalLM, a MaskedLM or an n-gram model, got a {kind}"
+    if isinstance(model, MaskedLM):
+        return f"{told} on a {type(innermost(model.encoder)).__name__}, which reads one side"
     return f"{told}; a BERT needs mb.heads.MaskedLM" if isinstance(model, BERT) else told

@@ -96,6 +96,8 @@ def test_lstm_scores_are_those_of_the_models_own(way):
 def test_a_bert_that_reads_to_the_right_starts_from_its_mark(masked):
     encoder = LeftToRight(masked.encoder.config, masked.encoder.tokenizer).eval()
     head, tokenizer = mb.heads.CausalLM(encoder).eval(), encoder.tokenizer
+    with pytest.raises(ValueError, match="got a MaskedLM on a LeftToRight, which reads one side"):
+        mb.probe.sentence_scores(mb.heads.MaskedLM(encoder), TEXTS)
     wanted = []
     for text in TEXTS:
         ids = torch.tensor([[tokenizer.cls_id, *tokenizer.encode(text)]])
