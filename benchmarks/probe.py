@@ -108,7 +108,7 @@ def main(quick=False):
     kept = readable(data, model.tokenizer)[: 200 if quick else SENTENCES]
     sentences = [words for words, _ in kept]
     sides = {
-        "minibert": lambda: mb.probe.states(model, sentences),
+        "minibert": lambda: mb.probe.states(model, sentences, cache=False),
         "transformers": lambda: theirs.states(sentences),
     }
     repeats = 1 if quick else REPEATS

@@ -2,6 +2,7 @@ from . import catalogue as catalogue
 from . import corpora as corpora
 from . import examples as examples
 from . import fetch as fetch
+from . import minimal_pairs as minimal_pairs
 from . import own_files as own_files
 from . import packages as packages
 from . import published as published
@@ -18,12 +19,15 @@ from .corpora import LabelledTexts as LabelledTexts
 from .corpora import RatedPairs as RatedPairs
 from .corpora import Splits as Splits
 from .corpora import TextCorpus as TextCorpus
+from .minimal_pairs import SentencePairs as SentencePairs
+from .minimal_pairs import pairs as pairs
 
 __all__ = [
     "Analogies",
     "Examples",
     "LabelledTexts",
     "RatedPairs",
+    "SentencePairs",
     "Splits",
     "TextCorpus",
     "catalogue",
@@ -33,8 +37,10 @@ __all__ = [
     "fetch",
     "get",
     "load",
+    "minimal_pairs",
     "own_files",
     "packages",
+    "pairs",
     "published",
     "readers",
     "registry",

@@ -10,6 +10,8 @@ import numpy as np
 
 from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
 from minibert.data.examples import Example
+from minibert.data.minimal_pairs import SentencePairs
+from minibert.data.minimal_pairs import blimp as pairs_of_blimp
 from minibert.data.registry import Entry
 from minibert.data.sources import Member, Source, decoded, numbered, refusal
 from minibert.data.tagged_words import sentences
@@ -113,6 +115,11 @@ def tagged(entry: Entry, sources: Sources) -> Splits:
     labels = tuple(sorted({tag for part in parts for one in part for tag in one.labels or ()}))
     train, valid = (Examples("words", p, labels, [one.text or "" for one in p]) for p in parts)
     return Splits("the test part is not here", train=train, valid=valid)
+
+
+def blimp(entry: Entry, sources: Sources) -> SentencePairs:
+    """BLiMP's pairs, an object per line; one file or several."""
+    return pairs_of_blimp(sources)
 
 
 def squad(entry: Entry, sources: Sources) -> Examples | Splits:

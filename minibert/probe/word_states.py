@@ -18,6 +18,7 @@ from minibert.models.bert.model import BERT
 from minibert.models.gpt.model import GPT
 from minibert.models.transformer import fast
 from minibert.models.word2vec.model import Word2Vec
+from minibert.probe.remembered import MEMORY
 from minibert.text.framing import Example
 from minibert.training.modes import evaluating
 
@@ -82,6 +83,8 @@ def states(
     sentences: Iterable[Sequence[str] | str],
     pool: str = "first",
     batch_tokens: int = 1024,
+    *,
+    cache: bool = True,
 ) -> States:
     """The hidden states of the words of ``sentences``: lists of words, or texts to be cut.
 
@@ -91,8 +94,9 @@ def states(
     piece; a table of vectors gives an unknown word its ``<unk>``, or zeros and a warning.
 
     Sentences of like length are read together, ``batch_tokens`` tokens at most, on the model's
-    device. The model is left as it was, whatever happens. Raises ValueError for a sentence or a
-    word that is empty, and for a sentence longer than the model can read.
+    device. The model is left as it was, whatever happens. cache: the same sentences and the same
+    weights are not computed twice in a session, see `minibert.probe.remembered`. Raises ValueError
+    for a sentence or a word that is empty, and for a sentence longer than the model can read.
     """
     if pool not in POOLS:
         raise ValueError(f"pool must be {' or '.join(map(repr, POOLS))}, got {pool!r}")
@@ -100,6 +104,9 @@ def states(
     if not rows:
         raise ValueError("expected at least one sentence, got none")
     reader = reader_of(model)
+    key = MEMORY.key(model, rows, pool) if cache else None
+    if (kept := MEMORY.get(model, key)) is not None:
+        return States(kept, rows)
     read, unknown = _known(model, rows)
     examples = [_example(reader, i, words) for i, words in enumerate(read)]
     after = len(reader.ends[1])
@@ -116,6 +123,7 @@ def states(
                 layer[places] = of_words(h, first, count, pool)
     for layer in layers:
         layer[unknown] = 0.0
+    MEMORY.put(model, key, layers)
     return States(layers, rows)
 
 

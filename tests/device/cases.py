@@ -414,9 +414,31 @@ def probes(device):
     assert 0 <= trees.uuas([x.to(device) for x in here.split(-1)], heads) <= 1
 
 
+def changes(device):
+    """A model is scored, changed and asked for its reasons wherever it is."""
+    texts = [" ".join(words) for words in SENTENCES]
+    for kind, name in ((mb.GPT, "minibert-gpt"), (mb.heads.MaskedLM, "minibert-bert")):
+        found = []
+        for where in ("cpu", device):
+            model = kind.from_pretrained(name).eval().to(where)
+            scores = mb.probe.sentence_scores(model, texts)
+            ids, places = mb.probe.tokens_of(model, SENTENCES[0])
+            cut = {"heads": [0], "tokens": places[0]}, {"neurons": [1], "value": 2.0}
+            with mb.probe.changed(model, 1, **cut[0]), mb.probe.changed(model, 2, **cut[1]):
+                changed = mb.probe.sentence_scores(model, texts)
+            inner = getattr(model, "encoder", model)
+            reasons = mb.probe.integrated_gradients(
+                inner, {"input_ids": ids}, lambda out: out.last_hidden_state[:, -1, 0], steps=2
+            )
+            looks = mb.probe.word_attention(model, SENTENCES)[0]
+            found.append([torch.as_tensor(scores), torch.as_tensor(changed), reasons.cpu(), looks])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-3)
+
+
 CHECKS = {
     check.__name__: check
-    for check in (resume, generation, copies, answers, optimisers, stages, probes)
+    for check in (resume, generation, copies, answers, optimisers, stages, probes, changes)
 }
 
 

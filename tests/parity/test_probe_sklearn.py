@@ -38,3 +38,21 @@ def test_with_its_usual_tolerance_the_score_is_the_same():
     theirs.fit(ours.standard(x).numpy(), y)
     score = theirs.score(ours.standard(other).numpy(), wanted)
     assert abs(ours.score(other, wanted) - score) < 0.005
+
+
+@pytest.mark.parametrize("penalty", [30.0, 3.0])
+def test_sparse_weights_are_those_of_scikit_learn(penalty):
+    x, y = rows(600, 0)
+    ours = mb.probe.Sparse(penalty, tolerance=1e-7).fit(x, y, rows(100, 1))
+    standard = ours.standard(x).double().numpy()
+    options = {"solver": "saga", "l1_ratio": 1.0, "max_iter": 20_000, "tol": 1e-7}
+    theirs = linear_model.LogisticRegression(C=1 / penalty, **options).fit(standard, y)
+
+    def cost(weights, biases):
+        logits = torch.from_numpy(standard @ weights + biases)
+        loss = torch.nn.functional.cross_entropy(logits, ours.numbers(y), reduction="sum")
+        return float(loss) + penalty * np.abs(weights).sum()
+
+    mine = ours.weights.double().numpy()
+    assert cost(mine[:-1], mine[-1]) <= cost(theirs.coef_.T, theirs.intercept_) + 0.01
+    np.testing.assert_allclose(mine[:-1], theirs.coef_.T, atol=0.02)

@@ -95,6 +95,7 @@ def test_the_model_is_given_back_as_it_was(models, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(word_states, "tokens", fails)
+    mb.probe.forget()
     with pytest.raises(KeyboardInterrupt):
         mb.probe.states(model, SENTENCES)
     assert model.training and not model.layers[0].training and model.state is before
