@@ -2,9 +2,8 @@
 
 ``growth`` pre-trains one GPT as `minibert-gpt` was, only smaller, and asks its snapshots.
 ``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers`` fine-tunes
-it, whole, in parts, and with random weights in its place; ``tasks`` fine-tunes it for the other
-rows of the paper's figure 1. A seed draws the examples, and what is random after the pre-training:
-new layers and the order of the batches.
+it, whole, in parts, and with random weights in its place. A seed draws the examples, and what is
+random after the pre-training: new layers and the order of the batches.
 """
 
 import copy
@@ -40,13 +39,6 @@ CONFIG = {
     },
     "asked": {"stories": 120, "agreement": 500, "counted": 300_000, "kept": 200_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
-    "tasks": FINE
-    | {
-        "test": 200,
-        "nli": {"labels": 600, "steps": 75, "batch_size": 16},
-        "paraphrase": {"labels": 600, "steps": 75, "batch_size": 16},
-        "story_cloze": {"labels": 200, "steps": 25, "batch_size": 8},
-    },
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
@@ -59,7 +51,6 @@ SMOKE = {
     },
     "asked": {"stories": 10, "agreement": 60, "counted": 3_000, "kept": 10_000},
     "layers": {"topic": FEW, "test": 10},
-    "tasks": {"nli": FEW, "paraphrase": FEW, "story_cloze": FEW, "test": 10},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
@@ -131,26 +122,6 @@ def layers(seed, config):
     found["curve"] = list(found.values())
     found["no_auxiliary"] = tuned(gpt, config | {"auxiliary": 0.0}, seed)
     return found | cheap(config, seed)
-
-
-def tasks(seed, config):
-    """Accuracy after fine-tuning on pairs and on choices (figure 1), ``_tuned``, by task.
-
-    ``_words``: `WordCounts` on the same labels, which counts the words of both texts as one;
-    ``_chance``: the most frequent label of the tested.
-    """
-    found = {}
-    for name in ("nli", "paraphrase", "story_cloze"):
-        data = mb.world.task(name, seed=seed)
-        learned, test = data.train[: config[name]["labels"]], data.test[: config["test"]]
-        settings = config[name] | {"rate": config["rate"]}
-        found[f"{name}_tuned"] = framed_task(name, learned, test, settings, config, seed)
-        often = Counter(example.label for example in test)
-        found[f"{name}_chance"] = max(often.values()) / len(test)
-        if name != "story_cloze":
-            counts = mb.models.cheap.WordCounts().fit(learned, data.valid)
-            found[f"{name}_words"] = counts.score(test)
-    return found
 
 
 # Pre-training.
@@ -368,30 +339,6 @@ def tuned(model, config, seed):
     return right(head, test)
 
 
-def framed_task(name, learned, test, settings, config, seed):
-    """Accuracy of a copy of the bundled GPT, fine-tuned as figure 1 has the task."""
-    mb.seed_everything(seed)
-    gpt = mb.GPT.from_pretrained("minibert-gpt")
-    new, first = mb.heads.framed(gpt)
-    framing, heads = mb.text.Framing(gpt.tokenizer, first, gpt.config.max_length), mb.heads
-    labels = sorted({example.label for example in learned})
-    kinds = {
-        "nli": (heads.LastToken, lambda e: framing.pair(e.text, e.text_b, labels.index(e.label))),
-        "paraphrase": (
-            heads.Similarity,
-            lambda e: framing.similar(e.text, e.text_b, labels.index(e.label)),
-        ),
-        "story_cloze": (
-            heads.MultipleChoice,
-            lambda e: framing.choices(e.text, [" " + choice for choice in e.choices], e.label),
-        ),
-    }
-    kind, frame = kinds[name]
-    head = kind(new, len(labels), config["auxiliary"])
-    learn(head, [frame(e) for e in learned], settings, seed)
-    return right(head, [frame(e) for e in test])
-
-
 def cheap(config, seed):
     """What counting words makes of the same labels, and chance."""
     data = mb.world.task("topic", seed=seed)
@@ -405,17 +352,10 @@ def learn(head, examples, settings, seed):
     steps = settings["steps"]
     trained = [p for p in head.parameters() if p.requires_grad]
     mb.fit(
-        head, batches_of(examples, settings["batch_size"], seed=seed), steps=steps,
+        head, mb.text.PaddedBatches(examples, settings["batch_size"], seed=seed), steps=steps,
         optimizer=torch.optim.AdamW(trained, settings["rate"]),
         schedule=mb.optim.linear(steps, warmup=steps // 10), progress=False,
     )  # fmt: skip
-
-
-def batches_of(examples, batch_size, **options):
-    """Batches of examples of one sequence each, or of several."""
-    several = isinstance(examples[0]["input_ids"][0], list)
-    kind = mb.text.FramedBatches if several else mb.text.PaddedBatches
-    return kind(examples, batch_size, **options)
 
 
 @torch.no_grad()
@@ -423,7 +363,7 @@ def right(head, examples):
     """The share of examples with the right label."""
     found = mb.heads.predictions.each(
         head,
-        batches_of(examples, 32, shuffle=False),
+        mb.text.PaddedBatches(examples, 32, shuffle=False),
         lambda batch, logits: logits.argmax(-1).cpu() == batch["labels"],
     )
     return torch.cat(found).float().mean().item()

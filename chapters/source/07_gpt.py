@@ -4,8 +4,8 @@
 #     title: GPT
 #     question: What can a model do that has learned nothing but to go on with a text?
 #     minutes: 90
-#     seconds: 100
-#     memory_mb: 1200
+#     seconds: 90
+#     memory_mb: 1000
 #     needs: ["chapter 04 (attention, the causal mask)", "chapter 06 (fine-tuning)"]
 #     skip: "what is marked optional, about 75 minutes in all: section 2 (byte pairs), if the pieces of chapter 05 are fresh in your mind, the exercises 07.nucleus and 07.choices, and sections 9 and 10 (the paper measured, and real English). Where you leave out an exercise, run its cells: the library's function takes over"
 #     papers:
