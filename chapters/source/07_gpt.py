@@ -180,15 +180,16 @@ learns to predict text, and only to predict text, its answers get better.
 One cheap rival does as well: whoever looks up similar stories is right in
 {{finding 07 asked.stories_remembered mean .0%}}. Our world has few plots, and GPT has read many
 stories. So the chart does not show that GPT *understands* a story. It shows that a model which was
-never asked anything has taken in what spans a whole story, and gives it when it is asked. In
+never taught to answer has taken in what spans a whole story, and can be asked for it. In
 section 8 you will write the function that asks, and we look at what it knows and what it does not.
 
 ## 2. Byte pairs (optional after chapter 05)
 
 BERT's pieces (chapter 05) were learned by merging, but a new word was cut by the longest match.
 **Byte-pair encoding** (Sennrich et al. 2016, from an old method of data compression) uses the
-merges for both: for learning the pieces, and for cutting a word. To learn: write each word as letters, and mark the last one as the end of a word; merge the
-pair of neighbours that is most frequent; repeat. The result is the *list of merges*, in order.
+merges for both: for learning the pieces, and for cutting a word. To learn: write each word as
+letters, and mark the last one as the end of a word; merge the pair of neighbours that is most
+frequent; repeat. The result is the *list of merges*, in order.
 
 {{exercise 07.learn_merges}}
 
@@ -542,8 +543,8 @@ ask again. How to choose?
 
 {{exercise 07.nucleus}}
 
-(Optional.) Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The result has the
-same shape: 0 for what is outside, and the rest adds up to 1.
+(Optional.) Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The
+result has the same shape: 0 for what is outside, and the rest adds up to 1.
 """
 
 # %%
@@ -800,8 +801,8 @@ every text. Only the last token has seen all.)
 
 {{exercise 07.choices}}
 
-(Optional.) Write `choices(context, answers, start, delimiter, extract)`, the last row of the figure: `context`
-is a list of ids, `answers` a list of lists, the other three are ids.
+(Optional.) Write `choices(context, answers, start, delimiter, extract)`, the last row of the
+figure: `context` is a list of ids, `answers` a list of lists, the other three are ids.
 """
 
 # %%
@@ -998,10 +999,9 @@ mb.show.figure(mb.show.bars(shares, "Nine kinds of text, from 200 labels", "shar
 
 # %% [markdown]
 r"""
-Two hundred labels are enough for word counts to do well. Without its
-pre-training the same network, trained in the same way, falls behind them; with it, it is ahead. So
-what made the difference was read before the first label. Section 9 measures this over five draws,
-and takes the model apart.
+Two hundred labels are enough for word counts to do well. Without its pre-training the same network,
+trained in the same way, falls behind them; with it, it is ahead. So what made the difference was
+read before the first label. Section 9 measures this over five draws, and takes the model apart.
 
 This is one row of the figure. The others have heads of their own in the library
 (`mb.heads.Similarity`, `mb.heads.MultipleChoice`).
@@ -1329,9 +1329,9 @@ else:
 # %% [markdown]
 r"""
 Without a noun between, the small English model is above chance where the plurals are regular. With
-an attractor it is at chance or below it, as a model would be that looks at the nearest noun. (Where the data
-are missing, nothing was printed above but a line that says so.) Warstadt et al. found that the
-large models of their time, GPT-2 among them, answer most questions about agreement reliably.
+an attractor it is at chance or below it, as a model would be that looks at the nearest noun. (Where
+the data are missing, nothing was printed above but a line that says so.) Warstadt et al. found that
+the large models of their time, GPT-2 among them, answer most questions about agreement reliably.
 
 Here are some sentences of your own kind to try, with the verb as the ending:
 """
@@ -1347,8 +1347,9 @@ for before, good, bad in tries:
 # %% [markdown]
 r"""
 Compare the four questions about *is* and *are*. The model takes *is* in each of them, whatever the
-nouns. So on these it follows not even the nearest noun: *is* is simply the more frequent word. It is right in two of four, and for the wrong reason. That is why a set of pairs needs both
-numbers of each noun, and why a few examples of one's own prove nothing.
+nouns. So on these it follows not even the nearest noun: *is* is simply the more frequent word. It
+is right in two of four, and for the wrong reason. That is why a set of pairs needs both numbers of
+each noun, and why a few examples of one's own prove nothing.
 
 Last, OpenAI's published merges on real text, when they are at hand (`minibert data list` says where
 to put them); the library's ids are those of the published tokenizers, as tests confirm.
