@@ -1214,7 +1214,8 @@ mb.show.figure(fig, alt=f"Marks: share of verbs that GPT gets right, by the noun
 # %% [markdown]
 r"""
 Over all questions, those with nouns of both numbers too, GPT is right in
-{{finding 07 asked.agreement mean .0%}}, hardly more than a coin. The groups tell more. With nothing between, or with nouns of the subject's number, it is right in
+{{finding 07 asked.agreement mean .0%}}, hardly more than a coin.
+The groups tell more. With nothing between, or with nouns of the subject's number, it is right in
 {{finding 07 asked.agreement_none mean .0%}} and {{finding 07 asked.agreement_same mean .0%}}. With
 nouns of the other number it is right in {{finding 07 asked.agreement_misleading mean .0%}}, far
 **below** chance. A coin would not do that. The model has a rule, and it is the wrong one: the verb
