@@ -8,6 +8,8 @@ random after the pre-training: new layers and the order of the batches.
 
 import copy
 import json
+import math
+from collections import Counter
 from functools import cache
 
 import torch
@@ -35,7 +37,7 @@ CONFIG = {
         "examples": {"story_cloze": 100, "sentiment": 150, "agreement": 150},
         "test_tokens": 3_000,
     },
-    "asked": {"stories": 120, "agreement": 500, "counted": 300_000},
+    "asked": {"stories": 120, "agreement": 500, "counted": 300_000, "kept": 200_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
@@ -47,7 +49,7 @@ SMOKE = {
         "examples": {"sentiment": 10, "story_cloze": 10, "agreement": 10},
         "test_tokens": 500,
     },
-    "asked": {"stories": 10, "agreement": 60, "counted": 3_000},
+    "asked": {"stories": 10, "agreement": 60, "counted": 3_000, "kept": 10_000},
     "layers": {"topic": FEW, "test": 10},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
@@ -73,27 +75,35 @@ def asked(seed, config):
     """What the bundled GPT answers without fine-tuning, and what cheaper ways to answer give.
 
     ``stories``; ``stories_alone``: the end without its story; ``stories_counted``: a trigram model;
-    ``stories_shared``: see `sharing`. ``agreement``, and of it the examples with no noun between
-    subject and verb, ``agreement_none``, with such nouns of the subject's number, ``_same``, and of
-    the other number, ``_misleading``.
+    ``stories_shared``: see `sharing`; ``stories_remembered``: see `remembering`;
+    ``stories_forgotten``: GPT's share of those that remembering gets wrong, ``stories_missed`` of
+    them. ``agreement``, and of it the examples with no noun between subject and verb,
+    ``agreement_none``, with such nouns of the subject's number, ``_same``, and of the other number,
+    ``_misleading``.
     """
     gpt = mb.GPT.from_pretrained("minibert-gpt")
     stories = mb.world.task("story_cloze", seed=seed).test[: config["stories"]]
     counts = trigram(gpt.tokenizer, config["counted"])
     score = scores_of(gpt)
+    said = ends_right(score, gpt.tokenizer, stories)
+    memory = remembering(stories, config["kept"])
+    missed = [ours for ours, theirs in zip(said, memory, strict=True) if not theirs]
     found = {
-        "stories": ends_right(score, gpt.tokenizer, stories),
-        "stories_alone": ends_right(score, gpt.tokenizer, stories, alone=True),
-        "stories_counted": ends_right(counted(counts), gpt.tokenizer, stories),
+        "stories": mean(said),
+        "stories_remembered": mean(memory),
+        "stories_forgotten": mean(missed),
+        "stories_missed": len(missed),
+        "stories_alone": mean(ends_right(score, gpt.tokenizer, stories, alone=True)),
+        "stories_counted": mean(ends_right(counted(counts), gpt.tokenizer, stories)),
         "stories_shared": sharing(stories),
     }
     for name, ways in (("agreement", score), ("agreement_counted", counted(counts))):
         examples = mb.world.task("agreement", seed=seed).test[: config["agreement"]]
         right = verbs_right(ways, gpt.tokenizer, examples)
-        found[name] = sum(right) / len(right)
+        found[name] = mean(right)
         for kind in ("none", "same", "misleading"):
             some = [r for r, e in zip(right, examples, strict=True) if between(e) == kind]
-            found[f"{name}_{kind}"] = sum(some) / len(some)
+            found[f"{name}_{kind}"] = mean(some)
     return found
 
 
@@ -198,8 +208,13 @@ def counted(counts):
     return score
 
 
+def mean(right):
+    """The share of what is true; a half of nothing."""
+    return sum(right) / len(right) if right else 0.5
+
+
 def ends_right(score, tokenizer, examples, alone=False):
-    """The share of stories whose right end has the likelier tokens, on average."""
+    """For each story whether its right end has the likelier tokens, on average."""
     begins, endings = [], []
     for example in examples:
         before = [tokenizer.end_id, *([] if alone else tokenizer.encode(example.text))]
@@ -207,7 +222,35 @@ def ends_right(score, tokenizer, examples, alone=False):
         endings += [tokenizer.encode(" " + choice) for choice in example.choices]
     told = [p / len(end) for p, end in zip(score(begins, endings), endings, strict=True)]
     said = [second > first for first, second in zip(told[::2], told[1::2], strict=True)]
-    return sum(a == e.label for a, e in zip(said, examples, strict=True)) / len(examples)
+    return [a == e.label for a, e in zip(said, examples, strict=True)]
+
+
+def remembering(examples, tokens, nearest=5):
+    """For each story whether the kept stories that are most like it tell its end.
+
+    Of so many ``tokens`` of stories, the ``nearest`` share most with the new one, each word by its
+    rarity; of the two sentences, the one that shares more with *their* ends is taken.
+    """
+    kept = [d.lines() for d in mb.world.generate(tokens, 1, kinds=["story"]).documents]
+    read = [(bag(" ".join(before)), bag(end)) for *before, end in kept if before]
+    often = Counter(word for before, end in read for word in before | end)
+
+    def weight(words):
+        return sum(math.log(len(read) / often[word]) for word in words if word in often)
+
+    right = []
+    for example in examples:
+        known = bag(example.text)
+        alike = sorted(read, key=lambda row: weight(row[0] & known) / weight(row[0]) ** 0.5)
+        told = [sum(weight(bag(choice) & end) for _, end in alike[-nearest:])
+                for choice in example.choices]  # fmt: skip
+        right.append(told.index(max(told)) == example.label)
+    return right
+
+
+def bag(text):
+    """The different words of a text."""
+    return set("".join(c if c.isalpha() else " " for c in text.lower()).split())
 
 
 def sharing(examples):
@@ -226,10 +269,9 @@ def answered(model, name, examples):
     """The share of examples that a model tells right; a review by the likelier of `VERDICTS`."""
     score, tokenizer = scores_of(model), model.tokenizer
     if name == "story_cloze":
-        return ends_right(score, tokenizer, examples)
+        return mean(ends_right(score, tokenizer, examples))
     if name == "agreement":
-        right = verbs_right(score, tokenizer, examples)
-        return sum(right) / len(right)
+        return mean(verbs_right(score, tokenizer, examples))
     begins = [[tokenizer.end_id, *tokenizer.encode(e.text)] for e in examples for _ in VERDICTS]
     told = score(begins, [tokenizer.encode(text) for text in VERDICTS] * len(examples))
     pairs = zip(told[::2], told[1::2], examples, strict=True)

@@ -1,5 +1,7 @@
 """Chapter 07: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+from torch.nn import functional as F
+
 LEARN = """
 def learn_merges(counts, number):
     words = {{word: {spell} for word in {words}}}
@@ -118,6 +120,14 @@ def bpe(symbols, merges):
         symbols[:] = merge(symbols, pair, "".join(pair))
     return symbols
 """
+EMPTIED = """
+def bpe(symbols, merges):
+    pieces = list(symbols)
+    while merges:
+        pair = merges.pop(0)
+        pieces = merge(pieces, pair, "".join(pair))
+    return pieces
+"""
 LM = """
 def lm_loss(logits, ids, mask):
     wanted = {wanted}
@@ -170,6 +180,13 @@ def limited(p, top_p):
     p[order[ordered.cumsum(0) - ordered >= top_p]] = 0.0
     p /= p.sum()
     return p
+"""
+ALL_EQUAL = """
+def limited(p, top_p):
+    ordered = p.sort(descending=True).values
+    least = ordered[ordered.cumsum(0) - ordered < top_p].min()
+    result = p * (p >= least)
+    return result / result.sum()
 """
 SCATTERED = """
 def limited(p, top_p):
@@ -238,6 +255,19 @@ def generate(read, draw, ids, steps, temperature, top_p, end):
         logits, past = read([token], past)
     return text
 """
+BIT_BY_BIT = """
+def generate(read, draw, ids, steps, temperature, top_p, end):
+    text, new, past = list(ids), [ids[-1]], None
+    for token in ids[:-1]:
+        past = read([token], past)[1]
+    for _ in range(steps):
+        logits, past = read(new, past)
+        new = [draw(nucleus((logits / temperature).softmax(-1), top_p))]
+        text += new
+        if new == [end]:
+            break
+    return text
+"""
 ASK = """
 def zero_shot(read, context, endings, start, longest):
     scores = []
@@ -273,6 +303,91 @@ def zero_shot(read, context, endings, start, longest):
     answer = solution(read, context, endings, start, longest)
     context += endings[0]
     return answer
+"""
+ONE_BY_ONE = """
+def zero_shot(read, context, endings, start, longest):
+    scores = []
+    for ending in endings:
+        text, told = [start, *context], []
+        for token in ending:
+            told.append(float(read(torch.tensor(text[-longest:]))[-1].log_softmax(-1)[token]))
+            text.append(token)
+        scores.append(sum(told) / len(told))
+    return scores.index(max(scores)), scores
+"""
+ENDLESS_CONTEXT = """
+def zero_shot(read, context, endings, start, longest):
+    scores, before = [], [start, *context]
+    for ending in endings:
+        before = before + ending
+        ids, n = torch.tensor(before[-longest:]), len(ending)
+        scores.append(float(-F.cross_entropy(read(ids)[-n - 1 : -1], ids[-n:])))
+    return scores.index(max(scores)), scores
+"""
+FINE_TUNE = """
+def fine_tune(read, output, examples, optimizer, schedule, passes, batch_size, auxiliary):
+    losses = []
+    for _ in range({passes}):
+        for first in range(0, {last}, batch_size):
+            some = examples[first : first + batch_size]
+            longest = max(len(e["input_ids"]) for e in some)
+            ids = torch.zeros(len(some), longest, dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            for row, e in enumerate(some):
+                text = e["input_ids"]
+                ids[row, {place}] = torch.tensor(text)
+                mask[row, {place}] = 1
+            {change}
+            labels = torch.tensor([e["labels"] for e in some])
+            states, words = read(ids, mask)
+            rows, ends = torch.arange(len(some)), mask.sum(1) - 1
+            loss = joint_loss(output({state}), labels, words, ids, mask, {auxiliary})
+            {zero}
+            {loss}.backward()
+            {step}
+            losses.append({kept})
+        {after_pass}
+    return {value}
+"""
+BY_LIBRARY = """
+def fine_tune(read, output, examples, optimizer, schedule, passes, batch_size, auxiliary):
+    losses = []
+    for update in range(passes * math.ceil(len(examples) / batch_size)):
+        first = update % math.ceil(len(examples) / batch_size) * batch_size
+        texts = [torch.tensor(e["input_ids"]) for e in examples[first : first + batch_size]]
+        labels = torch.tensor([e["labels"] for e in examples[first : first + batch_size]])
+        lengths = torch.tensor([len(text) for text in texts])
+        ids = nn.utils.rnn.pad_sequence(texts, batch_first=True)
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        states, words = read(ids, mask)
+        ends = (lengths - 1)[:, None, None].expand(-1, 1, states.shape[-1])
+        scores = output(states.gather(1, ends)[:, 0])
+        optimizer.zero_grad()
+        loss = joint_loss(scores, labels, words, ids, mask, auxiliary)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss))
+    return losses
+"""
+AS_WIDE_AS_ALL = """
+def fine_tune(read, output, examples, optimizer, schedule, passes, batch_size, auxiliary):
+    width, losses = max(len(e["input_ids"]) for e in examples), []
+    for _ in range(passes):
+        for i in range(0, len(examples), batch_size):
+            texts = [e["input_ids"] for e in examples[i : i + batch_size]]
+            ids = torch.tensor([text + [5] * (width - len(text)) for text in texts])
+            mask = torch.tensor([[1.0] * len(x) + [0.0] * (width - len(x)) for x in texts])
+            labels = torch.tensor([e["labels"] for e in examples[i : i + batch_size]])
+            states, words = read(ids, mask)
+            last = torch.stack([row[len(x) - 1] for row, x in zip(states, texts)])
+            loss = joint_loss(output(last), labels, words, ids, mask, auxiliary)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+            losses += [loss.item()]
+    return losses
 """
 CHOICES = """
 def choices(context, answers, start, delimiter, extract):
@@ -311,26 +426,26 @@ def choices(context, answers, start, delimiter, extract):
     return found
 """
 BUG = """
-def joint_loss(scores, labels, words, ids, mask, auxiliary=0.5):
+def both_losses(scores, labels, words, ids, mask, auxiliary=0.5):
     targets = {targets}
     task = {task}
     text = F.cross_entropy(words[:, :-1].mT, targets{how})
     return {value}
 """
 TWICE = """
-def joint_loss(scores, labels, words, ids, mask, auxiliary=0.5):
+def both_losses(scores, labels, words, ids, mask, auxiliary=0.5):
     wanted = mask[:, 1:].bool()
     text = F.cross_entropy(words[:, :-1][wanted], ids[:, 1:][wanted])
     return torch.nn.CrossEntropyLoss()(scores, labels) + auxiliary * text
 """
 UNSHIFTED = """
-def joint_loss(scores, labels, words, ids, mask, auxiliary=0.5):
+def both_losses(scores, labels, words, ids, mask, auxiliary=0.5):
     wanted = mask[:, :-1].bool()
     text = F.cross_entropy(words[:, :-1][wanted], ids[:, 1:][wanted])
     return F.cross_entropy(scores, labels) + auxiliary * text
 """
 MARKED_BUG = """
-def joint_loss(scores, labels, words, ids, mask, auxiliary=0.5):
+def both_losses(scores, labels, words, ids, mask, auxiliary=0.5):
     ids[mask == 0] = -100
     text = F.cross_entropy(words[:, :-1].mT, ids[:, 1:])
     return F.cross_entropy(scores, labels) + auxiliary * text
@@ -345,7 +460,14 @@ def nucleus_by_library(p, top_p):
     return result / result.sum()
 
 
-GIVEN = {"nucleus": nucleus_by_library}
+def loss_by_library(scores, labels, words, ids, mask, auxiliary=0.5):
+    """For the answers that call the learner's own."""
+    targets = ids.masked_fill(mask == 0, -100)[:, 1:]
+    text = F.cross_entropy(words[:, :-1].mT, targets)
+    return F.cross_entropy(scores, labels) + auxiliary * text
+
+
+GIVEN = {"nucleus": nucleus_by_library, "joint_loss": loss_by_library}
 
 
 def learn(**changes):
@@ -394,6 +516,14 @@ def mended(**changes):
     return BUG.format(**{**usual, **changes})
 
 
+def tuned(**changes):
+    usual = {"passes": "passes", "last": "len(examples)", "place": ": len(text)", "change": "pass"}
+    usual |= {"state": "states[rows, ends]", "auxiliary": "auxiliary", "loss": "loss"}
+    usual |= {"zero": "optimizer.zero_grad()", "step": "optimizer.step(); schedule.step()"}
+    usual |= {"kept": "loss.item()", "after_pass": "pass", "value": "losses"}
+    return FINE_TUNE.format(**{**usual, **changes})
+
+
 WRONG = [
     ("07.learn_merges", learn(weight="1"), "as often as it occurs"),
     ("07.learn_merges", learn(spell="list(word)"), "not marked"),
@@ -430,6 +560,12 @@ WRONG = [
     ("07.learn_merges", NEVER, "learned twice"),
     ("07.learn_merges", learn().replace("in zip(symbols, symbols[1:])", IN_A_WORD), "word twice"),
     ("07.learn_merges", learn(after="pass").replace("if not pairs", RARE), "and not before"),
+    (
+        "07.learn_merges",
+        learn(words="sorted(counts)"),
+        "the words were sorted",
+    ),
+    ("07.bpe", EMPTIED, "changes what it was given"),
     ("07.bpe", bpe(merges="merges[::-1]"), "learned *first*"),
     ("07.bpe", bpe(merges="merges[:1]"), "only the first merge"),
     ("07.bpe", bpe(merges="merges[:-1]"), "to its last pair"),
@@ -452,6 +588,17 @@ WRONG = [
     ("07.lm_loss", lm(wanted="mask[:, :-1].bool()"), "mask must be shifted"),
     ("07.lm_loss", lm(wanted="ids[:, 1:] != 0"), "token 0 is left out"),
     ("07.lm_loss", MEANS, "a mean for each text"),
+    (
+        "07.lm_loss",
+        "lambda logits, ids, mask: F.cross_entropy("
+        "(logits * mask[..., None])[:, :-1].mT, ids[:, 1:])",
+        "logits of zero still cost",
+    ),
+    (
+        "07.lm_loss",
+        "lambda logits, ids, mask: F.cross_entropy(logits[:, -2], ids[:, -1])",
+        "only the last place",
+    ),
     (
         "07.lm_loss",
         lm(value='F.cross_entropy(given[wanted], targets[wanted], reduction="sum")'),
@@ -496,6 +643,9 @@ WRONG = [
     ("07.lm_loss", lm(value="F.cross_entropy(given[wanted], targets[wanted]) / 0.693147"), "bits"),
     ("07.lm_loss", MARKED, "changes what it was given"),
     ("07.nucleus", limited(spare="ordered.cumsum(0) > top_p"), "crosses the line"),
+    ("07.nucleus", limited(spare="ordered.cumsum(0) - ordered > top_p"), "one token too many"),
+    ("07.nucleus", ALL_EQUAL, "equally likely"),
+    ("07.nucleus", limited(value="(result / result.sum()).tolist()"), "return a tensor"),
     ("07.nucleus", limited(value="result"), "adds up to one"),
     (
         "07.nucleus",
@@ -607,6 +757,18 @@ WRONG = [
         "what is cut is the beginning, `start` too",
     ),
     ("07.zero_shot", asked(score="float((sum(told) / len(told)).exp())"), "are probabilities"),
+    (
+        "07.zero_shot",
+        asked(score="float(sum(told) / (len(told) + 1))"),
+        "one more than there are tokens",
+    ),
+    ("07.zero_shot", ENDLESS_CONTEXT, "earlier endings are still there"),
+    ("07.zero_shot", ONE_BY_ONE, "cut anew"),
+    (
+        "07.zero_shot",
+        asked(ids="[start, *context, *ending][1 - longest :]"),
+        "one token less is read",
+    ),
     ("07.zero_shot", GROWING, "changes what it was given"),
     ("07.choices", chosen("[start, *context, delimiter, *answer]"), "extract token is missing"),
     ("07.choices", chosen("[*context, delimiter, *answer, extract]"), "start token is missing"),
@@ -619,6 +781,17 @@ WRONG = [
     ("07.choices", chosen("[start, *answer, delimiter, *context, extract]"), "context comes first"),
     ("07.choices", chosen(answers="answers[:1]"), "only the first answer"),
     ("07.choices", chosen("[start, context, delimiter, answer, extract]"), "with a star"),
+    (
+        "07.choices",
+        chosen("[start, *context, delimiter, *answers[0], extract]"),
+        "every sequence has the first answer",
+    ),
+    ("07.choices", chosen(answers="answers[:2]"), "take all `answers`"),
+    (
+        "07.choices",
+        chosen("[start, *context, delimiter, *answer, delimiter, extract]"),
+        "a delimiter stands behind the answer",
+    ),
     ("07.choices", GROWN, "begin each sequence afresh"),
     ("07.choices", FLAT, "one sequence with all answers"),
     ("07.choices", CHANGED_CHOICES, "changes what it was given"),
@@ -657,6 +830,74 @@ WRONG = [
     ),
     ("07.find_the_bug", UNSHIFTED, "mask must be shifted"),
     ("07.find_the_bug", MARKED_BUG, "changes what it was given"),
+    (
+        "07.find_the_bug",
+        mended(
+            value="task + auxiliary * torch.stack([F.cross_entropy(w[:-1], t) for w, t in "
+            "zip(words, targets)]).mean()"
+        ),
+        "a mean for each text",
+    ),
+    (
+        "07.find_the_bug",
+        mended(how=', reduction="none").mean(', value="task + auxiliary * text"),
+        "padding is no target",
+    ),
+    (
+        "07.find_the_bug",
+        "lambda scores, labels, words, ids, mask, auxiliary=0.5: F.cross_entropy(scores, labels) "
+        "+ auxiliary * F.cross_entropy(words[mask > 0], ids[mask > 0])",
+        "nothing is shifted",
+    ),
+    ("07.fine_tune", tuned(state="states[:, -1]"), "that of padding"),
+    ("07.fine_tune", tuned(state="states[:, 0]"), "the first state"),
+    ("07.fine_tune", tuned(state="states[rows, ends - 1]"), "before the extract token"),
+    ("07.fine_tune", tuned(state="states.mean(1)"), "padding too"),
+    (
+        "07.fine_tune",
+        tuned(state="(states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)"),
+        "the mean of all states",
+    ),
+    ("07.fine_tune", tuned(state="states[rows, ends].detach()"), "does not reach the model"),
+    ("07.fine_tune", tuned(change="mask = torch.ones_like(ids)"), "a one for padding"),
+    ("07.fine_tune", tuned(change="mask = (ids != 0).long()"), "token 0 is taken for padding"),
+    ("07.fine_tune", tuned(place="longest - len(text) :"), "padding stands in front"),
+    (
+        "07.fine_tune",
+        tuned(place="longest - len(text) :", state="states[:, -1]"),
+        "padding stands in front",
+    ),
+    ("07.fine_tune", tuned(auxiliary="0.5"), "hand `auxiliary` on"),
+    ("07.fine_tune", tuned(auxiliary="0"), "next tokens are not learned"),
+    ("07.fine_tune", tuned(auxiliary="1"), "without `auxiliary`"),
+    ("07.fine_tune", tuned(zero="pass"), "add up from batch to batch"),
+    ("07.fine_tune", tuned(step="schedule.step()"), "nothing is learned"),
+    (
+        "07.fine_tune",
+        tuned(zero="pass", step="optimizer.zero_grad(); optimizer.step(); schedule.step()"),
+        "nothing is learned",
+    ),
+    ("07.fine_tune", tuned(step="optimizer.step()"), "the rate never changes"),
+    (
+        "07.fine_tune",
+        tuned(step="optimizer.step()", after_pass="schedule.step()"),
+        "once for each pass",
+    ),
+    ("07.fine_tune", tuned(step="schedule.step(); optimizer.step()"), "before the update"),
+    ("07.fine_tune", tuned(loss="(loss * len(some))"), "multiplied by the number of texts"),
+    ("07.fine_tune", tuned(loss="(-loss)"), "upside down"),
+    ("07.fine_tune", tuned(passes="1"), "one pass only"),
+    ("07.fine_tune", tuned(last="len(examples) - batch_size + 1"), "the last batch of a pass"),
+    ("07.fine_tune", tuned(kept="loss"), "the list holds tensors"),
+    ("07.fine_tune", tuned(kept="loss.item() / len(some)"), "the list is not"),
+    ("07.fine_tune", tuned(value="losses[-1]"), "a list of losses"),
+    ("07.fine_tune", tuned(value="losses[:: len(losses) // passes]"), "one loss for each pass"),
+    (
+        "07.fine_tune",
+        tuned(after_pass="examples.append(examples.pop(0))"),
+        "the examples were changed",
+    ),
+    ("07.fine_tune", tuned(change="some = some[::-1]"), "the weights are not those"),
 ]
 
 RIGHT = [
@@ -678,6 +919,7 @@ RIGHT = [
     ("07.generate", "solution"),
     ("07.generate", written()),
     ("07.generate", RECURSIVE),
+    ("07.generate", BIT_BY_BIT),
     ("07.zero_shot", "solution"),
     ("07.zero_shot", asked()),
     ("07.zero_shot", GATHERED),
@@ -688,4 +930,8 @@ RIGHT = [
     ("07.find_the_bug", "solution"),
     ("07.find_the_bug", mended()),
     ("07.find_the_bug", TWICE),
+    ("07.fine_tune", "solution"),
+    ("07.fine_tune", tuned()),
+    ("07.fine_tune", BY_LIBRARY),
+    ("07.fine_tune", AS_WIDE_AS_ALL),
 ]

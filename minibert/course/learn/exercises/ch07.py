@@ -1,9 +1,15 @@
 """The exercises and the quiz of chapter 07, GPT, in their order."""
 
 from minibert.course.learn.exercise import Choice, Quiz, Written
-from minibert.course.learn.exercises import gpt_pieces, gpt_tasks, gpt_writing, gpt_zero_shot
+from minibert.course.learn.exercises import (
+    gpt_fine_tune,
+    gpt_pieces,
+    gpt_tasks,
+    gpt_writing,
+    gpt_zero_shot,
+)
 
-__all__ = ["gpt_pieces", "gpt_tasks", "gpt_writing", "gpt_zero_shot"]
+__all__ = ["gpt_fine_tune", "gpt_pieces", "gpt_tasks", "gpt_writing", "gpt_zero_shot"]
 
 
 class OneSide(Written):

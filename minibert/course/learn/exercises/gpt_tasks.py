@@ -75,6 +75,10 @@ class NextToken(Trained):
              2),
             (F.cross_entropy(logits[:, :-1][no_zero], ids[:, 1:][no_zero]),
              "token 0 is left out wherever it stands: the mask says what is padding.", 2),
+            (F.cross_entropy((logits * mask[..., None])[:, :-1].mT, ids[:, 1:]),
+             "logits of zero still cost something: leave padding out of the mean.", 2),
+            (F.cross_entropy(logits[:, -2], ids[:, -1]),
+             "only the last place is asked: every token but the first is a target.", 1),
             (texts.mean(), "a mean for each text, then their mean: all tokens count alike.", 2),
             (each.sum(), "the sum: divide by the number of targets.", 2),
             (each.sum() / len(ids), "divided by the number of texts: the targets count.", 2),
@@ -144,6 +148,10 @@ class Choices(Watched):
             ([[start, *answer, delimiter, *context, extract] for answer in answers],
              "the context comes first: the model reads from the left.", 2),
             (want[:1], "only the first answer has a sequence: each gets one.", 1),
+            (want[:1] * len(want), "every sequence has the first answer: each gets its own.", 1),
+            (want[:2], "there are three answers here, and two sequences: take all `answers`.", 1),
+            ([[*row[:-1], delimiter, extract] for row in want],
+             "a delimiter stands behind the answer, too: it only separates the two texts.", 2),
         ]  # fmt: skip
 
 
@@ -215,6 +223,11 @@ class FindTheBug(Trained):
         _, _, words, ids, mask = cls.case()
         return F.cross_entropy(words[:, :-1][mask[:, :-1] > 0], ids[:, :-1][mask[:, :-1] > 0])
 
+    @classmethod
+    def seeing(cls) -> Tensor:
+        _, _, words, ids, mask = cls.case()
+        return F.cross_entropy(words[mask > 0], ids[mask > 0])
+
     def values(self) -> tuple[Tensor, list]:
         each, next_ones, wanted = self.parts(self.case())
         labels, mask, auxiliary = self.case()[1], self.case()[4], 0.5
@@ -235,6 +248,13 @@ class FindTheBug(Trained):
              "the loss of the task keeps its whole weight: it is not multiplied.", 2),
             (each.mean(), "the auxiliary loss is gone.", 1),
             (auxiliary * words, "the loss of the task is gone.", 1),
+            (each.mean() + auxiliary * torch.stack([x[w].mean() for x, w in zip(next_ones, wanted,
+             strict=True)]).mean(), "a mean for each text, then their mean: all tokens count "
+             "alike.", 2),
+            (each.mean() + auxiliary * (next_ones * wanted).mean(),
+             "divided by all places: padding is no target.", 2),
+            (each.mean() + auxiliary * self.seeing(),
+             "nothing is shifted: the logits of a place are about the next token.", 2),
             (each.sum() + auxiliary * words, "the mean over the examples, not their sum.", 2),
             (each.mean() + auxiliary * next_ones[wanted].sum(),
              "the mean over the next tokens, not their sum.", 2),

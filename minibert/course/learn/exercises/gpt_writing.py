@@ -10,7 +10,7 @@ from torch import Tensor
 from minibert.course.learn.compare import compare
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.gpt_pieces import Watched
-from minibert.course.learn.exercises.kept import CHANGED
+from minibert.course.learn.exercises.kept import CHANGED, NOT_A_TENSOR
 
 
 class Nucleus(Watched):
@@ -24,6 +24,7 @@ class Nucleus(Watched):
         "Set the spare ones to zero at their own places, in a copy, then divide by what is left.",
     )
     p = torch.tensor([0.05, 0.4, 0.1, 0.25, 0.2])
+    halves = torch.tensor([0.125, 0.5, 0.25, 0.125])  # whose sums are exact
 
     def untouched(self, seen: Callable) -> bool:
         found = [seen(self.p.clone(), top_p)["value"] for top_p in (0.5, 0.7)]
@@ -37,12 +38,31 @@ class Nucleus(Watched):
             told = compare(found["value"], want, self.mistakes(top_p), what=what)
             if not isinstance(told, Right):
                 return told
+            if not torch.is_tensor(found["value"]):
+                return Wrong(NOT_A_TENSOR, 3)
             if found["changed"]:
                 return Wrong(CHANGED, 3)
-        return Right(
+        return self.fewest(seen) or Right(
             "With 0.3 the likeliest token alone is left, and it must be: nobody can draw from an "
             "empty nucleus."
         )
+
+    def fewest(self, seen: Callable) -> Wrong | None:
+        """Where the sum is reached exactly, and where two tokens are equally likely."""
+        exact = seen(self.halves.clone(), 0.5)["value"]
+        told = compare(exact, torch.tensor([0.0, 1.0, 0.0, 0.0]), [
+            (torch.tensor([0.0, 2 / 3, 1 / 3, 0.0]), f"{self.halves.tolist()}, top_p = 0.5: one "
+             "token too many: the first alone has a sum of *at least* 0.5.", 3),
+        ], what=f"the distribution {self.halves.tolist()} with top_p = 0.5")  # fmt: skip
+        if not isinstance(told, Right):
+            return told
+        equal = seen(self.halves.clone(), 0.8)["value"]
+        if int((equal > 0).sum()) > 3:
+            return Wrong("two tokens are equally likely, and one of them is enough: take the "
+                         "*fewest*, not all that are as likely as the last.", 3)  # fmt: skip
+        if not torch.allclose(equal.sort().values, torch.tensor([0.0, 1, 2, 4]) / 7, atol=1e-5):
+            return Wrong("right where all tokens differ, but not where two are equally likely.", 3)
+        return None
 
     def mistakes(self, top_p: float) -> list[tuple]:
         want, p = self.limited(top_p), self.p
@@ -227,21 +247,24 @@ class Generate(Exercise):
 
     def reading(self, found: dict) -> Wrong | None:
         reads, n = found["reads"], len(self.prompt)
-        if any(new > 1 and not past for new, past in reads[1:]):
+        later = [(new, past) for new, past in reads[1:] if past >= n or not past]
+        if any(new > 1 and not past for new, past in later):
             return Wrong(
                 "step 2: the text is right, but each round reads all of it again: hand over the "
                 "past, and read only the new token.", 2,
             )  # fmt: skip
-        if any(new > 1 for new, _ in reads[1:]):
+        if any(new > 1 for new, _ in later):
             return Wrong("step 2: the past holds what was read: give only what is new.", 2)
-        if not all(past for _, past in reads[1:]):
+        if not all(past for _, past in later):
             return Wrong(
                 "step 2: the past is not handed over: the model forgets what it has read.", 2
             )
-        if len(reads) > 4:
+        total = sum(new for new, _ in reads)
+        if total > n + 3:
             return Wrong("step 2: the last token is read, too, and nobody asks what follows.", 2)
-        if reads != [[n, 0], [1, n], [1, n + 1], [1, n + 2]]:
-            return Wrong("step 2: read the prompt at once, and then one new token a round.", 2)
+        before = [sum(new for new, _ in reads[:i]) for i in range(len(reads))]
+        if total < n + 3 or [past for _, past in reads] != before:
+            return Wrong("step 2: read the prompt, and then one new token a round.", 2)
         return None
 
     def ending(self, seen: Callable) -> Wrong | None:

@@ -123,6 +123,14 @@ class ZeroShot(Watched):
             before = [*([] if way == "no start" else [start]), *context]
             whole = [start, *ending] if way == "no context" else [*before, *ending]
             ids = whole[:longest] if way == "cut behind" else whole[-longest:]
+            ids = ids[-longest + 1 :] if way == "one less" else ids
+            if way == "growing":
+                context = [*context, *ending]
+            if way == "one by one":
+                steps = [(whole[:t][-longest:], whole[t]) for t in range(len(before), len(whole))]
+                told = [float(cls.logits(a)[-1].log_softmax(-1)[b]) for a, b in steps]
+                found.append(sum(told) / len(told))
+                continue
             if way == "start kept":
                 ids = [start, *whole[1:][1 - longest :]]
             logits = cls.logits(ids)
@@ -133,7 +141,7 @@ class ZeroShot(Watched):
                 max(len(ids) - len(ending), 1), len(ids))  # fmt: skip
             told = [float(p[min(t - shift, len(ids) - 1), ids[t]]) for t in places]
             told = {"first": told[:1], "last": told[-1:], "not first": told[1:]}.get(way, told)
-            length = {"sum": 1, "by all": len(ids)}.get(way, len(told))
+            length = {"sum": 1, "by all": len(ids), "one more": len(told) + 1}.get(way, len(told))
             found.append(sum(told) / max(length, 1))
             found[-1] = math.exp(found[-1]) if way == "exp" else found[-1]
         return found
@@ -148,6 +156,11 @@ WAYS = {  # of `ZeroShot.scores`, in the order in which they are looked for
     "last": "only the last token of the ending counts.",
     "not first": "the first token of the ending counts, too: the context tells of it.",
     "by all": "divided by the length of the whole text: the mean is over the ending.",
+    "one more": "divided by one more than there are tokens in the ending.",
+    "growing": "the earlier endings are still there: each is read after the context alone.",
+    "one less": "one token less is read than could be: the last `longest`.",
+    "one by one": "each token was asked with a text cut anew: cut the whole text once, its last "
+    "`longest` tokens, and read that.",
     "exp": "these are probabilities: the mean of the logarithms is the score.",
     "start kept": "of the whole text, `start` in front, only the last `longest` are read: what is "
     "cut is the beginning, `start` too.",
