@@ -33,7 +33,6 @@ from .layers import LayerExplorer as LayerExplorer
 from .maps import heatmap as heatmap
 from .maps import pca as pca
 from .merges import MergeExplorer as MergeExplorer
-from .schedules import UnfreezingExplorer as UnfreezingExplorer
 from .schedules import rate_map as rate_map
 from .vectors import VectorExplorer as VectorExplorer
 from .widget import Frame as Frame
@@ -52,7 +51,6 @@ __all__ = [
     "MergeExplorer",
     "PALETTE",
     "Picture",
-    "UnfreezingExplorer",
     "VectorExplorer",
     "answer",
     "attention",

@@ -1,16 +1,13 @@
-"""Learning rates by step and by layer, and a schedule that can be changed and trained."""
+"""Learning rates by step and by layer, and a picture of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import ipywidgets
 import numpy as np
 from matplotlib.colors import LogNorm
 
 from minibert.show.figures import Picture, described, new
-from minibert.show.widget import Frame, Interactive
 from minibert.training.optim import slanted_triangular
 
-ORDERS = {"one after another": "gradual", "all from the start": "all", "the top alone": "top"}
 ASLEEP = "#dddddd"
 
 
@@ -57,50 +54,3 @@ def rate_map(
     ]
     most = f"The highest rate is {highest:.2g}"
     return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {most}.")
-
-
-class UnfreezingExplorer(Interactive):
-    """A schedule of layers, updates and rates to change, and a button that trains with it.
-
-    names: of the layers, lowest first. ``train(rate, factor, cut, unfreezing)`` trains a classifier
-    with the schedule and returns a dict of what to show, name -> text; each training adds a row to
-    the table below.
-    """
-
-    def __init__(
-        self, train: Callable[..., dict[str, str]], names: Sequence[str], steps: int = 100
-    ) -> None:
-        self.train, self.names, self.steps = train, list(names), steps
-        self.table: list[list[str]] = []
-        controls = {
-            "unfreezing": ipywidgets.Dropdown(options=ORDERS, description="layers wake"),
-            "rate": ipywidgets.FloatLogSlider(0.01, min=-3, max=-1, step=0.25, description="rate"),
-            "factor": ipywidgets.FloatSlider(2.6, min=1, max=6, step=0.2, description="factor"),
-            "cut": ipywidgets.FloatSlider(0.1, min=0.02, max=0.9, step=0.02, description="cut"),
-        }
-        self.button = ipywidgets.Button(description="Train with this schedule")
-        self.button.on_click(self.run)
-        rows = [["unfreezing", "rate"], ["factor", "cut"], [self.button]]
-        super().__init__(self.picture, controls, rows)
-
-    def picture(self, unfreezing: str, rate: float, factor: float, cut: float) -> Frame:
-        matrix = rates(len(self.names), self.steps, rate, factor, cut=cut, unfreezing=unfreezing)
-        fig = rate_map(matrix, self.names)
-        return Frame(fig, fig.alt, table=self.table)
-
-    def run(self, button: ipywidgets.Button | None = None) -> None:
-        """Train with what the controls say, and write the result into the table."""
-        values, self.button.disabled = self.values, True
-        try:
-            self.button.description = "training ..."
-            found = self.train(**values)
-        except Exception as error:
-            self._fail(f"The training failed. {type(error).__name__}: {error}")
-        else:
-            order = next(name for name, value in ORDERS.items() if value == values["unfreezing"])
-            head = ["layers wake", "rate", "factor", "cut", *found]
-            row = [order, *(f"{values[n]:.3g}" for n in head[1:4]), *found.values()]
-            self.table = [head, *self.table[1:], row]
-            self.redraw()
-        finally:
-            self.button.description, self.button.disabled = "Train with this schedule", False

@@ -1,5 +1,6 @@
 """Chapter 03: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+import copy
 import math
 
 import torch
@@ -26,7 +27,21 @@ def unfreeze(layers, step, every):
             parameter.requires_grad_(len(layers) - height <= 1 + step // every)
 
 
-GIVEN = {"rate_groups": rate_groups, "triangle": triangle, "unfreeze": unfreeze, "torch": torch}
+def concat_pool(hidden, mask):
+    end, padding = mask.sum(1), mask[..., None] == 0
+    last = hidden[torch.arange(len(hidden)), end - 1]
+    mean = hidden.masked_fill(padding, 0).sum(1) / end[:, None]
+    return torch.cat([last, hidden.masked_fill(padding, -torch.inf).amax(1), mean], 1)
+
+
+GIVEN = {
+    "rate_groups": rate_groups,
+    "triangle": triangle,
+    "unfreeze": unfreeze,
+    "concat_pool": concat_pool,
+    "copy": copy,
+    "torch": torch,
+}
 
 COUNT = """
 def count_words(texts, words):
@@ -267,10 +282,75 @@ def pool(last="hidden[torch.arange(len(hidden)), n - 1]",
          value="torch.cat([last, most, mean], 1)"):  # fmt: skip
     """Concat pooling, with some of its parts changed."""
     return f"""
-def concat_pool(hidden, mask):
+def mine_concat_pool(hidden, mask):
     n, pad = mask.sum(1).long(), mask[..., None] == 0
     last, most, mean = {last}, {most}, {mean}
     return {value}
+"""
+
+
+def network(encoder="copy.deepcopy(model)", parts="", layers="", state="state", keep="",
+            last="hidden[-1]", step="window", score="self.head(pooled)",
+            mask="batch['attention_mask']", around="if True"):  # fmt: skip
+    """The classifier of stage 3, with some of its parts changed."""
+    return f"""
+class Classifier(nn.Module):
+    def __init__(self, model, classes, window=70):
+        super().__init__()
+        self.encoder, self.window = {encoder}, window
+        width = 3 * model.config.dim
+        parts = [
+            nn.BatchNorm1d(width), nn.Dropout(0.4), nn.Linear(width, 50), nn.ReLU(),
+            nn.BatchNorm1d(50), nn.Dropout(0.1), nn.Linear(50, classes),
+        ]
+        self.head = nn.Sequential(*{parts or "parts"})
+    def layers(self):
+        encoder, head = self.encoder, self.head
+        parts = [encoder.embedding, *encoder.layers, head]
+        return {layers or "[list(part.parameters()) for part in parts]"}
+    def forward(self, batch):
+        ids, window, state, read = batch["input_ids"], self.window, None, []
+        {around}:
+            for at in range(0, ids.shape[1], {step}):
+                hidden, state = self.encoder.read(ids[:, at : at + {step}], {state})
+                state = {keep or "[(h.detach(), c.detach()) for h, c in state]"}
+                read.append({last})
+            pooled = concat_pool(torch.cat(read, 1), {mask})
+            return {score}
+"""
+
+
+RUNNING = """
+class Classifier(nn.Module):
+    def __init__(self, model, classes, window=70):
+        super().__init__()
+        self.encoder = copy.deepcopy(model)
+        self.size = window
+        n = 3 * model.embedding.embedding_dim
+        first = nn.Sequential(nn.BatchNorm1d(n), nn.Dropout(0.4), nn.Linear(n, 50))
+        second = nn.Sequential(nn.BatchNorm1d(50), nn.Dropout(0.1), nn.Linear(50, classes))
+        self.head = nn.Sequential(*first, nn.ReLU(), *second)
+    def layers(self):
+        found = [[self.encoder.embedding.weight]]
+        for layer in self.encoder.layers:
+            found.append([p for p in layer.parameters()])
+        return found + [list(self.head.parameters())]
+    def forward(self, batch):
+        ids, mask, state = batch["input_ids"], batch["attention_mask"], None
+        lengths = mask.sum(1)
+        last = total = most = None
+        for at in range(0, ids.shape[1], self.size):
+            hidden, state = self.encoder.read(ids[:, at : at + self.size], state=state)
+            state = [tuple(part.detach() for part in pair) for pair in state]
+            for i, h in enumerate(hidden[-1].unbind(1)):
+                here = (at + i < lengths)[:, None]
+                if last is None:
+                    last, total, most = h, h, h
+                else:
+                    last = torch.where(here, h, last)
+                    most = torch.where(here, torch.maximum(most, h), most)
+                    total = total + h * here
+        return self.head(torch.cat([last, most, total / lengths[:, None]], 1))
 """
 
 
@@ -612,8 +692,116 @@ WRONG = [
         ),
         "in place",
     ),
+    ("03.classifier", network("model"), "train a copy"),
+    ("03.classifier", network(parts="[*parts, nn.Softmax(1)]"), "ends in a softmax"),
+    ("03.classifier", network(parts="[p for p in parts if not isinstance(p, nn.ReLU)]"), "ReLU"),
+    ("03.classifier", network(parts="[nn.Dropout(0.4), parts[0], *parts[2:]]"), "part 0"),
+    ("03.classifier", network(parts="parts[:6] + [nn.Linear(50, 9)]"), "part 6"),
+    ("03.classifier", network(parts="parts[:4]"), "missing"),
+    ("03.classifier", network(layers="[list(p.parameters()) for p in parts[::-1]]"), "comes first"),
+    (
+        "03.classifier",
+        network(layers="[list(p.parameters()) for p in parts[:-1]]"),
+        "nothing would",
+    ),
+    ("03.classifier", network(layers="[list(p.parameters()) for p in parts[1:]]"), "word vectors"),
+    ("03.classifier", network(layers="list(self.parameters())"), "list of layers"),
+    (
+        "03.classifier",
+        network(layers="[list(encoder.parameters()), list(head.parameters())]"),
+        "should have 4 layers",
+    ),
+    ("03.classifier", network(layers="[list(p.parameters())[:1] for p in parts]"), "has lost"),
+    ("03.classifier", network(step="ids.shape[1]"), "read at once"),
+    ("03.classifier", network(step="(window + 1)"), "but yours are"),
+    ("03.classifier", network(step="70"), "read at once"),
+    ("03.classifier", network(state="None"), "empty memory"),
+    ("03.classifier", network(keep="state"), "between them"),
+    ("03.classifier", network(last="hidden[-1].detach()"), "detach the state alone"),
+    ("03.classifier", network(around="with torch.no_grad()"), "detach the state alone"),
+    ("03.classifier", network(last="hidden[0]"), "word vectors are pooled"),
+    ("03.classifier", network(last="hidden[1][..., :4]"), "what the head reads"),
+    ("03.classifier", network(mask="torch.ones_like(ids)"), "padding is pooled"),
+    ("03.classifier", network(score="self.head(pooled).softmax(1)"), "softmax after"),
+    ("03.classifier", network(score="2 * self.head(pooled) - pooled.sum()"), "what the head reads"),
+    (
+        "03.classifier",
+        network(keep="[(h.detach(), torch.zeros_like(c)) for h, c in state]"),
+        "what the head reads",
+    ),
+    ("03.groups", groups(params="[p for p in own if p.requires_grad]"), "frozen now"),
+    ("03.triangle", slope(fall="1 - (t - top) / (top * (1 / cut - 1))"), "below zero"),
+    ("03.triangle", slope(rise="1.0"), "from the start"),
+    ("03.triangle", slope(rise="(t + 1) / top"), "one update ahead"),
+    ("03.triangle", slope(first="t += 1"), "one update ahead"),
+    ("03.triangle", slope(fall="1 - (t - top) / steps"), "too slowly"),
+    ("03.triangle", slope(fall="1 - t / steps"), "from `top`"),
+    ("03.triangle", slope(value="highest * (1 + p * (ratio - 1))"), "divide by `ratio`"),
+    ("03.triangle", slope(first="highest = 0.01"), "`highest` is ignored"),
+    ("03.unfreeze", freeze(do="p.requires_grad_(p.requires_grad or {test})"), "should"),
+    ("03.unfreeze", freeze("True"), "all layers learn"),
+    (
+        "03.unfreeze",
+        freeze(do="layer[layer.index(p) if False else 0] = nn.Parameter(p.data, {test})"),
+        "other parameters",
+    ),
+    (
+        "03.unfreeze",
+        freeze(do="p.requires_grad_({test})").replace("n = len", "layers.reverse(); n = len"),
+        "begin at the top",
+    ),
+    (
+        "03.tune",
+        tune(
+            wake="made = optimizer(rate_groups(layers, rate, factor))\n"
+            "        if every: unfreeze(layers, t, every)"
+        ),
+        "make it once",
+    ),
+    (
+        "03.tune",
+        tune(
+            make="made = optimizer([{**g, 'params': [p for p in g['params'] if p.requires_grad]} "
+            "for g in rate_groups(layers, rate, factor)])"
+        ),
+        "begin frozen",
+    ),
+    ("03.tune", tune(wake="unfreeze(layers, t, every or 9)"), "`every` is None"),
+    ("03.tune", tune(wake="if every: unfreeze(layers, t, 9)"), "`every` is ignored"),
+    ("03.find_the_bug", drop(DROPPED.replace("self.p", "0.5") + CALL), "`p` is ignored"),
+    ("03.count", count(value="table.log1p()"), "logarithms"),
+    (
+        "03.count",
+        count(value="table / torch.tensor([[max(1.0, len(t))] for t in texts])"),
+        "shares",
+    ),
+    ("03.regression", loss(f"{NLL.format('s.softmax(1)')} + penalty / 2 * {SQUARES}"), "logarithm"),
+    ("03.regression", loss(f"{SUM} + len(y) * penalty / 2 * {SQUARES}"), "for each text"),
+    (
+        "03.regression",
+        loss(
+            "F.binary_cross_entropy_with_logits(s, F.one_hot(y, len(bias)).float(), "
+            f"reduction='sum') + penalty / 2 * {SQUARES}"
+        ),
+        "judged alone",
+    ),
+    ("03.penalty", penalty("dropped.abs().mean()", "raw.diff(dim=1).abs().mean()"), "sizes"),
+    ("03.penalty", penalty(tar="(raw - raw.roll(1, 1)).square().mean()"), "`roll`"),
+    ("03.penalty", penalty(tar="raw.diff(dim=1).square().sum() / raw.numel()"), "one step fewer"),
+    (
+        "03.penalty",
+        penalty("dropped[:, -1].square().mean()", "(raw[:, -1] - raw[:, -2]).square().mean()"),
+        "last position alone",
+    ),
+    ("03.pool", pool(last="hidden[torch.arange(len(hidden)), (n - 2).clamp(min=0)]"), "but one"),
+    ("03.pool", pool(value="torch.cat([last, mean, most], 1)"), "the order"),
+    ("03.pool", pool(most="hidden.masked_fill(pad, 0).abs().amax(1)"), "without its sign"),
 ]
 RIGHT = [
+    ("03.classifier", "solution"),
+    ("03.classifier", network()),
+    ("03.classifier", network(keep="[tuple(part.detach() for part in pair) for pair in state]")),
+    ("03.classifier", RUNNING),
     ("03.count", "solution"),
     ("03.count", count()),
     (
@@ -655,7 +843,6 @@ RIGHT = [
     ("03.triangle", "solution"),
     ("03.triangle", slope()),
     ("03.triangle", slope(fall="(steps - t) / (steps - top)")),
-    ("03.triangle", slope(fall="1 - (t - top) / (top * (1 / cut - 1))")),
     ("03.unfreeze", "solution"),
     ("03.unfreeze", freeze()),
     ("03.unfreeze", freeze("i >= n - 1 - step // every", do="p.requires_grad = {test}")),

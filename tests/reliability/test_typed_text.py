@@ -135,12 +135,6 @@ def vectors():
     return show.VectorExplorer([(1, matrix)], words, {"<i>": words[:3]}), ["search", "a", "b", "c"]
 
 
-def unfreezing():
-    made = show.UnfreezingExplorer(lambda **values: {"<b>": TYPED["quotes"]}, ["a", "<b>"], steps=9)
-    made.run()
-    return made, []
-
-
 def plain():
     def draw(name):
         return show.Frame(text=name, table=[[name, "b"], [name, name]])
@@ -149,7 +143,7 @@ def plain():
 
 
 WIDGETS = (
-    attention, answer, cloze, layers, generation, merges, vectors, unfreezing, plain,
+    attention, answer, cloze, layers, generation, merges, vectors, plain,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The exercises and the quiz of chapter 03, ULMFiT; three more files hold what is built."""
+"""The exercises and the quiz of chapter 03, ULMFiT; four more files hold what is built."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,10 +10,10 @@ from torch.func import functional_call
 
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
-from minibert.course.learn.exercises import ch03_counts, ch03_gentle, ch03_tune
+from minibert.course.learn.exercises import ch03_counts, ch03_gentle, ch03_tune, ch03_windows
 from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
 
-__all__ = ["ch03_counts", "ch03_gentle", "ch03_tune"]
+__all__ = ["ch03_counts", "ch03_gentle", "ch03_tune", "ch03_windows"]
 
 Weights = dict[str, Tensor]  # of an LSTM, by name
 
@@ -116,13 +116,13 @@ class Penalty(Learnable):
              "program takes the mean of the squares: take no root.", 2),
             (2 * norm(dropped).square().mean() + norm(step).square().mean(),
              "the squares are added up over the width: take their mean.", 2),
-            (2 * dropped.square().mean() + step.abs().mean(), "TAR takes squares, too.", 2),
             (2 * dropped.mean() + step.mean(), "take squares: numbers of both signs cancel.", 1),
             (2 * ar + (raw[..., 1:] - raw[..., :-1]).square().mean(),
              "that is the difference between neighbouring numbers of a state: time is "
              "dimension 1.", 1),
             (ar + tar, "alpha and beta are ignored.", 1),
             (-want, "it is added to the loss: it should be positive.", 1),
+            *self.sizes(dropped, raw),
         ]  # fmt: skip
         got, fault = penalty(dropped, raw, 2.0, 1.0)
         verdict = compare(got, want, mistakes, what="the penalty")
@@ -133,79 +133,24 @@ class Penalty(Learnable):
         right = Right("Two terms of the training loss. The loss that is reported has neither.")
         return judged(right, fault)
 
+    @staticmethod
+    def sizes(dropped: Tensor, raw: Tensor) -> list[tuple]:
+        """What comes of other sizes and other neighbours, with an alpha of 2 and a beta of 1."""
+        step = raw[:, 1:] - raw[:, :-1]
+        return [
+            (2 * dropped.square().mean() + step.abs().mean(), "TAR takes squares, too.", 2),
+            (2 * dropped.abs().mean() + step.abs().mean(), "those are sizes: take squares.", 2),
+            (2 * dropped.square().mean() + step.square().sum() / raw.numel(),
+             "TAR is divided by the number of states: there is one step fewer.", 2),
+            (2 * dropped.square().mean() + (raw - raw.roll(1, 1)).square().mean(),
+             "the first state has none before it: `roll` compares it with the last.", 2),
+            (2 * dropped[:, -1].square().mean() + step[:, -1].square().mean(),
+             "the last position alone: take the mean over all positions.", 1),
+        ]  # fmt: skip
+
     def reference(self, *parts: Any) -> Tensor:
         dropped, raw, alpha, beta = parts
         return alpha * dropped.square().mean() + beta * raw.diff(dim=1).square().mean()
-
-
-class Pool(Learnable):
-    id = "03.pool"
-    title = "Last, maximum and mean"
-    minutes, difficulty, importance, points = 10, 3, 5, 4
-    hints = (
-        "`lengths = mask.sum(1)`; the last state of row b is `hidden[b, lengths[b] - 1]`.",
-        "Padding must lose the maximum: `hidden.masked_fill(mask[..., None] == 0, -torch.inf)`.",
-        "For the mean, padding counts as 0, and the sum is divided by `lengths[:, None]`.",
-    )
-
-    default = torch.zeros(2, 12)
-    example = (torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.long))
-
-    def reference(self, *parts: Any) -> Tensor:
-        hidden, mask = parts
-        pad, n = mask[..., None] == 0, mask.sum(1)
-        last = hidden[torch.arange(len(hidden)), n - 1]
-        most = hidden.masked_fill(pad, -torch.inf).amax(1)
-        return torch.cat([last, most, hidden.masked_fill(pad, 0).sum(1) / n[:, None]], 1)
-
-    def check(self, pool: Answer) -> Right | Wrong:
-        generator = torch.Generator().manual_seed(0)
-        hidden = torch.randn(3, 6, 4, generator=generator) - 1.5  # maxima below 0: padding shows
-        lengths = torch.tensor([6, 3, 1])
-        mask = (torch.arange(6) < lengths[:, None]).long()
-        hidden[mask == 0] = 0.25
-        pad, n = mask[..., None] == 0, lengths[:, None]
-        last = hidden[torch.arange(3), lengths - 1]
-        most = hidden.masked_fill(pad, -torch.inf).amax(1)
-        mean = hidden.masked_fill(pad, 0).sum(1) / n
-        want = torch.cat([last, most, mean], 1)
-        join = [
-            (hidden[:, -1], most, mean, "the last position may be padding: take position "
-             "length - 1.", 2),
-            (last, hidden.amax(1), mean, "padding wins the maximum: fill it with -inf first.", 2),
-            (last, hidden.masked_fill(pad, 0).amax(1), mean,
-             "a padding of 0 wins the maximum where all states are negative: fill with -inf.", 2),
-            (last, most, hidden.mean(1), "the mean counts padding: sum the tokens, divide by their "
-             "number.", 2),
-            (last, most, hidden.masked_fill(pad, 0).mean(1), "the mean is divided by the padded "
-             "length: divide by the number of tokens.", 3),
-            (hidden[:, -1], hidden.amax(1), hidden.mean(1), "the mask is not used: padding leaks "
-             "into all three.", 1),
-            (most, mean, last, "the order is last, maximum, mean.", 3),
-            (hidden[:, 0], most, mean, "the first state in place of the last.", 2),
-            (last, hidden.masked_fill(pad, torch.inf).amin(1), mean, "that is the minimum.", 2),
-            (last, most, hidden.masked_fill(pad, 0).sum(1), "a sum in place of the mean.", 2),
-            (last, most, last, "the mean is missing.", 1),
-        ]  # fmt: skip
-        mistakes = [(torch.cat([a, b, c], 1), text, points) for a, b, c, text, points in join]
-        got, fault = pool(hidden, mask)
-        verdict = compare(got, want, mistakes, what="the pooled states")
-        if not isinstance(verdict, Right):
-            return verdict
-        if missed := self.elsewhere(pool, hidden, mask):
-            return Wrong(missed, 3)
-        return judged(Right("One row for each text, and padding has no say in it."), fault)
-
-    def elsewhere(self, pool: Answer, hidden: Tensor, mask: Tensor) -> str:
-        """What is wrong with other texts, "" if nothing is."""
-        pad, single = mask[..., None] == 0, hidden[:1, :1]
-        if not same(pool(single, mask[:1, :1])[0], single[:, 0].repeat(1, 3)):
-            return "right for three texts, but not for one text of one word."
-        low, six = torch.where(pad, hidden, hidden - 3000).repeat(2, 1, 1), mask.repeat(2, 1)
-        if not same(pool(low, six)[0], self.reference(low, six)):
-            return ("right for three texts, but not for six whose states are far below 0: fill "
-                    "with -inf, and read the sizes off `hidden`.")  # fmt: skip
-        return ""
 
 
 class FindTheBug(Exercise):
@@ -272,6 +217,9 @@ class FindTheBug(Exercise):
         if not same(outputs[-1], scaled, 1e-4):
             return Wrong("the output is not that of the LSTM with some recurrent weights set to "
                          "zero, and the others divided by 1 - p.", 2)  # fmt: skip
+        lost = (seen(weights, x, 0.1)["gradient"] == 0).float().mean()
+        if not lost < 0.3:
+            return Wrong(f"`p` is ignored: with p = 0.1 a share of {lost:.2f} is dropped.", 3)
         return Right("One raw parameter, trained for good; a new dropped copy at each call.")
 
 

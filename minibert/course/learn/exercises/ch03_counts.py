@@ -52,9 +52,7 @@ class Count(Exercise):
             (want.T, "turned round: a row for each text, a column for each word.", 1),
             (want[:, [words.index(word) for word in order]], "the columns are sorted: keep the "
              "order of `words`.", 1),
-            (want / want.sum(1, keepdim=True), "shares of the text: give the counts.", 1),
-            (want / want.sum(1, keepdim=True).clamp(min=1), "shares of the text: give the counts.",
-             1),
+            (want.log1p(), "logarithms: give the counts themselves.", 1),
             (want.sum(0).expand_as(want), "all texts are counted together: a row for each.", 1),
             (want.sum(0), "all texts are counted together: a row for each.", 1),
             (want[:, :4], "the last word has no column: `words` may have words that no text has.",
@@ -63,6 +61,10 @@ class Count(Exercise):
             (self.last(want, texts, words), "a word that is not in `words` is counted in the last "
              "column: leave it out.", 1),
         ]  # fmt: skip
+        sizes = torch.tensor([[float(len(text))] for text in texts])
+        for total in (want.sum(1, keepdim=True), sizes):
+            mistakes += [(want / total.clamp(min=least), "shares of the text: give the counts.", 1)
+                         for least in (0, 1)]  # fmt: skip
         verdict = compare(got, want, mistakes, what="the table")
         if not isinstance(verdict, Right):
             return verdict
@@ -133,6 +135,7 @@ class Regression(Learnable):
         """What goes wrong without the penalty, and with another softmax; the penalty is 0.5."""
         total, scores = partial(F.cross_entropy, reduction="sum"), x @ weight.T + bias
         norm = weight.square().sum() / 4
+        own = F.one_hot(y, len(bias)).float()
         softmax = "the probabilities of a text add up to 1: the softmax is over the classes, once."
         return [
             (total(scores, y), "the penalty is missing.", 1),
@@ -140,6 +143,12 @@ class Regression(Learnable):
             (total(x @ weight.T, y) + norm, "the bias is missing.", 1),
             (total(scores.softmax(1), y) + norm, "a second softmax: `F.cross_entropy` takes the "
              "scores as they are.", 1),
+            (F.nll_loss(scores.softmax(1), y, reduction="sum") + norm,
+             "there is no logarithm: add up the losses, not the probabilities.", 1),
+            (F.binary_cross_entropy_with_logits(scores, own, reduction="sum") + norm,
+             "each class is judged alone: one softmax over all of them.", 1),
+            (total(scores, y) + len(y) * norm, "the penalty is added for each text: once is "
+             "enough.", 2),
             (F.nll_loss(scores, y, reduction="sum") + norm, "there is no softmax: the "
              "scores are no probabilities.", 1),
             (F.nll_loss(scores.log_softmax(0), y, reduction="sum") + norm, softmax, 1),

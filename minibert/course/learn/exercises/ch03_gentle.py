@@ -10,12 +10,15 @@ from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch02_learnable import Answer
 
 COPY = "a copy"  # in place of a parameter's name, where a group holds another tensor
+NEVER = "it would never be trained. (What is frozen now may learn later.)"
 Names = list[list[str]]  # the parameters of each layer, by name
 
 
 def layers_of(names: Names) -> tuple[list[list[nn.Parameter]], dict[str, nn.Parameter]]:
-    """Parameters of two numbers for the names, one for a name that stands twice."""
+    """Parameters of two numbers for the names, one for a name that stands twice; some rest."""
     known = {name: nn.Parameter(torch.zeros(2)) for layer in names for name in layer}
+    for name in names[0]:
+        known[name].requires_grad_(name == "words")
     return [[known[name] for name in layer] for layer in names], known
 
 
@@ -77,7 +80,7 @@ class Groups(Exercise):
                 return Wrong(f"“{name}” is in two groups: a shared parameter belongs to the lower "
                              "layer, and only there.", 2)  # fmt: skip
             if name not in flat:
-                return Wrong(f"“{name}” is in no group: it would never be trained.", 1)
+                return Wrong(f"“{name}” is in no group: {NEVER}", 1)
         of = {name: group["lr"] for group in got for name in group["params"]}
         home = {name: i for i, layer in reversed(list(enumerate(names))) for name in layer}
         deep = {name: len(names) - 1 - i for name, i in home.items()}
@@ -147,16 +150,36 @@ class Triangle(Exercise):
                  "`steps` is ignored: a number is fixed.", 1),
                 (self.rate(t, 100, highest, 0.1, ratio=32),
                  "`steps`, `cut` and `ratio` are ignored: numbers are fixed.", 1),
-                (highest, "the rate does not change: where is `t`?", 0),
+                (highest, "the rate is highest from the start, or does not change: where is `t`?",
+                 0),
+                (highest * (1 + height * (ratio - 1)), "too high by a factor: divide by `ratio`.",
+                 2),
                 (highest * (1 - height * (ratio - 1) / ratio), "upside down: it falls first, and "
                  "then rises.", 1),
             ]  # fmt: skip
+            mistakes += self.shifted(t, steps, highest, cut, ratio=ratio)
             mistakes = [m for m in mistakes if not math.isclose(m[0], want)]
             what = f"triangle({t}, {steps}, {highest}, cut={cut}, ratio={ratio})"
             verdict = compare(triangle(t, steps, highest, cut, ratio), want, mistakes, what=what)
             if not isinstance(verdict, Right):
                 return verdict
         return self.short(triangle)
+
+    @classmethod
+    def shifted(
+        cls, t: int, steps: int, highest: float, cut: float, *, ratio: float
+    ) -> list[tuple[float, str, int]]:
+        """What comes of another start of the rise or the fall, or of a fixed rate."""
+        return [
+            (0.01 * cls.rate(t, steps, 1.0, cut, ratio=ratio),
+             "`highest` is ignored: a number is fixed.", 1),
+            (cls.rate(t + 1, steps, highest, cut, ratio=ratio) if t < steps - 1 else math.nan,
+             "one update ahead: the first update is number 0.", 2),
+            (highest * (1 + cls.slow(t, steps, cut) * (ratio - 1)) / ratio,
+             "it falls too slowly: from 1 to 0 in `steps - top` updates.", 2),
+            (highest * (1 + (1 - t / steps) * (ratio - 1)) / ratio,
+             "the fall is counted from update 0: count it from `top`.", 2),
+        ]  # fmt: skip
 
     def short(self, triangle: Answer) -> Right | Wrong:
         """The verdict on a run of five updates."""
@@ -171,7 +194,18 @@ class Triangle(Exercise):
                          2)  # fmt: skip
         if not same(triangle(7, 75, 0.02), 0.02):
             return Wrong("with 75 updates `top` is 7, the whole part of 7.5: use `math.floor`.", 2)
+        if triangle(74, 75, 0.02) < 0:
+            return Wrong("with 75 updates the paper's second case ends below zero, and the weights "
+                         "would climb: divide by `steps - top`.", 2)  # fmt: skip
+        if not same(triangle(74, 75, 0.02), self.rate(74, 75, 0.02, 0.1, ratio=32)):
+            return Wrong("right for 100 and 200 updates, but not at the end of 75.", 2)
         return Right("A quick rise to where it should learn, and a long time to settle.")
+
+    @staticmethod
+    def slow(t: float, steps: int, cut: float) -> float:
+        """The height where the fall is divided by all updates."""
+        top = max(1, math.floor(steps * cut))
+        return t / top if t < top else 1 - (t - top) / steps
 
     @staticmethod
     def height(t: float, steps: int, cut: float, falling: bool = True) -> float:
@@ -196,32 +230,36 @@ class Unfreeze(Exercise):
     )
 
     def as_functions(self, unfreeze: Answer) -> tuple[Answer]:
-        def tried(sizes, steps, every):
-            """Which parameters learn at each of these updates, by layer; all begin awake."""
-            layers = [[nn.Parameter(torch.zeros(2)) for _ in range(size)] for size in sizes]
-            shown = []
+        def tried(sizes, steps, every, awake=True):
+            """Which parameters learn at each of these updates, by layer, and what else changed."""
+            given = [[nn.Parameter(torch.zeros(2), awake) for _ in range(size)] for size in sizes]
+            layers, shown = [list(layer) for layer in given], []
             for step in steps:
                 unfreeze(layers, step, every)
-                shown.append([[p.requires_grad for p in layer] for layer in layers])
-            moved = any(bool(p.any()) for layer in layers for p in layer)
-            return shown, moved
+                shown.append([[p.requires_grad for p in layer] for layer in given])
+            if [list(map(id, layer)) for layer in layers] != [list(map(id, g)) for g in given]:
+                return shown, "the lists hold other parameters now, or in another order: leave them"
+            moved = any(bool(p.any()) for layer in given for p in layer)
+            return shown, "the values of the parameters have changed: only freeze them" * moved
 
         return (tried,)
 
     def untouched(self, tried: Answer) -> bool:
-        shown, moved = tried([1, 1, 1, 1], [0], 3)
-        return shown == [[[True]] * 4] and not moved
+        return all(tried([1, 1, 1, 1], [0], 3, start) == ([[[start]] * 4], "")
+                   for start in (True, False))  # fmt: skip
 
     def check(self, tried: Answer) -> Right | Wrong:
         for sizes, every in (([1, 3, 2, 1], 5), ([2, 1], 2), ([1, 1, 1], 1)):
             steps = [0, every - 1, every, 2 * every - 1, 2 * every, 9 * every]
-            shown, moved = tried(sizes, steps, every)
-            if moved:
-                return Wrong("the values of the parameters have changed: only freeze them.", 1)
+            shown, changed = tried(sizes, steps, every)
+            if changed:
+                return Wrong(f"{changed}.", 1)
             for step, seen in zip(steps, shown, strict=True):
                 verdict = self.judged(seen, step, every)
                 if isinstance(verdict, Wrong):
                     return verdict
+            if tried(sizes, [0], every, False)[0] != shown[:1]:
+                return Wrong("where all layers begin frozen, the highest does not learn.", 2)
             last = tried(sizes, [9 * every, 0], every)[0][1]
             if last != shown[0]:
                 return Wrong("called at a late update and then at 0, it leaves layers awake: "
@@ -248,4 +286,5 @@ class Unfreeze(Exercise):
             return Wrong(f"{at}only one layer learns: those above it should go on.", 1)
         if all(awake):
             return Wrong(f"{at}all layers learn: only {number} of them should.", 1)
-        return Wrong(f"{at}{sum(awake)} layers learn, but it should be the {number} highest.", 1)
+        return Wrong(f"{at}{sum(awake)} of the layers learn, but it should be the {number} "
+                     "highest.", 1)  # fmt: skip

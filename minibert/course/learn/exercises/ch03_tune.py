@@ -29,9 +29,11 @@ class Tune(Exercise):
     )
 
     def as_functions(self, tune: Answer) -> tuple[Answer]:
-        def tried(seed, kind, given):
+        def tried(seed, kind, given, asleep=False):
             """The losses, the weights at each call of the loss and at the end, and what learns."""
             layers, batches = self.problem(seed)
+            for (p,) in layers[:-1]:
+                p.requires_grad_(not asleep)
             seen: list[Tensor] = []
 
             def loss(batch):
@@ -60,6 +62,10 @@ class Tune(Exercise):
             verdict = self.judged(losses, seen, seed, given)
             if isinstance(verdict, Wrong):
                 return verdict
+            asleep = tried(seed, "SGD", given, True)[1] if given["every"] else seen
+            if not same(asleep, seen):
+                return Wrong("right, but not where lower layers begin frozen: the optimiser needs "
+                             "all parameters from the start.", 5)  # fmt: skip
             if tensors:
                 return Wrong("the losses are tensors, and keep every graph alive: `.item()`.", 6)
             if not free:
@@ -81,7 +87,7 @@ class Tune(Exercise):
         if same(seen[-1], seen[0]):
             return Wrong("learning: the weights do not move. `zero_grad()`, then "
                          "`backward()` on the loss, then `step()`.", 1)  # fmt: skip
-        for message, points, wrong in self.mistakes(given["every"] is not None):
+        for message, points, wrong in self.mistakes(given["every"]):
             if same(seen, self.simulated(seed, **{**given, **wrong})[0]):
                 return Wrong(message, points)
         at = int((~torch.isclose(seen, want, atol=1e-6).flatten(1).all(1)).nonzero()[0])
@@ -90,7 +96,7 @@ class Tune(Exercise):
                      "another way than its rate and its gradient say.", 2)  # fmt: skip
 
     @staticmethod
-    def mistakes(gentle: bool) -> list[tuple[str, int, dict[str, Any]]]:
+    def mistakes(every: int | None) -> list[tuple[str, int, dict[str, Any]]]:
         """(message, points, how the loop goes wrong), in the order of the steps."""
         found: list[tuple[str, int, dict[str, Any]]] = [
             ("learning: the gradients add up from batch to batch: `zero_grad()`.", 2,
@@ -114,13 +120,13 @@ class Tune(Exercise):
             ("the triangle: `steps` is the number of batches.", 4, {"steps": STEPS + 1}),
             ("the triangle: `steps` is the number of batches.", 4, {"steps": STEPS - 1}),
         ]  # fmt: skip
-        if gentle:
+        found += Tune.fixed(every)
+        if every:
             found += [
                 ("unfreezing: all layers learn from the start: call `unfreeze` at every "
                  "update.", 5, {"every": None}),
                 ("unfreezing: only the head ever learns: call `unfreeze` at every update.",
                  5, {"every": STEPS + 1}),
-                ("unfreezing: `every` is ignored: a number is fixed.", 5, {"every": 5}),
                 ("unfreezing: it is one update late: unfreeze before the loss is computed.",
                  5, {"woken": -1}),
                 ("unfreezing: it is one update early: the first update is number 0.", 5,
@@ -129,6 +135,15 @@ class Tune(Exercise):
                  {"every": None, "constant": True}),
             ]  # fmt: skip
         return found
+
+    @staticmethod
+    def fixed(every: int | None) -> list[tuple[str, int, dict[str, Any]]]:
+        """The loops that unfreeze after another number of updates."""
+        told = "`every` is ignored: a number is fixed."
+        if every is None:
+            told = "where `every` is None, all layers learn from the start."
+        others = [number for number in range(1, STEPS) if number != every]
+        return [(f"unfreezing: {told}", 5, {"every": number}) for number in others]
 
     def defaults(self, tried: Answer) -> Right | Wrong:
         """The verdict on a call that gives only a rate."""
@@ -142,7 +157,25 @@ class Tune(Exercise):
         sizes = seen[1].abs().mean(1)  # Adam's first update is as large as the rate
         if not same(sizes, [0.1 / 32 / 2.6**depth for depth in (3, 2, 1, 0)], 1e-3):
             return Wrong("without an argument the optimiser is Adam: make it from the groups.", 6)
+        if not same(seen, self.with_adam(2, 0.1), 1e-4):
+            return Wrong("Adam keeps means of the gradients from update to update: make it once, "
+                         "before the loop, and from the groups alone.", 5)  # fmt: skip
         return Right("A dozen lines, and stages 2 and 3 of ULMFiT run through them.")
+
+    @staticmethod
+    def with_adam(seed: int, rate: float) -> Tensor:
+        """The weights at each call of the loss and at the end, with Adam."""
+        layers, batches = Tune.problem(seed)
+        adam = torch.optim.Adam([{"params": layer, "lr": rate} for layer in layers])
+        seen = [torch.zeros(LAYERS, 3)]
+        for t, batch in enumerate(batches):
+            for depth, group in enumerate(reversed(adam.param_groups)):
+                group["lr"] = Triangle.rate(t, STEPS, rate / 2.6**depth, 0.1, ratio=32)
+            for (p,), gradient in zip(layers, batch, strict=True):
+                p.grad = gradient.clone()
+            adam.step()
+            seen.append(torch.stack([p.detach().clone() for (p,) in layers]))
+        return torch.stack(seen)
 
     @staticmethod
     def problem(seed: int) -> tuple[list[list[nn.Parameter]], list[Tensor]]:

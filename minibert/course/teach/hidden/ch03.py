@@ -11,6 +11,7 @@ from torch.func import functional_call
 from minibert.course.learn.compare import same
 from minibert.course.learn.exercises.ch03_gentle import Triangle
 from minibert.course.learn.exercises.ch03_tune import Tune
+from minibert.course.learn.exercises.ch03_windows import built, read
 from minibert.course.teach.hidden import TOLERANCE, Case, Draw, fresh, hidden
 
 
@@ -144,6 +145,16 @@ def pool(draw: Draw) -> Case:
     most = hidden_states.masked_fill(padding, -torch.inf).amax(1)
     mean = hidden_states.masked_fill(padding, 0).sum(1) / lengths[:, None]
     return (hidden_states, mask), torch.cat([last, most, mean], 1)
+
+
+@hidden("03.classifier")
+def classifier(draw: Draw, shown: Callable[..., Any]) -> bool:
+    for _ in range(3):
+        lengths, window = draw.sample(range(1, 12), draw.randint(2, 4)), draw.randint(2, 6)
+        found = shown(lengths, window)
+        if not found["form"] or built(found) or read(found, lengths, window):
+            return False
+    return True
 
 
 @hidden("03.find_the_bug")
