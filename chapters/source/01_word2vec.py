@@ -7,7 +7,7 @@
 #     seconds: 120
 #     memory_mb: 1300
 #     needs: ["chapter 00 (tensors, cross-entropy, the embedded world)", "a matrix product"]
-#     skip: "what is marked optional: sections 13 to 17, frozen or tuned in section 9, and the exercises 01.ppmi, 01.text_vector and 01.homographs (together about 50 minutes)"
+#     skip: "what is marked optional: sections 13 to 17, frozen or tuned in section 9, and the exercises 01.subsample, 01.ppmi, 01.text_vector and 01.homographs (together about 55 minutes)"
 #     papers:
 #       - "Mikolov et al. (2013a), Efficient Estimation of Word Representations, arXiv:1301.3781"
 #       - "Mikolov et al. (2013b), Distributed Representations of Words and Phrases, arXiv:1310.4546"
@@ -355,7 +355,8 @@ paper uses $t \approx 10^{-5}$; our text is short, and we use $10^{-3}$.
 
 {{exercise 01.subsample}}
 
-Return the probability of **keeping** an occurrence, for each word.
+(Optional: if you leave it out, the library's version runs.) Return the probability of **keeping**
+an occurrence, for each word.
 """
 
 # %%
@@ -419,32 +420,64 @@ print([tuple(vocab.tokens[i] for i in pair) for pair in training_pairs[:3].tolis
 r"""
 {{exercise 01.train}}
 
-Write the training loop. In each epoch, go through all pairs in a new random order, `batch` pairs
-at a time (the last batch may be smaller). For each batch: look up the vectors, draw `k` noise
-words for each pair from `noise` (`torch.multinomial`), compute your loss, and let the optimiser
-take one step. Append each loss to `losses`, as a plain number.
+This is the chapter's build: the whole training, about twenty lines in two functions. Write it in
+three steps. The check looks at them in this order, so you can run it after each step.
+
+1. **The tables.** Write `tables(words, dim)`. It makes two `nn.Embedding` with a row of `dim`
+   numbers for each word: $v$ for the centres and $u$ for the contexts. Begin as the original
+   program does, with $v$ uniform between $-0.5 / d$ and $0.5 / d$ (where $d$ is `dim`), and with
+   $u$ at zero (`nn.init.uniform_`, `nn.init.zeros_`). In `train`, call it with `len(noise)` words,
+   and set `vectors`.
+2. **The loop.** One `torch.optim.Adam` with the rate `rate` trains both tables. In each epoch, go
+   through all pairs in a new random order, `batch` pairs at a time (the last batch may be smaller).
+   For each batch: look up the vectors, draw `k` noise words for each pair from `noise`
+   (`torch.multinomial`), compute your `sgns_loss`, and let the optimiser take one step. Append each
+   loss to `losses`, as a plain number.
+3. **The snapshots.** Section 11 shows how the words move while they learn. So `snapshots` is a list
+   of pairs `(updates so far, table v at that moment)`. It begins with `(0, v)`, and after every
+   `every` updates one more pair is appended. A snapshot must not change when training goes on.
+
+Return `vectors`, which is the trained table $v$ as a plain tensor, `(V, dim)`, then `losses` and
+`snapshots`.
 """
 
 # %%
-def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01):
-    """Skip-gram on ``pairs`` (n, 2), noise drawn from ``noise`` (V,): (V, dim) vectors, losses."""
-    v, u = nn.Embedding(len(noise), dim), nn.Embedding(len(noise), dim)
+def tables(words, dim):
+    """Two embeddings before the training: v for the centres, u for the contexts."""
+    v, u = None, None
+    ### BEGIN SOLUTION
+    v = nn.Embedding(words, dim)
+    u = nn.Embedding(words, dim)
     nn.init.uniform_(v.weight, -0.5 / dim, 0.5 / dim)
     nn.init.zeros_(u.weight)
-    optimizer = torch.optim.Adam([v.weight, u.weight], lr=rate)
-    losses = []
+    ### END SOLUTION
+    return v, u
+
+
+# %%
+def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01, every=50):
+    """Skip-gram on ``pairs`` (n, 2), noise drawn from ``noise`` (V,): vectors, losses, snapshots."""
+    vectors, losses, snapshots = torch.zeros(len(noise), dim), [], []
     ### BEGIN SOLUTION
+    v, u = tables(len(noise), dim)
+    optimizer = torch.optim.Adam([v.weight, u.weight], lr=rate)
+    snapshots.append((0, v.weight.detach().clone()))
     for _ in range(epochs):
         for rows in torch.randperm(len(pairs)).split(batch):
             centre, context = pairs[rows].T  # (batch,) each
-            negatives = torch.multinomial(noise, len(rows) * k, replacement=True).view(-1, k)
+            drawn = torch.multinomial(noise, len(rows) * k, replacement=True)
+            negatives = drawn.view(-1, k)  # (batch, k)
             loss = sgns_loss(v(centre), u(context), u(negatives))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
+            if len(losses) % every == 0:
+                table = v.weight.detach().clone()
+                snapshots.append((len(losses), table))
+    vectors = v.weight.detach()
     ### END SOLUTION
-    return v.weight.detach(), losses
+    return vectors, losses, snapshots
 
 
 # %%
@@ -461,7 +494,9 @@ r"""
 
 # %%
 start = time.time()
-vectors, losses = train(training_pairs, noise_distribution(counts), epochs=1 if SMOKE else 3)
+epochs, every = (1, 5) if SMOKE else (3, 50)
+noise = noise_distribution(counts)  # (V,)
+vectors, losses, snapshots = train(training_pairs, noise, epochs=epochs, every=every)
 print(f"{len(losses)} steps in {time.time() - start:.0f} s; the first loss was {losses[0]:.3f}")
 assert math.isclose(losses[0], 6 * math.log(2), rel_tol=1e-4)
 print(f"6 log 2 = {6 * math.log(2):.3f}")
@@ -522,11 +557,9 @@ The library's version works in blocks, and neighbouring pairs share their noise 
 
 # %%
 library = mb.Word2Vec(mb.Word2VecConfig(vocab_size=V, dim=64, window=5, negatives=5), vocab)
-snapshots, epochs = [], 1 if SMOKE else 5
+epochs = 1 if SMOKE else 5
 start = time.time()
-mb.models.word2vec.learn(
-    library, sentences, epochs=epochs, rate=0.1, seed=0, snapshots=snapshots, progress=False
-)
+mb.models.word2vec.learn(library, sentences, epochs=epochs, rate=0.1, seed=0, progress=False)
 print(f"{epochs} epochs in {time.time() - start:.1f} s")
 
 # %% [markdown]
@@ -983,8 +1016,8 @@ vectors that have read six billion words of real English.
 
 ## 11. Touch it
 
-A map of the words. Search for a word, ask an analogy (a − b + c), and move the slider to see kinds
-of words come together while the model trains. Try three things:
+A map of the words, drawn from the snapshots of your own training. Search for a word, ask an analogy
+(a − b + c), and move the slider to see kinds of words come together. Try three things:
 
 - Move the slider to the first step: all words lie in one heap. Which kinds leave it first?
 - Search *march*, which is a month and something that people do. Which neighbours do you get?

@@ -1,5 +1,7 @@
 """Chapter 01: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+from torch.nn import functional as F
+
 PAIRS = """
 def pairs(tokens, window):
     places = range(len(tokens))
@@ -49,13 +51,14 @@ def analogy(vectors, a, b, c):
     return {value}
 """
 TRAIN = """
-def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01):
+def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01, every=50):
     v, u = nn.Embedding(len(noise), dim), nn.Embedding(len(noise), dim)
     nn.init.uniform_(v.weight, -0.5 / dim, 0.5 / dim)
     nn.init.zeros_(u.weight)
     start = v.weight.detach().clone()
     optimizer = torch.optim.Adam([v.weight, u.weight], lr=rate)
     losses = []
+    snapshots = [(0, v.weight.detach().clone())]
     for _ in range(EPOCHS):
         for rows in ROWS:
             centre, context = pairs[rows].T
@@ -67,7 +70,32 @@ def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01):
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-    return v.weight.detach(), losses
+            if len(losses) % every == 0:
+                snapshots.append((len(losses), v.weight.detach().clone()))
+    return v.weight.detach(), losses, snapshots
+"""
+ROWS_BY_HAND = """
+def train(pairs, noise, dim=64, k=5, *, epochs=3, batch=4096, rate=0.01, every=50):
+    v = torch.rand(len(noise), dim, requires_grad=True)
+    u = torch.zeros(len(noise), dim, requires_grad=True)
+    v.data.sub_(0.5).div_(dim)
+    optimizer = torch.optim.Adam([{"params": [v]}, {"params": [u]}], rate)
+    losses, snapshots = [], [[0, v.detach().numpy().copy()]]
+    for epoch in range(epochs):
+        order = torch.randperm(len(pairs)).tolist()
+        for first in range(0, len(order), batch):
+            centre, context = pairs[order[first : first + batch]].unbind(1)
+            drawn = torch.multinomial(noise, len(centre) * k, replacement=True)
+            negatives = u[drawn].view(-1, k, dim)
+            scores = (negatives * v[centre][:, None]).sum(-1)
+            loss = F.softplus(-(v[centre] * u[context]).sum(-1)) + F.softplus(scores).sum(1)
+            loss.mean().backward()
+            optimizer.step()
+            v.grad = u.grad = None
+            losses += [float(loss.mean())]
+            if not len(losses) % every:
+                snapshots += [[len(losses), v.detach().numpy().copy()]]
+    return [v.data, losses, snapshots]
 """
 BUG = """
 class Model(nn.Module):
@@ -79,6 +107,20 @@ class Model(nn.Module):
     def forward(self, input_ids):
         return self.output(self.embedding(input_ids).mean(1))
 """
+
+
+def sgns_loss(centre, context, negatives):
+    """The chapter has it by then."""
+    positive = (centre * context).sum(-1)
+    negative = (negatives * centre[:, None]).sum(-1)
+    return (-F.logsigmoid(positive) - F.logsigmoid(-negative).sum(-1)).mean()
+
+
+SHOT = "            if len(losses) % every == 0:\n"
+KEPT = "snapshots.append((len(losses), v.weight.detach().clone()))"
+LAST = f"            losses.append(loss.item())\n{SHOT}                {KEPT}\n"
+INIT = "    nn.init.uniform_(v.weight, -0.5 / dim, 0.5 / dim)\n"
+GIVEN = {"sgns_loss": sgns_loss}
 DRAWN = "torch.multinomial(noise, len(rows) * k, replacement=True).view(-1, k)"
 
 
@@ -358,8 +400,8 @@ def analogy(vectors, a, b, c):
     ("01.train", train(("losses.append(loss.item())", "losses.append(loss.detach())")), "tensors"),
     ("01.train", train(("centre, context = ", "context, centre = ")), "exchanged"),
     ("01.train", train(("u(negatives)", "v(negatives)")), "table `v`"),
-    ("01.train", train(("return v.weight.detach()", "return start")), "not the trained ones"),
-    ("01.train", train(("            losses.append", "        losses.append")), "each epoch"),
+    ("01.train", train(("return v.weight.detach(),", "return start,")), "not the trained ones"),
+    ("01.train", train((LAST, "        losses.append(loss.item())\n")), "each epoch"),
     (
         "01.train",
         train(("ROWS", "torch.randperm(len(pairs))[: len(pairs) // batch * batch].split(batch)")),
@@ -420,6 +462,69 @@ def analogy(vectors, a, b, c):
 ]
 
 WRONG += [
+    ("01.train", train(("losses, snapshots\n", "losses\n")), "expected (vectors, losses, snap"),
+    ("01.train", train((INIT, "")), "normal numbers"),
+    ("01.train", train(("-0.5 / dim, 0.5 / dim", "0, 0.5 / dim")), "no number of v is negative"),
+    ("01.train", train(("-0.5 / dim, 0.5 / dim", "-0.5, 0.5")), "it should be -0.025"),
+    ("01.train", train((INIT, "    nn.init.zeros_(v.weight)\n")), "begins at zero, like u"),
+    ("01.train", train(("    nn.init.zeros_(u.weight)\n", "")), "table u begins at zero"),
+    ("01.train", train(("zeros_(u.weight)", "uniform_(u.weight, -0.1, 0.1)")), "begins at zero"),
+    (
+        "01.train",
+        train(("return v.weight.detach(),", "return v.weight.detach().T,")),
+        "a row for each word",
+    ),
+    ("01.train", train(("[v.weight, u.weight]", "[v.weight]")), "have both tables"),
+    ("01.train", train(("[v.weight, u.weight]", "[u.weight]")), "does not have the table v"),
+    ("01.train", train(("lr=rate", "lr=0.01")), "argument `rate`"),
+    ("01.train", train((", lr=rate", "")), "lr=rate"),
+    ("01.train", train(("optim.Adam", "optim.SGD")), "this is `SGD`"),
+    ("01.train", train(("optim.Adam", "optim.AdamW")), "this is `AdamW`"),
+    (
+        "01.train",
+        train(
+            (
+                "            optimizer.zero_grad()\n",
+                "            optimizer = torch.optim.Adam([v.weight, u.weight], lr=rate)\n"
+                "            optimizer.zero_grad()\n",
+            )
+        ),
+        "forgets its averages",
+    ),
+    ("01.train", train(("v.weight.detach(), losses", "v.weight, losses")), "still tied"),
+    ("01.train", train((SHOT + "                " + KEPT, "")), "but are of [0]"),
+    ("01.train", train(("[(0, v.weight.detach().clone())]", "[]")), "first snapshot is missing"),
+    (
+        "01.train",
+        train(("[(0, v.weight.detach().clone())]", "[]"), (SHOT + "                " + KEPT, "")),
+        "the third step",
+    ),
+    (
+        "01.train",
+        train(("detach().clone())]", "detach())]"), (KEPT, KEPT.replace(".clone()", ""))),
+        "`.clone()`",
+    ),
+    ("01.train", train((KEPT, KEPT.replace("v.weight", "u.weight"))), "does not show the table v"),
+    ("01.train", train((SHOT, "            if True:\n")), "after each update"),
+    ("01.train", train((KEPT, KEPT.replace("len(losses)", "len(losses) - 1"))), "one too small"),
+    ("01.train", train((KEPT, KEPT.replace("len(losses)", "len(snapshots)"))), "the number of up"),
+    ("01.train", train((KEPT, "snapshots.append(v.weight.detach().clone())")), "is a pair"),
+    (
+        "01.train",
+        train((SHOT, ""), ("                " + KEPT, "        " + KEPT)),
+        "a snapshot for each epoch",
+    ),
+    (
+        "01.train",
+        train(
+            (
+                "            optimizer.step()\n",
+                "            before = v.weight.detach().clone()\n            optimizer.step()\n",
+            ),
+            (KEPT, "snapshots.append((len(losses), before))"),
+        ),
+        "before the update",
+    ),
     ("01.sgns_loss", "lambda v, u, n: solution(v.detach(), u, n)", "gradient of `centre`"),
     ("01.sgns_loss", "lambda v, u, n: solution(v, u.detach(), n)", "gradient of `context`"),
     ("01.sgns_loss", "lambda v, u, n: solution(v, u, n.detach())", "gradient of `negatives`"),
@@ -715,6 +820,15 @@ def pairs(tokens, window):
     (
         "01.train",
         train(("DRAWN", "torch.multinomial(noise.expand(len(rows), -1), k, replacement=True)")),
+    ),
+    ("01.train", "solution"),
+    ("01.train", ROWS_BY_HAND),
+    (
+        "01.train",
+        train(
+            ("[v.weight, u.weight]", "both.parameters()"),
+            ("    start =", "    both = nn.ModuleList([v, u])\n    start ="),
+        ),
     ),
     (
         "01.train",

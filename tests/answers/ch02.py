@@ -165,7 +165,176 @@ def by_counting(words, labelled, a=1.0):
     return max(labelled, key=score)
 """
 
+READER = """
+class Reader(nn.Module):
+    def __init__(self, words, width, dim):
+        super().__init__()
+        self.vectors = nn.Embedding(words, width)
+        self.ahead = nn.LSTM(width, dim, num_layers=2, batch_first=True)
+        self.back = nn.LSTM(width, dim, num_layers=2, batch_first=True)
+
+    def states(self, ids):
+        x = self.vectors(ids)
+        ahead = self.ahead(x)[0]
+        back = self.back(x.flip(1))[0].flip(1)
+        return ahead, back
+"""
+BILM = """
+
+class BiLM(Reader):
+    def __init__(self, words, width, dim):
+        super().__init__(words, width, dim)
+        self.output = nn.Linear(dim, words)
+
+    def losses(self, ids):
+        ahead, back = self.states(ids)
+        following = self.output(ahead[:, :-1]).flatten(0, 1)
+        before = self.output(back[:, 1:]).flatten(0, 1)
+        first = F.cross_entropy(following, ids[:, 1:].flatten())
+        second = F.cross_entropy(before, ids[:, :-1].flatten())
+        return first, second
+"""
+GUESS = """
+    def guess(self, ids, share):
+        ahead, back = self.states(ids)
+        left = self.output(ahead[:, :-2]).log_softmax(-1)
+        right = self.output(back[:, 2:]).log_softmax(-1)
+        return left + right - share.log()
+"""
+
+
+def bilm(*changes, parts=READER + BILM + GUESS):
+    """The biLM after some replacements (old, new)."""
+    for old, new in changes:
+        assert old in parts, old
+        parts = parts.replace(old, new)
+    return parts
+
+
+SIMPLE = """
+class BiLM(nn.Module):
+    def __init__(self, words, width, dim):
+        super().__init__()
+        self.vectors, self.output = nn.Embedding(words, width), nn.Linear(dim, words)
+        self.both = nn.ModuleList(nn.LSTM(width, dim, 2) for _ in range(2))
+        self.dropout = nn.Dropout(0.1)
+
+    def states(self, ids):
+        x = self.dropout(self.vectors(ids.T))
+        (ahead, _), (back, _) = self.both[0](x), self.both[1](x.flip(0))
+        return [ahead.transpose(0, 1), back.flip(0).transpose(0, 1)]
+
+    def losses(self, ids):
+        states = self.states(ids)
+        pairs = (states[0][:, :-1], ids[:, 1:]), (states[1][:, 1:], ids[:, :-1])
+        return [
+            -self.output(x).log_softmax(-1).gather(2, y[..., None]).mean() for x, y in pairs
+        ]
+
+    def guess(self, ids, share):
+        ahead, back = (self.output(states) for states in self.states(ids))
+        return (ahead[:, :-2] + back[:, 2:] - share.log()).log_softmax(-1)
+"""
+CELLS = (
+    """
+class BiLM(nn.Module):
+    def __init__(self, words, width, dim):
+        super().__init__()
+        self.vectors, self.output = nn.Embedding(words, width), nn.Linear(dim, words)
+        sizes = [width, dim, width, dim]
+        self.cells = nn.ModuleList(nn.LSTMCell(size, dim) for size in sizes)
+        self.dim = dim
+
+    def run(self, x, cells):
+        for cell in cells:
+            h = c = torch.zeros(len(x), self.dim)
+            new = []
+            for t in range(x.shape[1]):
+                h, c = cell(x[:, t], (h, c))
+                new.append(h)
+            x = torch.stack(new, 1)
+        return x
+
+    def states(self, ids):
+        x = self.vectors(ids)
+        return self.run(x, self.cells[:2]), self.run(x.flip(1), self.cells[2:]).flip(1)
+"""
+    + BILM[BILM.index("    def losses") :]
+    + GUESS
+)
+
 WRONG = [
+    ("02.bilm", bilm(("nn.Embedding(words, width)", "nn.Embedding(width, words)")), "rows of"),
+    ("02.bilm", bilm(("self.vectors", "self.table")), "`self.vectors` should be"),
+    ("02.bilm", bilm(("num_layers=2, ", "")), "two layers"),
+    ("02.bilm", bilm(("self.back(", "self.ahead(")), "share their weights"),
+    (
+        "02.bilm",
+        bilm(
+            ("        self.back = nn.LSTM(width, dim, num_layers=2, batch_first=True)\n", ""),
+            ("self.back(", "self.ahead("),
+        ),
+        "one LSTM for both",
+    ),
+    (
+        "02.bilm",
+        bilm(
+            ("num_layers=2", "num_layers=2, bidirectional=True"),
+        ),
+        "bidirectional",
+    ),
+    ("02.bilm", bilm((", batch_first=True", "")), "batch_first=True"),
+    ("02.bilm", bilm(("nn.LSTM(width, dim", "nn.LSTM(width, 2 * dim")), "`dim` cells"),
+    ("02.bilm", READER, "`self.output` is missing"),
+    ("02.bilm", bilm(parts=READER.split("    def states")[0]), "step 2"),
+    ("02.bilm", bilm(parts=READER + BILM.split("    def losses")[0]), "step 4"),
+    ("02.bilm", bilm(parts=READER + BILM), "step 5"),
+    ("02.bilm", bilm(("[0].flip(1)", "[0]")), "order of reading"),
+    ("02.bilm", bilm(("x.flip(1))[0].flip(1)", "x)[0]")), "reads from the left, too"),
+    ("02.bilm", bilm(("return ahead, back\n", "return back, ahead\n")), "swapped: forward first"),
+    ("02.bilm", bilm(("return ahead, back\n", "return torch.cat((ahead, back), -1)\n")), "two ten"),
+    ("02.bilm", bilm(("x.flip(1)", "x.flip(0)")), "not the texts"),
+    ("02.bilm", bilm(("return ahead, back\n", "return ahead[:, :-1], back[:, 1:]\n")), "the shape"),
+    ("02.bilm", bilm(("nn.Linear(dim, words)", "nn.Linear(dim, width)")), "leads from `dim`"),
+    ("02.bilm", bilm(("return first, second", "return first + second")), "do not add"),
+    ("02.bilm", bilm(("return first, second", "return second, first")), "losses are swapped"),
+    (
+        "02.bilm",
+        bilm(("ids[:, 1:].flatten())", "ids[:, 1:].flatten(), reduction='sum')")),
+        "the mean was",
+    ),
+    ("02.bilm", bilm(("back[:, 1:]", "back[:, :-1]")), "the colleague's bug"),
+    (
+        "02.bilm",
+        bilm(("back[:, 1:]", "back"), ("ids[:, :-1].flatten()", "ids.flatten()")),
+        "backward state `t` predicts word `t`",
+    ),
+    ("02.bilm", bilm(("ahead[:, :-1]", "ahead[:, 1:]")), "move together"),
+    ("02.bilm", bilm(("ids[:, :-1].flatten()", "ids[:, 1:].flatten()")), "backward state `t` p"),
+    ("02.bilm", bilm(("self.output(back[:, 1:])", "self.output(ahead[:, :-1])")), "forward states"),
+    (
+        "02.bilm",
+        bilm(("return first, second", "return first.detach(), second.detach()")),
+        "no gradient reaches",
+    ),
+    ("02.bilm", bilm(("return first, second", "return first, second.detach()")), "back.weight"),
+    ("02.bilm", bilm((" - share.log()", "")), "p(w) is missing"),
+    ("02.bilm", bilm((" - share.log()", " + share.log()")), "subtract"),
+    ("02.bilm", bilm((" - share.log()", " - share")), "logarithm of `share`"),
+    ("02.bilm", bilm(("return left + right", "return left")), "words on the left"),
+    (
+        "02.bilm",
+        bilm(("ahead[:, :-2]", "ahead[:, 1:-1]"), ("back[:, 2:]", "back[:, 1:-1]")),
+        "have read it",
+    ),
+    ("02.bilm", bilm(("ahead[:, :-2]", "ahead[:, 2:]"), ("back[:, 2:]", "back[:, :-2]")), "on the"),
+    ("02.bilm", bilm(("return left", "return left.exp()"), ("+ right -", "* right.exp() /"),
+                     ("share.log()", "share")), "products of prob"),
+    (
+        "02.bilm",
+        bilm(("ahead[:, :-2]", "ahead"), ("back[:, 2:]", "back")),
+        "each inner position",
+    ),
     # (exercise, answer, words that the message must contain)
     ("02.convolve", place("scores[-1]"), "overwrite"),
     ("02.convolve", place("scores[0]"), "first position"),
@@ -475,6 +644,11 @@ WRONG = [
 ]  # fmt: skip
 
 RIGHT = [
+    ("02.bilm", "solution"),
+    ("02.bilm", bilm()),
+    ("02.bilm", SIMPLE),
+    ("02.bilm", CELLS),
+    ("02.bilm", bilm((".log_softmax(-1)", ""))),
     ("02.convolve", "solution"),
     (
         "02.convolve",
