@@ -7,7 +7,7 @@
 #     seconds: 60
 #     memory_mb: 800
 #     needs: ["chapter 00 (cross-entropy, the embedded world)", "a matrix product, a softmax"]
-#     skip: "everything marked optional, about 70 minutes together: the exercises 04.order and 04.sinusoids, the head by hand in section 6, sections 8, 9 and 12, and the second parts of sections 10 and 11"
+#     skip: "everything marked optional, about 95 minutes together: the exercises 04.order, 04.sinusoids and 04.reader (the build), the head by hand in section 6, sections 8, 9 and 12, and the second parts of sections 10 and 11"
 #     papers:
 #       - "Vaswani et al. (2017), Attention Is All You Need, arXiv:1706.03762"
 #       - "Xiong et al. (2020), On Layer Normalization in the Transformer Architecture, arXiv:2002.04745"
@@ -901,7 +901,8 @@ r"""
 
 A colleague has written a pre-LN block. "Everybody says that pre-LN needs no warm-up", he says, "but
 mine does." (With a warm-up the learning rate begins near zero and rises; section 8 comes to it.)
-Find what he did to the residual stream, and repair `forward`.
+Find what he did to the residual stream, and repair `forward`. (`*mask` is right: it hands a mask,
+if there is one, on to the attention.)
 """
 
 # %%
@@ -913,16 +914,16 @@ class PreBlock(nn.Module):
         self.attend, self.feed = attend, feed
         self.norm_1, self.norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
 
-    def forward(self, x):
+    def forward(self, x, *mask):
         x = self.norm_1(x)
-        x = x + self.attend(x)
+        x = x + self.attend(x, *mask)
         x = self.norm_2(x)
         x = x + self.feed(x)
         return x
 
     ### BEGIN SOLUTION
-    def forward(self, x):
-        x = x + self.attend(self.norm_1(x))  # the stream itself is never normalised
+    def forward(self, x, *mask):
+        x = x + self.attend(self.norm_1(x), *mask)  # the stream itself is never normalised
         x = x + self.feed(self.norm_2(x))
         return x
     ### END SOLUTION
@@ -960,59 +961,125 @@ mb.course.source(Block.forward)
 r"""
 ### A Transformer of your own
 
-Here are two of your blocks, with your attention and your marks in them. The task is one in which
-only order matters. Among twelve letters are one A and one B. Which comes first? The three readers
-differ in positions and mask alone.
+Now you put your parts together. The task is one in which only order matters. Among six to twelve
+letters are one A and one B. Which comes first? Short rows are filled up with padding, which has the
+id 0.
 """
 
 # %%
-def which_first(count, seed, length=12):
+def which_first(count, seed, longest=12):
     """Letters (3 to 24) with one A (1) and one B (2) among them; label 1 where A comes first."""
     generator = torch.Generator().manual_seed(seed)
-    letters = torch.randint(3, 25, (count, length), generator=generator)
-    positions = torch.rand(count, length, generator=generator).argsort(1)[:, :2]  # of A and of B
+    letters = torch.randint(3, 25, (count, longest), generator=generator)
+    lengths = torch.randint(6, longest + 1, (count, 1), generator=generator)
+    padding = torch.arange(longest) >= lengths  # (count, longest)
+    drawn = torch.rand(count, longest, generator=generator).masked_fill(padding, 2.0)
+    positions = drawn.argsort(1)[:, :2]  # of A and of B
     letters.scatter_(1, positions, torch.tensor([[1, 2]]).expand(count, 2))
-    return letters, (positions[:, 0] < positions[:, 1]).long()
+    return letters.masked_fill(padding, 0), (positions[:, 0] < positions[:, 1]).long()
 
 
-letters, labels = which_first(2, seed=0)
+letters, labels = which_first(3, seed=0)
 for row, label in zip(letters.tolist(), labels.tolist(), strict=True):
     print("".join("_ABcdefghijklmnopqrstuvwxy"[i] for i in row), label)
 
-# %%
-class CausalHeads(MultiHead):
-    """Your layer, with a mask that hides the future."""
+# %% [markdown]
+r"""
+{{exercise 04.reader}}
 
-    def forward(self, x):
-        every = torch.ones(x.shape[:2], dtype=torch.long)  # no padding
-        return super().forward(x, both_masks(every)[:, None])
+(Optional. Without your answer, the next cells take the library's version.) Build the encoder, in
+two cells. In the first, `marks` (longest, dim) holds the vector to be added at each position. Make
+four layers:
+
+- `embedding`, an `nn.Embedding(25, dim)`;
+- `blocks`, an `nn.ModuleList` of two `PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim))`;
+- `norm`, an `nn.LayerNorm(dim)`, and `output`, an `nn.Linear(dim, 2)`.
+
+`mask(input_ids)` hides the padding and, where `causal` is True, also the future (your `both_masks`).
+It is `(batch, 1, 1, length)` or `(batch, 1, length, length)`; the 1 after the batch is for the heads.
+
+In the second cell, `forward` goes from ids to logits in five steps. Add the first `length` marks to
+the letters' vectors. Call one block after the other, `block(x, mask)`. Use `norm`. Take the mean of
+each text's states, padding left out. Give it to `output`.
+
+`loss(batch)` gets a dict with `input_ids` and `labels`, which is `(batch,)`. It returns two things, as
+`mb.fit` wants them: the *sum* of the cross-entropies, and the number of texts.
+
+The check tries the parts in this order: the layers; logits without padding, with padding, with
+`causal`, and for another size; the loss and its gradients.
+"""
 
 # %%
-class Reader(nn.Module):
+class Layers(nn.Module):
+    """The parts of the reader, and its mask."""
+
+    def __init__(self, marks, causal=False):
+        super().__init__()
+        self.marks, self.causal = marks, causal
+        ### BEGIN SOLUTION
+        dim = marks.shape[1]
+        self.embedding = nn.Embedding(25, dim)
+        self.blocks = nn.ModuleList(
+            PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim)) for _ in range(2)
+        )
+        self.norm = nn.LayerNorm(dim)  # pre-LN: one more at the end
+        self.output = nn.Linear(dim, 2)
+        ### END SOLUTION
+
+    def mask(self, input_ids):
+        """What may be looked at: (batch, 1, 1 or length, length)."""
+        mask = torch.ones(len(input_ids), 1, 1, input_ids.shape[1], dtype=torch.bool)
+        ### BEGIN SOLUTION
+        real = input_ids != 0  # (batch, length)
+        mask = both_masks(real.long())[:, None] if self.causal else real[:, None, None, :]
+        ### END SOLUTION
+        return mask
+
+
+# %%
+class Reader(Layers):
     """Two blocks, and a label from the mean of their states."""
 
-    def __init__(self, positions, causal=False, dim=32):
-        super().__init__()
-        layer = CausalHeads if causal else MultiHead
-        self.embedding, self.output = nn.Embedding(25, dim), nn.Linear(dim, 2)
-        self.marks = sinusoids(12, dim) if positions else torch.zeros(12, dim)
-        self.blocks = nn.Sequential(
-            *(PreBlock(dim, layer(dim, 4), FeedForward(dim, 4 * dim)) for _ in range(2)),
-            nn.LayerNorm(dim),  # pre-LN: one more at the end
-        )
-
     def forward(self, input_ids):
-        return self.output(self.blocks(self.embedding(input_ids) + self.marks).mean(1))
+        """(batch, length) -> logits (batch, 2)."""
+        logits = torch.zeros(len(input_ids), 2)
+        ### BEGIN SOLUTION
+        mask, real = self.mask(input_ids), (input_ids != 0)[..., None]  # real: (batch, length, 1)
+        x = self.embedding(input_ids) + self.marks[: input_ids.shape[1]]
+        for block in self.blocks:
+            x = block(x, mask)  # (batch, length, dim)
+        x = self.norm(x)
+        mean = (x * real).sum(1) / real.sum(1)  # (batch, dim)
+        logits = self.output(mean)
+        ### END SOLUTION
+        return logits
 
     def loss(self, batch):
+        """(Sum of the cross-entropies, number of texts)."""
+        total, count = torch.tensor(0.0), 1
+        ### BEGIN SOLUTION
         logits = self(batch["input_ids"])
-        return F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        total, count = F.cross_entropy(logits, batch["labels"], reduction="sum"), len(logits)
+        ### END SOLUTION
+        return total, count
 
 
 # %%
+mb.course.check("04.reader", Reader)
+
+# %% [markdown]
+r"""
+Three readers, which differ in marks and mask alone. *Predict before you run:* which of them can
+tell whether A comes before B?
+"""
+
+# %%
+Reader = mb.course.use("04.reader", Reader)
+
 train_set, test = which_first(100 if SMOKE else 2000, 1), which_first(100 if SMOKE else 1000, 2)
-readers = {"no positions": Reader(False), "causal mask alone": Reader(False, causal=True),
-           "sinusoidal positions": Reader(True)}
+none = torch.zeros(12, 32)
+readers = {"no positions": Reader(none), "causal mask alone": Reader(none, causal=True),
+           "sinusoidal positions": Reader(sinusoids(12, 32))}
 right, steps = {}, 5 if SMOKE else 150
 for name, model in readers.items():
     batches = mb.text.ArrayBatches(32, input_ids=train_set[0], labels=train_set[1])
@@ -1467,8 +1534,8 @@ what attention learns, but later. And an LSTM that knows the question before it 
 
 ### Order, the norm and whole questions (optional)
 
-First order: the letters of section 7, and sentences of the world, every second one with its words
-reversed (except the first and the last). Which ones are as they were written? In the test each
+First order: letters as in section 7, but twelve in every row, and sentences of the world, every
+second one with its words reversed (except the first and the last). Which ones are as they were written? In the test each
 sentence comes with its own reversal, and each row of letters with the same row, A and B exchanged.
 Without positions the two are one and the same input, so that model *must* be right half the time.
 

@@ -5,6 +5,69 @@ An answer is an expression, or code whose last definition is the answer. It find
 and ``split_heads``, which the chapter has by then.
 """
 
+from torch import nn
+
+from minibert.course.learn.exercises.ch04_attention import Attention
+from minibert.course.learn.exercises.ch04_heads import Mask
+from minibert.models.transformer import FeedForward
+
+
+class Heads(nn.Module):
+    """The chapter's `MultiHead`."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.output = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x, mask=None):
+        q, k, v = (
+            part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in (self.query, self.key, self.value)
+        )
+        return self.output(Attention.solve(q, k, v, mask).transpose(1, 2).flatten(2))
+
+
+class PreBlock(nn.Module):
+    """The chapter's block, repaired."""
+
+    def __init__(self, dim, attend, feed):
+        super().__init__()
+        self.attend, self.feed = attend, feed
+        self.norm_1, self.norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+
+    def forward(self, x, *mask):
+        x = x + self.attend(self.norm_1(x), *mask)
+        return x + self.feed(self.norm_2(x))
+
+
+GIVEN = {"MultiHead": Heads, "PreBlock": PreBlock, "FeedForward": FeedForward}
+GIVEN |= {"both_masks": Mask.solve}
+BLOCK = "PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim))"
+BLOCKS = f"nn.ModuleList({BLOCK} for _ in range(2))"
+READER = """
+class Reader(nn.Module):
+    def __init__(self, marks, causal=False):
+        super().__init__()
+        self.marks, self.causal, dim = marks, causal, marks.shape[1]
+        self.embedding, self.norm = nn.Embedding(25, dim), nn.LayerNorm(dim)
+        self.blocks, self.output = {blocks}, nn.Linear(dim, 2)
+{extra}
+    def forward(self, input_ids):
+        real = input_ids != 0
+        mask = {causal} if self.causal else {mask}
+        x = {x}
+        {loop}
+        x = {norm}
+        mean = {mean}
+        return {value}
+
+    def loss(self, batch):
+        logits = {logits}
+        total = {total}
+        return {loss}
+"""
+
 
 def lookup(forward, layers=None):
     """A class `Lookup` with this last part of ``forward``; x and q are what they should be."""
@@ -25,9 +88,9 @@ class Lookup(nn.Module):
 
 
 def multi_head(forward, split="split_heads"):
-    """A class `MultiHead`; q, k and v are the heads' queries, keys and values."""
+    """A class like `MultiHead`; q, k and v are the heads' queries, keys and values."""
     return f"""
-class MultiHead(nn.Module):
+class Many(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
         self.heads = heads
@@ -40,17 +103,30 @@ class MultiHead(nn.Module):
 
 
 def block(forward):
-    """A class `PreBlock` with these lines in ``forward``."""
+    """A class like `PreBlock` with these lines in ``forward``."""
     return f"""
-class PreBlock(nn.Module):
+class Mended(nn.Module):
     def __init__(self, dim, attend, feed):
         super().__init__()
         self.attend, self.feed = attend, feed
         self.norm_1, self.norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
 
-    def forward(self, x):
+    def forward(self, x, *mask):
         {forward}
 """
+
+
+def reader(*, init=(), blocks=BLOCKS, **changes):
+    """A class `Reader` in which ``init`` is added to the layers, and these parts are others."""
+    usual = {"mask": "real[:, None, None, :]", "causal": "both_masks(real.long())[:, None]"}
+    usual |= {"x": "self.embedding(input_ids) + self.marks[: input_ids.shape[1]]"}
+    usual |= {"loop": "for block in self.blocks: x = block(x, mask)", "norm": "self.norm(x)"}
+    usual |= {"mean": "(x * real[..., None]).sum(1) / real.sum(1, keepdim=True)"}
+    usual |= {"value": "self.output(mean)", "logits": "self(batch['input_ids'])"}
+    usual |= {"total": "F.cross_entropy(logits, batch['labels'], reduction='sum')"}
+    usual |= {"loss": "total, len(logits)"}
+    extra = "".join(f"        {line}\n" for line in init)
+    return READER.format(blocks=blocks, extra=extra, **{**usual, **changes})
 
 
 def scores(rest, scale="/ math.sqrt(k.shape[-1])"):
@@ -1055,6 +1131,226 @@ def greedy(next_scores, start_id, end_id, steps):
         ),
         "argmax, not max",
     ),
+    (
+        "04.reader",
+        reader(blocks=f"[{BLOCK}, {BLOCK}]"),
+        "nn.ModuleList",
+    ),
+    (
+        "04.reader",
+        reader(blocks=f"nn.ModuleList([{BLOCK}] * 2)"),
+        "share all weights",
+    ),
+    (
+        "04.reader",
+        reader(blocks=f"nn.ModuleList([{BLOCK}])"),
+        "there is no layer called `blocks.1`",
+    ),
+    (
+        "04.reader",
+        reader(blocks=BLOCKS.replace("range(2)", "range(3)")),
+        "more than two blocks",
+    ),
+    (
+        "04.reader",
+        reader(init=["self.marks = nn.Parameter(marks)"]),
+        "the marks are learned",
+    ),
+    (
+        "04.reader",
+        reader(init=["self.last = nn.Linear(dim, dim)"]),
+        "no part of the plan has",
+    ),
+    (
+        "04.reader",
+        reader(init=["self.output = nn.Linear(dim, 25)"]),
+        "should have the shape (2, 8)",
+    ),
+    (
+        "04.reader",
+        reader(blocks=BLOCKS.replace("4 * dim", "2 * dim")),
+        "should have the shape (32, 8)",
+    ),
+    (
+        "04.reader",
+        reader(init=["del self.norm"], norm="x"),
+        "no layer called `norm`",
+    ),
+    (
+        "04.reader",
+        reader(blocks=BLOCKS.replace("dim, 4)", "dim, 2)")),
+        "it has 2 heads",
+    ),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids)"),
+        "the marks are missing",
+    ),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids) * self.marks[: input_ids.shape[1]]"),
+        "multiplied with the vectors",
+    ),
+    (
+        "04.reader",
+        reader(
+            loop="for block in self.blocks: x = block(x + self.marks[: x.shape[1]], mask)",
+            x="self.embedding(input_ids)",
+        ),
+        "added again before the second block",
+    ),
+    (
+        "04.reader",
+        reader(loop="x = self.blocks[0](x, mask)"),
+        "only the first block is used",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: y = block(x, mask)", norm="self.norm(y)"),
+        "only the second block is used",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: block(x, mask)"),
+        "no block is used",
+    ),
+    (
+        "04.reader",
+        reader(norm="x"),
+        "the last norm is missing",
+    ),
+    (
+        "04.reader",
+        reader(norm="x", value="self.output(self.norm(mean))"),
+        "stands behind the mean",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: x = self.norm(block(x, mask))", norm="x"),
+        "used after each block",
+    ),
+    (
+        "04.reader",
+        reader(mean="(x * real[..., None]).sum(1)"),
+        "that is a sum of the states",
+    ),
+    (
+        "04.reader",
+        reader(mean="x[:, -1]"),
+        "only the last state is read",
+    ),
+    (
+        "04.reader",
+        reader(mean="x[:, 0]"),
+        "only the first state is read",
+    ),
+    (
+        "04.reader",
+        reader(mean="x.amax(1)"),
+        "the largest number",
+    ),
+    (
+        "04.reader",
+        reader(mean="x"),
+        "logits for each position",
+    ),
+    (
+        "04.reader",
+        reader(value="self.output(mean).softmax(-1)"),
+        "these are probabilities",
+    ),
+    (
+        "04.reader",
+        reader(value="self.output(F.dropout(mean))"),
+        "each call gives another result",
+    ),
+    (
+        "04.reader",
+        reader(mask="both_masks(real.long())[:, None]"),
+        "although `causal` is False",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: x = block(x)"),
+        "the letters look at the padding: give each block",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: x = block(x)", mean="x.mean(1)"),
+        "hide it in both places",
+    ),
+    (
+        "04.reader",
+        reader(mean="x.mean(1)"),
+        "the mean counts the padding",
+    ),
+    (
+        "04.reader",
+        reader(mean="(x * real[..., None]).mean(1)"),
+        "divided by the whole length",
+    ),
+    (
+        "04.reader",
+        reader(mask="~real[:, None, None, :]"),
+        "turned round",
+    ),
+    (
+        "04.reader",
+        reader(mean="(x * real[..., None]).sum(1) / real.sum()"),
+        "one mean over the whole batch",
+    ),
+    (
+        "04.reader",
+        reader(causal="real[:, None, None, :]"),
+        "`causal` has no influence",
+    ),
+    (
+        "04.reader",
+        reader(total="F.cross_entropy(logits, batch['labels'])"),
+        "the loss is a mean",
+    ),
+    (
+        "04.reader",
+        reader(total="F.cross_entropy(logits, batch['labels'], reduction='none')"),
+        "a loss for each text",
+    ),
+    (
+        "04.reader",
+        reader(total="F.cross_entropy(logits.softmax(1), batch['labels'], reduction='sum')"),
+        "takes the softmax itself",
+    ),
+    (
+        "04.reader",
+        reader(loss="total"),
+        "should give two things",
+    ),
+    (
+        "04.reader",
+        reader(loss="total, 1"),
+        "the number of texts",
+    ),
+    (
+        "04.reader",
+        reader(loss="total.detach(), len(logits)"),
+        "no gradient reaches",
+    ),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids).detach() + self.marks[: input_ids.shape[1]]"),
+        "no gradient reaches embedding",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(x))"),
+        "must go on to `attend`",
+    ),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(x))").replace(
+            ", *mask", ""
+        ),
+        "must go on to `attend`",
+    ),
 ]
 
 RIGHT = [
@@ -1082,7 +1378,7 @@ RIGHT = [
     (
         "04.mask",
         """
-def both_masks(attention_mask):
+def masks_of(attention_mask):
     batch, length = attention_mask.shape
     mask = torch.zeros(batch, length, length, dtype=torch.bool)
     for b in range(batch):
@@ -1120,7 +1416,7 @@ def look_back(steps, dim):
     ),
     (
         "04.find_the_bug",
-        block("x = x + self.attend(self.norm_1(x)); return x + self.feed(self.norm_2(x))"),
+        block("x = x + self.attend(self.norm_1(x), *mask); return x + self.feed(self.norm_2(x))"),
     ),
     ("04.find_the_bug", "solution"),
     ("04.greedy", "solution"),
@@ -1148,7 +1444,31 @@ def look_back(steps, dim):
     ("04.look_back", "lambda steps, dim: torch.linalg.matrix_power(solution(1, dim), steps)"),
     (
         "04.find_the_bug",
-        block("a = self.attend(self.norm_1(x)); return x + a + self.feed(self.norm_2(x + a))"),
+        block(
+            "a = self.attend(self.norm_1(x), *mask); return x + a + self.feed(self.norm_2(x + a))"
+        ),
     ),
     ("04.greedy", write(seen="tuple(ids)")),
+    ("04.reader", "solution"),
+    ("04.reader", reader(causal="torch.ones(len(real[0]), len(real[0])).tril().bool()")),
+    ("04.reader", reader(blocks=f"nn.Sequential({BLOCK}, {BLOCK})")),
+    (
+        "04.reader",
+        reader(total="-logits.log_softmax(1)[range(len(logits)), batch['labels']].sum()"),
+    ),
+    (
+        "04.reader",
+        reader(
+            init=["self.register_buffer('kept', marks)"],
+            x="self.embedding(input_ids) + self.kept[None, : input_ids.shape[1]]",
+        ),
+    ),
+    (
+        "04.reader",
+        reader(
+            mean="torch.stack([row[kept].mean(0) for row, kept in zip(x, real)])",
+            mask="real[:, None, None, :].expand(-1, 1, real.shape[1], -1)",
+        ),
+    ),
+    ("04.reader", reader(mean="x.masked_fill(~real[..., None], 0).sum(1) / real.sum(1)[:, None]")),
 ]

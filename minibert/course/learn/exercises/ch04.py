@@ -5,13 +5,14 @@ from minibert.course.learn.exercise import Choice, Quiz
 from minibert.course.learn.exercises.ch04_attention import Attention
 from minibert.course.learn.exercises.ch04_lookup import Lookup
 from minibert.course.learn.exercises.ch04_heads import Mask, MultiHead, SplitHeads
-from minibert.course.learn.exercises.ch04_block import FindTheBug
 from minibert.course.learn.exercises.ch04_order import LookBack, Order, Sinusoids
+from minibert.course.learn.exercises.ch04_block import FindTheBug
+from minibert.course.learn.exercises.ch04_reader import Reader
 from minibert.course.learn.exercises.ch04_greedy import Greedy
 # isort: on
 
 __all__ = ["Attention", "FindTheBug", "Greedy", "LookBack", "Lookup", "Mask", "MultiHead", "Order",
-           "Sinusoids", "SplitHeads"]  # fmt: skip
+           "Reader", "Sinusoids", "SplitHeads"]  # fmt: skip
 
 
 class WhyRoot(Quiz):

@@ -20,6 +20,10 @@ from minibert.course.learn.exercises.ch04_tried import (
     slopes,
 )
 
+MASK_LOST = (
+    "right without a mask; but a mask that the block is given must go on to `attend`, as in the "
+    "first version: `*mask`."
+)
 WRITTEN_OVER = (
     "the numbers are right, but `+=` writes over what the norm needs for its gradient: write "
     "`x = x + ...`."
@@ -34,7 +38,7 @@ class FindTheBug(Exercise):
         "With both sublayers at zero, a pre-LN block must give back `x` itself. What does this one "
         "give?",
         "Which `x` is added back: the stream, or its normalised copy?",
-        "Never overwrite `x` by its norm: give the norm to the sublayer alone.",
+        "Never overwrite `x` by its norm: give the norm to the sublayer alone. `*mask` stays.",
     )
 
     def as_functions(self, block: type[nn.Module]) -> tuple:
@@ -65,7 +69,24 @@ class FindTheBug(Exercise):
         again = made(x.clone().requires_grad_())
         slope = torch.autograd.grad(again.square().sum(), parts, allow_unused=True)
         lost = [name for name, grad in zip(("attend", "feed"), slope, strict=True) if grad is None]
-        return got, NO_GRADIENT.format(" and ".join(lost)) if lost else ""
+        if lost:
+            return got, NO_GRADIENT.format(" and ".join(lost))
+        return got, "" if FindTheBug.passes_on(block, layers, x) else MASK_LOST
+
+    @staticmethod
+    def passes_on(block: type[nn.Module], layers: tuple, x: Tensor) -> bool:
+        """Whether a mask that the block is given reaches its attention."""
+        masks: list[Any] = []
+
+        def attend(x, *mask):
+            masks.extend(mask)
+            return layers[0](x)
+
+        try:
+            block(x.shape[-1], attend, layers[1])(x, "a mask")
+        except TypeError:
+            return False
+        return masks == ["a mask"]
 
     def untouched(self, output: Callable[..., Any]) -> bool:
         made, x = self.made(), normal(2, 3, 8, seed=7)

@@ -12,6 +12,7 @@ from minibert.course.learn.exercises.ch04 import (
     Lookup,
     Mask,
     MultiHead,
+    Reader,
     Sinusoids,
     SplitHeads,
 )
@@ -98,6 +99,19 @@ def block(draw: Draw, output: Callable[..., Any]) -> bool:
     made, x = FindTheBug.made(dim, draw.getrandbits(32)), 3 * draw.normal(2, 4, dim) + 1
     got, behind = output(*FindTheBug.given(made), x)
     return alike(got, FindTheBug.solve(made, x)) and not behind
+
+
+@hidden("04.reader")
+def reader(draw: Draw, run: Callable[..., Any]) -> bool:
+    for causal in (False, True):
+        dim, length = 4 * draw.randint(1, 4), draw.randint(4, 9)
+        case = Reader.case(draw.getrandbits(32), causal=causal, dim=dim, length=length, pad=True)
+        labels = draw.integers(0, 2, 3)
+        found, want = run("loss", case, labels), Reader.solve(*case)
+        total = torch.nn.functional.cross_entropy(want, labels, reduction="sum")
+        if not alike(found["logits"], want) or not alike(found["loss"], (total, 3)):
+            return False
+    return True
 
 
 @hidden("04.greedy")
