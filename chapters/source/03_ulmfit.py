@@ -4,7 +4,7 @@
 #     title: ULMFiT
 #     question: How many labels does a classifier save whose network has read before?
 #     minutes: 90
-#     seconds: 150
+#     seconds: 120
 #     memory_mb: 1100
 #     needs: ["chapter 00 (the LSTM, perplexity)", "chapter 02 (a language model, a training loop)"]
 #     skip: "what is marked optional, about 105 minutes in all: the exercise 03.regression in section 2, the second half of section 3 (dropout and penalties), section 4, the exercises 03.triangle, 03.classifier and 03.forgetting, long documents in section 7, and sections 9 to 11. Where you leave out an exercise, run its cells: the library's function takes over"
