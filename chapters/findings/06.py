@@ -72,7 +72,7 @@ CONFIG = {
         "test": 300,
         "tuned": {"epochs": 3, "least": 60, "rate": 1e-3},
     },
-    "real_names": {**PUBLISHED, "task": "wikiann", "labels": 1_000, "test": 1_000, "length": 64},
+    "real_names": {**PUBLISHED, "task": "wikiann", "labels": 300, "test": 500, "length": 64},
     "real_pairs": {
         **PUBLISHED,
         "task": "snli",
