@@ -1237,12 +1237,12 @@ Wikipedia (WikiANN), and inference is SNLI. The table has means and standard dev
 | names, published model: fine-tuned beats frozen features | real_names.fine_tuned_entity_f1 - real_names.features_entity_f1 | percent | +0.3 points (CoNLL-2003) |
 }}
 
-**Names.** The published model, which is larger and has read far more, does better from three hundred
-sentences than ours from two thousand. A network of its shape, from random weights, learns next to
-nothing in as many updates. Fine-tuning and frozen layers below an LSTM are about equally good with
-the published model. With ours the frozen layers do better, but do not take that for a law: its rate
-of fine-tuning was not tuned. In a few trials on validation sentences the published model gained more
-from a threefold rate than what lies between the two ways here.
+**Names.** The published model, which is larger and has read far more, does better from three
+hundred sentences than ours from two thousand. A network of its shape, from random weights, learns
+next to nothing in as many updates. Fine-tuning and frozen layers below an LSTM are about equally
+good with the published model. With ours the frozen layers do better, but do not take that for a
+law: its rate of fine-tuning was not tuned. In a few trials on validation sentences the published
+model gained more from a threefold rate than what lies between the two ways here.
 
 **Inference, and its caveat.** Fine-tuning is clearly better than the frozen features. But what has
 the model learned? A bag of words that reads the *second* sentence alone, and so cannot know what
