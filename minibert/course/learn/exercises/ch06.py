@@ -28,7 +28,7 @@ class FindTheBug(Watched):
     hints = (
         "Ask for the same text twice: alone, and in a batch with a longer one. What differs?",
         "The shorter text is padded. Which of the vectors in the mean are no words?",
-        "A mean is a sum and a number. Which of the two does the padding spoil? (`mask[..., None]` "
+        "A mean is a sum divided by a count. Which of them does padding spoil? (`mask[..., None]` "
         "has the shape (batch, length, 1).)",
     )
 
@@ -38,9 +38,13 @@ class FindTheBug(Watched):
     @staticmethod
     def seen(answer: Any, hidden: Tensor, mask: Tensor, weight: Tensor) -> dict[str, Any]:
         """The logits, whether an argument was changed, and whether `weight` can learn."""
-        logits, changed = watched(answer, hidden, mask, weight.clone().requires_grad_())
+        logits, changed = watched(answer, hidden.clone(), mask, weight.clone().requires_grad_())
         learns = torch.is_tensor(logits) and logits.requires_grad
-        return {"loss": logits.detach() if learns else logits, "changed": changed, "learns": learns}
+        if learns and not changed:  # and what lies below can learn, too
+            below = hidden.clone().requires_grad_()
+            learns = answer(1 * below, mask.clone(), weight.clone()).requires_grad
+        return {"loss": logits.detach() if torch.is_tensor(logits) else logits,
+                "changed": changed, "learns": learns}  # fmt: skip
 
     def untouched(self, classify: Any) -> bool:
         hidden, mask, weight = self.parts()
@@ -50,35 +54,13 @@ class FindTheBug(Watched):
     def check(self, classify: Any) -> Right | Wrong:
         for seed in (12, 13):
             hidden, mask, weight = self.parts(seed)
-            real = mask[..., None].float()
-            total, count = (hidden * real).sum(1), real.sum(1)
             found = classify(hidden.clone(), mask.clone(), weight.clone())
-            got = found["loss"]
             if found["changed"]:
                 return Wrong(CHANGED, 2)
-            largest = hidden.masked_fill(real == 0, -torch.inf).amax(1)
-            told = compare(got, total / count @ weight, [
-                (hidden.mean(1) @ weight, "still the same: padding is in the mean.", 0),
-                ((hidden * real).mean(1) @ weight, "the padding is zero now, but it is still "
-                 "counted: divide by the real tokens.", 2),
-                (total @ weight,
-                 "that is the sum: long texts shout. Divide by the real tokens.", 2),
-                (total / real.sum() @ weight,
-                 "divided by the real tokens of all texts: each text has its own number.", 2),
-                (total / len(hidden) @ weight,
-                 "divided by the number of texts: divide by the real tokens of each.", 2),
-                (hidden.sum(1) / count @ weight,
-                 "divided by the real tokens, but the padding is in the sum.", 1),
-                ((total - hidden[:, 0]) / (count - 1).clamp(min=1) @ weight,
-                 "[CLS] is left out: the mean is over all real tokens.", 2),
-                (hidden[:, 0] @ weight,
-                 "that is [CLS] alone, another model; a mean was asked for.", 1),
-                (hidden[:, -1] @ weight,
-                 "that is the last position alone, often padding; a mean was asked for.", 1),
-                (largest @ weight, "that is the maximum, another model; a mean was asked for.", 1),
-                (total / count.sqrt() @ weight, "divided by the square root of the number.", 2),
-                (total / count, "the vectors are right; multiply them by `weight`.", 2),
-            ], what="the logits")  # fmt: skip
+            real = mask[..., None].float()
+            want = (hidden * real).sum(1) / real.sum(1) @ weight
+            told = compare(found["loss"], want, self.mistakes(hidden, real, weight),
+                           what="the logits")  # fmt: skip
             if not isinstance(told, Right):
                 return told
             if not found["learns"]:
@@ -87,10 +69,49 @@ class FindTheBug(Watched):
                      "in a batch.")  # fmt: skip
 
     @staticmethod
+    def mistakes(hidden: Tensor, real: Tensor, weight: Tensor) -> list[tuple]:
+        """What known mistakes give."""
+        total, count = (hidden * real).sum(1), real.sum(1)
+        shortest, largest = int(count.min()), hidden.masked_fill(real == 0, -torch.inf).amax(1)
+        return [
+            (hidden.mean(1) @ weight, "still the same: padding is in the mean.", 0),
+            ((hidden * real).mean(1) @ weight, "the padding is zero now, but it is still "
+             "counted: divide by the real tokens.", 2),
+            (total @ weight,
+             "that is the sum: long texts shout. Divide by the real tokens.", 2),
+            (total / real.sum() @ weight,
+             "divided by the real tokens of all texts: each text has its own number.", 2),
+            (total / len(hidden) @ weight,
+             "divided by the number of texts: divide by the real tokens of each.", 2),
+            (hidden.sum(1) / count @ weight,
+             "divided by the real tokens, but the padding is in the sum.", 1),
+            ((total - hidden[:, 0]) / (count - 1).clamp(min=1) @ weight,
+             "[CLS] is left out: the mean is over all real tokens.", 2),
+            (hidden[:, 0] @ weight,
+             "that is [CLS] alone, another model; a mean was asked for.", 1),
+            (hidden[:, :shortest].mean(1) @ weight, "only as many tokens are read as the "
+             "shortest text has: each text has its own number.", 1),
+            (hidden[torch.arange(4), count[:, 0].long() - 1] @ weight,
+             "that is the last real token alone; a mean was asked for.", 1),
+            (total / count.mean() @ weight,
+             "divided by the mean number of tokens: each text has its own number.", 2),
+            (total / (count + 1) @ weight, "divided by one token more than there are.", 2),
+            ((total / count @ weight).softmax(-1),
+             "these are probabilities: the logits were asked for, without a softmax.", 2),
+            ((hidden * (1 - real)).sum(1) / (1 - real).sum(1).clamp(min=1) @ weight,
+             "the mask is turned round: 1 stands for a real token.", 1),
+            (hidden[:, -1] @ weight,
+             "that is the last position alone, often padding; a mean was asked for.", 1),
+            (largest @ weight, "that is the maximum, another model; a mean was asked for.", 1),
+            (total / count.sqrt() @ weight, "divided by the square root of the number.", 2),
+            (total / count, "the vectors are right; multiply them by `weight`.", 2),
+        ]  # fmt: skip
+
+    @staticmethod
     def parts(seed: int = 12) -> tuple[Tensor, Tensor, Tensor]:
         generator = torch.Generator().manual_seed(seed)
         hidden = torch.randn(4, 6, 8, generator=generator)  # (batch, length, dim)
-        mask = torch.arange(6) < torch.tensor([6, 3, 1, 4])[:, None]
+        mask = torch.arange(6) < torch.tensor([6, 3, 2, 4])[:, None]
         return hidden, mask.long(), torch.randn(8, 3, generator=generator)
 
 

@@ -1,5 +1,6 @@
 """Chapter 06: answers as spans: the loss, the best span, and no answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -63,6 +64,7 @@ class SpanLoss(Trained):
         """What known mistakes give."""
         first, last = spans
         starts, ends = ((states @ x).masked_fill(mask == 0, -torch.inf) for x in (S, E))
+        more = self.more((starts, ends), spans)
         right, ce = self.solve(states, mask, S, E, *spans), F.cross_entropy
         shares = [x.softmax(-1) for x in (starts, ends)]
         sums = starts[:, :, None] + ends[:, None, :]  # (batch, length, length)
@@ -91,8 +93,24 @@ class SpanLoss(Trained):
              "for, over starts and over ends.", 1),
             (-(starts.gather(1, first[:, None]) + ends.gather(1, last[:, None])).mean() / 2,
              "the softmax is missing: these are scores, not log-probabilities.", 1),
+            *more,
             (1 - (shares[0].gather(1, first[:, None]) * shares[1].gather(1, last[:, None])).mean(),
              "one minus a probability is no log-likelihood.", 1),
+        ]  # fmt: skip
+
+    @staticmethod
+    def more(scores: tuple[Tensor, Tensor], spans: tuple[Tensor, ...]) -> list[tuple]:
+        """Less common ones."""
+        (starts, ends), (first, last), ce = scores, spans, F.cross_entropy
+        shares = [x.softmax(-1) for x in scores]
+        return [
+            ((ce(starts, first) + ce(ends, first)) / 2, "`last` is ignored.", 2),
+            ((ce(starts, last) + ce(ends, last)) / 2, "`first` is ignored.", 2),
+            (-sum(p.gather(1, at[:, None]).mean() for p, at in zip(shares, spans, strict=True)) / 2,
+             "the logarithm is missing: these are probabilities.", 1),
+            (-sum(x.log_softmax(0).gather(1, at[:, None]).mean() for x, at in
+                  zip((starts, ends), spans, strict=True)) / 2,
+             "the softmax goes over the texts of the batch: it goes over the tokens.", 1),
         ]  # fmt: skip
 
 
@@ -131,6 +149,9 @@ class BestSpan(Watched):
         told = mistaken(found, [([pair for pair, *_ in kind], *kind[0][1:]) for kind in kinds])
         if told:
             return told
+        fixed = {n for n in range(1, 13) if found == [self.solve(*x[:2], n) for x in cases]}
+        if fixed:
+            return Wrong(f"`longest` is ignored: the limit is {max(fixed)} in all cases.", 2)
         high = [i for i, (starts, *_) in enumerate(cases) if (starts > 0).any()]
         if all(found[i] == want[i] for i in high):
             return Wrong("right, but not where all scores are negative: the best of them is still "
@@ -176,6 +197,26 @@ class BestSpan(Watched):
             (over(gap < longest), "the end stands before the start in some: i <= j.", 2),
             (over(inside, starts[:, None] * ends[None, :]),
              "the scores are multiplied: they are added.", 2),
+            *cls.more(starts, ends, longest, over),
+        ]  # fmt: skip
+
+    @classmethod
+    def more(cls, starts: Tensor, ends: Tensor, longest: int, over: Callable) -> list[tuple]:
+        """Less common ones; ``over(allowed, scores)``: the best pair of those allowed."""
+        (first, last), n = cls.solve(starts, ends, longest), len(starts)
+        sums, place = starts[:, None] + ends[None, :], torch.arange(n)
+        inside, gap = torch.ones(n, n).triu().tril(longest - 1), place[None, :] - place[:, None]
+        return [
+            ((first, last - first + 1), "the second number is the length: it should be the "
+             "position of the last token.", 3),
+            (cls.solve(starts, starts, longest), "the scores of the ends are not used.", 1),
+            (cls.solve(starts, 0 * ends, longest), "the scores of the ends are not used.", 1),
+            (cls.solve(ends, ends, longest), "the scores of the starts are not used.", 1),
+            (cls.solve(0 * starts, ends, longest), "the scores of the starts are not used.", 1),
+            (cls.solve(starts, ends[:-1], longest), "the last token can end a span, too.", 3),
+            (over(inside, starts.softmax(0)[:, None] + ends.softmax(0)[None, :]),
+             "probabilities are added: add the scores, or multiply the probabilities.", 2),
+            (over(inside, sums / (gap + 1)), "the score is divided by the length.", 2),
             (over(inside, -sums), "that is the worst span.", 1),
             (cls.solve(ends, starts, longest), "starts and ends are swapped.", 2),
         ]  # fmt: skip
@@ -187,7 +228,10 @@ class BestSpan(Watched):
             (torch.randn(12, generator=generator), torch.randn(12, generator=generator), longest)
             for longest in (1, 3, 5, 12) * 8
         ]
-        lower = [(starts - 9, ends - 9, longest) for starts, ends, longest in random[:8]]
+        lower = [
+            (starts - down, ends - down, longest)
+            for down, (starts, ends, longest) in zip([9] * 6 + [700] * 2, random[:8], strict=True)
+        ]
         return [*random, cls.LOW, *lower]
 
     @staticmethod
@@ -206,6 +250,39 @@ class NoAnswer(Watched):
         "Its positions count from the beginning of the passage. Which number is missing?",
         "Compare the score of that span with the score of the span `(0, 0)`, plus `tau`.",
     )
+
+    @staticmethod
+    def mistakes() -> dict[str, dict[str, Any]]:
+        """Message -> what goes wrong, as `solve` takes it."""
+        return {
+            "the threshold is ignored: compare with the score of `[CLS]` plus `tau`.": {"tau": 0.0},
+            "the sign of `tau` is turned round: a higher one should give fewer answers.":
+                {"sign": -1},
+            "no answer is never given: compare with the score of the span (0, 0).": {"never": True},
+            "the positions count from the beginning of the passage: add `passage`.": {"shift": 0},
+            "the question is searched, too: an answer comes from the passage.": {"begin": 1},
+            "`[CLS]` and the question are searched, too.": {"begin": 0},
+            "all tokens, the last `[SEP]` as well, are searched: an answer comes from the passage.":
+                {"begin": 0, "stop": None},
+            "no answer is `None`, not the span (-1, -1).": {"none": (-1, -1)},
+            "the best start and the best end are taken apart: call `best_span`.": {"apart": True},
+            "starts and ends are swapped.": {"exchange": True},
+            "the score of no answer is that of position 0, `[CLS]`, not of the last `[SEP]`.":
+                {"at": -1},
+            "the score of no answer is that of position 0, `[CLS]`, not of the `[SEP]` before the "
+            "passage.": {"before": True},
+            "`tau` counts twice: it is added once, to the sum of both scores.": {"twice": True},
+            "only the starts are compared: compare the sums of both scores.": {"half": True},
+            "the last `[SEP]` belongs to no passage: leave it out.": {"stop": None},
+            "the score of `[CLS]` is that of the start alone: add both scores.": {"null": (1, 0)},
+            "the score of `[CLS]` is that of the end alone: add both scores.": {"null": (0, 1)},
+            "the score of `[CLS]` is left out: compare with it, plus `tau`.": {"null": (0, 0)},
+            "the score of `[CLS]` is a sum of two, not their mean.": {"null": (0.5, 0.5)},
+            "no answer is `None`, not the span (0, 0).": {"none": (0, 0)},
+            "turned round: no answer where the best span is clearly better.": {"swap": True},
+            "`longest` is ignored.": {"longest": 99},
+            "one token too many: `passage` is the position of its first token.": {"late": 1},
+        }  # fmt: skip
 
     def untouched(self, find: Any) -> bool:
         got = [find(*case)[0] for case in self.cases()[:20]]
@@ -233,25 +310,7 @@ class NoAnswer(Watched):
         if found == want:
             return Right("One number, tau, decides how sure the model must be. It is chosen on "
                          "validation questions.")  # fmt: skip
-        told: dict[str, dict[str, Any]] = {
-            "the threshold is ignored: compare with the score of `[CLS]` plus `tau`.": {"tau": 0.0},
-            "the sign of `tau` is turned round: a higher one should give fewer answers.":
-                {"sign": -1},
-            "no answer is never given: compare with the score of the span (0, 0).": {"never": True},
-            "the positions count from the beginning of the passage: add `passage`.": {"shift": 0},
-            "the question is searched, too: an answer comes from the passage.": {"begin": 1},
-            "`[CLS]` and the question are searched, too.": {"begin": 0},
-            "the last `[SEP]` belongs to no passage: leave it out.": {"stop": None},
-            "the score of `[CLS]` is that of the start alone: add both scores.": {"null": (1, 0)},
-            "the score of `[CLS]` is that of the end alone: add both scores.": {"null": (0, 1)},
-            "the score of `[CLS]` is left out: compare with it, plus `tau`.": {"null": (0, 0)},
-            "the score of `[CLS]` is a sum of two, not their mean.": {"null": (0.5, 0.5)},
-            "no answer is `None`, not the span (0, 0).": {"none": (0, 0)},
-            "turned round: no answer where the best span is clearly better.": {"swap": True},
-            "`longest` is ignored.": {"longest": 99},
-            "one token too many: `passage` is the position of its first token.": {"late": 1},
-        }  # fmt: skip
-        for message, how in told.items():
+        for message, how in self.mistakes().items():
             if found == [self.solve(*case, **how) for case in self.cases()]:
                 return Wrong(message, 2)
         if all(one is None for one in found):
@@ -265,12 +324,20 @@ class NoAnswer(Watched):
     def solve(*case: Any, **how: Any) -> tuple[int, int] | None:
         """The span or None of a case, the arguments of an answer; ``how``: what goes wrong."""
         starts, ends, passage, most, threshold = case
+        if how.get("exchange"):
+            starts, ends = ends, starts
         begin, stop = how.get("begin", passage) + how.get("late", 0), how.get("stop", -1)
-        i, j = BestSpan.solve(starts[begin:stop], ends[begin:stop], how.get("longest", most))
-        best = starts[begin + i] + ends[begin + j]
+        a, b = starts[begin:stop], ends[begin:stop]
+        i, j = BestSpan.solve(a, b, how.get("longest", most))
+        if how.get("apart"):
+            i, j = int(a.argmax()), int(b.argmax())
+        ends = 0 * ends if how.get("half") else ends
+        best, at = starts[begin + i] + ends[begin + j], how.get("at", 0)
+        at = passage - 1 if how.get("before") else at
         first, second = how.get("null", (1, 1))
-        nothing = first * starts[0] + second * ends[0]
-        answers = best > nothing + how.get("sign", 1) * how.get("tau", threshold)
+        nothing = first * starts[at] + second * ends[at]
+        sign = 2 if how.get("twice") else how.get("sign", 1)
+        answers = best > nothing + sign * how.get("tau", threshold)
         shift = how.get("shift", begin)
         if how.get("never") or bool(answers) != how.get("swap", False):
             return shift + i, shift + j

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from operator import is_
 from typing import Any
 
 import torch
@@ -11,15 +12,19 @@ from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 
 SIZES = (4, 2, 6, 3, 5)  # of the batches
+SPREADS = ((4.0, 3.0), (0.05, 0.5), (0.6, 0.8))  # of the weights and of the batches, by seed
+WARMUP = (
+    "the warm-up is `steps // 10` updates, rounded down, perhaps none: yours has another number"
+)
 Problem = tuple[nn.Linear, Callable[[Tensor], tuple[Tensor, int]], list[Tensor]]
 
 
 def rate_at(
     step: int, steps: int, top: float, *, off: int = 1, late: int = 0, rise: bool = True,
-    fall: bool = True, share: int = 10,
+    fall: bool = True, share: int = 10, count: Callable[[int], float] | None = None,
 ) -> float:  # fmt: skip
     """The rate of update ``step`` of ``steps``; the options are how it goes wrong."""
-    warmup = steps // share
+    warmup = count(steps) if count else steps // share
     up = (step + off) / (warmup + 1) if rise else 1.0
     down = (steps - step - late) / (steps - warmup) if fall else 1.0
     return top * min(1.0, up, down)
@@ -36,8 +41,48 @@ class Rate(Exercise):
         "1, and the last is 1/18.",
     )
     default = 0.0
-    example = (3, 20, 1.0)
+    example = (2, 20, 1.0)
     CASES = ((20, 1.0), (37, 0.3), (7, 2.0))
+
+    @staticmethod
+    def mistakes() -> dict[str, Callable[..., float]]:
+        """Message -> the rate that goes so wrong."""
+        wrong: dict[str, Callable[..., float]] = {
+            "the peak is ignored: multiply the factor by `top`.":
+                lambda s, n, _: rate_at(s, n, 1.0),
+            "the first update has the rate 0 and does nothing: `step + 1` above the line.":
+                partial(rate_at, off=0),
+            "the last update has the rate 0: the fall reaches 0 at `steps`, one later.":
+                partial(rate_at, late=1),
+            "the first update has the rate 0 and does nothing: add 1 above and below the line.":
+                lambda s, n, top: top * min(1, s / max(1, n // 10), (n - s) / (n - n // 10)),
+            "there is no warm-up: the first updates should be small.": partial(rate_at, rise=False),
+            "it rises and stays up: after the warm-up the rate falls to zero.":
+                partial(rate_at, fall=False),
+            "there is no warm-up: the first updates should be small, and the fall begins after "
+            "them.": lambda s, n, top: top * (n - s) / n,
+            "it is constant: it should rise, then fall.": lambda s, n, top: top,
+            "the warm-up is a fifth of the updates: a tenth was asked for.":
+                partial(rate_at, share=5),
+            "the fall is over all updates: it begins after the warm-up, at 1.":
+                lambda s, n, top: top * min(1, (s + 1) / (n // 10 + 1), (n - s) / n),
+            "the larger factor was taken: the smaller one counts.": lambda s, n, top: top * max(
+                (s + 1) / (n // 10 + 1), (n - s) / (n - n // 10)),
+            "both factors are multiplied, and one of them is above 1: take the smallest of three.":
+                lambda s, n, top: top * (s + 1) / (n // 10 + 1) * (n - s) / (n - n // 10),
+            "`//` rounds down to a whole number: divide the factors by `/`.":
+                lambda s, n, top: top * min(1, (s + 1) // (n // 10 + 1), (n - s) // (n - n // 10)),
+            "not limited by 1: the rate should never exceed `top`.": lambda s, n, top: top * (
+                (s + 1) / (n // 10 + 1) if s < n // 10 else (n - s) / (n - n // 10 - 1)),
+            "the warm-up divides by `warmup`: the rise reaches 1 at step `warmup`, so by "
+            "`warmup + 1`.": lambda s, n, top: top * min(
+                1, (s + 1) / max(1, n // 10), (n - s) / (n - n // 10)),
+        }  # fmt: skip
+        for count in (lambda n: n / 10, lambda n: round(n / 10), lambda n: max(1, n // 10),
+                      lambda n: 2):  # fmt: skip
+            told = f"{WARMUP} ({count(37):g} of 37, {count(7):g} of 7)."
+            wrong[told] = partial(rate_at, count=count)
+        return wrong
 
     def check(self, rate: Callable[..., float]) -> Right | Wrong:
         def curve(made):
@@ -46,39 +91,24 @@ class Rate(Exercise):
         def alike(got, want):
             return all(same(a, b) for a, b in zip(got, want, strict=True))
 
-        got, wrong = curve(rate), {
-            "the peak is ignored: multiply the factor by `top`.":
-                lambda s, n, _: rate_at(s, n, 1.0),
-            "the first update has the rate 0 and does nothing: `step + 1` above the line.":
-                partial(rate_at, off=0),
-            "the last update has the rate 0: the fall reaches 0 at `steps`, one later.":
-                partial(rate_at, late=1),
-            "there is no warm-up: the first updates should be small.": partial(rate_at, rise=False),
-            "it rises and stays up: after the warm-up the rate falls to zero.":
-                partial(rate_at, fall=False),
-            "it is constant: it should rise, then fall.": lambda s, n, top: top,
-            "the warm-up is a fifth of the updates: a tenth was asked for.":
-                partial(rate_at, share=5),
-            "the fall is over all updates: it begins after the warm-up, at 1.":
-                lambda s, n, top: top * min(1, (s + 1) / (n // 10 + 1), (n - s) / n),
-            "the larger factor was taken: the smaller one counts.": lambda s, n, top: top * max(
-                (s + 1) / (n // 10 + 1), (n - s) / (n - n // 10)),
-            "not limited by 1: the rate should never exceed `top`.": lambda s, n, top: top * (
-                (s + 1) / (n // 10 + 1) if s < n // 10 else (n - s) / (n - n // 10 - 1)),
-            "the warm-up divides by `warmup`: the rise reaches 1 at step `warmup`, so by "
-            "`warmup + 1`.": lambda s, n, top: top * min(
-                1, (s + 1) / max(1, n // 10), (n - s) / (n - n // 10)),
-        }  # fmt: skip
+        got = curve(rate)
         if alike(got, curve(rate_at)):
             return Right("Small first steps, because AdamW's averages know nothing yet.")
-        for message, made in wrong.items():
+        for message, made in self.mistakes().items():
             if alike(got, curve(made)):
                 return Wrong(message, 1)
         first = next(i for i, (a, b) in enumerate(zip(got, curve(rate_at), strict=True))
                      if not same(a, b))  # fmt: skip
         n, top = self.CASES[first]
         return compare(got[first], curve(rate_at)[first],
-                       what=f"the rates of {n} updates with the peak {top}")  # fmt: skip
+                       what=f"the list of the {n} rates with the peak {top}")  # fmt: skip
+
+
+def plain(x: Any) -> Any:
+    """A number for a tensor without a graph; one with a graph stays a tensor."""
+    if torch.is_tensor(x) and x.numel() == 1 and not x.requires_grad:
+        return x.item()
+    return x.detach().clone() if torch.is_tensor(x) else x
 
 
 class FineTune(Exercise):
@@ -99,13 +129,15 @@ class FineTune(Exercise):
         def tried(seed, rate, passes):
             """(losses, matrix, bias, whether the loop left the rest as it was)."""
             model, loss, batches = self.problem(seed)
-            given = list(batches)
-            found = fine_tune(list(model.parameters()), loss, batches, rate, passes)
+            given, all_weights = list(batches), list(model.parameters())
+            found = fine_tune(all_weights, loss, batches, rate, passes)
+            if torch.is_tensor(found) and found.dim() == 1 and not found.requires_grad:
+                found = found.tolist()
             if isinstance(found, tuple | list):
-                found = [x.detach().clone() if torch.is_tensor(x) else x for x in found]
+                found = [plain(x) for x in found]
             weights = [p.detach().clone() for p in model.parameters()]
             kept = len(given) == len(batches) and all(map(torch.equal, given, batches))
-            return found, *weights, kept
+            return found, *weights, kept and all(map(is_, all_weights, model.parameters()))
 
         return (tried,)
 
@@ -114,11 +146,12 @@ class FineTune(Exercise):
         return losses is None or losses is Ellipsis or losses == []
 
     def check(self, tried: Any) -> Right | Wrong:
-        for seed, rate, passes in ((0, 0.1, 2), (1, 0.03, 3)):
+        for seed, rate, passes in ((0, 0.1, 2), (1, 0.03, 3), (2, 0.05, 2)):
             losses, matrix, bias, kept = tried(seed, rate, passes)
             wrong = self.form(losses, 5 * passes)
             if wrong or not kept:
-                return wrong or Wrong("the list of batches was changed: leave it as it is.", 2)
+                return wrong or Wrong("a list that was given, weights or batches, was "
+                                      "changed: leave it as it is.", 2)  # fmt: skip
             made = partial(self.variant, seed, rate, passes)
             want = made()
             if all(same(a, b, 1e-4) for a, b in zip((losses, matrix, bias), want, strict=True)):
@@ -131,14 +164,30 @@ class FineTune(Exercise):
                     return Wrong(message, 2)
             if same(matrix, want[1], 1e-4) and same(bias, want[2], 1e-4):
                 return self.told(losses, want[0])
-            return Wrong("the weights differ from those of AdamW with the rate of `rate_at`, a "
-                         "decay of 0.01 on matrices, gradients cut to length 1.", 1)  # fmt: skip
+            return self.differing(seed, losses, (matrix, bias))
         return Right("Every fine-tuning of this chapter now runs through your loop.")
+
+    @classmethod
+    def differing(cls, seed: int, losses: Any, weights: tuple) -> Wrong:
+        """The weights differ, by no mistake that has a name of its own."""
+        model, loss, batches = cls.problem(seed)
+        for name, given, before in zip(("matrices", "biases"), weights, model.parameters(),
+                                       strict=True):  # fmt: skip
+            if same(given, before):
+                return Wrong(f"the {name} are not trained: all `weights` belong to one of the two "
+                             "groups.", 2)  # fmt: skip
+        firsts = [(total / count).item() for total, count in map(loss, batches)]
+        if not same(losses[0], firsts[0], 1e-4) and any(same(losses[0], x, 1e-4) for x in firsts):
+            return Wrong("the first update is not on the first batch: keep the order of the list.",
+                         2)  # fmt: skip
+        return Wrong("the weights differ from those of AdamW with the rate of `rate_at`, a decay "
+                     "of 0.01 on matrices, gradients cut to length 1.", 1)  # fmt: skip
 
     @staticmethod
     def form(losses: Any, count: int) -> Wrong | None:
         if not isinstance(losses, list | tuple):
-            return Wrong("expected a list of losses: is there a `return` behind the loop?")
+            return Wrong("expected a list of losses, one for each update: is there a `return` "
+                         "behind the loop, and is it the list?")  # fmt: skip
         if any(torch.is_tensor(x) for x in losses):
             return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 3)
         if len(losses) == count // 5 and count > 5:
@@ -162,7 +211,10 @@ class FineTune(Exercise):
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
         """Message -> how the loop goes wrong."""
-        return {
+        return {  # the first only where an answer is right on long gradients
+            "the gradients are cut, but to a length above 1: it should be 1.": {"clip": 10.0},
+            "the gradients are cut to the length 0.1: it should be 1.": {"clip": 0.1},
+            "the gradients are cut to the length 0.5: it should be 1.": {"clip": 0.5},
             "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
                 {"keep": True},
             "nothing is learned: `zero_grad()`, `backward()`, `step()`, in this order.":
@@ -190,6 +242,23 @@ class FineTune(Exercise):
             "the gradient is cut number by number: its length should be at most 1.":
                 {"cut": "values"},
             "each tensor is cut alone: the length is that of the whole gradient.": {"cut": "each"},
+            **FineTune.less_common(),
+        }  # fmt: skip
+
+    @staticmethod
+    def less_common() -> dict[str, dict[str, Any]]:
+        """More of them."""
+        return {
+            "a new optimiser in each pass forgets its averages: make it once.": {"anew": "pass"},
+            "each pass has a schedule of its own: one schedule runs over all updates.":
+                {"each": True, "short": True},
+            "a batch is repeated before the next one comes: the outer loop goes over the passes.":
+                {"repeat": True},
+            "this is plain gradient descent: take `AdamW`.": {"kind": "SGD"},
+            "the rate is set after the update: set it before, so that the first one is small, too.":
+                {"first": True},
+            "the rate is set after the update, which makes it one late: set it before.":
+                {"first": True, "shift": -1},
         }  # fmt: skip
 
     @staticmethod
@@ -198,13 +267,16 @@ class FineTune(Exercise):
         model, loss, batches = FineTune.problem(seed)
         optimizer, losses, steps = FineTune.optimizer(model, rate, how), [], passes * len(batches)
         for step in range(steps):
-            if how.get("anew"):
+            if how.get("anew") is True or (how.get("anew") and step % len(batches) == 0):
                 optimizer = FineTune.optimizer(model, rate, how)
             at = step % len(batches) if how.get("each") else step + how.get("shift", 0)
             end = len(batches) if how.get("short") else steps
             for group in optimizer.param_groups[: how.get("groups")]:
+                late = how.get("first") and step == 0  # the optimiser's own rate
                 group["lr"] = rate_at(at, end, rate) if how.get("schedule", True) else rate
-            total, count = loss(batches[step % len(batches)])
+                group["lr"] = rate if late else group["lr"]
+            place = step // passes if how.get("repeat") else step % len(batches)
+            total, count = loss(batches[place])
             losses.append((total / count).item())
             if not how.get("keep"):
                 optimizer.zero_grad()
@@ -214,7 +286,7 @@ class FineTune(Exercise):
             elif how.get("clip", 1.0):
                 alone = how.get("cut") == "each"
                 for part in model.parameters() if alone else [[*model.parameters()]]:
-                    nn.utils.clip_grad_norm_(part, 1.0)
+                    nn.utils.clip_grad_norm_(part, how.get("clip", 1.0))
             if how.get("step", True):
                 optimizer.step()
         return losses, *(p.detach().clone() for p in model.parameters())
@@ -233,10 +305,10 @@ class FineTune(Exercise):
     def problem(seed: int) -> Problem:
         """A layer to learn, its loss (sum, count), and five batches of unequal sizes.
 
-        With an even seed all gradients are long, with an odd one they are short.
+        Seed by seed all gradients are long, or short, or some of both.
         """
         generator, model = torch.Generator().manual_seed(seed), nn.Linear(3, 2)
-        scale, wide = (0.05, 0.5) if seed % 2 else (4.0, 3.0)
+        scale, wide = SPREADS[seed % len(SPREADS)]
         with torch.no_grad():
             model.weight.copy_(torch.eye(2, 3) + scale * torch.randn(2, 3, generator=generator))
             model.bias.copy_(scale * torch.randn(2, generator=generator))

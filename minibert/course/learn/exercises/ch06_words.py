@@ -92,6 +92,7 @@ class Align(Watched):
             (flat, "the ids lack [CLS] and [SEP].", 1),
             ([cls_id, *flat], "the ids lack [SEP] at the end.", 1),
             ([*flat, sep_id], "the ids lack [CLS] at the beginning.", 1),
+            ([sep_id, *flat, cls_id], "[CLS] and [SEP] are swapped.", 1),
             ([cls_id, *firsts, sep_id],
              "only the first piece of each word is read: the model needs all.", 1),
             ([cls_id, *([*map(self.encode, self.WORDS)]), sep_id],
@@ -99,6 +100,10 @@ class Align(Watched):
              1),
         ])  # fmt: skip
         want = [cls_id, *flat, sep_id]
+        if not told and len(ids) == len(want) and ids[0] == ids[-1] == IGNORE:
+            return Wrong("the labels come first: return the ids, then the labels.", 2)
+        if not told and ids != want and ids[1:-1] == flat:
+            return Wrong("`cls_id` and `sep_id` are given: other models have other numbers.", 1)
         return told or (None if ids == want else Wrong(f"the ids should be {want}, but are {ids}."))
 
     def marks(self, marks: list, ids: list) -> Wrong | None:
@@ -138,7 +143,7 @@ class Align(Watched):
         return [cls_id, *sum(pieces, []), sep_id], [IGNORE, *sum(marks, []), IGNORE]
 
 
-class Names(Exercise):
+class Names(Watched):
     id = "06.names"
     title = "From labels to names"
     minutes, difficulty, importance, points = 12, 3, 4, 4
@@ -154,17 +159,20 @@ class Names(Exercise):
         ["B-PER", "I-LOC", "I-LOC", "O"],
         ["B-ORG", "O", "I-ORG"],
         ["O", "O"],
+        ["B-creative-work", "I-creative-work", "O", "B-group"],  # so in WNUT 2017
         [],
     )
 
     def untouched(self, names: Callable[[list[str]], Any]) -> bool:
-        got = [names(list(labels)) for labels in self.CASES]
+        got = [names(list(labels))[0] for labels in self.CASES]
         return all(one is None or one is ... or one == set() for one in got)
 
-    def check(self, names: Callable[[list[str]], Any]) -> Right | Wrong:
+    def check(self, names: Callable[[list[str]], tuple[Any, bool]]) -> Right | Wrong:
         found = []
         for labels in self.CASES:
-            got = names(list(labels))
+            got, changed = names(list(labels))
+            if changed:
+                return Wrong(CHANGED, 2)
             if got is None or isinstance(got, dict | str):
                 return Wrong("expected a set of triples: is there a `return`?")
             if not isinstance(got, set | frozenset):
@@ -189,9 +197,10 @@ class Names(Exercise):
 
         ways: tuple[dict[str, Any], ...] = (
             {"loose": False}, {"merge": True}, {"kinds": False}, {"end": False}, {"only_b": True},
-            {"kinds": False, "loose": False}, {"alone": True})  # fmt: skip
+            {"kinds": False, "loose": False}, {"alone": True},
+            {"only_b": True, "loose": False})  # fmt: skip
         made: list[Callable[[list[str]], set]] = [partial(self.solve, **how) for how in ways]
-        strict, merged, mixed, open_end, heads, mixed_strict, alone = (
+        strict, merged, mixed, open_end, heads, mixed_strict, alone, heads_strict = (
             [one(labels) for labels in self.CASES] for one in made
         )
         return mistaken(found, [
@@ -213,6 +222,11 @@ class Names(Exercise):
             (mixed_strict, "an `I-` of another kind does not continue the name, and one without a "
              "`B-` begins one.", 1),
             (heads, "only the first word of each name is there.", 1),
+            (heads_strict, "only the first word of each name is there.", 1),
+            *((each(lambda a, b, k, n, cut=cut: (a, b, cut(k))), "the kind is cut: it is all that "
+               "stands behind the first `-`, such as `creative-work`.", 3) for cut in
+              (lambda k: k[:3], lambda k: k[-3:], lambda k: k.split("-")[0],
+               lambda k: k.split("-")[-1])),
             (alone, "each word of a name became a name of its own.", 1),
         ])  # fmt: skip
 
@@ -263,6 +277,12 @@ class Pair(Watched):
             ([cls_id, *first, sep_id, cls_id, *second, sep_id],
              "there is one [CLS] only, at the very beginning.", 1),
             ([cls_id, *first, *second, sep_id], "no [SEP] parts the two texts.", 1),
+            ([cls_id, *first, *second], "both [SEP] are missing: one stands after each text.", 1),
+            ([cls_id, *first, sep_id, sep_id, *second, sep_id],
+             "there is one [SEP] between the texts, not two.", 1),
+            (right, "the segments come first: return the ids, then the segments.", 2),
+            ([101, *first, 102, *second, 102],
+             "`cls_id` and `sep_id` are given: other models have other numbers.", 1),
             (want[1:], "[CLS] is missing at the beginning.", 1),
             ([cls_id, *second, sep_id, *first, sep_id], "the second text comes first.", 1),
             ([sep_id, *first, cls_id, *second, cls_id], "[CLS] and [SEP] are swapped.", 1),
@@ -273,17 +293,24 @@ class Pair(Watched):
             return told or Wrong(f"the ids should be {want}, but are {ids}.")
         if len(segments) != len(ids):
             return Wrong(f"expected a segment for each of {len(ids)} ids, got {len(segments)}.", 1)
-        told = mistaken(segments, [
-            ([0] * 4 + [1] * 4, "the first [SEP] belongs to the first text: its segment is 0.", 2),
-            ([1 - value for value in right], "the segments are swapped: 0 is the first text.", 2),
-            ([0] * 8, "all segments are 0: those of the second text are 1.", 1),
-            ([value + 1 for value in right], "the segments are 0 and 1, not 1 and 2.", 2),
-            ([0] * 5 + [1, 1, 0], "the last [SEP] belongs to the second text: its segment is 1.",
-             2),
-        ])  # fmt: skip
-        if told or segments != right:
-            return told or Wrong(f"the segments should be {right}, but are {segments}.", 1)
+        told = None if segments == right else self.segments(segments, right)
+        if told:
+            return told
         got, _ = pair([5], [6, 7, 8], 0, 9)
         if [[*part] for part in got] != [[0, 5, 9, 6, 7, 8, 9], [0] * 3 + [1] * 4]:
             return Wrong("right for these two texts, but not for others.", 2)
         return Right("Every token of one text can look at every token of the other, in all layers.")
+
+    @staticmethod
+    def segments(segments: list, right: list) -> Wrong:
+        """What is wrong with the segments of the first case."""
+        told = mistaken(segments, [
+            ([0] * 4 + [1] * 4, "the first [SEP] belongs to the first text: its segment is 0.", 2),
+            ([1 - value for value in right], "the segments are swapped: 0 is the first text.", 2),
+            ([0] * 8, "all segments are 0: those of the second text are 1.", 1),
+            ([1] * 8, "all segments are 1, as in a mask: those of the first text are 0.", 1),
+            ([value + 1 for value in right], "the segments are 0 and 1, not 1 and 2.", 2),
+            ([0] * 5 + [1, 1, 0], "the last [SEP] belongs to the second text: its segment is 1.",
+             2),
+        ])  # fmt: skip
+        return told or Wrong(f"the segments should be {right}, but are {segments}.", 1)

@@ -63,9 +63,11 @@ def align(draw: Draw) -> Case:
     return case, Align.solve(*case)
 
 
-@fresh("06.names", view=lambda found: {tuple(one) for one in found}, trials=20)
+@fresh("06.names", view=lambda found: {tuple(one) for one in value_of(found)}, trials=20)
 def names(draw: Draw) -> Case:
-    labels = draw.choices(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], k=draw.randint(0, 12))
+    labels = draw.choices(
+        ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work"], k=draw.randint(0, 12)
+    )
     return (labels,), Names.solve(labels)
 
 
