@@ -76,7 +76,7 @@ CONFIG = {
     "real_pairs": {
         **PUBLISHED,
         "task": "snli",
-        "labels": 300,
+        "labels": 1_000,
         "test": 500,
         "length": 64,
         "rates": {"fine-tuned": 3e-4, "features": 2e-3},

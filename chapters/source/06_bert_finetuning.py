@@ -1144,8 +1144,7 @@ They restarted it several times and took the run that was best on the developmen
 Dodge et al. (2020) looked closer. Two things differ between seeds, the first weights of the new
 layer and the order of the examples; in their runs both mattered about equally. Here each of {{finding 06 restarts.mean seeds}}
 draws of a hundred texts is learned seven times: four new layers with one order, four orders with
-one new layer. A dot is a run, and a line the mean of the seven. (These runs were made with an
-earlier checkpoint of `minibert-bert`, on an earlier version of our text.)
+one new layer. A dot is a run, and a line the mean of the seven.
 """
 
 # %%
