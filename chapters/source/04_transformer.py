@@ -509,6 +509,7 @@ mb.course.check("04.mask", both_masks)
 # %%
 both_masks = mb.course.use("04.mask", both_masks)
 
+# %%
 words = ["the", "cat", "sat", ".", "<pad>", "<pad>"]
 attention_mask = torch.tensor([[1, 1, 1, 1, 0, 0]])  # (batch, length)
 masks = {
@@ -944,6 +945,7 @@ feed-forward network, the repaired block computes the same.
 # %%
 PreBlock = mb.course.use("04.find_the_bug", PreBlock)
 
+# %%
 library = Block(TransformerConfig(9, dim=24, heads=3, hidden=48, norm="pre", dropout=0.0))
 heads = MultiHead(24, 3)
 heads.load_state_dict(library.attention.state_dict())
@@ -995,7 +997,7 @@ four layers:
 - `blocks`, an `nn.ModuleList` of two `PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim))`;
 - `norm`, an `nn.LayerNorm(dim)`, and `output`, an `nn.Linear(dim, 2)`.
 
-`mask(input_ids)` hides the padding and, where `causal` is True, also the future (your `both_masks`).
+`mask(input_ids)` hides the padding and, if `causal` is True, the future, too (your `both_masks`).
 It is `(batch, 1, 1, length)` or `(batch, 1, length, length)`; the 1 after the batch is for the heads.
 
 In the second cell, `forward` goes from ids to logits in five steps. Add the first `length` marks to

@@ -7,7 +7,7 @@
 #     seconds: 150
 #     memory_mb: 1200
 #     needs: ["chapter 04 (attention, the Transformer's block)", "chapter 02 (why both sides matter)"]
-#     skip: "what is marked optional: sections 5 and 9 to 11, the exercises 05.wordpiece and 05.embed, and whole words in section 4 (together about 60 minutes)"
+#     skip: "what is marked optional: sections 5 and 9 to 11, the exercises 05.wordpiece, 05.embed and 05.choose, whole words in section 4, and facts in section 8 (together about 75 minutes)"
 #     papers:
 #       - "Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers, arXiv:1810.04805"
 #       - "Wu et al. (2016), Google's Neural Machine Translation System (word pieces), arXiv:1609.08144"
@@ -30,10 +30,11 @@ cannot be trained to predict the next word, because the next word is in its inpu
 guess them.
 
 You will learn how BERT reads text, hide words as it does, write its loss, pre-train a small BERT
-with your own functions, and see what reading both sides is worth.
+by a loop of your own, and see what reading both sides is worth.
 """
 
 # %%
+import itertools
 import math
 import random
 import textwrap
@@ -448,8 +449,8 @@ words to predict, and -100 wherever the model is not asked.
 
 {{exercise 05.choose}}
 
-First choose the positions. (As in earlier chapters, the cell after a check binds your function by
-`mb.course.use` if it passes, and the library's version if it does not.) `maskable` (batch, length)
+(Optional.) First choose the positions. (As in earlier chapters, the cell after a check binds your
+function by `mb.course.use` if it passes, and the library's version if it does not.) `maskable` (batch, length)
 is True where a word may be chosen: not at `[CLS]`, `[SEP]` and padding. `noise` (batch, length) is
 uniform in [0, 1). In each row with $n$ maskable positions, choose the
 $\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ positions with the lowest noise, and none in a row
@@ -506,10 +507,10 @@ hide = mb.course.use("05.mask", hide)
 
 # %% [markdown]
 r"""
-Now your two functions make the batches of this chapter. `MyBatches` takes the library's batches,
-puts the hidden words back, and hides words again with `choose` and `hide`. Each epoch draws new
-positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in advance,
-and find that drawing new positions is as good or slightly better.)
+Now your two functions make the batches of this chapter. `WholeTexts` takes the library's batches and
+puts the hidden words back. `MyBatches` hides words again, with `choose` and `hide`. Each epoch draws
+new positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in
+advance, and find that drawing new positions is as good or slightly better.)
 """
 
 # %%
@@ -517,19 +518,31 @@ special = torch.tensor(sorted(tokenizer.special_ids))
 first_word = len(special)  # the special tokens come first in this vocabulary
 
 
-class MyBatches(mb.text.PretrainingBatches):
-    """The library's texts, masked by the functions above."""
+class WholeTexts(mb.text.PretrainingBatches):
+    """The library's batches with no word hidden, and where a word may be hidden."""
 
     def collate(self, entry, rng):
         batch = super().collate(entry, rng)
-        ids = torch.where(batch["labels"] >= 0, batch["labels"], batch["input_ids"])  # the text
+        labels = batch.pop("labels")
+        batch["input_ids"] = torch.where(labels >= 0, labels, batch["input_ids"])  # the text
+        batch["maskable"] = ~torch.isin(batch["input_ids"], special)
+        return batch
+
+
+class MyBatches(WholeTexts):
+    """The same, masked by the functions above."""
+
+    def collate(self, entry, rng):
+        batch = super().collate(entry, rng)
+        ids = batch["input_ids"]  # (batch, length)
         noise, fate = torch.from_numpy(rng.random((2, *ids.shape)))
         drawn = torch.from_numpy(rng.integers(first_word, len(tokenizer), ids.shape))
-        chosen = choose(~torch.isin(ids, special), noise)
+        chosen = choose(batch["maskable"], noise)
         batch["input_ids"], batch["labels"] = hide(ids, chosen, fate, drawn, tokenizer.mask_id)
         return batch
 
 
+# %%
 documents = mb.text.Documents(texts, tokenizer)
 batches = MyBatches(documents, tokenizer, batch_size=32, max_length=64, seed=0)
 batch = next(iter(batches.of_epoch(0)))
@@ -779,28 +792,76 @@ print(f"shared rare words tell {told_by_shared_words(known, unknown):.0%} right;
 r"""
 ## 7. Pre-train it yourself
 
-A BERT of two layers, from random weights, on your batches and with your loss. `Mine` is the
-library's model with both output layers; only its loss is ours: the mean of `mlm_loss` plus that of
-the next sentences. (`mb.fit` wants a sum and a count, so the mean is multiplied by the count.)
+Now a BERT of two layers learns from random weights, by a loop of your own. The model is the library's,
+`mb.heads.Pretraining`; its blocks are those of chapter 04. These are its parts:
 
-*Predict before you run:* what is the loss of the masked words at the first step, with nine hundred
-pieces? And the loss of the next sentence?
+| call | gives |
+|---|---|
+| `model.read(ids, attention_mask, token_type_ids)` | the states, `(batch, length, dim)` |
+| `model.output.transform(states)` | what `mlm_loss` calls `hidden` |
+| `model.encoder.embeddings.word.weight` | the table of words |
+| `model.output.decoder.bias` | the bias |
+| `model.next(model.pool(states[:, 0]))` | the scores of the next sentence, `(batch, 2)` |
+
+{{exercise 05.pretrain}}
+
+Write `pretrain(model, batches, top, draw, mask_id)`. `batches` is a list of dicts with the tensors
+`input_ids` (no word is hidden in them), `maskable`, `attention_mask`, `token_type_ids` and
+`next_sentence_label`. Make one update for each of them, and give back a list with the two losses of
+each, `(masked words, next sentences)`, as plain numbers from before the update.
+
+Each step has three parts.
+
+1. **Hide words.** `draw(ids)` gives new random numbers `noise, fate, drawn` for your `choose` and
+   `hide`. Leave the batch itself as it is.
+2. **Both losses.** Your `mlm_loss`, and for the next sentence the mean cross-entropy.
+3. **Update.** One `torch.optim.AdamW` for all steps, with its usual weight decay, lowers the sum of
+   both losses. The rate of step $s = 0, 1, \dots$ is `top * schedule(s)`, where `schedule` is
+   `mb.optim.linear(steps, warmup=steps // 10)`: a rise, then a fall to zero. Before each update cut
+   the whole gradient to a length of at most 1.
+
+The check goes through these parts in order, on a very small model.
 """
 
 # %%
-class Mine(mb.heads.Pretraining):
-    """BERT with both tasks, trained by the functions of this chapter."""
+def pretrain(model, batches, top, draw, mask_id):
+    """Train a model on both tasks: the pair of losses of each step, a list."""
+    losses = []
+    ### BEGIN SOLUTION
+    optimizer = torch.optim.AdamW(model.parameters(), lr=top)
+    schedule = mb.optim.linear(len(batches), warmup=len(batches) // 10)
+    table, bias = model.encoder.embeddings.word.weight, model.output.decoder.bias
+    for step, batch in enumerate(batches):
+        ids, (noise, fate, drawn) = batch["input_ids"], draw(batch["input_ids"])
+        seen, labels = hide(ids, choose(batch["maskable"], noise), fate, drawn, mask_id)
 
-    def loss(self, batch):
-        given = (batch[name] for name in ("input_ids", "attention_mask", "token_type_ids"))
-        hidden = self.read(*given)  # (batch, length, dim)
-        table, bias = self.encoder.embeddings.word.weight, self.output.decoder.bias
-        words = mlm_loss(self.output.transform(hidden), table, bias, batch["labels"])
-        follows = self.next(self.pool(hidden[:, 0]))  # (batch, 2), from [CLS]
+        states = model.read(seen, batch["attention_mask"], batch["token_type_ids"])
+        words = mlm_loss(model.output.transform(states), table, bias, labels)
+        follows = model.next(model.pool(states[:, 0]))  # (batch, 2), from [CLS]
         pairs = F.cross_entropy(follows, batch["next_sentence_label"])
-        count = int((batch["labels"] >= 0).sum())
-        return (words + pairs) * count, count
 
+        for group in optimizer.param_groups:
+            group["lr"] = top * schedule(step)
+        optimizer.zero_grad()
+        (words + pairs).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append((words.item(), pairs.item()))
+    ### END SOLUTION
+    return losses
+
+
+# %%
+mb.course.check("05.pretrain", pretrain)
+
+# %%
+pretrain = mb.course.use("05.pretrain", pretrain)
+
+# %% [markdown]
+r"""
+*Predict before you run:* what is the loss of the masked words at the first step, with nine hundred
+pieces? And the loss of the next sentence?
+"""
 
 # %%
 from minibert.commands.pretrain.start import know_frequencies, look_beside
@@ -808,28 +869,42 @@ from minibert.commands.pretrain.start import know_frequencies, look_beside
 shape = {"dim": 64, "layers": 2, "heads": 4, "hidden": 256, "dropout": 0.0, "attention_dropout": 0.0}
 steps, rate = (5, 3e-3) if SMOKE else (400, 3e-3)
 config = mb.BERTConfig(len(tokenizer), max_length=64, init_std=0.07, **shape)
-batches = MyBatches(documents, tokenizer, 48, max_length=32, seed=0)
+whole = WholeTexts(documents, tokenizer, 48, max_length=32, seed=0)
+endless = (batch for epoch in itertools.count() for batch in whole.of_epoch(epoch))
+training = list(itertools.islice(endless, steps))
 
 
-def pretrain(head_start):
-    """A model and its history."""
+def draw_numbers(ids):
+    """Noise and fate, uniform in [0, 1), and random words: all as large as ``ids``."""
+    noise, fate = torch.rand(2, *ids.shape)
+    return noise, fate, torch.randint(first_word, len(tokenizer), ids.shape)
+
+
+# %%
+def begin(head_start):
+    """A model, trained from one of two beginnings, and its losses."""
     mb.seed_everything(0)
-    model = Mine(mb.BERT(config, tokenizer))
+    model = mb.heads.Pretraining(mb.BERT(config, tokenizer))
     if head_start:
         know_frequencies(model, documents.ids)
         look_beside(model.encoder)
-    schedule = mb.optim.linear(steps, warmup=steps // 10)
-    optimizer = mb.optim.adamw(model, rate)
-    return model, mb.fit(model, batches, steps=steps, optimizer=optimizer, schedule=schedule, progress=False)
+    return model, pretrain(model, training, rate, draw_numbers, tokenizer.mask_id)
+
+
+def told(losses):
+    """Both losses at the first step, and their means over the last twenty."""
+    last = torch.tensor(losses[-20:]).mean(0)
+    return (f"masked words {losses[0][0]:.2f}, then {last[0]:.2f}; "
+            f"next sentences {losses[0][1]:.2f}, then {last[1]:.2f}")
 
 
 start = time.time()
-_, plain = pretrain(head_start=False)
-print(f"{plain}, {time.time() - start:.0f} s")
+_, plain = begin(head_start=False)
+print(f"{told(plain)} ({time.time() - start:.0f} s)")
 
 # %% [markdown]
 r"""
-The first loss is near $\log 900 + \log 2$, that of a blind guess at both tasks. Then the network
+The first losses are near $\log 900$ and $\log 2$, those of a blind guess. Then the network
 learns how frequent each word is, which needs no context, and only then to use the neighbours of a
 gap. That second part is slow. To guess a word from its neighbours, some attention head must look at
 the positions beside the gap. At the start every attention head looks at all positions alike, so a
@@ -844,7 +919,8 @@ them.
 """
 
 # %%
-model, helped = pretrain(head_start=True)
+model, helped = begin(head_start=True)
+print(told(helped))
 fresh = mb.BERT(config, tokenizer).eval()
 look_beside(fresh)
 looks = fresh(batch["input_ids"], batch["attention_mask"], output_attentions=True).attentions[0]
@@ -853,9 +929,10 @@ for number in range(2):  # attention heads of the first layer
     print(f"head {number + 1} begins with {back:.0%} on the position before, {ahead:.0%} after")
 
 # %%
-runs = {"random weights": plain, "two heads look beside": helped}
-figure = mb.show.loss_curve(runs, title="Masked words and next sentences, from two beginnings",
-                            ylabel="sum of both losses (nats)")
+runs = {name: [words for words, _ in losses] for name, losses in
+        (("random weights", plain), ("two heads look beside", helped))}
+figure = mb.show.loss_curve(runs, title="Masked words, from two beginnings",
+                            ylabel="loss (nats per chosen token)")
 mb.show.figure(figure)
 
 # %% [markdown]
@@ -876,6 +953,7 @@ This helps a small budget. A longer training finds the neighbours by itself. (`l
 held_out = mb.world.generate(tokens=2_000 if SMOKE else 20_000, seed=10_000, kinds=["match"])
 held_out = [document.lines() for document in held_out.documents]
 unknown = mb.text.PretrainingBatches(held_out, tokenizer, 32, max_length=32)
+batches = MyBatches(documents, tokenizer, 48, max_length=32, seed=0)
 scores, by_words = measure(model, unknown), told_by_shared_words(batches, unknown)
 print(f"held out: {scores.loss:.2f} nats per masked piece, {scores.right:.0%} right")
 print(f"next sentence: {scores.next_right:.0%} right; by shared rare words {by_words:.0%}")
@@ -1000,7 +1078,7 @@ has learned the sentences of its world, and not a rule that holds in every sente
 
 # %% [markdown]
 r"""
-**Facts** are harder than grammar. The texts of the world mention the capital of each country, some
+**Facts (optional)** are harder than grammar. The texts of the world mention the capital of each country, some
 often and some hardly ever. How probable does the model find the true capital, and which town comes
 first? A model that knows only which towns are capitals would name one town for all countries, and
 be right once in twelve. So we also compare: is a capital more probable for its own country than, on

@@ -1,5 +1,41 @@
 """Chapter 05: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+from torch.nn import functional as F
+
+from minibert.course.learn.exercises.bert_input import Choose, Mask
+
+
+def cross_entropy_at(hidden, table, bias, labels):
+    """The loss of the masked words, for the answers that call it."""
+    wanted = labels != -100
+    return F.cross_entropy(hidden[wanted] @ table.T + bias, labels[wanted])
+
+
+GIVEN = {"choose": Choose.choose, "hide": lambda *given: Mask.hide(given)}
+GIVEN |= {"mlm_loss": cross_entropy_at}
+PRETRAIN = """
+def train(model, batches, top, draw, mask_id):
+    losses, steps = [], len(batches)
+    table, bias = model.encoder.embeddings.word.weight, model.output.decoder.bias
+    optimizer = {optimizer}
+    schedule = mb.optim.linear(steps, warmup={warmup})
+    {before}
+    for step, batch in enumerate({batches}):
+        {anew}
+        ids, follows = batch["input_ids"], batch["next_sentence_label"]
+        {numbers}
+        seen, labels = hide(ids, choose({maskable}, noise), fate, drawn, mask_id)
+        states = model.read({read})
+        words = mlm_loss({hidden}, table, bias, {labels})
+        pairs = F.cross_entropy(model.next({first}), {follows})
+        {rate}
+        {zero}
+        {backward}
+        {clip}
+        {step}
+        losses.append({noted})
+    return {value}
+"""
 PIECES = """
 def wordpiece(word, pieces):
     found, start = [], 0
@@ -20,7 +56,7 @@ def embed(ids, segments, words, positions, kinds):
     return {value}
 """
 CHOOSE = """
-def choose(maskable, noise, share=0.15):
+def choosing(maskable, noise, share=0.15):
     n = maskable.sum(1, keepdim=True)
     rank = {order}.argsort(1).argsort(1)
     return {value}
@@ -28,14 +64,14 @@ def choose(maskable, noise, share=0.15):
 CENTRED = "total - total.mean(-1, keepdim=True)"
 PUSHED = "noise.masked_fill(~maskable, 2.0)"
 HIDE = """
-def hide(ids, chosen, fate, drawn, mask_id):
+def hiding(ids, chosen, fate, drawn, mask_id):
     labels = {labels}
     seen = torch.where({first}, mask_id, ids)
     seen = torch.where({second}, drawn, seen)
     return {value}
 """
 LOSS = """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     wanted = {wanted}
     logits = hidden[wanted] @ table.T + {bias}
     each = F.cross_entropy(logits, labels[wanted], reduction="none")
@@ -131,7 +167,7 @@ def wordpiece(word, pieces):
     return ["[UNK]"] if found is None else found
 """
 IN_PLACE = """
-def hide(ids, chosen, fate, drawn, mask_id):
+def hiding(ids, chosen, fate, drawn, mask_id):
     labels = torch.where(chosen, ids, -100)
     ids[chosen & (fate < 0.8)] = mask_id
     swapped = chosen & (fate >= 0.8) & (fate < 0.9)
@@ -139,7 +175,7 @@ def hide(ids, chosen, fate, drawn, mask_id):
     return ids, labels
 """
 CHANGED_NOISE = """
-def choose(maskable, noise, share=0.15):
+def choosing(maskable, noise, share=0.15):
     noise[~maskable] = 2.0
     n = maskable.sum(1, keepdim=True)
     return (noise.argsort(1).argsort(1) < (share * n).round().clamp(min=1)) & maskable
@@ -171,12 +207,12 @@ def pretraining_loss(words, labels, weights, pairs, follows):
     return F.cross_entropy(words[real], labels[real]) + F.cross_entropy(pairs, follows)
 """
 FULL_LOGITS = """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     logits = hidden @ table.T + bias
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
 """
 BY_LOOP = """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     losses = []
     for row, position in (labels >= 0).nonzero().tolist():
         logits = table @ hidden[row, position] + bias
@@ -184,7 +220,7 @@ def mlm_loss(hidden, table, bias, labels):
     return torch.stack(losses).mean()
 """
 CHOSEN_BY_LOOP = """
-def choose(maskable, noise, share=0.15):
+def choosing(maskable, noise, share=0.15):
     chosen = torch.zeros_like(maskable)
     for row in range(len(maskable)):
         positions = maskable[row].nonzero()[:, 0]
@@ -224,7 +260,7 @@ def embed(ids, segments, words, positions, kinds):
     return solution(ids, (seps.cumsum(1) - seps).clamp(max=1), words, positions, kinds)
 """
 CHANGED_DRAWN = """
-def hide(ids, chosen, fate, drawn, mask_id):
+def hiding(ids, chosen, fate, drawn, mask_id):
     found = solution(ids, chosen, fate, drawn, mask_id)
     drawn[chosen] = 0
     return found
@@ -239,7 +275,7 @@ def embed(ids, segments, words, positions, kinds):
     return F.layer_norm(total, total.shape[-1:], eps=1e-12)
 """
 TOP_K = """
-def choose(maskable, noise, share=0.15):
+def choosing(maskable, noise, share=0.15):
     chosen = torch.zeros_like(maskable)
     for row in range(len(maskable)):
         n = int(maskable[row].sum())
@@ -250,7 +286,7 @@ def choose(maskable, noise, share=0.15):
     return chosen
 """
 HIDDEN_BY_INDEX = """
-def hide(ids, chosen, fate, drawn, mask_id):
+def hiding(ids, chosen, fate, drawn, mask_id):
     seen, labels = ids.clone(), torch.full_like(ids, -100)
     labels[chosen] = ids[chosen]
     seen[chosen & (fate < 0.8)] = mask_id
@@ -258,6 +294,21 @@ def hide(ids, chosen, fate, drawn, mask_id):
     seen[swapped] = drawn[swapped]
     return seen, labels
 """
+
+
+def pretrain(**changes):
+    usual = {"optimizer": "torch.optim.AdamW(model.parameters(), lr=top)", "before": "pass"}
+    usual |= {"warmup": "steps // 10", "batches": "batches", "anew": "pass"}
+    usual |= {"numbers": "noise, fate, drawn = draw(ids)", "maskable": "batch['maskable']"}
+    usual |= {"read": "seen, batch['attention_mask'], batch['token_type_ids']"}
+    usual |= {"hidden": "model.output.transform(states)", "labels": "labels"}
+    usual |= {"first": "model.pool(states[:, 0])", "follows": "follows"}
+    usual |= {"rate": "for group in optimizer.param_groups: group['lr'] = top * schedule(step)"}
+    usual |= {"zero": "optimizer.zero_grad()", "backward": "(words + pairs).backward()"}
+    usual |= {"clip": "nn.utils.clip_grad_norm_(model.parameters(), 1.0)"}
+    usual |= {"step": "optimizer.step()", "noted": "(words.item(), pairs.item())"}
+    return PRETRAIN.format(**{**usual, "value": "losses", **changes})
+
 
 WRONG = [
     ("05.wordpiece", pieces(choice="min(ends)"), "the longest piece wins"),
@@ -396,7 +447,7 @@ WRONG = [
     (
         "05.mlm_loss",
         """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     logits = hidden @ table.T + bias
     return F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
 """,
@@ -405,7 +456,7 @@ def mlm_loss(hidden, table, bias, labels):
     (
         "05.mlm_loss",
         """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     logits = hidden @ table.T + bias
     rows = [F.cross_entropy(x, y) for x, y in zip(logits, labels) if (y >= 0).any()]
     return torch.stack(rows).mean()
@@ -415,7 +466,7 @@ def mlm_loss(hidden, table, bias, labels):
     (
         "05.mlm_loss",
         """
-def mlm_loss(hidden, table, bias, labels):
+def loss_at(hidden, table, bias, labels):
     result = solution(hidden, table, bias, labels)
     labels[labels == -100] = 0
     return result
@@ -627,6 +678,207 @@ def mlm_loss(hidden, table, bias, labels):
         "biases of the feed-forward",
     ),
     ("05.parameters", count(block="4 * linear + dim * hidden + hidden + 4 * dim"), "and back"),
+    (
+        "05.pretrain",
+        pretrain(value="len(losses)"),
+        "is there a `return`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(noted="words.item() + pairs.item()"),
+        "not all of its parts are pairs",
+    ),
+    (
+        "05.pretrain",
+        pretrain(noted="(words, pairs)"),
+        "`.item()`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(value="losses[-1:]"),
+        "one per batch",
+    ),
+    (
+        "05.pretrain",
+        pretrain(noted="(pairs.item(), words.item())"),
+        "are swapped",
+    ),
+    (
+        "05.pretrain",
+        pretrain(read="ids, batch['attention_mask'], batch['token_type_ids']"),
+        "reads the words that it is asked for",
+    ),
+    (
+        "05.pretrain",
+        pretrain(labels="ids"),
+        "asked at every position",
+    ),
+    (
+        "05.pretrain",
+        pretrain(maskable="torch.ones_like(batch['maskable'])"),
+        "`maskable`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(hidden="states"),
+        "straight to the table",
+    ),
+    (
+        "05.pretrain",
+        pretrain(read="seen, None, batch['token_type_ids']"),
+        "looks at the padding",
+    ),
+    (
+        "05.pretrain",
+        pretrain(read="seen, batch['attention_mask']"),
+        "which text is which",
+    ),
+    (
+        "05.pretrain",
+        pretrain(read="seen, batch['token_type_ids'], batch['attention_mask']"),
+        "changed places",
+    ),
+    (
+        "05.pretrain",
+        pretrain(numbers="fate, noise, drawn = draw(ids)"),
+        "noise and fate",
+    ),
+    (
+        "05.pretrain",
+        pretrain(first="states[:, 0]"),
+        "the pooler is missing",
+    ),
+    (
+        "05.pretrain",
+        pretrain(first="model.pool(states[:, -1])"),
+        "the last position",
+    ),
+    (
+        "05.pretrain",
+        pretrain(first="model.pool(states.mean(1))"),
+        "the mean of all states",
+    ),
+    (
+        "05.pretrain",
+        pretrain(first="model.pool(model.output.transform(states)[:, 0])"),
+        "the transformed states",
+    ),
+    (
+        "05.pretrain",
+        pretrain(follows="1 - follows"),
+        "the labels are turned",
+    ),
+    (
+        "05.pretrain",
+        pretrain(step="pass"),
+        "nothing is learned",
+    ),
+    (
+        "05.pretrain",
+        pretrain(zero="pass"),
+        "add up from step to step",
+    ),
+    (
+        "05.pretrain",
+        pretrain(rate="pass"),
+        "the rate is constant",
+    ),
+    (
+        "05.pretrain",
+        pretrain(warmup="0"),
+        "there is no warm-up",
+    ),
+    (
+        "05.pretrain",
+        pretrain(warmup="steps // 2"),
+        "the warm-up is too long",
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            rate="for group in optimizer.param_groups: group['lr'] = top * schedule(step + 1)"
+        ),
+        "one step late",
+    ),
+    (
+        "05.pretrain",
+        pretrain(clip="pass"),
+        "the gradients are not cut",
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            clip="pass", step="optimizer.step(); nn.utils.clip_grad_norm_(model.parameters(), 1.0)"
+        ),
+        "or too late",
+    ),
+    (
+        "05.pretrain",
+        pretrain(clip="nn.utils.clip_grad_value_(model.parameters(), 1.0)"),
+        "number by number",
+    ),
+    (
+        "05.pretrain",
+        pretrain(clip="for p in model.parameters(): nn.utils.clip_grad_norm_(p, 1.0)"),
+        "each tensor is cut alone",
+    ),
+    (
+        "05.pretrain",
+        pretrain(backward="words.backward()"),
+        "only the masked words are learned",
+    ),
+    (
+        "05.pretrain",
+        pretrain(backward="pairs.backward()"),
+        "only the next sentences are learned",
+    ),
+    (
+        "05.pretrain",
+        pretrain(backward="((words + pairs) / 2).backward()"),
+        "their sum",
+    ),
+    (
+        "05.pretrain",
+        pretrain(backward="(-words - pairs).backward()"),
+        "the weights climb",
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            before='numbers = draw(batches[0]["input_ids"])', numbers="noise, fate, drawn = numbers"
+        ),
+        "called once",
+    ),
+    (
+        "05.pretrain",
+        pretrain(anew="optimizer = torch.optim.AdamW(model.parameters(), lr=top)"),
+        "forgets its averages",
+    ),
+    (
+        "05.pretrain",
+        pretrain(optimizer="torch.optim.Adam(model.parameters(), lr=top)"),
+        "nothing decays",
+    ),
+    (
+        "05.pretrain",
+        pretrain(optimizer="torch.optim.SGD(model.parameters(), lr=top)"),
+        "plain gradient descent",
+    ),
+    (
+        "05.pretrain",
+        pretrain(rate="for group in optimizer.param_groups: group['lr'] = schedule(step)"),
+        "ignores `top`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(optimizer="torch.optim.AdamW(model.parameters(), lr=top, weight_decay=0.5)"),
+        "not those of AdamW",
+    ),
+    (
+        "05.pretrain",
+        pretrain(step='optimizer.step(); batch["labels"] = labels'),
+        "the batches were changed",
+    ),
 ]
 
 RIGHT = [
@@ -658,4 +910,32 @@ RIGHT = [
     ("05.fill_in", fill(share="torch.tensor(p)")),
     ("05.parameters", "solution"),
     ("05.parameters", count()),
+    ("05.pretrain", "solution"),
+    ("05.pretrain", pretrain()),
+    ("05.pretrain", pretrain(noted="[float(words.detach()), float(pairs.detach())]")),
+    ("05.pretrain", pretrain(backward="words.backward(retain_graph=True); pairs.backward()")),
+    (
+        "05.pretrain",
+        pretrain(
+            anew="model.train()",
+            zero="model.zero_grad()",
+            hidden="model.output.transform(states[labels != -100])[None]",
+            labels="labels[labels != -100][None]",
+        ),
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            rate="optimizer.param_groups[0]['lr'] = top * min((step + 1) / (steps // 10 + 1), "
+            "(steps - step) / (steps - steps // 10))",
+        ),
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            before="plan = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)",
+            rate="pass",
+            step="optimizer.step(); plan.step()",
+        ),
+    ),
 ]

@@ -7,7 +7,13 @@ from torch.nn import functional as F
 
 import minibert as mb
 from minibert.course.learn.exercise import find
-from minibert.course.learn.exercises import bert_cutting, bert_input, bert_losses, ch05
+from minibert.course.learn.exercises import (
+    bert_cutting,
+    bert_input,
+    bert_losses,
+    bert_training,
+    ch05,
+)
 
 
 def test_the_pieces_are_what_the_library_cuts():
@@ -94,3 +100,17 @@ def test_quizzes_have_one_right_answer():
     for number in (1, 2, 3):
         quiz = getattr(ch05, ("WhichLoss", "WhySegments", "WhatScales")[number - 1])
         assert quiz.id == f"05.q{number}" and sum(choice.right for choice in quiz.choices) == 1
+
+
+def test_the_small_model_of_the_loop_is_called_as_the_librarys_is():
+    loop = bert_training.Pretrain
+    _, (batch,), draw = loop.problem(1, 1)
+    shape = {"dim": 8, "layers": 1, "heads": 2, "hidden": 16, "dropout": 0.0}
+    config = mb.BERTConfig(bert_training.V, **shape, max_length=15, attention_dropout=0.0)
+    model, (noise, fate, drawn) = mb.heads.Pretraining(mb.BERT(config)), draw(batch["input_ids"])
+    chosen = bert_input.Choose.choose(batch["maskable"], noise)
+    given = batch["input_ids"], chosen, fate, drawn, bert_training.MASK
+    seen, labels = bert_input.Mask.hide(given)
+    words, pairs, _ = model.losses({**batch, "input_ids": seen, "labels": labels})
+    mine = loop.losses(model, batch, (noise, fate, drawn))
+    assert torch.allclose(torch.stack((words, pairs)), torch.stack(mine), atol=1e-5)

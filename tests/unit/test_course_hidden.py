@@ -20,11 +20,12 @@ from minibert.course.learn.checking import crash_sentence, judge
 from minibert.course.learn.exercise import HOME, Written, chapters_with_exercises, find, of_chapter
 from minibert.course.teach import hidden
 from minibert.course.teach.examiner import Examiner
+from minibert.models.transformer import FeedForward
 from minibert.text.merges import merge
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
-NAMES |= {"Counter": Counter, "copy": copy}
+NAMES |= {"Counter": Counter, "copy": copy, "FeedForward": FeedForward}
 ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
 EXERCISES = [
     item.id
@@ -37,15 +38,16 @@ EXERCISES = [
 
 def answer(exercise_id, folder):
     """What a chapter's solution cell defines; it finds what the solved ones before it define."""
-    stem, names = exercise_id.replace(".", "-") + "-solution-", dict(NAMES)
-    wanted = [name for name in solution_cells(exercise_id[:2], folder) if name.startswith(stem)][-1]
+    wanted, names = exercise_id.replace(".", "-") + "-solution-", dict(NAMES)
     for grade_id, source in solution_cells(exercise_id[:2], "solutions").items():
-        if grade_id == wanted:
+        if grade_id.startswith(wanted):
             break
         with suppress(NameError):  # it needs more of the notebook
             exec(source, names)
     known = dict(names)
-    exec(solution_cells(exercise_id[:2], folder)[wanted], names)
+    for grade_id, source in solution_cells(exercise_id[:2], folder).items():
+        if grade_id.startswith(wanted):
+            exec(source, names)
     made = [name for name, value in names.items() if known.get(name) is not value]
     return names[made[-1]]
 

@@ -118,7 +118,7 @@ class Reader(Exercise):
             ("with texts of four letters and a width of 12: ", self.case(4, length=4, dim=12), {}),
         )
         for number, (where, case, mistakes) in enumerate(parts):
-            wrong = wrong or self.numbers(run, where, case, mistakes, 1 + number)
+            wrong = wrong or self.numbers(run, where, case, mistakes=mistakes, points=1 + number)
         wrong = wrong or self.trained(run, self.case(5, pad=True))
         return wrong or Right(
             "Marks, masks, heads, blocks, and a mean: this is an encoder, as BERT is one."
@@ -151,7 +151,7 @@ class Reader(Exercise):
         return None
 
     def numbers(
-        self, run: Callable[..., Any], where: str, case: tuple, mistakes: dict, points: int
+        self, run: Callable[..., Any], where: str, case: tuple, *, mistakes: dict, points: int
     ) -> Wrong | None:
         """What is wrong with the logits of a case; ``mistakes``: message -> how it goes wrong."""
         got, want = run("logits", case)["logits"], self.solve(*case)

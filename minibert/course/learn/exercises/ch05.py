@@ -5,9 +5,15 @@ from functools import partial
 
 from minibert.course.learn.compare import compare
 from minibert.course.learn.exercise import Choice, Exercise, Quiz, Right, Written, Wrong
-from minibert.course.learn.exercises import bert_cutting, bert_input, bert_losses, bert_words
+from minibert.course.learn.exercises import (
+    bert_cutting,
+    bert_input,
+    bert_losses,
+    bert_training,
+    bert_words,
+)
 
-__all__ = ["bert_cutting", "bert_input", "bert_losses", "bert_words"]
+__all__ = ["bert_cutting", "bert_input", "bert_losses", "bert_training", "bert_words"]
 
 
 class Parameters(Exercise):

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from minibert.course.learn.exercises.bert_input import Choose, Mask
+from minibert.course.learn.exercises.bert_training import Pretrain
 from minibert.course.learn.exercises.bert_words import FillIn
 from minibert.course.learn.exercises.ch05 import Parameters
 from minibert.course.teach.hidden import Case, Draw, fresh
@@ -89,6 +90,12 @@ def pretraining_loss(draw: Draw) -> Case:
     each = F.cross_entropy(words.flatten(0, 1), labels.flatten(), reduction="none")
     mlm = (each * weights.flatten()).sum() / weights.sum()
     return (words, labels, weights, pairs, follows), mlm + F.cross_entropy(pairs, follows)
+
+
+@fresh("05.pretrain", view=lambda found: (list(map(list, found[0])), found[1]), trials=2)
+def pretrain(draw: Draw) -> Case:
+    case = draw.randint(10, 10_000), draw.randint(10, 40), draw.choice([0.003, 0.01])
+    return case, Pretrain.variant(*case)
 
 
 def names_and_shares(found: Any) -> tuple:
