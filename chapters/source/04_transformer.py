@@ -998,7 +998,7 @@ four layers:
 - `norm`, an `nn.LayerNorm(dim)`, and `output`, an `nn.Linear(dim, 2)`.
 
 `mask(input_ids)` hides the padding and, if `causal` is True, the future, too (your `both_masks`).
-It is `(batch, 1, 1, length)` or `(batch, 1, length, length)`; the 1 after the batch is for the heads.
+It is `(batch, 1, 1, length)` or `(batch, 1, length, length)`; the 1 is for the heads.
 
 In the second cell, `forward` goes from ids to logits in five steps. Add the first `length` marks to
 the letters' vectors. Call one block after the other, `block(x, mask)`. Use `norm`. Take the mean of

@@ -271,7 +271,8 @@ class Reader(Exercise):
         masks = cls.masks(real, causal, how)
         for number, block in enumerate(how.get("order", range(BLOCKS))):
             x = x + marks if placed == "each" and number else x
-            x = cls.block(state, f"blocks.{block}", x, masks[number], how.get("heads", HEADS))
+            heads = how.get("heads", HEADS)
+            x = cls.block(state, f"blocks.{block}", x, mask=masks[number], heads=heads)
             x = norm(x) if normed == "each" and number < BLOCKS - 1 else x
         x = x + marks if placed == "late" else x
         x = x if normed in ("none", "late", "first") else norm(x)
@@ -303,7 +304,7 @@ class Reader(Exercise):
         return others[pool]() if pool in others else total / count
 
     @classmethod
-    def block(cls, state: State, name: str, x: Tensor, mask: Tensor, heads: int) -> Tensor:
+    def block(cls, state: State, name: str, x: Tensor, *, mask: Tensor, heads: int) -> Tensor:
         """One pre-LN block."""
         inside = f"{name}.attend."
         weights = {
