@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from minibert.course.learn.exercises.ch00_model import wrong_model
+from minibert.course.learn.exercises.ngram_model import wrong_model
 from minibert.course.learn.exercises.ngrams import grams, table_of, witten_bell
 from minibert.course.teach.hidden import Case, Draw, fresh, hidden
 
