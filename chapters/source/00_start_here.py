@@ -7,7 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1400
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
-#     skip: "what is marked optional, about 55 minutes in all: the rest of the tour in section 3 (6), tensors in 4 (3), the writer's own language in 5 (3), sections 7 and 8 on the LSTM (25; read 7 before chapter 02), the last exercise of 10 (12) and section 12 (4)"
+#     skip: "what is marked optional, about 65 minutes in all: the rest of the tour in section 3 (6), tensors in 4 (3), the writer's own language in 5 (3), sections 7 and 8 on the LSTM (25; read 7 before chapter 02), section 10 (22) and section 12 (4)"
 #     papers:
 #       - "Shannon (1951), Prediction and Entropy of Printed English"
 #       - "Witten & Bell (1991), The Zero-Frequency Problem"
@@ -650,7 +650,7 @@ r"""
 
 An **n-gram model** looks $n - 1$ words back and counts what came after them. With $n = 1$ (a
 *unigram*) it ignores the past; $n = 3$ is a *trigram*. You build it in four steps: the table, one
-mixture, the probability, and the price of a text.
+mixture, the probability, and a class that prices texts and writes some.
 
 In this picture the text is *the cat saw the cat and the dog*, and $n = 3$. Two
 end marks stand before it, so that the first token has a history, too. The second and the third
@@ -816,43 +816,99 @@ print(sorted(((round(x, 3), token) for token, x in p.items()), reverse=True)[:6]
 r"""
 It is a distribution: the cell stops unless all $V$ probabilities add up to one.
 
-{{exercise 00.price}}
+{{exercise 00.model}}
 
-The last step prices a text. `p(token, history)` is a model; `history` is the tuple of the $n - 1$
-tokens before, with `"<eod>"` in place of what is missing at the start, as in `count`. Return the
-list of the surprises of all tokens, in nats.
+Now put the parts together. This is the chapter's build: a whole language model, about twenty lines,
+many of which call functions that you have. Write the methods of two classes: steps 1 to 3 for
+`NGram`, and steps 4 and 5 for `Writer`, which has the first three as well because it is an `NGram`.
+The check looks at the steps in this order, so you can run it after each of them.
+
+1. `__init__(self, tokens, n, words)`: `words` is the list of all $V$ words. Keep it as
+   `self.words`, and `n` as `self.n`. `self.tables` is the list of the tables for
+   1, 2, ... up to `n`, by `count`.
+2. `probability(self, token, history)`: $p(w \mid h)$, by your function of the same name.
+3. `price(self, tokens)`: the list of the surprises of all tokens, in nats. The history of a token
+   is the tuple of the $n - 1$ tokens before it, with `"<eod>"` in place of what is missing at the
+   start, as in `count`.
+4. `likeliest(self, history, k)`: the list of the `k` words that are most probable after `history`,
+   best first.
+5. `write(self, length, draw)`: a list of `length` words. Before the first one, imagine `"<eod>"`
+   again. `draw` is a `random.Random`: `draw.choices(self.words, weights)` draws one word, in a list
+   of its own, where `weights` holds the probability of each of `self.words` after the history.
 """
 
 # %%
-def price(tokens, p, n):
-    """The surprise of each token in nats, by a model p(token, history) of n - 1 tokens."""
-    surprises = []
+class NGram:
+    """A language model that counts: p(token | the n - 1 tokens before it)."""
+
     ### BEGIN SOLUTION
-    padded = ["<eod>"] * (n - 1) + list(tokens)
-    for i in range(n - 1, len(padded)):
-        surprises.append(-math.log(p(padded[i], tuple(padded[i - n + 1 : i]))))
+    def __init__(self, tokens, n, words):
+        self.n, self.words = n, words
+        self.tables = [count(tokens, length) for length in range(1, n + 1)]
+
+    def probability(self, token, history):
+        return probability(token, history, self.tables, len(self.words))
+
+    def price(self, tokens):
+        padded, surprises = ["<eod>"] * (self.n - 1) + list(tokens), []
+        for i in range(self.n - 1, len(padded)):
+            p = self.probability(padded[i], tuple(padded[i - self.n + 1 : i]))
+            surprises.append(-math.log(p))
+        return surprises
     ### END SOLUTION
-    return surprises
 
 
 # %%
-mb.course.check("00.price", price)
+class Writer(NGram):
+    """The same model, which also says what comes next."""
+
+    ### BEGIN SOLUTION
+    def likeliest(self, history, k):
+        p = {word: self.probability(word, history) for word in self.words}
+        return sorted(p, key=p.get, reverse=True)[:k]
+
+    def write(self, length, draw):
+        text = ["<eod>"] * (self.n - 1)
+        for _ in range(length):
+            history = tuple(text[len(text) - self.n + 1 :])
+            weights = [self.probability(word, history) for word in self.words]
+            text += draw.choices(self.words, weights)
+        return text[self.n - 1 :]
+    ### END SOLUTION
+
 
 # %%
-price = mb.course.use("00.price", price)
+mb.course.check("00.model", Writer)
 
 # %%
+Writer = mb.course.use("00.model", Writer)
+
+# %%
+model = Writer(read, 5, vocab.tokens)
+print("She lives in ...", model.likeliest(("<eos>", "She", "lives", "in"), k=6))
 some = [token if token in vocab else "<new>" for token in test_tokens[:2000]]
-mine = price(some, lambda token, history: probability(token, history, tables, V), n=5)
+mine = model.price(some)
 library = -baselines.NGram(ids, V, order=5).log_probs(test_ids[:2000])
 assert np.allclose(mine, library)  # token by token
 print(f"perplexity {perplexity(mine):.1f}; largest difference {np.abs(np.array(mine) - library).max():.0e}")
 
 # %% [markdown]
 r"""
-Your four functions *are* the library's n-gram model; the library only counts faster. The perplexity
-above is for the first 2,000 tokens, without the letters of the new words. So we let the library
-price the whole test text for $n = 1$ to $5$, and add these letters.
+Your class *is* the library's n-gram model; the library only counts faster. And it writes. Unlike a
+single table, it may always leave the text that it has read, because every word has some
+probability:
+"""
+
+# %%
+for n in (2, 3, 5):
+    text = Writer(read, n, vocab.tokens).write(10 if SMOKE else 30, random.Random(3))
+    text = " ".join(token for token in text if token not in ("<eos>", "<eod>"))
+    print(textwrap.fill(f"n = {n}: {text}", 100), "\n")
+
+# %% [markdown]
+r"""
+The perplexity above is for the first 2,000 tokens, without the letters of the new words. So we let
+the library price the whole test text for $n = 1$ to $5$, and add these letters.
 
 *Predict before you run:* which $n$ pays least?
 """
@@ -1156,7 +1212,7 @@ back, however much it reads. The coming chapters are about models that can. And 
 shown what such a model is good for: it learned nothing but to predict the next word, and it sorts
 texts from 50 labels.
 
-## 10. Two traps of counting
+## 10. Two traps of counting (optional)
 
 {{exercise 00.find_the_bug}}
 

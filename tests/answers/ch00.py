@@ -10,7 +10,23 @@ def interpolate(together, total, different, shorter):
     return (together + different * shorter) / (total + different) if total else shorter
 
 
-GIVEN = {"interpolate": interpolate}
+def count(tokens, n):
+    table, padded = {}, ["<eod>"] * (n - 1) + list(tokens)
+    for i in range(n - 1, len(padded)):
+        after = table.setdefault(tuple(padded[i - n + 1 : i]), {})
+        after[padded[i]] = after.get(padded[i], 0) + 1
+    return table
+
+
+def probability(token, history, tables, V):
+    p = 1 / V
+    for k, table in enumerate(tables):
+        after = table.get(tuple(history[len(history) - k :]), {})
+        p = interpolate(after.get(token, 0), sum(after.values()), len(after), p)
+    return p
+
+
+GIVEN = {"interpolate": interpolate, "count": count, "probability": probability}
 
 ENTROPY = [
     ("lambda p: -(p * p.log()).sum()", "probability 0"),
@@ -275,72 +291,157 @@ def count(tokens, n):
         "overwrites",
     ),
 ]
-PRICE = [
+NGRAM = """
+class NGram:
+    def __init__(self, tokens, n, words):
+        self.n, self.words = n, words
+        self.tables = [count(tokens, length) for length in range(1, n + 1)]
+
+    def probability(self, token, history):
+        return probability(token, history, self.tables, len(self.words))
+
+    def price(self, tokens):
+        padded, surprises = ["<eod>"] * (self.n - 1) + list(tokens), []
+        for i in range(self.n - 1, len(padded)):
+            history = tuple(padded[i - self.n + 1 : i])
+            surprises.append(-math.log(self.probability(padded[i], history)))
+        return surprises
+
+    def likeliest(self, history, k):
+        p = {word: self.probability(word, history) for word in self.words}
+        return sorted(p, key=p.get, reverse=True)[:k]
+
+    def write(self, length, draw):
+        text = ["<eod>"] * (self.n - 1)
+        for _ in range(length):
+            history = tuple(text[len(text) - self.n + 1 :])
+            weights = [self.probability(word, history) for word in self.words]
+            text += draw.choices(self.words, weights)
+        return text[self.n - 1 :]
+"""
+
+
+def model(old="", new="", code=NGRAM):
+    """The class after a replacement."""
+    assert old in code, old
+    return code.replace(old, new) if old else code
+
+
+BY_DEQUE = """
+class Model:
+    def __init__(self, tokens, n, words):
+        self.n, self.words = n, tuple(words)
+        self.tables = tuple(count(tokens, k + 1) for k in range(n))
+
+    def probability(self, token, history):
+        p = 1 / len(self.words)
+        for k, table in enumerate(self.tables):
+            after = table.get(tuple(history[len(history) - k :]), {})
+            p = interpolate(after.get(token, 0), sum(after.values()), len(after), p)
+        return p
+
+    def price(self, tokens):
+        history, surprises = ("<eod>",) * (self.n - 1), []
+        for token in tokens:
+            surprises.append(math.log(1 / self.probability(token, history)))
+            history = (*history, token)[1:]
+        return torch.tensor(surprises).numpy()
+
+    def likeliest(self, history, k):
+        p = Counter({word: self.probability(word, history) for word in self.words})
+        return [word for word, _ in p.most_common(k)]
+
+    def write(self, length, draw):
+        history, text = ("<eod>",) * (self.n - 1), []
+        for _ in range(length):
+            weights = [100 * self.probability(word, history) for word in self.words]
+            text.append(draw.choices(self.words, weights=weights, k=1)[0])
+            history = (*history, text[-1])[1:]
+        return text
+"""
+LEN = 'text = ["<eod>"] * (self.n - 1)'
+MODEL = [
+    (model("range(1, n + 1)", "range(1, n)"), "stops before its end"),
+    (model("range(1, n + 1)", "range(n)"), "tables[0]"),
+    (model("range(1, n + 1)", "range(n, 0, -1)"), "longest history stands first"),
+    (model("[count(tokens, length) for length in range(1, n + 1)]", "count(tokens, n)"), "one tab"),
+    (model("self.n, self.words = n, words", "self.n, self.words = n, set(words)"), "list `words`"),
+    (model("self.n, self", "self.m, self").replace("self.n", "len(self.tables)"), "self.n` should"),
+    (model("return probability(", "probability("), "is there a `return`"),
+    (model("len(self.words))", "len(self.tables[0][()]))"), "is not used"),
+    (model("self.tables, len", "self.tables[:1], len"), "only the first table"),
+    (model("token, history, self", "token, history[::-1], self"), "reverse order"),
     (
-        """
-def price(tokens, p, n):
-    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
-    for i in range(n - 1, len(padded)):
-        surprises.append(-math.log(p(padded[i], tuple(padded[:i]))))
-    return surprises
-""",
-        "that of 'b' has 3",
+        model("return probability(", "return math.log(probability(").replace("words))", "words)))"),
+        "this is the logarithm",
+    ),
+    (model(code=NGRAM.split("    def price")[0]), "Step 3 is next"),
+    (model(code=NGRAM.split("    def likeliest")[0]), "Step 4 is next"),
+    (model(code=NGRAM.split("    def write")[0]), "Step 5 is next"),
+    (model("-math.log(", "math.log("), "turn the sign"),
+    (model("-math.log(", "-math.log2("), "in bits"),
+    (
+        model(
+            "-math.log(self.probability(padded[i], history))",
+            "self.probability(padded[i], history)",
+        ),
+        "these are probabilities",
+    ),
+    (model("return surprises", "return sum(surprises)"), "this is the sum"),
+    (model("return surprises", "return sum(surprises) / len(surprises)"), "this is the mean"),
+    (model("range(self.n - 1, len", "range(2 * self.n - 2, len"), "are not charged"),
+    (model("range(self.n - 1, len", "range(len"), "too many tokens"),
+    (model("i - self.n + 1 : i]", "i - self.n + 1 : i + 1]"), "sees the answer"),
+    (model("tuple(padded[i - self.n + 1 : i])", "tuple(padded[:1])"), "a history has"),
+    (model("list(tokens), []", "list(tokens)[:-1], []"), "tokens are charged"),
+    (
+        model("self.probability(padded[i], history)", "self.probability(history, padded[i])"),
+        "the token first",
+    ),
+    (model(", reverse=True", ""), "largest probability comes first"),
+    (model("[:k]", ""), "words were asked for"),
+    (model("[:k]", "[:3]"), "words were asked for"),
+    (model("sorted(p, key=p.get, reverse=True)", "sorted(p)"), "order of the alphabet"),
+    (
+        model(
+            "sorted(p, key=p.get, reverse=True)",
+            "sorted(p.items(), key=lambda x: x[1], reverse=True)",
+        ),
+        "the words alone",
     ),
     (
-        """
-def price(tokens, p, n):
-    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
-    for i in range(n - 1, len(padded)):
-        history = tuple(padded[i - n + 1 : i])
-        history = history if "<eod>" in history else history[::-1]
-        surprises.append(-math.log(p(padded[i], history)))
-    return surprises
-""",
-        "asked for 'b' after ('b', 'a')",
+        model("return sorted(p, key=p.get, reverse=True)[:k]", "return max(p, key=p.get)"),
+        "list of 2",
     ),
-    ("lambda t, p, n: [math.exp(-x) for x in solution(t, p, n)]", "these are probabilities"),
-    ("lambda t, p, n: [-x for x in solution(t, p, n)]", "turn the sign"),
-    ("lambda t, p, n: [x / math.log(2) for x in solution(t, p, n)]", "bits"),
-    ("lambda t, p, n: sum(solution(t, p, n))", "this is the sum"),
-    ("lambda t, p, n: sum(solution(t, p, n)) / len(t)", "this is the mean"),
-    ("lambda t, p, n: math.exp(sum(solution(t, p, n)) / len(t))", "this is the perplexity"),
-    ("lambda t, p, n: solution(t, p, n)[-1]", "only the last"),
-    ("lambda t, p, n: solution(t, p, n + 1)", "a history has"),
-    ("lambda t, p, n: solution(t, p, 3)", "a history has"),
-    ("lambda t, p, n: solution(t, lambda w, h: p(w, list(h)), n)", "is a list"),
-    ("lambda t, p, n: solution(t, lambda w, h: p(w, (*h[1:], w)), n)", "sees the answer"),
-    ("lambda t, p, n: solution(t, lambda w, h: p(w, h[::-1]), n)", "do not go together"),
-    ("lambda t, p, n: solution(t[:-1], p, n)", "tokens are charged"),
-    ("lambda t, p, n: [1.0 for _ in t]", "never called"),
-    ("lambda t, p, n: solution(['<eod>'] * (n - 1) + t, p, n)", "too many tokens"),
+    (model("return text[self.n - 1 :]", "return text"), "are still in the text"),
     (
-        """
-def price(tokens, p, n):
-    places = range(n - 1, len(tokens))
-    return [-math.log(p(tokens[i], tuple(tokens[i - n + 1 : i]))) for i in places]
-""",
-        "are not charged",
+        model(
+            "text += draw.choices(self.words, weights)",
+            "text.append(draw.choices(self.words, weights))",
+        ),
+        "holds lists",
+    ),
+    (model("draw.choices(self.words, weights)", "draw.choices(self.words)"), "equally likely"),
+    (
+        model("self.words, weights)", "self.words, weights)[:0] + [self.words[0]]"),
+        "not those that were drawn",
     ),
     (
-        """
-def price(tokens, p, n):
-    surprises = solution(tokens, p, n)
-    tokens[:0] = ["<eod>"]
-    return surprises
-""",
-        "changed the list",
+        model("            history = tuple(text[len(text) - self.n + 1 :])\n", "").replace(
+            LEN, LEN + "\n        history = tuple(text)"
+        ),
+        "same history",
     ),
+    (model("len(text) - self.n + 1 :]", ": self.n - 1]"), "same history"),
     (
-        """
-def price(tokens, p, n):
-    total, running = 0, []
-    for x in solution(tokens, p, n):
-        total += x
-        running.append(total)
-    return running
-""",
-        "add up from token to token",
+        model(
+            "draw.choices(self.words, weights)",
+            "[max(self.words, key=lambda w: self.probability(w, history))]",
+        ),
+        "by one call of",
     ),
+    (model("        return text[self.n - 1 :]", "        pass"), "is there a `return`"),
+    (model("range(length)", "range(length - 1)"), "words were asked for"),
 ]
 BUG = [
     ("lambda b: math.exp(sum(x / n for x, n in b) / len(b))", "every batch"),
@@ -428,26 +529,6 @@ PROBABILITY += [
     (STEP.replace("    return p", "        return p"), "only the first table"),
     (STEP.replace("p = 1 / V", "p = 0"), "begin with 1 / V"),
 ]
-PRICING = """
-def price(tokens, p, n):
-    surprises, padded = [], ["<eod>"] * (n - 1) + tokens
-    for i in range(n - 1, len(padded)):
-        surprises.append(-math.log(p(padded[i], tuple(padded[i - n + 1 : i]))))
-    return surprises
-"""
-PRICE += [
-    ("lambda t, p, n: solution(t, p, n)[::-1]", "keep the order"),
-    ("lambda t, p, n: sorted(solution(t, p, n))", "keep the order"),
-    ("lambda t, p, n: [x / math.log(10) for x in solution(t, p, n)]", "base 10"),
-    ("lambda t, p, n: [math.exp(x) for x in solution(t, p, n)]", "1 / p"),
-    ("lambda t, p, n: [1 - math.exp(-x) for x in solution(t, p, n)]", "1 - p"),
-    ("lambda t, p, n: [x * math.exp(-x) for x in solution(t, p, n)]", "multiplied by p"),
-    ("lambda t, p, n: solution(t, lambda w, h: p(h, w), n)", "the token first"),
-    ("lambda t, p, n: [-math.log(p(w, ('<eod>',) * (n - 1))) for w in t]", "do not go together"),
-    ("lambda t, p, n: [-math.log(p(w, ())) for w in t]", "n = 3 a history has 2"),
-    (PRICING.replace("* (n - 1) + tokens", "* (n - 1) + tokens[:-1]"), "tokens are charged"),
-    (PRICING.replace("[i - n + 1 : i]", "[:i][-(n - 1) :]"), "n = 1 a history has 0"),
-]
 CHANGES = """
 def evaluate(batches):
     losses = tokens = 0
@@ -469,7 +550,7 @@ TABLE = {
     "count": COUNT,
     "interpolate": INTERPOLATE,
     "probability": PROBABILITY,
-    "price": PRICE,
+    "model": MODEL,
     "find_the_bug": BUG,
 }
 WRONG = [(f"00.{name}", *row) for name, rows in TABLE.items() for row in rows]
@@ -513,20 +594,11 @@ def probability(token, history, tables, V):
     return interpolate(after.get(token, 0), sum(after.values()), len(after), p)
 """,
     ),
-    ("00.price", "solution"),
-    ("00.price", "lambda t, p, n: torch.tensor(solution(t, p, n)).numpy()"),
-    ("00.price", "lambda t, p, n: torch.tensor(solution(t, p, n))"),
-    (
-        "00.price",
-        """
-def price(tokens, p, n):
-    history, surprises = ("<eod>",) * (n - 1), []
-    for token in tokens:
-        surprises.append(-math.log(p(token, history)) if p(token, history) else math.inf)
-        history = (*history, token)[1:]
-    return surprises
-""",
-    ),
+    ("00.model", "solution"),
+    ("00.model", NGRAM),
+    ("00.model", BY_DEQUE),
+    ("00.model", model("tuple(padded[i - self.n + 1 : i])", "tuple(padded[:i])")),
+    ("00.model", model("[count(tokens, length) for", "[count(list(tokens), length) for")),
     ("00.find_the_bug", "solution"),
     ("00.find_the_bug", "lambda b: math.exp(sum(x for x, _ in b) / sum(n for _, n in b))"),
     (
@@ -550,5 +622,4 @@ def count(tokens, n):
     ("00.interpolate", "lambda c, n, t, q: (c + t * q) / max(1, n + t) or q"),
     ("00.probability", STEP.replace("history[len(history) - k :]", "history[-k:] if k else ()")),
     ("00.probability", STEP.replace("        p = i", "        if not after: break\n        p = i")),
-    ("00.price", PRICING.replace("-math.log(", "math.log(1 / ")),
 ]

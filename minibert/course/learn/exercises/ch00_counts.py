@@ -12,7 +12,6 @@ from minibert.course.learn.exercises.ngrams import (
     Table,
     grams,
     table_of,
-    wrong_price,
     wrong_probability,
     wrong_table,
 )
@@ -232,27 +231,6 @@ class Probability(Exercise):
                 if wrong:
                     return wrong
         return Right("Each longer history corrects the shorter one as far as its counts allow.")
-
-
-class Price(Exercise):
-    id = "00.price"
-    title = "What a text costs"
-    minutes, difficulty, importance, points = 6, 2, 5, 3
-    hints = (
-        'As in `count`: `n - 1` times `"<eod>"` first, so that every token has a history.',
-        "Call `p(token, history)` for each token, and collect the surprises in a list.",
-    )
-
-    def untouched(self, price: Callable[..., list[float]]) -> bool:
-        got = price(["a", "b"], lambda token, history: 0.5, 2)
-        return got is None or (isinstance(got, list) and not got)
-
-    def check(self, price: Callable[..., list[float]]) -> Right | Wrong:
-        for tokens, n in ((["a", "b", "b", "c"], 3), (["b", "a"], 1), (["c", "a", "b"], 2)):
-            wrong = wrong_price(price, tokens, n)
-            if wrong:
-                return wrong
-        return Right("The sum is the price of the text. Its mean is the loss per token.")
 
 
 class FindTheBug(Exercise):

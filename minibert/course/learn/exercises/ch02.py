@@ -1,8 +1,8 @@
 """The exercises and the quiz of chapter 02, ELMo, in seven parts."""
 
 from minibert.course.learn.exercises import (
+    bilm_both_ways,
     ch02_bilm,
-    ch02_build,
     ch02_fit,
     ch02_layers,
     ch02_lstm,
@@ -12,7 +12,7 @@ from minibert.course.learn.exercises import (
 
 __all__ = [
     "ch02_bilm",
-    "ch02_build",
+    "bilm_both_ways",
     "ch02_fit",
     "ch02_layers",
     "ch02_lstm",

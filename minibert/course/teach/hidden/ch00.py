@@ -1,9 +1,12 @@
 """Hidden tests of chapter 00."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+from minibert.course.learn.exercises.ngram_model import wrong_model
 from minibert.course.learn.exercises.ngrams import grams, table_of, witten_bell
-from minibert.course.teach.hidden import Case, Draw, fresh
+from minibert.course.teach.hidden import Case, Draw, fresh, hidden
 
 
 @fresh("00.entropy")
@@ -47,14 +50,11 @@ def probability(draw: Draw) -> Case:
     return asked, witten_bell(*asked)
 
 
-@fresh("00.price")
-def price(draw: Draw) -> Case:
-    tokens, n, salt = words(draw, most=8), draw.randint(1, 4), draw.randint(0, 30)
-
-    def p(token: str, history: tuple[str, ...]) -> float:
-        return (1 + (salt + sum(map(ord, "".join(history) * 2 + token))) % 31) / 32
-
-    return (tokens, p, n), [-math.log(p(token, history)) for history, token in grams(tokens, n)]
+@hidden("00.model")
+def model(draw: Draw, asked: Callable[..., Any]) -> bool:
+    tokens, known = words(draw), ["the", "cat", "dog", "saw", "and", "<eod>", "<new>"]
+    draw.shuffle(known)
+    return wrong_model(asked, tokens, draw.randint(1, 4), known) is None
 
 
 @fresh("00.find_the_bug")

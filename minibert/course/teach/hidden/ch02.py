@@ -5,8 +5,8 @@ from typing import Any
 
 from minibert.course.learn.compare import same
 from minibert.course.learn.exercise import Right
+from minibert.course.learn.exercises.bilm_both_ways import judged
 from minibert.course.learn.exercises.ch02_bilm import BothWays, Convolve
-from minibert.course.learn.exercises.ch02_build import judged
 from minibert.course.learn.exercises.ch02_fit import FindTheBug, Train
 from minibert.course.learn.exercises.ch02_layers import Bayes, Sense
 from minibert.course.learn.exercises.ch02_lstm import Read, Step
