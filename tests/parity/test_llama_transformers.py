@@ -358,6 +358,18 @@ def test_transformers_reads_our_language_model(tmp_path):
     close(head(ids), theirs(ids).logits)
 
 
+@torch.no_grad()
+def test_in_half_precision(pair):
+    """bfloat16 keeps 8 bits: states near those of float32, and text that can be drawn."""
+    _, ours = pair
+    ids, mask = batch()
+    whole = ours.eval()(ids, mask).last_hidden_state[mask.bool()]
+    low = ours.bfloat16()(ids, mask).last_hidden_state[mask.bool()]
+    assert low.dtype == torch.bfloat16
+    assert (low - whole).norm() < 0.05 * whole.norm()
+    assert len(ours.generate([3, 1, 4], 5, seed=0)) == 8
+
+
 # the same switches elsewhere
 
 
