@@ -84,9 +84,11 @@ def test_rms_norm():
     theirs, ours = llama.LlamaRMSNorm(48, 1e-3), RMSNorm(48, 1e-3)
     torch.nn.init.normal_(theirs.weight)
     ours.load_state_dict(theirs.state_dict())
-    close(ours(random(2, 5, 48)), theirs(random(2, 5, 48)), 1e-6)
-    low = random(2, 5, 48).bfloat16()  # which is added up in more digits
-    assert torch.equal(ours.bfloat16()(low), theirs.bfloat16()(low))
+    x = random(2, 5, 48)
+    close(ours(x), theirs(x), 1e-6)
+    close(ours(x), x / (x.square().mean(-1, keepdim=True) + 1e-3).sqrt() * ours.weight, 1e-6)
+    low = x.bfloat16()  # which is added up in more digits, and rounded once where theirs is twice
+    close(ours.bfloat16()(low), theirs.bfloat16()(low), 0.06)
 
 
 @pytest.mark.parametrize("rows", [(), (3,)], ids=["all rows alike", "places of each row"])

@@ -52,6 +52,5 @@ class RMSNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(dim)), eps
 
     def forward(self, x: X) -> X:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 cannot add so many
-        square = wide.square().mean(-1, keepdim=True)  # (..., 1)
-        return (wide * (square + self.eps).rsqrt()).to(x.dtype) * self.weight
+        # x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
