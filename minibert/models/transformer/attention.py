@@ -130,8 +130,8 @@ class MultiHeadAttention(nn.Module):
 
         memory: what is looked at; x itself by default. past: the (keys, values) of earlier
         positions. turn: the `rotation` at x's places, where positions are rotary. fused: which
-        kernel; by default the fused one everywhere but on a CPU, where it is the slower one. The
-        weights come from the plain one.
+        kernel; by default the fused one, but on a CPU, where it learns more slowly, only for
+        grouped keys without gradients. The weights come from the plain one.
         """
         memory = x if memory is None else memory
         query = self.split(self.query(x), self.heads)
@@ -144,7 +144,8 @@ class MultiHeadAttention(nn.Module):
         if share > 1:
             keys, values = (part.repeat_interleave(share, 1) for part in carried)
         p = self.dropout if self.training else 0.0
-        fused = x.device.type != "cpu" if fused is None else fused
+        if fused is None:
+            fused = x.device.type != "cpu" or (share > 1 and not torch.is_grad_enabled())
         if fused and not output_attentions:
             found, weights = attend_fused(query, keys, values, mask, p=p), None
         else:
