@@ -97,13 +97,14 @@ def load(source: str | Path, cls: type | None = None) -> Any:
 
 def _load_published(source, cls):
     path = find_or_fetch(located(source, "BERT"), (*bert.FILES, gpt.VOCAB, gpt.MERGES))
-    openai, described = gpt.openai.is_here(path), (path / CONFIG).is_file()
+    other = gpt.openai.is_here(path) or gpt.llama_gguf.is_here(path)
+    described = (path / CONFIG).is_file()
     config = read_json(path / CONFIG) if described else {}
     config = config if isinstance(config, dict) else {}
-    fastai = not described and not openai
+    fastai = not described and not other
     if cls is heads.CausalLM and (fastai or "weight_dropout" in config):
         return cls(AWDLSTM.from_pretrained(path)).eval()
-    is_gpt = openai or config.get("model_type") in tuple(gpt.KINDS)
+    is_gpt = other or config.get("model_type") in (*gpt.KINDS, gpt.llama.TYPE)
     known = (gpt_heads if is_gpt else bert).HEADS
     if cls is None:
         told = (config.get("architectures") or [None])[0]  # such as BertForMaskedLM

@@ -33,7 +33,7 @@ class MergeExplorer(Interactive):
         super().__init__(self._frame, controls, [["text"], ["merges: ", "merges"]])
 
     def _frame(self, text, merges):
-        found = words(text[:MOST], self.tokenizer.kind)
+        found = words(text[:MOST], self.tokenizer.kind, self.tokenizer.digits)
         if not found:
             raise ValueError("There is nothing to cut: type a text.")
         pieces = [self.tokenizer.pieces(word, merges) for word in found]

@@ -3,6 +3,7 @@ from . import bundled as bundled
 from . import checked as checked
 from . import checkpoint as checkpoint
 from . import crc32c as crc32c
+from . import gguf as gguf
 from . import hub as hub
 from . import layout as layout
 from . import safe_files as safe_files
@@ -15,6 +16,7 @@ __all__ = [
     "checked",
     "checkpoint",
     "crc32c",
+    "gguf",
     "hub",
     "layout",
     "safe_files",

@@ -8,6 +8,7 @@ no reader takes is refused, too: it may be the one that makes a model compute so
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import partial
 from types import NoneType
@@ -112,14 +113,16 @@ def filled(
     source: object,
     layers: int = 0,
     *,
+    keep: bool = False,
     own: Callable = lambda model, tensors: tensors,
     named: Callable = lambda model, name: name,
 ) -> Model:
     """The model that ``make()`` gives, with the tensors of a file, in eval mode.
 
     Before, it is made without memory, and the tensors are compared with it. ``layers``: how many
-    the configuration asks for, no more than there are tensors. own: (model, tensors) to the tensors
-    by the model's names; named: (model, name) to what the file calls a tensor, for the message.
+    the configuration asks for, no more than there are tensors. keep: the tensors themselves become
+    the model's, which halves the memory; start values are not drawn. own: (model, tensors) to the
+    tensors by the model's names; named: (model, name) to what the file calls one, for the message.
     Raises ValueError, naming ``source`` and the tensors that do not fit, if any.
     """
     if layers > len(tensors):
@@ -134,13 +137,14 @@ def filled(
     check_tensors(empty, ours, source, partial(named, empty))
     if sum(buffer.nbytes for buffer in empty.buffers()) > MOST_BUFFERS:
         raise ValueError(f"{source} asks for tables of more than {MOST_BUFFERS:,} bytes")
-    model = make()
-    model.load_state_dict(ours)
+    with _Undrawn() if keep else nullcontext():
+        model = make()
+    model.load_state_dict(ours, assign=keep)
     return model.eval()
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out random numbers, which on the meta device would load torch's compiler."""
+    """Leaves out random numbers, which nobody reads, and which load torch's compiler on "meta"."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, getattr(function, "__name__", "")

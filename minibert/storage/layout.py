@@ -199,6 +199,21 @@ def drop_table(tensors: Tensors, name: str, expected: Callable, source: object) 
         raise ValueError(f"{source} has an unusual {name}, which minibert cannot follow")
 
 
+def settle_output(tensors: Tensors, word: str, tied: bool, source: object) -> Tensors:
+    """The tensors without a second copy of the table ``word`` as ``lm_head.weight``.
+
+    Raises ValueError where the file says twice what does not agree, or lacks an output of its own.
+    """
+    if not tied and "lm_head.weight" not in tensors:
+        raise ValueError(
+            f"{source} has no lm_head.weight, although its config.json says that the output layer "
+            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
+        )
+    if tied and (output := tensors.pop("lm_head.weight", None)) is not None:
+        check_tied(tensors.setdefault(word, output), output, source)
+    return tensors
+
+
 def check_tied(table: torch.Tensor, output: torch.Tensor, source: object) -> None:
     """Refuse an output layer unlike the word vectors that it should share."""
     if table.shape != output.shape or not torch.equal(table, output):

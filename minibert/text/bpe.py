@@ -7,7 +7,8 @@ are merged in the order in which they were learned. There are two kinds of words
   does (Hugging Face's version). The last character of a word carries ``</w>``, so that ``er</w>``
   ends a word and ``er`` does not. A character that the vocabulary lacks becomes ``<unk>``.
 - ``"bytes"`` (Radford et al. 2019, section 2.2): a word keeps the space before it and is spelled in
-  the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly.
+  the bytes of UTF-8. Nothing is unknown, and decoding gives every text back exactly. With
+  ``digits``, as SmolLM has it (Ben Allal et al. 2025, arXiv:2502.02737), each digit is a word.
 """
 
 import json
@@ -18,7 +19,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Self
 
-from minibert.storage.safe_files import write
+from minibert.storage.safe_files import remove, write
 from minibert.text import basic, merges
 from minibert.text.added import Added, Finder, added_of
 from minibert.text.cache import Cache
@@ -30,6 +31,8 @@ END, UNK, EOT = "</w>", "<unk>", "<|endoftext|>"
 VOCAB, MERGES = "vocab.json", "merges.txt"
 # GPT-2's words: English clitics, then letters, digits or other signs with the space before them.
 GPT2_WORD = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# The same between digits, which are words by themselves: white space before one stays together.
+DIGIT_WORD = r"\p{N}|'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
 
 
 @cache
@@ -41,18 +44,19 @@ def byte_letters() -> tuple[str, ...]:
 
 
 @cache
-def gpt2_words() -> Any:
-    """The compiled pattern of GPT-2's words."""
+def gpt2_words(digits: bool = False) -> Any:
+    """The compiled pattern of GPT-2's words, or of those with each digit alone."""
     import regex  # knows \p{L}, which the standard library's re does not
 
-    return regex.compile(GPT2_WORD)
+    return regex.compile(DIGIT_WORD if digits else GPT2_WORD)
 
 
 class BPE(Pieces):
     """Text to ids of pieces and back: ``encode``, ``decode``, ``train``, ``load``, ``save``.
 
     ``ids``: piece to id; ``tokens``: id to piece; ``merges``: (left, right) in the order in which
-    they were learned; ``kind``: "words" or "bytes"; ``special_ids``: of ``specials``, which no text
+    they were learned; ``kind``: "words" or "bytes"; ``digits``: whether each digit is a word of its
+    own, in bytes; ``special_ids``: of ``specials``, which no text
     gives. ``added``: tokens of ``ids`` that are found whole in a text before it is cut. ``unk_id``:
     the id of ``unk``, which stands for unknown letters, ``end_id``: of ``end``, which ends a text;
     or None. Raises ValueError for ids that are not 0, 1, 2, ..., and for a merge or token without
@@ -69,10 +73,12 @@ class BPE(Pieces):
         added: Iterable[str | Added] = (),
         unk: str = UNK,
         end: str = EOT,
+        digits: bool = False,
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be 'words' or 'bytes', got {kind!r}")
-        self.ids, self.kind = dict(ids), kind
+        if kind not in KINDS or (digits and kind != "bytes"):
+            only = ", and digits are words of bytes only" if digits else ""
+            raise ValueError(f"kind must be 'words' or 'bytes', got {kind!r}{only}")
+        self.ids, self.kind, self.digits = dict(ids), kind, digits
         self.merges = [tuple(pair) for pair in merges]
         self.tokens = sorted(self.ids, key=self.ids.__getitem__)
         if [self.ids[token] for token in self.tokens] != list(range(len(self.tokens))):
@@ -143,7 +149,7 @@ class BPE(Pieces):
         return f"BPE({len(self):,} pieces of {self.kind}, {len(self.merges):,} merges)"
 
     def __reduce__(self) -> tuple:
-        make = partial(BPE, added=self.added, unk=self.unk, end=self.end)
+        make = partial(BPE, added=self.added, unk=self.unk, end=self.end, digits=self.digits)
         return make, (self.ids, self.merges, self.kind, ())  # without the caches
 
     def pieces(self, word: str, merges_used: int | None = None) -> list[str]:
@@ -176,7 +182,8 @@ class BPE(Pieces):
     def _encode_plain(self, text):
         """`encode` for a text without added tokens."""
         if self.kind == "bytes":
-            return [*chain.from_iterable(map(self._words.__getitem__, words(text, "bytes")))]
+            found = words(text, "bytes", self.digits)
+            return [*chain.from_iterable(map(self._words.__getitem__, found))]
         return [*chain.from_iterable(map(self._chunks.__getitem__, basic.CHUNK.findall(text)))]
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
@@ -201,16 +208,24 @@ class BPE(Pieces):
         return b"".join(spelled).decode("utf-8", errors="replace")
 
     def save(self, folder: str | Path) -> None:
-        """Write ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json`` into a folder."""
-        from minibert.text.tokenizer_files import save_settings
+        """Write ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json`` into a folder.
 
-        lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
-        write(Path(folder) / VOCAB, (json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
-        write(Path(folder) / MERGES, "\n".join(lines).encode())
+        Where digits are words, ``tokenizer.json`` for the first two, which cannot say so.
+        """
+        from minibert.text.tokenizer_files import JSON, save_settings
+        from minibert.text.tokenizer_json import of_digits
+
         roles = {"unk_token": self.unk, "eos_token": self.end}
         settings = {role: token if token in self.ids else None for role, token in roles.items()}
         settings["tokenizer_class"] = TOKENIZERS[self.kind]
         save_settings(Path(folder) / VOCAB, settings, self.added, self.ids)
+        if self.digits:
+            remove(folder, (VOCAB, MERGES))
+            told = of_digits(self.ids, self.merges, self.unk, self.added)
+            return write(Path(folder) / JSON, json.dumps(told, ensure_ascii=False).encode())
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
+        write(Path(folder) / VOCAB, (json.dumps(self.ids, ensure_ascii=False) + "\n").encode())
+        write(Path(folder) / MERGES, "\n".join(lines).encode())
 
     @classmethod
     def load(
@@ -241,9 +256,9 @@ class BPE(Pieces):
         return [i for word in basic.words(chunk) for i in self._words[word]]
 
 
-def words(text: str, kind: str = "bytes") -> list[str]:
+def words(text: str, kind: str = "bytes", digits: bool = False) -> list[str]:
     """The words of a text within which pairs are merged, a list of str."""
-    return basic.words(text) if kind == "words" else gpt2_words().findall(text)
+    return basic.words(text) if kind == "words" else gpt2_words(digits).findall(text)
 
 
 def spell(word: str, kind: str = "bytes") -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def read_bpe(
         vocab = vocab / (JSON if (vocab / JSON).is_file() else "vocab.json")
     settings, names = _settings(vocab, "BPE")
     if vocab.name == JSON:
-        ids, pairs, found, unk, added = tokenizer_json.bpe(vocab)
+        ids, pairs, found, options, added = tokenizer_json.bpe(vocab)
         if kind not in (None, found):
             raise ValueError(f"expected a BPE of {kind} in {vocab}, got one of {found}")
         kind = found
@@ -103,13 +103,13 @@ def read_bpe(
             told = str(settings.get("tokenizer_class"))
             words = any(token.endswith("</w>") for token in ids) and not told.startswith("GPT2")
             kind = "words" if words or told.startswith("OpenAIGPT") else "bytes"
-        unk, added = names.get("unk_token", "<unk>"), []
+        options, added = {"unk": names.get("unk_token", "<unk>")}, []
     _in_order(ids, vocab)
     found = _whole(added, settings, names, ids, path=vocab, kind="BPE")
     usual = ("<unk>", "<|endoftext|>")
     known = {token.content for token in found}
     found += [Added(t, True, False) for t in usual if t in ids and t not in known]
-    options = {"added": found, "unk": unk, "end": names.get("eos_token", "<|endoftext|>")}
+    options |= {"added": found, "end": names.get("eos_token", "<|endoftext|>")}
     return ids, pairs, kind, options, vocab
 
 

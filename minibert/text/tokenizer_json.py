@@ -1,11 +1,12 @@
 """``tokenizer.json``, the one file of Hugging Face's tokenizers, read into ours.
 
 It describes a chain of steps: normalizer, pre-tokenizer, model, post-processor, decoder. Only the
-chains of BERT's WordPiece, of GPT's BPE and of GPT-2's byte-level BPE are followed; a file that
-asks for any other step is refused, as its ids would be others. How texts are padded and cut to a
-length (``padding``, ``truncation``) is the batches' business here, so it is left out.
+chains of BERT's WordPiece, of GPT's BPE and of the byte-level BPE of GPT-2 and SmolLM are followed;
+a file that asks for any other step is refused, as its ids would be others. How texts are padded and
+cut to a length (``padding``, ``truncation``) is the batches' business here, so it is left out.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from minibert.storage.checked import check_known
@@ -20,6 +21,7 @@ WORDPIECE |= {"max_input_chars_per_word": (100,)}
 BPE: dict[str, tuple] = {"dropout": (None, 0), "continuing_subword_prefix": ("", None)}
 BPE |= dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), (False, None))
 BYTE_LEVEL = {"add_prefix_space": (False,), "use_regex": (True, None)}
+DIGITS = {"individual_digits": True}
 FREE = ("trim_offsets",)  # where a space belongs to, in offsets that are not taken
 
 
@@ -51,9 +53,13 @@ def wordpiece(path: Path) -> tuple[dict[str, int], dict, list[tuple[int, Added]]
     return found["model"]["vocab"], options, added
 
 
-def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[int, Added]]]:
-    """(ids, merges, kind, the unknown token, added tokens with their ids) of GPT's or GPT-2's."""
+def bpe(path: Path) -> tuple[dict[str, int], list, str, dict, list[tuple[int, Added]]]:
+    """(ids, merges, kind, options, added tokens with their ids) of GPT's, GPT-2's or SmolLM's.
+
+    The options are ``unk``, the unknown token, and ``digits``, see `minibert.text.BPE`.
+    """
     found = read(path, "BPE")
+    digits = _digits_first(found, path)
     model, where = found["model"], f"the model in {path}"
     ending = model.get("end_of_word_suffix")
     if ending not in (None, "", "</w>"):
@@ -61,7 +67,7 @@ def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[i
     taken = ("type", "vocab", "merges", "end_of_word_suffix", "unk_token")
     check_known(model, where, taken=taken, fixed=BPE)
     if ending:
-        if _bert_steps(found, path) not in ((True, None, True), (True, True, True)):
+        if digits or _bert_steps(found, path) not in ((True, None, True), (True, True, True)):
             raise ValueError(f"{path} does not lower letters as GPT's tokenizer does")
         _part(found, "decoder", ("BPEDecoder",), path, fixed={"suffix": ("</w>",)})
     else:
@@ -75,7 +81,37 @@ def bpe(path: Path) -> tuple[dict[str, int], list, str, str | None, list[tuple[i
     if not isinstance(unk := model.get("unk_token"), str | None):
         raise ValueError(f"expected the unk_token of {path} to be a piece, got {unk!r:.60}")
     kind = "words" if ending else "bytes"
-    return model["vocab"], _merges(model, path), kind, unk, _added(found, path)
+    options = {"unk": unk, "digits": digits}
+    return model["vocab"], _merges(model, path), kind, options, _added(found, path)
+
+
+def of_digits(
+    ids: dict[str, int], merges: list, unk: str, added: Iterable[Added]
+) -> dict[str, object]:
+    """What `bpe` reads, of byte-level pieces that never join digits: the parts of the file."""
+    flags = {"single_word": False, "lstrip": False, "rstrip": False}
+    level = {"type": "ByteLevel", **dict.fromkeys((*BYTE_LEVEL, *FREE), True)}
+    steps = [{"type": "Digits", **DIGITS}, {**level, "add_prefix_space": False}]
+    return {
+        "version": "1.0",
+        "added_tokens": [{"id": ids[t.content], **t._asdict(), **flags} for t in added],
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+        "decoder": level,
+        "model": {
+            **{"type": "BPE", "unk_token": unk if unk in ids else None},
+            **{"vocab": ids, "merges": merges},
+        },
+    }
+
+
+def _digits_first(found, path):
+    """Whether texts are cut at digits first, a step which is taken out of ``found``."""
+    part = found.get("pre_tokenizer")
+    steps = part.get("pretokenizers") if isinstance(part, dict) else None
+    if not isinstance(steps, list) or len(steps) != 2 or steps[0] != {"type": "Digits", **DIGITS}:
+        return False  # any other sequence is refused later
+    found["pre_tokenizer"] = steps[1]
+    return True
 
 
 def _merges(model, path):

@@ -60,6 +60,10 @@ def gpt():
     return mb.GPT(mb.GPTConfig(SIZE, **WIDE, **STILL))
 
 
+def gpt_of_today():
+    return mb.GPT(mb.GPTConfig.llama(vocab_size=SIZE, groups=1, **WIDE))
+
+
 def awd_lstm(**options):
     rates = dict.fromkeys(("embedding", "input", "weight", "hidden", "output"), 0.0)
     still = {f"{name}_dropout": rate for name, rate in rates.items()}
@@ -182,6 +186,11 @@ def left_to_right():
 @case
 def gpt_on_blocks():
     return gpt(), mb.text.BlockBatches(stream(), 2, 10)
+
+
+@case
+def gpt_of_today_on_padded_texts():
+    return gpt_of_today(), mb.text.PaddedBatches(rows(), 3)
 
 
 @case
@@ -326,10 +335,10 @@ def resume(device):
 
 def generation(device):
     """Text from GPT, greedy and drawn, and from the Transformer."""
-    model = gpt().eval()
-    greedy = model.generate([7, 8], steps=6, temperature=0)
-    assert copy.deepcopy(model).to(device).generate([7, 8], steps=6, temperature=0) == greedy
-    assert len(model.to(device).generate([7, 8], steps=6, top_p=0.9, top_k=5)) == len(greedy)
+    for model in (gpt().eval(), gpt_of_today().eval()):
+        greedy = model.generate([7, 8], steps=6, temperature=0)
+        assert copy.deepcopy(model).to(device).generate([7, 8], steps=6, temperature=0) == greedy
+        assert len(model.to(device).generate([7, 8], steps=6, top_p=0.9, top_k=5)) == len(greedy)
     writer = mb.Transformer(mb.TransformerConfig(SIZE, **WIDE, **STILL)).to(device)
     ids = torch.tensor(stream(8).reshape(2, 4), device=device)
     assert writer.generate(ids, 3, start_id=2).shape == (2, 3)

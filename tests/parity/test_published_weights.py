@@ -110,10 +110,3 @@ def test_a_limit_reads_the_most_frequent_words(glove):
     some = mb.Word2Vec.from_pretrained("glove-6b-50d", limit=1000)
     assert some.vocab.tokens == glove.vocab.tokens[:1000]
     assert torch.equal(some.vectors, glove.vectors[:1000])
-
-
-def test_smollm2_is_a_gguf_that_no_class_reads_yet(weights_of):
-    folder = weights_of("smollm2-135m-instruct")
-    assert (folder / "SmolLM2-135M-Instruct.Q4_1.gguf").open("rb").read(4) == b"GGUF"
-    with pytest.raises(ValueError, match="no class reads them so far"):
-        mb.GPT.from_pretrained("smollm2-135m-instruct")

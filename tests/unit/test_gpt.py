@@ -1,5 +1,7 @@
 """GPT: its size, what it may see, the cache, padding on both sides, drawing text."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -10,10 +12,17 @@ from minibert.text import BPE
 SMALL = {"vocab_size": 30, "dim": 16, "layers": 2, "heads": 2, "hidden": 64, "max_length": 24}
 
 
-@pytest.fixture(params=["post", "pre"])
+FORMS = {
+    "post": mb.GPTConfig,
+    "pre": partial(mb.GPTConfig, norm="pre"),
+    "llama": partial(mb.GPTConfig.llama, groups=1),
+}
+
+
+@pytest.fixture(params=FORMS)
 def model(request):
     torch.manual_seed(0)
-    model = mb.GPT(mb.GPTConfig(**SMALL, norm=request.param)).eval()
+    model = mb.GPT(FORMS[request.param](**SMALL)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -25,7 +34,12 @@ def ids(rows=3, length=12, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("config", "count"), [(mb.GPTConfig(), 116_534_784), (mb.GPTConfig.gpt2(), 124_439_808)]
+    ("config", "count"),
+    [
+        (mb.GPTConfig(), 116_534_784),
+        (mb.GPTConfig.gpt2(), 124_439_808),
+        (mb.GPTConfig.llama(), 134_515_008),
+    ],
 )
 def test_the_published_sizes(config, count):
     with torch.device("meta"):
@@ -70,6 +84,7 @@ def test_padding_changes_nothing(model, side):
     assert torch.allclose(total, sum(loss for loss, _ in each), rtol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["post", "pre"], indirect=True)
 def test_the_fast_path_is_the_readable_one_with_gradients(model, monkeypatch):
     text, mask = ids(4, 12), (torch.arange(12) < torch.tensor([[12], [5], [11], [9]])).long()
     labels = text.masked_fill(

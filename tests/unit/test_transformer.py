@@ -268,7 +268,7 @@ def test_layers_from_bottom_to_top_and_one_table():
     [
         ({"norm": "between"}, "norm must be 'post' or 'pre', got 'between'"),
         ({"activation": "tanh"}, "activation must be"),
-        ({"position": "rotary"}, "position must be"),
+        ({"position": "relative"}, "position must be"),
         ({"heads": 5}, "dim=12 must be a multiple of heads=5"),
         ({"layers": 0}, "layers must be at least 1, got 0"),
         ({"dropout": 1.0}, "dropout must be from 0 to below 1"),

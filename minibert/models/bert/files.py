@@ -214,7 +214,10 @@ def to_published(config: BERTConfig) -> dict[str, Any]:
     """The published form of a `BERTConfig`, as a dict.
 
     A model that transformers does not know (``norm="pre"``, other positions) gets a type of ours.
+    Raises ValueError for one with what came after BERT, such as ``rms``, which has no layout.
     """
+    if config.later:
+        raise ValueError(f"BERT's layout cannot hold a model with {', '.join(config.later)}")
     found = {theirs: getattr(config, ours) for theirs, ours in FIELDS.items()}
     names = layout.ACTIVATIONS.items()
     found["hidden_act"] = next(theirs for theirs, ours in names if ours == config.activation)

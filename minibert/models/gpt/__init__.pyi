@@ -1,5 +1,8 @@
+from . import chat as chat
 from . import files as files
 from . import generation as generation
+from . import llama as llama
+from . import llama_gguf as llama_gguf
 from . import model as model
 from . import openai as openai
 from .model import GPT as GPT
@@ -13,8 +16,11 @@ __all__ = [
     "GPT",
     "GPTConfig",
     "GPTOutput",
+    "chat",
     "files",
     "generation",
+    "llama",
+    "llama_gguf",
     "model",
     "next_tokens",
     "openai",

@@ -11,6 +11,7 @@ A folder has ``config.json``, the tensors (see `minibert.storage.layout`), and `
     transformer.ln_f.weight             (GPT-2 only)          stack.norm.weight
     lm_head.weight                      (where it is untied)  output.weight
 
+A GPT in the form of Llama has the layout of `minibert.models.gpt.llama`.
 ``transformer.`` is absent in a file of the encoder alone. GPT-2 may scale scores otherwise
 (``scale_attn_weights``, ``scale_attn_by_inverse_layer_idx``): such factors go into the query.
 """
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from minibert.data.published import located
-from minibert.models.gpt import openai
+from minibert.models.gpt import llama, llama_gguf, openai
 from minibert.models.gpt.model import GPT, GPTConfig
 from minibert.storage import layout
 from minibert.storage.checked import check_known, config_from, filled
@@ -67,9 +68,10 @@ PARTS = ("attention.query", "attention.key", "attention.value")  # of attn.c_att
 def load(source: Path | str) -> GPT:
     """A `minibert.GPT` from a folder, a bundled name or a hub id; in eval mode.
 
-    The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`). Heads in the file are
-    left out. Raises FileNotFoundError for a missing file; ValueError for tensors that are missing,
-    unknown or of another shape, and for a configuration that this class cannot follow.
+    The folder may be OpenAI's own, too (see `minibert.models.gpt.openai`), or hold one GGUF file
+    (see `minibert.models.gpt.llama_gguf`). Heads in the file are left out. Raises FileNotFoundError
+    for a missing file; ValueError for tensors that are missing, unknown or of another shape, and
+    for a configuration that this class cannot follow.
     """
     return model_of(*read(source))
 
@@ -77,6 +79,8 @@ def load(source: Path | str) -> GPT:
 def read(source: Path | str) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
     """(folder, config as a dict, tensors as they are called there) of what `load` reads."""
     path = find_or_fetch(located(source, "GPT"), FILES)
+    if llama_gguf.is_here(path):
+        return path, *llama_gguf.read(path)
     return path, *(openai.read if openai.is_here(path) else layout.read_files)(path)
 
 
@@ -86,7 +90,7 @@ def model_of(path: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> 
     if settings.layers > count:
         raise ValueError(f"{path} says {settings.layers:,} layers, and has {count:,} tensors")
     ours = from_published(tensors, settings, config, path)
-    return filled(lambda: GPT(settings, words), ours, path)
+    return filled(lambda: GPT(settings, words), ours, path, keep=bool(settings.later))
 
 
 def save(model: GPT, folder: Path | str) -> None:
@@ -106,8 +110,10 @@ def save_tokenizer(model: GPT, folder: Path | str) -> None:
 def to_config(config: dict[str, Any], source: Path | str = "config.json") -> GPTConfig:
     """A `GPTConfig` from a published one. Raises ValueError for what this class cannot follow."""
     kind = config.get("model_type", "gpt2")
+    if kind == llama.TYPE:
+        return llama.to_config(config, source)
     if kind not in tuple(KINDS):
-        expected = " or ".join(map(repr, KINDS))
+        expected = " or ".join(map(repr, (*KINDS, llama.TYPE)))
         raise ValueError(f"expected a model of type {expected} in {source}, got {kind!r}")
     norm, *_, field = KINDS[kind]
     scales = {} if kind == "gpt2" else {name: (usual,) for name, usual in SCALES.items()}
@@ -133,6 +139,8 @@ def to_config(config: dict[str, Any], source: Path | str = "config.json") -> GPT
 
 def to_published(config: GPTConfig) -> dict[str, Any]:
     """The published form of a `GPTConfig`, as a dict. Raises ValueError where there is none."""
+    if config.later:
+        return llama.to_published(config)
     if config.position != "learned":
         raise ValueError(f"GPT's layout has learned positions only, got {config.position!r}")
     kind = "openai-gpt" if config.norm == "post" else "gpt2"
@@ -157,6 +165,8 @@ def from_published(
     tensors: dict[str, Tensor], settings: GPTConfig, config: dict[str, Any], source: Path | str
 ) -> dict[str, Tensor]:
     """Published tensors by our names; ValueError where what the file says twice does not agree."""
+    if settings.later:
+        return llama.from_published(tensors, settings, source)
     names = _names(settings)
     tensors, factors = _settled(tensors, settings, source), _query_factors(config, settings)
     found = {}
@@ -194,16 +204,8 @@ def _settled(tensors, settings, source):
     tensors = layout.renamed(tensors, lambda name: name.removeprefix("transformer."), source)
     tensors = {name: t for name, t in tensors.items() if not name.startswith(TOPS)}
     _drop_masks(tensors, settings, source)
-    if not settings.tied and "lm_head.weight" not in tensors:
-        raise ValueError(
-            f"{source} has no lm_head.weight, although its config.json says that the output layer "
-            "is not tied to the word vectors; set tie_word_embeddings to true if it is"
-        )
-    if settings.tied and "lm_head.weight" in tensors:
-        _, word, *_ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
-        output = tensors.pop("lm_head.weight")
-        layout.check_tied(tensors.setdefault(f"{word}.weight", output), output, source)
-    return tensors
+    _, word, *_ = next(kind for kind in KINDS.values() if kind[0] == settings.norm)
+    return layout.settle_output(tensors, f"{word}.weight", settings.tied, source)
 
 
 def _drop_masks(tensors, settings, source):
@@ -233,6 +235,8 @@ def _query_factors(config, settings):
 
 def published(model: GPT) -> dict[str, Tensor]:
     """The published tensors of a `GPT`, by name."""
+    if model.config.later:
+        return llama.published(model)
     own, found = model.state_dict(), {}
     for theirs, (ours, turned) in _names(model.config).items():
         if ours in own:  # GPT-2 alone has a last norm, an untied model alone its own output
@@ -248,6 +252,8 @@ def tokenizer(path: Path) -> "BPE | None":
     from minibert.text import BPE
 
     path = Path(path)
+    if llama_gguf.is_here(path):
+        return llama_gguf.tokenizer(path)
     if theirs := openai.tokenizer_files(path):
         return BPE.load(*theirs)
     missing = [name for name in (VOCAB, MERGES) if not (path / name).is_file()]

@@ -1,4 +1,4 @@
-"""GPT and GPT-2 with a head, in Hugging Face's layout, both ways.
+"""GPT, GPT-2 and Llama's form with a head, in Hugging Face's layout, both ways.
 
 The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on the left::
 
@@ -8,7 +8,8 @@ The encoder is that of `minibert.models.gpt.files`; beside it stand, theirs on t
     qa_outputs.weight                    (2, dim)        output.weight of a `SpanExtractor`
 
 Their classifier of texts has no bias, and reads the last token that is not ``pad_token_id``; ours,
-the last one of the mask, or that token without one. The last two are there for GPT-2 only.
+the last one of the mask, or that token without one. The last two are there for GPT-2 only; of
+Llama's form, a classifier of texts and the language model.
 """
 
 from pathlib import Path
@@ -22,14 +23,16 @@ from minibert.storage import layout
 from minibert.storage.checked import check_known
 from minibert.storage.checkpoint import load_tensors, save_folder
 
-HEADS = {  # class -> (end of the name in config.json, beginning of the tensors' names)
-    "CausalLM": ("LMHeadModel", "lm_head."),
+LANGUAGE = ("LMHeadModel", "ForCausalLM")
+HEADS: dict[str, tuple] = {  # class -> (ends of the name in config.json, begin of tensors' names)
+    "CausalLM": (LANGUAGE, "lm_head."),
     "SequenceClassifier": ("ForSequenceClassification", "score."),
     "DoubleHeads": ("DoubleHeadsModel", "multiple_choice_head.summary."),
     "TokenClassifier": ("ForTokenClassification", "classifier."),
     "SpanExtractor": ("ForQuestionAnswering", "qa_outputs."),
 }
 GPT2_ONLY = ("TokenClassifier", "SpanExtractor")
+OF_LLAMA = ("CausalLM", "SequenceClassifier")
 SUMMARY = {  # how a choice is scored; with other values transformers computes something else
     "summary_type": ("cls_index",), "summary_activation": (None, ""),
     "summary_use_proj": (True,), "summary_proj_to_labels": (True,),
@@ -62,6 +65,8 @@ def holds(head: Any) -> bool:
         return False
     if kind == "SequenceClassifier":
         return head.pooling == "last" and head.output.bias is None
+    if encoder.config.later:
+        return kind in OF_LLAMA
     gpt2 = encoder.config.norm == "pre"
     return not getattr(head, "lstm", None) and (gpt2 or kind not in GPT2_ONLY)
 
@@ -70,8 +75,9 @@ def save(head: Any, folder: Path | str) -> None:
     """Write a head and its encoder, a folder that `load` reads, and transformers too."""
     kind, settings = type(head).__name__, head.settings
     config, (architecture, prefix) = files.to_published(head.encoder.config), HEADS[kind]
-    begin = config["architectures"][0].removesuffix("LMHeadModel")
-    config["architectures"] = [begin + architecture]
+    if kind != "CausalLM":
+        begin = config["architectures"][0].removesuffix(LANGUAGE[0]).removesuffix(LANGUAGE[1])
+        config["architectures"] = [begin + architecture]
     if "labels" in settings:
         config |= layout.label_keys(settings["labels"], settings.get("problem"))
     if kind == "SequenceClassifier":  # theirs has no dropout

@@ -2,7 +2,8 @@
 
 Radford et al. (2018), "Improving Language Understanding by Generative Pre-Training", and with
 ``GPTConfig.gpt2`` Radford et al. (2019), "Language Models are Unsupervised Multitask Learners",
-which moves the norms (section 2.3). The heads of its fine-tuning stand in
+which moves the norms (section 2.3); with
+``GPTConfig.llama``, a GPT of today. The heads of its fine-tuning stand in
 `minibert.heads.last_token`. Its blocks are those of `minibert.models.transformer`; published
 weights load by `minibert.models.gpt.files`.
 """
@@ -69,6 +70,20 @@ class GPTConfig(TransformerConfig):
     def gpt2(cls, **changes: Any) -> "Self":
         """GPT-2's smallest size, 124,439,808 parameters."""
         return cls(**{"vocab_size": 50_257, "norm": "pre", "max_length": 1024, **changes})
+
+    @classmethod
+    def llama(cls, **changes: Any) -> "Self":
+        """Llama's form (Touvron et al. 2023, arXiv:2302.13971), in the size of SmolLM2-135M.
+
+        134,515,008 parameters (Ben Allal et al. 2025, arXiv:2502.02737).
+        """
+        found: dict[str, Any] = {
+            **{"vocab_size": 49_152, "dim": 576, "layers": 30, "heads": 9, "groups": 3},
+            **{"hidden": 1536, "max_length": 8192, "dropout": 0.0, "attention_dropout": 0.0},
+            **{"norm": "pre", "rms": True, "gated": True, "bias": False, "activation": "silu"},
+            **{"position": "rotary", "rope_base": 100_000.0, "init_std": 1 / 24},
+        }
+        return cls(**found | changes)
 
 
 @dataclass(repr=False)
@@ -146,7 +161,8 @@ class GPT(Pretrained):
         else:
             places = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, before:]  # (batch, length)
         x = self.embeddings(input_ids, places)  # (batch, length, dim)
-        out, carried = self.stack(x, seen, past=past, output_attentions=output_attentions)
+        told = {"places": places, "output_attentions": output_attentions}
+        out, carried = self.stack(x, seen, past=past, **told)
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
 
     @property

@@ -8,7 +8,7 @@ boolean, and True means: this place may be looked at. They have, or broadcast to
 import math
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +21,8 @@ Value = Float[Tensor, "*batch keys d_v"]
 Found = Float[Tensor, "*batch length d_v"]
 Mask = Bool[Tensor, "... #length #keys"]
 States = Float[Tensor, "batch length dim"]
-Past = tuple[Float[Tensor, "batch heads _ head"], Float[Tensor, "batch heads _ head"]]
+Past = tuple[Float[Tensor, "batch groups _ head"], Float[Tensor, "batch groups _ head"]]
+Turn = tuple[Float[Tensor, "*some length head"], Float[Tensor, "*some length head"]]
 Attended = tuple[States, Float[Tensor, "batch heads length keys"] | None, Past]
 
 
@@ -72,14 +73,47 @@ def attend_fused(
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=p)
 
 
-class MultiHeadAttention(nn.Module):
-    """Several attentions side by side, each on its own projection (section 3.2.2)."""
+def rotation(places: Int[Tensor, "*batch length"], head: int, base: float) -> Turn:
+    """The cosines and sines that turn queries and keys (Su et al. 2021, arXiv:2104.09864).
 
-    def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
+    Pair i of a head's numbers turns by ``place / base ** (2 i / head)`` radians (section 3.2.2).
+    How well a query and a key fit then depends on how far apart they stand, not on where.
+    """
+    rate = 1 / base ** (torch.arange(0, head, 2, device=places.device).float() / head)
+    angle = places[..., None] * rate  # (..., length, head / 2)
+    angle = angle[:, None] if places.dim() > 1 else angle  # alike in all heads
+    angle = torch.cat((angle, angle), -1)
+    return angle.cos(), angle.sin()
+
+
+def turned(x: Query, turn: Turn) -> Query:
+    """Queries or keys after `rotation`; number i of a head makes a pair with i + head / 2."""
+    cosine, sine = turn
+    first, second = x.chunk(2, -1)
+    return x * cosine + torch.cat((-second, first), -1) * sine
+
+
+class MultiHeadAttention(nn.Module):
+    """Several attentions side by side, each on its own projection (section 3.2.2).
+
+    With ``groups``, several heads share one projection to keys and values (Ainslie et al. 2023,
+    arXiv:2305.13245): there are fewer of them to compute, and to keep while a text is written.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        dropout: float = 0.0,
+        *,
+        groups: int | None = None,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
-        self.output = nn.Linear(dim, dim)
+        self.heads, self.groups, self.dropout = heads, groups or heads, dropout
+        shared = dim // heads * self.groups
+        self.query, self.key, self.value = (nn.Linear(dim, n, bias) for n in (dim, shared, shared))
+        self.output = nn.Linear(dim, dim, bias)
 
     def forward(
         self,
@@ -88,28 +122,36 @@ class MultiHeadAttention(nn.Module):
         mask: Mask | None = None,
         past: Past | None = None,
         *,
+        turn: Turn | None = None,
         output_attentions: bool = False,
         fused: bool | None = None,
     ) -> Attended:
         """(new x, weights or None, (keys, values)).
 
         memory: what is looked at; x itself by default. past: the (keys, values) of earlier
-        positions. fused: which kernel; by default the fused one everywhere but on a CPU, where it
-        is the slower one. The weights come from the plain one.
+        positions. turn: the `rotation` at x's places, where positions are rotary. fused: which
+        kernel; by default the fused one, but on a CPU, where it learns more slowly, only for
+        grouped keys without gradients. The weights come from the plain one.
         """
         memory = x if memory is None else memory
-        query = self.split(self.query(x))
-        keys, values = self.split(self.key(memory)), self.split(self.value(memory))
+        query = self.split(self.query(x), self.heads)
+        keys, values = (self.split(of(memory), self.groups) for of in (self.key, self.value))
+        if turn is not None:
+            query, keys = turned(query, turn), turned(keys, turn)
         if past is not None:
             keys, values = torch.cat((past[0], keys), 2), torch.cat((past[1], values), 2)
+        carried, share = (keys, values), self.heads // self.groups  # heads that share a group
+        if share > 1:
+            keys, values = (part.repeat_interleave(share, 1) for part in carried)
         p = self.dropout if self.training else 0.0
-        fused = x.device.type != "cpu" if fused is None else fused
+        if fused is None:
+            fused = x.device.type != "cpu" or (share > 1 and not torch.is_grad_enabled())
         if fused and not output_attentions:
             found, weights = attend_fused(query, keys, values, mask, p=p), None
         else:
             found, weights = attend(query, keys, values, mask, p=p)
         found = found.transpose(1, 2).flatten(2)  # (batch, length, heads, head) -> (.., .., dim)
-        return self.output(found), weights if output_attentions else None, (keys, values)
+        return self.output(found), weights if output_attentions else None, carried
 
-    def split(self, x: States) -> Float[Tensor, "batch heads length head"]:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def split(self, x: States, parts: int) -> Float[Tensor, "batch {parts} length head"]:
+        return x.unflatten(-1, (parts, -1)).transpose(1, 2)

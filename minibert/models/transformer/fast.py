@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from minibert.models.base import Ids, Kind, Marks, Real, Where
@@ -34,14 +34,17 @@ Places = Int[Tensor, " _"]
 OURS = tuple(
     f"minibert.models.{name}"
     for name in """bert.model bert.left_to_right gpt.model transformer.attention transformer.model
-    dropout""".split()
+    transformer.parts dropout""".split()
 )
 PLAIN = (*OURS, "torch.nn.modules")
 
 
-def suits(model: nn.Module, input_ids: Tensor) -> bool:
-    """Whether `states_at` can be used: CPU, full precision, no adapter, hook or compiled part."""
-    if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+def suits(model: "BERT | GPT", input_ids: Tensor) -> bool:
+    """Whether `states_at` can be used: CPU, full precision, no adapter, hook or compiled part.
+
+    It knows the models of 2017 to 2019 only.
+    """
+    if input_ids.device.type != "cpu" or torch.is_autocast_enabled("cpu") or model.config.later:
         return False
     return all(
         type(module).__module__.startswith(PLAIN)

@@ -6,9 +6,8 @@ version to read; `minibert.models.transformer.fast` computes the same without co
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -25,23 +24,20 @@ from minibert.models.transformer.attention import (
     MultiHeadAttention,
     Past,
     States,
+    Turn,
     causal_mask,
     padding_mask,
+    rotation,
 )
+from minibert.models.transformer.parts import ACTIVATIONS, FeedForward, RMSNorm, X
 from minibert.storage.checked import check_settings
 from minibert.text.batches import Batch
 from minibert.text.inputs import IGNORE, as_mask, check_ids, check_length
 from minibert.training.modes import evaluating
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,  # x times the normal distribution function (Hendrycks & Gimpel 2016)
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),  # the approximation that GPT uses
-}
 NORMS = ("post", "pre")
-POSITIONS = ("sinusoidal", "learned", "none")
+POSITIONS = ("sinusoidal", "learned", "rotary", "none")
 Memory = Float[Tensor, "batch read dim"]
-X = Float[Tensor, "*batch dim"]
 
 
 @dataclass
@@ -53,6 +49,11 @@ class TransformerConfig:
     sum as in the paper, or "pre", before each sublayer and once at the end. ``position``: what
     tells positions apart; ``max_length``: how many positions there are. ``init_std``: of the normal
     distribution that weights start from; None for Glorot's uniform one.
+
+    What came later: ``rms``: `RMSNorm` for LayerNorm. ``position="rotary"``: queries and keys are
+    turned, by rates from 1 down to about 1 / ``rope_base``. ``gated``: a third layer in each
+    `FeedForward`. ``groups``: of heads that share keys and values; None for as many as heads.
+    ``bias=False``: no linear layer adds a constant.
 
     The defaults are the paper's base model.
     """
@@ -71,6 +72,11 @@ class TransformerConfig:
     max_length: int = 512
     norm_eps: float = 1e-5
     init_std: float | None = None
+    rms: bool = False
+    gated: bool = False
+    groups: int | None = None
+    bias: bool = True
+    rope_base: float = 10_000.0
 
     def __post_init__(self) -> None:
         known = {"norm": NORMS, "activation": ACTIVATIONS, "position": POSITIONS}
@@ -79,18 +85,26 @@ class TransformerConfig:
         check_settings(self, known=known, positive=positive, shares=shares)
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} must be a multiple of heads={self.heads}")
+        if self.groups is not None and (self.groups < 1 or self.heads % self.groups):
+            raise ValueError(f"heads={self.heads} must be a multiple of groups={self.groups}")
+        self.groups = None if self.groups == self.heads else self.groups
+        if self.position == "rotary" and (self.dim // self.heads % 2 or self.rope_base <= 0):
+            told = f"got {self.dim // self.heads} and rope_base={self.rope_base}"
+            raise ValueError(f"rotary positions need an even width of heads, and a base: {told}")
+
+    @property
+    def later(self) -> list[str]:
+        """What this model has that the models of 2017 to 2019 have not, as "setting=value"."""
+        usual = {"rms": False, "gated": False, "groups": None, "bias": True}
+        found = [name for name, value in usual.items() if getattr(self, name) != value]
+        odd = {"position": "rotary", "activation": "silu"}
+        found += [name for name, value in odd.items() if getattr(self, name) == value]
+        return [f"{name}={getattr(self, name)!r}" for name in found]
 
 
-class FeedForward(nn.Module):
-    """Two linear layers with an activation between, at each place alike (section 3.3)."""
-
-    def __init__(self, dim: int, hidden: int, activation: str = "relu") -> None:
-        super().__init__()
-        self.inner, self.outer = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
-        self.activation = ACTIVATIONS[activation]
-
-    def forward(self, x: X) -> X:
-        return self.outer(self.activation(self.inner(x)))
+def norm_of(config: TransformerConfig) -> nn.Module:
+    """The norm that ``config.rms`` asks for."""
+    return (RMSNorm if config.rms else nn.LayerNorm)(config.dim, eps=config.norm_eps)
 
 
 class Block(nn.Module):
@@ -106,18 +120,17 @@ class Block(nn.Module):
     def __init__(self, config: TransformerConfig, cross: bool = False) -> None:
         super().__init__()
         self.pre = config.norm == "pre"
+        shape = config.dim, config.heads, config.attention_dropout
 
         def attention():
-            return MultiHeadAttention(config.dim, config.heads, config.attention_dropout)
+            return MultiHeadAttention(*shape, groups=config.groups, bias=config.bias)
 
-        def norm():
-            return nn.LayerNorm(config.dim, eps=config.norm_eps)
-
-        self.attention, self.attention_norm = attention(), norm()
+        self.attention, self.attention_norm = attention(), norm_of(config)
         if cross:
-            self.cross, self.cross_norm = attention(), norm()
-        self.ffn = FeedForward(config.dim, config.hidden, config.activation)
-        self.ffn_norm = norm()
+            self.cross, self.cross_norm = attention(), norm_of(config)
+        inside = {"gated": config.gated, "bias": config.bias}
+        self.ffn = FeedForward(config.dim, config.hidden, config.activation, **inside)
+        self.ffn_norm = norm_of(config)
         self.dropout = Dropout(config.dropout)
 
     def forward(
@@ -128,12 +141,13 @@ class Block(nn.Module):
         memory_mask: Bool[Tensor, "... #length #read"] | None = None,
         *,
         past: Past | None = None,
+        turn: Turn | None = None,
         output_attentions: bool = False,
     ) -> Attended:
         """(new x, weights of the first attention or None, past)."""
         y = self.before(self.attention_norm, x)
         y, weights, past = self.attention(
-            y, mask=mask, past=past, output_attentions=output_attentions
+            y, mask=mask, past=past, turn=turn, output_attentions=output_attentions
         )
         x = self.after(self.attention_norm, x, y)
         if memory is not None:
@@ -156,8 +170,9 @@ class Stack(nn.Module):
     def __init__(self, config: TransformerConfig, cross: bool = False) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.layers))
-        last = config.norm == "pre"
-        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps) if last else nn.Identity()
+        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
+        rotary = config.position == "rotary"
+        self.rotary = (config.dim // config.heads, config.rope_base) if rotary else None
 
     def layer_groups(self) -> list[list[nn.Module]]:
         return [*([block] for block in self.blocks), [self.norm]]
@@ -170,14 +185,21 @@ class Stack(nn.Module):
         memory_mask: Bool[Tensor, "... #length #read"] | None = None,
         *,
         past: list[Past] | None = None,
+        places: Int[Tensor, "*rows length"] | None = None,
         output_attentions: bool = False,
     ) -> tuple[ModelOutput, list[Past]]:
         """(`ModelOutput`, past); ``hidden_states``: x, then one per block, normed after the last.
 
         past: one (keys, values) per block, from an earlier call; x has then only new positions.
+        places: where x stands, for rotary positions; by default after ``past``, without padding.
         """
         hidden, attentions, carried = [x], [], []
-        others = {"memory_mask": memory_mask, "output_attentions": output_attentions}
+        others = dict[str, Any](memory_mask=memory_mask, output_attentions=output_attentions)
+        if self.rotary is not None:
+            start = 0 if past is None else past[0][0].shape[2]
+            after = torch.arange(start, start + x.shape[1], device=x.device)
+            cosine, sine = rotation(after if places is None else places, *self.rotary)
+            others["turn"] = cosine.to(x.dtype), sine.to(x.dtype)
         for i, block in enumerate(self.blocks):
             before = None if past is None else past[i]
             x, weights, after = block(x, mask, memory, past=before, **others)
@@ -197,7 +219,7 @@ def sinusoids(length: int, dim: int) -> Float[Tensor, "{length} {dim}"]:
 
 
 class Positions(nn.Module):
-    """A vector for each place: learned, sines and cosines, or zeros ("none")."""
+    """A vector for each place: learned, sines and cosines, or zeros ("rotary", "none")."""
 
     weight: Tensor  # (max_length, dim)
 
