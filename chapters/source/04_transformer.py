@@ -5,7 +5,7 @@
 #     question: How can a word find the words that matter to it?
 #     minutes: 90
 #     seconds: 60
-#     memory_mb: 800
+#     memory_mb: 900
 #     needs: ["chapter 00 (cross-entropy, the embedded world)", "a matrix product, a softmax"]
 #     skip: "everything marked optional, about 95 minutes together: the exercises 04.order, 04.sinusoids and 04.reader (the build), the head by hand in section 6, sections 8, 9 and 12, and the second parts of sections 10 and 11"
 #     papers:
