@@ -102,8 +102,8 @@ def learned(made: Any) -> list[float]:
     model, ids = made(6, 8, 16), (torch.arange(24) % 6)[None]
     optimizer, values = torch.optim.Adam(model.parameters(), lr=0.03), []
     for _ in range(61):
-        total = sum(model.losses(ids))
-        values.append(float(total))
+        total: Any = sum(model.losses(ids))
+        values.append(total.item())
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
