@@ -87,7 +87,7 @@ COUNT = [
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table = {}
     for i in range(n - 1, len(tokens)):
         after = table.setdefault(tuple(tokens[i - n + 1 : i]), {})
@@ -98,7 +98,7 @@ def count(tokens, n):
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, ["<eod>"] * (n - 1) + tokens
     for i in range(n - 1, len(padded)):
         after = table.setdefault(tuple(padded[i - n + 2 : i + 1]), {})
@@ -109,7 +109,7 @@ def count(tokens, n):
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table = solution(tokens, n)
     tokens[:0] = ["<eod>"] * (n - 1)
     return table
@@ -145,7 +145,7 @@ PROBABILITY = [
     ("lambda w, h, tables, V: solution(w, h, tables, 10)", "V = 25"),
     (
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k, table in enumerate(tables):
         after = table.get(history[-k:], {})
@@ -156,7 +156,7 @@ def probability(token, history, tables, V):
     ),
     (
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k, table in enumerate(tables):
         after = table[tuple(history[len(history) - k :])]
@@ -167,7 +167,7 @@ def probability(token, history, tables, V):
     ),
     (
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     after = tables[-1].get(history, {})
     return after.get(token, 0) / max(1, sum(after.values())) + 0.0
 """,
@@ -175,7 +175,7 @@ def probability(token, history, tables, V):
     ),
     (
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k in reversed(range(len(tables))):
         after = tables[k].get(tuple(history[len(history) - k :]), {})
@@ -186,7 +186,7 @@ def probability(token, history, tables, V):
     ),
     (
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     for k, table in enumerate(tables):
         after = table.setdefault(tuple(history[len(history) - k :]), {})
     return solution(token, history, tables, V)
@@ -195,7 +195,7 @@ def probability(token, history, tables, V):
     ),
 ]
 MIXED_ALONE = """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k, table in enumerate(tables):
         after = table.get(tuple(history[len(history) - k :]), {})
@@ -204,7 +204,7 @@ def probability(token, history, tables, V):
     return p
 """
 FIRST_TOKENS = """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k, table in enumerate(tables):
         after = table.get(tuple(history[:k]), {})
@@ -214,7 +214,7 @@ def probability(token, history, tables, V):
 PROBABILITY += [(MIXED_ALONE, "each round mixes"), (FIRST_TOKENS, "first k tokens")]
 IF_SEEN = MIXED_ALONE.replace("if after:", "if token in after:").replace("1 / V)", "p)")
 WITHOUT_FIRST = """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k in range(1, len(tables)):
         after = tables[k].get(tuple(history[len(history) - k :]), {})
@@ -228,7 +228,7 @@ PROBABILITY += [
     (FROM_THE_LEFT, "count from its end"),
 ]
 LAST_OF_HISTORY = """
-def count(tokens, n):
+def counted(tokens, n):
     table = {}
     for history, after in solution(tokens, n).items():
         for token, times in after.items():
@@ -238,7 +238,7 @@ def count(tokens, n):
 """
 COUNT += [(LAST_OF_HISTORY, "last token is counted")]
 COUNTING = """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, ["<eod>"] * (n - 1) + tokens
     for i in range(n - 1, len(padded)):
         after = table.setdefault(tuple(padded[i - n + 1 : i]), {})
@@ -260,7 +260,7 @@ COUNT += [
     ("lambda t, n: solution(t[::-1], n)", "from the right"),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, tokens + ["<eod>"] * (n - 1)
     for i, token in enumerate(tokens):
         after = table.setdefault(tuple(padded[i + 1 : i + n]), {})
@@ -271,7 +271,7 @@ def count(tokens, n):
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, ["<eod>"] * (n - 1) + tokens
     for i in range(n - 1, len(padded)):
         table[tuple(padded[i - n + 1 : i])] = {padded[i]: 1}
@@ -281,7 +281,7 @@ def count(tokens, n):
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, ["<eod>"] * (n - 1) + tokens
     for i in range(n - 1, len(padded)):
         history, token = tuple(padded[i - n + 1 : i]), padded[i]
@@ -485,7 +485,7 @@ COUNT += [
     ("lambda t, n: solution(t, n) if n < 4 else {}", "n = 4 is not right"),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table = solution(tokens, n)
     return {h: dict.fromkeys(tokens, 0) | a for h, a in table.items()}
 """,
@@ -493,7 +493,7 @@ def count(tokens, n):
     ),
     (
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, history = {}, ("<eod>",) * (n - 1)
     for token in tokens:
         table.setdefault(history, Counter())[token] += 1
@@ -513,7 +513,7 @@ INTERPOLATE += [
     ("lambda c, n, t, q: (c + t * q) / (n + t) if n else 0", "should give `shorter`"),
 ]
 STEP = """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     p = 1 / V
     for k, table in enumerate(tables):
         after = table.get(tuple(history[len(history) - k :]), {})
@@ -567,7 +567,7 @@ RIGHT = [
     (
         "00.count",
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, history = {}, ("<eod>",) * (n - 1)
     for token in tokens:
         table.setdefault(history, Counter())[token] += 1
@@ -585,12 +585,12 @@ def count(tokens, n):
     (
         "00.probability",
         """
-def probability(token, history, tables, V):
+def chance(token, history, tables, V):
     if not tables:
         return 1 / V
     *shorter, table = tables
     after = table.get(history[len(history) - len(shorter) :], {})
-    p = probability(token, history, shorter, V)
+    p = chance(token, history, shorter, V)
     return interpolate(after.get(token, 0), sum(after.values()), len(after), p)
 """,
     ),
@@ -611,7 +611,7 @@ def probability(token, history, tables, V):
     (
         "00.count",
         """
-def count(tokens, n):
+def counted(tokens, n):
     table, padded = {}, ["<eod>"] * (n - 1) + tokens
     for *history, token in zip(*[padded[k:] for k in range(n)]):
         table.setdefault(tuple(history), Counter())[token] += 1

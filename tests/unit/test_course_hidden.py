@@ -37,7 +37,7 @@ EXERCISES = [
 
 
 def answer(exercise_id, folder):
-    """What a chapter's solution cell defines; it finds what the solved ones before it define."""
+    """What a chapter's solution cells define; they find what the solved ones before them define."""
     wanted, names = exercise_id.replace(".", "-") + "-solution-", dict(NAMES)
     for grade_id, source in solution_cells(exercise_id[:2], "solutions").items():
         if grade_id.startswith(wanted):

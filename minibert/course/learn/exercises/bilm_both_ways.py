@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 
-WORDS, WIDTH, DIM = 9, 5, 4
+Setup = tuple[int, int, int, int]  # seed, words, width, dim
+SETUPS: tuple[Setup, ...] = ((0, 9, 5, 4), (1, 9, 5, 4))
 METHODS = ("states", "losses", "guess")
 STEPS = {"states": "step 2", "losses": "step 4", "guess": "step 5"}
 Seen = Callable[..., dict]
@@ -36,11 +37,11 @@ class BiLM(Exercise):
         return (partial(seen, made), partial(learned, made))
 
     def untouched(self, seen: Seen, learned: Any) -> bool:
-        return bool(seen(texts(0), 0)["untouched"])
+        return bool(seen(texts(SETUPS[0]), SETUPS[0])["untouched"])
 
     def check(self, seen: Seen, learned: Callable[[], list[float]]) -> Right | Wrong:
-        for seed in (0, 1):
-            told = judged(seen, seed)
+        for setup in SETUPS:
+            told = judged(seen, setup)
             if told:
                 return told
         first, last = learned()
@@ -51,23 +52,25 @@ class BiLM(Exercise):
                      "whole sentence.")  # fmt: skip
 
 
-def texts(seed: int, words: int = WORDS) -> Tensor:
+def texts(setup: Setup) -> Tensor:
     """Three texts of six words: (3, 6)."""
+    seed, words, *_ = setup
     return torch.randint(words, (3, 6), generator=torch.Generator().manual_seed(40 + seed))
 
 
-def even(words: int = WORDS) -> Tensor:
+def shares(words: int) -> Tensor:
     """Shares of the words: (words,), with the sum 1."""
     share = torch.arange(1.0, words + 1)
     return share / share.sum()
 
 
-def seen(made: Any, ids: Tensor, seed: int, ask: str = "") -> dict:
-    """What the class ``made`` has, and what a model of this seed gives by the method ``ask``."""
+def seen(made: Any, ids: Tensor, setup: Setup, ask: str = "") -> dict:
+    """What the class ``made`` has, and what a model of this setup gives by the method ``ask``."""
     if made.__init__ is nn.Module.__init__ and not any(hasattr(made, name) for name in METHODS):
         return {"untouched": True}
+    seed, *sizes = setup
     torch.manual_seed(seed)
-    model = made(WORDS, WIDTH, DIM).eval()
+    model = made(*sizes).eval()
     table, output = (getattr(model, name, None) for name in ("vectors", "output"))
     lstms = [layer for layer in model.modules() if isinstance(layer, nn.LSTM)]
     found: dict[str, Any] = {
@@ -79,7 +82,7 @@ def seen(made: Any, ids: Tensor, seed: int, ask: str = "") -> dict:
         "bias": getattr(output, "bias", None),
     }
     if ask:
-        found[ask] = getattr(model, ask)(*((ids, even()) if ask == "guess" else (ids,)))
+        found[ask] = getattr(model, ask)(*((ids, shares(sizes[0])) if ask == "guess" else (ids,)))
     if ask == "losses":
         found["still"] = still(model, found["losses"])
     return found
@@ -102,38 +105,42 @@ def learned(made: Any) -> list[float]:
     model, ids = made(6, 8, 16), (torch.arange(24) % 6)[None]
     optimizer, values = torch.optim.Adam(model.parameters(), lr=0.03), []
     for _ in range(61):
-        total = sum(model.losses(ids))
-        values.append(float(total))
+        total: Any = sum(model.losses(ids))
+        values.append(total.item())
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
     return [values[0], values[-1]]
 
 
-def judged(seen: Seen, seed: int) -> Wrong | None:
-    """What is wrong with the model of one seed, in the order of the steps."""
-    ids = texts(seed)
-    found = seen(ids, seed)
-    told = parts_wrong(found) or missing(found, "states")
+def judged(seen: Seen, setup: Setup) -> Wrong | None:
+    """What is wrong with the model of one setup, in the order of the steps."""
+    ids = texts(setup)
+    found = seen(ids, setup)
+    told = parts_wrong(found, setup) or missing(found, "states")
     if told:
         return told
-    states = seen(ids, seed, "states")["states"]
-    told = states_wrong(seen, states, ids, seed) or output_wrong(found) or missing(found, "losses")
+    states = seen(ids, setup, "states")["states"]
+    told = (
+        states_wrong(seen, states, ids, setup)
+        or output_wrong(found, setup)
+        or missing(found, "losses")
+    )
     if told:
         return told
     score = partial(F.linear, weight=found["output"], bias=found["bias"])
-    told = losses_wrong(seen(ids, seed, "losses"), states, score, ids)
+    told = losses_wrong(seen(ids, setup, "losses"), states, score, ids)
     if told or missing(found, "guess"):
         return told or missing(found, "guess")
-    return guess_wrong(seen(ids, seed, "guess")["guess"], states, score, even())
+    return guess_wrong(seen(ids, setup, "guess")["guess"], states, score, shares(setup[1]))
 
 
-def output_wrong(found: dict) -> Wrong | None:
+def output_wrong(found: dict, setup: Setup) -> Wrong | None:
     """The third step: from a state to the words."""
     if found["output"] is None:
         return Wrong("the states are right. Step 3: `self.output` is missing, a `nn.Linear` from "
                      "`dim` to `words`.", 3)  # fmt: skip
-    if found["output"].shape != (WORDS, DIM):
+    if tuple(found["output"].shape) != setup[1::2]:
         return Wrong("`self.output` leads from `dim` to `words`: `nn.Linear(dim, words)`.", 3)
     return None
 
@@ -148,9 +155,9 @@ def missing(found: dict, name: str) -> Wrong | None:
     )
 
 
-def parts_wrong(found: dict) -> Wrong | None:
+def parts_wrong(found: dict, setup: Setup) -> Wrong | None:
     """The first step: the table and the two LSTMs."""
-    if found["table"] != (WORDS, WIDTH):
+    if tuple(found["table"]) != setup[1:3]:
         return Wrong("`self.vectors` should be an `nn.Embedding` with `words` rows of `width` "
                      "numbers.")  # fmt: skip
     layers = found["lstms"]
@@ -161,14 +168,14 @@ def parts_wrong(found: dict) -> Wrong | None:
         return Wrong("one LSTM for both directions: each has its own.")
     if layers and sum(number for number, *_ in layers) != 4:
         return Wrong("each LSTM has two layers: `num_layers=2`.")
-    if layers and any(size != DIM for _, size, _ in layers):
+    if layers and any(size != setup[3] for _, size, _ in layers):
         return Wrong("each LSTM has `dim` cells.")
     return None
 
 
-def states_wrong(seen: Seen, states: Any, ids: Tensor, seed: int) -> Wrong | None:
+def states_wrong(seen: Seen, states: Any, ids: Tensor, setup: Setup) -> Wrong | None:
     """The second step: which words has each state read?"""
-    shape = (*ids.shape, DIM)
+    shape = (*ids.shape, setup[3])
     if torch.is_tensor(states) or not isinstance(states, tuple | list) or len(states) != 2:
         return Wrong("`states` returns two tensors, one for each direction.", 1)
     if any(not torch.is_tensor(one) or one.shape != shape for one in states):
@@ -176,8 +183,8 @@ def states_wrong(seen: Seen, states: Any, ids: Tensor, seed: int) -> Wrong | Non
         return Wrong(f"each direction has the shape (batch, length, dim), here {shape}; got "
                      f"{got[0]} and {got[1]}.", 1)  # fmt: skip
     other = ids.clone()
-    other[0, 1] = (ids[0, 1] + 1) % WORDS  # the second word of the first text is another one
-    changed = seen(other, seed, "states")["states"]
+    other[0, 1] = (ids[0, 1] + 1) % setup[1]  # the second word of the first text is another one
+    changed = seen(other, setup, "states")["states"]
     moved = [(a != b).any(-1) for a, b in zip(states, changed, strict=True)]  # (3, 6) each
     if any(m[1:].any() for m in moved):
         return Wrong("a word of one text changes the states of another: `batch_first=True`, and "
@@ -197,7 +204,7 @@ def states_wrong(seen: Seen, states: Any, ids: Tensor, seed: int) -> Wrong | Non
     if ahead != [1, 2, 3, 4, 5] or back != [0, 1]:
         return Wrong(f"another word at position 1 should change the forward states 1 to 5 and the "
                      f"backward states 0 and 1; it changes {ahead} and {back}.", 1)  # fmt: skip
-    mirrored = seen(ids.flip(1), seed, "states")["states"]
+    mirrored = seen(ids.flip(1), setup, "states")["states"]
     if same(mirrored[0].flip(1), states[1]):
         return Wrong("both directions share their weights: each has an LSTM of its own.", 1)
     return None

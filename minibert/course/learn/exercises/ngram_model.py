@@ -48,9 +48,10 @@ def asked(made: Any, what: str, about: tuple, *given: Any) -> Any:
     """What a model of (tokens, n, words) gives: its parts, or what a method answers."""
     tokens, n, words = about
     if what == "methods":
-        untouched = made.__init__ is object.__init__
-        found = [name for name in METHODS if callable(getattr(made, name, None))]
-        return None if untouched and not found else found
+        if made.__init__ is object.__init__ and not any(hasattr(made, name) for name in METHODS):
+            return None
+        model = made(list(tokens), n, list(words))
+        return [name for name in METHODS if hasattr(model, name)]
     model = made(list(tokens), n, list(words))
     if what == "parts":
         return [getattr(model, name, None) for name in ("n", "words", "tables")]

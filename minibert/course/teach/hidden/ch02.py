@@ -60,7 +60,8 @@ def train(draw: Draw, tried: Callable[..., Any]) -> bool:
 
 @hidden("02.bilm")
 def bilm(draw: Draw, seen: Callable[..., Any], _: Callable[..., Any]) -> bool:
-    return judged(seen, draw.randint(2, 10_000)) is None
+    sizes = draw.randint(10, 14), draw.randint(3, 8), draw.randint(3, 8)
+    return judged(seen, (draw.randint(2, 10_000), *sizes)) is None
 
 
 @hidden("02.find_the_bug")
