@@ -5,7 +5,7 @@
 #     question: How much of a text can be predicted, and what is that good for?
 #     minutes: 90
 #     seconds: 90
-#     memory_mb: 1400
+#     memory_mb: 1500
 #     needs: ["Python", "school mathematics (a logarithm, a probability)"]
 #     skip: "what is marked optional, about 65 minutes in all: the rest of the tour in section 3 (6), tensors in 4 (3), the writer's own language in 5 (3), sections 7 and 8 on the LSTM (25; read 7 before chapter 02), section 10 (22) and section 12 (4)"
 #     papers:
