@@ -981,7 +981,7 @@ def which_first(count, seed, longest=12):
     return letters.masked_fill(padding, 0), (positions[:, 0] < positions[:, 1]).long()
 
 
-letters, labels = which_first(3, seed=0)
+letters, labels = which_first(3, seed=3)
 for row, label in zip(letters.tolist(), labels.tolist(), strict=True):
     print("".join("_ABcdefghijklmnopqrstuvwxy"[i] for i in row), label)
 
@@ -989,23 +989,30 @@ for row, label in zip(letters.tolist(), labels.tolist(), strict=True):
 r"""
 {{exercise 04.reader}}
 
-(Optional. Without your answer, the next cells take the library's version.) Build the encoder, in
-two cells. In the first, `marks` (longest, dim) holds the vector to be added at each position. Make
-four layers:
+(Optional. Without your answer, the next cells take the library's version.) Build the encoder in two
+cells. In the first, `marks` (longest, dim) holds the vectors to be added, one for each position.
+Make four layers:
 
 - `embedding`, an `nn.Embedding(25, dim)`;
 - `blocks`, an `nn.ModuleList` of two `PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim))`;
-- `norm`, an `nn.LayerNorm(dim)`, and `output`, an `nn.Linear(dim, 2)`.
+- `norm`, an `nn.LayerNorm(dim)`;
+- `output`, an `nn.Linear(dim, 2)`.
 
-`mask(input_ids)` hides the padding and, if `causal` is True, the future, too (your `both_masks`).
-It is `(batch, 1, 1, length)` or `(batch, 1, length, length)`; the 1 is for the heads.
+`mask(input_ids)` is True where a letter may look. It hides the padding, and if `causal` is True, it
+also hides the future (your `both_masks`). Its shape is `(batch, 1, 1, length)` or
+`(batch, 1, length, length)`; the 1 after the batch is for the heads.
 
-In the second cell, `forward` goes from ids to logits in five steps. Add the first `length` marks to
-the letters' vectors. Call one block after the other, `block(x, mask)`. Use `norm`. Take the mean of
-each text's states, padding left out. Give it to `output`.
+In the second cell, `forward` goes from ids to logits in five steps:
 
-`loss(batch)` gets a dict with `input_ids` and `labels`, which is `(batch,)`. It returns two things, as
-`mb.fit` wants them: the *sum* of the cross-entropies, and the number of texts.
+1. Add the first `length` marks to the vectors of the letters.
+2. Call one block after the other, `x = block(x, mask)`.
+3. Use `norm`.
+4. Take the mean of the states of each text, padding left out.
+5. Give it to `output`.
+
+`loss(batch)` gets a dict with `input_ids` and with `labels` of shape `(batch,)`. It returns two
+things, as `mb.fit` wants them: the *sum* of the cross-entropies, and the number of texts. Leave the
+arguments as they are.
 
 The check tries the parts in this order: the layers; logits without padding, with padding, with
 `causal`, and for another size; the loss and its gradients.
@@ -1536,9 +1543,9 @@ what attention learns, but later. And an LSTM that knows the question before it 
 
 ### Order, the norm and whole questions (optional)
 
-First order: letters as in section 7, but twelve in every row, and sentences of the world, every
-second one with its words reversed (except the first and the last). Which ones are as they were written? In the test each
-sentence comes with its own reversal, and each row of letters with the same row, A and B exchanged.
+First order. The letters are as in section 7, but twelve in every row. In every second sentence of
+the world, the words are reversed (except the first and the last). Which sentences are as they were
+written? In the test each sentence comes with its own reversal, and each row of letters with the same row, A and B exchanged.
 Without positions the two are one and the same input, so that model *must* be right half the time.
 
 {{findings 04

@@ -382,15 +382,17 @@ rate_at = mb.course.use("06.rate", rate_at)
 r"""
 {{exercise 06.fine_tune}}
 
-Write `fine_tune(weights, loss, batches, top, passes)`, which trains all `weights` (a list of
-tensors) and returns the list of the mean losses, one number for each update:
+Write `fine_tune(weights, loss, batches, top, passes)`. It trains all `weights`, a list of tensors,
+and leaves the lists as they are. It returns a list with one number for each update: the mean loss
+of its batch, before the update, by `.item()`.
 
 1. Make one `torch.optim.AdamW` with two groups. Weights with two or more dimensions have a weight
    decay of 0.01; biases and LayerNorms, which have one dimension, have none.
-2. Go over the list `batches` `passes` times. `loss(batch)` gives the sum of the losses of a batch
-   and the number of its examples; train on their quotient, the mean.
+2. Go over the list `batches`, in its order, `passes` times. `loss(batch)` gives two things: the sum
+   of the losses of a batch, and the number of its examples. Train on their quotient, the mean. (What
+   a batch is, only `loss` needs to know.)
 3. Before each update, set the rate of every group by `rate_at`, counting all updates of all passes.
-4. Limit the length of the gradient to 1: `nn.utils.clip_grad_norm_(weights, 1.0)`.
+4. Limit the length of the whole gradient to 1: `nn.utils.clip_grad_norm_(weights, 1.0)`.
 """
 
 # %%
@@ -480,11 +482,12 @@ other texts to learn from, other first weights and another order:
 
 A kind of text shows in its words. A bag of words that has seen four times as many texts comes close
 to the network with fifty: the third row does not tell them apart. So pre-training saves many labels
-here. The last row compares two ways to use it. The same network, frozen, with one new layer on the
-mean of its vectors has
-{{finding 06 frozen.topic mean .1%}} on average, and fine-tuning has
-{{finding 06 labels.topic_tuned mean .1%}}. On this task, with so few labels, moving every weight
-brings nothing that these draws can show.
+here.
+
+The last row compares two ways to use the pre-trained network. If it is frozen, with one new layer on
+the mean of its vectors, it classifies {{finding 06 frozen.topic mean .1%}} of the texts correctly on
+average. If it is fine-tuned, it classifies {{finding 06 labels.topic_tuned mean .1%}} correctly. On
+this task, with so few labels, these draws show no gain from training every weight.
 """
 
 # %% [markdown]
@@ -885,8 +888,8 @@ mb.show.figure(fig, alt=f"Scores of all spans of the first {len(words)} tokens; 
 # %% [markdown]
 r"""
 The best span stands out. Its row and its column are brighter than the rest: these spans have the
-right start or the right end, but not both. The bright cells that touch it are the first name alone
-and the second name alone.
+right start or the right end, but not both. The answer is a first name and a surname. The two bright
+cells that touch the best one are the spans of each name alone.
 
 **No answer.** The paper lets "no answer" be the span that starts and ends at `[CLS]`, with the
 score $s_\text{null} = S \cdot C + E \cdot C$, where $C$ is the state of `[CLS]`. The model answers
@@ -962,9 +965,11 @@ f1 = mb.course.use("06.f1", f1)
 r"""
 Now the whole reader is yours: the input, the loss, the loop, the search and the score. $\tau$ is
 chosen on validation questions. *Why not on the test questions?* A quiz at the end asks.
-The best span of a text does not depend on $\tau$. So one pass finds how far it lies above "no
-answer", and the score of every threshold follows from that. *Predict before you run:* what happens
-to the questions with an answer, and to those without, as $\tau$ grows from -90 to 90?
+
+The best span of a text does not depend on $\tau$. So the model reads each question once. We keep how
+far its best span lies above "no answer", and from these numbers we get the F1 of every threshold.
+*Predict before you run:* what happens to the questions with an answer, and to those without, as
+$\tau$ grows from -90 to 90?
 """
 
 # %%
@@ -1015,17 +1020,18 @@ mb.show.figure(fig, alt="F1 by the threshold: high on questions with an answer a
 
 # %% [markdown]
 r"""
-A low $\tau$ makes a reader that always answers: it is wrong on every question without an answer. A
-high $\tau$ makes one that never answers. In between lies a broad plateau: this reader is sure of
-most of its answers, so many thresholds are about equally good, and differences between them are
-luck. The library's own `threshold` is $-\tau$, as in the authors' program.
+The lower $\tau$ is, the more often the reader answers. A reader that always answers is wrong on every
+question without an answer; -90 is not low enough for that. The higher $\tau$ is, the more often it
+stays silent, and the questions with an answer are lost. In between, the curve of all questions has
+a broad plateau. There many thresholds are about equally good, and differences as small as these may
+be luck. The library's own `threshold` is $-\tau$, as in the authors' program.
 
 **Ask about a paragraph of your own.** The bars are the softmaxes over the tokens: how likely each
 is to start the answer, and how likely to end it. The first question is the one that went wrong in
-section 1: the model is sure of the start, and for the end it wavers between two words (*sailing* is
-two pieces). Change the question by a word and watch both move. Then ask something that the
-paragraph does not tell. (The model knows nothing but its small world. Names that it has never seen
-are pieces to it.)
+section 1. The model is sure of the start. For the end it wavers between two words, *sailing* (two
+pieces) and *dumplings*. Change the question by a word and watch both rows of bars move. Then ask
+something that the paragraph does not tell. (The model knows nothing but its small world. Names that
+it has never seen are pieces to it.)
 """
 
 # %%
@@ -1111,10 +1117,10 @@ print(f"frozen, mean vectors: {torch.cat(hits).mean():.1%} right")
 
 # %% [markdown]
 r"""
-Here the frozen vectors do at least as well as fine-tuning in section 3, and the last rows of the
-tables in sections 3 and 4 say the same of {{finding 06 frozen.topic seeds}} draws: neither way is
-shown to be better, for topics or for names. Peters, Ruder and Smith (2019) compared both ways on
-seven tasks. They found them close on most, and the more a task resembled pre-training, the more
+Here the frozen vectors do at least as well as fine-tuning in section 3. That is one draw. The last
+rows of the tables in sections 3 and 4 have {{finding 06 frozen.topic seeds}} draws: for topics and
+for names, neither way is shown to be better. Peters, Ruder and Smith (2019) compared both ways on
+seven tasks. On most of them the two were close. The more a task resembled pre-training, the more
 fine-tuning helped.
 
 **Names by frozen layers.** The paper compares both ways on names (table 7): frozen layers below a
@@ -1240,9 +1246,10 @@ Wikipedia (WikiANN), and inference is SNLI. The table has means and standard dev
 **Names.** The published model, which is larger and has read far more, does better from three
 hundred sentences than ours from two thousand. A network of its shape, from random weights, learns
 next to nothing in as many updates. Fine-tuning and frozen layers below an LSTM are about equally
-good with the published model. With ours the frozen layers do better, but do not take that for a
-law: its rate of fine-tuning was not tuned. In a few trials on validation sentences the published
-model gained more from a threefold rate than what lies between the two ways here.
+good with the published model. With ours the frozen layers do better. That is no law, for we did not
+tune the rate of its fine-tuning. We did tune that of the published model, in a few trials on
+validation sentences: a rate three times as high gained more than the difference between the two
+ways here.
 
 **Inference, and its caveat.** Fine-tuning is clearly better than the frozen features. But what has
 the model learned? A bag of words that reads the *second* sentence alone, and so cannot know what

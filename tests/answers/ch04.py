@@ -1351,6 +1351,69 @@ def greedy(next_scores, start_id, end_id, steps):
         ),
         "must go on to `attend`",
     ),
+    (
+        "04.reader",
+        reader(init=["a = MultiHead(dim, 4)", "for b in self.blocks: b.attend = a"]),
+        "the blocks share `blocks.1.attend",
+    ),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids) + self.marks[1 : input_ids.shape[1] + 1]"),
+        "one position off",
+    ),
+    ("04.reader", reader(x="self.embedding(input_ids) + self.marks[0]"), "gets the same mark"),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids) + self.marks[-input_ids.shape[1] :]"),
+        "the last marks",
+    ),
+    (
+        "04.reader",
+        reader(loop="for block in self.blocks: x = x + block(x, mask)"),
+        "a block adds `x` itself",
+    ),
+    (
+        "04.reader",
+        reader(x="self.norm(self.embedding(input_ids) + self.marks[: real.shape[1]])"),
+        "below the blocks, too",
+    ),
+    ("04.reader", reader(value="torch.zeros(len(input_ids), 2)"), "now write `forward`"),
+    ("04.reader", reader(mask="real[:, None, :, None]"), "its last axis"),
+    (
+        "04.reader",
+        reader(causal="(both_masks(real.long()).tril(-1))[:, None]"),
+        "a letter may look at itself",
+    ),
+    ("04.reader", reader(causal="torch.ones(6, 6).tril().bool()"), "size of tensor a (6)"),
+    (
+        "04.reader",
+        reader(total="F.cross_entropy(logits, batch.pop('labels'), reduction='sum')"),
+        "changes what it was given",
+    ),
+    (
+        "04.reader",
+        reader(x="self.embedding(input_ids.clamp_(min=1)) + self.marks[: len(real[0])]"),
+        "changes what it was given",
+    ),
+    (
+        "04.reader",
+        reader(value="(self.marks.zero_(), self.output(mean))[1]"),
+        "changes what it was given",
+    ),
+    ("04.reader", reader(loss="len(logits), total"), "the sum comes first"),
+    ("04.reader", reader(loss="total.item(), len(logits)"), "no gradient reaches any layer"),
+    ("04.reader", reader(loss="total, len(batch)"), "the number of texts"),
+    (
+        "04.reader",
+        reader(total="F.nll_loss(logits, batch['labels'], reduction='sum')"),
+        "wants log-probabilities",
+    ),
+    ("04.reader", reader(value="self.output(mean).argmax(-1)"), "should have the shape (3, 2)"),
+    (
+        "04.find_the_bug",
+        block("x = x + self.attend(self.norm_1(x), mask); return x + self.feed(self.norm_2(x))"),
+        "must go on to `attend`",
+    ),
 ]
 
 RIGHT = [
@@ -1471,4 +1534,33 @@ def look_back(steps, dim):
         ),
     ),
     ("04.reader", reader(mean="x.masked_fill(~real[..., None], 0).sum(1) / real.sum(1)[:, None]")),
+    ("04.reader", reader(init=["self.marks = nn.Parameter(marks, requires_grad=False)"])),
+    ("04.reader", reader(init=["self.embedding = nn.Embedding(25, dim, padding_idx=0)"])),
+    (
+        "04.reader",
+        reader(
+            mean="(self.output(x) * real[..., None]).sum(1) / real.sum(1)[:, None]", value="mean"
+        ),
+    ),
+    (
+        "04.reader",
+        reader(
+            x="self.embedding(input_ids)",
+            loop="x += self.marks[: x.shape[1]]\n"
+            "        for i in range(2): x = self.blocks[i](x, mask)",
+        ),
+    ),
+    (
+        "04.reader",
+        reader(
+            total="F.cross_entropy(logits, batch['labels']) * len(logits)",
+            loss="[total, torch.tensor(len(logits))]",
+        ),
+    ),
+    (
+        "04.find_the_bug",
+        block(
+            "x = x + self.attend(self.norm_1(x), mask); return x + self.feed(self.norm_2(x))"
+        ).replace("*mask", "mask=None"),
+    ),
 ]

@@ -1,8 +1,8 @@
 """Chapter 06: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+from minibert.course.learn.exercises.ch06_rate import rate_at
 from minibert.course.learn.exercises.ch06_score import normalise
 from minibert.course.learn.exercises.ch06_spans import BestSpan
-from minibert.course.learn.exercises.ch06_train import rate_at
 
 GIVEN = {"normalise": normalise, "best_span": BestSpan.solve, "rate_at": rate_at, "IGNORE": -100}
 
@@ -366,6 +366,25 @@ WRONG = [
      "after the update"),
     ("06.fine_tune", tune(value="(weights.sort(key=lambda w: w.ndim), losses)[1]"),
      "leave it as it is"),
+    ("06.fine_tune", tune(mean="total / len(batch)"), "divided by `len(batch)`"),
+    ("06.fine_tune", tune(noted="total.item() / len(batch)"), "divided by `len(batch)`"),
+    ("06.fine_tune", tune(value="(weights.clear(), losses)[1]"), "leave it as it is"),
+    ("06.fine_tune", tune(value="losses, weights"), "the list of losses alone"),
+    ("06.fine_tune", tune(value="None"), "is there a `return`"),
+    ("06.fine_tune", tune(value="[]"), "one loss per update"),
+    ("06.fine_tune", tune(rate="rate_at(number, passes, top)"), "count the updates"),
+    ("06.fine_tune", tune(rate="rate_at(step, passes * len(batches), 1.0)"), "needs `top`"),
+    ("06.fine_tune", tune(rate="top * rate_at(step, passes * len(batches), top)"), "`top` twice"),
+    ("06.fine_tune", tune(rate="rate_at(step, passes, top)"), "as many steps as"),
+    ("06.fine_tune", tune(rate="rate_at(step, passes * len(batches) + 1, top)"), "too many"),
+    ("06.fine_tune", tune(zero="optimizer.step()", backward="optimizer.zero_grad(); "
+                          "mean.backward()", update="pass"), "`step()` stands before"),
+    ("06.fine_tune", tune(first="0.1"), "another decay"),
+    ("06.fine_tune", tune(zero="pass", update="optimizer.zero_grad(); optimizer.step()"),
+     "nothing is learned"),
+    ("06.fine_tune", tune().replace("    matrices", "    weights = [w.detach().clone()"
+                                    ".requires_grad_() for w in weights]\n    matrices", 1),
+     "not on copies"),
     ("06.fine_tune", tune(zero="pass"), "add up from batch to batch"),
     ("06.fine_tune", tune(update="pass"), "nothing is learned"),
     ("06.fine_tune", tune(rate="top"), "schedule is missing"),
@@ -603,6 +622,18 @@ RIGHT = [
     ("06.fine_tune", LIBRARY_LOOP),
     ("06.fine_tune", tune(noted="mean.detach()")),
     ("06.fine_tune", tune(value="torch.tensor(losses)")),
+    ("06.fine_tune", tune(value="__import__('numpy').array(losses)")),
+    ("06.fine_tune", tune(zero="pass", update="optimizer.step(); optimizer.zero_grad()")),
+    ("06.fine_tune", tune(many="w.ndim == 2", value="tuple(losses)").replace(", lr=top)", ")")),
+    (
+        "06.fine_tune",
+        tune(
+            rate="top",
+            clip="torch.nn.utils.clip_grad_norm_(iter(weights), 1); "
+            "[g.update(lr=rate_at(step, passes * len(batches), top)) "
+            "for g in optimizer.param_groups]",
+        ),
+    ),
     ("06.align", "solution"),
     ("06.align", align()),
     ("06.align", align(value="(ids + [sep_id], tuple(marks + [-100]))")),

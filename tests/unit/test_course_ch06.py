@@ -4,8 +4,8 @@ import torch
 
 import minibert as mb
 from minibert.course.learn.exercises import ch06_score
+from minibert.course.learn.exercises.ch06_rate import rate_at
 from minibert.course.learn.exercises.ch06_spans import BestSpan, SpanLoss
-from minibert.course.learn.exercises.ch06_train import rate_at
 from minibert.course.learn.exercises.ch06_words import Names
 from minibert.heads.spans import answer_f1, normalise_answer
 from minibert.heads.tagger import spans

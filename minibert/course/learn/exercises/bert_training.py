@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.bert_input import Choose, Mask
-from minibert.course.learn.exercises.ch06_train import rate_at
+from minibert.course.learn.exercises.ch06_rate import rate_at
 
 V, MASK, FIRST_WORD = 23, 4, 5  # pieces, the id of [MASK], and that of the first word
 ROWS, LENGTH = 4, 15

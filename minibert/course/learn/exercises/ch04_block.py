@@ -49,7 +49,7 @@ class FindTheBug(Exercise):
         block: type[nn.Module], layers: tuple, norms: list[tuple], x: Tensor
     ) -> tuple[Any, str]:
         """(What a block gives for ``x`` with these layers and norms, what is wrong behind it)."""
-        made: Any = block(x.shape[-1], *layers)
+        made: Any = block(x.shape[-1], lambda x, mask=None: layers[0](x), layers[1])
         with torch.no_grad():
             for norm, (weight, bias) in zip((made.norm_1, made.norm_2), norms, strict=True):
                 norm.weight.copy_(weight)

@@ -11,12 +11,16 @@ from torch.nn import functional as F
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_heads import MultiHead
-from minibert.course.learn.exercises.ch04_tried import NO_GRADIENT, RANDOM, foreign
+from minibert.course.learn.exercises.ch04_tried import IN_PLACE, NO_GRADIENT, RANDOM, foreign
 
 LETTERS, HEADS, BLOCKS = 25, 4, 2
 HIDDEN_LIST = (
     "`blocks` is a plain list, in which PyTorch finds no weights, so that none of them would be "
     "trained: `nn.ModuleList(...)`."
+)
+BLIND = (
+    "the logits are not a number (NaN): some position may look at nothing. A mask is about what is "
+    "looked at, its last axis; and a letter may look at itself."
 )
 State = dict[str, Tensor]
 
@@ -42,8 +46,8 @@ class Reader(Exercise):
     title = "Build: a Transformer of your own"
     minutes, difficulty, importance, points = 25, 4, 5, 6
     hints = (
-        "The layers: `nn.ModuleList(PreBlock(dim, MultiHead(dim, 4), FeedForward(dim, 4 * dim)) "
-        "for _ in range(2))` holds the blocks. Keep `marks` and `causal` as they are.",
+        "`dim` is `marks.shape[1]`. The blocks: `nn.ModuleList(PreBlock(dim, MultiHead(dim, 4), "
+        "FeedForward(dim, 4 * dim)) for _ in range(2))`. Keep `marks` and `causal` as they are.",
         "`real = input_ids != 0` is (batch, length). As a mask it is about the keys: "
         "`real[:, None, None, :]`. For the causal reader, `both_masks(real.long())[:, None]`.",
         "The mean: multiply the states by `real[..., None]`, add them up over the positions, "
@@ -60,29 +64,28 @@ class Reader(Exercise):
     ) -> dict:
         """What the class with the weights of a case has ("layers"), gives, or has as its "loss"."""
         state, marks, causal, ids = case
-        made: Any = reader(marks.clone(), causal) if causal else reader(marks.clone())
-        blocks: Any = getattr(made, "blocks", None)
-        found: dict[str, Any] = {}
-        found["shapes"] = {name: list(p.shape) for name, p in made.named_parameters()}
-        found["list"] = isinstance(blocks, list | tuple)
-        both = (
-            [id(block) for block in blocks]
-            if isinstance(blocks, nn.ModuleList | nn.Sequential)
-            else []
-        )
-        found["twins"] = len(both) == 2 and both[0] == both[1]
+        given, batch = (marks.clone(), ids.clone()), {"input_ids": ids.clone(), "labels": labels}
+        made: Any = reader(given[0], causal) if causal else reader(given[0])
+        learned = {name: p for name, p in made.named_parameters() if p.requires_grad}
+        found: dict[str, Any] = {"shapes": {n: list(p.shape) for n, p in learned.items()}}
+        found["list"] = isinstance(getattr(made, "blocks", None), list | tuple)
+        every = made.named_parameters(remove_duplicate=False)
+        found["shared"] = [name for name, p in every if p.requires_grad and name not in learned]
         if part == "layers":
             return found
         with torch.no_grad():
-            for name, weight in made.named_parameters():
+            for name, weight in learned.items():
                 weight.copy_(state[name])
-        found["logits"] = made(ids.clone())
-        if part == "loss":
-            found["loss"] = loss = made.loss({"input_ids": ids.clone(), "labels": labels})
+        found["logits"] = made(given[1])
+        found["changed"] = not all(map(torch.equal, given, (marks, ids)))
+        if part == "loss" and not found["changed"]:
+            found["loss"] = loss = made.loss(batch)
+            kept = list(batch) == ["input_ids", "labels"] and torch.equal(batch["input_ids"], ids)
+            found["changed"] = not kept
             total = loss[0] if isinstance(loss, tuple | list) and loss else None
             if torch.is_tensor(total) and total.requires_grad and total.dim() == 0:
                 total.backward()
-            found["lost"] = [name for name, weight in made.named_parameters()
+            found["lost"] = [name for name, weight in learned.items()
                              if not name.endswith("key.bias")  # a softmax does not feel it
                              and (weight.grad is None or not weight.grad.any())]  # fmt: skip
         return found
@@ -114,7 +117,7 @@ class Reader(Exercise):
         parts: tuple[tuple[str, tuple, dict], ...] = (
             ("", self.case(1), self.plain()),
             ("with padding (id 0) in the batch: ", self.case(2, pad=True), self.padded()),
-            ("with `causal=True`: ", self.case(3, causal=True, pad=True), self.hidden()),
+            ("with `causal=True`: ", self.case(3, causal=True, length=7, pad=True), self.hidden()),
             ("with texts of four letters and a width of 12: ", self.case(4, length=4, dim=12), {}),
         )
         for number, (where, case, mistakes) in enumerate(parts):
@@ -132,8 +135,9 @@ class Reader(Exercise):
         more = [name for name in has if name not in want]
         if found["list"]:
             return Wrong(HIDDEN_LIST, 1)
-        if found["twins"] and not more:
-            return Wrong("both blocks are the same object, so they share all weights: make two.", 1)
+        if found["shared"] and not more:
+            kept = "all weights" if len(found["shared"]) == 16 else f"`{found['shared'][0]}`"
+            return Wrong(f"the blocks share {kept}: make the parts of each anew.", 1)
         if any(name.startswith("marks") for name in more):
             return Wrong("the marks are learned: keep the tensor as it is, no `nn.Parameter`.", 1)
         if any(name.startswith("blocks.2") for name in more):
@@ -157,18 +161,25 @@ class Reader(Exercise):
         got, want = run("logits", case)["logits"], self.solve(*case)
         if strange := foreign(got, "the result"):
             return strange
+        if run("logits", case)["changed"]:
+            return Wrong(IN_PLACE, 2)
+        if torch.is_tensor(got) and got.shape == want.shape and not got.any():
+            return Wrong("the layers are right. Now write `forward`: all its logits are zero.", 1)
         known = [(self.solve(*case, **how), message) for message, how in mistakes.items()]
-        verdict = compare(got, want, known, tolerance=1e-4, what="the logits")
+        verdict = compare(got, want, known, tolerance=1e-4, what="the tensor of logits")
         if isinstance(verdict, Right):
             return None
         if not same(got, run("logits", case)["logits"]):
             return Wrong(RANDOM, 1)
-        return Wrong(where + verdict.message, points)
+        message = BLIND if "(NaN)" in verdict.message else verdict.message
+        return Wrong(where + message, points)
 
     def trained(self, run: Callable[..., Any], case: tuple) -> Wrong | None:
         """What is wrong with the loss, or with its gradients."""
         labels = torch.tensor([0, 1, 1])
         found, logits = run("loss", case, labels), self.solve(*case)
+        if found["changed"]:
+            return Wrong(IN_PLACE, 4)
         if not isinstance(found["loss"], tuple | list) or len(found["loss"]) != 2:
             return Wrong("`loss` should give two things: the sum, and the number of texts.", 4)
         (total, count), each = found["loss"], F.cross_entropy(logits, labels, reduction="none")
@@ -178,13 +189,19 @@ class Reader(Exercise):
             (each, "a loss for each text: add them up.", 5),
             (shares, "`F.cross_entropy` wants logits, and takes the softmax itself.", 4),
             (F.cross_entropy(logits, 1 - labels, reduction="sum"), "the labels are turned.", 4),
+            (F.nll_loss(logits, labels, reduction="sum"),
+             "`F.nll_loss` wants log-probabilities: take `F.cross_entropy`.", 4),
+            *([(3, "the sum comes first, then the number of texts.", 4)]
+              if same(count, each.sum(), 1e-4) else ()),
         ], tolerance=1e-4, what="the loss")  # fmt: skip
         if not isinstance(verdict, Right):
             return Wrong(verdict.message, verdict.points or 4)
         if not same(count, 3):
             return Wrong("the second part should be the number of texts, `len(logits)`.", 5)
         if found["lost"]:
-            return Wrong(NO_GRADIENT.format(", ".join(found["lost"][:3])), 3)
+            every = len(found["lost"]) > len(shapes(8)) - 3  # the keys' two biases, and `output`
+            names = "any layer" if every else ", ".join(found["lost"][:3])
+            return Wrong(NO_GRADIENT.format(names), 3)
         return None
 
     @staticmethod
@@ -196,6 +213,10 @@ class Reader(Exercise):
                 {"place": "each"},
             "the marks are added after the blocks: they belong below the first.": {"place": "late"},
             "the marks are multiplied with the vectors: add them.": {"place": "times"},
+            "the marks are one position off: the first letter has `marks[0]`.": {"place": "off"},
+            "every letter gets the same mark: `marks[:length]`.": {"place": "one"},
+            "those are the last marks: the first letter has `marks[0]`.": {"place": "end"},
+            "a block adds `x` itself: `x = block(x, mask)`, without one more sum.": {"twice": True},
             "the embeddings are multiplied by the root of the width: not asked for here.":
                 {"place": "root"},
             "only the first block is used.": {"order": (0,)},
@@ -208,6 +229,7 @@ class Reader(Exercise):
                 {"norm": "late"},
             "the norm stands below the blocks: it comes after them.": {"norm": "first"},
             "the norm is used after each block: once, after the last.": {"norm": "each"},
+            "the norm is used below the blocks, too: it only comes after them.": {"norm": "both"},
             "that is a sum of the states: take their mean.": {"pool": "sum"},
             "only the last state is read: take the mean of all.": {"pool": "last"},
             "only the first state is read: take the mean of all.": {"pool": "first"},
@@ -258,21 +280,25 @@ class Reader(Exercise):
     def solve(cls, state: State, marks: Tensor, causal: bool, ids: Tensor, **how: Any) -> Tensor:
         """The logits, or those that a mistake gives."""
         length, real = ids.shape[1], ids != 0  # real: (batch, length)
-        x, marks = state["embedding.weight"][ids], marks[:length]
+        x, rows, marks = state["embedding.weight"][ids], marks, marks[:length]
         placed, normed = how.get("place", ""), how.get("norm", "")
         begun = {
             "none": x,
             "late": x,
             "times": x * marks,
             "root": x * marks.shape[1] ** 0.5 + marks,
+            "off": x + rows[1:][:length],
+            "one": x + rows[0],
+            "end": x + rows[-length:],
         }
         x, norm = begun.get(placed, x + marks), partial(cls.norm, state, "norm")
-        x = norm(x) if normed == "first" else x
+        x = norm(x) if normed in ("first", "both") else x
         masks = cls.masks(real, causal, how)
         for number, block in enumerate(how.get("order", range(BLOCKS))):
             x = x + marks if placed == "each" and number else x
             heads = how.get("heads", HEADS)
-            x = cls.block(state, f"blocks.{block}", x, mask=masks[number], heads=heads)
+            below = x if how.get("twice") else 0
+            x = below + cls.block(state, f"blocks.{block}", x, mask=masks[number], heads=heads)
             x = norm(x) if normed == "each" and number < BLOCKS - 1 else x
         x = x + marks if placed == "late" else x
         x = x if normed in ("none", "late", "first") else norm(x)

@@ -11,7 +11,8 @@ from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Choice, Quiz, Right, Written, Wrong
 from minibert.course.learn.exercises.kept import CHANGED
 from minibert.course.learn.exercises.bert_losses import DETACHED
-from minibert.course.learn.exercises.ch06_train import FineTune, Rate
+from minibert.course.learn.exercises.ch06_rate import Rate
+from minibert.course.learn.exercises.ch06_train import FineTune
 from minibert.course.learn.exercises.ch06_words import Align, Names, Pair, Watched, watched
 from minibert.course.learn.exercises.ch06_spans import BestSpan, NoAnswer, SpanLoss
 from minibert.course.learn.exercises.ch06_score import Score

@@ -1,107 +1,26 @@
-"""Chapter 06: the fine-tuning loop, in two steps: the rate, and the loop itself."""
+"""Chapter 06: the fine-tuning loop."""
 
 from collections.abc import Callable
 from functools import partial
 from operator import is_
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from minibert.course.learn.compare import compare, mistaken, same
+from minibert.course.learn.compare import mistaken, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.ch06_rate import rate_at
 
 SIZES = (4, 2, 6, 3, 5)  # of the batches
 SPREADS = ((4.0, 3.0), (0.05, 0.5), (0.6, 0.8))  # of the weights and of the batches, by seed
-WARMUP = (
-    "the warm-up is `steps // 10` updates, rounded down, perhaps none: yours has another number"
+BY_LEN = (
+    "divided by `len(batch)`, which is no number of examples where a batch is a dict: `loss` gives "
+    "that number."
 )
-Problem = tuple[nn.Linear, Callable[[Tensor], tuple[Tensor, int]], list[Tensor]]
-
-
-def rate_at(
-    step: int, steps: int, top: float, *, off: int = 1, late: int = 0, rise: bool = True,
-    fall: bool = True, share: int = 10, count: Callable[[int], float] | None = None,
-) -> float:  # fmt: skip
-    """The rate of update ``step`` of ``steps``; the options are how it goes wrong."""
-    warmup = count(steps) if count else steps // share
-    up = (step + off) / (warmup + 1) if rise else 1.0
-    down = (steps - step - late) / (steps - warmup) if fall else 1.0
-    return top * min(1.0, up, down)
-
-
-class Rate(Exercise):
-    id = "06.rate"
-    title = "Up, then down"
-    minutes, difficulty, importance, points = 6, 2, 4, 3
-    hints = (
-        "`warmup = steps // 10`. Write down both factors, the rising and the falling one.",
-        "Outside of its own part each factor is above 1. Which function picks the right one?",
-        "Check the ends by hand: with `steps = 20` the first factor is 1/3, the one of step 2 is "
-        "1, and the last is 1/18.",
-    )
-    default = 0.0
-    example = (2, 20, 1.0)
-    CASES = ((20, 1.0), (37, 0.3), (7, 2.0))
-
-    @staticmethod
-    def mistakes() -> dict[str, Callable[..., float]]:
-        """Message -> the rate that goes so wrong."""
-        wrong: dict[str, Callable[..., float]] = {
-            "the peak is ignored: multiply the factor by `top`.":
-                lambda s, n, _: rate_at(s, n, 1.0),
-            "the first update has the rate 0 and does nothing: `step + 1` above the line.":
-                partial(rate_at, off=0),
-            "the last update has the rate 0: the fall reaches 0 at `steps`, one later.":
-                partial(rate_at, late=1),
-            "the first update has the rate 0 and does nothing: add 1 above and below the line.":
-                lambda s, n, top: top * min(1, s / max(1, n // 10), (n - s) / (n - n // 10)),
-            "there is no warm-up: the first updates should be small.": partial(rate_at, rise=False),
-            "it rises and stays up: after the warm-up the rate falls to zero.":
-                partial(rate_at, fall=False),
-            "there is no warm-up: the first updates should be small, and the fall begins after "
-            "them.": lambda s, n, top: top * (n - s) / n,
-            "it is constant: it should rise, then fall.": lambda s, n, top: top,
-            "the warm-up is a fifth of the updates: a tenth was asked for.":
-                partial(rate_at, share=5),
-            "the fall is over all updates: it begins after the warm-up, at 1.":
-                lambda s, n, top: top * min(1, (s + 1) / (n // 10 + 1), (n - s) / n),
-            "the larger factor was taken: the smaller one counts.": lambda s, n, top: top * max(
-                (s + 1) / (n // 10 + 1), (n - s) / (n - n // 10)),
-            "both factors are multiplied, and one of them is above 1: take the smallest of three.":
-                lambda s, n, top: top * (s + 1) / (n // 10 + 1) * (n - s) / (n - n // 10),
-            "`//` rounds down to a whole number: divide the factors by `/`.":
-                lambda s, n, top: top * min(1, (s + 1) // (n // 10 + 1), (n - s) // (n - n // 10)),
-            "not limited by 1: the rate should never exceed `top`.": lambda s, n, top: top * (
-                (s + 1) / (n // 10 + 1) if s < n // 10 else (n - s) / (n - n // 10 - 1)),
-            "the warm-up divides by `warmup`: the rise reaches 1 at step `warmup`, so by "
-            "`warmup + 1`.": lambda s, n, top: top * min(
-                1, (s + 1) / max(1, n // 10), (n - s) / (n - n // 10)),
-        }  # fmt: skip
-        for count in (lambda n: n / 10, lambda n: round(n / 10), lambda n: max(1, n // 10),
-                      lambda n: 2):  # fmt: skip
-            told = f"{WARMUP} ({count(37):g} of 37, {count(7):g} of 7)."
-            wrong[told] = partial(rate_at, count=count)
-        return wrong
-
-    def check(self, rate: Callable[..., float]) -> Right | Wrong:
-        def curve(made):
-            return [[float(made(step, n, top)) for step in range(n)] for n, top in self.CASES]
-
-        def alike(got, want):
-            return all(same(a, b) for a, b in zip(got, want, strict=True))
-
-        got = curve(rate)
-        if alike(got, curve(rate_at)):
-            return Right("Small first steps, because AdamW's averages know nothing yet.")
-        for message, made in self.mistakes().items():
-            if alike(got, curve(made)):
-                return Wrong(message, 1)
-        first = next(i for i, (a, b) in enumerate(zip(got, curve(rate_at), strict=True))
-                     if not same(a, b))  # fmt: skip
-        n, top = self.CASES[first]
-        return compare(got[first], curve(rate_at)[first],
-                       what=f"the list of the {n} rates with the peak {top}")  # fmt: skip
+Batch = dict[str, Tensor]
+Problem = tuple[nn.Linear, Callable[[Batch], tuple[Tensor, int]], list[Batch]]
 
 
 def plain(x: Any) -> Any:
@@ -131,19 +50,26 @@ class FineTune(Exercise):
             model, loss, batches = self.problem(seed)
             given, all_weights = list(batches), list(model.parameters())
             found = fine_tune(all_weights, loss, batches, rate, passes)
-            if torch.is_tensor(found) and found.dim() == 1 and not found.requires_grad:
+            array = torch.is_tensor(found) and not found.requires_grad
+            if (array or isinstance(found, np.ndarray)) and found.ndim == 1:
                 found = found.tolist()
             if isinstance(found, tuple | list):
                 found = [plain(x) for x in found]
             weights = [p.detach().clone() for p in model.parameters()]
-            kept = len(given) == len(batches) and all(map(torch.equal, given, batches))
-            return found, *weights, kept and all(map(is_, all_weights, model.parameters()))
+            pairs = [(given, batches), (all_weights, list(model.parameters()))]
+            kept = all(len(a) == len(b) and all(map(is_, a, b)) for a, b in pairs)
+            first = self.problem(seed)[2]
+            kept = kept and all(
+                torch.equal(a["x"], b["x"]) for a, b in zip(first, given, strict=True)
+            )
+            return found, *weights, kept
 
         return (tried,)
 
     def untouched(self, tried: Any) -> bool:
-        losses = tried(0, 0.1, 2)[0]
-        return losses is None or losses is Ellipsis or losses == []
+        losses, *weights, _ = tried(0, 0.1, 2)
+        moved = not all(map(torch.equal, weights, self.problem(0)[0].parameters()))
+        return not moved and (losses is None or losses is Ellipsis or losses == [])
 
     def check(self, tried: Any) -> Right | Wrong:
         for seed, rate, passes in ((0, 0.1, 2), (1, 0.03, 3), (2, 0.05, 2)):
@@ -188,6 +114,8 @@ class FineTune(Exercise):
         if not isinstance(losses, list | tuple):
             return Wrong("expected a list of losses, one for each update: is there a `return` "
                          "behind the loop, and is it the list?")  # fmt: skip
+        if any(isinstance(x, list | tuple) for x in losses):
+            return Wrong("expected the list of losses alone, one number for each update.", 2)
         if any(torch.is_tensor(x) for x in losses):
             return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 3)
         if len(losses) == count // 5 and count > 5:
@@ -204,6 +132,7 @@ class FineTune(Exercise):
         told = mistaken(list(losses), [
             ([x * SIZES[i % 5] for i, x in enumerate(want)],
              "the list holds sums: divide by the number of examples.", 3),
+            ([x * SIZES[i % 5] / 2 for i, x in enumerate(want)], BY_LEN, 3),
         ], lambda a, b: same(a, b, 1e-4))  # fmt: skip
         return told or Wrong("the weights are right, but the list is not: the mean loss of each "
                              "batch, before its update.", 3)  # fmt: skip
@@ -217,8 +146,8 @@ class FineTune(Exercise):
             "the gradients are cut to the length 0.5: it should be 1.": {"clip": 0.5},
             "the gradients add up from batch to batch: call `optimizer.zero_grad()`.":
                 {"keep": True},
-            "nothing is learned: `zero_grad()`, `backward()`, `step()`, in this order.":
-                {"step": False},
+            "nothing is learned: `zero_grad()`, `backward()`, `step()`, in this order, and on the "
+            "given weights, not on copies.": {"step": False},
             "the schedule is missing: set the rate of every group before the update.":
                 {"schedule": False},
             "biases decay, too: only weights with two or more dimensions should.":
@@ -242,6 +171,7 @@ class FineTune(Exercise):
             "the gradient is cut number by number: its length should be at most 1.":
                 {"cut": "values"},
             "each tensor is cut alone: the length is that of the whole gradient.": {"cut": "each"},
+            BY_LEN: {"by": 2},
             **FineTune.less_common(),
         }  # fmt: skip
 
@@ -259,6 +189,17 @@ class FineTune(Exercise):
                 {"first": True},
             "the rate is set after the update, which makes it one late: set it before.":
                 {"first": True, "shift": -1},
+            "all updates of a pass have one rate: count the updates, not the passes.":
+                {"by_pass": True},
+            "the schedule has as many steps as there are passes: it runs over all updates.":
+                {"end": lambda passes, steps: passes},
+            "the schedule has one step too many: `steps` is the number of updates.":
+                {"end": lambda passes, steps: steps + 1},
+            "the peak of the rate is 1: `rate_at` needs `top`.": {"peak": lambda top: 1.0},
+            "the rate is multiplied by `top` twice.": {"peak": lambda top: top * top},
+            "matrices have another decay than 0.01.": {"decay": (0.1, 0.0)},
+            "`step()` stands before `backward()`, so that each update uses the gradient of the "
+            "batch before.": {"early": True},
         }  # fmt: skip
 
     @staticmethod
@@ -269,27 +210,39 @@ class FineTune(Exercise):
         for step in range(steps):
             if how.get("anew") is True or (how.get("anew") and step % len(batches) == 0):
                 optimizer = FineTune.optimizer(model, rate, how)
-            at = step % len(batches) if how.get("each") else step + how.get("shift", 0)
-            end = len(batches) if how.get("short") else steps
+            at, end = FineTune.place(step, passes, steps, how)
             for group in optimizer.param_groups[: how.get("groups")]:
                 late = how.get("first") and step == 0  # the optimiser's own rate
-                group["lr"] = rate_at(at, end, rate) if how.get("schedule", True) else rate
+                peak = how["peak"](rate) if "peak" in how else rate
+                group["lr"] = rate_at(at, end, peak) if how.get("schedule", True) else rate
                 group["lr"] = rate if late else group["lr"]
             place = step // passes if how.get("repeat") else step % len(batches)
             total, count = loss(batches[place])
             losses.append((total / count).item())
+            if how.get("early"):
+                optimizer.step()
             if not how.get("keep"):
                 optimizer.zero_grad()
-            (how.get("sign", 1) * total / (count if how.get("mean", True) else 1)).backward()
+            count = how.get("by", count if how.get("mean", True) else 1)
+            (how.get("sign", 1) * total / count).backward()
             if how.get("cut") == "values":
                 nn.utils.clip_grad_value_(model.parameters(), 1.0)
             elif how.get("clip", 1.0):
                 alone = how.get("cut") == "each"
                 for part in model.parameters() if alone else [[*model.parameters()]]:
                     nn.utils.clip_grad_norm_(part, how.get("clip", 1.0))
-            if how.get("step", True):
+            if how.get("step", True) and not how.get("early"):
                 optimizer.step()
         return losses, *(p.detach().clone() for p in model.parameters())
+
+    @staticmethod
+    def place(step: int, passes: int, steps: int, how: dict[str, Any]) -> tuple[int, int]:
+        """(The step that `rate_at` is given, the number of steps)."""
+        one = steps // passes
+        if how.get("by_pass"):
+            return step // one, passes
+        end = how["end"](passes, steps) if "end" in how else one if how.get("short") else steps
+        return step % one if how.get("each") else step + how.get("shift", 0), end
 
     @staticmethod
     def optimizer(model: nn.Module, rate: float, how: dict[str, Any]) -> torch.optim.Optimizer:
@@ -305,16 +258,18 @@ class FineTune(Exercise):
     def problem(seed: int) -> Problem:
         """A layer to learn, its loss (sum, count), and five batches of unequal sizes.
 
-        Seed by seed all gradients are long, or short, or some of both.
+        A batch is a dict, as in the chapter: its `len` is 2, whatever it holds. Seed by seed all
+        gradients are long, or short, or some of both.
         """
         generator, model = torch.Generator().manual_seed(seed), nn.Linear(3, 2)
         scale, wide = SPREADS[seed % len(SPREADS)]
         with torch.no_grad():
             model.weight.copy_(torch.eye(2, 3) + scale * torch.randn(2, 3, generator=generator))
             model.bias.copy_(scale * torch.randn(2, generator=generator))
-        batches = [wide * torch.randn(size, 3, generator=generator) for size in SIZES]
+        drawn = [wide * torch.randn(size, 3, generator=generator) for size in SIZES]
+        batches = [{"x": x, "labels": x[:, :2]} for x in drawn]
 
-        def loss(x: Tensor) -> tuple[Tensor, int]:
-            return (model(x) - x[:, :2]).square().sum(), len(x)
+        def loss(batch: Batch) -> tuple[Tensor, int]:
+            return (model(batch["x"]) - batch["labels"]).square().sum(), len(batch["x"])
 
         return model, loss, batches
