@@ -218,7 +218,7 @@ So what was read before is worth very much to the network: from scratch, it errs
 often. Against counting, which costs next to nothing, the answer for our world is modest. With a
 hundred labels, the gentle schedule errs about as often as counting does with
 {{finding 03 topic.counted_labels mean .0f}}. Even that is no safe number: its interval reaches zero
-gain. And counting never got fewer than 100 labels, so the table says 100 where it needs fewer.
+gain. And counting was never given fewer than 100 labels: where it needs fewer, 100 is noted.
 The gain over counted *single words* is shown; over words and pairs, the interval just reaches zero.
 
 The gain that the paper reports is far larger: 100 labels matched 10 to 20 times as many. But Howard
@@ -413,12 +413,13 @@ r"""
 Look at the plain network first. Its training loss falls to the end. Its loss on new text falls,
 stops and rises again: the network learns its text by heart. The AWD-LSTM is the same network with
 several **regularisers**, parts that hinder learning by heart. Merity, Keskar and Socher (2018)
-brought them together. Its loss on new text goes on falling, and ends clearly lower. It also gets
-below what counted pairs of words reach (the line printed above the figure), and the plain network
-hardly does at its best. Compare only the curves on new text (the circles): the AWD-LSTM's training
-loss also contains its penalties and its dropout. (Why may the curve on new text start below the one
-on training text? All unknown words of the new text count as one easy word, `<new>`. For the same
-reason the floor is only a landmark.)
+brought them together. Its loss on new text goes on falling, and ends clearly lower. Compare only
+the curves on new text (the circles, *valid* in the legend): the AWD-LSTM's training loss also
+contains its penalties and its dropout. There is a cheap rival, too: counted pairs of words, in the
+line printed above the figure. The AWD-LSTM ends below their loss. The plain network, even at its
+best, only comes close to it. (Why may the curve on new text start below the one on training text?
+All unknown words of the new text count as one easy word, `<new>`. For the same reason the floor is
+only a landmark.)
 
 Which of the parts matter? The next figure comes from an experiment over several seeds, with more
 text and milder dropouts. In each row one part is taken away, and in the last row all of them.
@@ -793,9 +794,9 @@ p = \begin{cases} t / \text{top} & t < \text{top} \\
 \eta_t = \eta_{\max} \frac{1 + p\,(\text{ratio} - 1)}{\text{ratio}}
 $$
 
-(The paper divides by $\text{top}\,(1/\text{cut} - 1)$ in the second case, which is the same where
-$T \cdot \text{cut}$ is a whole number. Where it is not, the paper's rate ends below zero: with our
-75 updates, the last two would drive the loss up.)
+(In the second case the paper divides by $\text{top}\,(1/\text{cut} - 1)$. That is the same where
+$T \cdot \text{cut}$ is a whole number. Where it is not, the paper's rate may end below zero: with
+our 75 updates, the last two would drive the loss up.)
 
 {{exercise 03.triangle}}
 
@@ -894,9 +895,9 @@ mb.show.Interactive(draw_schedule, {
 
 # %% [markdown]
 r"""
-In the first picture the word vectors get less than a hundredth of the head's learning. The factor
-changes that most: at 1, they get a third of it. With `every` at 1 as well, all layers learn almost
-alike: that is plain fine-tuning with a triangle.
+In the first picture the word vectors get less than a hundredth of the head's learning. The slider
+`factor` changes that most: at 1, they get about a third of it. With `every` at 1 as well, all
+layers learn almost alike: that is plain fine-tuning with a triangle.
 
 {{exercise 03.tune}}
 
@@ -976,10 +977,10 @@ r"""
 Compare the two rows. Reviews are now predicted far better, and general text worse: the model has
 begun to forget, even though its lower layers learned more slowly.
 
-What is that worth? Two rivals read the same reviews and nothing else: the same network from random
-weights, with your loop, and counted triples of words (chapter 00).
+What is that worth? Two rivals read the same reviews and nothing else. One is the same network with
+random weights, trained by your loop; the other is counted triples of words (chapter 00).
 
-*Predict before you run:* which of the two comes closer to the language model?
+*Predict before you run:* in which order will the three come?
 """
 
 # %%
@@ -991,9 +992,10 @@ print(f"reviews: without stage 1 {perplexity(fresh, new_reviews):.1f}, counted t
 
 # %% [markdown]
 r"""
-Without stage 1, the network stays far behind: it needs many more words, or passes. But counting
-beats both. The reviews of our world are made from few patterns, and counts of triples see
-these exactly. So stage 2 shows what stage 1 is worth to the *network*, no more.
+After two passes, the language model is far ahead of the same network without stage 1. (What does
+that network lack, a better rate or more passes? Try `rate=0.02`, and then `passes=8`.) But
+counting beats both. The reviews of our world are made from few patterns, and counts of triples see
+these exactly. So this shows what stage 1 is worth to the *network*, no more.
 
 And was the gentleness needed? Try one low rate for all layers,
 `read_reviews(copy.deepcopy(language_model).train(), rate=0.004, factor=1.0)`, and print both
@@ -1042,29 +1044,35 @@ concat_pool = mb.course.use("03.pool", concat_pool)
 
 # %% [markdown]
 r"""
-After the pooling come two small blocks of batch norm, dropout and a linear layer. With them, the
-whole network of stage 3 can be built.
+After the pooling come two small blocks of batch norm, dropout and a linear layer. With them, you
+can build the whole network of stage 3.
 
 **Reading in windows.** A document may be very long, and the gradient would have to go back through
-all of its words. So the paper reads in windows (*BPT3C*, back-propagation through time for text
-classification). The state is carried on from one window to the next, but no gradient goes back
-through it. All windows have a share in the maximum and the mean, so all of them still learn.
+all of its words. So the paper reads it in windows (*BPT3C*, back-propagation through time for text
+classification). Each window begins with the last state of the window before it, but no gradient
+goes back through that state. The maximum and the mean look at all windows. So a gradient still
+reaches the words of every window.
 
 {{exercise 03.classifier}}
 
-Write two parts.
+Write a function and a class. The check looks at both, through the class.
 
 1. `read_in_windows(encoder, ids, window)` reads `ids`, of the shape `(batch, length)`, `window`
-   tokens at a time. One call, `encoder.read(part, state)`, gives a list of hidden states, the last
-   layer's at the end, each `(batch, window, width)`, and the new state. The first state is `None`;
-   later it is a list of pairs `(h, c)`. Detach both before the next window. Return the last layer's
-   states at all positions, `(batch, length, width)`.
-2. `Classifier`. `self.encoder` is a copy of the language model. `self.head` is one `nn.Sequential`:
-   batch norm, dropout 0.4 and a linear layer from three times `model.config.dim` numbers to 50; a
-   ReLU; batch norm, dropout 0.1 and a linear layer to the classes. `layers()` gives a list with the
-   parameters of each layer, the lowest first: the word vectors (`encoder.embedding`), each LSTM
-   (`encoder.layers`), the head. `forward(batch)` reads `batch["input_ids"]`, pools with your
-   `concat_pool` and `batch["attention_mask"]`, and returns the scores.
+   tokens at a time; the last window may be shorter. One call, `encoder.read(part, state)`, gives
+   two things: a list of hidden states, and the new state. Each hidden state is
+   `(batch, window, width)`; the last one in the list is that of the last layer. The first state is
+   `None`. Later states are lists of pairs `(h, c)`, a pair for each LSTM: detach both before the
+   next window. Return the last layer's states at all positions, one tensor
+   `(batch, length, width)`.
+2. `Classifier` has three methods; `layers` and `forward` are yours to add.
+   - `__init__`: `self.encoder` is a copy of `model`. `self.head` is one `nn.Sequential` of seven
+     parts: batch norm (`nn.BatchNorm1d`), dropout 0.4, a linear layer from `3 * model.config.dim`
+     numbers to 50; a ReLU; batch norm, dropout 0.1, a linear layer from 50 numbers to `classes`.
+   - `layers()` gives a list with a list of parameters for each layer, the lowest first: the word
+     vectors (`encoder.embedding`), each LSTM of `encoder.layers`, the head.
+   - `forward(batch)` reads `batch["input_ids"]` in windows of `window` tokens, pools the states
+     with your `concat_pool` and `batch["attention_mask"]`, and returns the scores that the head
+     gives, `(batch, classes)`.
 """
 
 # %%

@@ -177,7 +177,7 @@ than a coin, so the wrong sentences are not odd by themselves. The trigram does 
 shared words help a little. The right chart shows where the knowledge comes from: as the model
 learns to predict text, and only to predict text, its answers get better.
 
-One cheap rival does as well: whoever looks up similar stories is right in
+One cheap rival does as well: looking up similar stories is right in
 {{finding 07 asked.stories_remembered mean .0%}}. Our world has few plots, and GPT has read many
 stories. So the chart does not show that GPT *understands* a story. It shows that a model which was
 never taught to answer has taken in what spans a whole story, and can be asked for it. In
@@ -489,8 +489,8 @@ r"""
 Perplexities of models with different pieces cannot be compared: a model that cuts text into more
 pieces pays less for each. So compare the price of the *whole* text, divided by something
 that does not depend on the model: here, the tokens of the world. That price has an exact
-lower limit, the **floor** (chapter 00): on average no model can pay less that reads from the left.
-(For BERT there is no such price: its guesses, made from both sides, do not multiply to the
+lower limit, the **floor** (chapter 00): on average, no model that reads from the left can pay less.
+(BERT has no such price. It guesses from both sides, and the product of such guesses is not the
 probability of a text.)
 
 *Predict first:* your model has trained for a short time. Is it already better than the trigram,
@@ -522,9 +522,9 @@ mb.show.figure(mb.show.bars(paid, "New match reports", "nats per token of the wo
 r"""
 After so few updates counting is far ahead. The trigram has seen every place of its text and forgets
 nothing; the network has only begun to learn which words there are and which follow each other. The
-picture changes with more training: the bundled model is the same class, three times as wide, and
-has trained for more than an hour on a hundred times as much text. It leaves the trigram behind and
-comes close to the floor. What it still pays is mostly what nobody could know,
+picture changes with more training: the bundled model is of the same class, three times as wide and
+twice as deep. It has trained for more than an hour on a hundred times as much text. It leaves the
+trigram behind and comes close to the floor. What it still pays is mostly what nobody could know,
 such as which team will score next.
 
 ## 6. Writing
@@ -543,7 +543,7 @@ ask again. How to choose?
 
 {{exercise 07.nucleus}}
 
-(Optional.) Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The
+Write `nucleus(p, top_p)`: `p` is a distribution of shape `(V,)`, in any order. The
 result has the same shape: 0 for what is outside, and the rest adds up to 1.
 """
 
@@ -801,7 +801,7 @@ every text. Only the last token has seen all.)
 
 {{exercise 07.choices}}
 
-(Optional.) Write `choices(context, answers, start, delimiter, extract)`, the last row of the
+Write `choices(context, answers, start, delimiter, extract)`, the last row of the
 figure: `context` is a list of ids, `answers` a list of lists, the other three are ids.
 """
 
@@ -891,11 +891,13 @@ Write `fine_tune`. `examples` is a list of dicts, as `framing` makes them: `inpu
 ids with the extract token at its end, and `labels` is a number. Go through them in order, `passes`
 times, `batch_size` at a time; the last batch of a pass may be smaller. For each batch:
 
-1. Make `ids` and `mask`, (batch, longest): whole numbers, with 0 for padding behind the text.
-2. `read(ids, mask)` gives `states`, (batch, length, dim), and the logits of the next tokens,
-   (batch, length, V). `output`, the new layer, takes the state of each text's extract token.
-3. `joint_loss`, with `auxiliary`, and an update: `optimizer` and then `schedule`, which sets the
-   next learning rate, have a `step()`.
+1. Make `ids` and `mask`, tensors of whole numbers, both (batch, longest). Each row of `ids` is a
+   text, with 0 for padding behind it. `mask` is 1 for a token of the text and 0 for padding.
+2. `read(ids, mask)` gives two things: `states`, (batch, length, dim), and `words`, the logits of
+   the next tokens, (batch, length, V). Pick the state of each text's extract token, (batch, dim).
+   `output`, the new layer, makes the `scores` of the labels from it.
+3. The loss is your `joint_loss(scores, labels, words, ids, mask, auxiliary)`. Make an update, from
+   the gradient of this batch alone. Then `schedule.step()` sets the next learning rate.
 
 Return a list with the loss of each update, as numbers.
 """
@@ -938,7 +940,7 @@ fine_tune = mb.course.use("07.fine_tune", fine_tune)
 r"""
 Fine-tune the bundled GPT with your loop. The task: which of nine kinds of text do a few sentences
 come from? It gets two hundred labelled examples. Two rivals get the same: word counts (chapter 00),
-which have learned nothing before, and the same network with random weights in GPT's place.
+which have learned nothing before, and the same network, which starts from random weights.
 *Predict first:* in which order will the three come?
 """
 
@@ -999,9 +1001,10 @@ mb.show.figure(mb.show.bars(shares, "Nine kinds of text, from 200 labels", "shar
 
 # %% [markdown]
 r"""
-Two hundred labels are enough for word counts to do well. Without its pre-training the same network,
-trained in the same way, falls behind them; with it, it is ahead. So what made the difference was
-read before the first label. Section 9 measures this over five draws, and takes the model apart.
+Two hundred labels are enough for word counts to do well. The same network without pre-training,
+trained in the same way, falls behind them. With pre-training it is ahead. So the difference comes
+from what GPT read before the first label. Section 9 measures this over five draws, and takes the
+model apart.
 
 This is one row of the figure. The others have heads of their own in the library
 (`mb.heads.Similarity`, `mb.heads.MultipleChoice`).
@@ -1128,13 +1131,14 @@ Over all draws, looking up is right in {{finding 07 asked.stories_remembered mea
 plot as a reader does: they can be answered from similar stories. But GPT does not answer as this
 search does. Of the stories that the search gets wrong, about
 {{finding 07 asked.stories_missed mean .0f}} in a draw, GPT is right in
-{{finding 07 asked.stories_forgotten mean .0%}}. Two that know the same way would fail at the same
-places. And GPT gives its answers with no search and no word weights of ours.
+{{finding 07 asked.stories_forgotten mean .0%}}. If GPT did the same as the search, it would fail on
+the same stories. And GPT gives its answers with no search and no word weights of ours.
 
-**A question that memory cannot answer.** Two people are invented: a first name of our world with
-another family's name. Each lives in a town, drawn at random, and one of them is asked for. Both
-towns stand in the text, as often each; no story that was read tells the answer, and neither do the
-pieces just before it. A reader needs one line. *Predict before you run:* how often is GPT right?
+**A question that memory cannot answer.** Two people are invented: each has a first name of our
+world, and another family's name. Each lives in a town that is drawn at random. The question is
+where one of them lives. The text names both towns, each of them once. No story that was read tells
+the answer, and the pieces just before it do not tell it either. A reader has to look at one line.
+*Predict before you run:* how often is GPT right?
 """
 
 # %%
@@ -1160,12 +1164,12 @@ print(f"{text} ...\n{right / count:.0%} of {count} right; always the town named 
 
 # %% [markdown]
 r"""
-No better than a coin (one draw of the questions). What GPT knows of stories is what many stories
-share. It has not learned to look a fact up that stands in this text alone, and that is what a
-question about a new text would need. Attention can do it: in chapter 04 a head that looks one word
-back and a reader found the rooms of new guests. This model has not learned to. What a question
-*can* tell depends on the cheapest way to answer it; so before you believe a good result, look for
-that way.
+GPT is no better than a coin (one draw of the questions). What it knows of stories is what many
+stories share. It has not learned to look up a fact that stands in this text alone. A question about
+a new text would need just that. Attention can do it: in chapter 04, a head that looks one word back
+and a reader found the rooms of new guests. This model has not learned it. What a question *can*
+tell depends on the cheapest way to answer it. So before you believe a good result, look for that
+way.
 
 **Agreement.** Does the model know grammar? After *The key to the cabinets* comes *is*, because the
 subject is *key*. The noun that stands nearer to the verb is an **attractor**: it may mislead. We
@@ -1348,7 +1352,7 @@ for before, good, bad in tries:
 # %% [markdown]
 r"""
 Compare the four questions about *is* and *are*. The model takes *is* in each of them, whatever the
-nouns. So on these it follows not even the nearest noun: *is* is simply the more frequent word. It
+nouns. So here it does not even follow the nearest noun: *is* is simply the more frequent word. It
 is right in two of four, and for the wrong reason. That is why a set of pairs needs both numbers of
 each noun, and why a few examples of one's own prove nothing.
 

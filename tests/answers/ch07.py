@@ -891,6 +891,47 @@ WRONG = [
     ("07.fine_tune", tuned(kept="loss"), "the list holds tensors"),
     ("07.fine_tune", tuned(kept="loss.item() / len(some)"), "the list is not"),
     ("07.fine_tune", tuned(value="losses[-1]"), "a list of losses"),
+    ("07.fine_tune", tuned(value="torch.tensor(losses)"), "a list of losses"),
+    ("07.fine_tune", tuned(value="losses[-1:]"), "inside a loop"),
+    ("07.fine_tune", tuned().replace("return losses", "pass"), "is there a `return`"),
+    (
+        "07.fine_tune",
+        tuned().replace(", batch_size):", ", 8):").replace("+ batch_size", "+ 8"),
+        "one update for each pass",
+    ),
+    ("07.fine_tune", tuned(zero="first or optimizer.zero_grad()"), "within a pass"),
+    ("07.fine_tune", tuned(zero="output.zero_grad()"), "the new layer alone"),
+    (
+        "07.fine_tune",
+        tuned().replace("ids, mask, aux", "ids, torch.ones_like(mask), aux"),
+        "padding is learned",
+    ),
+    (
+        "07.fine_tune",
+        tuned().replace("words, ids, mask, aux", "words[:, :-1], ids[:, 1:], mask[:, 1:], aux"),
+        "shifted twice",
+    ),
+    (
+        "07.fine_tune",
+        tuned().replace('e["labels"] for e in some', 'e["labels"] for e in examples[: len(some)]'),
+        "those of the first batch",
+    ),
+    ("07.fine_tune", tuned(loss="(loss / len(some))"), "divided once more"),
+    (
+        "07.fine_tune",
+        tuned().replace("labels, words,", "labels, words.detach(),"),
+        "detach nothing",
+    ),
+    (
+        "07.fine_tune",
+        tuned().replace("= read(ids, mask)", "= [x.detach() for x in read(ids, mask)]"),
+        "cut the gradient",
+    ),
+    (
+        "07.fine_tune",
+        tuned().replace("words = read(ids, mask)", "words = read(ids, mask.clone().fill_(1))"),
+        "a one for padding",
+    ),
     ("07.fine_tune", tuned(value="losses[:: len(losses) // passes]"), "one loss for each pass"),
     (
         "07.fine_tune",
@@ -933,5 +974,7 @@ RIGHT = [
     ("07.fine_tune", "solution"),
     ("07.fine_tune", tuned()),
     ("07.fine_tune", BY_LIBRARY),
+    ("07.fine_tune", tuned(state="(F.one_hot(ends, longest)[..., None] * states).sum(1)")),
+    ("07.fine_tune", tuned(value="tuple(losses)")),
     ("07.fine_tune", AS_WIDE_AS_ALL),
 ]

@@ -1,6 +1,5 @@
 """Chapter 03: the classifier of stage 3: concat pooling, and the network that reads in windows."""
 
-from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch02_learnable import Answer, Learnable, judged
+from minibert.course.learn.exercises.ch03_parts import CLASSES, DIM, WIDTH, built, named, parts
 
 
 class Pool(Learnable):
@@ -86,15 +86,19 @@ class Pool(Learnable):
         return ""
 
 
-CLASSES, DIM, HEAD = 3, 4, 50
-WIDTH = 3 * DIM
 SIGNLESS = "the largest size, without its sign: take the largest value."
 BUT_ONE = "the last state but one: places begin at 0, so the last is length - 1."
 ALL_AT_ONCE = "the text is read at once: read `window` tokens, then the next ones."
 FORGOTTEN = "each window begins with an empty memory: hand the state of one on to the next."
-CROSSING = (
-    "right, but the gradient goes back through all windows: `detach()` the state between them."
-)
+NO_ZERO = 'token 0 is taken for padding: give `batch["attention_mask"]` to `concat_pool`.'
+CROSSING = {  # of `pooled`: what is cut between two windows
+    "none": "right, but the gradient goes back through all windows: `detach()` the state between "
+    "them.",
+    "h": "right, but a gradient still goes back through `c`: detach both `h` and `c`.",
+    "c": "right, but a gradient still goes back through `h`: detach both `h` and `c`.",
+    "0": "right, but a gradient still goes back through the upper LSTM: detach all pairs.",
+    "1": "right, but a gradient still goes back through the lower LSTM: detach all pairs.",
+}
 
 
 class Reader(nn.Module):
@@ -129,7 +133,7 @@ def tiny() -> Reader:
 def places(lengths: list[int]) -> tuple[Tensor, Tensor]:
     """Texts of these lengths: (ids, mask), both (texts, longest)."""
     mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
-    return (torch.arange(mask.numel()).view_as(mask) * 7 % 19 + 1) * mask, mask
+    return (torch.arange(mask.numel()).view_as(mask) * 7 + 5) % 19 * mask, mask  # 0 is a token, too
 
 
 class Classifier(Exercise):
@@ -140,8 +144,9 @@ class Classifier(Exercise):
         "The windows of a text begin at `range(0, ids.shape[1], window)`; `ids[:, at : at + "
         "window]` may be shorter at the end.",
         "A state is a list with a pair `(h, c)` for each layer. After each window make a new list "
-        "of pairs, in which both are `.detach()`ed.",
-        "`copy.deepcopy(model)` is the encoder. The head is one `nn.Sequential` of seven parts.",
+        "of pairs, in which both are `.detach()`ed. `torch.cat(list, 1)` joins what was read.",
+        "`copy.deepcopy(model)` is the encoder. The head is one `nn.Sequential` of seven parts; "
+        "the first is `nn.BatchNorm1d(3 * model.config.dim)`. `forward` needs `window`: keep it.",
         "`list(part.parameters())` for each of `[encoder.embedding, *encoder.layers, head]`.",
     )
 
@@ -150,22 +155,29 @@ class Classifier(Exercise):
             """What shows of a classifier that reads texts of these lengths."""
             model, (ids, mask) = tiny(), places(lengths)
             made = kind(model, CLASSES, window)
-            if not all(isinstance(getattr(made, a, None), nn.Module) for a in ("encoder", "head")):
-                return {"form": False}
-            found = {"form": True, "parts": parts(made.head), "layers": named(made)}
+            found: dict[str, Any] = {"lacks": lacking(made), "windows": []}
+            if found["lacks"]:
+                return found
+            found |= {"parts": parts(made.head), "layers": named(made)}
             found["own"] = not {*map(id, model.parameters())} & {*map(id, made.parameters())}
-            return found | watched(made.eval(), {"input_ids": ids, "attention_mask": mask})
+            batch = {"input_ids": ids, "attention_mask": mask}
+            try:
+                return found | watched(made.eval(), batch, found["windows"])
+            except Exception as error:  # a known mistake has a better name than what it breaks
+                if built(found) or misread(found["windows"], lengths, window):
+                    return found | {"broke": f" Then: {type(error).__name__}: {error}"}
+                raise
 
         return (shown,)
 
     def untouched(self, shown: Answer) -> bool:
-        return not shown([3, 2], 2)["form"]
+        return shown([3, 2], 2)["lacks"] == PARTS
 
     def check(self, shown: Answer) -> Right | Wrong:
         for lengths, window in (([7, 3, 5], 3), ([4, 1], 2), ([5, 2], 9)):
             found = shown(lengths, window)
-            if not found["form"]:
-                return Wrong("`self.encoder` and `self.head` should both be there.")
+            if found["lacks"]:
+                return Wrong(f"still missing: {', '.join(found['lacks'])}.", 1)
             if fault := built(found):
                 return Wrong(fault, 2)
             if fault := read(found, lengths, window):
@@ -173,120 +185,106 @@ class Classifier(Exercise):
         return Right("The network of stage 3: your pooling, your windows, your layers.")
 
 
-def parts(head: nn.Module) -> list[list]:
-    """Each part of a head: its kind, and its sizes or its share."""
-    leaves = [part for part in head.modules() if not list(part.children())]
-    sizes = ("num_features", "in_features", "out_features", "p")
-    return [
-        [type(leaf).__name__, *(getattr(leaf, s) for s in sizes if hasattr(leaf, s))]
-        for leaf in leaves
-    ]
+PARTS = ["`self.encoder`", "`self.head`", "`layers()`", "`forward(batch)`"]
 
 
-def named(made: Any) -> list[list[str]] | None:
-    """The names of the parameters of each of its layers; "" for what is not in it."""
-    names = {id(p): name for name, p in made.named_parameters()}
-    layers = made.layers()
-    if not isinstance(layers, list | tuple) or any(map(torch.is_tensor, layers)):
-        return None
-    return [sorted(names.get(id(p), "") for p in layer) for layer in layers]
+def lacking(made: Any) -> list[str]:
+    """What a classifier does not have yet, of `PARTS`."""
+    modules = [isinstance(getattr(made, name, None), nn.Module) for name in ("encoder", "head")]
+    methods = [callable(getattr(made, "layers", None)), type(made).forward != nn.Module.forward]
+    return [name for name, there in zip(PARTS, modules + methods, strict=True) if not there]
 
 
-def watched(made: Any, batch: dict[str, Tensor]) -> dict[str, Any]:
-    """The windows that a classifier reads, what it pools, a gradient, and whether it scores."""
-    windows: list[int] = []
-    inner, head = made.encoder.read, made.head
+class Watched(nn.Module):
+    """A head that keeps what it reads and what it gives."""
 
-    def spy(ids, *state, **named_state):
-        windows.append(ids.shape[1])
-        return inner(ids, *state, **named_state)
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+        self.calls: list[tuple[Tensor, Tensor]] = []
 
-    made.encoder.read = spy
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.append((x, self.head(x)))
+        return self.calls[-1][1]
+
+    def __iter__(self) -> Any:
+        return iter(self.head)  # type: ignore[call-overload]
+
+
+def watched(made: Any, batch: dict[str, Tensor], windows: list[int]) -> dict[str, Any]:
+    """What a classifier's head reads, its gradient, and the scores; puts its ``windows`` down."""
+    inner, head = made.encoder.read, Watched(made.head)
+
+    def spy(*given, **by_name):
+        if not head.calls:
+            windows.append((given[0] if given else by_name["input_ids"]).shape[1])
+        return inner(*given, **by_name)
+
+    made.encoder.read, made.head = spy, head
     scores = made(batch)
-    made.head, first = nn.Identity(), len(windows)
-    pooled = made(batch)
-    found = {"windows": windows[:first], "pooled": pooled.detach(), "gradient": None}
-    fits = pooled.ndim == 2 and pooled.shape[1] == WIDTH
-    found["scored"] = bool(fits and same(scores, head(pooled)))
-    if pooled.requires_grad:
-        weights = torch.linspace(-1, 1, pooled.numel()).view_as(pooled)
-        (pooled * weights).sum().backward()
+    if not (torch.is_tensor(scores) and head.calls):
+        return {"shape": list(scores.shape) if torch.is_tensor(scores) else [], "pooled": None}
+    value, out = head.calls[0]
+    ways = {"": out, "softmax": out.softmax(-1), "log_softmax": out.log_softmax(-1)}
+    found = {"shape": list(scores.shape), "pooled": value.detach(), "gradient": None}
+    found["scored"] = next((way for way, want in ways.items() if same(scores, want)), "other")
+    found["again"] = same(made(batch), scores)
+    if value.requires_grad and scores.requires_grad and value.shape[1:] == (WIDTH,):
+        weights = torch.linspace(-1, 1, value.numel()).view_as(value)
+        (value * weights).sum().backward()
         found["gradient"] = made.encoder.embedding.weight.grad
     return found
 
 
-def built(found: dict[str, Any]) -> str:
-    """What is wrong with the parts and the layers of a classifier, "" if nothing is."""
-    wanted: list[list] = [["BatchNorm1d", WIDTH], ["Dropout", 0.4], ["Linear", WIDTH, HEAD],
-                          ["ReLU"], ["BatchNorm1d", HEAD], ["Dropout", 0.1],
-                          ["Linear", HEAD, CLASSES]]  # fmt: skip
-    if not found["own"]:
-        return "the encoder is the language model itself: train a copy, `copy.deepcopy(model)`."
-    if found["parts"][-1:] in ([["Softmax"]], [["LogSoftmax"]]):
-        return "the head ends in a softmax: `F.cross_entropy` takes the scores as they are."
-    if found["parts"] != wanted:
-        both = zip(wanted, found["parts"], strict=False)
-        at = next((i for i, (a, b) in enumerate(both) if a != b), len(found["parts"]))
-        mine = " ".join(str(x) for x in [*found["parts"], ["missing"]][at])
-        other = " ".join(str(x) for x in wanted[at]) if at < len(wanted) else "the end"
-        return f"part {at} of the head (from 0) should be {other}, but is {mine}."
-    return layered(found["layers"])
-
-
-def layered(layers: list[list[str]] | None) -> str:
-    """What is wrong with the layers, "" if nothing is."""
-    if layers is None:
-        return "`layers()` should give a list of layers, each of them a list of parameters."
-    flat = Counter(name for layer in layers for name in layer)
-    if "" in flat:
-        return "`layers()` has parameters that are not in the classifier: take those of its copy."
-    heights = [["encoder.embedding"], *([f"encoder.layers.{i}"] for i in range(2)), ["head"]]
-    mine = [sorted({name.rsplit(".", 1)[0] for name in layer} - {"encoder.decoder"})
-            for layer in layers]  # fmt: skip
-    mine = [[*{name.split(".")[0] if name.startswith("head") else name for name in layer}]
-            for layer in mine]  # fmt: skip
-    if mine == heights[::-1]:
-        return "`layers()` begins at the head: the lowest layer comes first."
-    if mine == heights[:-1]:
-        return "the head is missing in `layers()`: nothing would train it."
-    if mine == heights[1:]:
-        return "the word vectors are missing in `layers()`: they are the lowest layer."
-    if mine != heights:
-        return (f"`layers()` should have {len(heights)} layers here (word vectors, two LSTMs, "
-                f"head), but has {len(mine)}, or they hold other parts.")  # fmt: skip
-    return "" if max(flat.values()) == 1 and len(flat) >= 15 else "a layer has lost parameters."
+def misread(windows: list[int], lengths: list[int], window: int) -> str:
+    """What is wrong with the windows, "" if nothing is."""
+    longest = max(lengths)
+    sizes = [min(window, longest - at) for at in range(0, longest, window)]
+    if windows == [longest] != sizes:
+        return ALL_AT_ONCE
+    if windows != sizes:
+        return (f"{longest} tokens in windows of {window} are read as {sizes}, but yours are "
+                f"{windows}.")  # fmt: skip
+    return ""
 
 
 def read(found: dict[str, Any], lengths: list[int], window: int) -> str:
     """What is wrong with the reading, "" if nothing is."""
+    if fault := misread(found["windows"], lengths, window):
+        return fault + found.get("broke", "").partition("\n")[0][:200]
     ids, mask = places(lengths)
-    longest, model = ids.shape[1], tiny().eval()
-    sizes = [min(window, longest - at) for at in range(0, longest, window)]
-    if found["windows"] == [longest] != sizes:
-        return ALL_AT_ONCE
-    if found["windows"] != sizes:
-        return (f"{longest} tokens in windows of {window} are read as {sizes}, but yours are "
-                f"{found['windows']}.")  # fmt: skip
-    (want, slope), (_, whole) = (pooled(model, ids, mask, window, cut=cut) for cut in (True, False))
+    if found["pooled"] is None or found["shape"] != [len(ids), CLASSES]:
+        shape = tuple(found["shape"]) or "something else"
+        return (f"`forward` should return `self.head(...)` of what is pooled, scores of the shape "
+                f"{(len(ids), CLASSES)}, but returns {shape}.")  # fmt: skip
+    model = tiny().eval()
+    want, slope = pooled(model, ids, mask, window)
     mistakes = [
-        (want.softmax(1), "a softmax after the head: return the scores as they are."),
         (pooled(model, ids, mask, window, carry=False)[0], FORGOTTEN),
         (pooled(model, ids, torch.ones_like(mask), window)[0],
          "padding is pooled, too: give the batch's mask to `concat_pool`."),
+        (pooled(model, ids, (ids != 0).long(), window)[0], NO_ZERO),
         (pooled(model, ids, mask, window, layer=0)[0],
          "the word vectors are pooled: take the states of the last layer, `hidden[-1]`."),
-        (pooled(model, ids, mask, window, layer=1)[0],
-         "the first LSTM is pooled: take the states of the last layer, `hidden[-1]`."),
     ]  # fmt: skip
     verdict = compare(found["pooled"], want, mistakes, what="what the head reads")
     if isinstance(verdict, Wrong):
         return verdict.message
+    if found["scored"]:
+        if found["scored"] == "other":
+            return "the scores are not what the head gives: return them as such."
+        return f"a {found['scored']} after the head: return its scores as they are."
+    if not found["again"]:
+        return "a second call gives other scores: each batch begins with the state `None`."
     if found["gradient"] is None:
-        return "right, but no gradient reaches the encoder: detach the state alone."
-    if not same(found["gradient"], slope, 1e-4):
-        whole_too = len(sizes) > 1 and same(found["gradient"], whole, 1e-4)
-        return CROSSING if whole_too else "right, but a part of the gradient is lost."
-    return "" if found["scored"] else "the scores are not what the head gives: return them as such."
+        return ("right, but no gradient reaches the encoder: detach the state alone, and freeze "
+                "nothing.")  # fmt: skip
+    if same(found["gradient"], slope, 1e-4):
+        return ""
+    for cut, told in CROSSING.items():
+        if same(found["gradient"], pooled(model, ids, mask, window, cut=cut)[1], 1e-4):
+            return told
+    return "right, but a part of the gradient is lost: detach the state alone."
 
 
 def pooled(
@@ -297,13 +295,17 @@ def pooled(
     *,
     layer: int = -1,
     carry: bool = True,
-    cut: bool = True,
+    cut: str = "all",
 ) -> tuple[Tensor, Tensor]:
     """What a head reads of texts that are read in windows, and the word vectors' gradient."""
     state, seen = None, []
     for at in range(0, ids.shape[1], window):
         hidden, state = model.read(ids[:, at : at + window], state if carry else None)
-        state = [(h.detach(), c.detach()) for h, c in state] if cut else state
+        state = [
+            (h.detach() if cut in ("all", "h", number) else h,
+             c.detach() if cut in ("all", "c", number) else c)
+            for number, (h, c) in zip("01", state, strict=True)
+        ]  # fmt: skip
         seen.append(hidden[layer])
     states, end = torch.cat(seen, 1), mask.sum(1)
     padding = mask[..., None] == 0

@@ -14,7 +14,7 @@ __all__ = ["gpt_fine_tune", "gpt_pieces", "gpt_tasks", "gpt_writing", "gpt_zero_
 
 class OneSide(Written):
     id = "07.one_side"
-    title = "One side or both?"
+    title = "One side or both? (optional)"
     minutes, difficulty, importance, points = 10, 3, 4, 3
     hints = (
         "How many tokens of a text teach BERT something in one pass, and how many GPT?",

@@ -110,8 +110,10 @@ def batches_of(case: tuple) -> list[list[int]]:
 def _form(found: dict, case: tuple) -> Wrong | None:
     losses, batches = found["losses"], batches_of(case)
     passes, count = case[1], len(batches)
+    if losses is None:
+        return Wrong("the answer is None: is there a `return` behind the loops?")
     if not isinstance(losses, list | tuple):
-        return Wrong("expected a list of losses: is there a `return` behind the loops?")
+        return Wrong(f"expected a list of losses, as numbers, got a {type(losses).__name__}.", 1)
     if any(torch.is_tensor(x) for x in losses):
         return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 4)
     if not found["kept"]:
@@ -122,6 +124,12 @@ def _form(found: dict, case: tuple) -> Wrong | None:
         passes * (len(TEXTS) // case[2]): "the last batch of a pass is smaller, and counts, too.",
         passes * len(TEXTS): "one update for each example: `batch_size` of them make one.",
     }
+    if len(losses) == len(found["seen"]) == passes:
+        return Wrong("one update for each pass: `batch_size` examples make one.", 1)
+    if len(losses) == 1:
+        return Wrong(
+            "one loss alone: does the `return` stand inside a loop? Each update has one.", 1
+        )
     if len(losses) != count:
         plain = f"expected one loss for each update, {count} in all, got {len(losses)}."
         return Wrong(told.get(len(losses), plain), 1)
@@ -195,9 +203,16 @@ MISTAKES = {  # of `variant`, in the order in which they are looked for
     "mean": "the mean of all states: the extract token's alone is read.",
     "mean row": "the mean of all states, padding too: the extract token's alone is read.",
     "keep": "the gradients add up from batch to batch: call `optimizer.zero_grad()`.",
+    "each pass kept": "the gradients add up within a pass: call `zero_grad()` for each batch.",
+    "half kept": "the model's gradients add up: `output.zero_grad()` reaches the new layer alone, "
+    "`optimizer.zero_grad()` all weights.",
+    "padding": "padding is learned as a next token: give the mask to `joint_loss`.",
+    "shifted": "shifted twice: `joint_loss` shifts by itself, so give it whole rows.",
+    "labels": "the labels are those of the first batch: take those of this one.",
+    "less": "the loss is divided once more: it is a mean already.",
     "no step": "nothing is learned: `zero_grad()`, `backward()`, `step()`, in this order.",
     "half": "right for a weight of 0.5: hand `auxiliary` on to `joint_loss`.",
-    "task": "the next tokens are not learned: give `auxiliary` to `joint_loss`.",
+    "task": "the next tokens are not learned: give `auxiliary` to `joint_loss`; detach nothing.",
     "one": "the two losses are added without `auxiliary`.",
     "no schedule": "the rate never changes: `schedule.step()` after each update.",
     "each pass": "the schedule goes on once for each pass: call it after each update.",
@@ -240,14 +255,19 @@ def variant(case: tuple, how: str = "") -> tuple[list[float], list[Tensor]]:
     weight = {"half": 0.5, "task": 0.0, "one": 1.0}.get(how, auxiliary)
     for number, chosen in enumerate(batches, 1):
         ids, mask, labels = padded(chosen)
+        labels = torch.tensor(CLASSES[: len(chosen)]) if how == "labels" else labels
         states, words = toy.read(ids, mask)
-        wanted = mask[:, 1:].bool()
+        by = 2 if how == "shifted" else 1
+        wanted = mask[:, by:].bool() | (how == "padding")
         loss = F.cross_entropy(toy.output(picked(states, mask, how)), labels)
-        loss = loss + weight * F.cross_entropy(words[:, :-1][wanted], ids[:, 1:][wanted])
+        loss = loss + weight * F.cross_entropy(words[:, :-by][wanted], ids[:, by:][wanted])
         losses.append(loss.item())
-        if how != "keep":
+        if how == "half kept":
+            toy.output.zero_grad()
+        elif how != "keep" and (how != "each pass kept" or chosen[0] == 0):
             toy.optimizer.zero_grad()
-        (loss * {"sum": len(chosen), "climb": -1}.get(how, 1)).backward()
+        size = len(chosen)
+        (loss * {"sum": size, "less": 1 / size, "climb": -1}.get(how, 1)).backward()
         done = {
             "no schedule": 0, "schedule first": number + 1,
             "each pass": number // (len(batches) // passes),

@@ -97,7 +97,7 @@ class NextToken(Trained):
 
 class Choices(Watched):
     id = "07.choices"
-    title = "A question with several answers"
+    title = "A question with several answers (optional)"
     minutes, difficulty, importance, points = 5, 2, 4, 3
     hints = (
         "One sequence for each answer, so a list of lists.",

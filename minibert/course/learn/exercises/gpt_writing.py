@@ -15,7 +15,7 @@ from minibert.course.learn.exercises.kept import CHANGED, NOT_A_TENSOR
 
 class Nucleus(Watched):
     id = "07.nucleus"
-    title = "The nucleus"
+    title = "The nucleus (optional)"
     minutes, difficulty, importance, points = 10, 3, 4, 4
     hints = (
         "Sort from the likeliest on, and remember the order: `p.sort(descending=True)` gives both.",

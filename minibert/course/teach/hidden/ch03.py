@@ -10,8 +10,9 @@ from torch.func import functional_call
 
 from minibert.course.learn.compare import same
 from minibert.course.learn.exercises.ch03_gentle import Triangle
+from minibert.course.learn.exercises.ch03_parts import built
 from minibert.course.learn.exercises.ch03_tune import Tune
-from minibert.course.learn.exercises.ch03_windows import built, read
+from minibert.course.learn.exercises.ch03_windows import read
 from minibert.course.teach.hidden import TOLERANCE, Case, Draw, fresh, hidden
 
 
@@ -152,7 +153,7 @@ def classifier(draw: Draw, shown: Callable[..., Any]) -> bool:
     for _ in range(3):
         lengths, window = draw.sample(range(1, 12), draw.randint(2, 4)), draw.randint(2, 6)
         found = shown(lengths, window)
-        if not found["form"] or built(found) or read(found, lengths, window):
+        if found["lacks"] or built(found) or read(found, lengths, window):
             return False
     return True
 
