@@ -1544,8 +1544,9 @@ what attention learns, but later. And an LSTM that knows the question before it 
 ### Order, the norm and whole questions (optional)
 
 First order. The letters are as in section 7, but twelve in every row. In every second sentence of
-the world, the words are reversed (except the first and the last). Which sentences are as they were
-written? In the test each sentence comes with its own reversal, and each row of letters with the same row, A and B exchanged.
+the world the words are reversed (except the first and the last): which sentences are as they were
+written? In the test each sentence comes with its own reversal, and each row of letters with the
+same row, A and B exchanged.
 Without positions the two are one and the same input, so that model *must* be right half the time.
 
 {{findings 04

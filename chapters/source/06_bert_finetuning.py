@@ -389,8 +389,8 @@ of its batch, before the update, by `.item()`.
 1. Make one `torch.optim.AdamW` with two groups. Weights with two or more dimensions have a weight
    decay of 0.01; biases and LayerNorms, which have one dimension, have none.
 2. Go over the list `batches`, in its order, `passes` times. `loss(batch)` gives two things: the sum
-   of the losses of a batch, and the number of its examples. Train on their quotient, the mean. (What
-   a batch is, only `loss` needs to know.)
+   of the losses of a batch, and the number of its examples. Train on their quotient, the mean.
+   (Only `loss` needs to know what a batch is.)
 3. Before each update, set the rate of every group by `rate_at`, counting all updates of all passes.
 4. Limit the length of the whole gradient to 1: `nn.utils.clip_grad_norm_(weights, 1.0)`.
 """
@@ -484,10 +484,11 @@ A kind of text shows in its words. A bag of words that has seen four times as ma
 to the network with fifty: the third row does not tell them apart. So pre-training saves many labels
 here.
 
-The last row compares two ways to use the pre-trained network. If it is frozen, with one new layer on
-the mean of its vectors, it classifies {{finding 06 frozen.topic mean .1%}} of the texts correctly on
-average. If it is fine-tuned, it classifies {{finding 06 labels.topic_tuned mean .1%}} correctly. On
-this task, with so few labels, these draws show no gain from training every weight.
+The last row compares two ways to use the pre-trained network. If it is frozen, with one new layer
+on the mean of its vectors, it classifies {{finding 06 frozen.topic mean .1%}} of the texts
+correctly on average. If it is fine-tuned, it classifies
+{{finding 06 labels.topic_tuned mean .1%}} correctly. On this task, with so few labels, these draws
+show no gain from training every weight.
 """
 
 # %% [markdown]
@@ -966,10 +967,10 @@ r"""
 Now the whole reader is yours: the input, the loss, the loop, the search and the score. $\tau$ is
 chosen on validation questions. *Why not on the test questions?* A quiz at the end asks.
 
-The best span of a text does not depend on $\tau$. So the model reads each question once. We keep how
-far its best span lies above "no answer", and from these numbers we get the F1 of every threshold.
-*Predict before you run:* what happens to the questions with an answer, and to those without, as
-$\tau$ grows from -90 to 90?
+The best span of a text does not depend on $\tau$. So the model reads each question once. We keep
+how far its best span lies above "no answer", and from these numbers we get the F1 of every
+threshold. *Predict before you run:* what happens to the questions with an answer, and to those
+without, as $\tau$ grows from -90 to 90?
 """
 
 # %%
@@ -1020,11 +1021,11 @@ mb.show.figure(fig, alt="F1 by the threshold: high on questions with an answer a
 
 # %% [markdown]
 r"""
-The lower $\tau$ is, the more often the reader answers. A reader that always answers is wrong on every
-question without an answer; -90 is not low enough for that. The higher $\tau$ is, the more often it
-stays silent, and the questions with an answer are lost. In between, the curve of all questions has
-a broad plateau. There many thresholds are about equally good, and differences as small as these may
-be luck. The library's own `threshold` is $-\tau$, as in the authors' program.
+The lower $\tau$ is, the more often the reader answers. A reader that always answers is wrong on
+every question without an answer; -90 is not low enough for that. The higher $\tau$ is, the more
+often the reader stays silent, and the questions with an answer are lost. In between, the curve of
+all questions has a broad plateau. There many thresholds are about equally good, and differences as
+small as these may be luck. The library's own `threshold` is $-\tau$, as in the authors' program.
 
 **Ask about a paragraph of your own.** The bars are the softmaxes over the tokens: how likely each
 is to start the answer, and how likely to end it. The first question is the one that went wrong in
