@@ -820,8 +820,8 @@ It is a distribution: the cell stops unless all $V$ probabilities add up to one.
 
 Now put the parts together. This is the chapter's build: a whole language model, about twenty lines,
 many of which call functions that you have. Write the methods of two classes: steps 1 to 3 for
-`NGram`, and steps 4 and 5 for `Writer`, which has the first three as well because it is an `NGram`.
-The check looks at the steps in this order, so you can run it after each of them.
+`NGram`, and steps 4 and 5 for `Writer`. A `Writer` is also an `NGram`, so it has the first three
+methods as well. The check looks at the steps in this order, so you can run it after each of them.
 
 1. `__init__(self, tokens, n, words)`: `words` is the list of all $V$ words. Keep it as
    `self.words`, and `n` as `self.n`. `self.tables` is the list of the tables for
@@ -833,8 +833,9 @@ The check looks at the steps in this order, so you can run it after each of them
 4. `likeliest(self, history, k)`: the list of the `k` words that are most probable after `history`,
    best first.
 5. `write(self, length, draw)`: a list of `length` words. Before the first one, imagine `"<eod>"`
-   again. `draw` is a `random.Random`: `draw.choices(self.words, weights)` draws one word, in a list
-   of its own, where `weights` holds the probability of each of `self.words` after the history.
+   again, but leave it out of the list. (If an `"<eod>"` is drawn, keep it and go on.) `draw` is a
+   `random.Random`: `draw.choices(self.words, weights)` draws one word, in a list of its own, where
+   `weights` holds the probability of each of `self.words` after the history.
 """
 
 # %%

@@ -431,14 +431,14 @@ three steps. The check looks at them in this order, so you can run it after each
 2. **The loop.** One `torch.optim.Adam` with the rate `rate` trains both tables. In each epoch, go
    through all pairs in a new random order, `batch` pairs at a time (the last batch may be smaller).
    For each batch: look up the vectors, draw `k` noise words for each pair from `noise`
-   (`torch.multinomial`), compute your `sgns_loss`, and let the optimiser take one step. Append each
-   loss to `losses`, as a plain number.
+   (`torch.multinomial`, with replacement), compute your `sgns_loss`, and let the optimiser take one
+   step. Append each loss to `losses`, as a plain number.
 3. **The snapshots.** Section 11 shows how the words move while they learn. So `snapshots` is a list
    of pairs `(updates so far, table v at that moment)`. It begins with `(0, v)`, and after every
    `every` updates one more pair is appended. A snapshot must not change when training goes on.
 
-Return `vectors`, which is the trained table $v$ as a plain tensor, `(V, dim)`, then `losses` and
-`snapshots`.
+Return `vectors`, `losses` and `snapshots`. `vectors` is the trained table $v$, `(V, dim)`, as a
+plain tensor (without its graph).
 """
 
 # %%

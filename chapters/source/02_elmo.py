@@ -583,15 +583,17 @@ and arguments below. `ids` is always `(batch, length)`. The check looks at the s
 so you can run it after each of them.
 
 1. `Reader.__init__(self, words, width, dim)` begins with `super().__init__()`. It makes
-   `self.vectors`, an `nn.Embedding` of `words` rows with `width` numbers, and two `nn.LSTM` with
-   `num_layers=2` and `dim` cells, one for each direction (`batch_first=True`).
+   `self.vectors`, an `nn.Embedding` of `words` rows with `width` numbers, which both directions
+   read. It also makes two `nn.LSTM` with `num_layers=2` and `dim` cells, one for each direction
+   (`batch_first=True`). Their names are up to you.
 2. `Reader.states(self, ids)` returns two tensors, `(batch, length, dim)`, both in the order of the
    text. Forward state `t` has read the words from the start up to word `t`. Backward state `t` has
    read the words from the end down to word `t`.
-3. `BiLM.__init__(self, words, width, dim)` adds `self.output`, the `nn.Linear` from `dim` to
-   `words` that both directions share.
-4. `BiLM.losses(self, ids)` returns two mean losses, forward and backward. The forward model
-   predicts every word but the first, and the backward model every word but the last.
+3. `BiLM.__init__(self, words, width, dim)` begins with `super().__init__(words, width, dim)`, which
+   is step 1. It adds `self.output`, the `nn.Linear` from `dim` to `words` that both directions
+   share.
+4. `BiLM.losses(self, ids)` returns two mean cross-entropies as tensors, forward and backward. The
+   forward model predicts every word but the first, and the backward model every word but the last.
 5. `BiLM.guess(self, ids, share)` fills gaps: it returns the sum above, without the constant, for
    every word that has a neighbour on both sides, `(batch, length - 2, words)`. `share` is $p(w)$,
    `(words,)`.
@@ -651,7 +653,7 @@ BiLM = mb.course.use("02.bilm", BiLM)
 r"""
 *Predict before you run:* which direction will have the lower loss on English, forward or backward,
 or will they be about equal? And how often does each find a word that is hidden, and how often do
-both together? Your loop `train` trains your class, and the measure is taken on new text.
+both together? The loop `train` of section 3 trains your class. We measure on new text.
 """
 
 # %%
@@ -682,8 +684,8 @@ mb.show.figure(mb.show.bars(found, "Which word stands in the gap?", "share right
 # %% [markdown]
 r"""
 The two losses are close, and that is no accident: both models factor the same probability of the
-same text, so two perfect models would have exactly the same loss. (Both losses are high: the text
-is short, and the models have read it four times.) Each side alone finds a hidden word about equally
+same text, so two perfect models would have exactly the same loss. (Both losses are high,
+because the text is short.) Each side alone finds a hidden word about equally
 often, and **both sides together find it clearly more often**. That is why ELMo reads in both
 directions.
 

@@ -450,9 +450,10 @@ words to predict, and -100 wherever the model is not asked.
 {{exercise 05.choose}}
 
 (Optional.) First choose the positions. (As in earlier chapters, the cell after a check binds your
-function by `mb.course.use` if it passes, and the library's version if it does not.) `maskable` (batch, length)
-is True where a word may be chosen: not at `[CLS]`, `[SEP]` and padding. `noise` (batch, length) is
-uniform in [0, 1). In each row with $n$ maskable positions, choose the
+function by `mb.course.use` if it passes, and the library's version if it does not.)
+
+`maskable` (batch, length) is True where a word may be chosen: not at `[CLS]`, `[SEP]` and padding.
+`noise` (batch, length) is uniform in [0, 1). In each row with $n$ maskable positions, choose the
 $\max(1, \mathrm{round}(\mathtt{share} \cdot n))$ positions with the lowest noise, and none in a row
 without any. Return a tensor of bool, as `maskable` is.
 """
@@ -507,9 +508,9 @@ hide = mb.course.use("05.mask", hide)
 
 # %% [markdown]
 r"""
-Now your two functions make the batches of this chapter. `WholeTexts` takes the library's batches and
-puts the hidden words back. `MyBatches` hides words again, with `choose` and `hide`. Each epoch draws
-new positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in
+Now your two functions make the batches of this chapter. `WholeTexts` takes the library's batches
+and puts the hidden words back. `MyBatches` hides words again, with `choose` and `hide`. Each epoch
+draws new positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in
 advance, and find that drawing new positions is as good or slightly better.)
 """
 
@@ -792,8 +793,8 @@ print(f"shared rare words tell {told_by_shared_words(known, unknown):.0%} right;
 r"""
 ## 7. Pre-train it yourself
 
-Now a BERT of two layers learns from random weights, by a loop of your own. The model is the library's,
-`mb.heads.Pretraining`; its blocks are those of chapter 04. These are its parts:
+Now a BERT of two layers learns from random weights, by a loop of your own. The model is the
+library's, `mb.heads.Pretraining`; its blocks are those of chapter 04. These are its parts:
 
 | call | gives |
 |---|---|
@@ -807,18 +808,21 @@ Now a BERT of two layers learns from random weights, by a loop of your own. The 
 
 Write `pretrain(model, batches, top, draw, mask_id)`. `batches` is a list of dicts with the tensors
 `input_ids` (no word is hidden in them), `maskable`, `attention_mask`, `token_type_ids` and
-`next_sentence_label`. Make one update for each of them, and give back a list with the two losses of
-each, `(masked words, next sentences)`, as plain numbers from before the update.
+`next_sentence_label`. `top` is the highest rate, and `mask_id` is the id of `[MASK]`. Make one
+update for each batch. Return a list with the two losses of each batch, `(masked words, next
+sentences)`. Both are plain numbers, from before the update.
 
 Each step has three parts.
 
 1. **Hide words.** `draw(ids)` gives new random numbers `noise, fate, drawn` for your `choose` and
-   `hide`. Leave the batch itself as it is.
-2. **Both losses.** Your `mlm_loss`, and for the next sentence the mean cross-entropy.
-3. **Update.** One `torch.optim.AdamW` for all steps, with its usual weight decay, lowers the sum of
-   both losses. The rate of step $s = 0, 1, \dots$ is `top * schedule(s)`, where `schedule` is
-   `mb.optim.linear(steps, warmup=steps // 10)`: a rise, then a fall to zero. Before each update cut
-   the whole gradient to a length of at most 1.
+   `hide`. Draw again in each step. Leave the batch itself as it is.
+2. **Both losses.** The model reads the text that `hide` gives. Take your `mlm_loss` for the hidden
+   words, and the mean cross-entropy for the next sentences.
+3. **Update.** One `torch.optim.AdamW` over all weights, with its usual weight decay, lowers the sum
+   of both losses. The rate of step $s = 0, 1, \dots$ is `top * schedule(s)`. Here `schedule` is
+   `mb.optim.linear(steps, warmup=steps // 10)` with `steps = len(batches)`: a rise, then a fall
+   towards zero. Before each update, cut the whole gradient to a length of at most 1
+   (`nn.utils.clip_grad_norm_`).
 
 The check goes through these parts in order, on a very small model.
 """
@@ -1078,8 +1082,8 @@ has learned the sentences of its world, and not a rule that holds in every sente
 
 # %% [markdown]
 r"""
-**Facts (optional)** are harder than grammar. The texts of the world mention the capital of each country, some
-often and some hardly ever. How probable does the model find the true capital, and which town comes
+**Facts (optional)** are harder than grammar. The texts of the world mention the capital of each
+country, some often and some hardly ever. How probable does the model find the true capital, and which town comes
 first? A model that knows only which towns are capitals would name one town for all countries, and
 be right once in twelve. So we also compare: is a capital more probable for its own country than, on
 average, for the others? Without knowledge, that would hold for about half of them.

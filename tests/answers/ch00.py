@@ -442,6 +442,35 @@ MODEL = [
     ),
     (model("        return text[self.n - 1 :]", "        pass"), "is there a `return`"),
     (model("range(length)", "range(length - 1)"), "words were asked for"),
+    (
+        model(
+            "            text += draw.choices(self.words, weights)\n",
+            "            text += draw.choices(self.words, weights)\n"
+            "            if text[-1] == '<eod>': break\n",
+        ),
+        "like any other",
+    ),
+    (
+        model("return text[self.n - 1 :]", "return [word for word in text if word != '<eod>']"),
+        "like any other",
+    ),
+    (model("for word in self.words}", "for word in self.tables[0][()]}"), "from all of"),
+    (model("len(self.words))", "6)"), "V = 7"),
+    (
+        model(
+            'padded, surprises = ["<eod>"] * (self.n - 1) + list(tokens), []',
+            "padded, surprises = tokens, []\n"
+            "        for _ in range(self.n - 1):\n            tokens.insert(0, '<eod>')",
+        ),
+        "changes the list",
+    ),
+    (
+        model(
+            "return sorted(p, key=p.get, reverse=True)[:k]",
+            "self.words.sort(key=p.get, reverse=True)\n        return self.words[:k]",
+        ),
+        "changes the list",
+    ),
 ]
 BUG = [
     ("lambda b: math.exp(sum(x / n for x, n in b) / len(b))", "every batch"),
@@ -597,6 +626,14 @@ def chance(token, history, tables, V):
     ("00.model", "solution"),
     ("00.model", NGRAM),
     ("00.model", BY_DEQUE),
+    (
+        "00.model",
+        model(
+            "self.words, weights)",
+            "self.words, cum_weights=[sum(weights[: i + 1]) for i in range(len(weights))])",
+        ),
+    ),
+    ("00.model", model("return text[self.n - 1 :]", "return text[-length:]")),
     ("00.model", model("tuple(padded[i - self.n + 1 : i])", "tuple(padded[:i])")),
     ("00.model", model("[count(tokens, length) for", "[count(list(tokens), length) for")),
     ("00.find_the_bug", "solution"),

@@ -511,6 +511,23 @@ WRONG += [
     ("01.train", train((KEPT, "snapshots.append(v.weight.detach().clone())")), "is a pair"),
     (
         "01.train",
+        train((KEPT, "snapshots.append((v.weight.detach().clone(), len(losses)))")),
+        "first the number",
+    ),
+    ("01.train", train((KEPT, KEPT.replace("detach().", ""))), "still tied"),
+    (
+        "01.train",
+        train(
+            (
+                "        for rows in ROWS:\n",
+                "        pairs[:] = pairs[torch.randperm(len(pairs))]\n"
+                "        for rows in torch.arange(len(pairs)).split(batch):\n",
+            )
+        ),
+        "changes what it was given",
+    ),
+    (
+        "01.train",
         train((SHOT, ""), ("                " + KEPT, "        " + KEPT)),
         "a snapshot for each epoch",
     ),
@@ -823,6 +840,17 @@ def pairs(tokens, window):
     ),
     ("01.train", "solution"),
     ("01.train", ROWS_BY_HAND),
+    ("01.train", train(("losses, snapshots\n", "losses, tuple(snapshots)\n"))),
+    (
+        "01.train",
+        train(
+            (
+                "        for rows in ROWS:\n            centre, context = pairs[rows].T",
+                "        mixed = pairs[torch.randperm(len(pairs))]\n"
+                "        for rows in mixed.split(batch):\n            centre, context = rows.T",
+            )
+        ),
+    ),
     (
         "01.train",
         train(

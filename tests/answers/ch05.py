@@ -681,7 +681,7 @@ def loss_at(hidden, table, bias, labels):
     (
         "05.pretrain",
         pretrain(value="len(losses)"),
-        "is there a `return`",
+        "an object of type int",
     ),
     (
         "05.pretrain",
@@ -876,6 +876,63 @@ def loss_at(hidden, table, bias, labels):
     ),
     (
         "05.pretrain",
+        pretrain(value="torch.tensor(losses)"),
+        "an object of type Tensor",
+    ),
+    (
+        "05.pretrain",
+        pretrain(maskable="batch['attention_mask'].bool()"),
+        "[CLS] and [SEP] are chosen",
+    ),
+    (
+        "05.pretrain",
+        pretrain(numbers="noise, fate, drawn = draw(ids); mask_id = 4"),
+        "`mask_id` is ignored",
+    ),
+    (
+        "05.pretrain",
+        pretrain(numbers="noise, fate, drawn = draw(batches[0]['input_ids'])"),
+        "size of tensor",
+    ),
+    (
+        "05.pretrain",
+        pretrain(optimizer="mb.optim.adamw(model, top)"),
+        "take `torch.optim.AdamW`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(optimizer="torch.optim.AdamW(model.encoder.parameters(), lr=top)"),
+        "only the encoder's weights",
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            rate="pass",
+            step="optimizer.step()\n        for group in optimizer.param_groups: "
+            "group['lr'] = top * schedule(step)",
+        ),
+        "set it before `step()`",
+    ),
+    (
+        "05.pretrain",
+        pretrain(
+            clip="length = nn.utils.clip_grad_norm_(model.parameters(), math.inf)\n"
+            "        for p in model.parameters(): p.grad /= length"
+        ),
+        "short gradients become longer",
+    ),
+    (
+        "05.pretrain",
+        pretrain(before="table = table.detach()"),
+        "reaches the table of words",
+    ),
+    (
+        "05.pretrain",
+        pretrain(before="bias = bias.detach()"),
+        "reaches the bias",
+    ),
+    (
+        "05.pretrain",
         pretrain(step='optimizer.step(); batch["labels"] = labels'),
         "the batches were changed",
     ),
@@ -913,6 +970,8 @@ RIGHT = [
     ("05.pretrain", "solution"),
     ("05.pretrain", pretrain()),
     ("05.pretrain", pretrain(noted="[float(words.detach()), float(pairs.detach())]")),
+    ("05.pretrain", pretrain(optimizer="torch.optim.AdamW(model.parameters())")),
+    ("05.pretrain", pretrain(first="model.pool(states)[:, 0]")),
     ("05.pretrain", pretrain(backward="words.backward(retain_graph=True); pairs.backward()")),
     (
         "05.pretrain",

@@ -66,7 +66,8 @@ def key(value):
         return tuple(value.shape), tuple(value.flatten().tolist())
     if isinstance(value, list | tuple | dict):
         return tuple(map(key, value.items() if isinstance(value, dict) else value))
-    return getattr(value, "__name__", None) or repr(value)
+    text = getattr(value, "__name__", None) or repr(value)
+    return type(value).__name__ if " object at 0x" in text else text
 
 
 class Listed:

@@ -13,10 +13,11 @@ from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.bert_input import Choose, Mask
 from minibert.course.learn.exercises.ch06_rate import rate_at
 
-V, MASK, FIRST_WORD = 23, 4, 5  # pieces, the id of [MASK], and that of the first word
-ROWS, LENGTH = 4, 15
+V, MASK, FIRST_WORD = 23, 1, 5  # pieces, the id of [MASK] (not the chapter's), the first word
+ENDS, LENGTH = ((5, 14), (7, 12), (4, 9), (6, 14)), 15  # of both texts of each row
 CASES = (1, 12, 0.03), (2, 20, 0.01)  # seed, steps, peak of the rate
 QUIET = 0.7
+CHAPTERS_MASK = 4  # the id of [MASK] in the vocabulary of the chapter
 Batch = dict[str, Tensor]
 CLOSE = 1e-6  # all numbers of the check are float64
 BOTH = (
@@ -95,7 +96,7 @@ class Pretrain(Exercise):
 
     def untouched(self, tried: Any) -> bool:
         losses = tried(0, 2, 0.01)[0]
-        return losses is None or losses is Ellipsis or losses == []
+        return losses is None or losses is Ellipsis or (type(losses) is list and not losses)
 
     def check(self, tried: Any) -> Right | Wrong:
         for number, case in enumerate(CASES):
@@ -112,7 +113,7 @@ class Pretrain(Exercise):
     def form(losses: Any, count: int) -> Wrong | None:
         """What is wrong with the list of losses, whatever its numbers are."""
         if not isinstance(losses, list | tuple):
-            return Wrong(f"{BOTH}but got none: is there a `return` behind the loop?")
+            return Wrong(f"{BOTH}but `pretrain` gives an object of type {type(losses).__name__}.")
         if any(torch.is_tensor(x) for x in losses):
             return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 3)
         pairs = [x for x in losses if isinstance(x, list | tuple) and len(x) == 2]
@@ -168,6 +169,9 @@ class Pretrain(Exercise):
                 {"asked": "all"},
             "[CLS], [SEP] and padding are chosen, too: give `choose` the batch's `maskable`.":
                 {"maskable": False},
+            "[CLS] and [SEP] are chosen, too: give `choose` the batch's `maskable`.":
+                {"maskable": "attention_mask"},
+            "`mask_id` is ignored: give it to `hide`.": {"mask_id": CHAPTERS_MASK},
             "the states go straight to the table: `model.output.transform` comes between.":
                 {"transform": False},
             "the model looks at the padding: give `read` the `attention_mask`.":
@@ -221,6 +225,16 @@ class Pretrain(Exercise):
             "a new optimiser for every batch forgets its averages: make it once.": {"anew": True},
             "this is plain gradient descent: take `AdamW`.": {"kind": "SGD"},
             "nothing decays: take `AdamW`, with its usual weight decay.": {"weight_decay": 0.0},
+            "biases do not decay with `mb.optim.adamw`: take `torch.optim.AdamW`, in which all do.":
+                {"spared": True},
+            "the optimiser has only the encoder's weights: give it `model.parameters()`.":
+                {"only": "encoder"},
+            "the rate is set after the update: set it before `step()`.": {"shift": -1},
+            "short gradients become longer: cut only those that are longer than 1.":
+                {"cut": "always"},
+            "no gradient reaches the table of words from `mlm_loss`: give it the weight itself.":
+                {"torn": "table"},
+            "no gradient reaches the bias: give `mlm_loss` the bias itself.": {"torn": "bias"},
             "the rate ignores `top`.": {"peak": 1.0},
         }  # fmt: skip
 
@@ -230,16 +244,24 @@ class Pretrain(Exercise):
         model, batches, draw = cls.problem(seed, steps)
         decay = {"weight_decay": how["weight_decay"]} if "weight_decay" in how else {}
         make = partial(getattr(torch.optim, how.get("kind", "AdamW")), lr=top, **decay)
-        optimizer, losses, numbers, top = make(model.parameters()), [], None, how.get("peak", top)
+        learned = [*getattr(model, how["only"]).parameters()] if "only" in how else [
+            *model.parameters()]  # fmt: skip
+        groups: list[dict] = [{"params": learned}]
+        if how.get("spared"):  # the biases do not decay
+            vectors = [p for p in learned if p.ndim < 2]
+            groups = [{"params": [p for p in learned if p.ndim > 1]},
+                      {"params": vectors, "weight_decay": 0.0}]  # fmt: skip
+        optimizer, losses, numbers, top = make(groups), [], (), how.get("peak", top)
         ramp = {"share": how.get("share", 10)} if how.get("share", 10) else {}
         ramp |= {"fall": how["fall"]} if "fall" in how else {}
         for step, batch in enumerate(batches):
-            optimizer = make(model.parameters()) if how.get("anew") else optimizer
-            numbers = numbers if numbers and how.get("once") else draw(batch["input_ids"])
-            pair = cls.losses(model, batch, numbers)
+            optimizer = make(groups) if how.get("anew") else optimizer
+            if not (how.get("once") and numbers and len(numbers[0]) == len(batch["input_ids"])):
+                numbers = draw(batch["input_ids"])
+            pair = cls.losses(model, batch, numbers, torn=how.get("torn"))
             at = step + how.get("shift", 0)
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(at, steps, top, **ramp) if ramp else top
+                group["lr"] = rate_at(at, steps, top, **ramp) if ramp and at >= 0 else top
             if not how.get("keep"):
                 optimizer.zero_grad()
             weighed = zip(how.get("weights", (1, 1)), pair, strict=True)
@@ -255,22 +277,31 @@ class Pretrain(Exercise):
         """Cut the gradient of a model to length 1, rightly or not."""
         if how == "values":
             nn.utils.clip_grad_value_(model.parameters(), 1.0)
-        for part in {"all": [[*model.parameters()]], "each": model.parameters()}.get(how or "", []):
+        parts = {"all": [[*model.parameters()]], "each": model.parameters()}
+        for part in parts.get(how or "", []):
             nn.utils.clip_grad_norm_(part, 1.0)
+        if how == "always":
+            grads = [p.grad for p in model.parameters() if p.grad is not None]
+            torch._foreach_div_(grads, float(nn.utils.get_total_norm(grads)))
 
     @staticmethod
     def losses(model: Any, batch: Batch, numbers: tuple, **how: Any) -> tuple[Tensor, Tensor]:
         """The two losses of a batch, or what mistakes give."""
         ids, maskable = batch["input_ids"], batch["maskable"]
-        maskable = maskable if how.get("maskable", True) else torch.ones_like(maskable)
+        other = {False: torch.ones_like(maskable), "attention_mask": batch["attention_mask"] > 0}
+        maskable = other.get(how.get("maskable", True), maskable)
         noise, fate, drawn = (numbers[i] for i in how.get("order", (0, 1, 2)))
-        seen, labels = Mask.hide((ids, Choose.choose(maskable, noise), fate, drawn, MASK))
+        chosen, mask_id = Choose.choose(maskable, noise), how.get("mask_id", MASK)
+        seen, labels = Mask.hide((ids, chosen, fate, drawn, mask_id))
         labels = ids if how.get("asked") == "all" else labels
         given = [how.get(name, batch[name]) for name in ("attention_mask", "token_type_ids")]
         given = given[::-1] if how.get("exchanged") else given
         states = model.read(ids if how.get("see") == "all" else seen, *given)
         hidden = model.output.transform(states) if how.get("transform", True) else states
-        scores = hidden @ model.encoder.embeddings.word.weight.T + model.output.decoder.bias
+        table, bias = model.encoder.embeddings.word.weight, model.output.decoder.bias
+        table = table.detach() if how.get("torn") == "table" else table
+        bias = bias.detach() if how.get("torn") == "bias" else bias
+        scores = hidden @ table.T + bias
         words = F.cross_entropy(scores.flatten(0, 1), labels.flatten())
         parts = {"last": states[:, -1], "mean": states.mean(1), "transformed": hidden[:, 0]}
         first = parts.get(how.get("pool", ""), states[:, 0])
@@ -293,13 +324,14 @@ class Pretrain(Exercise):
             for weight in model.parameters():
                 weight.mul_(2.0 if seed % 2 else QUIET)
         generator, batches = torch.Generator().manual_seed(seed), []
-        for _ in range(steps):
-            ids = torch.randint(FIRST_WORD, V, (ROWS, LENGTH), generator=generator)
+        for step in range(steps):
+            rows = 3 if seed == 2 and step == steps - 1 else 4  # the last may be smaller
+            ids = torch.randint(FIRST_WORD, V, (rows, LENGTH), generator=generator)
             kinds = torch.zeros_like(ids)
-            for row, (middle, end) in enumerate(((5, 14), (7, 12), (4, 9), (6, 14))):
+            for row, (middle, end) in enumerate(ENDS[:rows]):
                 ids[row, 0], ids[row, middle], ids[row, end], ids[row, end + 1 :] = 2, 3, 3, 0
                 kinds[row, middle + 1 : end + 1] = 1
-            follows = torch.randint(0, 2, (ROWS,), generator=generator)
+            follows = torch.randint(0, 2, (rows,), generator=generator)
             batches.append({
                 "input_ids": ids, "maskable": ids >= FIRST_WORD, "token_type_ids": kinds,
                 "attention_mask": (ids != 0).long(), "next_sentence_label": follows,

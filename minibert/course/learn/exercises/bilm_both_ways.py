@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from minibert.course.learn.compare import compare, mistaken, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.kept import CHANGED, kept
 
 Setup = tuple[int, int, int, int]  # seed, words, width, dim
 SETUPS: tuple[Setup, ...] = ((0, 9, 5, 4), (1, 9, 5, 4))
@@ -72,17 +73,22 @@ def seen(made: Any, ids: Tensor, setup: Setup, ask: str = "") -> dict:
     torch.manual_seed(seed)
     model = made(*sizes).eval()
     table, output = (getattr(model, name, None) for name in ("vectors", "output"))
-    lstms = [layer for layer in model.modules() if isinstance(layer, nn.LSTM)]
+    layers = list(model.modules())
+    lstms = [layer for layer in layers if isinstance(layer, nn.LSTM)]
+    others = [type(one).__name__ for one in layers if isinstance(one, (nn.GRU, nn.RNN))]
     found: dict[str, Any] = {
         "untouched": False,
         "methods": [name for name in METHODS if hasattr(model, name)],
         "table": tuple(getattr(getattr(table, "weight", None), "shape", ())),
+        "tables": sum(isinstance(layer, nn.Embedding) for layer in layers),
+        "others": others,
         "lstms": [(one.num_layers, one.hidden_size, one.bidirectional) for one in lstms],
         "output": getattr(output, "weight", None),
         "bias": getattr(output, "bias", None),
     }
     if ask:
-        found[ask] = getattr(model, ask)(*((ids, shares(sizes[0])) if ask == "guess" else (ids,)))
+        given = (ids.clone(), shares(sizes[0]))[: 2 if ask == "guess" else 1]
+        found[ask], found["changed"] = kept(getattr(model, ask), *given)
     if ask == "losses":
         found["still"] = still(model, found["losses"])
     return found
@@ -120,7 +126,10 @@ def judged(seen: Seen, setup: Setup) -> Wrong | None:
     told = parts_wrong(found, setup) or missing(found, "states")
     if told:
         return told
-    states = seen(ids, setup, "states")["states"]
+    answer = seen(ids, setup, "states")
+    if answer["changed"]:
+        return Wrong(CHANGED, 1)
+    states = answer["states"]
     told = (
         states_wrong(seen, states, ids, setup)
         or output_wrong(found, setup)
@@ -132,7 +141,10 @@ def judged(seen: Seen, setup: Setup) -> Wrong | None:
     told = losses_wrong(seen(ids, setup, "losses"), states, score, ids)
     if told or missing(found, "guess"):
         return told or missing(found, "guess")
-    return guess_wrong(seen(ids, setup, "guess")["guess"], states, score, shares(setup[1]))
+    answer = seen(ids, setup, "guess")
+    if answer["changed"]:
+        return Wrong(CHANGED, 4)
+    return guess_wrong(answer["guess"], states, score, shares(setup[1]))
 
 
 def output_wrong(found: dict, setup: Setup) -> Wrong | None:
@@ -160,6 +172,10 @@ def parts_wrong(found: dict, setup: Setup) -> Wrong | None:
     if tuple(found["table"]) != setup[1:3]:
         return Wrong("`self.vectors` should be an `nn.Embedding` with `words` rows of `width` "
                      "numbers.")  # fmt: skip
+    if found["tables"] > 1:
+        return Wrong("there is one table of words, `self.vectors`: both directions read it.")
+    if found["others"]:
+        return Wrong(f"this is `nn.{found['others'][0]}`: take `nn.LSTM`.")
     layers = found["lstms"]
     if any(both for *_, both in layers):
         return Wrong("`bidirectional=True` lets the second layer read both sides, so it finds the "
@@ -176,6 +192,8 @@ def parts_wrong(found: dict, setup: Setup) -> Wrong | None:
 def states_wrong(seen: Seen, states: Any, ids: Tensor, setup: Setup) -> Wrong | None:
     """The second step: which words has each state read?"""
     shape = (*ids.shape, setup[3])
+    if states is None:
+        return Wrong("`states` gives None: is there a `return`?", 1)
     if torch.is_tensor(states) or not isinstance(states, tuple | list) or len(states) != 2:
         return Wrong("`states` returns two tensors, one for each direction.", 1)
     if any(not torch.is_tensor(one) or one.shape != shape for one in states):
@@ -213,6 +231,8 @@ def states_wrong(seen: Seen, states: Any, ids: Tensor, setup: Setup) -> Wrong | 
 def losses_wrong(found: dict, states: Any, score: Score, ids: Tensor) -> Wrong | None:
     """The fourth step: which state predicts which word?"""
     (ahead, back), got = states, found["losses"]
+    if got is None:
+        return Wrong("`losses` gives None: is there a `return`?", 3)
     if not isinstance(got, tuple | list) or len(got) != 2:
         return Wrong("`losses` returns two losses, forward and backward: do not add them up.", 3)
 
@@ -257,6 +277,8 @@ def misdirected(loss: Score, ahead: Tensor, back: Tensor, ids: Tensor) -> list[t
         (1, loss(ahead[:, :-1], last), "the backward loss is taken from the forward states."),
         (1, want, "the backward loss is the forward one again."),
         (0, want * first.numel(), "the sum over the words: the mean was asked for."),
+        (1, loss(back[:, 1:], last) * last.numel(), "the sum over the words: the mean was asked "
+         "for."),
         (0, want * first.shape[1], "the sum over the words of a text: the mean was asked for."),
         (0, want * first.numel() / ids.numel(), "divided by all words: the first is no target."),
     ]  # fmt: skip
@@ -269,19 +291,41 @@ def guess_wrong(got: Any, states: Any, score: Score, share: Tensor) -> Wrong | N
     def log(states: Tensor) -> Tensor:
         return score(states).log_softmax(-1)
 
+    if got is None:
+        return Wrong("`guess` gives None: is there a `return`?", 4)
     left, right, rare = log(ahead[:, :-2]), log(back[:, 2:]), share.log()
     if not torch.is_tensor(got) or got.shape != left.shape:
         shape = tuple(getattr(got, "shape", ()))
         return Wrong(f"`guess` gives a score for each word of the vocabulary at each inner "
                      f"position, {tuple(left.shape)}; got the shape {shape}.", 4)  # fmt: skip
+    if same(got.log_softmax(-1), (left + right - rare).log_softmax(-1), 1e-4):
+        return None
+    for value, message, points in misread_gap(log, states, score, share):
+        if same(got, value, 1e-4) or same(got.log_softmax(-1), value.log_softmax(-1), 1e-4):
+            return Wrong(message, points)
+    return Wrong("the scores differ from log p(w | left) + log p(w | right) - log p(w), with the "
+                 "forward state `t - 1` and the backward state `t + 1`.", 4)  # fmt: skip
+
+
+def misread_gap(log: Score, states: Any, score: Score, share: Tensor) -> list[tuple]:
+    """(what a known mistake gives for the gaps, its message, points)."""
+    ahead, back = states
+    left, right, rare = log(ahead[:, :-2]), log(back[:, 2:]), share.log()
     inner = log(ahead[:, 1:-1]), log(back[:, 1:-1])
-    mistakes = [
-        (left + right, "p(w) is missing: both models have counted it, so divide by it once.", 5),
+    return [
+        (left + right, "the share p(w) is missing: both models have counted it, so divide by it "
+         "once.", 5),
         (left + right + rare, "divide by p(w): in logarithms, subtract.", 5),
         (left + right - 2 * rare, "divided by p(w) twice: once is right.", 5),
         (left + right - share, "subtract the logarithm of `share`.", 5),
         (left, "only the words on the left count.", 4),
         (right, "only the words on the right count.", 4),
+        (torch.log_softmax(score(ahead[:, :-2]), 1) + torch.log_softmax(score(back[:, 2:]), 1)
+         - rare, "the softmax runs over the positions: it belongs over the words, `-1`.", 4),
+        (log(ahead[:, 1:-1]) + right - rare, "the forward state `t` has read word `t`: take "
+         "`t - 1`.", 4),
+        (left + log(back[:, 1:-1]) - rare, "the backward state `t` has read word `t`: take "
+         "`t + 1`.", 4),
         (left - rare, "only the words on the left count.", 4),
         (right - rare, "only the words on the right count.", 4),
         (inner[0] + inner[1] - rare, "the states of the word itself have read it: `t - 1` and "
@@ -292,10 +336,3 @@ def guess_wrong(got: Any, states: Any, score: Score, share: Tensor) -> Wrong | N
          "logarithm.", 5),
         (left.exp() + right.exp() - rare, "add logarithms, not probabilities.", 4),
     ]  # fmt: skip
-    if same(got.log_softmax(-1), (left + right - rare).log_softmax(-1), 1e-4):
-        return None
-    for value, message, points in mistakes:
-        if same(got, value, 1e-4) or same(got.log_softmax(-1), value.log_softmax(-1), 1e-4):
-            return Wrong(message, points)
-    return Wrong("the scores differ from log p(w | left) + log p(w | right) - log p(w), with the "
-                 "forward state `t - 1` and the backward state `t + 1`.", 4)  # fmt: skip

@@ -23,6 +23,7 @@ METHODS = ("probability", "price", "likeliest", "write")
 TEXT = "a b c a b d a b c b b c a d a b a".split()
 WORDS = ["d", "a", "c", "e", "b", EOD]
 NEW = "a b b e c a".split()
+SEED = 8  # with it, an end mark is drawn in the middle
 LISTS = (
     "the text holds lists: `draw.choices` gives a list of one word, so take its first, or add it "
     "with `+=`."
@@ -38,6 +39,9 @@ class Recording(random.Random):
         self.drawn: list[tuple[list, list | None, Any]] = []
 
     def choices(self, population: Any, weights: Any = None, **options: Any) -> list:
+        summed = [float(x) for x in options.pop("cum_weights", None) or ()]
+        if summed:
+            weights = [x - y for x, y in zip(summed, [0.0, *summed], strict=False)]
         listed = None if weights is None else [float(x) for x in weights]
         words = super().choices(list(population), listed, **options)
         self.drawn.append((list(population), listed, words[0]))
@@ -55,6 +59,13 @@ def asked(made: Any, what: str, about: tuple, *given: Any) -> Any:
     model = made(list(tokens), n, list(words))
     if what == "parts":
         return [getattr(model, name, None) for name in ("n", "words", "tables")]
+    if what == "changed":  # by any of the methods
+        held = [list(tokens), list(words), list(NEW)]
+        model = made(held[0], n, held[1])
+        model.price(held[2])
+        model.likeliest(tuple(tokens[: n - 1]), 3)
+        model.write(3, Recording(1))
+        return held != [tokens, words, NEW]
     if what == "write":
         draw = Recording(given[1])
         return model.write(given[0], draw), draw.drawn
@@ -85,8 +96,8 @@ class Model(Exercise):
         return asked("methods", (TEXT, 2, WORDS)) is None
 
     def check(self, asked: Asked) -> Right | Wrong:
-        for n in (3, 1, 2):
-            told = wrong_model(asked, TEXT, n, WORDS)
+        for n, words in ((3, WORDS), (1, WORDS), (2, [*WORDS, "f"])):
+            told = wrong_model(asked, TEXT, n, words)
             if told:
                 return told
         return Right("It prices any text, and it writes: a language model is both.")
@@ -102,6 +113,9 @@ def wrong_model(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wr
         if name not in methods:
             return Wrong(f"right so far. Step {number + 2} is next: the method `{name}`.", number)
         told = step(asked, tokens, n, words)
+    if not told and asked("changed", (tokens, n, words)):
+        return Wrong("a method changes the list that it was given, `tokens` or `words`: make a "
+                     "new list.", 4)  # fmt: skip
     return told
 
 
@@ -171,7 +185,7 @@ def likeliest(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wron
     history = tuple(tokens[: n - 1])
     p = probability(tokens, n, words)
     order = sorted(words, key=lambda word: p(word, history), reverse=True)
-    for k in (2, 4):
+    for k in (2, 5):
         got = asked("likeliest", (tokens, n, words), history, k)
         if not isinstance(got, list | tuple):
             return Wrong(f"`likeliest` should give a list of {k} words.", 3)
@@ -184,7 +198,8 @@ def likeliest(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wron
         if same(shares, best[::-1][:k]) or same(shares, best[:k][::-1]):
             return Wrong("the largest probability comes first: `reverse=True`.", 3)
         if len(got) != k:
-            return Wrong(f"{k} words were asked for; `likeliest` gives {len(got)}.", 3)
+            return Wrong(f"{k} words were asked for; `likeliest` gives {len(got)}. Take them from "
+                         "all of `self.words`.", 3)  # fmt: skip
         if list(got) in (sorted(words)[:k], sorted(words)[::-1][:k]):
             return Wrong("the words are in the order of the alphabet: sort by probability.", 3)
         return Wrong(f"after {history} the likeliest are {order[:k]}, but yours are {got}.", 3)
@@ -193,9 +208,9 @@ def likeliest(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wron
 
 def written(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wrong | None:
     """The last step: what was drawn from, and with which weights?"""
-    length, p = 7, probability(tokens, n, words)
+    length, p = 12, probability(tokens, n, words)
     try:
-        text, drawn = asked("write", (tokens, n, words), length, 1)
+        text, drawn = asked("write", (tokens, n, words), length, SEED)
     except TypeError as error:
         if "unhashable" in str(error):
             return Wrong(LISTS, 4)
@@ -207,7 +222,8 @@ def written(asked: Asked, tokens: list[str], n: int, words: list[str]) -> Wrong 
     if len(text) == length + n - 1 > length:
         return Wrong('the "<eod>" put first are still in the text: leave them out.', 4)
     if len(text) != length:
-        return Wrong(f"{length} words were asked for; `write` gives {len(text)}.", 4)
+        return Wrong(f"{length} words were asked for; `write` gives {len(text)}. (A drawn <eod> is "
+                     "a word like any other.)", 4)  # fmt: skip
     if len(drawn) != length:
         return Wrong("draw each word by one call of `draw.choices(self.words, weights)`.", 4)
     if any(weights is None for _, weights, _ in drawn):

@@ -50,11 +50,22 @@ class Train(Exercise):
             (answer, changed) = kept(partial(train, **options), pairs, noise)
         vectors, losses, snapshots = answer
         plain = all(isinstance(loss, float) for loss in losses)
+        shown = [pair for pair in snapshots if isinstance(pair, tuple | list)]
+        tied = any(torch.is_tensor(x) and x.requires_grad for pair in shown for x in pair)
         weights = drawn[0][0] if drawn else None
-        return {"form": "", "start": start, "vectors": vectors, "plain": plain, "torn": torn,
-                "changed": changed, "weights": weights, "words": sum(n for _, n in drawn),
-                "losses": [float(loss) for loss in losses],
-                "snapshots": snapshots if isinstance(snapshots, list) else [snapshots]}  # fmt: skip
+        return {
+            "form": "",
+            "start": start,
+            "vectors": vectors,
+            "tied": tied,
+            "plain": plain,
+            "torn": torn,
+            "changed": changed,
+            "weights": weights,
+            "words": sum(n for _, n in drawn),
+            "losses": [float(loss) for loss in losses],
+            "snapshots": list(snapshots) if isinstance(snapshots, tuple | list) else [snapshots],
+        }
 
     def untouched(self, seen: Any) -> bool:
         found = seen(torch.tensor([[1, 2]] * 4), torch.ones(4) / 4, self.SHORT)
@@ -136,6 +147,8 @@ class Train(Exercise):
         pairs, noise = [(0, 1), (1, 2), (2, 3), (3, 0)], torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])
         options = {"dim": 4, "k": 1, "epochs": 5, "batch": 1, "rate": 0.05}
         found = seen(torch.tensor(pairs), noise, options)
+        if found["changed"]:
+            return Wrong(CHANGED, 2)
         for order in itertools.permutations(pairs):
             losses, _ = run(found["start"], pairs=order * 5, k=1, drawn=4)
             if same(found["losses"], losses, 1e-4):
@@ -255,7 +268,9 @@ def snapshots_wrong(found: dict, every: int) -> Wrong | None:
         return Wrong("the training is right. The snapshots are missing: the third step.", 3)
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in snapshots):
         return Wrong("a snapshot is a pair: (updates so far, the table).", 3)
-    got = [step for step, _ in snapshots]
+    if any(torch.is_tensor(step) and step.ndim for step, _ in snapshots):
+        return Wrong("first the number of updates, and then the table: `(0, v)`.", 3)
+    got = [int(step) for step, _ in snapshots]
     want = list(range(0, len(tables), every))
     told = None if got == want else mistaken(got, [
         (want[1:], "the first snapshot is missing: `(0, ...)`, before any update.", 3),
@@ -275,6 +290,8 @@ def snapshots_wrong(found: dict, every: int) -> Wrong | None:
     if all(same(table, tables[-1]) for table in held):
         return Wrong("all snapshots show the end of the training, because they are the same "
                      "tensor: keep a copy of each, `.clone()`.", 3)  # fmt: skip
+    if found["tied"]:
+        return Wrong("the snapshots are still tied to the training: `.detach().clone()`.", 3)
     for step, table in zip(want, held, strict=True):
         if step and same(table, tables[step - 1], 1e-3) and not same(table, tables[step], 1e-3):
             return Wrong("the snapshots show the table before the update: after `step()`.", 3)

@@ -104,7 +104,7 @@ def block(draw: Draw, output: Callable[..., Any]) -> bool:
 @hidden("04.reader")
 def reader(draw: Draw, run: Callable[..., Any]) -> bool:
     for causal in (False, True):
-        dim, length = 4 * draw.randint(1, 4), draw.randint(4, 9)
+        dim, length = 4 * draw.randint(1, 4), draw.randint(4, 8)
         case = Reader.case(draw.getrandbits(32), causal=causal, dim=dim, length=length, pad=True)
         labels = draw.integers(0, 2, 3)
         found, want = run("loss", case, labels), Reader.solve(*case)

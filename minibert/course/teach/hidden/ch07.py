@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from minibert.course.learn.exercises import gpt_fine_tune
 from minibert.course.learn.exercises.gpt_pieces import Encode, Learn, listed
 from minibert.course.learn.exercises.gpt_writing import Generate
 from minibert.course.learn.exercises.gpt_zero_shot import ZeroShot
-from minibert.course.teach.hidden import Case, Draw, fresh, hidden
+from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
 def value_of(found: Any) -> Any:
@@ -88,6 +89,19 @@ def joint_loss(draw: Draw) -> Case:
         words[:, :-1].mT, targets
     )
     return (scores, labels, words, ids, mask, auxiliary), wanted
+
+
+@hidden("07.fine_tune")
+def fine_tune(draw: Draw, tried: Callable) -> bool:
+    for _ in range(3):
+        passes, size, auxiliary = draw.randint(1, 4), draw.randint(2, 4), draw.uniform(0.2, 1)
+        case = draw.randint(10, 10_000), passes, size, auxiliary
+        found, (losses, weights) = tried(*case), gpt_fine_tune.variant(case)
+        if not alike(found["losses"], losses) or not found["kept"]:
+            return False
+        if not all(map(alike, found["weights"], weights)):
+            return False
+    return True
 
 
 @hidden("07.generate")
