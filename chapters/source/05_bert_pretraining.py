@@ -510,8 +510,8 @@ hide = mb.course.use("05.mask", hide)
 r"""
 Now your two functions make the batches of this chapter. `WholeTexts` takes the library's batches
 and puts the hidden words back. `MyBatches` hides words again, with `choose` and `hide`. Each epoch
-draws new positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text in
-advance, and find that drawing new positions is as good or slightly better.)
+draws new positions. (Liu et al. 2019 report that BERT's own program masked ten copies of the text
+in advance, and find that drawing new positions is as good or slightly better.)
 """
 
 # %%
@@ -1083,10 +1083,10 @@ has learned the sentences of its world, and not a rule that holds in every sente
 # %% [markdown]
 r"""
 **Facts (optional)** are harder than grammar. The texts of the world mention the capital of each
-country, some often and some hardly ever. How probable does the model find the true capital, and which town comes
-first? A model that knows only which towns are capitals would name one town for all countries, and
-be right once in twelve. So we also compare: is a capital more probable for its own country than, on
-average, for the others? Without knowledge, that would hold for about half of them.
+country, some often and some hardly ever. How probable does the model find the true capital, and
+which town comes first? A model that knows only which towns are capitals would name one town for all
+countries, and be right once in twelve. So we also compare: is a capital more probable for its own
+country than, on average, for the others? Without knowledge, that would hold for about half of them.
 """
 
 # %%
