@@ -651,9 +651,9 @@ for row, some in enumerate(runs):
     letters[row, [column[run] for run in some]] = 1.0
 P = ppmi(X)
 U, S, _ = torch.svd_lowrank(P, q=64, niter=8)  # the 64 directions in which P varies most
-tables = {"word2vec (yours)": vectors, "counting (PPMI)": P, "PPMI, 64 numbers": U * S,
+rivals = {"word2vec (yours)": vectors, "counting (PPMI)": P, "PPMI, 64 numbers": U * S,
           "spelling": letters, "random": torch.randn(V, 64)}
-print({name: tuple(table.shape) for name, table in tables.items()})
+print({name: tuple(table.shape) for name, table in rivals.items()})
 
 # %% [markdown]
 r"""
@@ -689,7 +689,7 @@ def share_right(table, examples=1, draws=10):
 
 
 # %%
-one_example = {name: share_right(table) for name, table in tables.items()}
+one_example = {name: share_right(table) for name, table in rivals.items()}
 title = f"{len(members)} kinds of words, one example of each"
 mb.show.figure(mb.show.bars(one_example, title, "share right"))
 print({name: f"{share:.0%}" for name, share in one_example.items()})
