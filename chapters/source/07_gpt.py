@@ -1164,9 +1164,9 @@ print(f"{text} ...\n{right / count:.0%} of {count} right; always the town named 
 
 # %% [markdown]
 r"""
-GPT is no better than a coin (one draw of the questions). What it knows of stories is what many
-stories share. It has not learned to look up a fact that stands in this text alone. A question about
-a new text would need just that. Attention can do it: in chapter 04, a head that looks one word back
+GPT is no better than a coin (one draw of the questions). It knows what many stories
+have in common. It has not learned to look up a fact that stands in this text alone, and a question
+about a new text needs just that. Attention can do it: in chapter 04, a head that looks one word back
 and a reader found the rooms of new guests. This model has not learned it. What a question *can*
 tell depends on the cheapest way to answer it. So before you believe a good result, look for that
 way.

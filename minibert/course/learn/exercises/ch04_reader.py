@@ -137,7 +137,7 @@ class Reader(Exercise):
             return Wrong(HIDDEN_LIST, 1)
         if found["shared"] and not more:
             kept = "all weights" if len(found["shared"]) == 16 else f"`{found['shared'][0]}`"
-            return Wrong(f"the blocks share {kept}: make the parts of each anew.", 1)
+            return Wrong(f"the blocks share {kept}: make new parts for each.", 1)
         if any(name.startswith("marks") for name in more):
             return Wrong("the marks are learned: keep the tensor as it is, no `nn.Parameter`.", 1)
         if any(name.startswith("blocks.2") for name in more):

@@ -159,7 +159,7 @@ WAYS = {  # of `ZeroShot.scores`, in the order in which they are looked for
     "one more": "divided by one more than there are tokens in the ending.",
     "growing": "the earlier endings are still there: each is read after the context alone.",
     "one less": "one token less is read than could be: the last `longest`.",
-    "one by one": "each token was asked with a text cut anew: cut the whole text once, its last "
+    "one by one": "each token was asked with a text cut again: cut the whole text once, its last "
     "`longest` tokens, and read that.",
     "exp": "these are probabilities: the mean of the logarithms is the score.",
     "start kept": "of the whole text, `start` in front, only the last `longest` are read: what is "

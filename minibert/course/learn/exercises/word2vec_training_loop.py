@@ -100,7 +100,7 @@ class Train(Exercise):
             return Wrong("the table v begins at zero, like u: then no gradient ever moves either.")
         if high > 1:
             return Wrong("the table v begins with normal numbers, as `nn.Embedding` does: draw it "
-                         "anew with `nn.init.uniform_`.", 1)  # fmt: skip
+                         "again with `nn.init.uniform_`.", 1)  # fmt: skip
         if low >= 0:
             return Wrong("no number of v is negative: it begins between -0.5/dim and 0.5/dim.", 1)
         if high > 1.01 * edge or low < -1.01 * edge or high < 0.9 * edge:
