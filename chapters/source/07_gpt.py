@@ -1166,10 +1166,10 @@ print(f"{text} ...\n{right / count:.0%} of {count} right; always the town named 
 r"""
 GPT is no better than a coin (one draw of the questions). It knows what many stories
 have in common. It has not learned to look up a fact that stands in this text alone, and a question
-about a new text needs just that. Attention can do it: in chapter 04, a head that looks one word back
-and a reader found the rooms of new guests. This model has not learned it. What a question *can*
-tell depends on the cheapest way to answer it. So before you believe a good result, look for that
-way.
+about a new text needs just that. Attention can do it: in chapter 04, a head that looks one word
+back and a reader found the rooms of new guests. This model has not learned it. What a question
+*can* tell depends on the cheapest way to answer it. So before you believe a good result, look for
+that way.
 
 **Agreement.** Does the model know grammar? After *The key to the cabinets* comes *is*, because the
 subject is *key*. The noun that stands nearer to the verb is an **attractor**: it may mislead. We

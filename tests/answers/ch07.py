@@ -763,7 +763,7 @@ WRONG = [
         "one more than there are tokens",
     ),
     ("07.zero_shot", ENDLESS_CONTEXT, "earlier endings are still there"),
-    ("07.zero_shot", ONE_BY_ONE, "cut anew"),
+    ("07.zero_shot", ONE_BY_ONE, "cut again"),
     (
         "07.zero_shot",
         asked(ids="[start, *context, *ending][1 - longest :]"),
