@@ -1244,12 +1244,12 @@ Wikipedia (WikiANN), and inference is SNLI. The table has means and standard dev
 | names, published model: fine-tuned beats frozen features | real_names.fine_tuned_entity_f1 - real_names.features_entity_f1 | percent | +0.3 points (CoNLL-2003) |
 }}
 
-**Names.** The published model, which is larger and has read far more, does better from three
-hundred sentences than ours from two thousand. A network of its shape, from random weights, learns
-next to nothing in as many updates. Fine-tuning and frozen layers below an LSTM are about equally
-good with the published model. With ours the frozen layers do better. That is no law, for we did not
-tune the rate of its fine-tuning. We did tune that of the published model, in a few trials on
-validation sentences: a rate three times as high gained more than the difference between the two
+**Names.** The published model, which is larger and has read far more, does as well from three
+hundred sentences as ours from two thousand, or better. A network of its shape, from random weights,
+learns next to nothing in as many updates. Fine-tuning and frozen layers below an LSTM are about
+equally good with the published model. With ours the frozen layers do better. That is no law, for we
+did not tune the rate of its fine-tuning. We did tune that of the published model, in a few trials
+on validation sentences: a rate three times as high gained more than the difference between the two
 ways here.
 
 **Inference, and its caveat.** Fine-tuning is clearly better than the frozen features. But what has
