@@ -675,7 +675,9 @@ with torch.no_grad():
     scores = {"the words on the left": bilm.output(ahead[:, :-2]),
               "the words on the right": bilm.output(back[:, 2:]),
               "both sides": bilm.guess(asks, share)}  # each (16, length - 2, V)
-print(f"new text: forward {forward:.2f}, backward {backward:.2f} nats per word")
+frequency = -share.log()[asks].mean()
+print(f"new text: forward {forward:.2f}, backward {backward:.2f} nats per word; "
+      f"by frequency alone {frequency:.2f}")
 found = {name: (score.argmax(-1) == asks[:, 1:-1]).float().mean().item()
          for name, score in scores.items()}
 found["always the most frequent"] = (asks[:, 1:-1] == share.argmax()).float().mean().item()
