@@ -1223,8 +1223,8 @@ minibert finetune bert --recipe snli-cpu    --start minibert-bert-english --out 
 Each prints, and writes to `results.json`: fine-tuned, features, from scratch, and a baseline that
 hardly learns (each word's most frequent label; the most frequent answer). Names are those in
 Wikipedia (WikiANN), or new and unusual ones in posts and comments (WNUT 2017; Derczynski et al.),
-and inference is SNLI. The table has means and standard deviations over {{finding real
-wikiann.baseline_entity_f1 seeds}} seeds:
+and inference is SNLI. The table has means and standard deviations over
+{{finding real wikiann.baseline_entity_f1 seeds}} seeds:
 
 | | fine-tuned | features | from scratch | baseline |
 |:---|---:|---:|---:|---:|
@@ -1255,8 +1255,7 @@ equally good with the published model. With ours the frozen layers do better. Th
 did not tune the rate of its fine-tuning. We did tune that of the published model, in a few trials
 on validation sentences: a rate three times as high gained more than the difference between the two
 ways here. The names of WNUT 2017 were chosen because few readers have heard of them, so a list of
-known names is of no use there. The published model finds a good part of them all the same, from
-their form and from the words around them.
+known names is of no use there. The published model finds a good part of them all the same.
 
 **Inference, and its caveat.** Fine-tuning is clearly better than the frozen features. But what has
 the model learned? A bag of words that reads the *second* sentence alone, and so cannot know what
