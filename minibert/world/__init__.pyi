@@ -2,6 +2,7 @@ from . import arcs as arcs
 from . import asking as asking
 from . import base as base
 from . import constituents as constituents
+from . import coreference as coreference
 from . import document as document
 from . import exact as exact
 from . import generator as generator
@@ -14,6 +15,8 @@ from . import phrasing as phrasing
 from . import places as places
 from . import plots as plots
 from . import reading as reading
+from . import roles as roles
+from . import supertags as supertags
 from . import tasksets as tasksets
 from . import telling as telling
 from . import template as template
@@ -44,6 +47,7 @@ __all__ = [
     "asking",
     "base",
     "constituents",
+    "coreference",
     "document",
     "exact",
     "generate",
@@ -57,8 +61,10 @@ __all__ = [
     "places",
     "plots",
     "reading",
+    "roles",
     "sample",
     "stream",
+    "supertags",
     "task",
     "tasks",
     "tasksets",

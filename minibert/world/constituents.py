@@ -67,7 +67,8 @@ class Clauses(Phrases):
     def clause(self, i: int, deps: Deps) -> Tree:
         """A clause; what stands around it (quotes, who is spoken to ...) joins its top."""
         s, deps = self.s, list(deps)
-        lead, trail = [], []
+        lead: Deps = []
+        trail: Deps = []
         found = self.conjuncts(deps, "clause")
         joined = found or self.conjuncts(deps, "predicate")
         while deps and deps[0] < i and s.relation[deps[0]] in (*EDGES, "cc"):
