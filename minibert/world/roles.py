@@ -24,8 +24,8 @@ from minibert.world.arcs import Arcs
 
 ROLES = tuple(
     (
-        "agent patient theme experiencer stimulus recipient topic company instrument place source goal "
-        "time"
+        "agent patient theme experiencer stimulus recipient topic company instrument place source "
+        "goal time"
     ).split()
 )
 PEOPLE = set(
