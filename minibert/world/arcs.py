@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 SUBJECTS = ("nsubj", "nsubj:pass", "csubj", "expl")
-WH = set("who whom whose which what where when how why whoever whatever".split())
+WH = set("who whom whose which what where when how why whoever whatever whenever wherever".split())
 RELATIVE = {"acl:relcl", "acl"}
 
 

@@ -143,7 +143,10 @@ class Clauses(Phrases):
         """The predicate before its copula: *how old are you*, *what his name is*."""
         s = self.s
         mine = [j for j in deps if j < verbs[0] and s.relation[j] not in SUBJECTS]
-        rest = [j for j in deps if j not in mine and j not in verbs]
+        lead: Deps = []
+        while any(s.relation[j] == "punct" and j < i for j in mine):
+            lead.append(mine.pop(0))
+        rest = [j for j in deps if j not in mine + lead and j not in verbs]
         predicate, subjects = self.phrase(i, mine), [j for j in rest if s.relation[j] in SUBJECTS]
         if subjects and subjects[0] < verbs[0]:
             before = [j for j in rest if j < verbs[0]]
@@ -156,8 +159,9 @@ class Clauses(Phrases):
                 trees[verbs[0]] = Tree.of("VP", [trees[verbs[0]]])
             inner = Tree.of("SQ", [trees[j] for j in sorted(trees)])
         if not predicate.label.startswith("WH"):
-            return Tree.of("SINV", [predicate, *inner.children])
-        return Tree.of("SBAR" if inner.label == "S" else "SBARQ", [predicate, inner])
+            return Tree.of("SINV", [*self.all(lead), predicate, *inner.children])
+        label = "SBAR" if inner.label == "S" else "SBARQ"
+        return Tree.of(label, [*self.all(lead), predicate, inner])
 
     def sentence(self, i: int, deps: Deps, verbs: list[int]) -> Tree:
         """S, or SQ and SINV where the verb precedes its subject; a VP where there is none."""

@@ -135,7 +135,7 @@ class Phrases:
         if s.relation[i] == "nummod" and deps:
             return "QP"
         if label in ("ADJP", "ADVP"):  # the second; each other
-            named = any(s.relation[j] == "det" for j in deps)
+            named = any(s.relation[j] == "det" and s.words[j] != "no" for j in deps)
             return "NP" if named or s.relation[i] in ("nsubj", "obj", "iobj") else label
         return label
 

@@ -8,6 +8,7 @@ from minibert import world
 from minibert.world.base import world as make_world
 from minibert.world.coreference import chains_of, mentions_of
 from minibert.world.document import Sentence
+from minibert.world.people import Stranger
 from minibert.world.roles import ROLES, nouns, verbs
 from minibert.world.tasksets import task
 from minibert.world.tasksets.base import SPLITS
@@ -58,6 +59,7 @@ ROLES_OF = {  # a template without slots -> (verb, role, argument)
         ("told", "agent", "She"),
         ("told", "topic", "a story"),
     },
+    "[nsubj the dog] is *fed/VERB/feed .": {("fed", "patient", "The dog")},
     # What is not known is left out: a thing that acts, a manner, an infinitive's subject.
     "[nsubj the ball/ball.toy] *hit/hit [obj the roof] .": {("hit", "patient", "the roof")},
     "[nsubj he] *wants [xcomp to *eat [obj the cake]] .": {
@@ -171,6 +173,29 @@ def test_the_speaker_of_a_dialogue_is_i():
         [he.forms["first"].text, "I", "my"],
     ]
     assert told(Text(*text.sentences)) == []  # elsewhere nobody says who speaks
+
+
+def test_a_slot_that_follows_a_fact_means_what_it_names():
+    town = next(town for town in make_world(0).towns if town.river)
+    lies = sentence("[nsubj {t}] *lies/lie.rest [obl on the {t.river}] .", t=town)
+    flows = sentence("[nsubj the {t.river}] *flows/VERB/flow .", t=town)
+    assert told(Text(lies)) == []
+    assert told(Text(lies, flows)) == [[f"the {town.river}", f"The {town.river}"]]
+
+
+def test_people_without_a_name_stay_on_stage_in_some_kinds_alone():
+    lexicon = make_world(0).lexicon
+    baker = Stranger(lexicon, lexicon.word("trade", "baker"), "f")
+    lines = ["[nsubj a {s}] *lost/lose [obj {s.his} *hat] .", "[nsubj {s.he}] *cried ."]
+    same = [sentence(line, s=baker) for line in lines]
+    assert told(Text(*same)) == [["A baker", "her", "She"]]
+    assert told(Text(*same, kind="lesson")) == [["A baker", "her"]]
+    assert told(Text(*same, same[0])) == [["A baker", "her", "She"]]  # a baker: any baker
+
+
+def test_the_head_of_a_phrase_is_the_word_that_hangs_on_one_outside():
+    given = sentence("[nsubj the old *baker [nmod of the town]] *slept .")
+    assert top(given, 0, 6) == 2
 
 
 def test_chains_never_join_a_man_and_a_woman():
