@@ -1357,13 +1357,14 @@ is right in two of four, and for the wrong reason. That is why a set of pairs ne
 each noun, and why a few examples of one's own prove nothing.
 
 **A GPT of today.** SmolLM2 (Allal et al. 2025) has 135 million weights and was tuned to follow
-instructions. It loads into the same class, if you fetch it: `minibert data get
-smollm2-135m-instruct`, 98 MB. `GPTConfig` has a switch for each thing that its block does otherwise:
+instructions. It loads into the same class, if you fetch it (98 MB):
+`minibert data get smollm2-135m-instruct`. `GPTConfig` has a switch for each thing that its block
+does otherwise:
 
 - `norm="pre", rms=True`: a vector is normalised *before* each half of the block, and it is only
   divided by the root of its mean square; no mean is taken off, no bias added (RMSNorm).
-- `position="rotary"`: no vector of a position is added. Queries and keys are turned by an angle that
-  grows with the position, so that their product depends on how far apart two tokens are.
+- `position="rotary"`: no vector of a position is added. Queries and keys are turned by an angle
+  that grows with the position, so that their product depends on how far apart two tokens are.
 - `gated=True`: the feed-forward part has two inner layers, and one, after an activation, says how
   much of the other passes.
 - `groups=3`: nine heads of queries share three heads of keys and values, so that the cache of

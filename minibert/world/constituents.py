@@ -78,7 +78,9 @@ class Clauses(Phrases):
         while deps and deps[-1] > i and s.relation[deps[-1]] in EDGES:
             trail.insert(0, deps.pop())
         if found and not self.opened(i, deps, found):
-            inner = self.joined(lambda mine: self.bare(i, mine), deps, found, self.clause, "S")
+            inner = self.joined(
+                lambda mine: self.bare(i, mine), deps, found, self.clause, label="S"
+            )
         else:
             inner = self.bare(i, deps)
         if not lead and not trail:
@@ -108,7 +110,7 @@ class Clauses(Phrases):
         found = self.conjuncts(rest, "clause")
         if found:
             inner = self.joined(
-                lambda mine: self.sentence(i, mine, verbs), rest, found, self.clause, "S"
+                lambda mine: self.sentence(i, mine, verbs), rest, found, self.clause, label="S"
             )
         else:
             inner = self.sentence(i, rest, verbs)
@@ -191,7 +193,7 @@ class Clauses(Phrases):
         more = self.conjuncts(rest, "predicate")
         if more:  # said Anna and went out
             return self.joined(
-                lambda mine: self.sentence(i, mine, verbs), deps, more, self.clause, "S"
+                lambda mine: self.sentence(i, mine, verbs), deps, more, self.clause, label="S"
             )
         asks = any(word == "?" for word in s.words[i:]) and s.lemma[i] in ("be", "have")
         if not asks:
@@ -213,7 +215,11 @@ class Clauses(Phrases):
             found = [c for c in found if not self.shares(i, c, verbs)]
         if found:
             return self.joined(
-                lambda mine: self.predicate(i, mine, verbs, before), deps, found, self.clause, "VP"
+                lambda mine: self.predicate(i, mine, verbs, before),
+                deps,
+                found,
+                self.clause,
+                label="VP",
             )
         start = [*self.all(before), self.word(verbs[0])]
         if len(verbs) == 1:

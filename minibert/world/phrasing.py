@@ -62,7 +62,7 @@ class Phrases:
     def conjuncts(self, deps: Deps, *kinds: str) -> list[int]:
         return [c for c in deps if self.s.relation[c] == "conj" and self.kind(c) in kinds]
 
-    def joined(self, first: Make, deps: Deps, found: Deps, part: Part, label: str = "") -> Tree:
+    def joined(self, first: Make, deps: Deps, found: Deps, part: Part, *, label: str = "") -> Tree:
         """Parts side by side, conjunctions and commas between: ``first(deps)``, ``part(c, deps)``.
 
         ``found`` are the conjuncts among ``deps``. Without a ``label`` it is that of the parts.
