@@ -1356,6 +1356,49 @@ nouns. So here it does not even follow the nearest noun: *is* is simply the more
 is right in two of four, and for the wrong reason. That is why a set of pairs needs both numbers of
 each noun, and why a few examples of one's own prove nothing.
 
+**A GPT of today.** SmolLM2 (Allal et al. 2025) has 135 million weights and was tuned to follow
+instructions. It loads into the same class, if you fetch it (98 MB):
+`minibert data get smollm2-135m-instruct`. `GPTConfig` has a switch for each thing that its block
+does otherwise:
+
+- `norm="pre", rms=True`: a vector is normalised *before* each half of the block, and it is only
+  divided by the root of its mean square; no mean is taken off, no bias added (RMSNorm).
+- `position="rotary"`: no vector of a position is added. Queries and keys are turned by an angle
+  that grows with the position, so that their product depends on how far apart two tokens are.
+- `gated=True`: the feed-forward part has two inner layers, and one, after an activation, says how
+  much of the other passes.
+- `groups=3`: nine heads of queries share three heads of keys and values, so that the cache of
+  section 6 needs a third of the memory.
+
+*Predict before you run:* both models take the likeliest token each time. Which one goes in circles?
+"""
+
+# %%
+STORED = {  # what SmolLM2 wrote before, for where its weights are not
+    "The old baker could not sleep, because": " he had to make a new one.\n\nThe new baker, "
+        "who had been working for a long time, was now just a young",
+    "When the storm came, the old baker": "'s bakery was left to fend for itself.\n\nThe old man's "
+        "bakery was a place where people would gather to share a meal,"}
+try:
+    smol = None if SMOKE else mb.GPT.from_pretrained("smollm2-135m-instruct").eval()
+except FileNotFoundError:
+    smol = None
+if smol is None:
+    print("SmolLM2 is not here. What follows it wrote before, in the same way.\n")
+for prompt, before in STORED.items():
+    ours = english.generate(prompt, 5 if SMOKE else 28, temperature=0, stop=[])
+    today = smol.generate(prompt, 28, temperature=0, stop=[]) if smol else prompt + before
+    for name, text in (("minibert-gpt-english", ours), ("SmolLM2", today)):
+        print(textwrap.fill(f"{name}: {text}", 100), end="\n\n")
+
+# %% [markdown]
+r"""
+The small model says the same again and again. SmolLM2 writes sentences that belong together, even
+if the tale is a strange one. The four switches are not the reason: SmolLM2 has many times as many
+weights as our model, and it has read two trillion tokens. What each switch brings by itself, only a
+comparison of equal models on equal text could tell. They were made so that a deep model trains well
+and runs cheaply.
+
 Last, OpenAI's published merges on real text, when they are at hand (`minibert data list` says where
 to put them); the library's ids are those of the published tokenizers, as tests confirm.
 """
@@ -1440,5 +1483,9 @@ Sennrich et al. (2016), [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): by
 [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k. Linzen, Dupoux & Goldberg (2016), [arXiv:1611.01368](https://arxiv.org/abs/1611.01368): attractors.
 Warstadt et al. (2020), *BLiMP*, [arXiv:1912.00582](https://arxiv.org/abs/1912.00582): 67 kinds of such
 pairs. Holtzman et al. (2020), [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): the nucleus. Liu et al. (2018),
-[arXiv:1801.10198](https://arxiv.org/abs/1801.10198): a Transformer decoder alone as a language model. D2L, [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
+[arXiv:1801.10198](https://arxiv.org/abs/1801.10198): a Transformer decoder alone as a language model. Allal
+et al. (2025), *SmolLM2*, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737). Its parts: Zhang & Sennrich (2019),
+[arXiv:1910.07467](https://arxiv.org/abs/1910.07467): RMSNorm. Su et al. (2021), [arXiv:2104.09864](https://arxiv.org/abs/2104.09864): rotary
+positions. Shazeer (2020), [arXiv:2002.05202](https://arxiv.org/abs/2002.05202): gates. Ainslie et al. (2023),
+[arXiv:2305.13245](https://arxiv.org/abs/2305.13245): shared keys. D2L, [section 11.9](https://d2l.ai/chapter_attention-mechanisms-and-transformers/large-pretraining-transformers.html).
 """
