@@ -4,9 +4,13 @@ from . import cloze as cloze
 from . import curves as curves
 from . import figures as figures
 from . import generation as generation
+from . import inside_figure as inside_figure
+from . import inside_widget as inside_widget
 from . import layers as layers
 from . import maps as maps
 from . import merges as merges
+from . import outlook as outlook
+from . import passes as passes
 from . import schedules as schedules
 from . import vectors as vectors
 from . import widget as widget
@@ -29,6 +33,8 @@ from .figures import png as png
 from .figures import style as style
 from .figures import text_html as text_html
 from .generation import GenerationExplorer as GenerationExplorer
+from .inside_widget import Inside as Inside
+from .inside_widget import inside as inside
 from .layers import LayerExplorer as LayerExplorer
 from .maps import heatmap as heatmap
 from .maps import pca as pca
@@ -46,6 +52,7 @@ __all__ = [
     "ClozePlayground",
     "Frame",
     "GenerationExplorer",
+    "Inside",
     "Interactive",
     "LayerExplorer",
     "MergeExplorer",
@@ -62,6 +69,9 @@ __all__ = [
     "figures",
     "generation",
     "heatmap",
+    "inside",
+    "inside_figure",
+    "inside_widget",
     "interval",
     "layers",
     "loss_curve",
@@ -69,6 +79,8 @@ __all__ = [
     "merges",
     "name_points",
     "new",
+    "outlook",
+    "passes",
     "pca",
     "png",
     "rate_map",
