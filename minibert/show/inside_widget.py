@@ -283,10 +283,10 @@ class Inside(Interactive):
         return self._now
 
 
-def menu(names: Sequence[str], description: str) -> ipywidgets.Dropdown:
-    """A dropdown whose value is the number of the chosen name."""
-    options = [(name, number) for number, name in enumerate(names)]
-    return ipywidgets.Dropdown(options=options, value=0, description=description)
+def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.Dropdown:
+    """A dropdown whose value is the number of the chosen name, counted from ``start``."""
+    options = [(name, number) for number, name in enumerate(names, start)]
+    return ipywidgets.Dropdown(options=options, value=start, description=description)
 
 
 def told(
