@@ -8,6 +8,7 @@ from . import figures as figures
 from . import generation as generation
 from . import heads_explorer as heads_explorer
 from . import inside_figure as inside_figure
+from . import inside_page as inside_page
 from . import inside_widget as inside_widget
 from . import layers as layers
 from . import maps as maps
@@ -89,6 +90,7 @@ __all__ = [
     "heatmap",
     "inside",
     "inside_figure",
+    "inside_page",
     "inside_widget",
     "interval",
     "layers",

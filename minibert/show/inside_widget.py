@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -281,6 +282,16 @@ class Inside(Interactive):
     def figure(self) -> Picture:
         """The picture as it is now, for `minibert.show.figure`."""
         return self._now
+
+    def save(self, path: str | Path) -> Path:
+        """Write one HTML file that needs no network and no kernel; gives its path back.
+
+        It holds the text as it is and every single change of it, see `minibert.show.inside_page`:
+        for a large model that takes minutes. The changes of this widget are undone first.
+        """
+        from minibert.show import inside_page
+
+        return inside_page.save(self, Path(path))
 
 
 def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.Dropdown:

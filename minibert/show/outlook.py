@@ -111,25 +111,24 @@ class Classes(Outlook):
 
 
 class Likeness(Outlook):
-    """No head: cosines of the text's vector, the mean of its last states, with that of others.
+    """No head: cosines of the text's vector, the mean of its last states, with those of texts.
 
-    ``others``: their vectors by name, which `minibert.show.passes` fills in.
+    ``others``: the vectors of the text without changes and, if there is one, of the other text,
+    which `minibert.show.passes` sets before it asks for scores.
     """
 
     what, unit = "How like others the text's vector is", "cosine"
+    names = ("itself, unchanged", "the other text")
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader)
-        self.others: dict[str, Float[Tensor, " width"]] = {}
-
-    @property
-    def names(self) -> list[str]:  # type: ignore[override]
-        return list(self.others)
+        self.others: list[Float[Tensor, " width"]] = []
 
     def scores(self, states: States, example: Example) -> Scores:
         own = states[-1].mean(0)  # (width,)
-        found = [F.cosine_similarity(own, one, dim=0) for one in self.others.values()]
-        return torch.stack(found)[None].cpu() if found else torch.zeros(1, 0)
+        return torch.stack([F.cosine_similarity(own, one, dim=0) for one in self.others])[
+            None
+        ].cpu()
 
 
 def outlook_of(model: Any, head: Any = None, tokenizer: Any = None) -> Outlook:

@@ -28,7 +28,6 @@ from minibert.training.modes import evaluating
 MOST_TOKENS = 24
 KEPT = 64  # passes that are remembered
 HEAD, HEADS, FFN, LAYER, POSITION = "head", "all heads", "feed-forward", "whole layer", "position"
-TEXT, OTHER = "itself, unchanged", "the other text"
 
 
 class Change(NamedTuple):
@@ -121,11 +120,11 @@ class Passes:
         """What the model makes of ``text`` with these changes; ``other``: text of their sources."""
         other = other if any(c.source is not None for c in changes) or self.compares else None
         key = text, tuple(changes), other
-        if key not in self.kept:
-            while len(self.kept) >= KEPT:
-                del self.kept[next(iter(self.kept))]
-            self.kept[key] = self._pass(*key)
-        return self.kept[key]
+        found = self.kept.pop(key, None) or self._pass(*key)
+        while len(self.kept) >= KEPT:
+            del self.kept[next(iter(self.kept))]  # that which was not asked for the longest
+        self.kept[key] = found
+        return found
 
     @property
     def compares(self) -> bool:
@@ -135,6 +134,7 @@ class Passes:
     def _pass(self, text, changes, other):
         tokens = self.tokens(text)
         source = self.of(other) if other else None
+        base = self.of(text).states if changes and self.compares else None
         example = self.outlook.example(text)
         ids = torch.as_tensor(example["input_ids"])[None]
         ids = ids.to(next(self.inner.parameters()).device)
@@ -147,10 +147,8 @@ class Passes:
                     out = self.inner(ids, **looking)
                 states = [h[0].float() for h in out.hidden_states]
                 if isinstance(self.outlook, Likeness):
-                    base = self.of(text).states if changes else states
-                    self.outlook.others = {TEXT: base[-1].mean(0)}
-                    if source is not None:
-                        self.outlook.others[OTHER] = source.states[-1].mean(0)
+                    both = [base or states, *([] if source is None else [source.states])]
+                    self.outlook.others = [one[-1].mean(0) for one in both]
                 scores = self.outlook.scores(states, example)
             held = {place: row[0][0].float() for place, row in rows.items()}
             added, moved = self._measured(states, held)
