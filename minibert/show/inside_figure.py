@@ -21,6 +21,7 @@ GRID = {
 }
 BEFORE, AFTER = "as it is", "changed"
 SHORT = {FFN: "FF"}
+SIZES = "How large each output is (root mean square)"
 OFF, SET = "off", "from the other text"
 
 
@@ -124,7 +125,7 @@ def maps(
     shown = right.imshow(added, norm=scale, extent=extent, **look, interpolation="nearest")
     headed(left, told)
     unit = "share of the stream" if passes.transformer else "root mean square"
-    headed(right, "What each part adds there")
+    headed(right, "What each part adds there" if passes.transformer else "Outputs and cells there")
     ticks = [n for n in range(top + 1) if top <= 12 or n % 5 == 0]
     left.set_yticks(ticks, [f"layer {n}" if n else "embeddings" for n in ticks], fontsize=SMALL)
     right.yaxis.set_visible(False)  # the same rows
@@ -154,7 +155,8 @@ def layer_map(before: Pass, after: Pass, both: bool) -> tuple[np.ndarray, str]:
         return np.stack([one.numpy() for one in far]), "How far each state has moved"
     moved = before.moved.numpy()
     empty = np.full((1, moved.shape[1]), np.nan)  # nothing is below the embeddings
-    return np.concatenate((empty, moved)), "How far each layer moves each token"
+    told = "How far each layer moves each token" if before.looks is not None else SIZES
+    return np.concatenate((empty, moved)), told
 
 
 def mark(left: Any, right: Any, passes: Passes, changes: Sequence[Change], length: int) -> None:
