@@ -20,6 +20,7 @@ GRID = {
     **{"hspace": 0.27, "wspace": 0.14, "height_ratios": (2.9, 3.3, 1.4), "width_ratios": (6, 5)},
 }
 BEFORE, AFTER = "as it is", "changed"
+PARTS = {True: "What each part adds there", False: "How large outputs and cells are there"}
 SHORT = {FFN: "FF"}
 SIZES = "How large each output is (root mean square)"
 OFF, SET = "off", "from the other text"
@@ -125,7 +126,7 @@ def maps(
     shown = right.imshow(added, norm=scale, extent=extent, **look, interpolation="nearest")
     headed(left, told)
     unit = "share of the stream" if passes.transformer else "root mean square"
-    headed(right, "What each part adds there" if passes.transformer else "Outputs and cells there")
+    headed(right, PARTS[passes.transformer])
     ticks = [n for n in range(top + 1) if top <= 12 or n % 5 == 0]
     left.set_yticks(ticks, [f"layer {n}" if n else "embeddings" for n in ticks], fontsize=SMALL)
     right.yaxis.set_visible(False)  # the same rows

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from minibert.show.figures import image_html
-from minibert.show.inside_figure import LISTED, best_of, layer_map, told_at
+from minibert.show.inside_figure import LISTED, PARTS, best_of, layer_map, told_at
 from minibert.show.passes import FFN, HEAD, LAYER, POSITION, Change, Pass, Passes
 from minibert.storage.safe_files import write
 
@@ -68,9 +68,9 @@ def page_data(passes: Passes, text: str, other: str = "", row: int = 0) -> dict[
         "place": place,
         "tokens": base.tokens,
         "layers": passes.layers,
-        "parts": passes.parts if passes.transformer else [],
+        "parts": passes.parts,
         "left": layer_map(base, base, False)[1],
-        "right": "What each part adds there" if passes.transformer else "Layers",
+        "right": PARTS[passes.transformer],
         "modes": [*modes, ["off", "switch a state off"]],
         "stops": STOPS,
         "listed": LISTED,
@@ -123,7 +123,7 @@ def levels_of(passes: Passes, base: Pass, place: int | None) -> dict[str, Any]:
     whole = levels(base.moved.mean(1, keepdim=True))
     return {
         "moved": levels(base.moved),
-        "added": pairs if passes.transformer else [[] for _ in pairs],
+        "added": pairs,
         "whole": [one for (one,) in whole],
         "vectors": vectors.tolist(),
     }
