@@ -1,18 +1,21 @@
 """A text whose words are coloured by numbers: by a unit, an attribution or a loss."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from minibert.show.figures import GREY, Picture, described, new
 from minibert.show.maps import ArrayLike, as_array
 
 WIDTH, LINE, FONT = 7.6, 0.36, 10.5  # inches, inches, points
-LETTER = 0.0098 * FONT  # inches that a letter takes on average, with its box
-MARGIN = 0.15
+GAP, MARGIN = 0.14, 0.15  # inches between words, and before the first
+MEASURE = TextToPath()
 
 
 def coloured_text(
@@ -58,11 +61,19 @@ def coloured_text(
     return described(fig, f"{told}: the largest are {most_of}; the smallest {least}.")
 
 
+def _width(token):
+    """How wide a word is, in inches."""
+    font = FontProperties(family="DejaVu Sans", size=FONT)
+    with warnings.catch_warnings():  # a character that no font has is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        return MEASURE.get_text_width_height_descent(token, font, ismath=False)[0] / 72
+
+
 def _laid_out(tokens):
     """(the place (x, y) of each token in inches, the number of lines)."""
     places, x, line = [], MARGIN, 0
     for token in tokens:
-        width = LETTER * (len(token) + 1.2)
+        width = _width(token) + GAP
         if x + width > WIDTH * 0.83 and x > MARGIN:
             x, line = MARGIN, line + 1
         places.append((x, -LINE * (line + 0.5)))

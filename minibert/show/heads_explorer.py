@@ -63,7 +63,7 @@ class HeadsExplorer(Interactive):
         fig, (left, right) = new(title, size=(7.8, 4.9), columns=2, **fixed)
         glance(left, weights, layer - 1, head)
         arcs(right, one.tokens, chosen, place)
-        headed(right, f"Layer {layer}, head {head}: who looks (left) at whom")
+        headed(right, f"Layer {layer}, head {head}: left looks at right")
         habits = habits_of(chosen)
         most = max(habits, key=habits.__getitem__)
         text = f"Layer {layer}, head {head} looks most at {most} ({habits[most]:.2f})."

@@ -50,8 +50,8 @@ class Inside(Interactive):
 
     Choose a layer and a part of it, then "off" or "from the other text": the bars show what is said
     before and after. Several changes hold at once until they are undone. A part that is off adds
-    nothing; a layer of a Transformer without its heads and its feed-forward part hands its input
-    on, while an LSTM's gives zeros, and so does a position.
+    at most a bias; a layer of a Transformer without its heads and its feed-forward part hands its
+    input on, while an LSTM's gives zeros, and so does a position.
     """
 
     def __init__(
@@ -141,7 +141,8 @@ class Inside(Interactive):
         action = ACTIONS[0 if change is None else 1 if change.source is None else 2]
         values: dict[str, Any] = {"action": action}
         if change is not None and change.part == POSITION and change.source is not None:
-            values["source"] = int(change.source) + 1
+            wanted = int(change.source) + 1  # after "the same"
+            values |= {"source": wanted} if wanted < len(self.controls["source"].options) else {}
         self._quietly(values)
 
     def _quietly(self, values):

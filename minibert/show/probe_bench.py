@@ -18,6 +18,7 @@ LOOKS = [
     *zip(("blue", "orange", "green", "purple", "sky", "black"), "os^DvP", strict=True),
 ]
 DASHES = ((0, (6, 3)), (0, (2, 2)), (0, (8, 2, 2, 2)), (0, (1, 3)))
+AFTER = 1.1  # where the mix of all layers stands
 ONE, MANY, LEFT = "one property, all models", "one model, all properties", "what is left"
 
 
@@ -83,7 +84,7 @@ class ProbeBench(Interactive):
             look: Any = {"color": PALETTE[colour], "marker": marker}
             ax.plot(depths(layers), list(layers.values()), **look, label=model)
             if mix is not None:
-                ax.plot(1.06, mix, **look, ls="", mfc="white", mew=1.8)
+                ax.plot(AFTER, mix, **look, ls="", mfc="white", mew=1.8)
             if name in self.control.get(model, {}):
                 others, _ = split(self.control[model][name])
                 look = {"color": PALETTE[colour], "ls": ":", "lw": 1.3}
@@ -91,8 +92,11 @@ class ProbeBench(Interactive):
         for number, (other, score) in enumerate(self.baselines.get(name, {}).items()):
             look = {"color": GREY, "ls": DASHES[number % len(DASHES)], "lw": 1.4}
             ax.axhline(score, **look, label=f"{other} {score:.2f}")
-        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9)
-        ax.set_xlim(-0.05, 1.12)
+        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
+        mixes = any(MIX in self.scores[model][name] for model in self.probed(name))
+        ticks = [0, 0.25, 0.5, 0.75, 1] + [AFTER] * mixes
+        ax.set_xticks(ticks, [f"{tick:g}" if tick <= 1 else MIX for tick in ticks])
+        ax.set_xlim(-0.05, AFTER + 0.05)
         told = "; ".join(f"{other} {score:.2f}" for other, score in self.best_baselines(name))
         alt = f"Lines of {self.metric} over depth for {', '.join(self.probed(name))}"
         return described(fig, f"{alt}, {title}; baselines: {told or 'none given'}.")
@@ -140,9 +144,10 @@ class ProbeBench(Interactive):
             away = self.best_baselines(p)[0][1] if left else 0.0
             for j, k in enumerate(columns):
                 matrix[i, j] = rows[p].get(k, np.nan) - away
-        unit = f"{self.metric} above the best baseline" if left else self.metric
-        told: Any = {"unit": unit, "diverging": left, "xlabel": "layer (0: embeddings)"}
-        return heatmap(matrix, names, [str(k) for k in columns], f"{model}: {unit}", **told)
+        title = f"{model}: {self.metric}{' above the best baseline' if left else ''}"
+        told: Any = {"diverging": left, "xlabel": "layer (0: embeddings)"}
+        told["unit"] = "above it" if left else self.metric
+        return heatmap(matrix, names, [str(k) for k in columns], title, **told)
 
 
 def by_layer(scores: Any) -> dict[Any, float]:
