@@ -27,7 +27,7 @@ def coloured_text(
     marked: Sequence[int] = (),
     most: float | None = None,
 ) -> Picture:
-    """Tokens in lines of text, each on the colour of its number: orange below zero, purple above.
+    """Tokens in lines of text, each on the colour of its number: purple below zero, orange above.
 
     values: (tokens,). unit: what they are, beside the colour bar. marked: tokens with a frame.
     most: the number of the darkest colour, by default the largest here. Raises ValueError for
@@ -41,7 +41,7 @@ def coloured_text(
     fig, ax = new(title, size=(WIDTH, height), layout=None)
     ax.set_position((0.02, 0.02, 0.83, 1 - 0.5 / height))
     top = max(float(np.abs(values).max()) if most is None else most, 1e-9)
-    colours = ScalarMappable(Normalize(-top, top), "PuOr")
+    colours = ScalarMappable(Normalize(-top, top), "PuOr_r")
     ax.set(xlim=(0, WIDTH * 0.83), ylim=(-lines * LINE, 0))
     ax.axis("off")
     for number, (token, value, (x, y)) in enumerate(zip(tokens, values, places, strict=True)):

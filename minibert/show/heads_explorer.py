@@ -10,10 +10,9 @@ from matplotlib.colors import PowerNorm
 from minibert.probe.places import model_of
 from minibert.show.figures import PALETTE, described, new, shortened
 from minibert.show.inside_figure import SMALL, headed
-from minibert.show.inside_widget import menu
 from minibert.show.maps import as_array
 from minibert.show.passes import Passes
-from minibert.show.widget import Frame, Interactive, text_box
+from minibert.show.widget import Frame, Interactive, menu, text_box
 
 GRID = {"left": 0.085, "right": 0.985, "top": 0.86, "bottom": 0.07, "wspace": 0.3}
 ALL = "all tokens"

@@ -22,7 +22,7 @@ GRID = {
 BEFORE, AFTER = "as it is", "changed"
 PARTS = {True: "What each part adds there", False: "How large outputs and cells are there"}
 SHORT = {FFN: "FF"}
-SIZES = "How large each output is (root mean square)"
+SIZES = "How large outputs are"
 OFF, SET = "off", "from the other text"
 
 
@@ -116,7 +116,8 @@ def maps(
     before, after = runs
     moved, told = layer_map(before, after, bool(changes))
     fig, top = left.figure, passes.layers
-    norm: Normalize = PowerNorm(0.5, 0, max(float(np.nanmax(moved)), 1e-9))
+    most = max(float(np.nanmax(moved)), 1e-9)
+    norm: Normalize = PowerNorm(0.5, 0, most)
     look: Any = {"cmap": "cividis", "origin": "lower", "aspect": "auto"}
     left.imshow(moved, norm=norm, **look, interpolation="nearest")
     added = after.added.numpy()
@@ -124,7 +125,7 @@ def maps(
     extent = (-0.5, added.shape[1] - 0.5, 0.5, top + 0.5)
     scale: Normalize = PowerNorm(0.5, 0, max(float(added.max()), 1e-9))
     shown = right.imshow(added, norm=scale, extent=extent, **look, interpolation="nearest")
-    headed(left, told)
+    headed(left, f"{told} (0 to {most:.2g})")
     unit = "share of the stream" if passes.transformer else "root mean square"
     headed(right, PARTS[passes.transformer])
     ticks = [n for n in range(top + 1) if top <= 12 or n % 5 == 0]
@@ -153,10 +154,10 @@ def layer_map(before: Pass, after: Pass, both: bool) -> tuple[np.ndarray, str]:
     if both:
         pairs = list(zip(before.states, after.states, strict=True))
         far = [((b - a).norm(dim=-1) / a.norm(dim=-1).clamp(min=1e-9)).cpu() for a, b in pairs]
-        return np.stack([one.numpy() for one in far]), "How far each state has moved"
+        return np.stack([one.numpy() for one in far]), "How far states have moved"
     moved = before.moved.numpy()
     empty = np.full((1, moved.shape[1]), np.nan)  # nothing is below the embeddings
-    told = "How far each layer moves each token" if before.looks is not None else SIZES
+    told = "How far layers move tokens" if before.looks is not None else SIZES
     return np.concatenate((empty, moved)), told
 
 

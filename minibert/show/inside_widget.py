@@ -14,7 +14,7 @@ from minibert.show.figures import Picture
 from minibert.show.inside_figure import BEFORE, OFF, SET, picture, told_at
 from minibert.show.outlook import SHARES, Likeness
 from minibert.show.passes import FFN, HEAD, HEADS, LAYER, POSITION, Change, Passes
-from minibert.show.widget import Frame, Interactive, text_box
+from minibert.show.widget import Frame, Interactive, menu, text_box
 
 if TYPE_CHECKING:
     from typing import Self
@@ -78,8 +78,8 @@ class Inside(Interactive):
             "part": ("text", self._part_names),
             "source": ("other", self._source_names),
         }
-        rows: list[list] = [["text"], ["other text: ", "other"], ["layer", "part", "action"]]
-        rows += [["source", "undo"]]
+        rows: list[list] = [["text"], ["other text: ", "other"], ["layer", "part"]]
+        rows += [["action", "source", "undo"], []]
         if self.passes.places(text):
             choices["place"] = ("text", self._place_names)
             rows[-1].append("place")
@@ -88,16 +88,17 @@ class Inside(Interactive):
         super().__init__(self._frame, controls, rows, choices)
 
     def _controls(self, text, other):
-        layers = [(f"layer {n}" if n else "embeddings", n) for n in range(self.passes.layers + 1)]
+        layers = ["embeddings", *(f"layer {n}" for n in range(1, self.passes.layers + 1))]
         controls: dict[str, Any] = {
             "text": text_box(text),
             "other": text_box(other, 600),
-            "layer": ipywidgets.Dropdown(options=layers, value=1, description="layer"),
+            "layer": menu(layers, "layer"),
             "part": menu(self._part_names(text), "part"),
             "action": ipywidgets.ToggleButtons(options=ACTIONS, style={"button_width": "auto"}),
             "source": menu(self._source_names(other), "its position there"),
             "undo": ipywidgets.ToggleButton(description="undo all changes"),
         }
+        controls["layer"].value = 1
         if self.passes.places(text):
             controls["place"] = menu(self._place_names(text), "look at")
         if not isinstance(self.passes.outlook, Likeness):
@@ -293,12 +294,6 @@ class Inside(Interactive):
         from minibert.show import inside_page
 
         return inside_page.save(self, Path(path))
-
-
-def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.Dropdown:
-    """A dropdown whose value is the number of the chosen name, counted from ``start``."""
-    options = [(name, number) for number, name in enumerate(names, start)]
-    return ipywidgets.Dropdown(options=options, value=start, description=description)
 
 
 def told(

@@ -13,9 +13,8 @@ from minibert.models.gpt.model import GPT
 from minibert.probe.changes import changed
 from minibert.probe.places import layers_of, model_of, width_of
 from minibert.show.coloured import coloured_text
-from minibert.show.inside_widget import menu
 from minibert.show.outlook import shown
-from minibert.show.widget import Frame, Interactive, text_box
+from minibert.show.widget import Frame, Interactive, menu, text_box
 from minibert.text.tokens import detokenise
 from minibert.training.modes import evaluating
 

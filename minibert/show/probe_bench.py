@@ -59,11 +59,16 @@ class ProbeBench(Interactive):
                 raise ValueError(f"No model was probed for {p!r}; there are {self.properties}.")
         controls = {
             "view": ipywidgets.ToggleButtons(options=[ONE, MANY, LEFT]),
-            "property": ipywidgets.Dropdown(options=self.properties, description="property"),
-            "model": ipywidgets.Dropdown(options=self.models, description="model"),
+            "property": self._names(self.properties, "property"),
+            "model": self._names(self.models, "model"),
         }
         controls["view"].style = {"button_width": "auto"}
         super().__init__(self._frame, controls, [["view"], ["property", "model"]])
+
+    def _names(self, names, description):
+        """A slider over names, whose value is the name; see `minibert.show.widget.menu`."""
+        layout = ipywidgets.Layout(width="360px")
+        return ipywidgets.SelectionSlider(options=names, description=description, layout=layout)
 
     def _frame(self, view, property, model):
         if view == ONE:
