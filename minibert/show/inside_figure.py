@@ -57,7 +57,7 @@ def picture(
     axes[0, 1].remove()
     before, after = runs
     named = [f"{i} {name}" for i, name in enumerate(shortened(after.tokens, 9))]
-    draw_bars(axes[0, 0], passes, shares, told_at(passes, after, place), bool(changes))
+    draw_bars(axes[0, 0], passes, shares, told_at(passes, after, place), both=bool(changes))
     maps(axes[1], passes, runs, named, place=place, changes=changes)
     strip(axes[2, 0], after.states[0].cpu().numpy(), named, "embeddings")
     if passes.transformer:
@@ -79,7 +79,7 @@ def told_at(passes: Passes, one: Pass, place: int | None) -> str:
     return passes.outlook.what.format(token)
 
 
-def draw_bars(ax: Any, passes: Passes, shares: Sequence[Tensor], what: str, both: bool) -> None:
+def draw_bars(ax: Any, passes: Passes, shares: Sequence[Tensor], what: str, *, both: bool) -> None:
     """The likeliest candidates, before the changes and after them."""
     best = best_of(shares)[::-1]
     rows, names = range(len(best)), shortened([passes.outlook.names[i] for i in best], 24)
@@ -143,7 +143,7 @@ def maps(
     for ax in axes:
         ax.grid(False)
         ax.tick_params(length=0)
-    mark(left, right, passes, changes, len(named))
+    mark(left, right, passes, changes, length=len(named))
 
 
 def layer_map(before: Pass, after: Pass, both: bool) -> tuple[np.ndarray, str]:
@@ -161,7 +161,7 @@ def layer_map(before: Pass, after: Pass, both: bool) -> tuple[np.ndarray, str]:
     return np.concatenate((empty, moved)), told
 
 
-def mark(left: Any, right: Any, passes: Passes, changes: Sequence[Change], length: int) -> None:
+def mark(left: Any, right: Any, passes: Passes, changes: Sequence[Change], *, length: int) -> None:
     """A cross where something is off, a diamond where it is from the other text."""
     for change in changes:
         look: dict = {"color": PALETTE["vermillion"], "mec": "white", "mew": 1.2, "ls": ""}
