@@ -217,6 +217,16 @@ def choice_of(words: Sequence[str], place: int = 0) -> ipywidgets.ToggleButtons:
     return buttons
 
 
+def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.SelectionSlider:
+    """A slider over names; the value is the number of the chosen one, counted from ``start``.
+
+    JupyterLab keeps the arrow keys from a dropdown, and not from a slider.
+    """
+    options = [(name, number) for number, name in enumerate(names, start)]
+    layout = ipywidgets.Layout(width="360px")
+    return ipywidgets.SelectionSlider(options=options, description=description, layout=layout)
+
+
 def _numbered(words):
     return [(word, number) for number, word in enumerate(words)]
 
