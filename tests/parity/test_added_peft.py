@@ -1,4 +1,4 @@
-"""What is added to a model beside `peft`, on the same weights: states, gradients, merged weights."""
+"""What is added to a model beside `peft`, on the same weights: states, gradients, merging."""
 
 import os
 
