@@ -26,9 +26,10 @@ from typing import Any
 
 from minibert import heads
 from minibert.data.published import located
-from minibert.heads.head import Saved, plain
+from minibert.heads.head import Saved, base_of, plain
 from minibert.heads.reading import innermost
 from minibert.models.awd_lstm.model import AWDLSTM
+from minibert.models.base import check_nothing_added
 from minibert.models.bert import files as bert
 from minibert.models.bert.left_to_right import LeftToRight
 from minibert.models.bert.model import BERT
@@ -60,6 +61,7 @@ def save(head: Saved, folder: str | Path) -> None:
             one.save_pretrained(folder / str(number))
         return _write({"class": "Ensemble", "classifiers": len(head.classifiers)}, folder)
     _check_unchanged(head)
+    check_nothing_added(base_of(head))
     if type(head) is heads.CausalLM and type(head.encoder) is AWDLSTM:
         head.encoder.save_pretrained(folder)
     elif bert.holds(head):

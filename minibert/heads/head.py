@@ -207,6 +207,13 @@ class Head(Saved):
         return self.outcome.scores(self.output(self.dropout(states)))
 
 
+def base_of(model: Any) -> Any:
+    """The model that reads tokens: what a head or a `LayerMix` stands on, or itself."""
+    while isinstance(model, Head):
+        model = model.encoder
+    return innermost(model)
+
+
 def width_of(encoder: Any) -> int:
     """The width of an encoder's last hidden state."""
     config: Any = getattr(encoder, "config", None)

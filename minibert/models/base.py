@@ -36,7 +36,11 @@ class Pretrained(nn.Module):
         return cast("Self", cls._files().load(source))
 
     def save_pretrained(self, folder: Path | str) -> None:
-        """Write a folder that `from_pretrained` reads, in the layout of the published models."""
+        """Write a folder that `from_pretrained` reads, in the layout of the published models.
+
+        Raises ValueError for a model with something added to it by `minibert.transfer.add`.
+        """
+        check_nothing_added(self)
         self._files().save(self, folder)
 
     def _named(self) -> Any:
@@ -45,6 +49,14 @@ class Pretrained(nn.Module):
             kind = type(self).__name__
             raise ValueError(f"this model has no vocabulary: give one, {kind}(config, vocab)")
         return self.vocab
+
+
+def check_nothing_added(model: Any) -> None:
+    """Refuse to save a model as if it were plain, while what was added to it stands in it."""
+    added = getattr(model, "added", None)
+    if added is not None and added.merged is None:
+        told = "mb.transfer.save_added(model, folder) saves that, and remove or merge takes it off"
+        raise ValueError(f"{added.method} was added to this model: {told}")
 
 
 class Streaming:

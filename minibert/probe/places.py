@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from minibert.heads.head import Head
-from minibert.heads.reading import innermost
+from minibert.heads.head import base_of
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.bert.model import BERT
 from minibert.models.elmo.model import ELMo
@@ -33,9 +32,7 @@ def model_of(model: Any) -> Any:
 
     Raises ValueError for what is no model of the family.
     """
-    while isinstance(model, Head):
-        model = model.encoder
-    model = innermost(model)
+    model = base_of(model)
     if not isinstance(model, BERT | GPT | AWDLSTM | ELMo | Word2Vec):
         kind = type(model).__name__
         raise ValueError(f"expected a BERT, GPT, AWDLSTM, ELMo or Word2Vec, got a {kind}")

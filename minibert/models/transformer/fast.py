@@ -36,11 +36,12 @@ OURS = tuple(
     for name in """bert.model bert.left_to_right gpt.model transformer.attention transformer.model
     transformer.parts dropout""".split()
 )
-PLAIN = (*OURS, "torch.nn.modules")
+ADDED = "minibert.transfer.lora", "minibert.transfer.adapters"  # they add no module of another kind
+PLAIN = (*OURS, *ADDED, "torch.nn.modules")
 
 
 def suits(model: "BERT | GPT", input_ids: Tensor) -> bool:
-    """Whether `states_at` can be used: CPU, full precision, no adapter, hook or compiled part.
+    """Whether `states_at` can be used: CPU, full precision, no foreign part, hook or compiled one.
 
     It knows the models of 2017 to 2019 only.
     """
@@ -50,6 +51,7 @@ def suits(model: "BERT | GPT", input_ids: Tensor) -> bool:
         type(module).__module__.startswith(PLAIN)
         and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
         and "forward" not in vars(module)
+        and getattr(module, "quick", True)
         and module._compiled_call_impl is None
         for module in model.modules()
     )
