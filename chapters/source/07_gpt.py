@@ -170,12 +170,12 @@ mb.show.figure(fig, alt=f"Left, bars, share of stories' ends told right: {told};
 # %% [markdown]
 r"""
 (The dotted line is chance. The left chart has {{finding 07 asked.stories seeds}} draws of new
-stories. The right one asks a smaller GPT as it learns; it was trained on an earlier version of our
-text, and the line for shared words is that of the left chart.) GPT is right in
-{{finding 07 asked.stories mean .0%}} of the stories. Without the story, the same model is no better
-than a coin, so the wrong sentences are not odd by themselves. The trigram does not help either, and
-shared words help a little. The right chart shows where the knowledge comes from: as the model
-learns to predict text, and only to predict text, its answers get better.
+stories. The right one asks a smaller GPT as it learns; its line for shared words is that of the
+left chart.) GPT is right in {{finding 07 asked.stories mean .0%}} of the stories. Without the
+story, the same model is no better than a coin, so the wrong sentences are not odd by themselves.
+The trigram does not help either, and shared words help a little. The right chart shows where the
+knowledge comes from: as the model learns to predict text, and only to predict text, its answers get
+better.
 
 One cheap rival does as well: looking up similar stories is right in
 {{finding 07 asked.stories_remembered mean .0%}}. Our world has few plots, and GPT has read many
@@ -1232,13 +1232,12 @@ groups.
 
 **Asking gets better with pre-training.** The paper's figure 2 (right) shows it on four tasks; you
 have seen one of ours in section 1. The experiment `growth` trains one GPT, and asks
-{{finding 07 growth.floor seeds}} draws of questions (an earlier version of our text; settings in
-`chapters/findings/07.py`, run by `make findings CH=07`). It pays
-{{finding 07 growth.nats_first mean .1f}} nats per token for new text before the training,
-{{finding 07 growth.nats_early mean .1f}} after a tenth of it and
-{{finding 07 growth.nats_last mean .2f}} in the end; the floor is
-{{finding 07 growth.floor mean .2f}}. Not every question rises: reviews, where the model compares
-*I can recommend it* with *I cannot recommend it*, hardly leave chance.
+{{finding 07 growth.floor seeds}} draws of questions (settings in `chapters/findings/07.py`, run by `make
+findings CH=07`). It pays {{finding 07 growth.nats_first mean .1f}} nats per token for new text
+before the training, {{finding 07 growth.nats_early mean .1f}} after a tenth of it and
+{{finding 07 growth.nats_last mean .2f}} in the end; the floor is {{finding 07 growth.floor mean .2f}}. Not every
+question rises: reviews, where the model compares *I can recommend it* with *I cannot recommend it*,
+hardly leave chance.
 
 {{findings 07
 | the end alone does not tell: the story helps | asked.stories - asked.stories_alone | percent | not measured |
