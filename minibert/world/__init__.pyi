@@ -1,5 +1,8 @@
+from . import arcs as arcs
 from . import asking as asking
 from . import base as base
+from . import constituents as constituents
+from . import coreference as coreference
 from . import document as document
 from . import exact as exact
 from . import generator as generator
@@ -8,13 +11,17 @@ from . import lexicon as lexicon
 from . import morphology as morphology
 from . import people as people
 from . import phrases as phrases
+from . import phrasing as phrasing
 from . import places as places
 from . import plots as plots
 from . import reading as reading
+from . import roles as roles
+from . import supertags as supertags
 from . import tasksets as tasksets
 from . import telling as telling
 from . import template as template
 from . import trades as trades
+from . import trees as trees
 from . import words as words
 from . import works as works
 from . import writer as writer
@@ -28,14 +35,19 @@ from .generator import sample as sample
 from .generator import stream as stream
 from .tasksets import task as task
 from .tasksets import tasks as tasks
+from .trees import Tree as Tree
 
 __all__ = [
     "Corpus",
     "Document",
     "Sentence",
+    "Tree",
     "World",
+    "arcs",
     "asking",
     "base",
+    "constituents",
+    "coreference",
     "document",
     "exact",
     "generate",
@@ -45,17 +57,21 @@ __all__ = [
     "morphology",
     "people",
     "phrases",
+    "phrasing",
     "places",
     "plots",
     "reading",
+    "roles",
     "sample",
     "stream",
+    "supertags",
     "task",
     "tasks",
     "tasksets",
     "telling",
     "template",
     "trades",
+    "trees",
     "words",
     "works",
     "world",

@@ -1,11 +1,18 @@
 """Documents, sentences and the corpus: text first, annotation when it is asked for."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from math import fsum
 from typing import Any
 
+from minibert.world.constituents import tree_of
+from minibert.world.coreference import Mention, chains_of
+from minibert.world.roles import Role, roles_of
+from minibert.world.supertags import supertags_of
 from minibert.world.template import Template
+from minibert.world.trees import Tree
 from minibert.world.writer import Writer
 
 EOS, EOD = "<eos>", "<eod>"  # end of sentence, end of document: tokens of the floor
@@ -18,14 +25,15 @@ class Sentence:
     are lists as long as ``tokens``: universal part of speech, dictionary form, position of the
     syntactic head (-1 for the root), relation to it (Universal Dependencies), sense of a word that
     has several ("" elsewhere), and entity in IOB2. ``slots`` are the words and entities that the
-    writer filled in, by name.
+    writer filled in, by name. ``tree supertags roles`` are made from these when asked for.
     """
 
-    __slots__ = ("_template", "_forms", "slots", "_gold")
+    __slots__ = ("_template", "_forms", "slots", "_gold", "_more")
 
     def __init__(self, template: Template, forms: list, slots: dict[str, Any]) -> None:
         self._template, self._forms, self.slots = template, forms, slots
         self._gold: dict[str, list] | None = None
+        self._more: dict[str, Any] = {}
 
     @property
     def text(self) -> str:
@@ -35,6 +43,27 @@ class Sentence:
     def template(self) -> str:
         """The template's own line, as its author wrote it."""
         return self._template.source
+
+    @property
+    def tree(self) -> Tree:
+        """The constituent tree; see ``minibert.world.constituents`` for the rules."""
+        return self._made("tree", tree_of)
+
+    @property
+    def supertags(self) -> list[str]:
+        """Of every token its relation, side and arguments; see ``minibert.world.supertags``."""
+        return self._made("supertags", supertags_of)
+
+    @property
+    def roles(self) -> list[Role]:
+        """(verb, first token, the one after the last, role); see ``minibert.world.roles``."""
+        return self._made("roles", roles_of)
+
+    def _made(self, name: str, make: Callable[[Sentence], Any]) -> Any:
+        """What is made from the columns, once."""
+        if name not in self._more:
+            self._more[name] = make(self)
+        return self._more[name]
 
     def __getattr__(self, column: str) -> list:
         if column not in ("tokens", "pos", "lemma", "head", "relation", "sense", "entity"):
@@ -55,7 +84,8 @@ class Document:
     ``facts`` are (subject, relation, value) triples that the text states; ``notes`` is what its
     kind leaves for tasks, such as a label (see the kind's module); ``log_prob`` is the exact
     natural logarithm of the probability of this text in its world; ``n`` counts tokens, one
-    end-of-sentence for each sentence and the end of the document included.
+    end-of-sentence for each sentence and the end of the document included. ``coreference`` has the
+    chains of mentions.
     """
 
     __slots__ = ("kind", "topic", "facts", "notes", "log_prob", "n", "_written", "__dict__")
@@ -69,6 +99,11 @@ class Document:
     @cached_property
     def sentences(self) -> list[Sentence]:
         return [Sentence(*written) for written in self._written]
+
+    @cached_property
+    def coreference(self) -> list[list[Mention]]:
+        """Chains of mentions of the same one; see ``minibert.world.coreference``."""
+        return chains_of(self)
 
     def lines(self) -> list[str]:
         """The text of each sentence."""

@@ -8,7 +8,8 @@ class Example:
     """One example; what a task or a data set does not have stays None.
 
     ``text`` (and ``text_b`` where there are pairs), ``tokens`` where words are tagged or pointed
-    at, ``label`` (one for the example, or a tuple of any number) or ``labels`` (one per token),
+    at, ``label`` (one for the example, or a tuple of any number) or ``labels`` (one per token, or
+    one per pair of words in ``info["pairs"]``),
     ``choices`` (texts to choose from; ``label`` is the index of the right one), ``span`` (first and
     last character, end exclusive, of an answer in ``text``; None where there is no answer),
     ``info`` (anything else, by name).

@@ -29,6 +29,7 @@ MODULES = (
     "meaning",
     "behaviour",
     "probes",
+    "structure",
 )
 Item = TypeVar("Item")
 Make = TypeVar("Make", bound=Callable)
