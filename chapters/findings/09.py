@@ -4,13 +4,13 @@ All but ``agreement`` and ``objectives`` probe bundled or published models, the 
 seed draws the sentences, the control labels and the order of the batches. Scores are shares of the
 test that are right; settings are chosen on validation sentences.
 
-``agreement``: small readers trained on sentences of agreement, as many nouns between subject and
-verb as in documents; ``asked``: pre-trained models on the same pairs. ``layers``: properties of
-words by model and layer, beside baselines; ``control``: linear and MLP probes on the task and on
-control labels. ``sentences``: properties of whole sentences. ``trees``: the structural probe.
-``objectives``: one LSTM, trained on the same text to do different things, then probed.
-``real_words``, ``real_trees``, ``real_names``: a published model on UD EWT and WikiANN.
-``blimp``: minimal pairs of English by seven scorers; nothing is drawn, so it has one seed.
+``agreement``: small readers trained on sentences of agreement, with as many nouns between subject
+and verb as in documents; ``asked``: pre-trained models on the same pairs. ``layers``: properties of
+words by model and layer, beside baselines; ``pairs``: of pairs of words; ``sentences``: of whole
+ones. ``control``: linear and MLP probes on the task and on control labels. ``trees``: the
+structural probe. ``objectives``: one LSTM, trained on the same text to do different things, then
+probed. ``real_words``, ``real_trees``, ``real_names``: a published model on UD EWT and WikiANN.
+``blimp``: minimal pairs of English by five scorers; nothing is drawn, so it has one seed.
 """
 
 import os
@@ -37,14 +37,15 @@ POOLS = BIDIRECTIONAL | {"gpt": "last", "awd_lstm": "last"}
 CONFIG = {
     "agreement": {"lessons": 4000, "few": 1000, "steps": 1600, "dim": 64, "rate": 0.01},
     "asked": {"pairs": 250},
-    "layers": {"train": 200, "valid": 50, "test": 200, "tokens": 50_000},
-    "control": {"train": 200, "valid": 50, "test": 200, "tokens": 50_000, "hidden": 256},
+    "layers": {"train": 150, "valid": 40, "test": 150, "tokens": 40_000},
+    "control": {"train": 150, "valid": 40, "test": 150, "tokens": 40_000, "hidden": 256},
     "sentences": {"train": 300},
-    "trees": {"train": 300, "valid": 50, "test": 200, "tokens": 50_000, "rank": 32},
+    "trees": {"train": 250, "valid": 40, "test": 150, "tokens": 40_000, "rank": 32},
+    "pairs": {"train": 250},
     "objectives": {"tokens": [10_000, 80_000], "steps": 400, "dim": 64, "test_tokens": 10_000},
-    "real_words": {"train": 400, "valid": 80, "test": 300},
-    "real_trees": {"train": 600, "valid": 80, "test": 300, "rank": 64},
-    "real_names": {"train": 400, "valid": 80, "test": 300},
+    "real_words": {"train": 300, "valid": 60, "test": 200},
+    "real_trees": {"train": 500, "valid": 60, "test": 200, "rank": 64},
+    "real_names": {"train": 300, "valid": 60, "test": 200},
     "blimp": {"pairs": 20, "counted": 2},
 }
 SMOKE = {
@@ -54,6 +55,7 @@ SMOKE = {
     "control": {"train": 60, "valid": 20, "test": 30, "tokens": 12_000, "hidden": 16},
     "sentences": {"train": 60},
     "trees": {"train": 40, "valid": 20, "test": 20, "tokens": 12_000},
+    "pairs": {"train": 40},
     "objectives": {"tokens": [3_000, 6_000], "steps": 5, "test_tokens": 6_000},
     "real_words": {"train": 60, "valid": 20, "test": 20},
     "real_trees": {"train": 40, "valid": 20, "test": 20},
@@ -232,8 +234,8 @@ def short(relation, head):
 PROPERTIES = {
     "pos": lambda s: list(s.pos),
     "relation": lambda s: [short(*pair) for pair in zip(s.relation, s.head, strict=True)],
-    "head": lambda s: ["root" if h < 0 else s.pos[h] for h in s.head],
-    "position": lambda s: [min(i, 9) for i in range(len(s.tokens))],
+    "parent": lambda s: [parent for parent, _ in s.tree.parents()],
+    "grandparent": lambda s: [above for _, above in s.tree.parents()],
 }
 
 
@@ -270,8 +272,10 @@ def layers(seed, config):
     models = {**family(), "random": mb.probe.untrained(family()["bert"], seed)}
     for name, label in PROPERTIES.items():
         labels = [[label(s) for s in part] for part in parts]
-        for model in models:
-            scores, given = probed(models[model], POOLS.get(model, "first"), words, labels)
+        for model, one in models.items():
+            chosen = [2] if model == "random" else None
+            pool, mix = POOLS.get(model, "first"), model in ("bert", "elmo")
+            scores, given = probed(one, pool, words, labels, layers=chosen, mix=mix)
             found |= told(f"{name}_{model}", scores)
         simple = mb.probe.baselines(given[0], given[2])
         found[f"{name}_usual"], found[f"{name}_majority"] = (
@@ -301,6 +305,43 @@ def control(seed, config):
         )
         found[f"compression_{layer}"] = code.compression
     return found
+
+
+PAIRS = ("arcs", "roles", "coreference_pairs")
+
+
+def pairs(seed, config):
+    """Arcs, semantic roles, and who is meant: labels of pairs of words, as in edge probing."""
+    found, models = {}, {n: family()[n] for n in ("bert", "elmo", "word2vec")}
+    models["random"] = mb.probe.untrained(family()["bert"], seed)
+    for name in PAIRS:
+        words, places, labels = paired(name, seed, config)
+        for model, one in models.items():
+            states = [mb.probe.pairs_of(mb.probe.states(one, w), p)
+                      for w, p in zip(words, places, strict=True)]  # fmt: skip
+            parts = known_only(list(zip(states, labels, strict=True)))
+            chosen = [2] if model == "random" else None
+            scores = mb.probe.probe(*parts[0], *parts[1:], make=MAKE, mix=False, layers=chosen)
+            found |= told(f"{name}_{model}", scores)
+        simple = mb.probe.baselines(parts[0], parts[2])
+        found[f"{name}_usual"] = simple["most frequent tag"]
+        found[f"{name}_majority"] = simple["majority"]
+    return found
+
+
+def paired(name, seed, config):
+    """(words, pairs of places, their labels), each for training, validation and test."""
+    if name == "arcs":
+        sizes = {"valid": 40, "test": 150, "tokens": 40_000}
+        parts = sentences_of(seed, sizes | config)
+        made = [mb.probe.arc_pairs([s.head for s in part], seed) for part in parts]
+        words = [[s.tokens for s in part] for part in parts]
+        return words, [one for one, _ in made], [labels for _, labels in made]
+    task = mb.world.task(name, seed=seed)
+    parts = [task.train[: config["train"]], task.valid[:60], task.test[:150]]
+    words = [[list(e.tokens) for e in part] for part in parts]
+    places = [[list(e.info["pairs"]) for e in part] for part in parts]
+    return words, places, [[list(e.labels) for e in part] for part in parts]
 
 
 SENTENCES = (
@@ -561,7 +602,6 @@ def blimp(seed, config):
         "fivegram": (NGram(ids, len(vocab), 5), {"words": vocab}),
         "gpt": (mb.GPT.from_pretrained("minibert-gpt-english"), {}),
         "bert": (english, {}),
-        "bert_piece": (english, {"hidden": "piece"}),
         "smollm2": (mb.GPT.from_pretrained("smollm2-135m-instruct"), {}),
     }
     for name, (model, options) in scorers.items():
