@@ -114,7 +114,10 @@ class LinearProbe(Exercise):
         for other, message in self.other_losses(x, y, penalty):
             if self.alike(got, other, x):
                 return Wrong(f"2. {message}", 1)
-        above = loss_of(got, x, y, penalty) - loss_of(best(x, y, penalty), x, y, penalty)
+        want = best(x, y, penalty)
+        if loss_of(got, x, y, 0.0) < loss_of(want, x, y, 0.0) - CLOSE:
+            return Wrong("2. the penalty has no effect, or too little: add it to the loss.", 1)
+        above = loss_of(got, x, y, penalty) - loss_of(want, x, y, penalty)
         return Wrong(
             f"2. the penalised loss is {above:.3f} nats above the smallest one: not trained to "
             "convergence, or another loss.",
@@ -128,7 +131,6 @@ class LinearProbe(Exercise):
         turned = best(x, y, penalty)
         return [
             (zeros, "`train` gives zeros: nothing was learned. Is there an `optimizer.step`?"),
-            (best(x, y, 1e-4), "the penalty has no effect: add it to the loss."),
             (best(x, y, penalty * len(x)),
              "the penalty weighs len(x) times as much as in the formula: divide it by len(x)."),
             (best(x, y, 2 * penalty), "the penalty is twice as large as in the formula: lambda/2."),
@@ -175,7 +177,8 @@ class LinearProbe(Exercise):
         want = min(range(len(penalties)), key=losses.__getitem__)
         held = found["W"], found["b"]
         kept_one = next((i for i, one in enumerate(trained) if self.alike(held, one, x)), None)
-        if kept_one is None:
+        raw = [best(case["x"], case["y"], penalty) for penalty in penalties]
+        if kept_one is None or any(self.alike(held, one, case["x"]) for one in raw):
             return Wrong("3. self.W and self.b are not what `train` gives on the standardised "
                          "training rows for one of the penalties.", 3)  # fmt: skip
         if kept_one != want:
@@ -290,9 +293,8 @@ class Control(Exercise):
         if found["changed"]:
             return Wrong(CHANGED, 2)
         first, again, other = found["drawn"]
-        for told in (self.form(first, words), self.meaning(first, words, labels)):
-            if told:
-                return told
+        if told := self.form(first, words) or self.meaning(first, words, labels):
+            return told
         if first != again:
             return Wrong("the same `draw` gave two different results: draw with `draw` alone.", 3)
         if first == other:
@@ -312,7 +314,8 @@ class Control(Exercise):
                          "sentences need one.", 1)  # fmt: skip
         if {*got} - forms:
             return Wrong("there are keys that are no word forms of the sentences.", 1)
-        strange = [label for label in got.values() if label not in ("a", "b", "c")]
+        strange = [label for label in got.values() if not isinstance(label, str)]
+        strange += [label for label in got.values() if label not in [*"abc", *strange]]
         if strange:
             return Wrong(f"{strange[0]!r:.40} is none of the labels.", 1)
         return None

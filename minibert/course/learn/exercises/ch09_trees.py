@@ -70,7 +70,6 @@ class TreeLoss(Trained):
             (errors.abs()[above].mean(), "the mean of the pairs i < j: the formula has all n^2, "
              "each pair twice and the diagonal.", 3),
             (errors.abs()[above].sum() / n**2, "each pair once: the formula has it twice.", 3),
-            (errors.abs().sum() / (n * n - n), "divided by n^2 - n: the formula has n^2.", 3),
             ((plain - gold).abs().mean(), "`B` is not used.", 1),
             ((difference.abs().sum(-1) - gold).abs().mean(),
              "sums of absolute differences: squares are asked for.", 2),
