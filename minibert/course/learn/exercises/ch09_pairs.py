@@ -24,7 +24,7 @@ class Pairs(Exercise):
     )
     default: Any = {}  # noqa: RUF012
     example = ([-1.0, -2.0], [-2.0, -1.0], [0, 0])
-    CASES = (
+    CASES: Any = (
         ([-3.0, -5.0, -2.0, -4.0, -7.0, -1.0, -6.0], [-4.0, -5.0, -1.0, -6.0, -8.0, -3.0, -5.9],
          [0, 0, 1, 1, 0, 2, 0]),
         (np.array([-9.0, -2.5, -2.5, -3.0, -8.0]), np.array([-9.5, -2.5, -2.0, -4.0, -8.5]),
@@ -44,9 +44,9 @@ class Pairs(Exercise):
                 told = f"the keys should be the labels {sorted(want)}, not {sorted(got, key=str)}"
                 return Wrong(f"{told:.200}.", 1)
             names = list(want)
-            shares = [[one[name] for name in names] for one in (got, want)]
+            shares, rights = ([one[name] for name in names] for one in (got, want))
             wrong = self.mistakes(good, bad, groups)
-            told = compare(*shares, wrong, what=f"the shares of {names}")
+            told = compare(shares, rights, wrong, what=f"the shares of {names}")
             if not isinstance(told, Right):
                 return told
         return Right("A model that cannot tell two sentences apart gets no point for a tie.")
