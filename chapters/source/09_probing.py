@@ -4,8 +4,8 @@
 #     title: Probing
 #     question: What does a pre-trained model know about language, and how would we know?
 #     minutes: 90
-#     seconds: 75
-#     memory_mb: 1100
+#     seconds: 90
+#     memory_mb: 1200
 #     needs: ["chapter 02 (ELMo, layers as features)", "chapter 05 (BERT, masked words)", "chapter 07 (GPT, agreement over attractors)"]
 #     skip: "the parts marked optional: sections 8 and 9, and the exercise 09.erase"
 #     papers:
@@ -128,8 +128,7 @@ def edges_of(probe, rows, number):
 def shown(probe, rows, title, number):
     """A picture of one sentence's two trees."""
     gold, said = edges_of(probe, rows, number)
-    fig, ax = mb.show.new(title, "the tree above: gold; below: from the distances", "",
-                          size=(9.4, 3.6))
+    fig, ax = mb.show.new(title, "word", "gold above, found below", size=(9.4, 3.6))
     draw_tree(ax, words["test"][number], gold, said)
     mb.show.figure(fig, alt=f"Arcs above and below the words of: {test[number].text} Of "
                    f"{len(gold)} arcs, {len(gold & said)} were found.")
@@ -786,10 +785,10 @@ mb.show.ProbeBench(bench, low, {"BERT": {"relation": control}})
 r"""
 Choose a property and see the models side by side, or a model and see all that was asked of it.
 "what is left" subtracts the best baseline. In BERT and ELMo some layer above the embeddings knows
-more of the relations than the embeddings do, and the last layer less than the best one: there the
-states are busy with the word that is to be predicted. The models that read both sides are ahead of
-GPT. Relations need the context much more than parts of speech do, of which the word itself tells
-nearly all.
+more of the relations than the embeddings do. In BERT and GPT the last layer knows less than the
+best one: there the states are busy with the word that is to be predicted. The models that read
+both sides are ahead of GPT. Relations need the context much more than parts of speech do, of
+which the word itself tells nearly all.
 
 """
 
@@ -909,6 +908,13 @@ word2vec is *below* the chain, since a static vector does not even know where it
 embeddings of BERT do, which already helps. ELMo's first LSTM layer holds the trees best, and in
 BERT they fade towards the last layer.
 
+{{findings 09
+| trees: ELMo's first layer beats joining each word to the next | trees.elmo_1 - trees.chain | percent | +28.1 points (ELMo, newspapers) |
+| ... and an untrained ELMo | trees.elmo_1 - trees.random_1 | percent | +17.2 points |
+| ... and ELMo's letters alone | trees.elmo_1 - trees.elmo_0 | percent | +50.2 points |
+| BERT: the first layer beats the last | trees.bert_1 - trees.bert_4 | percent | middle layers best |
+}}
+
 ## 7. Does the model use it?
 
 A probe finds what *can* be read. Whether the model *does* read it is another question. To answer
@@ -920,8 +926,9 @@ its state holds several things:
 - the number of the **nearest** noun, which it should not depend on;
 - whether there is **any noun between** them.
 
-*Predict before you run:* a probe will find all three above chance. If we erase one of them, which
-of the erasures hurts the reader's choice of the verb? """
+*Predict before you run:* a probe will find all three above chance. We erase one of them at a time.
+Which erasure hurts the reader's choice of the verb?
+"""
 
 # %%
 rows_of = []
@@ -1018,10 +1025,16 @@ mb.show.figure(fig, alt="Two panels by erased directions. Left, what a new probe
 
 # %% [markdown]
 r"""
-All three properties can be read off the same vector. One of them is used. Without the directions of
-the subject's number the reader tosses a coin. Without those of the nearest noun, or of the question
-whether there is a noun between, it does its work as before, and so it does without as many random
-directions. A probe alone could not have told these cases apart.
+All three properties can be read off the same vector. One of them is used. The more directions of
+the subject's number are gone, the more verbs the reader gets wrong, and in the same measure a new
+probe finds less of the number in what is left. (After six directions neither has to be at chance:
+what is not yet erased may still be used.) Without the directions of the nearest noun, or of the
+question whether there is a noun between, it does its work as before, and so it does without as
+many random directions. A probe alone could not have told these cases apart.
+
+Here the changed state goes straight to the output. Within a deep model the same is done by
+`mb.probe.changed(model, layer, tokens=..., value=...)`: while the context lasts, the layers above
+read what you have put in (chapter 08).
 """
 
 # %% [markdown]
@@ -1033,9 +1046,8 @@ that have had little practice, and in the words that go together. A reader that 
 rule is hardly misled any more. "Brackets" is a reader of the same sentences in which the subject
 stands in brackets, so that its end is marked: Kuncoro et al. (2018) found that models which are
 given the syntax of a sentence agree better. Our readers with brackets were *worse* after as many
-updates. Four of the five had not found the rule yet, and the last is right in {{finding 09
-agreement.bracketed max .0%}}, so this speaks of how long they learned, not of what syntax is
-worth.
+updates. Four of the five had not found the rule yet, and the last is right in {{finding 09 agreement.bracketed max .0%}}, so this speaks of
+how long they learned, not of what syntax is worth.
 
 {{findings 09
 | the reader beats the trigram of its lessons | agreement.reader - agreement.trigram | percent | - |
@@ -1047,17 +1059,29 @@ worth.
 | brackets around the subject help | agreement.bracketed - agreement.reader | percent | yes (Kuncoro et al.) |
 }}
 
+**Minimum description length.** Another answer to the worry that a probe learns by itself (Voita &
+Titov 2020): how many bits does it take to send the labels to somebody who has the states? The
+probe is trained on ever more of the rows, and each time it codes the next ones. What is hard to
+learn costs bits, even if it is learned in the end. `mb.probe.online_code` does it. Hewitt & Liang
+(2019) found that control tasks deflate an MLP's score more than a linear probe's.
+
+**What is not measured yet.** `layers` (more models and properties by layer), `control` (linear
+probes and MLPs on control labels), `pairs` (arcs, roles and coreference as pairs of words),
+`sentences` (properties of whole sentences), `objectives` (what different objectives teach),
+`asked` (the pre-trained models on more pairs), `real_words` (the treebank over five draws),
+`real_trees` (its trees over five draws), `real_names` (names in WikiANN), `blimp` (BLiMP by five
+scorers): these experiments stand in `chapters/findings/09.py`, and `make findings CH=09` runs
+them.
+
 **What should a network be trained to do?** Zhang & Bowman (2018) trained LSTMs to translate, to
 predict the next word, to predict the next sentence and to repeat their input, and probed each for
-syntax. Language modelling was best. The experiment `objectives` of this chapter is written for
-that question (`make findings CH=09`), and it has not been measured yet.
+syntax. Language modelling was best. That is not measured here yet.
 
 ## 9. The real thing (optional)
 
 Everything so far was measured in a small world, where the truth is known. The same functions read
 English newsgroups, letters and reviews: the treebank UD EWT with gold parts of speech and trees.
-The model is MiniLM (6 layers of 384, distilled from BERT and then trained on pairs of sentences),
-beside GloVe.
+The model is MiniLM (6 layers of 384, distilled from BERT and then trained on pairs of sentences).
 
 Here is one draw of sentences, if the data and the weights are at hand:
 """
@@ -1107,7 +1131,7 @@ if minilm is not None:
     gold_arcs = mb.probe.spanning_tree(mb.probe.tree_distances(heads[1][one]), out[one])
     said = mb.probe.spanning_tree(english_probe.distances(rows_of_layer[1][one]), out[one])
     fig, ax = mb.show.new("A sentence of UD EWT, read off MiniLM's second layer",
-                          "the tree above: gold; below: from the distances", "", size=(9.4, 3.6))
+                          "word", "gold above, found below", size=(9.4, 3.6))
     draw_tree(ax, english[1][one].tokens, gold_arcs, said)
     mb.show.figure(fig, alt=f"Arcs above and below the words of: {english[1][one].text} Of "
                    f"{len(gold_arcs)} arcs, {len(gold_arcs & said)} were found.")
@@ -1115,8 +1139,9 @@ if minilm is not None:
 # %% [markdown]
 r"""
 The published shape: parts of speech are read best from the middle layers. The embeddings know the
-word, and the last layer has been trained for something else, the meaning of whole sentences. The
-trees, too, stand in the second and third of six layers.
+word, and the last layer has been trained for something else, the meaning of whole sentences. And
+the second layer holds more of the tree than the order of the words tells. (Where the data are
+missing, one line above says so, and nothing was computed.)
 
 """
 
@@ -1132,8 +1157,8 @@ r"""
   model that cannot know (a trigram, a list of words).
 - The controls of probes: each word's usual label, static vectors, random weights, and labels that
   mean nothing. What is left above all of them is the finding.
-- {{claim 09 agreement.reader_nonsense agreement.company_nonsense | On nonsense, a small LSTM that
-  has practised agreement beats a list of words that go together}}
+- {{claim 09 agreement.reader_nonsense agreement.company_nonsense | On nonsense, a small LSTM that has practised agreement beats a list of words that go together}}
+- {{claim 09 trees.elmo_1 trees.random_1 | Dependency trees can be read off ELMo's distances, better than off random weights}}
 - To be read off is not to be used. Erase the property, and watch the model.
 
 {{quiz 09.q1}}
