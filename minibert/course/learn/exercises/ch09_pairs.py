@@ -1,0 +1,194 @@
+"""Chapter 09: asking by behaviour: shares of pairs, and a score that gives nothing away."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minibert.course.learn.compare import compare, same
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.kept import CHANGED, kept
+
+LogP = Callable[[list[int], int, int], float]
+
+
+class Pairs(Exercise):
+    id = "09.pairs"
+    title = "Minimal pairs, sorted"
+    minutes, difficulty, importance, points = 5, 1, 4, 3
+    hints = (
+        "Go through `zip(good, bad, groups)` and collect the answers of each group in a list.",
+        "An answer is `a > b`. What does `a >= b` say of a model that gives all sentences the "
+        "same score?",
+    )
+    default: Any = {}  # noqa: RUF012
+    example = ([-1.0, -2.0], [-2.0, -1.0], [0, 0])
+    CASES: Any = (
+        ([-3.0, -5.0, -2.0, -4.0, -7.0, -1.0, -6.0], [-4.0, -5.0, -1.0, -6.0, -8.0, -3.0, -5.9],
+         [0, 0, 1, 1, 0, 2, 0]),
+        (np.array([-9.0, -2.5, -2.5, -3.0, -8.0]), np.array([-9.5, -2.5, -2.0, -4.0, -8.5]),
+         ["verbs", "nouns", "verbs", "nouns", "verbs"]),
+    )  # fmt: skip
+
+    def check(self, share_right: Callable[..., Any]) -> Right | Wrong:
+        for good, bad, groups in self.CASES:
+            groups = list(groups)
+            got, changed = kept(share_right, good, bad, groups)
+            if changed:
+                return Wrong(CHANGED, 1)
+            want = self.solve(good, bad, groups)
+            if not isinstance(got, dict):
+                return Wrong(f"expected a dictionary {{label: share}}, got {got!r:.60}.", 1)
+            if {*got} != {*want}:
+                told = f"the keys should be the labels {sorted(want)}, not {sorted(got, key=str)}"
+                return Wrong(f"{told:.200}.", 1)
+            names = list(want)
+            shares, rights = ([one[name] for name in names] for one in (got, want))
+            wrong = self.mistakes(good, bad, groups)
+            told = compare(shares, rights, wrong, what=f"the shares of {names}")
+            if not isinstance(told, Right):
+                return told
+        return Right("A model that cannot tell two sentences apart gets no point for a tie.")
+
+    @staticmethod
+    def solve(good: Sequence, bad: Sequence, groups: Sequence) -> dict:
+        right = defaultdict(list)
+        for a, b, group in zip(good, bad, groups, strict=True):
+            right[group].append(float(a > b))
+        return {group: sum(hits) / len(hits) for group, hits in right.items()}
+
+    def mistakes(self, good: Sequence, bad: Sequence, groups: Sequence) -> list[tuple]:
+        """What known mistakes give, in the order of the groups."""
+        a, b, want = np.array(good), np.array(bad), self.solve(good, bad, groups)
+        rows = [np.array([g == name for g in groups]) for name in want]
+
+        def by(made: Callable[[np.ndarray], float]) -> list[float]:
+            return [float(made(row)) for row in rows]
+
+        return [
+            (by(lambda r: (a >= b)[r].mean()), "a tie counts as a success here: equal scores mean "
+             "that the model cannot tell them apart.", 2),
+            (by(lambda r: ((a > b) + 0.5 * (a == b))[r].mean()),
+             "a tie counts as half a success here: it is none.", 2),
+            (by(lambda r: (a < b)[r].mean()),
+             "turned round: these are the shares of pairs that are wrong. (Scores are negative: "
+             "no `abs`.)", 1),
+            (by(lambda r: (a <= b)[r].mean()),
+             "turned round: these are the shares of pairs that are not right.", 1),
+            (by(lambda r: (a > b)[r].sum()), "these are counts: divide by the pairs of the group.",
+             2),
+            (by(lambda r: (a > b)[r].sum() / len(a)),
+             "divided by all pairs: divide by the pairs of the group.", 2),
+            (by(lambda r: 100 * (a > b)[r].mean()), "a share lies between 0 and 1: no percent.", 2),
+            (by(lambda r: (a > b).mean()), "every group has the share of all pairs.", 1),
+            (by(lambda r: a[r].mean() > b[r].mean()),
+             "this compares the means of the group: compare pair by pair.", 1),
+            (by(lambda r: (a - b)[r].mean()),
+             "that is the mean difference of the scores: count how often the good one is higher.",
+             1),
+            (by(lambda r: (a > b)[r][-1]),
+             "only the last pair of each group counts: collect them all.", 1),
+        ]  # fmt: skip
+
+
+class FindTheBug(Exercise):
+    id = "09.find_the_bug"
+    title = "Find the bug: the name that costs nothing"
+    minutes, difficulty, importance, points = 10, 3, 5, 3
+    hints = (
+        "Write down what the model reads when it is asked for the second piece of "
+        "*feather ##stone ##haugh*. What tells it the answer?",
+        "With *feather* and *##haugh* in sight, *##stone* is no surprise. Which of them would a "
+        "reader know who reads from the left?",
+        "Hide the piece that is scored and the later pieces of the same word: all places from "
+        "`place` to the start of the next word.",
+    )
+    MASK = 99
+    CASES = (
+        ([4, 7, 8, 9, 3, 5, 6, 2], [0, 1, 4, 5, 7]),
+        ([5, 3, 8, 2, 6], [0, 2, 3]),
+    )
+
+    @classmethod
+    def log_p(cls, read: list[int], place: int, piece: int) -> float:
+        """A made-up model, whose answer depends on what is hidden, on the rest and on the place."""
+        hidden = sum(1.37**i for i, one in enumerate(read) if one == cls.MASK)
+        seen = sum((i + 2) * one for i, one in enumerate(read) if one != cls.MASK)
+        told = 5.0 if read[place] != cls.MASK else 0.0
+        return -(0.3 * piece + 0.1 * hidden + 0.001 * seen + 0.01 * place) + told
+
+    def untouched(self, pseudo: Callable[..., Any]) -> bool:
+        ids, starts = self.CASES[0]
+        got = pseudo(self.log_p, list(ids), list(starts), self.MASK)
+        return got is None or same(got, self.total(ids, lambda i: {i}))
+
+    def check(self, pseudo: Callable[..., Any]) -> Right | Wrong:
+        for ids, starts in self.CASES:
+            given = list(ids), list(starts)
+            got, changed = kept(pseudo, self.log_p, *given, self.MASK)
+            if changed or given != (list(ids), list(starts)):
+                return Wrong(CHANGED, 2)
+            told = compare(got, self.solve(ids, starts), self.mistakes(ids, starts),
+                           what="the sum")  # fmt: skip
+            if not isinstance(told, Right):
+                return told
+        return Right("Within a word it now reads from the left, as a writer would; between words "
+                     "it sees both sides.")  # fmt: skip
+
+    @classmethod
+    def total(cls, ids: Sequence[int], hidden: Callable[[int], Any]) -> float:
+        """The sum where, at each place, these places are hidden."""
+        found = 0.0
+        for place, piece in enumerate(ids):
+            out = set(hidden(place))
+            read = [cls.MASK if i in out else one for i, one in enumerate(ids)]
+            found += cls.log_p(read, place, piece)
+        return found
+
+    @classmethod
+    def solve(cls, ids: Sequence[int], starts: Sequence[int]) -> float:
+        return cls.total(ids, lambda i: range(i, cls.span(ids, starts, i)[1]))
+
+    @staticmethod
+    def span(ids: Sequence[int], starts: Sequence[int], place: int) -> tuple[int, int]:
+        """(start, end) of the word at a place."""
+        end = next((start for start in starts if start > place), len(ids))
+        return max(start for start in starts if start <= place), end
+
+    @classmethod
+    def mistakes(cls, ids: Sequence[int], starts: Sequence[int]) -> list[tuple]:
+        """What known mistakes give."""
+        n, want = len(ids), cls.solve(ids, starts)
+        ends = [cls.span(ids, starts, i) for i in range(n)]
+        firsts = [i for i in range(n) if i in starts]
+
+        def some(places: list[int], hidden: Callable[[int], Any]) -> float:
+            return cls.total(ids, hidden) - sum(
+                cls.log_p([cls.MASK if j in set(hidden(i)) else one for j, one in enumerate(ids)],
+                          i, ids[i]) for i in range(n) if i not in places)  # fmt: skip
+
+        return [
+            (cls.total(ids, lambda i: range(*ends[i])), "the whole word is hidden, the earlier "
+             "pieces too: then the pieces of a name cost too much. Hide the later ones.", 2),
+            (cls.total(ids, lambda i: range(ends[i][0], i + 1)),
+             "the earlier pieces are hidden: hide the later ones, which give the piece away.", 1),
+            (cls.total(ids, lambda i: range(i, n)), "everything to the right is hidden, the later "
+             "words too: only the later pieces of the same word.", 2),
+            (cls.total(ids, lambda i: range(i, min(i + 2, n))),
+             "the next piece is always hidden, even where another word begins.", 1),
+            (cls.total(ids, lambda i: range(i, min(i + 2, ends[i][1]))),
+             "only one later piece is hidden: a word may have more.", 2),
+            (cls.total(ids, lambda i: range(i, min(ends[i][1] + 1, n))),
+             "one piece too many is hidden: the first of the next word stays in sight.", 2),
+            (cls.total(ids, lambda i: range(i + 1, ends[i][1])),
+             "the piece that is scored is in sight: it must be hidden as well.", 1),
+            (cls.total(ids, lambda i: range(i, ends[i][1]) if ends[i][1] < n else {i}),
+             "the last word has no next start: its end is that of the sentence.", 2),
+            (want / n, "that is the mean: sums are asked for.", 2),
+            (some(firsts, lambda i: range(i, ends[i][1])),
+             "only the first piece of each word is scored: all of them count.", 1),
+            (some(list(range(1, n)), lambda i: range(i, ends[i][1])),
+             "the first piece has no score: it counts like the others.", 2),
+            (-want, "the sign is turned: log p is negative, and it is added.", 2),
+        ]  # fmt: skip

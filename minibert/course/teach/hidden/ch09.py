@@ -1,0 +1,81 @@
+"""Hidden tests of chapter 09."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from minibert.course.learn.exercises.ch09 import Erase, FindTheBug, LinearProbe, Pairs, TreeLoss
+from minibert.course.learn.exercises.ch09_probe import best
+from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
+
+
+@hidden("09.pairs")
+def pairs(draw: Draw, answer: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        count = draw.randint(6, 15)
+        good = [-float(draw.randint(1, 6)) for _ in range(count)]
+        bad = [-float(draw.randint(1, 6)) for _ in range(count)]
+        groups = [draw.choice(["verbs", "nouns", "names"]) for _ in range(count)]
+        want, got = Pairs.solve(good, bad, groups), answer(good, bad, groups)
+        if {*got} != {*want} or not all(alike(got[name], want[name]) for name in want):
+            return False
+    return True
+
+
+@fresh("09.find_the_bug")
+def pseudo(draw: Draw) -> Case:
+    count = draw.randint(4, 12)
+    starts = [0] + [i for i in range(1, count) if draw.random() < 0.5]
+    ids = [draw.randint(1, 60) for _ in range(count)]
+    wanted = FindTheBug.solve(ids, starts)
+    return (FindTheBug.log_p, ids, starts, FindTheBug.MASK), wanted
+
+
+@hidden("09.linear_probe")
+def linear_probe(draw: Draw, run: Callable[..., Any]) -> bool:
+    case = LinearProbe.case(draw.getrandbits(30))
+    x, y, (valid_x, valid_y) = case["x"], case["y"], case["valid"]
+    _, _, mean, scale, W, b = case["set"]
+    rows = (valid_x - mean) / scale
+    share = ((rows @ W + b).argmax(1) == valid_y).float().mean()
+    if not alike(run("standard", case["set"], valid_x), rows):
+        return False
+    if not alike(run("score", case["set"], valid_x, valid_y), share):
+        return False
+    inside, penalty = (x - mean) / scale, draw.choice([2.0, 8.0, 30.0])
+    got = run("train", case["set"], inside, y, penalty)
+    if not LinearProbe.alike(got, best(inside, y, penalty), inside):
+        return False
+    found = run("fit", case["set"], x, y, valid_x, valid_y)
+    return LinearProbe().chosen(case, found).__class__.__name__ == "Right"
+
+
+@hidden("09.control")
+def control(draw: Draw, tried: Callable[..., Any]) -> bool:
+    words = [[f"{draw.choice('xyz')}{draw.randint(0, 400)}" for _ in range(5)] for _ in range(300)]
+    labels = [["p" if draw.random() < 0.8 else "q" for _ in row] for row in words]
+    first, again = tried(words, labels, [draw.randint(0, 99)] * 2)["drawn"]
+    forms = {word for row in words for word in row}
+    share = Counter(first.values())["p"] / len(forms)
+    return {*first} == forms and first == again and abs(share - 0.8) < 0.09
+
+
+@hidden("09.structural_loss")
+def tree_loss(draw: Draw, seen: Callable[..., Any]) -> bool:
+    for _ in range(5):
+        case = TreeLoss.case(draw.getrandbits(30), draw.randint(2, 9))
+        found = seen(*case)
+        if not alike(found["loss"], TreeLoss.solve(*case)) or not all(found["gradients"][:2]):
+            return False
+    return True
+
+
+@fresh("09.erase")
+def erase(draw: Draw) -> Case:
+    k = draw.randint(1, 3)
+    H = draw.normal(draw.randint(4, 9), draw.randint(4, 7)) + 1
+    directions = draw.normal(k, H.shape[1])
+    directions = directions + torch.ones(k, 1) * directions[0]
+    return (H, directions), Erase.solve(H, directions)

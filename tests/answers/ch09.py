@@ -1,0 +1,407 @@
+"""Chapter 09: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
+
+PAIRS = """
+def shares(good, bad, groups):
+    found = {{}}
+    for a, b, group in zip(good, bad, groups):
+        found.setdefault(group, []).append({hit})
+    return {value}
+"""
+PSEUDO = """
+def pseudo(log_p, ids, starts, mask_id):
+    total = 0.0
+    for place, piece in enumerate(ids):
+        end = {end}
+        hidden = {hidden}
+        read = [mask_id if i in hidden else one for i, one in enumerate(ids)]
+        total += {told}
+    return {value}
+"""
+PROBE = """
+class Mine:
+    def __init__(self, labels, penalties=(100.0, 10.0, 1.0)):
+        self.labels, self.penalties = labels, penalties
+
+    def standard(self, x):
+        return {standard}
+
+    def train(self, x, y, penalty):
+        W = torch.zeros(x.shape[1], self.labels, requires_grad=True)
+        b = torch.zeros(self.labels, requires_grad=True)
+        optimizer = torch.optim.LBFGS({parts}, max_iter={steps}, line_search_fn="strong_wolfe")
+
+        def closure():
+            optimizer.zero_grad()
+            loss = {loss}
+            loss.backward()
+            return loss
+
+        {step}
+        return {weights}
+
+    def fit(self, x, y, valid_x, valid_y):
+        {scales}
+        best = {start}
+        for penalty in {penalties}:
+            W, b = self.train({rows}, y, penalty)
+            {judge}
+            if {better}:
+                best, self.W, self.b, self.penalty = loss, W, b, {noted}
+        return {itself}
+
+    def score(self, x, y):
+        logits = {logits}
+        return {share}
+"""
+RIGHTLY = {
+    "standard": "(x - self.mean) / self.scale",
+    "parts": "[W, b]",
+    "steps": "100",
+    "loss": "F.cross_entropy(x @ W + b, y) + penalty / (2 * len(x)) * W.square().sum()",
+    "step": "optimizer.step(closure)",
+    "weights": "W.detach(), b.detach()",
+    "scales": "self.mean, self.scale = x.mean(0), x.std(0)",
+    "start": "float('inf')",
+    "penalties": "self.penalties",
+    "rows": "self.standard(x)",
+    "judge": "loss = F.cross_entropy(self.standard(valid_x) @ W + b, valid_y).item()",
+    "better": "loss < best",
+    "noted": "penalty",
+    "itself": "self",
+    "logits": "self.standard(x) @ self.W + self.b",
+    "share": "(logits.argmax(1) == y).float().mean().item()",
+}
+CONTROL = """
+def control(words, labels, draw):
+    every = {every}
+    forms = {forms}
+    return {value}
+"""
+TREE = """
+def tree(h, B, gold):
+    z = {z}
+    squared = {squared}
+    return {value}
+"""
+ERASE = """
+def erase(H, directions):
+    Q, _ = torch.linalg.qr({base})
+    mean = {mean}
+    return {value}
+"""
+
+
+def pairs(hit="float(a > b)", value="{g: sum(h) / len(h) for g, h in found.items()}"):
+    return PAIRS.format(hit=hit, value=value)
+
+
+def pseudo(**changed):
+    usual = {"end": "next((s for s in starts if s > place), len(ids))"}
+    usual |= {"hidden": "range(place, end)", "told": "log_p(read, place, piece)", "value": "total"}
+    return PSEUDO.format(**usual | changed)
+
+
+def probe(**changed):
+    return PROBE.format(**RIGHTLY | changed)
+
+
+def control(**changed):
+    usual = {"every": "[y for row in labels for y in row]"}
+    usual |= {"forms": "sorted({w for row in words for w in row})"}
+    usual |= {"value": "{w: draw.choice(every) for w in forms}"}
+    return CONTROL.format(**usual | changed)
+
+
+def tree(**changed):
+    usual = {"z": "h @ B", "squared": "(z[:, None] - z[None]).square().sum(-1)"}
+    return TREE.format(**usual | {"value": "(squared - gold).abs().mean()"} | changed)
+
+
+def erase(**changed):
+    usual = {"base": "directions.T", "mean": "H.mean(0)", "value": "H - (H - mean) @ Q @ Q.T"}
+    return ERASE.format(**usual | changed)
+
+
+USUAL = "{w: y for row, marks in zip(words, labels) for w, y in zip(row, marks)}"
+START = "max(s for s in starts if s <= place)"
+UNIT = "directions / directions.norm(dim=1, keepdim=True)"
+CE = "F.cross_entropy(x @ W + b, y)"
+
+WRONG = [
+    # (exercise, answer, words that the message must contain)
+    ("09.pairs", pairs("float(a >= b)"), "a tie counts as a success"),
+    ("09.pairs", pairs("(a > b) + 0.5 * (a == b)"), "half a success"),
+    ("09.pairs", pairs("float(a < b)"), "that are wrong"),
+    ("09.pairs", pairs("float(a <= b)"), "not right"),
+    ("09.pairs", pairs(value="{g: sum(h) for g, h in found.items()}"), "these are counts"),
+    ("09.pairs", pairs(value="{g: sum(h) / len(good) for g, h in found.items()}"), "by all pairs"),
+    ("09.pairs", pairs(value="{g: 100 * sum(h) / len(h) for g, h in found.items()}"), "no percent"),
+    (
+        "09.pairs",
+        pairs(value="{g: sum(map(sum, found.values())) / len(good) for g in found}"),
+        "every group has the share of all pairs",
+    ),
+    ("09.pairs", pairs("float(abs(a) > abs(b))"), "no `abs`"),
+    ("09.pairs", pairs("float(a - b)"), "mean difference of the scores"),
+    ("09.pairs", pairs(value="{g: h[-1] for g, h in found.items()}"), "only the last pair"),
+    ("09.pairs", pairs(value="[sum(h) / len(h) for h in found.values()]"), "expected a dictionary"),
+    ("09.pairs", pairs(value="sum(map(sum, found.values())) / len(good)"), "expected a dictionary"),
+    (
+        "09.pairs",
+        pairs(value="{str(g): sum(h) / len(h) for g, h in found.items()}"),
+        "the keys should be the labels",
+    ),
+    (
+        "09.pairs",
+        "lambda good, bad, groups: {g: float(sum(a for a, h in zip(good, groups) if h == g) > "
+        "sum(b for b, h in zip(bad, groups) if h == g)) for g in groups}",
+        "means of the group",
+    ),
+    (
+        "09.pairs",
+        "lambda good, bad, groups: (groups.sort(), {0: 0.5})[1]",
+        "changes what it was given",
+    ),
+    ("09.find_the_bug", pseudo(hidden=f"range({START}, end)"), "the whole word is hidden"),
+    (
+        "09.find_the_bug",
+        pseudo(hidden=f"range({START}, place + 1)"),
+        "the earlier pieces are hidden",
+    ),
+    ("09.find_the_bug", pseudo(hidden="range(place, len(ids))"), "everything to the right"),
+    ("09.find_the_bug", pseudo(hidden="[place, place + 1]"), "the next piece is always hidden"),
+    ("09.find_the_bug", pseudo(hidden="range(place, min(place + 2, end))"), "only one later piece"),
+    ("09.find_the_bug", pseudo(hidden="range(place, end + 1)"), "one piece too many"),
+    ("09.find_the_bug", pseudo(hidden="range(place + 1, end)"), "is in sight"),
+    (
+        "09.find_the_bug",
+        pseudo(end="next((s for s in starts if s > place), place + 1)"),
+        "the last word has no next start",
+    ),
+    ("09.find_the_bug", pseudo(value="total / len(ids)"), "that is the mean"),
+    (
+        "09.find_the_bug",
+        pseudo(told="log_p(read, place, piece) if place in starts else 0.0"),
+        "only the first piece",
+    ),
+    (
+        "09.find_the_bug",
+        pseudo(told="log_p(read, place, piece) if place else 0.0"),
+        "the first piece has no score",
+    ),
+    ("09.find_the_bug", pseudo(value="-total"), "the sign"),
+    (
+        "09.find_the_bug",
+        "lambda log_p, ids, starts, mask: (solution(log_p, ids, starts, mask), ids.pop())[0]",
+        "changes what it was given",
+    ),
+    ("09.linear_probe", probe(standard="x + 0 * self.mean + 1e-9 * x"), "as they are"),
+    ("09.linear_probe", probe(standard="(x - x.mean(0)) / x.std(0)"), "rows that it is given"),
+    ("09.linear_probe", probe(standard="x - self.mean"), "now divide"),
+    ("09.linear_probe", probe(standard="x / self.scale"), "the mean is not taken away"),
+    ("09.linear_probe", probe(standard="x / self.scale - self.mean"), "take the mean away first"),
+    ("09.linear_probe", probe(standard="(x - self.mean) * self.scale"), "multiplied by the scale"),
+    ("09.linear_probe", probe(standard="(x - self.mean) / self.scale ** 2"), "by the variance"),
+    ("09.linear_probe", probe(step="pass"), "nothing was learned"),
+    ("09.linear_probe", probe(loss=CE), "the penalty has no effect"),
+    (
+        "09.linear_probe",
+        probe(loss=f"{CE} + penalty / 2 * W.square().sum()"),
+        "divide it by len(x)",
+    ),
+    ("09.linear_probe", probe(loss=f"{CE} + penalty / len(x) * W.square().sum()"), "lambda/2"),
+    (
+        "09.linear_probe",
+        probe(loss=f"{CE} + penalty / (2 * len(x)) * (W.square().sum() + b.square().sum())"),
+        "the bias is penalised",
+    ),
+    ("09.linear_probe", probe(parts="[W]"), "the bias is not learned"),
+    ("09.linear_probe", probe(steps="1"), "not trained to convergence"),
+    ("09.linear_probe", probe(weights="W.detach()"), "two tensors"),
+    ("09.linear_probe", probe(weights="W.detach().T, b.detach()"), "(dim, labels)"),
+    (
+        "09.linear_probe",
+        probe(
+            scales="both = torch.cat((x, valid_x)); self.mean, self.scale = both.mean(0), "
+            "both.std(0)"
+        ),
+        "training rows only",
+    ),
+    (
+        "09.linear_probe",
+        probe(scales="self.mean, self.scale = x.mean(), x.std()"),
+        "one mean of all",
+    ),
+    (
+        "09.linear_probe",
+        probe(scales="self.mean, self.scale = x.mean(0), x.var(0)"),
+        "is the variance",
+    ),
+    ("09.linear_probe", probe(rows="x"), "are not what `train` gives"),
+    (
+        "09.linear_probe",
+        probe(judge="loss = F.cross_entropy(self.standard(x) @ W + b, y).item()"),
+        "on the *training* rows",
+    ),
+    ("09.linear_probe", probe(better="True"), "came last"),
+    ("09.linear_probe", probe(penalties="self.penalties[:1]"), "it came first"),
+    ("09.linear_probe", probe(better="loss > best", start="-1.0"), "you kept those of"),
+    ("09.linear_probe", probe(noted="self.penalties[-1]"), "`self.penalty` should be"),
+    ("09.linear_probe", probe(itself="None"), "gives `self` back"),
+    ("09.linear_probe", probe(share="(logits.argmax(1) == y).sum().item()"), "a number of rows"),
+    (
+        "09.linear_probe",
+        probe(share="100 * (logits.argmax(1) == y).float().mean().item()"),
+        "percent",
+    ),
+    ("09.linear_probe", probe(share="(logits.argmax(1) != y).float().mean().item()"), "are wrong"),
+    ("09.linear_probe", probe(logits="x @ self.W + self.b"), "not standardised"),
+    ("09.linear_probe", probe(logits="self.standard(x) @ self.W"), "the bias is left out"),
+    ("09.linear_probe", probe(share="(logits.argmin(1) == y).float().mean().item()"), "least"),
+    ("09.control", control(every="sorted({y for row in labels for y in row})"), "equally frequent"),
+    ("09.control", control(value=USUAL), "real labels"),
+    (
+        "09.control",
+        control(value="[draw.choice(every) for row in words for w in row]"),
+        "a dictionary",
+    ),
+    (
+        "09.control",
+        control(value="[[draw.choice(every) for w in row] for row in words]"),
+        "dictionary",
+    ),
+    ("09.control", control(forms="sorted(set(words[0]))"), "word forms have no label"),
+    (
+        "09.control",
+        control(value="{i: draw.choice(every) for i, w in enumerate(forms)}"),
+        "no label",
+    ),
+    (
+        "09.control",
+        control(
+            value="__import__('random').choices(every, k=1) and "
+            "{w: __import__('random').choice(every) for w in forms}"
+        ),
+        "two different results",
+    ),
+    ("09.control", control(value="{w: max(every) for w in forms}"), "the same label"),
+    (
+        "09.control",
+        control(
+            value="(lambda d: {w: d.choice(every) for w in forms})(__import__('random').Random(3))"
+        ),
+        "not drawn",
+    ),
+    ("09.control", control(value="{w: draw.randint(0, 2) for w in forms}"), "none of the labels"),
+    ("09.control", control(every="labels"), "none of the labels"),
+    (
+        "09.control",
+        control(value="{w.upper(): draw.choice(every) for w in forms}"),
+        "have no label",
+    ),
+    (
+        "09.control",
+        control(value="{w: draw.choice(['a'] * 9 + ['b']) for w in forms}"),
+        "the labels occur as",
+    ),
+    (
+        "09.control",
+        control(value="(words.reverse(), {w: draw.choice(every) for w in forms})[1]"),
+        "changes what it was given",
+    ),
+    ("09.structural_loss", tree(value="(squared.sqrt() - gold).abs().mean()"), "is not squared"),
+    ("09.structural_loss", tree(value="(squared - gold).mean()"), "absolute value is missing"),
+    ("09.structural_loss", tree(value="(squared - gold).square().mean()"), "squared errors"),
+    ("09.structural_loss", tree(value="(squared - gold).abs().sum()"), "divide by n^2"),
+    ("09.structural_loss", tree(value="(squared - gold).abs().sum() / len(h)"), "divided by n:"),
+    (
+        "09.structural_loss",
+        tree(value="(squared - gold).abs().triu(1).sum() / len(h) ** 2"),
+        "once",
+    ),
+    ("09.structural_loss", tree(z="h + 0 * (h @ B).sum()"), "`B` is not used"),
+    (
+        "09.structural_loss",
+        tree(squared="(z[:, None] - z[None]).abs().sum(-1)"),
+        "absolute differences",
+    ),
+    ("09.structural_loss", tree(squared="(z[:, None] - z[None]).square().mean(-1)"), "their sum"),
+    ("09.structural_loss", tree(squared="z @ z.T"), "products of vectors"),
+    ("09.structural_loss", tree(value="(squared - gold ** 2).abs().mean()"), "gold is squared"),
+    ("09.structural_loss", tree(value="squared.mean() + 0 * gold.sum()"), "`gold` is not used"),
+    ("09.structural_loss", tree(value="(squared - gold).abs().mean().item()"), "no gradient"),
+    ("09.structural_loss", tree(z="h.detach() @ B"), "no gradient"),
+    (
+        "09.structural_loss",
+        tree(value="(squared - gold.detach().add_(0.5)).abs().mean()"),
+        "changes what",
+    ),
+    ("09.erase", erase(value="H - H @ Q @ Q.T"), "the mean is erased, too"),
+    ("09.erase", erase(value="H - mean - (H - mean) @ Q @ Q.T"), "not put back"),
+    ("09.erase", erase(value="mean + (H - mean) @ Q @ Q.T"), "that is what should go"),
+    ("09.erase", erase(value="(H - mean) @ Q @ Q.T"), "that is what should go"),
+    ("09.erase", erase(value=f"H - (H - mean) @ ({UNIT}).T @ ({UNIT})"), "by itself"),
+    (
+        "09.erase",
+        """
+def erase(H, directions):
+    mean = H.mean(0)
+    x = H - mean
+    for u in directions:
+        x = x - (x @ u)[:, None] * u / (u @ u)
+    return x + mean
+""",
+        "brings back",
+    ),
+    ("09.erase", erase(value="H - (H - mean) @ directions.T @ directions"), "not of length 1"),
+    ("09.erase", erase(base="directions[:1].T"), "only the first direction"),
+    ("09.erase", erase(value="H - 2 * (H - mean) @ Q @ Q.T"), "mirrors"),
+    ("09.erase", erase(value="H + (H - mean) @ Q @ Q.T"), "added"),
+    ("09.erase", erase(value="H - mean"), "still there"),
+    ("09.erase", erase(value="0 * H + mean"), "everything is gone"),
+    ("09.erase", "lambda H, directions: solution(H.add_(1.0), directions) - 1.0", "changes what"),
+]
+RIGHT = [
+    ("09.pairs", pairs()),
+    ("09.pairs", pairs("bool(a > b)")),
+    (
+        "09.pairs",
+        "lambda good, bad, groups: {g: sum(a > b for a, b, h in zip(good, bad, groups) if h == g)"
+        " / list(groups).count(g) for g in set(groups)}",
+    ),
+    ("09.find_the_bug", pseudo()),
+    ("09.find_the_bug", pseudo(end="min([s for s in starts if s > place] + [len(ids)])")),
+    (
+        "09.find_the_bug",
+        """
+def pseudo(log_p, ids, starts, mask_id):
+    total, ends = 0.0, [*starts[1:], len(ids)]
+    for start, end in zip(starts, ends):
+        for place in range(start, end):
+            read = ids[:place] + [mask_id] * (end - place) + ids[end:]
+            total += log_p(read, place, ids[place])
+    return total
+""",
+    ),
+    ("09.linear_probe", probe()),
+    ("09.linear_probe", probe(scales="self.mean, self.scale = x.mean(0), x.std(0, correction=0)")),
+    ("09.linear_probe", probe(loss="(F.cross_entropy(x @ W + b, y, reduction='sum') + penalty / 2 "
+                              "* W.square().sum()) / len(x)")),
+    ("09.linear_probe", probe(share="(logits.softmax(1).argmax(1) == y).float().mean()")),
+    ("09.linear_probe", probe(steps="400", weights="[W, b]",
+                              judge="loss = float(F.cross_entropy(self.standard(valid_x) @ W + b, "
+                              "valid_y))")),
+    ("09.control", control()),
+    ("09.control", control(forms="{w for row in words for w in row}", value="dict(zip(forms, "
+                           "draw.choices(every, k=len(forms))))")),
+    ("09.control", control(value="{w: every[int(draw.random() * len(every))] for w in forms}")),
+    ("09.structural_loss", tree()),
+    ("09.structural_loss", tree(squared="torch.cdist(h @ B, h @ B).square()")),
+    ("09.structural_loss", tree(value="(gold - squared).abs().sum() / len(h) ** 2")),
+    ("09.structural_loss", tree(z="h", squared="((z[:, None] - z[None]) @ B).pow(2).sum(-1)")),
+    ("09.erase", erase()),
+    ("09.erase", erase(value="H - (H - mean) @ directions.T @ torch.linalg.pinv(directions.T)")),
+    ("09.erase", erase(value="mean + (H - mean) @ (torch.eye(H.shape[1]) - Q @ Q.T)")),
+    ("09.erase", "lambda H, directions: H - (H - H.mean(0)) @ torch.linalg.pinv(directions) "
+     "@ directions"),
+]  # fmt: skip
