@@ -38,6 +38,10 @@ EXAMPLES = {  # a template without slots -> its tree
     "[nsubj he] *wants [xcomp to *eat] .": (
         "(S (NP (PRON He)) (VP (VERB wants) (S (VP (PART to) (VP (VERB eat))))) (PUNCT .))"
     ),
+    "[nsubj he] *wants [xcomp to *eat , [conj but [nsubj she] *slept]] .": (
+        "(S (NP (PRON He)) (VP (VERB wants) (S (S (VP (PART to) (VP (VERB eat)))) (PUNCT ,) "
+        "(CCONJ but) (S (NP (PRON she)) (VP (VERB slept))))) (PUNCT .))"
+    ),
     '" [ccomp *go home] , " *said [nsubj she] .': (
         '(SINV (PUNCT ") (S (VP (VERB Go) (ADVP (ADV home)))) (PUNCT ,) (PUNCT ") '
         "(VP (VERB said)) (NP (PRON she)) (PUNCT .))"
