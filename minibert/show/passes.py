@@ -26,7 +26,7 @@ from minibert.text.tokens import tokenise
 from minibert.training.modes import evaluating
 
 MOST_TOKENS = 24
-KEPT = 64  # passes that are remembered
+KEPT = 24  # passes that are remembered
 HEAD, HEADS, FFN, LAYER, POSITION = "head", "all heads", "feed-forward", "whole layer", "position"
 
 
@@ -108,8 +108,10 @@ class Passes:
         ids, words = self.outlook.example(text)["input_ids"], reader.tokenizer
         if not ids:
             raise ValueError("The model knows no word of this text: type another.")
-        if isinstance(self.inner, GPT):
-            return [shown(words.decode([i])) for i in ids]
+        if isinstance(self.inner, GPT):  # a frame's tokens come after those of the tokenizer
+            frame = ("[start]", "[delimiter]", "[extract]")
+            known = len(words)
+            return [shown(words.decode([i])) if i < known else frame[i - known] for i in ids]
         return [words.tokens[i] for i in ids]
 
     def places(self, text: str) -> list[int]:
