@@ -22,6 +22,7 @@ from minibert.models.gpt.model import GPT
 from minibert.probe.changes import changed, recorded
 from minibert.probe.places import layers_of, model_of
 from minibert.show.outlook import Likeness, outlook_of, shown
+from minibert.text.framing import SPECIALS
 from minibert.text.tokens import tokenise
 from minibert.training.modes import evaluating
 
@@ -108,10 +109,10 @@ class Passes:
         ids, words = self.outlook.example(text)["input_ids"], reader.tokenizer
         if not ids:
             raise ValueError("The model knows no word of this text: type another.")
-        if isinstance(self.inner, GPT):  # a frame's tokens come after those of the tokenizer
-            frame = ("[start]", "[delimiter]", "[extract]")
-            known = len(words)
-            return [shown(words.decode([i])) if i < known else frame[i - known] for i in ids]
+        if isinstance(self.inner, GPT):
+            first = self.inner.config.vocab_size - len(SPECIALS)  # of a frame, if there is one
+            frame = dict(enumerate(SPECIALS, first)) if first >= len(words) else {}
+            return [frame.get(i) or shown(words.decode([i])) for i in ids]
         return [words.tokens[i] for i in ids]
 
     def places(self, text: str) -> list[int]:
