@@ -22,11 +22,12 @@ from minibert.models.gpt.model import GPT
 from minibert.probe.changes import changed, recorded
 from minibert.probe.places import layers_of, model_of
 from minibert.show.outlook import Likeness, outlook_of, shown
+from minibert.text.framing import SPECIALS
 from minibert.text.tokens import tokenise
 from minibert.training.modes import evaluating
 
 MOST_TOKENS = 24
-KEPT = 64  # passes that are remembered
+KEPT = 24  # passes that are remembered
 HEAD, HEADS, FFN, LAYER, POSITION = "head", "all heads", "feed-forward", "whole layer", "position"
 
 
@@ -109,7 +110,9 @@ class Passes:
         if not ids:
             raise ValueError("The model knows no word of this text: type another.")
         if isinstance(self.inner, GPT):
-            return [shown(words.decode([i])) for i in ids]
+            first = self.inner.config.vocab_size - len(SPECIALS)  # of a frame, if there is one
+            frame = dict(enumerate(SPECIALS, first)) if first >= len(words) else {}
+            return [frame.get(i) or shown(words.decode([i])) for i in ids]
         return [words.tokens[i] for i in ids]
 
     def places(self, text: str) -> list[int]:

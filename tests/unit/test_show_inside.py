@@ -213,6 +213,15 @@ def test_a_head_with_labels_says_one(models):
         )
 
 
+def test_the_frame_of_a_gpts_task_has_names(models):
+    torch.manual_seed(0)
+    encoder, _ = mb.heads.framed(mb.GPT.from_pretrained("minibert-gpt"))
+    head = mb.heads.LastToken(encoder, ["good", "bad"]).eval()
+    one = Passes(head).of(HERE)
+    assert one.tokens[0] == "<start>" and one.tokens[-1] == "<extract>"
+    torch.testing.assert_close(one.scores[0].exp(), head.predict([HERE]).probabilities[0])
+
+
 @pytest.fixture
 def widget(models):
     return mb.show.inside(models["gpt"], HERE, other=THERE)
