@@ -388,3 +388,22 @@ def test_a_model_of_today_is_taken_apart_as_well():
     cut = passes.of("the cat sat", [Change(2, LAYER)])
     torch.testing.assert_close(cut.states[2], model.stack.norm(one.states[1]))
     assert one.added.shape[:2] == (2, 5) and bool((one.added > 0).all())
+
+
+@torch.no_grad()
+def test_cells_of_elmo_are_those_where_a_shorter_pass_ends(models):
+    from minibert.models.elmo.parts import turned
+    from minibert.text.characters import spell_sentences
+
+    model = models["elmo"].eval()
+    one, n = Passes(model).of(HERE), 4
+    ids, mask = spell_sentences([HERE.split()], 50)
+    ids, mask = model.with_boundaries(ids, mask.bool())
+    tokens = model.encoder(ids)
+    for t in range(n):  # the mark before the words, and t + 1 of them
+        short = (torch.arange(n + 2) <= t + 1)[None]
+        _, state = model.layers((tokens, turned(tokens, mask)), None, short)
+        for layer, (_, c) in enumerate(state, 1):
+            first, second = one.held["cells", layer].chunk(2, -1)
+            torch.testing.assert_close(first[t], c[0, 0], rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(second[n - 1 - t], c[1, 0], rtol=1e-3, atol=1e-4)
