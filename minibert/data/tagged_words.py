@@ -8,7 +8,7 @@ from minibert.data.sources import Member, Source, refusal
 
 _TAG = re.compile("O|[BI]-.+")
 _ID = re.compile(r"(\d+)(-\d+|\.\d+)?")  # of a word, of a token of several words, of an empty node
-FORM, UPOS, COLUMNS = 1, 3, 10  # of CoNLL-U
+FORM, UPOS, HEAD, RELATION, COLUMNS = 1, 3, 6, 7, 10  # of CoNLL-U
 
 
 def sentences(source: Source | Member) -> Iterator[Example]:
@@ -43,11 +43,15 @@ def sentences(source: Source | Member) -> Iterator[Example]:
 def universal(source: Source | Member) -> Iterator[Example]:
     """Examples of the sentences in a CoNLL-U file: words, and their universal parts of speech.
 
+    Where all words of a sentence have a head, ``info["heads"]`` has its position, -1 for the root,
+    as `minibert.world` counts, and ``info["relations"]`` the relation to it ("nsubj:pass").
+
     A token of several words (``3-4 du``) is passed over, since its words (``3 de``, ``4 le``)
     follow, and so are empty nodes (``3.1``), which are not in the text. See
     universaldependencies.org/format.html. Raises ValueError naming file and line for anything else.
     """
     words: list[tuple[str, str]] = []
+    arcs: list[tuple[str, str]] = []
     for number, line in enumerate([*source.lines(), ""], 1):
         if line.strip() and not line.startswith("#"):
             fields = line.split("\t")
@@ -60,9 +64,20 @@ def universal(source: Source | Member) -> Iterator[Example]:
                 expected = f"word {len(words) + 1} of its sentence with its part of speech (UPOS)"
                 raise refusal(source, number, expected, line)
             words.append((fields[FORM], fields[UPOS]))
+            arcs.append((fields[HEAD], fields[RELATION]))
         elif words and not line.strip():
-            yield _sentence(words, number)
-            words = []
+            example = _sentence(words, number)
+            example.info.update(_tree(arcs))
+            yield example
+            words, arcs = [], []
+
+
+def _tree(arcs):
+    """``heads`` and ``relations`` of a sentence, or nothing where a word has no head in it."""
+    heads, relations = zip(*arcs, strict=True)
+    if not all(head.isdecimal() and int(head) <= len(arcs) for head in heads):
+        return {}
+    return {"heads": tuple(int(head) - 1 for head in heads), "relations": relations}
 
 
 def _sentence(words, end):

@@ -1,11 +1,15 @@
 """Documents, sentences and the corpus: text first, annotation when it is asked for."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from math import fsum
 from typing import Any
 
+from minibert.world.constituents import tree_of
 from minibert.world.template import Template
+from minibert.world.trees import Tree
 from minibert.world.writer import Writer
 
 EOS, EOD = "<eos>", "<eod>"  # end of sentence, end of document: tokens of the floor
@@ -21,11 +25,12 @@ class Sentence:
     writer filled in, by name.
     """
 
-    __slots__ = ("_template", "_forms", "slots", "_gold")
+    __slots__ = ("_template", "_forms", "slots", "_gold", "_more")
 
     def __init__(self, template: Template, forms: list, slots: dict[str, Any]) -> None:
         self._template, self._forms, self.slots = template, forms, slots
         self._gold: dict[str, list] | None = None
+        self._more: dict[str, Any] = {}
 
     @property
     def text(self) -> str:
@@ -35,6 +40,17 @@ class Sentence:
     def template(self) -> str:
         """The template's own line, as its author wrote it."""
         return self._template.source
+
+    @property
+    def tree(self) -> Tree:
+        """The constituent tree; see ``minibert.world.constituents`` for the rules."""
+        return self._made("tree", tree_of)
+
+    def _made(self, name: str, make: Callable[[Sentence], Any]) -> Any:
+        """What is made from the columns, once."""
+        if name not in self._more:
+            self._more[name] = make(self)
+        return self._more[name]
 
     def __getattr__(self, column: str) -> list:
         if column not in ("tokens", "pos", "lemma", "head", "relation", "sense", "entity"):

@@ -40,8 +40,14 @@ def by_place(word: str, relation: str | None, alone: bool, head: bool) -> Form |
         if alone:
             return Form(word, "PRON", lower)
         return Form(word, "ADJ" if lower in ("many", "few", "several", "most") else "DET", lower)
+    if lower == "like" and clause and head:
+        return Form(word, "VERB", lower)
     if lower in TWO_FACED and relation != "conj":
         return Form(word, "SCONJ" if clause else "ADP", lower)
+    if lower == "about" and (clause or relation in ("nmod", "obl")):
+        return Form(word, "ADP", lower)
+    if lower == "'s" and (clause or relation == "conj"):  # it 's late
+        return Form(word, "VERB" if head else "AUX", "be")
     if lower == "her":
         return Form(word, "PRON", "she" if alone else "her")
     for lemma, forms in AUXILIARIES.items():

@@ -153,6 +153,15 @@ def test_conllu_gives_words_and_parts_of_speech(load):
     assert data[1].labels == ("PROPN", "SYM", "X") and data[0].text == "Vue de le"
 
 
+def test_conllu_gives_trees_where_each_word_has_a_head(load):
+    rows = ("1-2\tdu" + "\t_" * 8, "1\tde\t_\tADP\t_\t_\t2\tcase\t_\t_",
+            "2\tpays\t_\tNOUN\t_\t_\t0\troot\t_\t_", "2.1\tx" + "\t_" * 8)  # fmt: skip
+    tree = "\n".join(rows) + "\n\n"
+    data = load("d.conllu", tree + universal(("1", "a", "X")) + tree.replace("\t2\tc", "\t3\tc"))
+    assert data[0].info["heads"] == (1, -1) and data[0].info["relations"] == ("case", "root")
+    assert all("heads" not in one.info for one in (data[1], data[2]))  # none, and one beyond
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
