@@ -90,14 +90,26 @@ def bags(model, uses):
 
 
 def told_by_nearest(views, known, asked):
-    """For each layer, whether the nearest labelled use has the sense: (layers, asked)."""
+    """For each layer, how far the nearest labelled uses have the sense: (layers, asked).
+
+    Of uses that are equally near each counts for its share.
+    """
     same = torch.tensor([[form(a) == form(b) for b in known] for a in asked])
+    right = torch.tensor([[a[2] == b[2] for b in known] for a in asked]).float()
     rows = []
     for x, y in zip(views(known), views(asked), strict=True):
-        near = (F.normalize(y, dim=1) @ F.normalize(x, dim=1).T).masked_fill(~same, -2).argmax(1)
-        senses = [known[j][2] for j in near.tolist()]
-        rows.append([sense == use[2] for sense, use in zip(senses, asked, strict=True)])
-    return torch.tensor(rows).float()
+        near = (F.normalize(y, dim=1) @ F.normalize(x, dim=1).T).masked_fill(~same, -2)
+        best = (near > near.amax(1, keepdim=True) - 1e-4).float()
+        rows.append((best * right).sum(1) / best.sum(1))
+    return torch.stack(rows)
+
+
+def told_by_counting(use, some):
+    """The same by the number of shared words, two on either side."""
+    words = {w.lower() for w in nearby(use, 2)}
+    shared = [len(words & {w.lower() for w in nearby(one, 2)}) for one in some]
+    best = [one[2] == use[2] for one, n in zip(some, shared, strict=True) if n == max(shared)]
+    return sum(best) / len(best)
 
 
 def senses(seed, config):
@@ -118,13 +130,8 @@ def senses(seed, config):
         if name == "word2vec":
             bag = told_by_nearest(lambda some, model=model: bags(model, some), known, asked)
             found["bag"] = float(bag[0, half:].mean())
-    test, shared = asked[half:], []
-    for use in test:
-        words = {w.lower() for w in nearby(use, 2)}
-        best = max(
-            labelled[form(use)], key=lambda v: len(words & {w.lower() for w in nearby(v, 2)})
-        )
-        shared.append(best[2] == use[2])
+    test = asked[half:]
+    shared = [told_by_counting(use, labelled[form(use)]) for use in test]
     chance = [config["labelled"] / len(labelled[form(use)]) for use in test]
     return {**found, "nearby": sum(shared) / len(test), "chance": sum(chance) / len(test)}
 

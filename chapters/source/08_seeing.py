@@ -275,16 +275,18 @@ mixed. From layer 1 on they are apart.
 
 Now the number, over all such words: each new use gets the sense of the labelled use whose vector
 has the largest cosine. The cheapest rival reads no vector at all. It takes the labelled use that
-shares most of its *neighbouring words* (two on either side).
+shares most of its *neighbouring words* (two on either side). Ties count for their share.
 """
 
 # %%
 def by_counting(use, some):
-    """The sense of the labelled use that shares most words with this one, nearby."""
+    """How far the labelled uses that share most words with this one, nearby, have its sense."""
     def near(one):
         tokens, i, _ = one
         return {w.lower() for w in tokens[max(0, i - 2) : i] + tokens[i + 1 : i + 3]}
-    return max(some, key=lambda one: len(near(one) & near(use)))[2]
+    shared = [len(near(one) & near(use)) for one in some]
+    best = [one[2] == use[2] for one, n in zip(some, shared, strict=True) if n == max(shared)]
+    return sum(best) / len(best)  # of several that are equally good, each counts for its share
 
 
 def vectors_of(model, some):
@@ -298,17 +300,18 @@ def by_vectors(model):
     """For each layer: share of senses that the nearest labelled use tells rightly."""
     known = [use for some in labelled.values() for use in some]
     same = torch.tensor([[a[0][a[1]].lower() == b[0][b[1]].lower() for b in known] for a in asked])
+    sense = torch.tensor([[a[2] == b[2] for b in known] for a in asked]).float()
     right = []
     for x, y in zip(vectors_of(model, known), vectors_of(model, asked), strict=True):
-        near = (F.normalize(y, dim=1) @ F.normalize(x, dim=1).T).masked_fill(~same, -2).argmax(1)
-        senses = [known[j][2] for j in near.tolist()]
-        right.append(sum(a == use[2] for a, use in zip(senses, asked, strict=True)) / len(asked))
+        near = (F.normalize(y, dim=1) @ F.normalize(x, dim=1).T).masked_fill(~same, -2)
+        best = (near > near.amax(1, keepdim=True) - 1e-4).float()  # the nearest, and its equals
+        right.append(float(((best * sense).sum(1) / best.sum(1)).mean()))
     return right
 
 
 # %%
 chance = sum(LABELLED / len(labelled[t[i].lower()]) for t, i, _ in asked) / len(asked)
-counted = sum(by_counting(use, labelled[use[0][use[1]].lower()]) == use[2] for use in asked)
+counted = sum(by_counting(use, labelled[use[0][use[1]].lower()]) for use in asked)
 static = by_vectors(word2vec)[0]
 print(f"guessing {chance:.2f}; word2vec {static:.2f}; neighbouring words {counted / len(asked):.2f}")
 fig, ax = mb.show.new("Senses told by the nearest labelled use", "layer", "share right")
