@@ -104,8 +104,8 @@ distances into probabilities, twice. In the space of the vectors, $p_{ij}$ is la
 are near. On the map, where point $i$ lies at $y_i$,
 
 $$
-q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}},
-\qquad C = \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}.
+q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}
+{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}}, \qquad C = \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}.
 $$
 
 The points begin anywhere and move downhill on the cost $C$. The gradient has a simple form
@@ -113,7 +113,8 @@ The points begin anywhere and move downhill on the cost $C$. The gradient has a 
 smaller repels.
 
 $$
-\frac{\partial C}{\partial y_i} = 4 \sum_j (p_{ij} - q_{ij})\,(1 + \lVert y_i - y_j \rVert^2)^{-1}\,(y_i - y_j)
+\frac{\partial C}{\partial y_i} = 4 \sum_j (p_{ij} - q_{ij})\,
+(1 + \lVert y_i - y_j \rVert^2)^{-1}\,(y_i - y_j)
 $$
 
 {{exercise 08.tsne}}
@@ -199,7 +200,7 @@ from sklearn.manifold import TSNE
 noise = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(2))
 fig, axes = mb.show.new("Words above, noise below", rows=2, columns=2, size=(7.6, 6.2))
 for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), strict=True):
-    for ax, perplexity in zip(row, (3, 12), strict=True):
+    for ax, perplexity in zip(row, (2, 10), strict=True):
         tsne = TSNE(perplexity=perplexity, init="random", random_state=0, max_iter=500)
         points = tsne.fit_transform(cloud.numpy())
         at = 0
@@ -209,22 +210,22 @@ for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), 
         told = f"{name}, perplexity {perplexity}: keeps {kept(cloud, points):.0%}"
         ax.set(xlabel=told, ylabel="second number", xticks=[], yticks=[])
 mb.show.figure(fig, alt="Four maps by t-SNE. Words fall into their four groups at both perplexities. "
-                        "Noise forms small clumps at perplexity 3, where no groups exist.")
+                        "Noise forms small clumps at perplexity 2, where no groups exist.")
 
 # %% [markdown]
 r"""
-At a low perplexity t-SNE makes clumps of noise, too: every point must have a few neighbours, so it
-gets some. "Keeps" is the share of neighbours that the map keeps, as above: t-SNE keeps more of them
-than PCA. But it keeps nothing else. The size of a clump, the distance between two clumps and what
-lies above or left mean nothing, and another seed gives another map (Wattenberg et al. 2016). So:
-believe a clump if it is there at several perplexities and seeds, not in shuffled data, and if a
-number in the *full* space confirms it. Section 2 uses such a number.
+At a low perplexity t-SNE makes pairs and small clumps of noise, too: every point must have a few
+neighbours, so it gets some. "Keeps" is the share of neighbours that the map keeps, as above: t-SNE
+keeps more of them than PCA. But it keeps nothing else. The size of a clump, the distance between
+two clumps and what lies above or left mean nothing, and another seed gives another map (Wattenberg
+et al. 2016). So: believe a clump if it is there at several perplexities and seeds, not in shuffled
+data, and if a number in the *full* space confirms it. Section 2 uses such a number.
 
 ## 2. The same word, in two senses
 
-A *crane* lifts stones, or wades in a pond. word2vec has one vector for both. BERT's vector of a word
-depends on its sentence. The world tells the meaning of each word, so we can ask in which layer the
-meanings separate.
+A *crane* lifts stones, or wades in a pond. word2vec has one vector for both. BERT's vector of a
+word depends on its sentence. The world tells the meaning of each word, so we can ask in which
+layer the meanings separate.
 """
 
 # %%
@@ -239,6 +240,7 @@ def uses_of(seed, tokens):
     return [(list(tokens), i, sense) for (tokens, i), sense in found.items()]
 
 
+# %%
 uses, new = uses_of(21, 20_000 if SMOKE else 250_000), uses_of(22, 20_000 if SMOKE else 120_000)
 read = {tuple(tokens) for tokens, *_ in uses}
 new = [use for use in new if tuple(use[0]) not in read]
@@ -289,6 +291,7 @@ def by_counting(use, some):
     return sum(best) / len(best)  # of several that are equally good, each counts for its share
 
 
+# %%
 def vectors_of(model, some):
     """The vectors of the used words: one tensor (uses, dim) a layer."""
     states = mb.probe.states(model, [tokens for tokens, *_ in some])
@@ -327,9 +330,9 @@ mb.show.figure(fig, alt="Share of senses told rightly by layer: BERT and ELMo ri
 
 # %% [markdown]
 r"""
-word2vec can only guess, by construction: all labelled uses of a word have the same vector. The words
-nearby are a strong rival, and yet the contextual vectors do better. Section 10 repeats this over
-seeds.
+word2vec can only guess, by construction: all labelled uses of a word have the same vector. The
+words nearby are a strong rival, and yet the contextual vectors do better. Section 10 repeats this
+over seeds.
 
 """
 # %% [markdown]
@@ -341,9 +344,9 @@ else. Inside they found *one* unit whose value told whether the review was posit
 the model what a positive review is. They called it the **sentiment neuron**.
 
 We repeat it on reviews of inns and restaurants of our world. Each consists of five sentences that
-judge, all on one side; one fifth of the sentences is kept for testing. The reader is an LSTM with one
-layer of 64 units. It learns to predict the next *word*. The side of a review is not among
-the things that it sees.
+judge, all on one side; one fifth of the sentences is kept for testing. The reader is an LSTM with
+one layer of 64 units. It learns to predict the next *word*. The side of a review is not among the
+things that it sees.
 """
 
 # %%
@@ -363,6 +366,7 @@ def judging(seed, tokens):
             for kind in kinds for side in ("bad", "good")}
 
 
+# %%
 def reviews(pools, count, rng):
     """``count`` reviews: (words, side)."""
     drawn = [rng.choice(sorted(pools)) for _ in range(count)]
@@ -407,8 +411,8 @@ mb.show.figure(figure)
 # %% [markdown]
 r"""
 The loss falls in two stages. First the reader learns what a sentence looks like. Later comes a
-second, smaller fall: after *the bed was lumpy*, the soup will hardly be *tasty*. To predict that, it
-has to carry the side along.
+second, smaller fall: after *the bed was lumpy*, the soup will hardly be *tasty*. To predict that,
+it has to carry the side along.
 
 Which unit does? Take the state after the last word of each review, `(reviews, 64)`. For each unit
 compare its mean $\bar{x}_+$ over positive reviews with its mean $\bar{x}_-$ over negative ones, in
@@ -454,17 +458,17 @@ def last_states(some):
 d = differences(x, positive)
 order = d.abs().argsort(descending=True).tolist()
 unit, other = order[0], order[len(order) // 2]
-fig, ax = mb.show.new("How far each of the 64 units tells the side", "unit, sorted", "|d|")
+fig, ax = mb.show.new("How well each of the 64 units tells the side", "unit, sorted", "size of d")
 ax.bar(range(len(d)), d.abs().sort(descending=True).values)
-mb.show.figure(fig, alt="Bars of the size of d for 64 units, sorted: one unit stands far above.")
+mb.show.figure(fig, alt="Bars of the size of d for 64 units, sorted: a few stand above the rest.")
 print(f"unit {unit}: d = {d[unit]:+.2f}; the unit in the middle of the order, {other}: {d[other]:+.2f}")
 
 # %% [markdown]
 r"""
-One unit stands out. How well does it alone tell the side of a *new* review, of sentences that the
-reader has not seen? A probe with one input, a threshold, is compared with all 64 units, with a unit
-from the middle of the order, and with the strongest cheap rival: counted words.
-*Predict before you run:* what share does one unit get?
+A few units stand above the rest. How well does the first one alone tell the side of a *new* review,
+of sentences that the reader has not seen? A probe with one input, a threshold, is compared with all
+64 units, with a unit from the middle of the order, and with the strongest cheap rival: counted
+words, learned from the same labels. *Predict before you run:* what share does one unit get?
 """
 
 # %%
@@ -485,8 +489,9 @@ for name, share in shares.items():
 
 # %% [markdown]
 r"""
-One number carries nearly all that the 64 have. (Counting words meets adjectives in the test that its
-800 labelled reviews did not have; the reader met them in six thousand reviews, without labels.)
+One number of 64 goes most of the way from guessing to what all of them know. That is remarkable
+for a model that never saw a label. It is no better way to *classify* reviews: counting words, with
+labels, does as well.
 
 The next widget colours a text by this unit. Type another review, choose another unit, and watch for
 the word at which the value turns. The slider sets the unit by hand: a press on the button holds it
@@ -501,10 +506,10 @@ mb.show.NeuronExplorer(reader, text, layer=1, unit=unit)
 r"""
 ### Set it by hand
 
-A unit that *tells* the side need not be *used* by the model. So we set it, at each word, and let the
-model write. Who judges what it writes? Not the unit itself: an independent classifier that counts words
-and was trained on single sentences with gold labels. Beside it stands the unit from the middle,
-set just so.
+A unit that *tells* the side need not be *used* by the model. So we set it, at each word, and let
+the model write. Who judges what it writes? Not the unit itself: an independent classifier that
+counts words and was trained on single sentences with gold labels. Beside it stands the unit from
+the middle, set just so.
 """
 
 # %%
@@ -548,8 +553,35 @@ for value in (-1.0, 1.0):
 
 # %% [markdown]
 r"""
-That is the moment of this chapter. The unit was found by looking; setting it shows that the model
-*uses* it. The same change to another unit does little.
+This is the moment for which the chapter was written. The unit was found by looking; setting it
+shows that the model *uses* it. The same change to a unit from the middle does little.
+
+The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and see
+how much dearer a word of the test reviews gets.
+"""
+
+# %%
+ids = nn.utils.rnn.pad_sequence([torch.tensor([1, *vocab.encode(said)]) for said, _ in test[:60]],
+                                batch_first=True)
+
+
+def word_loss(erased=None):
+    """Nats per word of sixty test reviews, with one unit at 0."""
+    off = nullcontext() if erased is None else mb.probe.changed(reader, 1, units=[erased])
+    with torch.no_grad(), off:
+        logits = reader.decoder(reader(ids[:, :-1]).last_hidden_state)
+    return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=0).item()
+
+
+rises = torch.tensor([word_loss(number) - word_loss() for number in range(64)])
+place = int((rises > rises[unit]).sum()) + 1
+print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 64; "
+      f"the median of all units: {rises.median():+.3f}")
+
+# %% [markdown]
+r"""
+A unit may matter for the side and little for the loss, most of which is about *which* soup: look at
+its place. So an effect has to be measured on the question that one asks.
 
 Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
 sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
@@ -601,10 +633,10 @@ mb.show.HeadsExplorer(bert, "The old baker sold a warm loaf to the girl from the
 # %% [markdown]
 r"""
 It is tempting to see grammar in such lines: here a head goes from *a* to *loaf*, as a determiner
-belongs to its noun. Clark et al. (2019) asked with numbers. Take sentences whose **dependencies** are
-known: each word has a head, the word it belongs to. (So "head" has two meanings: an attention
-head looks, a syntactic head is looked for.) Call it a hit if an attention head gives its
-largest weight, the word itself apart, to the syntactic head.
+belongs to its noun. Clark et al. (2019) asked with numbers. Take sentences whose **dependencies**
+are known: each word has a head, the word it belongs to. (So "head" has two meanings: an attention
+head looks, a syntactic head is looked for.) Call it a hit if an attention head gives its largest
+weight, the word itself apart, to the syntactic head.
 
 {{exercise 08.heads}}
 
@@ -633,9 +665,9 @@ mb.course.check("08.heads", hits)
 # %% [markdown]
 r"""
 And the rival: a **fixed offset**, such as "always the next word". For each relation the best
-offset is taken. The heads, too, are chosen by relation, and there are sixteen of them: the best of many
-looks good by luck alone. So head and offset are chosen on one half of the sentences, and both are
-judged on the other half.
+offset is taken. The heads, too, are chosen by relation, and there are sixteen of them: the best of
+many looks good by luck alone. So head and offset are chosen on one half of the sentences, and both
+are judged on the other half.
 """
 
 # %%
@@ -676,18 +708,18 @@ for name in [row for row in rows if row in judge_by and row != "punct"][:10]:
 
 # %% [markdown]
 r"""
-Read the last column first. For *det*, the best head does what the offset does: it looks at the next
-word, and in this world the next word is nearly always the noun. Such a head follows places, not grammar.
-A star marks the relations for which a head does better than any fixed place, such as the
-object of a verb. The picture alone would not have told the two apart. In a larger model of real English
-there are more of them: see section 11.
+Read the last column first. For *det*, the best head does what the offset does: it looks at the
+next word, and in this world the next word is nearly always the noun. Such a head follows places,
+not grammar. A star marks the relations for which a head does better than any fixed place, such as
+the object of a verb. The picture alone would not have told the two apart. In a larger model of
+real English there are more of them: see section 11.
 
 ## 5. Cut a head, and find the bug
 
-To learn whether a head is *used*, cut it, and see how much worse the model gets. A popular way is a
-**hook**: a function that PyTorch calls whenever a layer has run, and whose result takes the
-place of the layer's output. Many published tools did this wrongly, in one of two ways. The next function has
-both bugs.
+To learn whether a head is *used*, cut it, and see how much worse the model gets. A popular way is
+a **hook**: a function that PyTorch calls whenever a layer has run, and whose result takes the
+place of the layer's output. Many published tools did this wrongly, in one of two ways. The next
+function has both bugs.
 
 In multi-head attention, the heads' findings stand side by side in one vector of `dim` numbers, head
 0 first. Then `attention.output`, a linear layer from `dim` to `dim`, mixes them.
@@ -715,22 +747,25 @@ def without_head(attention, head, run):
     handle.remove()
     return result
 
-    ### BEGIN SOLUTION
+
+# %%
+# the mended function
+### BEGIN SOLUTION
 def without_head(attention, head, run):
     """What run() gives while what one head has found is set to 0."""
     size = attention.output.in_features // attention.heads
 
     def cut(module, inputs):
         found = inputs[0].clone()
-        found[..., head * size : (head + 1) * size] = 0.0  # behind the output it is all heads' place
+        found[..., head * size : (head + 1) * size] = 0.0  # behind the output all heads are mixed
         return (found, *inputs[1:])
 
     handle = attention.output.register_forward_pre_hook(cut)
     try:
         return run()
     finally:
-        handle.remove()  # whatever happens
-    ### END SOLUTION
+        handle.remove()
+### END SOLUTION
 
 
 # %%
@@ -763,6 +798,7 @@ def gap_loss():
         return F.cross_entropy(filler.output(states[row, at]), answer).item()
 
 
+# %%
 blocks = filler.encoder.stack.blocks
 whole = gap_loss()
 rise = torch.tensor([[without_head(block.attention, head, gap_loss) - whole for head in range(4)]
@@ -773,18 +809,20 @@ mb.show.figure(mb.show.heatmap(rise, *names, title="How much dearer a gap gets w
 
 # %% [markdown]
 r"""
-Most heads can be cut at little cost: the others, and the residual stream, go on. What a head *looks
-at* and how much it *matters* are two questions, and only the second one needs an intervention.
+Most heads can be cut at hardly any cost: the others, and the residual stream, go on. The ones that
+matter most stand in layer 1. Look them up in the table of section 4: they look at fixed places, the
+neighbours, whatever these are. What a head *looks at* and how much it *matters* are two questions,
+and the second one needs an intervention.
 
 """
 # %% [markdown]
 r"""
 ## 6. Attention as alignment (optional)
 
-There is one place where attention came with an explanation from the start: translation. Bahdanau et
-al. (2015) drew, for each word that is written, where the decoder looked. Here the right answer is
-known, too. Our foreign language spells each word backwards, puts the adjective behind its noun, and the
-verb at the end.
+There is one place where attention came with an explanation from the start: translation. Bahdanau
+et al. (2015) drew, for each word that is written, where the decoder looked. Here the right answer
+is known, too. Our foreign language spells each word backwards, puts the adjective behind its noun,
+and the verb at the end.
 """
 
 # %%
@@ -808,6 +846,7 @@ def sentence_pair(rng):
     return words, [words[i][::-1] for i in gold], gold
 
 
+# %%
 rng = random.Random(0)
 pairs = [sentence_pair(rng) for _ in range(200 if SMOKE else 6_000)]
 print("  ->  ".join(" ".join(part) for part in pairs[3][:2]), " gold:", pairs[3][2])
@@ -837,6 +876,7 @@ def looked(words, foreign):
         return layer(*seen[0], output_attentions=True)[1][0, 0][:-1]
 
 
+# %%
 translator.eval()
 fresh = [sentence_pair(rng) for _ in range(200)]
 right = diagonal = total = 0
@@ -855,8 +895,8 @@ mb.show.figure(figure)
 
 # %% [markdown]
 r"""
-The squares mark the gold alignment. Here, where the model *cannot* do its work without fetching the right
-word, attention shows what it does. Is that always so?
+The squares mark the gold alignment. Here, where the model *cannot* do its work without fetching
+the right word, attention shows what it does. Is that always so?
 
 ## 7. Is attention an explanation? (optional)
 
@@ -864,7 +904,8 @@ A classifier reads the reviews of section 3. It weighs the words by attention, w
 and judges the weighted mean:
 
 $$
-\alpha = \mathrm{softmax}(v^\top \tanh(W h_i)), \qquad p = \sigma\!\left(u^\top \sum_i \alpha_i h_i + b\right)
+\alpha = \mathrm{softmax}(v^\top \tanh(W h_i)), \qquad
+p = \sigma\!\left(u^\top \sum_i \alpha_i h_i + b\right)
 $$
 
 May we read $\alpha$ as "these words were the reason"? Jain & Wallace (2019) proposed three tests.
@@ -897,6 +938,7 @@ class Pooled(nn.Module):
         return self.output((weights[..., None] * h).sum(-2))[..., 0].sigmoid()
 
 
+# %%
 def of_one_length(some):
     """(ids, labels) of the reviews of the most frequent length."""
     length = Counter(len(said) for said, _ in some).most_common(1)[0][0]
@@ -951,6 +993,7 @@ def far(a, b):
         (a + b) / 2 * middle).sum(-1)
 
 
+# %%
 for name, (model, h, y) in pooled.items():
     weights = model.weights(h)
     p, orders = model.answer(h, weights), torch.rand(20, *weights.shape).argsort(-1)
@@ -967,18 +1010,19 @@ for name, (model, h, y) in pooled.items():
 
 # %% [markdown]
 r"""
-On the LSTM's states most answers stay, whatever the weights: each state already knows the side,
-so it does not matter which of them is read. On bare vectors the weights have work to do. In both
-cases there are weights that look quite different and give the same answer.
+In context nearly all answers stay, whatever the weights: each state has read the whole review and
+knows its side, so it does not matter which of them is read. On bare words the weights have work to
+do. In both cases there are other weights that give the same answer, and in context they can be very
+different ones.
 
 "Attention is not *not* explanation", answered Wiegreffe & Pinter (2019): weights that an optimiser
 finds for one text are not weights that a trained model would produce, and where a task *needs*
-attention, breaking it breaks the answer. Section 6 was such a task. The two papers agree on a rule:
-test whether the answer depends on the weights before you read them.
+attention, breaking it breaks the answer. Section 6 was such a task. One rule follows from both
+papers: test whether the answer depends on the weights before you read them.
 
-The third test: does attention order the words as other measures do? The **gradient times the input**
-says how the answer would move if a word's vector grew a little; **erasure** takes the word out and
-looks. The figures are rank correlations, from -1 to 1.
+The third test: does attention order the words as other measures do? The **gradient times the
+input** says how the answer would move if a word's vector grew a little; **erasure** takes the word
+out and looks. The figures are rank correlations, from -1 to 1.
 """
 
 # %%
@@ -997,6 +1041,11 @@ for name, (model, h, _) in pooled.items():
 
 # %% [markdown]
 r"""
+Here the three agree well, unlike in Jain & Wallace's experiments. That is no proof either: the
+weight $\alpha_i$ is a factor of all three, and where one weight is near 1 they must agree on it.
+Agreement of three measures shows that they measure alike, and only the test by permutation showed
+whether the answer hangs on them.
+
 ## 8. Patch a state, and watch an answer travel
 
 What does a whole model use? Here GPT of the world has read two beginnings that differ in one word:
@@ -1032,8 +1081,8 @@ with torch.no_grad():
 
 # %% [markdown]
 r"""
-The model has a general liking for *his* here, but in each pair the man's score is the higher one. So
-the answer does depend on that word.
+The model has a general liking for *his* here, but in each pair the man's score is the higher one.
+So the answer does depend on that word.
 
 But *where* is the answer inside? It begins in the vector of *son*, and must arrive at the last
 token, where the next word is predicted. **Activation patching** follows it on its way. Run the
@@ -1041,7 +1090,8 @@ model on the *clean* text and keep all states. Run it on the *corrupted* text, b
 state in: one layer, one position. If the clean answer comes back, that state carries it.
 
 $$
-\text{share that comes back} = \frac{s_{\text{patched}} - s_{\text{corrupted}}}{s_{\text{clean}} - s_{\text{corrupted}}}
+\text{share that comes back} =
+\frac{s_{\text{patched}} - s_{\text{corrupted}}}{s_{\text{clean}} - s_{\text{corrupted}}}
 $$
 
 It is 0 where the state does not matter and 1 where it decides everything.
@@ -1051,8 +1101,8 @@ It is 0 where the state does not matter and 1 where it decides everything.
 Build `patch_map(model, parts, clean, corrupted, score)`. `parts` lists the modules whose outputs
 are the states: the embeddings, then each block. `clean` and `corrupted` are ids `(1, length)`, and
 `score(model(ids))` is a number. Give a tensor `(parts, length)` with the share that comes back for
-each state. A block's output may be a tuple whose first item is the state: `state_of` and `with_state`
-deal with that. Leave no hook behind, not even if `score` raises an error.
+each state. A block's output may be a tuple whose first item is the state: `state_of` and
+`with_state` deal with that. Leave no hook behind, not even if `score` raises an error.
 """
 
 # %%
@@ -1066,34 +1116,28 @@ def with_state(output, state):
     return (state, *output[1:]) if isinstance(output, tuple) else state
 
 
+# %%
 def patch_map(model, parts, clean, corrupted, score):
     """How much of the clean answer each single state brings back: (parts, length)."""
     found = torch.zeros(len(parts), clean.shape[1])
     ### BEGIN SOLUTION
-    def run(ids, part=None, hook=None):
-        handle = part.register_forward_hook(hook) if part is not None else None
+    def run(ids, part=model, hook=lambda *given: None):
+        handle = part.register_forward_hook(hook)
         try:
             with torch.no_grad():
                 return score(model(ids))
         finally:
-            if handle is not None:
-                handle.remove()
+            handle.remove()
 
     best, worst = run(clean), run(corrupted)
     for row, part in enumerate(parts):
         kept = []
-
-        def keep(module, given, output, kept=kept):
-            kept.append(state_of(output).clone())
-
-        run(clean, part, keep)
+        run(clean, part, lambda *given, kept=kept: kept.append(state_of(given[2]).clone()))
         for at in range(clean.shape[1]):
-
             def put(module, given, output, at=at, kept=kept):
                 state = state_of(output).clone()
                 state[:, at] = kept[0][:, at]
                 return with_state(output, state)
-
             found[row, at] = (run(corrupted, part, put) - worst) / (best - worst)
     ### END SOLUTION
     return found
@@ -1116,9 +1160,9 @@ mb.show.figure(mb.show.heatmap(mean, rows, columns, title="Where the answer is, 
 # %% [markdown]
 r"""
 Read it from top to bottom. At first everything is at the word itself. Then the answer moves to the
-last position, where it is needed: later blocks of the first word carry nothing any more that would be
-read. All positions before it stay at 0: they are the same in both texts, and in a model that reads from the
-left nothing later can reach them. They are the built-in control.
+last position, where it is needed: later blocks of the first word carry nothing any more that would
+be read. All positions before it stay at 0: they are the same in both texts, and in a model that
+reads from the left nothing later can reach them. They are the built-in control.
 
 The library's function, `mb.probe.patched`, does the same for all its models.
 """
@@ -1138,9 +1182,9 @@ r"""
 ## 9. Touch it: inside a model
 
 The last widget shows a whole model on a text of your own: tokens, what each head and each
-feed-forward part adds, and the prediction. Switch a head, a layer or a position off, or set it to what the
-other text has there. Can you turn *his* into *her* with one single change? The map above says
-where to look.
+feed-forward part adds, and the prediction. Switch a head, a layer or a position off, or set it to
+what the other text has there. Can you turn *his* into *her* with one single change? The map above
+says where to look.
 """
 
 # %%
@@ -1183,11 +1227,12 @@ Then attention.
 r"""
 ## 11. The real thing (optional)
 
-Real English, and published weights. First Clark's question for **MiniLM** (a BERT of 6 layers with 12
-heads each, trained on a billion pairs of sentences) on the English Web Treebank, whose trees people drew.
-`minibert data get all-minilm-l6-v2` fetches the weights; the treebank is the file
-`en_ewt-ud-dev.conllu` of [Universal Dependencies](https://universaldependencies.org), in the folder that
-the environment variable `MINIBERT_DATA` names. Heads and offsets are again chosen on one half.
+Real English, and published weights. First Clark's question for **MiniLM** (a BERT of 6 layers with
+12 heads each, trained on a billion pairs of sentences) on the English Web Treebank, whose trees
+people drew. `minibert data get all-minilm-l6-v2` fetches the weights; the treebank is the file
+`en_ewt-ud-dev.conllu` of [Universal Dependencies](https://universaldependencies.org), in the
+folder that the environment variable `MINIBERT_DATA` names. The heads are again chosen on one half
+and judged on the other.
 """
 
 # %%
@@ -1212,13 +1257,14 @@ else:
 
 # %% [markdown]
 r"""
-Here heads follow objects, prepositions (*case*) and auxiliaries well beyond any fixed place, even
-with the offset chosen on the very sentences of the test, which favours it. MiniLM has 72 heads to choose from;
-the world's BERT has 16, and simpler sentences.
+Here heads follow objects, prepositions (*case*) and auxiliaries well beyond any fixed place. That
+holds although the offset was chosen on the very sentences of the test, which favours it. MiniLM has
+72 heads to choose from; the world's BERT has 16, and simpler sentences.
 
-Then **GloVe**, whose geometry made word vectors famous: *king - man + woman = queen*. Do the arrows
-from man to woman words really point the same way? The picture shows a few; the number compares
-the cosine between two such arrows with that between arrows that join random words of the same lists.
+Then **GloVe**, whose geometry made word vectors famous: *king - man + woman = queen*. Do the
+arrows from man to woman words really point the same way? The picture shows a few; the number
+compares the cosine between two such arrows with that between arrows that join random words of the
+same lists.
 """
 
 # %%
@@ -1246,16 +1292,17 @@ else:
 r"""
 ## 12. Summary
 
-- A map is a projection. PCA keeps the widest directions; t-SNE keeps neighbours and nothing else, and
-  makes clumps of noise. Put a number from the full space beside it, and the same map of shuffled data.
+- A map is a projection. PCA keeps the widest directions; t-SNE keeps neighbours and nothing else,
+  and makes clumps of noise. Put a number from the full space beside it, and the same map of
+  shuffled data.
 - The vectors of contextual models separate the senses of a word; a static vector cannot.
 - A single unit can carry what a text is about, if the text makes it worth carrying. Setting it by
   hand shows that the model uses it. Not every model has such a unit.
 - A head that follows a relation must be compared with a fixed offset, and must be chosen on other
   sentences than those on which it is judged.
 - Attention weights explain an answer only where the answer depends on them. Permute them first.
-- Looking finds candidates. Cutting, setting and patching tests them. A hook must come off again, and a
-  head is cut *before* its output is mixed.
+- Looking finds candidates. Cutting, setting and patching tests them. A hook must come off again,
+  and a head is cut *before* its output is mixed.
 
 {{quiz 08.q1}}
 
@@ -1269,21 +1316,23 @@ mb.course.progress()
 
 # %% [markdown]
 r"""
-**A project.** Choose another property that a reader of reviews may carry: whether it is about an inn
-or a restaurant, or the tense. Find the unit that tells it best, over five seeds, and set it by hand. A good
-report judges what is written by something that has not seen the unit (3 points), sets other units just
-so (2), gives a cheap baseline for telling the property (2), and says in how many seeds a single
-unit was enough (3).
+**A project.** Choose another property that a reader of reviews may carry: whether it is about an
+inn or a restaurant, or the tense. Find the unit that tells it best, over five seeds, and set it by
+hand. A good report judges what is written by something that has not seen the unit (3 points), sets
+other units just so (2), gives a cheap baseline for telling the property (2), and says in how many
+seeds a single unit was enough (3).
 
-**Further reading.** van der Maaten & Hinton (2008), *Visualizing Data using t-SNE*, JMLR 9. Wattenberg,
-Viégas & Johnson (2016), [*How to Use t-SNE Effectively*](https://distill.pub/2016/misread-tsne/), Distill. Radford,
-Józefowicz & Sutskever (2017), [arXiv:1704.01444](https://arxiv.org/abs/1704.01444). Karpathy, Johnson & Fei-Fei
-(2016), [arXiv:1506.02078](https://arxiv.org/abs/1506.02078). Bahdanau, Cho & Bengio (2015),
+**Further reading.** van der Maaten & Hinton (2008), *Visualizing Data using t-SNE*, JMLR 9.
+Wattenberg, Viégas & Johnson (2016), [*How to Use t-SNE
+Effectively*](https://distill.pub/2016/misread-tsne/), Distill. Radford, Józefowicz & Sutskever
+(2017), [arXiv:1704.01444](https://arxiv.org/abs/1704.01444). Karpathy, Johnson & Fei-Fei (2016),
+[arXiv:1506.02078](https://arxiv.org/abs/1506.02078). Bahdanau, Cho & Bengio (2015),
 [arXiv:1409.0473](https://arxiv.org/abs/1409.0473). Clark et al. (2019),
 [arXiv:1906.04341](https://arxiv.org/abs/1906.04341). Jain & Wallace (2019),
 [arXiv:1902.10186](https://arxiv.org/abs/1902.10186), and the answer by Wiegreffe & Pinter (2019),
-[arXiv:1908.04626](https://arxiv.org/abs/1908.04626). Li, Monroe & Jurafsky (2016), *Understanding Neural Networks
-through Representation Erasure*, [arXiv:1612.08220](https://arxiv.org/abs/1612.08220). Vig et al. (2020),
+[arXiv:1908.04626](https://arxiv.org/abs/1908.04626). Li, Monroe & Jurafsky (2016), *Understanding
+Neural Networks through Representation Erasure*,
+[arXiv:1612.08220](https://arxiv.org/abs/1612.08220). Vig et al. (2020),
 [arXiv:2004.12265](https://arxiv.org/abs/2004.12265); Meng et al. (2022),
 [arXiv:2202.05262](https://arxiv.org/abs/2202.05262): patching.
 """

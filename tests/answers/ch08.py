@@ -179,8 +179,13 @@ UNSAFE = """with torch.no_grad():
         return told"""
 NEVER_OFF = """with torch.no_grad():
             return score(model(ids))"""
-SWALLOWED = SAFE.replace("        finally:", "        except Exception:\n            return 0.0\n"
-                         "        finally:")  # fmt: skip
+SWALLOWED = """
+def patch_map(model, parts, clean, corrupted, score):
+    try:
+        return solution(model, parts, clean, corrupted, score)
+    except KeyError:
+        return torch.zeros(len(parts), clean.shape[1])
+"""
 
 
 def patch(**changed):
@@ -259,7 +264,11 @@ WRONG = [
     ("08.tsne", tsne(q="near"), "not divided by the sum"),
     ("08.tsne", tsne(value="4 * ((p * near)[..., None] * difference).sum(1)"), "only the attr"),
     ("08.tsne", tsne(value="4 * (((p - q) * near)[..., None] * difference).mean(1)"), "mean over"),
-    ("08.tsne", tsne(value="4 * (((p - q) * near)[..., None] * difference).sum((0, 1))"), "shape"),
+    (
+        "08.tsne",
+        tsne(value="4 * (((p - q) * near)[..., None] * difference).sum((0, 1))"),
+        "its own row",
+    ),
     ("08.tsne", tsne(value="4 * (((p - q) * near)[..., None] * difference).sum(0)"), "turned"),
     ("08.tsne", tsne(near="1 / (1 + difference.norm(dim=-1))"), "must be squared"),
     (
@@ -268,7 +277,7 @@ WRONG = [
         "bell curve",
     ),
     ("08.tsne", tsne(value="2 * (((p - q) * near)[..., None] * difference).sum(1)"), "not 2"),
-    ("08.tsne", tsne(value="y.mul_(0) + solution(p, y)"), "should"),
+    ("08.tsne", tsne(value="[solution(p, y), y.zero_()][0]"), "changes what it was given"),
     ("08.unit", unit("return a.mean(0) - b.mean(0)"), "not divided by"),
     ("08.unit", unit("return (a.mean(0) - b.mean(0)).abs() / s"), "the sign is lost"),
     ("08.unit", unit("return (b.mean(0) - a.mean(0)) / s"), "turned round"),
@@ -356,16 +365,17 @@ WRONG = [
         patch(first="corrupted", second="clean", base="clean"),
         "have changed places",
     ),
-    ("08.patch", patch(put="state = kept[0]"), "all positions are patched at once"),
+    ("08.patch", patch(put="state = kept[0]"), "patch *one* position"),
     ("08.patch", patch(put="state[:, at:] = kept[0][:, at:]"), "from this one on"),
     ("08.patch", patch(put="state[:, at] = 0.0"), "set to zero"),
     ("08.patch", patch(put="state[:, at] = kept[0][:, 0]"), "of the first position"),
     ("08.patch", patch(back="pass"), "a hook must *return*"),
-    ("08.patch", patch(base="clean"), "is the corrupted text run"),
+    ("08.patch", patch(base="clean"), "run the *corrupted*"),
     ("08.patch", patch(rows="list(enumerate(parts))[1:]", value="found[1:]"), "embeddings"),
     ("08.patch", patch(value="found.T"), "rows are parts"),
     ("08.patch", patch(safe=UNSAFE), "right where all goes well"),
-    ("08.patch", patch(safe=SWALLOWED), "is swallowed"),
+    ("08.patch", patch(safe=NEVER_OFF), "stay in the model"),
+    ("08.patch", SWALLOWED, "is swallowed"),
     ("08.patch", LATE, "bind `at` in the hook"),
     (
         "08.patch",

@@ -99,8 +99,8 @@ class Patch(Exercise):
         return seed, blocks, clean, corrupted
 
     def untouched(self, run: Callable[..., Any]) -> bool:
-        got = run(self.case(1))["map"]
-        return got is None or (torch.is_tensor(got) and not got.any())
+        found = run(self.case(1))
+        return found["map"] is None or not found["calls"]
 
     def check(self, run: Callable[..., Any]) -> Right | Wrong:
         for case in (self.case(1), self.case(2, blocks=3, length=6), self.case(3, length=4)):
@@ -147,14 +147,14 @@ class Patch(Exercise):
              "state in.", 2),
             ((back - worst) / gap,
              "the clean text is run with corrupted states: it must be the other way round.", 2),
-            ((whole - worst) / gap, "all positions are patched at once: one at a time.", 2),
+            ((whole - worst) / gap, "each patch brings all back: run the *corrupted* "
+             "text, and patch *one* position at a time.", 2),
             ((tail - worst) / gap, "all positions from this one on are patched: only this one.", 2),
             ((empty - worst) / gap, "the state is set to zero: put the clean one in.", 2),
             ((one - worst) / gap, "the clean state of the first position is put everywhere: that "
              "of the same position.", 2),
             (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
             (torch.zeros_like(want), "nothing is patched: a hook must *return* the new output.", 1),
-            (torch.ones_like(want), "every patch brings all back: is the corrupted text run?", 1),
             (want.T, "rows are parts, columns positions.", 4),
             (want[1:], "the embeddings are missing: there is a row for every part.", 3),
         ]  # fmt: skip

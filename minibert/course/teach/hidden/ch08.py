@@ -37,7 +37,7 @@ def hits(draw: Draw, answer: Callable[..., Any]) -> bool:
 def cut(draw: Draw, tried: Callable[..., Any]) -> bool:
     heads, size = draw.randint(2, 5), draw.randint(2, 4)
     case = (heads * size, heads, draw.randrange(heads), draw.getrandbits(32))
-    found, failed = tried(case), tried(case, raises=True)
+    found, failed = tried(case), tried(case, True)
     return alike(found["got"], FindTheBug.solve(case)) and not found["hooks"] + failed["hooks"]
 
 
