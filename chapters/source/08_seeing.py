@@ -105,7 +105,8 @@ are near. On the map, where point $i$ lies at $y_i$,
 
 $$
 q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}
-{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}}, \qquad C = \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}.
+{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}}, \qquad
+C = \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}.
 $$
 
 The points begin anywhere and move downhill on the cost $C$. The gradient has a simple form

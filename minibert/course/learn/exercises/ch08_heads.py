@@ -32,7 +32,7 @@ class Hits(Exercise):
         return got is None or (isinstance(got, list) and not got)
 
     def check(self, hits: Callable[..., Any]) -> Right | Wrong:
-        for seed, words in ((23, 7), (17, 9), (24, 9)):  # no two mistakes look alike
+        for seed, words in ((83, 7), (48, 9), (57, 9)):  # no two mistakes look alike
             weights, heads = self.case(seed, words)
             got, kept = called(hits, weights, list(heads))
             told = got.tolist() if isinstance(got, Tensor) and got.ndim == 1 else got
