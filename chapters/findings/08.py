@@ -23,13 +23,13 @@ from torch.nn import functional as F
 import minibert as mb
 from minibert.world.tasksets.base import Example
 
-READER = {"tokens": 200_000, "reviews": 6_000, "test": 400, "steps": 1_200, "rate": 0.02}
+READER = {"tokens": 150_000, "reviews": 6_000, "test": 400, "steps": 900, "rate": 0.02}
 CONFIG = {
     "senses": {"tokens": 250_000, "more": 150_000, "labelled": 4},
-    "unit": {**READER, "labels": 800, "written": 100, "length": 24},
-    "natural": {"tokens": 250_000, "start": "minibert-awd-lstm-reviews-forward"},
-    "heads": {"sentences": 600, "relations": ["obj", "det", "obl", "case", "nsubj", "conj"]},
-    "attention": {"tokens": 200_000, "reviews": 6_000, "test": 1_000, "steps": 150, "orders": 20},
+    "unit": {**READER, "labels": 800, "written": 60, "length": 20},
+    "natural": {"tokens": 150_000, "start": "minibert-awd-lstm-reviews-forward"},
+    "heads": {"sentences": 400, "relations": ["obj", "det", "obl", "case", "nsubj", "conj"]},
+    "attention": {"tokens": 150_000, "reviews": 4_000, "test": 800, "steps": 120, "orders": 20},
 }
 SMOKE = {
     "senses": {"tokens": 60_000, "more": 40_000, "labelled": 1},

@@ -375,7 +375,7 @@ def reviews(pools, count, rng):
 
 
 rng, old, held = random.Random(0), {}, {}
-for key, some in judging(11, 20_000 if SMOKE else 200_000).items():
+for key, some in judging(11, 100_000 if SMOKE else 200_000).items():
     rng.shuffle(some)
     held[key], old[key] = some[: max(5, len(some) // 5)], some[max(5, len(some) // 5) :] or some
 train, test = reviews(old, 6_000, rng), reviews(held, 400, rng)
@@ -857,7 +857,7 @@ translator = mb.Transformer(TransformerConfig(len(both), dim=32, layers=1, heads
                                               dropout=0.0, norm="pre", max_length=16))
 rows = [{"input_ids": both.encode(a), "decoder_ids": [1, *both.encode(b)],
          "labels": [*both.encode(b), 2]} for a, b, _ in pairs]
-steps = 5 if SMOKE else 800
+steps = 5 if SMOKE else 700
 history = mb.fit(translator, mb.text.PaddedBatches(rows, 32), steps=steps, device="cpu",
                  progress=False, optimizer=mb.optim.adamw(translator, 0.01, betas=(0.9, 0.98)),
                  schedule=mb.optim.linear(steps, warmup=steps // 10))
@@ -1245,7 +1245,8 @@ except FileNotFoundError:
     print("MiniLM or the treebank is not here. The chapter goes on without them.")
 else:
     halves = []
-    for half in (trees[:150], trees[150:300]):
+    count = 20 if SMOKE else 120
+    for half in (trees[:count], trees[count : 2 * count]):
         looks = mb.probe.word_attention(minilm, [list(one.tokens) for one in half])
         named = [[r.split(":")[0] for r in one.info["relations"]] for one in half]
         halves.append(mb.probe.head_arcs(looks, [one.info["heads"] for one in half], named))
