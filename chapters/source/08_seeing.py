@@ -581,8 +581,8 @@ print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 
 
 # %% [markdown]
 r"""
-A unit may matter for the side and little for the loss, most of which is about *which* soup: look at
-its place. So an effect has to be measured on the question that one asks.
+Most of the loss is about *which* soup is next, so a unit that keeps the side may cost little here:
+look at its place. Measure an effect on the question that you ask.
 
 Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
 sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
@@ -1204,11 +1204,12 @@ Each line is a claim with its paired difference. First senses and sentiment.
 | a homograph's senses: BERT's best layer beats word2vec | senses.bert - senses.word2vec | percent | none: our own measure |
 | BERT's best layer beats counting the words nearby | senses.bert - senses.nearby | percent | none |
 | BERT's best layer beats the mean vector of the words nearby | senses.bert - senses.bag | percent | none |
-| one unit of the reader tells the side better than counted words | unit.best - unit.words | percent | none |
+| one unit of the reader tells the side better than always the same answer | unit.best - unit.majority | percent | none |
+| counted words, with labels, tell it better than one unit | unit.words - unit.best | percent | none |
 | the best unit tells it better than one from the middle | unit.best - unit.middle | percent | none |
 | all units tell it better than the best one | unit.all - unit.best | percent | +0.6: 92.9 against 92.3 on IMDb (Radford et al. 2017) |
-| set high, it writes more that is judged positive than set low | steer.high - steer.low | percent | shown by examples |
-| a unit from the middle does so, too | steer.other_high - steer.other_low | percent | none |
+| set high, it writes more that is judged positive than set low | unit.high - unit.low | percent | shown by examples |
+| a unit from the middle does so, too | unit.other_high - unit.other_low | percent | none |
 | a larger model of natural reviews has such a unit, too: best unit above chance | natural.best - natural.chance | percent | none |
 }}
 
