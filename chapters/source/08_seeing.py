@@ -192,7 +192,7 @@ r"""
 ### Which clumps can you trust?
 
 The library scikit-learn does the same faster. *Predict before you run:* the lower row shows pure
-noise, as many vectors of random numbers. In which of its two maps will you see clumps?
+noise, as many vectors of random numbers. Which of the four maps would you trust?
 """
 
 # %%
@@ -215,12 +215,13 @@ mb.show.figure(fig, alt="Four maps by t-SNE. Words fall into their four groups a
 
 # %% [markdown]
 r"""
-At a low perplexity t-SNE makes pairs and small clumps of noise, too: every point must have a few
-neighbours, so it gets some. "Keeps" is the share of neighbours that the map keeps, as above: t-SNE
-keeps more of them than PCA. But it keeps nothing else. The size of a clump, the distance between
-two clumps and what lies above or left mean nothing, and another seed gives another map (Wattenberg
-et al. 2016). So: believe a clump if it is there at several perplexities and seeds, not in shuffled
-data, and if a number in the *full* space confirms it. Section 2 uses such a number.
+At perplexity 2 the months fall apart into pieces, and strays lie far outside, among the words as
+in the noise. At 10 the words show their four groups, and the noise shows none. "Keeps" is the
+share of neighbours that the map keeps, as above: at its better setting t-SNE keeps more of them
+than PCA. But it keeps nothing else. The size of a clump, the distance between two clumps and what
+lies above or left mean nothing, and another seed gives another map (Wattenberg et al. 2016 have
+many examples). So: believe a clump if it is there at several perplexities and seeds, not in noise,
+and if a number in the *full* space confirms it. Section 2 uses such a number.
 
 ## 2. The same word, in two senses
 
@@ -557,8 +558,8 @@ r"""
 This is the moment for which the chapter was written. The unit was found by looking; setting it
 shows that the model *uses* it. The same change to a unit from the middle does little.
 
-The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and see
-how much dearer a word of the test reviews gets.
+The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and
+see how much the loss per word of the test reviews rises.
 """
 
 # %%
@@ -811,9 +812,9 @@ mb.show.figure(mb.show.heatmap(rise, *names, title="How much dearer a gap gets w
 # %% [markdown]
 r"""
 Most heads can be cut at hardly any cost: the others, and the residual stream, go on. The ones that
-matter most stand in layer 1. Look them up in the table of section 4: they look at fixed places, the
-neighbours, whatever these are. What a head *looks at* and how much it *matters* are two questions,
-and the second one needs an intervention.
+matter most stand in layer 1. The widget of section 4 shows where they look: at fixed places, the
+word before and the word after, whatever these are. What a head *looks at* and how much it
+*matters* are two questions, and the second one needs an intervention.
 
 """
 # %% [markdown]
@@ -1053,8 +1054,8 @@ What does a whole model use? Here GPT of the world has read two beginnings that 
 
 > *One day in the winter my son broke ...* and *One day in the winter my daughter broke ...*
 
-It should go on with *his* after one and with *her* after the other. The score of an answer is one
-number: the logit of *his* minus that of *her*.
+If a possessive follows, it should be *his* after one and *her* after the other. The score of an
+answer is one number: the logit of *his* minus that of *her*.
 """
 
 # %%
@@ -1184,8 +1185,8 @@ r"""
 
 The last widget shows a whole model on a text of your own: tokens, what each head and each
 feed-forward part adds, and the prediction. Switch a head, a layer or a position off, or set it to
-what the other text has there. Can you turn *his* into *her* with one single change? The map above
-says where to look.
+what the other text has there. Which single change, from the other text, moves the
+bars as much as the whole other text would? The map above says where to look.
 """
 
 # %%
@@ -1197,19 +1198,13 @@ r"""
 
 ## 10. How much of this is luck?
 
-The experiments ran over {{finding 08 unit.best seeds}} seeds (settings in `chapters/findings/08.py`).
+The experiments ran over {{finding 08 senses.bert seeds}} seeds (settings in `chapters/findings/08.py`).
 Each line is a claim with its paired difference. First senses and sentiment.
 
 {{findings 08
 | a homograph's senses: BERT's best layer beats word2vec | senses.bert - senses.word2vec | percent | none: our own measure |
 | BERT's best layer beats counting the words nearby | senses.bert - senses.nearby | percent | none |
 | BERT's best layer beats the mean vector of the words nearby | senses.bert - senses.bag | percent | none |
-| one unit of the reader tells the side better than always the same answer | unit.best - unit.majority | percent | none |
-| counted words, with labels, tell it better than one unit | unit.words - unit.best | percent | none |
-| the best unit tells it better than one from the middle | unit.best - unit.middle | percent | none |
-| all units tell it better than the best one | unit.all - unit.best | percent | +0.6: 92.9 against 92.3 on IMDb (Radford et al. 2017) |
-| set high, it writes more that is judged positive than set low | unit.high - unit.low | percent | shown by examples |
-| a unit from the middle does so, too | unit.other_high - unit.other_low | percent | none |
 | a larger model of natural reviews has such a unit, too: best unit above chance | natural.best - natural.chance | percent | none |
 }}
 
@@ -1296,8 +1291,8 @@ r"""
 ## 12. Summary
 
 - A map is a projection. PCA keeps the widest directions; t-SNE keeps neighbours and nothing else,
-  and makes clumps of noise. Put a number from the full space beside it, and the same map of
-  shuffled data.
+  and depends on its settings. Put a number from the full space beside it, and the same map of
+  noise.
 - The vectors of contextual models separate the senses of a word; a static vector cannot.
 - A single unit can carry what a text is about, if the text makes it worth carrying. Setting it by
   hand shows that the model uses it. Not every model has such a unit.
