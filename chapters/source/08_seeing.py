@@ -192,36 +192,36 @@ r"""
 ### Which clumps can you trust?
 
 The library scikit-learn does the same faster. *Predict before you run:* the lower row shows pure
-noise, as many vectors of random numbers. Which of the four maps would you trust?
+noise, two hundred vectors of random numbers. Which of the four maps would you trust?
 """
 
 # %%
 from sklearn.manifold import TSNE
 
-noise = torch.randn(vectors.shape, generator=torch.Generator().manual_seed(2))
+noise = torch.randn(200, 64, generator=torch.Generator().manual_seed(2))
+sizes = {"words": [len(some) for some in GROUPS.values()], "noise": [len(noise)]}
 fig, axes = mb.show.new("Words above, noise below", rows=2, columns=2, size=(7.6, 6.2))
 for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), strict=True):
-    for ax, perplexity in zip(row, (2, 10), strict=True):
+    for ax, perplexity in zip(row, (3, 15), strict=True):
         tsne = TSNE(perplexity=perplexity, init="random", random_state=0, max_iter=500)
         points = tsne.fit_transform(cloud.numpy())
-        at = 0
-        for number, some in enumerate(GROUPS.values()):
-            ax.plot(*points[at : at + len(some)].T, "os^D"[number], markersize=5)
-            at += len(some)
+        for some, marker in zip(torch.tensor(points).split(sizes[name]), "os^D", strict=False):
+            ax.plot(*some.T, marker, markersize=5 if name == "words" else 3)
         told = f"{name}, perplexity {perplexity}: keeps {kept(cloud, points):.0%}"
         ax.set(xlabel=told, ylabel="second number", xticks=[], yticks=[])
-mb.show.figure(fig, alt="Four maps by t-SNE. Words fall into their four groups at both perplexities. "
-                        "Noise forms small clumps at perplexity 2, where no groups exist.")
+mb.show.figure(fig, alt="Four maps by t-SNE: words and noise, each at perplexity 3 and 15. At 3 the "
+                        "noise has small clumps and strings; at 15 it is an even disk.")
 
 # %% [markdown]
 r"""
-At perplexity 2 the months fall apart into pieces, and strays lie far outside, among the words as
-in the noise. At 10 the words show their four groups, and the noise shows none. "Keeps" is the
-share of neighbours that the map keeps, as above: at its better setting t-SNE keeps more of them
-than PCA. But it keeps nothing else. The size of a clump, the distance between two clumps and what
-lies above or left mean nothing, and another seed gives another map (Wattenberg et al. 2016 have
-many examples). So: believe a clump if it is there at several perplexities and seeds, not in noise,
-and if a number in the *full* space confirms it. Section 2 uses such a number.
+At perplexity 3 the noise has small clumps and strings, which are groups of nothing: every point
+must have a few neighbours, so it gets some. At 15 they are gone, and the groups of the words are
+still there. "Keeps" is the share of neighbours that the map keeps, as above: at its better setting
+t-SNE keeps more of them than PCA. But it keeps nothing else. The size of a clump, the distance
+between two clumps and what lies above or left mean nothing, and another seed gives another map
+(Wattenberg et al. 2016 have many examples). So: believe a clump if it is there at several
+perplexities and seeds, not in noise, and if a number in the *full* space confirms it. Section 2
+uses such a number.
 
 ## 2. The same word, in two senses
 
@@ -549,7 +549,7 @@ ax.axhline(kind_share(write()), color="#5f5f5f", linestyle=":", label="nothing s
 ax.set(ylim=(0, 1.03))
 ax.legend()
 mb.show.figure(fig, alt="Share of texts judged positive by the value of the unit: with the sentiment "
-                        "unit it goes from near 0 to near 1, with another unit it stays.")
+                        "unit it rises with the value, with another unit it stays.")
 for value in (-1.0, 1.0):
     print(f"{value:+.0f}: {write(unit, sign * value, count=1)[0]}")
 
@@ -806,7 +806,7 @@ whole = gap_loss()
 rise = torch.tensor([[without_head(block.attention, head, gap_loss) - whole for head in range(4)]
                      for block in blocks])
 names = [f"layer {i + 1}" for i in range(4)], [f"head {i}" for i in range(4)]
-mb.show.figure(mb.show.heatmap(rise, *names, title="How much dearer a gap gets without a head",
+mb.show.figure(mb.show.heatmap(rise, *names, title="How much the loss on a gap rises without a head",
                                xlabel="head", ylabel="layer", unit="nats", diverging=True))
 
 # %% [markdown]
