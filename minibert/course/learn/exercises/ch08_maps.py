@@ -1,0 +1,174 @@
+"""Exercises of chapter 08 on vectors: the gradient of t-SNE, and units against a label."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minibert.course.learn.compare import compare, same
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.ch04_tried import (
+    IN_PLACE,
+    RANDOM,
+    called,
+    foreign,
+    normal,
+)
+
+
+class Gradient(Exercise):
+    id = "08.tsne"
+    title = "The gradient of t-SNE"
+    minutes, difficulty, importance, points = 12, 3, 4, 4
+    hints = (
+        "All differences at once: `y[:, None] - y[None]` is (n, n, 2), with $y_i - y_j$ at [i, j].",
+        "`near = 1 / (1 + difference.square().sum(-1))` is (n, n). Its diagonal must be 0 before "
+        "you add everything up: q is a share of the *pairs*, and no point is a pair with itself.",
+        "`((p - q) * near)[..., None] * difference` is one arrow for each pair. Sum over j, times "
+        "4.",
+    )
+    default = torch.zeros(3, 2)
+    example = (torch.ones(3, 3) / 6, torch.tensor([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]]))
+
+    def check(self, gradient: Callable[..., Any]) -> Right | Wrong:
+        for seed, n in ((1, 5), (2, 8)):
+            given = self.case(seed, n)
+            got, kept = called(gradient, *given)
+            if strange := foreign(got, "the gradient"):
+                return strange
+            verdict = compare(got, self.solve(*given), self.mistakes(*given), what="the gradient")
+            if not isinstance(verdict, Right):
+                return verdict if same(got, gradient(*given)) else Wrong(RANDOM, 1)
+            if not kept:
+                return Wrong(IN_PLACE, 2)
+        return Right(
+            "Pairs with p above q attract, the others repel: clumps are where attraction wins."
+        )
+
+    @staticmethod
+    def case(seed: int, n: int) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, n), symmetric, and points (n, 2)."""
+        p = normal(n, n, seed=seed).exp().fill_diagonal_(0.0)
+        p = p + p.T
+        return p / p.sum(), 1.5 * normal(n, 2, seed=seed + 100)
+
+    @staticmethod
+    def solve(
+        p: Tensor, y: Tensor, *, power: float = 1.0, own: bool = False, rows: bool = False
+    ) -> Tensor:
+        """The gradient, or what it becomes with a mistake."""
+        difference = y[:, None] - y[None]
+        near = 1 / (1 + difference.square().sum(-1))
+        kept = near if own else near.clone().fill_diagonal_(0.0)
+        q = kept / (kept.sum(1, keepdim=True) if rows else kept.sum())
+        return 4 * (((p - q) * near**power)[..., None] * difference).sum(1)
+
+    @classmethod
+    def mistakes(cls, p: Tensor, y: Tensor) -> list[tuple]:
+        right = cls.solve(p, y)
+        difference = y[:, None] - y[None]
+        far = difference.square().sum(-1)
+        near = (1 / (1 + far)).fill_diagonal_(0.0)
+        bell = (-far).exp().fill_diagonal_(0.0)
+        gauss = 4 * (((p - bell / bell.sum()) * near)[..., None] * difference).sum(1)
+        root = (1 / (1 + far.sqrt())).fill_diagonal_(0.0)
+        rooted = 4 * (((p - root / root.sum()) * root)[..., None] * difference).sum(1)
+        bare = 4 * ((p - near)[..., None] * near[..., None] * difference).sum(1)
+        return [
+            (right / 4, "the factor 4 is missing.", 3),
+            (right / 2, "the factor is 4, not 2.", 3),
+            (-right, "turned round: $y_i - y_j$, and $p - q$.", 2),
+            (cls.solve(p, y, power=0), "the factor (1 + distance²)⁻¹ of each pair is missing.", 2),
+            (cls.solve(p, y, power=-1), "multiplied by 1 + distance²: divide by it.", 2),
+            (cls.solve(p, y, power=2), "the factor (1 + distance²)⁻¹ stands there twice.", 2),
+            (cls.solve(p, y, own=True),
+             "q counts each point as its own neighbour: the diagonal of the sum must be 0.", 2),
+            (cls.solve(p, y, rows=True),
+             "q is divided by the sum of its row: one sum over all pairs belongs there.", 2),
+            (gauss, "q here is a bell curve (SNE); t-SNE has 1 / (1 + distance²).", 2),
+            (rooted, "that is 1 / (1 + distance): the distance must be squared.", 2),
+            (bare, "q is not divided by the sum over all pairs.", 2),
+            (4 * (p * near)[..., None].mul(difference).sum(1),
+             "only the attraction is there: p - q, not p.", 1),
+            (right / len(y), "that is the mean over j: the formula has a sum.", 3),
+            (right.sum(0), "summed over all points: each point has its own row.", 2),
+        ]  # fmt: skip
+
+
+class Units(Exercise):
+    id = "08.unit"
+    title = "Which unit tells the label?"
+    minutes, difficulty, importance, points = 8, 2, 4, 4
+    hints = (
+        "`x[positive]` are the positive rows, `x[~positive]` the others; `.mean(0)` is the mean of "
+        "each unit.",
+        "Sum the squared differences from the mean *of its own group*, add both sums, divide by "
+        "`len(x) - 2`, and take the root.",
+    )
+    default = torch.zeros(2)
+    example = (
+        torch.tensor([[0.0, 1.0], [2.0, 5.0], [4.0, 0.0], [9.0, 3.0]]),
+        torch.tensor([True, True, False, False]),
+    )
+
+    def check(self, differences: Callable[..., Any]) -> Right | Wrong:
+        for seed, n, positive in ((1, 9, 3), (2, 12, 6)):
+            given = self.case(seed, n, positive)
+            got, kept = called(differences, *given)
+            if strange := foreign(got, "d"):
+                return strange
+            verdict = compare(got, self.solve(*given), self.mistakes(*given), what="d")
+            if not isinstance(verdict, Right):
+                return verdict if same(got, differences(*given)) else Wrong(RANDOM, 1)
+            if not kept:
+                return Wrong(IN_PLACE, 2)
+        return Right("A d of 1 or more is large: the groups lie a standard deviation apart.")
+
+    @staticmethod
+    def case(seed: int, n: int, positive: int) -> tuple[Tensor, Tensor]:
+        """Rows (n, 5), and which of them are positive."""
+        x, is_positive = 2 * normal(n, 5, seed=seed) + 1, torch.arange(n) < positive
+        is_positive = is_positive[normal(n, seed=seed + 7).argsort()]
+        return x + is_positive[:, None] * normal(5, seed=seed + 9), is_positive
+
+    @staticmethod
+    def solve(x: Tensor, positive: Tensor) -> Tensor:
+        a, b = x[positive], x[~positive]
+        return (a.mean(0) - b.mean(0)) / Units.within(a, b).sqrt()
+
+    @staticmethod
+    def within(a: Tensor, b: Tensor, less: int = 2) -> Tensor:
+        """The variance within the two groups."""
+        squares = (a - a.mean(0)).square().sum(0) + (b - b.mean(0)).square().sum(0)
+        return squares / (len(a) + len(b) - less)
+
+    @classmethod
+    def mistakes(cls, x: Tensor, positive: Tensor) -> list[tuple]:
+        a, b = x[positive], x[~positive]
+        gap, within = a.mean(0) - b.mean(0), cls.within(a, b)
+        error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+        return [
+            (gap, "the difference of the means is not divided by the standard deviation.", 2),
+            (gap.abs() / within.sqrt(), "the sign is lost: d tells the direction, too.", 3),
+            (-gap / within.sqrt(), "turned round: positive minus the others.", 3),
+            (gap / within, "divided by the variance: take its root.", 2),
+            (gap / x.std(0), "the deviation of all rows together: it holds the difference itself. "
+             "Take it within each group.", 2),
+            (gap / x.std(0, correction=0), "the deviation of all rows together: it holds the "
+             "difference itself. Take it within each group.", 2),
+            (gap / cls.within(a, b, 0).sqrt(), "divided by n: the formula has n - 2.", 3),
+            (gap / cls.within(a, b, 1).sqrt(), "divided by n - 1: the formula has n - 2.", 3),
+            (gap / a.std(0), "the deviation of the positive rows alone: both groups count.", 2),
+            (gap / b.std(0), "the deviation of the other rows alone: both groups count.", 2),
+            (gap / (a.std(0) + b.std(0)), "the two deviations are added up: add the squares of "
+             "both groups, then divide and take the root.", 2),
+            (gap / ((a.std(0) + b.std(0)) / 2), "that is the mean of two deviations: add the "
+             "squares of both groups, divide by n - 2, take the root.", 2),
+            (gap / ((a.var(0) + b.var(0)) / 2).sqrt(), "that gives both groups the same weight: "
+             "add their squares, and divide by n - 2.", 3),
+            (gap / error, "that is a t-value, which grows with n: divide by the standard "
+             "deviation, not by the error of the mean.", 2),
+            (gap * 0 + (gap / within.sqrt()).argmax(), "the number of a unit: give all d.", 1),
+            (a.mean(0) / within.sqrt(), "the mean of the others is not taken away.", 1),
+        ]  # fmt: skip

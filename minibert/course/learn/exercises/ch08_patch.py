@@ -1,0 +1,201 @@
+"""The build of chapter 08: activation patching."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minibert.course.learn.compare import compare
+from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.ch04_tried import foreign, normal
+
+VOCABULARY = 12
+
+
+class Mixer(nn.Module):
+    """A block: each position hears those before it. Every second one gives a tuple."""
+
+    def __init__(self, dim: int, seed: int) -> None:
+        super().__init__()
+        self.weight, self.pair = nn.Parameter(normal(dim, dim, seed=seed) / dim**0.5), seed % 2
+
+    def forward(self, h: Tensor) -> Any:
+        before = h.cumsum(1) / torch.arange(1, h.shape[1] + 1)[:, None]
+        h = h + (before @ self.weight).tanh()
+        return (h, "more") if self.pair else h
+
+
+class Tiny(nn.Module):
+    """A model of a few parts; its score is one number, of the last position."""
+
+    def __init__(self, seed: int, blocks: int, dim: int = 6) -> None:
+        super().__init__()
+        self.embeddings = nn.Embedding(VOCABULARY, dim)
+        self.blocks = nn.ModuleList(Mixer(dim, 10 * seed + n) for n in range(blocks))
+        with torch.no_grad():
+            self.embeddings.weight.copy_(normal(VOCABULARY, dim, seed=seed))
+        self.last, self.calls = normal(dim, seed=seed + 77), 0
+
+    def forward(self, ids: Tensor) -> Tensor:
+        self.calls += 1
+        h = self.embeddings(ids)
+        for block in self.blocks:
+            out = block(h)
+            h = out[0] if isinstance(out, tuple) else out
+        return h[0, -1] @ self.last
+
+
+class Patch(Exercise):
+    id = "08.patch"
+    title = "Build: activation patching"
+    minutes, difficulty, importance, points = 25, 4, 5, 6
+    hints = (
+        "Write a small inner function `run(ids, part=None, hook=None)` first: it puts the hook in, "
+        "scores the model, and takes the hook off in a `finally`.",
+        "A hook that only looks: `lambda module, given, output: kept.append(...)`. It gives None, "
+        "and PyTorch then leaves the output as it is. Keep a `.clone()` of the clean state.",
+        "A hook that patches copies the state, sets `state[:, at]` to the clean one, and returns "
+        "`with_state(output, state)`.",
+        "In a loop, a function sees the *last* value of `at` unless you bind it: "
+        "`def put(module, given, output, at=at): ...`",
+    )
+
+    def as_functions(self, patch_map: Callable[..., Any]) -> tuple:
+        return (partial(self.run, patch_map),)
+
+    @classmethod
+    def run(cls, patch_map: Callable[..., Any], case: tuple, fails: int = 0) -> dict:
+        """What the answer finds in a model of this case, and what it leaves behind."""
+        seed, blocks, clean, corrupted = case
+        model, given = Tiny(seed, blocks), (clean.clone(), corrupted.clone())
+        scored = [0]
+
+        def score(output: Tensor) -> float:
+            scored[0] += 1
+            if fails and scored[0] >= fails:
+                raise KeyError("the score failed")
+            return float(output)
+
+        before, error, got = {n: w.clone() for n, w in model.named_parameters()}, "", None
+        try:
+            got = patch_map(model, [model.embeddings, *model.blocks], *given, score)
+        except KeyError:
+            error = "KeyError"
+        hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+        kept = all(torch.equal(w, before[name]) for name, w in model.named_parameters())
+        kept = kept and all(map(torch.equal, given, (clean, corrupted)))
+        got = got.detach() if torch.is_tensor(got) else got
+        return {"map": got, "hooks": hooks, "kept": kept, "error": error, "calls": model.calls}
+
+    @staticmethod
+    def case(seed: int, blocks: int = 2, length: int = 5) -> tuple:
+        """(seed, blocks, clean ids, corrupted ids): they differ in two places."""
+        draw = torch.Generator().manual_seed(seed)
+        clean = torch.randint(0, VOCABULARY, (1, length), generator=draw)
+        corrupted = clean.clone()
+        corrupted[0, [1, length - 2]] = (clean[0, [1, length - 2]] + 3) % VOCABULARY
+        return seed, blocks, clean, corrupted
+
+    def untouched(self, run: Callable[..., Any]) -> bool:
+        found = run(self.case(1))
+        return found["map"] is None or not found["calls"]
+
+    def check(self, run: Callable[..., Any]) -> Right | Wrong:
+        for case in (self.case(1), self.case(2, blocks=3, length=6), self.case(3, length=4)):
+            found = run(case)
+            if strange := foreign(found["map"], "the map"):
+                return strange
+            if found["hooks"]:
+                left = found["hooks"]
+                return Wrong(f"{left} hooks stay in the model: take each off after its run.", 3)
+            if wrong := self.numbers(found["map"], case):
+                return wrong
+            if not found["kept"]:
+                return Wrong("the model or its ids are changed: work on copies.", 3)
+        for fails in (1, 3, 9):
+            found = run(self.case(1), fails)
+            if found["hooks"]:
+                return Wrong("right where all goes well; but when `score` raises, a hook stays in "
+                             "the model: take it off in a `finally`.", 4)  # fmt: skip
+            if not found["error"]:
+                return Wrong("an error of `score` is swallowed: it should still be raised.", 5)
+        return Right(
+            "One state at a time, and a number for each: this is causal mediation analysis in "
+            "twenty lines."
+        )
+
+    def numbers(self, got: Any, case: tuple) -> Wrong | None:
+        """What is wrong with a map."""
+        want, (patched, best, worst) = self.solve(case), self.parts(case)
+        back, (_, best_b, worst_b) = self.parts(case, turned=True)[0], self.parts(case, turned=True)
+        gap = best - worst
+        first, last = want.clone(), want.clone()
+        first[:], last[:] = want[:, :1], want[:, -1:]
+        whole, tail = self.parts(case, how="whole")[0], self.parts(case, how="tail")[0]
+        empty, one = self.parts(case, how="zero")[0], self.parts(case, how="first")[0]
+        mistakes = [
+            (patched, "those are the scores themselves: tell what share comes back.", 3),
+            (patched - worst, "not divided by the difference of the two scores.", 3),
+            ((patched - worst) / best, "divided by the clean score: by clean - corrupted.", 3),
+            (patched / best, "take the corrupted score away first, above and below.", 2),
+            ((patched - best) / gap, "measured from the clean score: from the corrupted one.", 3),
+            ((best - patched) / gap, "turned round: that is the share still missing.", 3),
+            ((back - worst_b) / (best_b - worst_b),
+             "clean and corrupted have changed places: run the *corrupted* text, and put one clean "
+             "state in.", 2),
+            ((back - worst) / gap,
+             "the clean text is run with corrupted states: it must be the other way round.", 2),
+            ((whole - worst) / gap, "each patch brings all back: run the *corrupted* "
+             "text, and patch *one* position at a time.", 2),
+            ((tail - worst) / gap, "all positions from this one on are patched: only this one.", 2),
+            ((empty - worst) / gap, "the state is set to zero: put the clean one in.", 2),
+            ((one - worst) / gap, "the clean state of the first position is put everywhere: that "
+             "of the same position.", 2),
+            (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
+            (torch.zeros_like(want), "nothing is patched: a hook must *return* the new output.", 1),
+            (want.T, "rows are parts, columns positions.", 4),
+            (want[1:], "the embeddings are missing: there is a row for every part.", 3),
+        ]  # fmt: skip
+        if torch.is_tensor(got) and got.shape == want.shape:
+            blocks, tuples = want.clone(), [m.pair for m in Tiny(*case[:2]).blocks]
+            for row, pair in enumerate(tuples, 1):
+                blocks[row] = 0 if pair else want[row]
+            mistakes.append((blocks, "nothing comes back where a part gives a tuple: use "
+                             "`state_of` and `with_state`.", 3))  # fmt: skip
+        verdict = compare(got, want, mistakes, tolerance=1e-4, what="the map")
+        return None if isinstance(verdict, Right) else verdict
+
+    @classmethod
+    def solve(cls, case: tuple) -> Tensor:
+        """The map."""
+        patched, best, worst = cls.parts(case)
+        return (patched - worst) / (best - worst)
+
+    @staticmethod
+    def parts(case: tuple, turned: bool = False, how: str = "") -> tuple[Tensor, float, float]:
+        """(scores with one state patched, the clean score, the corrupted one)."""
+        seed, blocks, clean, corrupted = case
+        clean, corrupted = (corrupted, clean) if turned else (clean, corrupted)
+        model = Tiny(seed, blocks)
+
+        def after(h: Tensor, start: int) -> list[Tensor]:
+            states = [h]
+            for block in model.blocks[start:]:
+                out = block(states[-1])
+                states.append(out[0] if isinstance(out, tuple) else out)
+            return states
+
+        with torch.no_grad():
+            good, bad = (after(model.embeddings(ids), 0) for ids in (clean, corrupted))
+            found = torch.zeros(blocks + 1, clean.shape[1])
+            for row in range(blocks + 1):
+                for at in range(clean.shape[1]):
+                    h, ends = bad[row].clone(), {"whole": slice(None), "tail": slice(at, None)}
+                    place = ends.get(how, slice(at, at + 1))
+                    new = good[row][:, :1] if how == "first" else good[row][:, place]
+                    h[:, place] = torch.zeros_like(h[:, place]) if how == "zero" else new
+                    found[row, at] = after(h, row)[-1][0, -1] @ model.last
+            best, worst = (float(states[-1][0, -1] @ model.last) for states in (good, bad))
+        return found, best, worst

@@ -1,0 +1,412 @@
+"""Chapter 08: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
+
+
+def state_of(output):
+    """The chapter's."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def with_state(output, state):
+    """The chapter's."""
+    return (state, *output[1:]) if isinstance(output, tuple) else state
+
+
+GIVEN = {"state_of": state_of, "with_state": with_state}
+
+TSNE = """
+def gradient(p, y):
+    difference = y[:, None] - y[None]
+    near = {near}
+    near = {own}
+    q = {q}
+    return {value}
+"""
+
+
+def tsne(**changed):
+    """A function `gradient` in which these parts are others."""
+    usual = {"near": "1 / (1 + difference.square().sum(-1))"}
+    usual |= {"own": "near * (1 - torch.eye(len(y)))", "q": "near / near.sum()"}
+    usual |= {"value": "4 * (((p - q) * near)[..., None] * difference).sum(1)"}
+    return TSNE.format(**usual | changed)
+
+
+LOOPS = """
+def gradient(p, y):
+    n = len(y)
+    near = [[0.0 if i == j else 1 / (1 + float(((y[i] - y[j]) ** 2).sum())) for j in range(n)]
+            for i in range(n)]
+    total = sum(map(sum, near))
+    rows = []
+    for i in range(n):
+        row = torch.zeros(2)
+        for j in range(n):
+            row += 4 * (p[i, j] - near[i][j] / total) * near[i][j] * (y[i] - y[j])
+        rows.append(row)
+    return torch.stack(rows)
+"""
+AUTOGRAD = """
+def gradient(p, y):
+    y = y.clone().requires_grad_()
+    near = (1 / (1 + (y[:, None] - y[None]).square().sum(-1))) * (1 - torch.eye(len(y)))
+    q = near / near.sum()
+    cost = -(p * (q + torch.eye(len(y))).log()).sum()
+    return torch.autograd.grad(cost, y)[0]
+"""
+
+UNIT = """
+def differences(x, positive):
+    a, b = x[positive], x[~positive]
+    squares = (a - a.mean(0)).square().sum(0) + (b - b.mean(0)).square().sum(0)
+    s = (squares / (len(x) - 2)).sqrt()
+    {rest}
+"""
+
+
+def unit(rest):
+    """A function `differences`: a and b are the groups, s the deviation within them."""
+    return UNIT.format(rest=rest)
+
+
+HITS = """
+def hits(weights, heads):
+    others = {others}
+    found = []
+    for word, head in enumerate(heads):
+        if {asked}:
+            found.append({hit})
+    return {value}
+"""
+
+
+def hits(**changed):
+    """A function `hits` in which these parts are others."""
+    usual = {"others": "weights.clone().fill_diagonal_(-1.0)", "asked": "head >= 0"}
+    usual |= {"hit": "int(others[word].argmax()) == head", "value": "found"}
+    return HITS.format(**usual | changed)
+
+
+CUT = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+
+    def cut(module, inputs):
+        found = inputs[0]{copy}
+        {zero}
+        {back}
+
+    handle = attention.output.register_forward_pre_hook(cut)
+    {rest}
+"""
+
+
+def cut(**changed):
+    """A function `without_head` that cuts before the output, in which these parts are others."""
+    usual = {"copy": ".clone()", "back": "return (found, *inputs[1:])"}
+    usual |= {"zero": "found[..., head * size : (head + 1) * size] = 0.0"}
+    usual |= {"rest": "try:\n        return run()\n    finally:\n        handle.remove()"}
+    return CUT.format(**usual | changed)
+
+
+BEHIND = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+
+    def cut(module, inputs, output):
+        output = output.clone()
+        output[..., head * size : (head + 1) * size] = 0.0
+        return output
+
+    handle = attention.output.register_forward_hook(cut)
+    try:
+        return run()
+    finally:
+        handle.remove()
+"""
+WEIGHTS = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+    with torch.no_grad():
+        attention.output.weight[:, head * size : (head + 1) * size] = 0.0
+    return run()
+"""
+WEIGHTS_BACK = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+    kept = attention.output.weight.detach().clone()
+    try:
+        with torch.no_grad():
+            attention.output.weight[:, head * size : (head + 1) * size] = 0.0
+        return run()
+    finally:
+        with torch.no_grad():
+            attention.output.weight.copy_(kept)
+"""
+
+PATCH = """
+def patch_map(model, parts, clean, corrupted, score):
+    found = torch.zeros(len(parts), clean.shape[1])
+
+    def run(ids, part=None, hook=None):
+        handle = part.register_forward_hook(hook) if part is not None else None
+        {safe}
+
+    best, worst = run({first}), run({second})
+    for row, part in {rows}:
+        kept = []
+        run({first}, part, lambda module, given, output: kept.append(state_of(output).clone()))
+        for at in range(clean.shape[1]):
+
+            def put(module, given, output, at=at, kept=kept):
+                state = state_of(output).clone()
+                {put}
+                {back}
+
+            patched = run({base}, part, {hook})
+            found[row, at] = {share}
+    return {value}
+"""
+SAFE = """try:
+            with torch.no_grad():
+                return score(model(ids))
+        finally:
+            if handle is not None:
+                handle.remove()"""
+UNSAFE = """with torch.no_grad():
+            told = score(model(ids))
+        if handle is not None:
+            handle.remove()
+        return told"""
+NEVER_OFF = """with torch.no_grad():
+            return score(model(ids))"""
+SWALLOWED = """
+def patch_map(model, parts, clean, corrupted, score):
+    try:
+        return solution(model, parts, clean, corrupted, score)
+    except KeyError:
+        return torch.zeros(len(parts), clean.shape[1])
+"""
+
+
+def patch(**changed):
+    """A function `patch_map` in which these parts are others."""
+    usual = {"safe": SAFE, "first": "clean", "second": "corrupted", "base": "corrupted"}
+    usual |= {"rows": "enumerate(parts)", "put": "state[:, at] = kept[0][:, at]"}
+    usual |= {"back": "return with_state(output, state)", "hook": "put"}
+    usual |= {"share": "(patched - worst) / (best - worst)", "value": "found"}
+    return PATCH.format(**usual | changed)
+
+
+ALL_AT_ONCE = """
+def patch_map(model, parts, clean, corrupted, score):
+    kept, handles = [], []
+    found = torch.zeros(len(parts), clean.shape[1])
+    with torch.no_grad():
+        try:
+            for part in parts:
+                def keep(module, given, output):
+                    kept.append(state_of(output).clone())
+                handles.append(part.register_forward_hook(keep))
+            best = score(model(clean))
+        finally:
+            for handle in handles:
+                handle.remove()
+        worst = score(model(corrupted))
+        for row, part in enumerate(parts):
+            for at in range(clean.shape[1]):
+                def put(module, given, output):
+                    state = state_of(output).clone()
+                    state[:, at] = kept[row][:, at]
+                    return with_state(output, state)
+                handle = part.register_forward_hook(put)
+                try:
+                    found[row, at] = (score(model(corrupted)) - worst) / (best - worst)
+                finally:
+                    handle.remove()
+    return found
+"""
+LATE = """
+def patch_map(model, parts, clean, corrupted, score):
+    made = []
+    with torch.no_grad():
+        best, worst = score(model(clean)), score(model(corrupted))
+        found = torch.zeros(len(parts), clean.shape[1])
+        for row, part in enumerate(parts):
+            kept = []
+            h = part.register_forward_hook(lambda m, g, out: kept.append(state_of(out).clone()))
+            try:
+                score(model(clean))
+            finally:
+                h.remove()
+            hooks = []
+            for at in range(clean.shape[1]):
+                def put(module, given, output):
+                    state = state_of(output).clone()
+                    state[:, at] = kept[0][:, at]
+                    return with_state(output, state)
+                hooks.append(put)
+            for number, hook in enumerate(hooks):
+                h = part.register_forward_hook(hook)
+                try:
+                    found[row, number] = (score(model(corrupted)) - worst) / (best - worst)
+                finally:
+                    h.remove()
+    return found
+"""
+
+WRONG = [
+    # (exercise, answer, words that the message must contain)
+    ("08.tsne", tsne(value="(((p - q) * near)[..., None] * difference).sum(1)"), "factor 4"),
+    ("08.tsne", tsne(value="-4 * (((p - q) * near)[..., None] * difference).sum(1)"), "turned"),
+    ("08.tsne", tsne(value="4 * ((p - q)[..., None] * difference).sum(1)"), "is missing"),
+    ("08.tsne", tsne(own="near"), "its own neighbour"),
+    ("08.tsne", tsne(q="near / near.sum(1, keepdim=True)"), "the sum of its row"),
+    ("08.tsne", tsne(q="near"), "not divided by the sum"),
+    ("08.tsne", tsne(value="4 * ((p * near)[..., None] * difference).sum(1)"), "only the attr"),
+    ("08.tsne", tsne(value="4 * (((p - q) * near)[..., None] * difference).mean(1)"), "mean over"),
+    (
+        "08.tsne",
+        tsne(value="4 * (((p - q) * near)[..., None] * difference).sum((0, 1))"),
+        "its own row",
+    ),
+    ("08.tsne", tsne(value="4 * (((p - q) * near)[..., None] * difference).sum(0)"), "turned"),
+    ("08.tsne", tsne(near="1 / (1 + difference.norm(dim=-1))"), "must be squared"),
+    (
+        "08.tsne",
+        tsne(q="(lambda b: b / b.sum())((-difference.square().sum(-1)).exp() - torch.eye(len(y)))"),
+        "bell curve",
+    ),
+    ("08.tsne", tsne(value="2 * (((p - q) * near)[..., None] * difference).sum(1)"), "not 2"),
+    ("08.tsne", tsne(value="[solution(p, y), y.zero_()][0]"), "changes what it was given"),
+    ("08.unit", unit("return a.mean(0) - b.mean(0)"), "not divided by"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)).abs() / s"), "the sign is lost"),
+    ("08.unit", unit("return (b.mean(0) - a.mean(0)) / s"), "turned round"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / s**2"), "take its root"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / x.std(0)"), "all rows together"),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / (squares / len(x)).sqrt()"),
+        "divided by n:",
+    ),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / a.std(0)"), "the positive rows alone"),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / ((a.var(0) + b.var(0)) / 2).sqrt()"),
+        "the same weight",
+    ),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / ((a.std(0) + b.std(0)) / 2)"),
+        "mean of two deviations",
+    ),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()"),
+        "t-value",
+    ),
+    ("08.unit", unit("return ((a.mean(0) - b.mean(0)) / s).numpy()"), "NumPy"),
+    ("08.heads", hits(others="weights"), "leave the diagonal out"),
+    ("08.heads", hits(hit="int(others[:, word].argmax()) == head"), "those are columns"),
+    ("08.heads", hits(hit="int(others[head].argmax()) == word"), "ask the word"),
+    ("08.heads", hits(hit="int(others[word].argmax()) != head"), "turned round"),
+    ("08.heads", hits(asked="True"), "the root has no head"),
+    ("08.heads", hits(asked="head > 0"), "one for each word but the root"),
+    ("08.heads", hits(hit="int(others[word].argmax())"), "is it its head"),
+    ("08.heads", hits(hit="float(others[word, head])"), "is it the largest"),
+    ("08.heads", hits(hit="bool(others[word, head] > 0.5)"), "above one half"),
+    ("08.heads", hits(hit="bool(others[word, head] > 1 / len(heads))"), "an equal share"),
+    ("08.heads", hits(hit="True"), "every word"),
+    ("08.heads", hits(value="sum(found) / len(found)"), "should be a list"),
+    ("08.heads", hits(others="weights.fill_diagonal_(-1.0)"), "changes what it was given"),
+    ("08.find_the_bug", BEHIND, "cut behind"),
+    (
+        "08.find_the_bug",
+        cut(rest="result = run()\n    handle.remove()\n    return result"),
+        "right where all goes well",
+    ),
+    ("08.find_the_bug", cut(rest="return run()"), "stays in the model after the run"),
+    ("08.find_the_bug", cut(back="pass"), "nothing is cut"),
+    ("08.find_the_bug", cut(zero="found[..., head] = 0.0"), "one number is cut"),
+    (
+        "08.find_the_bug",
+        cut(zero="found[..., head :: attention.heads] = 0.0"),
+        "belong to different heads",
+    ),
+    ("08.find_the_bug", cut(zero="found[:] = 0.0"), "all heads are cut"),
+    (
+        "08.find_the_bug",
+        cut(zero="found[..., : head * size] = 0.0; found[..., (head + 1) * size :] = 0.0"),
+        "all heads but this one",
+    ),
+    (
+        "08.find_the_bug",
+        cut(
+            zero="other = (head + 1) % attention.heads; "
+            "found[..., other * size : (other + 1) * size] = 0.0"
+        ),
+        "the wrong head",
+    ),
+    ("08.find_the_bug", WEIGHTS, "the weights of the model are changed"),
+    (
+        "08.find_the_bug",
+        cut(
+            rest="try:\n        return run()\n    except Exception:\n        return None\n"
+            "    finally:\n        handle.remove()"
+        ),
+        "is swallowed",
+    ),
+    ("08.patch", patch(share="patched"), "the scores themselves"),
+    ("08.patch", patch(share="patched - worst"), "not divided by the difference"),
+    ("08.patch", patch(share="(patched - worst) / best"), "divided by the clean score"),
+    ("08.patch", patch(share="(patched - best) / (best - worst)"), "from the clean score"),
+    ("08.patch", patch(share="(best - patched) / (best - worst)"), "still missing"),
+    (
+        "08.patch",
+        patch(first="corrupted", second="clean", base="clean"),
+        "have changed places",
+    ),
+    ("08.patch", patch(put="state = kept[0]"), "patch *one* position"),
+    ("08.patch", patch(put="state[:, at:] = kept[0][:, at:]"), "from this one on"),
+    ("08.patch", patch(put="state[:, at] = 0.0"), "set to zero"),
+    ("08.patch", patch(put="state[:, at] = kept[0][:, 0]"), "of the first position"),
+    ("08.patch", patch(back="pass"), "a hook must *return*"),
+    ("08.patch", patch(base="clean"), "run the *corrupted*"),
+    ("08.patch", patch(rows="list(enumerate(parts))[1:]", value="found[1:]"), "embeddings"),
+    ("08.patch", patch(value="found.T"), "rows are parts"),
+    ("08.patch", patch(safe=UNSAFE), "right where all goes well"),
+    ("08.patch", patch(safe=NEVER_OFF), "stay in the model"),
+    ("08.patch", SWALLOWED, "is swallowed"),
+    ("08.patch", LATE, "bind `at` in the hook"),
+    (
+        "08.patch",
+        patch(back="return with_state(output, state) if not isinstance(output, tuple) else None"),
+        "where a part gives a tuple",
+    ),
+]
+
+RIGHT = [
+    ("08.tsne", "solution"),
+    ("08.tsne", LOOPS),
+    ("08.tsne", AUTOGRAD),
+    ("08.tsne", tsne(own="near.clone().fill_diagonal_(0)")),
+    ("08.unit", "solution"),
+    ("08.unit", unit("return a.mean(0) / s - b.mean(0) / s")),
+    (
+        "08.unit",
+        unit(
+            "v = ((len(a) - 1) * a.var(0) + (len(b) - 1) * b.var(0)) / (len(x) - 2)\n"
+            "    return (a.mean(0) - b.mean(0)) / v**0.5"
+        ),
+    ),
+    ("08.heads", "solution"),
+    ("08.heads", hits(value="torch.tensor(found)")),
+    ("08.heads", hits(asked="head != -1", hit="bool(others[word].argmax() == head)")),
+    ("08.heads", hits(others="weights * (1 - torch.eye(len(weights)))")),
+    ("08.find_the_bug", "solution"),
+    ("08.find_the_bug", cut()),
+    ("08.find_the_bug", cut(back="return found")),
+    ("08.find_the_bug", WEIGHTS_BACK),
+    ("08.patch", "solution"),
+    ("08.patch", patch()),
+    ("08.patch", ALL_AT_ONCE),
+]
