@@ -547,7 +547,7 @@ WRONG = [
         patch(back="return (state,) if isinstance(output, tuple) else state"),
         "keeps the rest",
     ),
-    ("08.patch", patch(rows="enumerate([model.embeddings, *model.blocks])"), "in another order"),
+    ("08.patch", patch(rows="enumerate([model.embeddings, *model.blocks])"), "only some of them"),
     ("08.patch", patch(value="found.flip(0)"), "rows are turned round"),
     (
         "08.patch",
