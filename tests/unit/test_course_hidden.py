@@ -27,7 +27,8 @@ CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
 NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy}
 NAMES |= {"FeedForward": FeedForward}
-ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
+# Classes made of no arguments, or of the same ones whatever the data: none that could be listed.
+ARGUMENTLESS = ("04.lookup", "09.linear_probe")
 EXERCISES = [
     item.id
     for chapter in chapters_with_exercises()
