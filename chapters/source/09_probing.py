@@ -1045,9 +1045,9 @@ r"""
 that have had little practice, and in the words that go together. A reader that has learned the
 rule is hardly misled any more. "Brackets" is a reader of the same sentences in which the subject
 stands in brackets, so that its end is marked: Kuncoro et al. (2018) found that models which are
-given the syntax of a sentence agree better. Our readers with brackets were *worse* after as many
-updates. Four of the five had not found the rule yet, and the last is right in {{finding 09 agreement.bracketed max .0%}}, so this speaks of
-how long they learned, not of what syntax is worth.
+given the syntax of a sentence agree better. Our readers show nothing of the kind. After as many
+updates four of the five with brackets had not found the rule, and the last is right in {{finding 09 agreement.bracketed max .0%}}: that
+speaks of how long they learned, not of what syntax is worth.
 
 {{findings 09
 | the reader beats the trigram of its lessons | agreement.reader - agreement.trigram | percent | - |
