@@ -5,7 +5,7 @@
 #     question: What can we see inside a pre-trained model, and which pictures can we trust?
 #     minutes: 90
 #     seconds: 75
-#     memory_mb: 1200
+#     memory_mb: 1300
 #     needs: ["chapter 02 (an LSTM, words in context)", "chapter 04 (attention)", "chapter 05 (BERT)"]
 #     skip: "what is marked optional, about 40 minutes: the second half of section 2 (counting), section 6 (alignment), section 7 (is attention an explanation?) and section 11 (the real thing)"
 #     papers:
