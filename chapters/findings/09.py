@@ -46,7 +46,7 @@ CONFIG = {
     "real_words": {"train": 300, "valid": 60, "test": 200},
     "real_trees": {"train": 500, "valid": 60, "test": 200, "rank": 64},
     "real_names": {"train": 300, "valid": 60, "test": 200},
-    "blimp": {"pairs": 20, "counted": 2},
+    "blimp": {"pairs": 20, "counted": 2, "words": 6_000},
 }
 SMOKE = {
     "agreement": {"lessons": 200, "few": 100, "steps": 10},
@@ -60,7 +60,7 @@ SMOKE = {
     "real_words": {"train": 60, "valid": 20, "test": 20},
     "real_trees": {"train": 40, "valid": 20, "test": 20},
     "real_names": {"train": 60, "valid": 20, "test": 20},
-    "blimp": {"pairs": 1, "counted": 1},
+    "blimp": {"pairs": 1, "counted": 1, "words": 2_000},
 }
 
 
@@ -593,13 +593,13 @@ def blimp(seed, config):
     pairs = pairs.part(kept)
     text = [mb.text.tokenise(line) for line in wiki(config["counted"])]
     tokens = [word for line in text for word in ("</s>", *line)]
-    vocab = vocabulary(tokens)
+    vocab, few = vocabulary(tokens), frequent(tokens, config["words"])
     ids = encode(tokens, vocab)
     found = {"pairs": len(pairs), "tokens": len(ids)}
     english = mb.heads.MaskedLM.from_pretrained("minibert-bert-english").eval()
     scorers = {
         "trigram": (NGram(ids, len(vocab), 3), {"words": vocab}),
-        "fivegram": (NGram(ids, len(vocab), 5), {"words": vocab}),
+        "fivegram": (NGram(encode(tokens, few), len(few), 5), {"words": few}),
         "gpt": (mb.GPT.from_pretrained("minibert-gpt-english"), {}),
         "bert": (english, {}),
         "smollm2": (mb.GPT.from_pretrained("smollm2-135m-instruct"), {}),
@@ -610,6 +610,13 @@ def blimp(seed, config):
         for kind, share in scores.by(pairs.labels["phenomenon"]).items():
             found[f"{name}_{kind}"] = share
     return found
+
+
+def frequent(tokens, count):
+    """A `vocabulary` of so many of the most frequent words: a 5-gram packs five into 64 bits."""
+    counts = Counter(tokens)
+    least = sorted(counts.values(), reverse=True)[min(count, len(counts) - 1)] + 1
+    return vocabulary(tokens, least)
 
 
 def wiki(files):

@@ -62,17 +62,19 @@ def selectivity(
 ) -> tuple[Scores, Scores, dict[int | str, float]]:
     """(scores of the task, of its control task, their difference by layer); see `probe`.
 
-    Rows without a label are left out of both. ``lower`` as in `ControlTask`.
+    Rows without a label are left out of both, and of the control task those whose label was drawn
+    for no word of the training part. ``lower`` as in `ControlTask`.
     """
     parts = divided((states, labels), valid, test, seed)
     rows = [by_sentence(*part) for part in parts]
     task = ControlTask((one for row in rows[0] for one in row), seed, lower)
     control: list[Part] = []
+    known: set = set()
     for (part, _), given in zip(parts, rows, strict=True):
-        drawn = task.labels(part.words)
-        pairs = zip(given, drawn, strict=True)
+        pairs = zip(given, task.labels(part.words), strict=True)
         found = [[b if a is not None else None for a, b in zip(*p, strict=True)] for p in pairs]
-        control.append((part, found))
+        known = known or {label for row in found for label in row}  # the training part comes first
+        control.append((part, [[b if b in known else None for b in row] for row in found]))
     options: dict[str, Any] = {"make": make, "mix": mix, "seed": seed}
     options["layers"] = None if layers is None else list(layers)
     real, random = (probe(a[0], a[1], b, c, **options) for a, b, c in (parts, control))

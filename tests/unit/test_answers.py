@@ -7,7 +7,7 @@ side of a line and has to pass the hidden test, too.
 import ast
 import math
 import runpy
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ TABLES = {
 WRONG = [row for table in TABLES.values() for row in table["WRONG"]]
 RIGHT = [row for table in TABLES.values() for row in table["RIGHT"]]
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "Counter": Counter}
+NAMES |= {"defaultdict": defaultdict}
 NAMES |= {"merge": merge}
 NAMES |= {"attention": lambda *given: attend(*given)[0]}  # chapter 04 has both by then
 NAMES |= {"split_heads": lambda x, heads: x.unflatten(-1, (heads, -1)).transpose(1, 2)}

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -25,8 +25,10 @@ from minibert.text.merges import merge
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
-NAMES |= {"Counter": Counter, "copy": copy, "FeedForward": FeedForward}
-ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
+NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy}
+NAMES |= {"FeedForward": FeedForward}
+# Classes made of no arguments, or of the same ones whatever the data: none that could be listed.
+ARGUMENTLESS = ("04.lookup", "09.linear_probe")
 EXERCISES = [
     item.id
     for chapter in chapters_with_exercises()

@@ -221,3 +221,16 @@ def test_arcs_stand_beside_pairs_that_are_none():
     for pair, label in zip(pairs[0], labels[0], strict=True):
         assert (pair in heads) is label and pair[0] != pair[1]
     assert labels[0] == [True, False] * 3
+
+
+def test_a_control_label_that_training_has_not_is_left_out():
+    """Three words in training, of two control labels; words of the test were drawn the third."""
+    real, new = ["X", "Y", "Z"], [f"new{i}" for i in range(30)]
+    seed = next(
+        n for n in range(99) if len({mb.probe.ControlTask(real, n).label(w) for w in "abc"}) == 2
+    )
+    torch.manual_seed(0)
+    train = States([torch.randn(60, 4)], [list("abc")] * 20), [real] * 20
+    test = States([torch.randn(30, 4)], [new]), [real * 10]
+    task, control, _ = mb.probe.selectivity(*train, train, test, layers=[0], seed=seed)
+    assert 0 <= task[0] <= 1 and 0 <= control[0] <= 1
