@@ -2,6 +2,7 @@
 
 import copy
 import math
+import runpy
 from collections import Counter, defaultdict
 from contextlib import suppress
 from functools import cache
@@ -27,6 +28,7 @@ CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
 NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy}
 NAMES |= {"FeedForward": FeedForward}
+NAMES |= runpy.run_path(str(Path(__file__).parents[1] / "answers/ch08.py"))["GIVEN"]
 # Classes made of no arguments, or of the same ones whatever the data: none that could be listed.
 ARGUMENTLESS = ("04.lookup", "09.linear_probe")
 EXERCISES = [
