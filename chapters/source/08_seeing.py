@@ -467,12 +467,13 @@ print(f"unit {unit}: d = {d[unit]:+.2f}; the unit in the middle of the order, {o
 
 # %% [markdown]
 r"""
-No unit stands apart: the bars fall without a step, and the second is nearly as high as the first.
-So the side is spread over many units. Still, how well does the first one alone tell the side of a
-*new* review, of sentences that the reader has not seen? A probe with one input, a threshold, is
-compared with all 64 units, with a unit from the middle of the order, and with the strongest cheap
-rival: counted words, learned from the same labels. *Predict before you run:* what share does one
-unit get?
+Here no unit stands apart: the bars fall without a step, and the second is nearly as high as the
+first. The side is spread over many units. (From another start of the same training, one unit may
+stand far above all others: section 10 has five seeds.) Still, how well does the first one alone
+tell the side of a *new* review, of sentences that the reader has not seen? A probe with one input,
+a threshold, is compared with all 64 units, with a unit from the middle of the order, and with the
+strongest cheap rival: counted words, learned from the same labels. *Predict before you run:* what
+share does one unit get?
 """
 
 # %%
@@ -495,7 +496,8 @@ for name, share in shares.items():
 r"""
 One number of 64 goes most of the way from guessing to what all of them know. That is remarkable
 for a model that never saw a label. But the labels chose the unit and its threshold. And it is no
-better way to *classify* reviews: counted words, with the same labels, beat the one unit.
+better way to *classify* reviews: counted words, with the same labels, do better here, and over
+seeds neither is clearly ahead (section 10).
 
 The next widget colours a text by this unit. Type another review, choose another unit, and watch for
 the word at which the value turns. The slider sets the unit by hand: a press on the button holds it
@@ -559,8 +561,8 @@ for value in (-1.0, 1.0):
 # %% [markdown]
 r"""
 This is the moment for which the chapter was written. The unit was found by looking; setting it
-shows that the model *uses* it. The same change to a unit from the middle does little. (It is one
-among several: the next units in the order tell the side, too, and were not set.)
+shows that the model *uses* it. The same change to a unit from the middle does little. (The
+next units in the order tell the side, too. Set them as well: are they used?)
 
 The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and
 see how much the loss per word of the test reviews rises.
@@ -587,7 +589,8 @@ print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 
 # %% [markdown]
 r"""
 Erasing finds nothing: the loss stays the same without this unit, and without most others it even
-falls a little. Most of the loss is about *what* is judged next, the soup or the bed, and the other
+falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less so:
+divide its logits by 2, and the loss falls, too.) Most of the loss is about *what* is judged next, the soup or the bed, and the other
 units that know the side are still there. So an effect that is plain in what the model writes can be
 lost in a mean over all words. Measure an effect on the question that you ask.
 
@@ -630,8 +633,9 @@ for name, numbers in (("words since the full stop", place), ("words since the be
 r"""
 One unit rises or falls with the place in the sentence; none follows the place in the whole review.
 Before you call the first a counter, think of the cheapest rival. In these short sentences the word
-itself nearly gives its place away: *the* comes first, *was* third, the judgement last. A unit that
-knows the last word would correlate as well.
+itself gives its place away: *the* comes first, *was* near the middle, the judgement last. The mean
+place of each word correlates with the place more closely than this unit does. To tell a counter
+from a reader of words, one needs sentences in which the same word stands at many places.
 
 ## 4. Attention: which head follows grammar?
 
@@ -646,10 +650,10 @@ mb.show.HeadsExplorer(bert, "The old baker sold a warm loaf to the girl from the
 # %% [markdown]
 r"""
 It is tempting to see grammar in such lines: here they go from *the* to *girl*, as a determiner
-belongs to its noun, and from *old* to *baker*. Clark et al. (2019) asked with numbers. Take sentences whose **dependencies**
-are known: each word has a head, the word it belongs to. (So "head" has two meanings: an attention
-head looks, a syntactic head is looked for.) Call it a hit if an attention head gives its largest
-weight, the word itself apart, to the syntactic head.
+belongs to its noun, and from *old* to *baker*. Clark et al. (2019) asked with numbers. Take
+sentences whose **dependencies** are known: each word has a head, the word it belongs to. (So
+"head" has two meanings: an attention head looks, a syntactic head is looked for.) Call it a hit
+if an attention head gives its largest weight, the word itself apart, to the syntactic head.
 
 {{exercise 08.heads}}
 
