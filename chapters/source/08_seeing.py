@@ -589,10 +589,11 @@ print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 
 # %% [markdown]
 r"""
 Erasing finds nothing: the loss stays the same without this unit, and without most others it even
-falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less so:
-divide its logits by 2, and the loss falls, too.) Most of the loss is about *what* is judged next, the soup or the bed, and the other
-units that know the side are still there. So an effect that is plain in what the model writes can be
-lost in a mean over all words. Measure an effect on the question that you ask.
+falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less
+so: divide its logits by 2, and the loss falls, too.) Most of the loss is about *what* is judged
+next, the soup or the bed, and the other units that know the side are still there. So an effect
+that is plain in what the model writes can be lost in a mean over all words. Measure an effect on
+the question that you ask.
 
 Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
 sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
@@ -1214,8 +1215,9 @@ r"""
 
 ## 10. How much of this is luck?
 
-The experiments ran over {{finding 08 unit.best seeds}} seeds (settings in `chapters/findings/08.py`).
-Each line is a claim with its paired difference. First senses and sentiment.
+The experiments ran over {{finding 08 unit.best seeds}} seeds (settings in
+`chapters/findings/08.py`). Each line is a claim with its paired difference. First senses and
+sentiment.
 
 {{findings 08
 | a homograph's senses: BERT's best layer beats word2vec | senses.bert - senses.word2vec | percent | none: our own measure |
@@ -1250,8 +1252,8 @@ Real English, and published weights. First Clark's question for **MiniLM** (a BE
 12 heads each, trained on a billion pairs of sentences) on the English Web Treebank, whose trees
 people drew. `minibert data get all-minilm-l6-v2` fetches the weights; the treebank is the file
 `en_ewt-ud-dev.conllu` of [Universal Dependencies](https://universaldependencies.org), packed by
-`xz`, in the folder that the environment variable `MINIBERT_DATA` names. The heads are again chosen on one half
-and judged on the other.
+`xz`, in the folder that the environment variable `MINIBERT_DATA` names. The heads are again chosen
+on one half and judged on the other.
 """
 
 # %%
