@@ -254,6 +254,74 @@ def patch_map(model, parts, clean, corrupted, score):
     return found
 """
 
+SNE = """
+def gradient(p, y):
+    difference = y[:, None] - y[None]
+    bell = (-difference.square().sum(-1)).exp() * (1 - torch.eye(len(y)))
+    return 4 * ((p - bell / bell.sum())[..., None] * difference).sum(1)
+"""
+FIRST_IS_ROOT = """
+def hits(weights, heads):
+    best = weights.clone().fill_diagonal_(-1.0).argmax(1).tolist()
+    return [b == h for b, h in list(zip(best, heads))[1:]]
+"""
+APART = """
+def hits(weights, heads):
+    best = weights.clone().fill_diagonal_(-1.0).argmax(1).tolist()
+    return [b == h for b, h in zip(best, [h for h in heads if h >= 0])]
+"""
+AT_ONCE = """
+def hits(weights, heads):
+    others = weights.masked_fill(torch.eye(len(heads), dtype=torch.bool), 0)
+    return (others.argmax(1) == torch.tensor(heads))[torch.tensor(heads) >= 0].tolist()
+"""
+TRY = "try:\n        return run()\n    finally:\n        "
+WEIGHTS_IN_DANGER = WEIGHTS_BACK.replace("try:", "if True:").replace("return run", "got = run")
+WEIGHTS_IN_DANGER = WEIGHTS_IN_DANGER.replace("finally:", "if True:") + "    return got\n"
+FORWARD = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+    usual = attention.output.forward
+
+    def other(x):
+        x = x.clone()
+        x[..., head * size : (head + 1) * size] = 0.0
+        return usual(x)
+
+    attention.output.forward = other
+    {how}:
+        got = run()
+    {end}:
+        attention.output.forward = usual
+    return got
+"""
+LESS = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+    own = slice(head * size, (head + 1) * size)
+
+    def cut(module, inputs, output):
+        return output - inputs[0][..., own] @ module.weight[:, own].T
+
+    with attention.output.register_forward_hook(cut):
+        return run()
+"""
+FORWARDS = """usual = part.forward if part is not None else None
+        if part is not None:
+            handle.remove()
+
+            def other(*given):
+                output = usual(*given)
+                changed = hook(part, given, output)
+                return output if changed is None else changed
+
+            part.forward = other
+        with torch.no_grad():
+            told = score(model(ids))
+        if part is not None:
+            part.forward = usual
+        return told"""
+
 WRONG = [
     # (exercise, answer, words that the message must contain)
     ("08.tsne", tsne(value="(((p - q) * near)[..., None] * difference).sum(1)"), "factor 4"),
@@ -382,6 +450,128 @@ WRONG = [
         patch(back="return with_state(output, state) if not isinstance(output, tuple) else None"),
         "where a part gives a tuple",
     ),
+    ("08.tsne", tsne(value="4 * (((p - q) * q)[..., None] * difference).sum(1)"), "not q"),
+    ("08.tsne", tsne(value="4 * ((-q * near)[..., None] * difference).sum(1)"), "the repulsion"),
+    ("08.tsne", tsne(q="near / near.triu().sum()"), "twice too large"),
+    ("08.tsne", tsne(q="near / near.sum(0)"), "of its column"),
+    ("08.tsne", SNE, "that is SNE"),
+    (
+        "08.tsne",
+        tsne(value="4 * (((p - q).abs() * near)[..., None] * difference).sum(1)"),
+        "all pairs attract",
+    ),
+    ("08.tsne", tsne(near="1 / (1 + difference.abs().sum(-1))"), "not their sizes"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / squares.sqrt()"), "is not divided by n - 2"),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / s * (len(a) * len(b) / len(x)) ** 0.5"),
+        "divide by s alone",
+    ),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / s * (1 - 3 / (4 * len(x) - 9))"),
+        "Hedges",
+    ),
+    ("08.unit", unit("return (a.mean() - b.mean()) / s"), "one mean for all units"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / x.std()"), "one deviation for all units"),
+    ("08.unit", unit("return (a.mean(0) - b.mean(0)) / b.std(0, correction=0)"), "the other rows"),
+    (
+        "08.unit",
+        unit("return (a.mean(0) - b.mean(0)) / (a.var(0) + b.var(0)).sqrt()"),
+        "the two variances are added",
+    ),
+    ("08.unit", unit("return (a.median(0).values - b.median(0).values) / s"), "medians"),
+    ("08.unit", unit("return (a.sum(0) - b.sum(0)) / s"), "those are sums"),
+    ("08.unit", unit("return ((a.mean(0) - b.mean(0)) / s).sort().values"), "in the order of the"),
+    (
+        "08.unit",
+        unit("return torch.corrcoef(torch.stack([*x.T, positive.float()]))[-1, :-1]"),
+        "a correlation",
+    ),
+    (
+        "08.unit",
+        unit(
+            "q = (a - x.mean(0)).square().sum(0) + (b - x.mean(0)).square().sum(0)\n"
+            "    return (a.mean(0) - b.mean(0)) / (q / (len(x) - 2)).sqrt()"
+        ),
+        "from the mean of all rows",
+    ),
+    ("08.unit", unit("x -= x.mean(0)\n    return (a.mean(0) - b.mean(0)) / s"), "changes what it"),
+    ("08.heads", hits(hit="head in others[word].topk(2).indices.tolist()"), "only the largest"),
+    (
+        "08.heads",
+        hits(hit="int(others[word].argmax()) == head or int(others[head].argmax()) == word"),
+        "only the word is asked",
+    ),
+    ("08.heads", hits(hit="int(weights[word].topk(2).indices[1]) == head"), "always the second"),
+    ("08.heads", hits(hit="int(weights[word].argmax()) in (word, head)"), "counts as a hit"),
+    ("08.heads", hits(hit="abs(int(others[word].argmax()) - head) <= 1"), "neighbour of the head"),
+    ("08.heads", hits(hit="word + 1 == head"), "the next word, whatever"),
+    ("08.heads", hits(hit="int(others.argmax()) == head"), "each row has its own"),
+    ("08.heads", hits(hit="bool(others[word, head] > others[head, word])"), "than comes back"),
+    ("08.heads", hits(hit="int(others[word].argmin()) == head"), "is it the *largest*"),
+    ("08.heads", FIRST_IS_ROOT, "the first word is left out"),
+    ("08.heads", APART, "have come apart"),
+    ("08.heads", hits(value="[found, heads.clear()][0]"), "changes what it was given"),
+    (
+        "08.find_the_bug",
+        cut(rest=f"{TRY}attention.output._forward_pre_hooks.clear()"),
+        "others have put in are gone",
+    ),
+    ("08.find_the_bug", cut(rest=f"attention.eval()\n    {TRY}handle.remove()"), "the modes"),
+    (
+        "08.find_the_bug",
+        cut(rest=f"attention.requires_grad_(False)\n    {TRY}handle.remove()"),
+        "requires_grad",
+    ),
+    ("08.find_the_bug", WEIGHTS_IN_DANGER, "the model stays changed"),
+    ("08.find_the_bug", FORWARD.format(how="if True", end="if True"), "the model stays changed"),
+    (
+        "08.find_the_bug",
+        cut(zero="found[:, -1, head * size : (head + 1) * size] = 0.0"),
+        "at one position only",
+    ),
+    (
+        "08.find_the_bug",
+        cut(zero="found[0, ..., head * size : (head + 1) * size] = 0.0"),
+        "in one text only",
+    ),
+    (
+        "08.find_the_bug",
+        cut(zero="found[..., head * size : (head + 1) * size - 1] = 0.0"),
+        "ends *before* its end",
+    ),
+    ("08.patch", patch(back="return state"), "keeps the rest"),
+    (
+        "08.patch",
+        patch(back="return (state,) if isinstance(output, tuple) else state"),
+        "keeps the rest",
+    ),
+    ("08.patch", patch(rows="enumerate([model.embeddings, *model.blocks])"), "only some of them"),
+    ("08.patch", patch(value="found.flip(0)"), "rows are turned round"),
+    (
+        "08.patch",
+        patch(safe=SAFE.replace("score(model(ids))", "float(model(ids))")),
+        "is never called",
+    ),
+    ("08.patch", patch(share="abs((patched - worst) / (best - worst))"), "the sign is lost"),
+    ("08.patch", patch(share="(patched - worst) / (worst - best)"), "the sign is wrong"),
+    ("08.patch", patch(value="found.clamp(0, 1)"), "cut off at 0 and 1"),
+    ("08.patch", patch(put="state[:, at] += kept[0][:, at]"), "it takes the place"),
+    ("08.patch", patch(put="state[:, : at + 1] = kept[0][:, : at + 1]"), "up to this one"),
+    ("08.patch", patch(put="state[:, at] = kept[0][:, -1]"), "of the last position"),
+    (
+        "08.patch",
+        patch().replace("run(clean, part, lambda", "run(corrupted, part, lambda"),
+        "must be the *clean* one",
+    ),
+    ("08.patch", patch(safe=f"model.eval()\n        {SAFE}"), "the modes"),
+    (
+        "08.patch",
+        patch(safe=SAFE.replace("handle.remove()", "part._forward_hooks.clear()")),
+        "others have put in are gone",
+    ),
+    ("08.patch", patch(safe=FORWARDS), "the model stays"),
 ]
 
 RIGHT = [
@@ -389,7 +579,10 @@ RIGHT = [
     ("08.tsne", LOOPS),
     ("08.tsne", AUTOGRAD),
     ("08.tsne", tsne(own="near.clone().fill_diagonal_(0)")),
+    ("08.tsne", tsne(near="1 / (1 + torch.cdist(y, y) ** 2)")),
+    ("08.tsne", tsne(q="near / (near.triu().sum() * 2)")),
     ("08.unit", "solution"),
+    ("08.unit", unit("return torch.tensor(((a.mean(0) - b.mean(0)) / s).numpy())")),
     ("08.unit", unit("return a.mean(0) / s - b.mean(0) / s")),
     (
         "08.unit",
@@ -402,11 +595,23 @@ RIGHT = [
     ("08.heads", hits(value="torch.tensor(found)")),
     ("08.heads", hits(asked="head != -1", hit="bool(others[word].argmax() == head)")),
     ("08.heads", hits(others="weights * (1 - torch.eye(len(weights)))")),
+    ("08.heads", hits(hit="others[word].argmax() == head")),
+    ("08.heads", hits(value="tuple(found)")),
+    ("08.heads", hits(value="torch.tensor(found).numpy()")),
+    ("08.heads", AT_ONCE),
     ("08.find_the_bug", "solution"),
+    ("08.find_the_bug", LESS),
+    ("08.find_the_bug", FORWARD.format(how="try", end="finally")),
+    (
+        "08.find_the_bug",
+        cut(zero="found = found * (torch.arange(found.shape[-1]) // size != head)"),
+    ),
     ("08.find_the_bug", cut()),
     ("08.find_the_bug", cut(back="return found")),
     ("08.find_the_bug", WEIGHTS_BACK),
     ("08.patch", "solution"),
     ("08.patch", patch()),
     ("08.patch", ALL_AT_ONCE),
+    ("08.patch", patch(safe=SAFE.replace("torch.no_grad()", "torch.inference_mode()"))),
+    ("08.patch", patch(share="(worst - patched) / (worst - best)")),
 ]

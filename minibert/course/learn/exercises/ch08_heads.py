@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,8 @@ from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import IN_PLACE, called, normal
 
 BEHIND = "it is still cut behind `output`, where those numbers belong to all heads"
+CASES = ((1084, 16), (48, 9), (57, 9))  # (seed, words): in the first no two mistakes look alike
+OTHERS = "hooks that others have put in are gone, too"
 LEFT = "a hook stays in the model when `run()` raises: take it off in a `finally`"
 
 
@@ -28,16 +31,18 @@ class Hits(Exercise):
     example = (torch.tensor([[0.1, 0.9], [0.6, 0.4]]), [1, -1])
 
     def untouched(self, hits: Callable[..., Any]) -> bool:
-        got = hits(*self.example)
+        got = hits(self.example[0].clone(), list(self.example[1]))
         return got is None or (isinstance(got, list) and not got)
 
     def check(self, hits: Callable[..., Any]) -> Right | Wrong:
-        for seed, words in ((83, 7), (48, 9), (57, 9)):  # no two mistakes look alike
+        for seed, words in CASES:
             weights, heads = self.case(seed, words)
-            got, kept = called(hits, weights, list(heads))
-            told = got.tolist() if isinstance(got, Tensor) and got.ndim == 1 else got
+            given = list(heads)
+            got, kept = called(hits, weights, given)
+            told = got.tolist() if isinstance(got, Tensor | np.ndarray) and got.ndim == 1 else got
+            told = list(told) if isinstance(told, tuple) else told
             if not isinstance(told, list):
-                got = f"a {type(told).__name__}"
+                got = f"of type {type(told).__name__}"
                 return Wrong(f"the result should be a list of True and False, but is {got}.", 1)
             if all(isinstance(one, float) and one in (0.0, 1.0) for one in told):
                 told = [bool(one) for one in told]
@@ -45,7 +50,7 @@ class Hits(Exercise):
             verdict = compare(told, self.solve(weights, heads), known, what="the list")
             if not isinstance(verdict, Right):
                 return self.longer(told, heads) or verdict
-            if not kept:
+            if not kept or given != heads:
                 return Wrong(IN_PLACE, 2)
         return Right("A share of hits says little until a fixed offset stands beside it.")
 
@@ -101,10 +106,42 @@ class Hits(Exercise):
              "that is the weight of the head: is it the largest?", 1),
             ([bool(others[i, head] > 1 / len(heads)) for i, head in arcs],
              "more than an equal share is not the largest weight: use `argmax`.", 1),
+            ([bool(others[i, head] > others[head, i]) for i, head in arcs],
+             "more than comes back is not the largest weight: use `argmax`.", 1),
             ([bool(others[i, head] > 0.5) for i, head in arcs],
              "a largest weight need not be above one half: use `argmax`.", 1),
+            *cls.other_hits(weights, arcs),
             ([True] * len(arcs), "every word is said to be a hit.", 1),
-            ([False] * len(arcs), "no word is said to be a hit.", 1),
+            ([False] * len(arcs),
+             "no word is said to be a hit: is it the *largest* weight that is taken?", 1),
+        ]  # fmt: skip
+
+    @staticmethod
+    def other_hits(weights: Tensor, arcs: list[tuple[int, int]]) -> list[tuple]:
+        """Other things that one may call a hit: as in `mistakes`."""
+        others = weights.clone().fill_diagonal_(-1.0)
+        best, order = others.argmax(1).tolist(), others.argsort(1, descending=True).tolist()
+        heads = [head for _, head in arcs]
+        whole = [dict(arcs).get(i, -1) for i in range(len(weights))]
+        return [
+            ([head in order[i][:2] for i, head in arcs],
+             "the second largest weight counts, too: only the largest does.", 2),
+            ([head == int(weights[i].topk(2).indices[1]) for i, head in arcs],
+             "that is always the second largest: the first, if it is not the word itself.", 2),
+            ([int(weights[i].argmax()) in (i, head) for i, head in arcs],
+             "a word that looks at itself counts as a hit: leave the diagonal out.", 2),
+            ([best[i] == head or best[head] == i for i, head in arcs],
+             "it counts, too, if the head looks at the word: only the word is asked.", 2),
+            ([abs(best[i] - head) <= 1 for i, head in arcs],
+             "a neighbour of the head counts, too: only the head itself does.", 2),
+            ([best[i] == head for i, head in enumerate(heads)],
+             "row and word have come apart behind the root: row i belongs to heads[i].", 2),
+            ([best[i] == whole[i] for i in range(1, len(whole))],
+             "the first word is left out: the root is the word whose head is -1.", 2),
+            ([head == i + 1 for i, head in arcs],
+             "the next word, whatever the weights are: those are not looked at.", 1),
+            ([int(others.argmax()) == head for i, head in arcs],
+             "one largest weight of the whole table: each row has its own.", 1),
         ]  # fmt: skip
 
 
@@ -121,6 +158,32 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.output(self.inner(x).tanh())
+
+
+def hooks_of(model: nn.Module) -> int:
+    """How many hooks are in a model."""
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def settings(model: nn.Module) -> dict[str, tuple]:
+    """All that an answer may have changed in a model and should not: by its name."""
+    parameters = dict(model.named_parameters())
+    return {
+        "weights": tuple((name, w.detach().clone()) for name, w in parameters.items()),
+        "gradients": tuple((name, w.requires_grad) for name, w in parameters.items()),
+        "modes": tuple((name, m.training) for name, m in model.named_modules()),
+    }
+
+
+def kept_settings(model: nn.Module, before: dict[str, tuple]) -> str:
+    """Which `settings` are others than before: a name, or nothing."""
+    for name, now in settings(model).items():
+        if [one for one, _ in now] != [one for one, _ in before[name]]:
+            return "parts"
+        if not all(same(a, b) for (_, a), (_, b) in zip(now, before[name], strict=True)):
+            told = {"gradients": "(`requires_grad`)", "modes": "(`train` or `eval`)"}
+            return f"{name} {told.get(name, '')}".strip()
+    return ""
 
 
 class FindTheBug(Exercise):
@@ -143,7 +206,9 @@ class FindTheBug(Exercise):
         """What comes of a head that is cut, and what is left of it: in a model of this case."""
         dim, heads, head, seed = case
         attention, x = Attention(dim, heads, seed), normal(2, 3, dim, seed=seed + 50)
-        runs, before = [0], {name: w.clone() for name, w in attention.named_parameters()}
+        runs, before = [0], settings(attention)
+        attention.output.register_forward_hook(lambda *given: None)  # of somebody else
+        attention.output.register_forward_pre_hook(lambda *given: None)
 
         def run() -> Tensor:
             runs[0] += 1
@@ -158,12 +223,11 @@ class FindTheBug(Exercise):
                 got = without_head(attention, head, run)
             except KeyError:
                 error = "KeyError"
-            modules = list(attention.modules())
-            hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules)
-            kept = all(torch.equal(w, before[name]) for name, w in attention.named_parameters())
-            after = attention(x) if not raises else whole
-        found: dict[str, Any] = {"got": got, "hooks": hooks, "error": error, "runs": runs[0]}
-        return found | {"kept": kept, "same": bool(torch.equal(after, whole))}
+            after = attention(x)
+        found: dict[str, Any] = {"got": got, "error": error, "runs": runs[0]}
+        found["hooks"] = hooks_of(attention) - 2
+        found["kept"] = kept_settings(attention, before)
+        return found | {"same": bool(torch.equal(after, whole))}
 
     def untouched(self, tried: Callable[..., Any]) -> bool:
         case = (6, 3, 1, 0)
@@ -185,6 +249,10 @@ class FindTheBug(Exercise):
                 (self.solve(case, cut="next"), "the wrong head: its numbers go from head * size to "
                  "(head + 1) * size.", 2),
                 (self.solve(case, cut="one"), "one number is cut: a head has `size` of them.", 2),
+                (self.solve(case, cut="short"), "the last number of the head is left: a slice "
+                 "ends *before* its end.", 2),
+                (self.solve(case, cut="last"), "the head is cut at one position only: at all.", 2),
+                (self.solve(case, cut="text"), "the head is cut in one text only: in all.", 2),
                 (self.solve(case, cut="strided"), "those numbers belong to different heads: a "
                  "head's numbers stand side by side.", 2),
             ]  # fmt: skip
@@ -192,20 +260,34 @@ class FindTheBug(Exercise):
             verdict = compare(found["got"], self.solve(case), mistakes, what=what)
             if not isinstance(verdict, Right):
                 return verdict
-            if not found["kept"]:
-                return Wrong("the weights of the model are changed: cut what passes through.", 2)
-            if found["hooks"] or not found["same"]:
-                return Wrong("a hook stays in the model after the run: take it off.", 2)
+            if wrong := self.left(found):
+                return wrong
             if found["runs"] != 1:
                 return Wrong(f"`run()` was called {found['runs']} times: once is enough.", 3)
         return self.after_an_error(tried)
 
     @staticmethod
-    def after_an_error(tried: Callable[..., Any]) -> Right | Wrong:
+    def left(found: dict) -> Wrong | None:
+        """What is wrong with the model after the run."""
+        if changed := found["kept"]:
+            return Wrong(f"the {changed} of the model are changed: cut what passes through.", 2)
+        if found["hooks"] < 0:
+            return Wrong(f"{OTHERS}: `handle.remove()` takes off yours alone.", 2)
+        if found["hooks"]:
+            return Wrong("a hook stays in the model after the run: take it off.", 2)
+        if not found["same"]:
+            return Wrong("the model gives something else after the run: put all back.", 2)
+        return None
+
+    @classmethod
+    def after_an_error(cls, tried: Callable[..., Any]) -> Right | Wrong:
         """The verdict on a run that raises."""
         found = tried((6, 3, 2, 4), True)
         if found["hooks"]:
             return Wrong(f"right where all goes well; but {LEFT}.", 2)
+        if cls.left(found):
+            return Wrong("right where all goes well; but the model stays changed when `run()` "
+                         "raises: put all back in a `finally`.", 2)  # fmt: skip
         if not found["error"]:
             return Wrong("the error of `run()` is swallowed: it should still be raised.", 3)
         return Right("Cut before anything is mixed, and leave nothing behind, whatever happens.")
@@ -219,6 +301,9 @@ class FindTheBug(Exercise):
         own = place // size == head
         keep = {"right": ~own, "others": own, "all": place < 0, "one": place != head,
                 "next": place // size != (head + 1) % heads,
+                "short": ~own | (place % size == size - 1),
+                "last": ~own | (torch.arange(3) < 2)[:, None],
+                "text": ~own | (torch.arange(2) > 0)[:, None, None],
                 "strided": place % heads != head, None: place >= 0}[cut]  # fmt: skip
         with torch.no_grad():
             found = attention.inner(x).tanh()

@@ -68,13 +68,12 @@ class Gradient(Exercise):
     def mistakes(cls, p: Tensor, y: Tensor) -> list[tuple]:
         right = cls.solve(p, y)
         difference = y[:, None] - y[None]
-        far = difference.square().sum(-1)
-        near = (1 / (1 + far)).fill_diagonal_(0.0)
-        bell = (-far).exp().fill_diagonal_(0.0)
-        gauss = 4 * (((p - bell / bell.sum()) * near)[..., None] * difference).sum(1)
-        root = (1 / (1 + far.sqrt())).fill_diagonal_(0.0)
-        rooted = 4 * (((p - root / root.sum()) * root)[..., None] * difference).sum(1)
-        bare = 4 * ((p - near)[..., None] * near[..., None] * difference).sum(1)
+        near = (1 / (1 + difference.square().sum(-1))).fill_diagonal_(0.0)
+        q = near / near.sum()
+
+        def arrows(weight: Tensor) -> Tensor:
+            return 4 * (weight[..., None] * difference).sum(1)
+
         return [
             (right / 4, "the factor 4 is missing.", 3),
             (right / 2, "the factor is 4, not 2.", 3),
@@ -82,17 +81,46 @@ class Gradient(Exercise):
             (cls.solve(p, y, power=0), "the factor (1 + distance²)⁻¹ of each pair is missing.", 2),
             (cls.solve(p, y, power=-1), "multiplied by 1 + distance²: divide by it.", 2),
             (cls.solve(p, y, power=2), "the factor (1 + distance²)⁻¹ stands there twice.", 2),
+            (arrows((p - q) * q), "the last factor is (1 + distance²)⁻¹ itself, not q.", 2),
+            (arrows(p * near), "only the attraction is there: p - q, not p.", 1),
+            (arrows(-q * near), "only the repulsion is there: p - q, not -q.", 1),
+            (arrows((p - q).abs() * near), "the sign of p - q is lost: all pairs attract.", 2),
+            (right / len(y), "that is the mean over j: the formula has a sum.", 3),
+            (right.sum(0), "summed over all points: each point has its own row.", 2),
+            *cls.wrong_shares(p, y),
+        ]
+
+    @classmethod
+    def wrong_shares(cls, p: Tensor, y: Tensor) -> list[tuple]:
+        """Mistakes in q and in the nearness of two points: as in `mistakes`."""
+        difference = y[:, None] - y[None]
+        far = difference.square().sum(-1)
+        near = (1 / (1 + far)).fill_diagonal_(0.0)
+        bell = (-far).exp().fill_diagonal_(0.0)
+        root = (1 / (1 + far.sqrt())).fill_diagonal_(0.0)
+        block = (1 / (1 + difference.abs().sum(-1))).fill_diagonal_(0.0)
+
+        def arrows(q: Tensor, near: Tensor | float = near) -> Tensor:
+            return 4 * (((p - q) * near)[..., None] * difference).sum(1)
+
+        return [
             (cls.solve(p, y, own=True),
              "q counts each point as its own neighbour: the diagonal of the sum must be 0.", 2),
             (cls.solve(p, y, rows=True),
              "q is divided by the sum of its row: one sum over all pairs belongs there.", 2),
-            (gauss, "q here is a bell curve (SNE); t-SNE has 1 / (1 + distance²).", 2),
-            (rooted, "that is 1 / (1 + distance): the distance must be squared.", 2),
-            (bare, "q is not divided by the sum over all pairs.", 2),
-            (4 * (p * near)[..., None].mul(difference).sum(1),
-             "only the attraction is there: p - q, not p.", 1),
-            (right / len(y), "that is the mean over j: the formula has a sum.", 3),
-            (right.sum(0), "summed over all points: each point has its own row.", 2),
+            (arrows(near / near.sum(0)),
+             "here q is divided by the sum of its column: one sum over all pairs is needed.", 2),
+            (arrows(2 * near / near.sum()),
+             "here q is twice too large: the sum has each pair twice, (k, l) and (l, k).", 2),
+            (arrows(near), "q is not divided by the sum over all pairs.", 2),
+            (arrows(bell / bell.sum()),
+             "q here is a bell curve (SNE); t-SNE has 1 / (1 + distance²).", 2),
+            (arrows(bell / bell.sum(), 1.0), "that is SNE, with a bell curve on the map: t-SNE has "
+             "1 / (1 + distance²), in q and as a factor.", 2),
+            (arrows(root / root.sum(), root),
+             "that is 1 / (1 + distance): the distance must be squared.", 2),
+            (arrows(block / block.sum(), block),
+             "the *squares* of the two differences are added up, not their sizes.", 2),
         ]  # fmt: skip
 
 
@@ -108,8 +136,8 @@ class Units(Exercise):
     )
     default = torch.zeros(2)
     example = (
-        torch.tensor([[0.0, 1.0], [2.0, 5.0], [4.0, 0.0], [9.0, 3.0]]),
-        torch.tensor([True, True, False, False]),
+        torch.tensor([[0.0, 1.0], [2.0, 5.0], [4.0, 0.0], [9.0, 3.0], [1.0, 8.0]]),
+        torch.tensor([True, True, False, False, False]),
     )
 
     def check(self, differences: Callable[..., Any]) -> Right | Wrong:
@@ -146,29 +174,62 @@ class Units(Exercise):
     @classmethod
     def mistakes(cls, x: Tensor, positive: Tensor) -> list[tuple]:
         a, b = x[positive], x[~positive]
-        gap, within = a.mean(0) - b.mean(0), cls.within(a, b)
-        error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+        gap, d, n = a.mean(0) - b.mean(0), cls.solve(x, positive), len(x)
+        s = cls.within(a, b).sqrt()
+        table = torch.stack([*x.T, positive.float()])
         return [
             (gap, "the difference of the means is not divided by the standard deviation.", 2),
-            (gap.abs() / within.sqrt(), "the sign is lost: d tells the direction, too.", 3),
-            (-gap / within.sqrt(), "turned round: positive minus the others.", 3),
-            (gap / within, "divided by the variance: take its root.", 2),
-            (gap / x.std(0), "the deviation of all rows together: it holds the difference itself. "
-             "Take it within each group.", 2),
-            (gap / x.std(0, correction=0), "the deviation of all rows together: it holds the "
-             "difference itself. Take it within each group.", 2),
-            (gap / cls.within(a, b, 0).sqrt(), "divided by n: the formula has n - 2.", 3),
-            (gap / cls.within(a, b, 1).sqrt(), "divided by n - 1: the formula has n - 2.", 3),
-            (gap / a.std(0), "the deviation of the positive rows alone: both groups count.", 2),
-            (gap / b.std(0), "the deviation of the other rows alone: both groups count.", 2),
-            (gap / (a.std(0) + b.std(0)), "the two deviations are added up: add the squares of "
-             "both groups, then divide and take the root.", 2),
-            (gap / ((a.std(0) + b.std(0)) / 2), "that is the mean of two deviations: add the "
-             "squares of both groups, divide by n - 2, take the root.", 2),
-            (gap / ((a.var(0) + b.var(0)) / 2).sqrt(), "that gives both groups the same weight: "
-             "add their squares, and divide by n - 2.", 3),
-            (gap / error, "that is a t-value, which grows with n: divide by the standard "
-             "deviation, not by the error of the mean.", 2),
-            (gap * 0 + (gap / within.sqrt()).argmax(), "the number of a unit: give all d.", 1),
-            (a.mean(0) / within.sqrt(), "the mean of the others is not taken away.", 1),
+            (d.abs(), "the sign is lost: d tells the direction, too.", 3),
+            (-d, "turned round: positive minus the others.", 3),
+            (d / s, "divided by the variance: take its root.", 2),
+            (d * (1 - 3 / (4 * n - 9)),
+             "that is Hedges' g, corrected for small groups: d has no such factor.", 3),
+            (d * (len(a) * len(b) / n) ** 0.5,
+             "that is a t-value, which grows with n: divide by s alone.", 2),
+            (gap / (a.var(0) / len(a) + b.var(0) / len(b)).sqrt(), "that is a t-value, which grows "
+             "with n: divide by the standard deviation, not by the error of the mean.", 2),
+            (torch.corrcoef(table)[-1, :-1],
+             "that is a correlation, between -1 and 1: d is a difference of means.", 2),
+            (d.sort().values, "sorted: give d in the order of the units.", 3),
+            (d.sort(descending=True).values, "sorted: give d in the order of the units.", 3),
+            (d * 0 + d.argmax(), "the number of a unit: give all d.", 1),
+            (a.mean(0) / s, "the mean of the others is not taken away.", 1),
+            ((a.mean() - b.mean()) / s, "one mean for all units: each has its own, `.mean(0)`.", 2),
+            ((a.median(0).values - b.median(0).values) / s, "those are medians: take means.", 2),
+            ((a.sum(0) - b.sum(0)) / s, "those are sums: the formula has means.", 2),
+            *cls.wrong_deviations(x, positive),
         ]  # fmt: skip
+
+    @classmethod
+    def wrong_deviations(cls, x: Tensor, positive: Tensor) -> list[tuple]:
+        """Mistakes in s: as in `mistakes`."""
+        a, b = x[positive], x[~positive]
+        both = "the deviation of all rows together: it holds the difference itself. Take it within "
+        both += "each group."
+        squares = (a - x.mean(0)).square().sum(0) + (b - x.mean(0)).square().sum(0)
+        wrong = [
+            (x.std(0), both, 2),
+            (x.std(0, correction=0), both, 2),
+            ((squares / (len(x) - 2)).sqrt(), "the squares are taken from the mean of all rows: "
+             "each row has the mean of its own group.", 2),
+            (x.std(), "one deviation for all units: each unit has its own.", 2),
+            (cls.within(a, b, 0).sqrt(), "divided by n: the formula has n - 2.", 3),
+            (cls.within(a, b, 1).sqrt(), "divided by n - 1: the formula has n - 2.", 3),
+            (cls.within(a, b, len(x) - 1).sqrt(), "the sum of squares is not divided by n - 2.", 2),
+            (a.std(0) + b.std(0), "the two deviations are added up: add the squares of both "
+             "groups, then divide and take the root.", 2),
+            ((a.std(0) + b.std(0)) / 2, "that is the mean of two deviations: add the squares of "
+             "both groups, divide by n - 2, take the root.", 2),
+            ((a.var(0) + b.var(0)).sqrt(), "the two variances are added up: add the *squares* of "
+             "both groups, and divide by n - 2.", 2),
+            (((a.var(0) + b.var(0)) / 2).sqrt(), "that gives both groups the same weight: add "
+             "their squares, and divide by n - 2.", 3),
+        ]  # fmt: skip
+        for correction in (0, 1):
+            wrong += [
+                (rows.std(0, correction=correction), f"the deviation of the {name} rows alone: "
+                 "both groups count.", 2)
+                for rows, name in ((a, "positive"), (b, "other"))
+            ]  # fmt: skip
+        gap = a.mean(0) - b.mean(0)
+        return [(gap / s, message, points) for s, message, points in wrong]

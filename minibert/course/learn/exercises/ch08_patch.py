@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from minibert.course.learn.compare import compare
+from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import foreign, normal
+from minibert.course.learn.exercises.ch08_heads import OTHERS, hooks_of, kept_settings, settings
 
 VOCABULARY = 12
 
@@ -36,13 +37,15 @@ class Tiny(nn.Module):
         self.blocks = nn.ModuleList(Mixer(dim, 10 * seed + n) for n in range(blocks))
         with torch.no_grad():
             self.embeddings.weight.copy_(normal(VOCABULARY, dim, seed=seed))
-        self.last, self.calls = normal(dim, seed=seed + 77), 0
+        self.last, self.calls, self.broken = normal(dim, seed=seed + 77), 0, False
 
     def forward(self, ids: Tensor) -> Tensor:
         self.calls += 1
         h = self.embeddings(ids)
         for block in self.blocks:
             out = block(h)
+            whole = isinstance(out, tuple) and out[1:] == ("more",) if block.pair else True
+            self.broken = self.broken or not whole
             h = out[0] if isinstance(out, tuple) else out
         return h[0, -1] @ self.last
 
@@ -66,28 +69,42 @@ class Patch(Exercise):
         return (partial(self.run, patch_map),)
 
     @classmethod
-    def run(cls, patch_map: Callable[..., Any], case: tuple, fails: int = 0) -> dict:
-        """What the answer finds in a model of this case, and what it leaves behind."""
+    def run(
+        cls, patch_map: Callable[..., Any], case: tuple, fails: int = 0, some: bool = False
+    ) -> dict:
+        """What the answer finds in a model of this case, and what it leaves behind.
+
+        fails: the call of the score that raises. some: whether one of the parts is not handed over.
+        """
         seed, blocks, clean, corrupted = case
         model, given = Tiny(seed, blocks), (clean.clone(), corrupted.clone())
-        scored = [0]
+        scored, parts = [0], [model.embeddings, *model.blocks]
 
         def score(output: Tensor) -> float:
             scored[0] += 1
             if fails and scored[0] >= fails:
                 raise KeyError("the score failed")
-            return float(output)
+            return float(output.detach())
 
-        before, error, got = {n: w.clone() for n, w in model.named_parameters()}, "", None
+        for part in parts:
+            part.register_forward_hook(lambda *given: None)  # of somebody else
+        before, error, got, whole = settings(model), "", None, model(corrupted)
+        model.calls = 0
         try:
-            got = patch_map(model, [model.embeddings, *model.blocks], *given, score)
+            got = patch_map(model, parts[:1] + parts[2:] if some else parts, *given, score)
         except KeyError:
             error = "KeyError"
-        hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
-        kept = all(torch.equal(w, before[name]) for name, w in model.named_parameters())
-        kept = kept and all(map(torch.equal, given, (clean, corrupted)))
+        except IndexError:
+            if not some:
+                raise
+        calls, unlike = model.calls, not torch.equal(model(corrupted), whole)
+        changed = kept_settings(model, before) or ("answers" if unlike else "")
+        if not all(map(torch.equal, given, (clean, corrupted))):
+            changed = "ids"
         got = got.detach() if torch.is_tensor(got) else got
-        return {"map": got, "hooks": hooks, "kept": kept, "error": error, "calls": model.calls}
+        found: dict[str, Any] = {"map": got, "hooks": hooks_of(model) - len(parts), "error": error}
+        found |= {"changed": changed, "calls": calls, "scored": scored[0]}
+        return found | {"broken": model.broken}
 
     @staticmethod
     def case(seed: int, blocks: int = 2, length: int = 5) -> tuple:
@@ -107,18 +124,43 @@ class Patch(Exercise):
             found = run(case)
             if strange := foreign(found["map"], "the map"):
                 return strange
-            if found["hooks"]:
+            if found["hooks"] > 0:
                 left = found["hooks"]
                 return Wrong(f"{left} hooks stay in the model: take each off after its run.", 3)
-            if wrong := self.numbers(found["map"], case):
+            if wrong := self.numbers(found["map"], case) or self.left(found):
                 return wrong
-            if not found["kept"]:
-                return Wrong("the model or its ids are changed: work on copies.", 3)
-        for fails in (1, 3, 9):
-            found = run(self.case(1), fails)
-            if found["hooks"]:
+        want = self.solve(self.case(1))
+        if not same(run(self.case(1), 0, True)["map"], want[[0, 2]], 1e-4):
+            return Wrong("right for the embeddings and all blocks; but when `parts` has only some "
+                         "of them, the map should have a row for each of those.", 4)  # fmt: skip
+        return self.after_errors(run)
+
+    @staticmethod
+    def left(found: dict) -> Wrong | None:
+        """What is wrong with the model after a run, or was during it."""
+        if found["hooks"] < 0:
+            return Wrong(f"{OTHERS}: `handle.remove()` takes off yours alone.", 3)
+        if found["changed"]:
+            return Wrong(f"the {found['changed']} of the model are changed afterwards: leave all "
+                         "as it was.", 3)  # fmt: skip
+        if found["broken"]:
+            return Wrong("a part that gives a tuple gives something else under your hook: "
+                         "`with_state(output, state)` keeps the rest of it.", 4)  # fmt: skip
+        if not found["scored"]:
+            return Wrong("`score` is never called: the score of a text is `score(model(ids))`.", 3)
+        return None
+
+    @classmethod
+    def after_errors(cls, run: Callable[..., Any]) -> Right | Wrong:
+        """The verdict on runs in which the score raises an error."""
+        for fails in (1, 3, 7):
+            found = run(cls.case(1), fails)
+            if found["hooks"] > 0:
                 return Wrong("right where all goes well; but when `score` raises, a hook stays in "
                              "the model: take it off in a `finally`.", 4)  # fmt: skip
+            if cls.left(found):
+                return Wrong("right where all goes well; but when `score` raises, the model stays "
+                             "changed: put all back in a `finally`.", 4)  # fmt: skip
             if not found["error"]:
                 return Wrong("an error of `score` is swallowed: it should still be raised.", 5)
         return Right(
@@ -129,12 +171,8 @@ class Patch(Exercise):
     def numbers(self, got: Any, case: tuple) -> Wrong | None:
         """What is wrong with a map."""
         want, (patched, best, worst) = self.solve(case), self.parts(case)
-        back, (_, best_b, worst_b) = self.parts(case, turned=True)[0], self.parts(case, turned=True)
+        back, best_b, worst_b = self.parts(case, turned=True)
         gap = best - worst
-        first, last = want.clone(), want.clone()
-        first[:], last[:] = want[:, :1], want[:, -1:]
-        whole, tail = self.parts(case, how="whole")[0], self.parts(case, how="tail")[0]
-        empty, one = self.parts(case, how="zero")[0], self.parts(case, how="first")[0]
         mistakes = [
             (patched, "those are the scores themselves: tell what share comes back.", 3),
             (patched - worst, "not divided by the difference of the two scores.", 3),
@@ -142,21 +180,20 @@ class Patch(Exercise):
             (patched / best, "take the corrupted score away first, above and below.", 2),
             ((patched - best) / gap, "measured from the clean score: from the corrupted one.", 3),
             ((best - patched) / gap, "turned round: that is the share still missing.", 3),
+            (-want, "the sign is wrong: patched - corrupted above, clean - corrupted below.", 3),
+            (want.abs(), "the sign is lost: a state may move the score the other way.", 4),
+            (want.clamp(0, 1), "cut off at 0 and 1: a share may be below 0 or above 1.", 4),
             ((back - worst_b) / (best_b - worst_b),
              "clean and corrupted have changed places: run the *corrupted* text, and put one clean "
              "state in.", 2),
             ((back - worst) / gap,
              "the clean text is run with corrupted states: it must be the other way round.", 2),
-            ((whole - worst) / gap, "each patch brings all back: run the *corrupted* "
-             "text, and patch *one* position at a time.", 2),
-            ((tail - worst) / gap, "all positions from this one on are patched: only this one.", 2),
-            ((empty - worst) / gap, "the state is set to zero: put the clean one in.", 2),
-            ((one - worst) / gap, "the clean state of the first position is put everywhere: that "
-             "of the same position.", 2),
-            (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
-            (torch.zeros_like(want), "nothing is patched: a hook must *return* the new output.", 1),
+            (torch.zeros_like(want), "no patch changes anything: a hook must *return* the new "
+             "output, and the state that it puts in must be the *clean* one.", 1),
             (want.T, "rows are parts, columns positions.", 4),
             (want[1:], "the embeddings are missing: there is a row for every part.", 3),
+            (want.flip(0), "the rows are turned round: in the order of `parts`.", 4),
+            *self.other_states(case, want),
         ]  # fmt: skip
         if torch.is_tensor(got) and got.shape == want.shape:
             blocks, tuples = want.clone(), [m.pair for m in Tiny(*case[:2]).blocks]
@@ -166,6 +203,31 @@ class Patch(Exercise):
                              "`state_of` and `with_state`.", 3))  # fmt: skip
         verdict = compare(got, want, mistakes, tolerance=1e-4, what="the map")
         return None if isinstance(verdict, Right) else verdict
+
+    @classmethod
+    def other_states(cls, case: tuple, want: Tensor) -> list[tuple]:
+        """What comes of other states in the wrong places: (map, message, points)."""
+        last = want.clone()
+        last[:] = want[:, -1:]
+        told = {
+            "whole": "each patch brings all back: run the *corrupted* text, and patch *one* "
+            "position at a time.",
+            "tail": "all positions from this one on are patched: only this one.",
+            "start": "all positions up to this one are patched: only this one.",
+            "zero": "the state is set to zero: put the clean one in.",
+            "sum": "the clean state is added: it takes the place of the other.",
+            "first": "the clean state of the first position is put everywhere: that of the same "
+            "position.",
+            "end": "the clean state of the last position is put everywhere: that of the same "
+            "position.",
+        }
+        found = [
+            (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
+        ]
+        for how, message in told.items():
+            patched, best, worst = cls.parts(case, how=how)
+            found.append(((patched - worst) / (best - worst), message, 2))
+        return found
 
     @classmethod
     def solve(cls, case: tuple) -> Tensor:
@@ -193,9 +255,10 @@ class Patch(Exercise):
             for row in range(blocks + 1):
                 for at in range(clean.shape[1]):
                     h, ends = bad[row].clone(), {"whole": slice(None), "tail": slice(at, None)}
-                    place = ends.get(how, slice(at, at + 1))
-                    new = good[row][:, :1] if how == "first" else good[row][:, place]
-                    h[:, place] = torch.zeros_like(h[:, place]) if how == "zero" else new
+                    place = (ends | {"start": slice(at + 1)}).get(how, slice(at, at + 1))
+                    source = {"first": slice(1), "end": slice(-1, None)}.get(how, place)
+                    keep = float(how == "sum") * h[:, place]
+                    h[:, place] = keep + float(how != "zero") * good[row][:, source]
                     found[row, at] = after(h, row)[-1][0, -1] @ model.last
             best, worst = (float(states[-1][0, -1] @ model.last) for states in (good, bad))
         return found, best, worst
