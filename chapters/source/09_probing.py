@@ -5,7 +5,7 @@
 #     question: What does a pre-trained model know about language, and how would we know?
 #     minutes: 90
 #     seconds: 90
-#     memory_mb: 1200
+#     memory_mb: 1300
 #     needs: ["chapter 02 (ELMo, layers as features)", "chapter 05 (BERT, masked words)", "chapter 07 (GPT, agreement over attractors)"]
 #     skip: "the parts marked optional: sections 8 and 9, and the exercise 09.erase"
 #     papers:

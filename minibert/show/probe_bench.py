@@ -82,7 +82,7 @@ class ProbeBench(Interactive):
         """A line for each model that was probed for it, over the depth; dashes for baselines."""
         title = f"{name}: {self.metric} of a probe, by layer"
         fig, ax = new(title, "depth: embeddings (0) to last layer (1)", self.metric, layout=None)
-        ax.set_position((0.1, 0.13, 0.6, 0.76))
+        ax.set_position((0.1, 0.13, 0.52, 0.76))
         for number, model in enumerate(self.probed(name)):
             colour, marker = LOOKS[number % len(LOOKS)]
             layers, mix = split(self.scores[model][name])
@@ -96,7 +96,7 @@ class ProbeBench(Interactive):
                 ax.plot(depths(others), list(others.values()), **look, label=f"{model}, control")
         for number, (other, score) in enumerate(self.baselines.get(name, {}).items()):
             look = {"color": GREY, "ls": DASHES[number % len(DASHES)], "lw": 1.4}
-            ax.axhline(score, **look, label=f"{other} {score:.2f}")
+            ax.axhline(score, **look, label=f"{other}: {score:.2f}")
         ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
         mixes = any(MIX in self.scores[model][name] for model in self.probed(name))
         ticks = [0, 0.25, 0.5, 0.75, 1] + [AFTER] * mixes
