@@ -47,6 +47,7 @@ import minibert as mb
 from minibert.data.sources import Source
 from minibert.data.tagged_words import universal
 from minibert.models.transformer import TransformerConfig
+from minibert.probe.places import state_of, with_state
 from minibert.world.tasksets.base import Example
 
 mb.seed_everything(0)
@@ -385,6 +386,7 @@ for said, side in test[:2]:
     print(f"{side}: {' '.join(said)}")
 
 # %%
+mb.seed_everything(0)  # whatever ran before
 vocab = mb.text.Vocab.train([said for said, _ in train], specials=("<unk>", "<s>"))
 off = dict.fromkeys([*mb.models.awd_lstm.DROPOUTS, "alpha", "beta"], 0.0)  # no regularisation
 reader = mb.AWDLSTM(mb.AWDLSTMConfig(len(vocab), dim=64, layers=1, tied=False, **off), vocab)
@@ -1117,20 +1119,10 @@ also be negative, or larger than 1.
 Build `patch_map(model, parts, clean, corrupted, score)`. `parts` lists the modules whose outputs
 are the states: the embeddings, then each block. `clean` and `corrupted` are ids `(1, length)`, and
 `score(model(ids))` is a number. Give a tensor `(parts, length)` with the share that comes back for
-each state. A block's output may be a tuple whose first item is the state: `state_of` and
-`with_state` deal with that. Leave no hook behind, not even if `score` raises an error.
+each state. A block's output may be a tuple whose first item is the state: `state_of(output)` gives
+the state, `(1, length, dim)`, and `with_state(output, state)` the same output with another state in
+it. Leave no hook behind, not even if `score` raises an error.
 """
-
-# %%
-def state_of(output):
-    """The state (1, length, dim) in what a part gives."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def with_state(output, state):
-    """The same output with another state in it."""
-    return (state, *output[1:]) if isinstance(output, tuple) else state
-
 
 # %%
 def patch_map(model, parts, clean, corrupted, score):

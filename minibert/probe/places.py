@@ -131,6 +131,16 @@ class _Order:
         return new.take_along_dim(self.order[..., None], 1)
 
 
+def state_of(output: Any) -> Tensor:
+    """The state (batch, length, width) in what a layer gives: itself, or the first of a tuple."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def with_state(output: Any, state: Tensor) -> Any:
+    """What a layer gave, with another state in it."""
+    return (state, *output[1:]) if isinstance(output, tuple) else state
+
+
 def _transformer(model, part, layer, act, hook):
     stack = model.stack
     if part == "state" and layer in (0, len(stack.blocks)):
@@ -138,7 +148,7 @@ def _transformer(model, part, layer, act, hook):
         return
     block = stack.blocks[layer - 1]
     if part == "state":
-        hook(block, lambda _, given, out: (act(out[0]), *out[1:]))
+        hook(block, lambda _, given, out: with_state(out, act(state_of(out))))
     else:  # what the last linear layer of a sublayer reads
         last = block.attention.output if part == "heads" else block.ffn.outer
         hook(last, lambda _, given: (act(given[0]), *given[1:]), True)

@@ -1,15 +1,6 @@
 """Chapter 08: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
-
-def state_of(output):
-    """The chapter's."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def with_state(output, state):
-    """The chapter's."""
-    return (state, *output[1:]) if isinstance(output, tuple) else state
-
+from minibert.probe.places import state_of, with_state
 
 GIVEN = {"state_of": state_of, "with_state": with_state}
 
