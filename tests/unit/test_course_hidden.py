@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from minibert.text.merges import merge
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
-NAMES |= {"Counter": Counter, "copy": copy, "FeedForward": FeedForward}
+NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy, "FeedForward": FeedForward}
 ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
 EXERCISES = [
     item.id
