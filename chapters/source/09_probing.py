@@ -245,19 +245,21 @@ def bert_log_p(read, place, piece):
         return float(bert.output(bert.states_at(batch, wanted)).log_softmax(-1)[0, piece])
 
 
-asked = ["the", "keys", "of", "the", "blacksmith", "are", "old", "."]
+asked = ["the", "keys", "of", "the", "Captain", "are", "old", "."]
 cut = [tokenizer.encode(word) for word in asked]
 starts = [sum(map(len, cut[:i])) for i in range(len(cut))]
 ids = [piece for word in cut for piece in word]
 mine = pseudo_log_p(bert_log_p, ids, starts, tokenizer.mask_id)
+given_away = pseudo_log_p(bert_log_p, ids, [*range(len(ids))], tokenizer.mask_id)
 print([tokenizer.tokens[i] for i in ids], round(mine, 2),
-      round(float(mb.probe.sentence_scores(bert, [asked])[0]), 2))
+      round(float(mb.probe.sentence_scores(bert, [asked])[0]), 2), round(given_away, 2))
 
 # %% [markdown]
 r"""
-The second number is the library's: `mb.probe.sentence_scores`. With it we ask three
-pre-trained models of the world. *Predict before you run:* what share of the pairs will they get
-right with no noun between subject and verb, and what share with four?
+The second number is the library's: `mb.probe.sentence_scores`. The third is your colleague's, where
+each piece counts as a word: *Captain*, in three pieces, is far too cheap. With the library we ask
+three pre-trained models of the world. *Predict before you run:* what share of the pairs will they
+get right with no noun between subject and verb, and what share with four?
 """
 
 # %%
