@@ -129,6 +129,99 @@ CE = "F.cross_entropy(x @ W + b, y)"
 
 WRONG = [
     # (exercise, answer, words that the message must contain)
+    (
+        "09.pairs",
+        pairs(value="{g: sum(h) / len(h) for g, h in found.items() if sum(h)}"),
+        "a group without a right pair",
+    ),
+    ("09.pairs", pairs(value="{g: h[0] for g, h in found.items()}"), "only the first pair"),
+    (
+        "09.pairs",
+        "lambda good, bad, groups: {g: sum(a > b for a, b, h in zip(good, bad, groups) if h == g) "
+        "/ max(1, sum(a != b for a, b, h in zip(good, bad, groups) if h == g)) for g in groups}",
+        "with a tie are left out",
+    ),
+    ("09.pairs", pairs("(a > b) - float(a < b)"), "counts as -1"),
+    (
+        "09.pairs",
+        pairs(value="{g: sum(h) / sum(map(sum, found.values())) for g, h in found.items()}"),
+        "all pairs that are right",
+    ),
+    ("09.pairs", pairs(value="{g: max(h) for g, h in found.items()}"), "makes the whole group"),
+    ("09.find_the_bug", pseudo(hidden="range(len(ids))"), "the whole sentence"),
+    ("09.find_the_bug", pseudo(hidden="range(place + 1)"), "everything to the left"),
+    ("09.find_the_bug", pseudo(hidden="[place - 1, place]"), "the piece before"),
+    (
+        "09.find_the_bug",
+        pseudo(hidden="range(place, end) if place in starts else [place]"),
+        "for the first piece of a word only",
+    ),
+    ("09.find_the_bug", pseudo(hidden="range(place, max(place + 1, end - 1))"), "the last piece"),
+    ("09.find_the_bug", pseudo(hidden="[place, *range(end, len(ids))]"), "the later *words*"),
+    ("09.linear_probe", probe(standard="x.sub_(self.mean).div_(self.scale)"), "changes what it"),
+    ("09.linear_probe", probe(penalties="(10.0,)"), "for one of `self.penalties`"),
+    ("09.linear_probe", probe(penalties="self.penalties[1:2]"), "you kept those of 20"),
+    (
+        "09.linear_probe",
+        probe(
+            judge="loss = F.cross_entropy((valid_x - valid_x.mean(0)) / valid_x.std(0) @ W + b, "
+            "valid_y).item()"
+        ),
+        "by their own mean",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            judge="loss = ((self.standard(valid_x) @ W + b).argmax(1) != valid_y).float().mean()"
+        ),
+        "the accuracy instead",
+    ),
+    (
+        "09.linear_probe",
+        probe(judge="loss = F.cross_entropy(valid_x @ W + b, valid_y).item()"),
+        "that are not standardised",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            step="[(W.grad is None or (W.grad.zero_(), b.grad.zero_()), (" + CE + " + penalty / "
+            "(2 * len(x)) * W.square().sum()).backward(), W.data.sub_(0.5 * W.grad), "
+            "b.data.sub_(0.5 * b.grad)) for _ in range(300)]",
+            better="not loss >= best",
+        ),
+        "are not finite",
+    ),
+    ("09.control", control(every="[row[0] for row in labels]"), "the labels occur as"),
+    (
+        "09.control",
+        control(
+            value="(lambda u: {w: draw.choice([u[w], draw.choice(every)]) for w in forms})"
+            f"({USUAL})"
+        ),
+        "have their real label",
+    ),
+    (
+        "09.control",
+        control(
+            value="(lambda o: {w: every[(i + o) % len(every)] for i, w in "
+            "enumerate(dict.fromkeys(w for row in words for w in row))})(draw.randint(0, 99))"
+        ),
+        "neighbouring forms",
+    ),
+    (
+        "09.erase",
+        """
+def erase(H, directions):
+    for u in directions:
+        H = H - (H @ u)[:, None] * u / (u @ u)
+    return H
+""",
+        "and the mean goes, too",
+    ),
+    ("09.erase", erase(base="directions[-1:].T"), "only the last direction"),
+    ("09.erase", erase(base="directions.sum(0)[:, None]"), "only the sum"),
+    ("09.erase", erase(mean="H.mean()"), "one mean of all numbers"),
+    ("09.erase", erase(mean="H.mean(1, keepdim=True)"), "a mean for each row"),
     ("09.pairs", pairs("float(a >= b)"), "a tie counts as a success"),
     ("09.pairs", pairs("(a > b) + 0.5 * (a == b)"), "half a success"),
     ("09.pairs", pairs("float(a < b)"), "that are wrong"),
@@ -362,6 +455,17 @@ def erase(H, directions):
     ("09.erase", "lambda H, directions: solution(H.add_(1.0), directions) - 1.0", "changes what"),
 ]
 RIGHT = [
+    ("09.linear_probe", probe(scales="self.mean, self.scale = x.mean(0, keepdim=True), "
+                              "x.std(0, keepdim=True)")),
+    ("09.linear_probe", probe(scales="self.scale, self.mean = torch.std_mean(x, 0)")),
+    ("09.linear_probe", probe(standard="(x - self.mean) / (self.scale + 1e-6)")),
+    ("09.control", control(value="{w: draw.choice(draw.choice(labels)) for w in forms}")),
+    ("09.control", control(value="(draw.shuffle(every), dict(zip(forms, every)))[1]")),
+    ("09.pairs", "lambda good, bad, groups: {g: torch.tensor([float(a > b) for a, b, h in "
+     "zip(good, bad, groups) if h == g]).mean() for g in set(groups)}"),
+    ("09.structural_loss", tree(value="F.l1_loss(squared, gold)")),
+    ("09.erase", erase(value="H - (H - mean) @ directions.T @ torch.linalg.inv(directions @ "
+                       "directions.T) @ directions")),
     ("09.pairs", pairs()),
     ("09.pairs", pairs("bool(a > b)")),
     (

@@ -29,8 +29,7 @@ NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merg
 NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy}
 NAMES |= {"FeedForward": FeedForward}
 NAMES |= runpy.run_path(str(Path(__file__).parents[1] / "answers/ch08.py"))["GIVEN"]
-# Classes made of no arguments, or of the same ones whatever the data: none that could be listed.
-ARGUMENTLESS = ("04.lookup", "09.linear_probe")
+ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
 EXERCISES = [
     item.id
     for chapter in chapters_with_exercises()

@@ -2,8 +2,9 @@
 
 # isort: off
 from minibert.course.learn.exercise import Choice, Quiz, Written
+from minibert.course.learn.exercises.ch09_control import Control
 from minibert.course.learn.exercises.ch09_pairs import FindTheBug, Pairs
-from minibert.course.learn.exercises.ch09_probe import Control, LinearProbe
+from minibert.course.learn.exercises.ch09_probe import LinearProbe
 from minibert.course.learn.exercises.ch09_trees import Erase, TreeLoss
 # isort: on
 

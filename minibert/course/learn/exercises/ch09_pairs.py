@@ -25,8 +25,8 @@ class Pairs(Exercise):
     default: Any = {}  # noqa: RUF012
     example = ([-1.0, -2.0], [-2.0, -1.0], [0, 0])
     CASES: Any = (
-        ([-3.0, -5.0, -2.0, -4.0, -7.0, -1.0, -6.0], [-4.0, -5.0, -1.0, -6.0, -8.0, -3.0, -5.9],
-         [0, 0, 1, 1, 0, 2, 0]),
+        ([-5.0, -3.0, -2.0, -4.0, -7.0, -1.0, -6.0, -9.0],
+         [-5.0, -4.0, -1.0, -4.5, -8.0, -3.0, -5.9, -8.0], [0, 0, 1, 1, 0, 2, 0, 3]),
         (np.array([-9.0, -2.5, -2.5, -3.0, -8.0]), np.array([-9.5, -2.5, -2.0, -4.0, -8.5]),
          ["verbs", "nouns", "verbs", "nouns", "verbs"]),
     )  # fmt: skip
@@ -42,6 +42,8 @@ class Pairs(Exercise):
                 return Wrong(f"expected a dictionary {{label: share}}, got {got!r:.60}.", 1)
             if {*got} != {*want}:
                 told = f"the keys should be the labels {sorted(want)}, not {sorted(got, key=str)}"
+                if {*got} < {*want}:
+                    told += ": a group without a right pair has the share 0"
                 return Wrong(f"{told:.200}.", 1)
             names = list(want)
             shares, rights = ([one[name] for name in names] for one in (got, want))
@@ -89,6 +91,16 @@ class Pairs(Exercise):
              1),
             (by(lambda r: (a > b)[r][-1]),
              "only the last pair of each group counts: collect them all.", 1),
+            (by(lambda r: (a > b)[r][0]),
+             "only the first pair of each group counts: collect them all.", 1),
+            (by(lambda r: (a > b)[r].sum() / max(1, (a != b)[r].sum())),
+             "pairs with a tie are left out: they count as pairs that are not right.", 2),
+            (by(lambda r: (a > b)[r].mean() - (a < b)[r].mean()),
+             "a pair that is wrong counts as -1 here: it is 0.", 2),
+            (by(lambda r: (a > b)[r].sum() / (a > b).sum()),
+             "divided by all pairs that are right: divide by the pairs of the group.", 2),
+            (by(lambda r: (a > b)[r].any()), "one right pair makes the whole group right here: "
+             "divide what is right by the pairs of the group.", 1),
         ]  # fmt: skip
 
 
@@ -113,7 +125,7 @@ class FindTheBug(Exercise):
     @classmethod
     def log_p(cls, read: list[int], place: int, piece: int) -> float:
         """A made-up model, whose answer depends on what is hidden, on the rest and on the place."""
-        hidden = sum(1.37**i for i, one in enumerate(read) if one == cls.MASK)
+        hidden = sum((1.1 + 0.05 * place) ** i for i, one in enumerate(read) if one == cls.MASK)
         seen = sum((i + 2) * one for i, one in enumerate(read) if one != cls.MASK)
         told = 5.0 if read[place] != cls.MASK else 0.0
         return -(0.3 * piece + 0.1 * hidden + 0.001 * seen + 0.01 * place) + told
@@ -173,6 +185,19 @@ class FindTheBug(Exercise):
              "pieces too: then the pieces of a name cost too much. Hide the later ones.", 2),
             (cls.total(ids, lambda i: range(ends[i][0], i + 1)),
              "the earlier pieces are hidden: hide the later ones, which give the piece away.", 1),
+            (cls.total(ids, lambda i: range(n)), "the whole sentence is hidden: only the later "
+             "pieces of the same word, and the piece itself.", 1),
+            (cls.total(ids, lambda i: range(i + 1)), "everything to the left is hidden: hide the "
+             "later pieces of the same word.", 1),
+            (cls.total(ids, lambda i: {i, i - 1}), "the piece before is hidden: hide the later "
+             "ones, which give the piece away.", 1),
+            (cls.total(ids, lambda i: range(i, ends[i][1]) if i in starts else {i}),
+             "the later pieces are hidden for the first piece of a word only: for each one.", 2),
+            (cls.total(ids, lambda i: range(i, max(i + 1, ends[i][1] - 1))),
+             "the last piece of the word stays in sight: hide all up to the next word's start.",
+             2),
+            (cls.total(ids, lambda i: {i, *range(ends[i][1], n)}), "the later *words* are hidden: "
+             "hide the later pieces of the same word.", 1),
             (cls.total(ids, lambda i: range(i, n)), "everything to the right is hidden, the later "
              "words too: only the later pieces of the same word.", 2),
             (cls.total(ids, lambda i: range(i, min(i + 2, n))),

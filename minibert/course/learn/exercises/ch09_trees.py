@@ -134,26 +134,42 @@ class Erase(Exercise):
         centred = H - mean
         inside = centred @ Q @ Q.T
         first = unit[:1]
-        turn = centred.clone()
-        for u in unit:
-            turn = turn - (turn @ u)[:, None] * u
+
+        def alone(rows: Tensor) -> Tensor:
+            for u in unit:
+                rows = rows - (rows @ u)[:, None] * u
+            return rows
+
+        def along(base: Tensor, middle: Tensor = mean) -> Tensor:
+            Q, _ = torch.linalg.qr(base.T)
+            return H - (H - middle) @ Q @ Q.T
+
         return [
             (H - H @ Q @ Q.T, "the mean is erased, too: take it away before, add it after.", 2),
             (centred - inside, "the mean is not put back.", 3),
             (inside + mean, "that is what should go: take it away from H.", 2),
             (inside, "that is what should go: take it away from H.", 2),
+            (alone(H), "one direction after the other, which brings back some of the first, as "
+             "they are not at right angles; and the mean goes, too.", 1),
             (H - H @ unit.T @ unit, "each direction is taken away by itself, though they are not "
              "at right angles; and the mean goes, too.", 1),
             (H - centred @ unit.T @ unit, "each direction is taken away by itself: they are not at "
              "right angles, so take the space that they span (`torch.linalg.qr`).", 2),
-            (turn + mean, "one direction after the other: taking away the second brings back some "
-             "of the first, as they are not at right angles.", 2),
+            (alone(centred) + mean, "one direction after the other: taking away the second brings "
+             "back some of the first, as they are not at right angles.", 2),
             (H - centred @ directions.T @ directions,
              "the directions are not of length 1: divide them by their norm, or use `qr`.", 1),
             (H - H @ directions.T @ directions,
              "the directions are not of length 1: divide them by their norm, or use `qr`.", 1),
             (H - centred @ first.T @ first, "only the first direction is gone.", 1),
             (H - H @ first.T @ first, "only the first direction is gone, and the mean with it.", 1),
+            (along(directions[-1:]), "only the last direction is gone: all of them, at once.", 1),
+            (along(directions.sum(0)[None]),
+             "only the sum of the directions is gone: take the space that they span.", 1),
+            (along(directions, H.mean()), "one mean of all numbers: one for each column, "
+             "`H.mean(0)`.", 2),
+            (along(directions, H.mean(1, keepdim=True)), "a mean for each row: one for each "
+             "column, `H.mean(0)`.", 2),
             (H - 2 * inside, "taken away twice: that mirrors the rows.", 1),
             (H + inside, "added: take it away.", 1),
             (H - H.mean(0), "the mean is gone, and the directions are still there.", 1),
