@@ -464,18 +464,17 @@ order = d.abs().argsort(descending=True).tolist()
 unit, other = order[0], order[len(order) // 2]
 fig, ax = mb.show.new("How well each of the 64 units tells the side", "unit, sorted", "size of d")
 ax.bar(range(len(d)), d.abs().sort(descending=True).values)
-mb.show.figure(fig, alt="Bars of the size of d for 64 units, sorted: they fall without a step.")
+mb.show.figure(fig, alt="Bars of the size of d for 64 units, from the largest to the smallest.")
 print(f"unit {unit}: d = {d[unit]:+.2f}; the unit in the middle of the order, {other}: {d[other]:+.2f}")
 
 # %% [markdown]
 r"""
-Here no unit stands apart: the bars fall without a step, and the second is nearly as high as the
-first. The side is spread over many units. (From another start of the same training, one unit may
-stand far above all others: section 10 has five seeds.) Still, how well does the first one alone
-tell the side of a *new* review, of sentences that the reader has not seen? A probe with one input,
-a threshold, is compared with all 64 units, with a unit from the middle of the order, and with the
-strongest cheap rival: counted words, learned from the same labels. *Predict before you run:* what
-share does one unit get?
+One unit stands far above the rest, and no label was used to make it so. (That depends on the start
+of the training: from another seed, or on another processor, the side may be spread over several
+units. Section 10 has five seeds.) How well does this one unit tell the side of a *new* review, of
+sentences that the reader has not seen? A probe with one input, a threshold, is compared with all 64
+units, with a unit from the middle of the order, and with the strongest cheap rival: counted words,
+learned from the same labels. *Predict before you run:* what share does one unit get?
 """
 
 # %%
@@ -496,10 +495,10 @@ for name, share in shares.items():
 
 # %% [markdown]
 r"""
-One number of 64 goes most of the way from guessing to what all of them know. That is remarkable
-for a model that never saw a label. But the labels chose the unit and its threshold. And it is no
-better way to *classify* reviews: counted words, with the same labels, do better here, and over
-seeds neither is clearly ahead (section 10).
+One number of 64 tells the side of nearly every new review, and tells it as well as all of them
+together. That is remarkable for a model that never saw a label. But the labels chose the unit and
+its threshold. And over seeds it is not clearly ahead of counted words with the same labels (section
+10), so as a way to *classify* reviews it is nothing new.
 
 The next widget colours a text by this unit. Type another review, choose another unit, and watch for
 the word at which the value turns. The slider sets the unit by hand: a press on the button holds it
@@ -556,15 +555,16 @@ ax.axhline(kind_share(write()), color="#5f5f5f", linestyle=":", label="nothing s
 ax.set(ylim=(0, 1.03))
 ax.legend()
 mb.show.figure(fig, alt="Share of texts judged positive by the value of the unit: with the sentiment "
-                        "unit it rises with the value, with another unit it stays.")
+                        "unit it rises with the value, with another unit it moves less.")
 for value in (-1.0, 1.0):
     print(f"{value:+.0f}: {write(unit, sign * value, count=1)[0]}")
 
 # %% [markdown]
 r"""
 This is the moment for which the chapter was written. The unit was found by looking; setting it
-shows that the model *uses* it. The same change to a unit from the middle does little. (The
-next units in the order tell the side, too. Set them as well: are they used?)
+shows that the model *uses* it. The same change to a unit from the middle moves the share much less,
+and over five seeds in no steady direction (section 10). (The next units in the order tell the side,
+too. Set them as well: are they used?)
 
 The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and
 see how much the loss per word of the test reviews rises.
@@ -590,12 +590,11 @@ print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 
 
 # %% [markdown]
 r"""
-Erasing finds nothing: the loss stays the same without this unit, and without most others it even
-falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less
-so: divide its logits by 2, and the loss falls, too.) Most of the loss is about *what* is judged
-next, the soup or the bed, and the other units that know the side are still there. So an effect
-that is plain in what the model writes can be lost in a mean over all words. Measure an effect on
-the question that you ask.
+Of all 64 units, this one costs the most when it is erased, and yet it costs little: most of the
+loss is about *what* is judged next, the soup or the bed. Without most other units the loss even
+falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less so:
+divide its logits by 2, and the loss falls, too.) So an effect that is plain in what the model
+writes can be small in a mean over all words. Measure an effect on the question that you ask.
 
 Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
 sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
