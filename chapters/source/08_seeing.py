@@ -244,7 +244,7 @@ def uses_of(seed, tokens):
 
 
 # %%
-uses, new = uses_of(21, 20_000 if SMOKE else 250_000), uses_of(22, 20_000 if SMOKE else 120_000)
+uses, new = uses_of(21, 30_000 if SMOKE else 250_000), uses_of(22, 30_000 if SMOKE else 120_000)
 read = {tuple(tokens) for tokens, *_ in uses}
 new = [use for use in new if tuple(use[0]) not in read]
 pool = defaultdict(lambda: defaultdict(list))  # written word -> sense -> uses
@@ -1176,7 +1176,7 @@ the left nothing later can reach them. They are the built-in control.
 The library's function, `mb.probe.patched`, does the same for all its models.
 """
 
-# %%
+# %% tags=["nbval-check-output"]
 clean, corrupted = (read_ids(TEXT.format(one)) for one in PEOPLE[0])
 with torch.no_grad():
     ends = [score(gpt(ids)) for ids in (clean, corrupted)]

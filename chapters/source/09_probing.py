@@ -279,9 +279,9 @@ for name, one in scored.items():
 # %% [markdown]
 r"""
 This is hardly better than a coin. (There are about forty pairs for each number of nouns, so a share
-may be off by fifteen points. The last column has all 200, and may be off by seven.) A model that fills gaps well in ordinary
-sentences need not have learned this rule. Is the rule too hard for such networks, or have they
-seen too little of it?
+may be off by fifteen points. The last column has all 200, and may be off by seven.) A model that
+fills gaps well in ordinary sentences need not have learned this rule. Is the rule too hard for such
+networks, or have they seen too little of it?
 
 ### A small reader of its own
 
@@ -833,6 +833,16 @@ for a sentence of $n$ words. Nothing in it knows what a tree is. A **minimum spa
 all words by $n - 1$ arcs, with the smallest possible sum of distances. If the distances come out
 right, it *is* the tree.
 
+The distances of a tree are easily counted. In *the old key*, both *the* and *old* hang on *key*, so
+there are two arcs between them:
+"""
+
+# %% tags=["nbval-check-output"]
+for row in mb.probe.tree_distances([2, 2, -1]).tolist():  # the head of each word; -1: the root
+    print(*(int(arcs) for arcs in row))
+
+# %% [markdown]
+r"""
 {{exercise 09.structural_loss}}
 
 Write `tree_loss(h, B, gold)` for one sentence: `h` (n, dim), `B` (dim, rank), `gold` (n, n), the

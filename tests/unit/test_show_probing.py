@@ -255,7 +255,7 @@ def test_a_bench_draws_scores_and_baselines():
     np.testing.assert_allclose(lines["BERT"].get_ydata(), [0.8, 0.88, 0.93])
     np.testing.assert_allclose(lines["ELMo"].get_xdata(), [0, 1])
     np.testing.assert_allclose(lines["BERT, control"].get_ydata(), [0.7, 0.6, 0.5])
-    assert lines["most frequent tag 0.86"].get_ydata()[0] == 0.86
+    assert lines["most frequent tag: 0.86"].get_ydata()[0] == 0.86
     assert lines["BERT"].get_marker() != lines["ELMo"].get_marker()
     assert "BERT is best in layer 2 of 2 (0.930)" in widget.frame.text
     assert "The best baseline is most frequent tag with 0.860" in widget.frame.text

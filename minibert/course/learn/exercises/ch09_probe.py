@@ -200,7 +200,7 @@ class LinearProbe(Exercise):
                          "standardised training rows for one of `self.penalties`.", 3)  # fmt: skip
         if losses[kept_one] > losses[want] + CLOSE / 2:
             told = f"keep the W and b of the penalty {penalties[want]:g}"
-            why = ", or ".join(self.reasons(case, trained, x, valid_x, kept_one))
+            why = ", or ".join(self.reasons(case, trained, x, valid_x, kept=kept_one))
             return Wrong(f"3. {told}, with the smallest validation loss: you kept those of "
                          f"{penalties[kept_one]:g}{why and ' (' + why + '?)'}.", 4)  # fmt: skip
         if array(found["penalty"]) is None or not same(
@@ -211,7 +211,7 @@ class LinearProbe(Exercise):
 
     @staticmethod
     def reasons(
-        case: dict[str, Any], trained: list[Weights], x: Tensor, valid_x: Tensor, kept_one: int
+        case: dict[str, Any], trained: list[Weights], x: Tensor, valid_x: Tensor, *, kept: int
     ) -> list[str]:
         """Why the weights of another penalty may have been kept."""
         (raw, valid_y), y, penalties = case["judge"], case["y"], case["set"][1]
@@ -237,7 +237,7 @@ class LinearProbe(Exercise):
             (least(lambda one, _: loss_of(one, inside, valid_y, 0.0)),
              "validation rows that are standardised by their own mean"),
         ]  # fmt: skip
-        return [reason for place, reason in found if place == kept_one]
+        return [reason for place, reason in found if place == kept]
 
     def score(self, run: Callable[..., Any], case: dict[str, Any]) -> Right | Wrong:
         (x, y), (*_, W, b) = case["valid"], case["set"]
