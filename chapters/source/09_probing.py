@@ -428,7 +428,8 @@ for title, (one, other) in (("natural", lower), ("nonsense", odd)):
 r"""
 On natural sentences the list of words that go together is right far more often than a coin,
 though it knows nothing of order. Where *keys* is the subject, the verb is a plural; where it is an
-attractor, the verb may be either. So *keys* has stood before more plural verbs than others. From natural sentences alone we could not say how much of the
+attractor, the verb may be either. So *keys* has stood before more plural verbs than others. From
+natural sentences alone we could not say how much of the
 reader's score is grammar. On nonsense the list has little left to go by. The reader also loses
 some: a part of what looked like grammar was the company of words. But it stays far above the
 list, and *that* part is hard to explain without something like the rule. Over all draws:
@@ -720,7 +721,8 @@ weights nearly as far, and word2vec further. But something stays. The layers abo
 are six to ten points above word2vec, the best of these baselines. Above the model's own embeddings,
 a stricter one, they are two to six. The control task, which the probe learns well from the
 embeddings, falls in the first layer, where the relations rise, and stays low. From the layers above
-the embeddings the probe reads *less* of which word it is and *more* of what it does. A high score on the embeddings with a high score on the control task says the
+the embeddings the probe reads *less* of which word it is and *more* of what it does. A high score
+on the embeddings with a high score on the control task says the
 opposite: there, the probe remembers words.
 
 {{exercise 09.claim}}
@@ -965,8 +967,8 @@ its state holds several things:
 - whether there is **any noun between** them.
 
 *Predict before you run:* a probe will find all three more often than always the same answer would:
-that is right in about 50%, 50% and 80% (four sentences of five have a noun between). We erase one of them at a time.
-Which erasure hurts the reader's choice of the verb?
+that is right in about 50%, 50% and 80% (four sentences of five have a noun between). We erase one
+of them at a time. Which erasure hurts the reader's choice of the verb?
 """
 
 # %%
@@ -1242,13 +1244,15 @@ if minilm is not None:
 r"""
 The published shape: parts of speech are read best from layers in the middle, here 2 and 3 of 6. The
 embeddings know the word, and the last layer has been trained for something else, the meaning of
-whole sentences. And the second layer holds more of the tree than the order of the words tells. (Where the data are
+whole sentences. And the second layer holds more of the tree than the order of the words tells.
+(Where the data are
 missing, one line above says so, and nothing was computed.)
 
 **BLiMP.** Twenty pairs of each of its 67 sets (Warstadt et al. 2020), scored as in section 2.
 This is one run, since nothing is drawn: no seed, no interval. The n-gram models have counted
 {{finding 09 blimp.tokens mean ,.0f}} tokens of Wikipedia; the 5-gram knows the 6,000 most
-frequent words only, because five of them have to fit into 64 bits. MiniLM is missing because its language-model head was thrown away when it was
+frequent words only, because five of them have to fit into 64 bits. MiniLM is missing because its
+language-model head was thrown away when it was
 trained on sentence pairs.
 
 | phenomenon | trigram | 5-gram | GPT (English) | BERT (English) | SmolLM2 |

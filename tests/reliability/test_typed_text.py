@@ -142,8 +142,42 @@ def plain():
     return show.Interactive(draw, {"name": ipywidgets.Text("a")}), ["name"]
 
 
+def small(kind):
+    """A BERT or a GPT that can read and write a few words."""
+    texts = ["the cat sat on <b> the & mat ."] * 9
+    mb.seed_everything(0)
+    sizes = {"dim": 8, "layers": 1, "heads": 2, "hidden": 8, "max_length": 64}
+    if kind == "GPT":
+        tokenizer = BPE.train(texts, 280)
+        return mb.GPT(mb.GPTConfig(len(tokenizer), **sizes), tokenizer).eval()
+    tokenizer = WordPiece.train(texts, 60)
+    return mb.BERT(mb.BERTConfig(len(tokenizer), **sizes), tokenizer).eval()
+
+
+def heads():
+    return show.HeadsExplorer(small("BERT"), "the cat sat"), ["text"]
+
+
+def neuron():
+    return show.NeuronExplorer(small("GPT"), "the cat sat", 1, 0), ["text"]
+
+
+def inside():
+    return show.inside(small("GPT"), "the cat sat", other="the mat sat"), ["text", "other"]
+
+
+def context():
+    texts = [["the", "cat"], ["a", "cat", "sat"], ["<b>", "cat"]]
+    return show.ContextMap(small("BERT"), texts, "cat", labels=["<b>", "&", "&lt;"]), []
+
+
+def bench():
+    return show.ProbeBench({"<b>": {"&lt;": [0.1, 0.2]}}, {"&lt;": {"<i>": 0.1}}), []
+
+
 WIDGETS = (
     attention, answer, cloze, layers, generation, merges, vectors, plain,
+    heads, neuron, inside, context, bench,
 )  # fmt: skip
 
 

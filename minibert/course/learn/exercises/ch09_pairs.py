@@ -172,12 +172,6 @@ class FindTheBug(Exercise):
         """What known mistakes give."""
         n, want = len(ids), cls.solve(ids, starts)
         ends = [cls.span(ids, starts, i) for i in range(n)]
-        firsts = [i for i in range(n) if i in starts]
-
-        def some(places: list[int], hidden: Callable[[int], Any]) -> float:
-            return cls.total(ids, hidden) - sum(
-                cls.log_p([cls.MASK if j in set(hidden(i)) else one for j, one in enumerate(ids)],
-                          i, ids[i]) for i in range(n) if i not in places)  # fmt: skip
 
         return [
             (cls.total(ids, lambda i: range(*ends[i])), "the whole word is hidden, the earlier "
@@ -210,9 +204,24 @@ class FindTheBug(Exercise):
             (cls.total(ids, lambda i: range(i, ends[i][1]) if ends[i][1] < n else {i}),
              "the last word has no next start: its end is that of the sentence.", 2),
             (want / n, "that is the mean: sums are asked for.", 2),
+            (-want, "the sign is turned: log p is negative, and it is added.", 2),
+            *cls.left_out(ids, starts, ends),
+        ]  # fmt: skip
+
+    @classmethod
+    def left_out(cls, ids: Sequence[int], starts: Sequence[int], ends: list) -> list[tuple]:
+        """Mistakes that leave the scores of some pieces out."""
+        n = len(ids)
+        firsts = [i for i in range(n) if i in starts]
+
+        def some(places: list[int], hidden: Callable[[int], Any]) -> float:
+            return cls.total(ids, hidden) - sum(
+                cls.log_p([cls.MASK if j in set(hidden(i)) else one for j, one in enumerate(ids)],
+                          i, ids[i]) for i in range(n) if i not in places)  # fmt: skip
+
+        return [
             (some(firsts, lambda i: range(i, ends[i][1])),
              "only the first piece of each word is scored: all of them count.", 1),
             (some(list(range(1, n)), lambda i: range(i, ends[i][1])),
              "the first piece has no score: it counts like the others.", 2),
-            (-want, "the sign is turned: log p is negative, and it is added.", 2),
         ]  # fmt: skip

@@ -140,10 +140,6 @@ class Erase(Exercise):
                 rows = rows - (rows @ u)[:, None] * u
             return rows
 
-        def along(base: Tensor, middle: Tensor = mean) -> Tensor:
-            Q, _ = torch.linalg.qr(base.T)
-            return H - (H - middle) @ Q @ Q.T
-
         return [
             (H - H @ Q @ Q.T, "the mean is erased, too: take it away before, add it after.", 2),
             (centred - inside, "the mean is not put back.", 3),
@@ -163,6 +159,23 @@ class Erase(Exercise):
              "the directions are not of length 1: divide them by their norm, or use `qr`.", 1),
             (H - centred @ first.T @ first, "only the first direction is gone.", 1),
             (H - H @ first.T @ first, "only the first direction is gone, and the mean with it.", 1),
+            (H - 2 * inside, "taken away twice: that mirrors the rows.", 1),
+            (H + inside, "added: take it away.", 1),
+            (H - H.mean(0), "the mean is gone, and the directions are still there.", 1),
+            (mean.expand_as(H), "everything is gone: only what lies along the directions.", 1),
+            *Erase.other_spaces(H, directions),
+        ]  # fmt: skip
+
+    @staticmethod
+    def other_spaces(H: Tensor, directions: Tensor) -> list[tuple]:
+        """Mistakes in what is erased, or in the mean that is put back."""
+
+        def along(base: Tensor, middle: Tensor | None = None) -> Tensor:
+            Q, _ = torch.linalg.qr(base.T)
+            middle = H.mean(0) if middle is None else middle
+            return H - (H - middle) @ Q @ Q.T
+
+        return [
             (along(directions[-1:]), "only the last direction is gone: all of them, at once.", 1),
             (along(directions.sum(0)[None]),
              "only the sum of the directions is gone: take the space that they span.", 1),
@@ -170,8 +183,4 @@ class Erase(Exercise):
              "`H.mean(0)`.", 2),
             (along(directions, H.mean(1, keepdim=True)), "a mean for each row: one for each "
              "column, `H.mean(0)`.", 2),
-            (H - 2 * inside, "taken away twice: that mirrors the rows.", 1),
-            (H + inside, "added: take it away.", 1),
-            (H - H.mean(0), "the mean is gone, and the directions are still there.", 1),
-            (mean.expand_as(H), "everything is gone: only what lies along the directions.", 1),
         ]  # fmt: skip
