@@ -662,7 +662,7 @@ if an attention head gives its largest weight, the word itself apart, to the syn
 Write `hits(weights, heads)` for one attention head and one sentence. `weights` is `(n, n)`, row $i$
 says where word $i$ looks. `heads` lists the position of each word's syntactic head, and -1 for the
 root, which has none and is left out. Give a list with `True` or `False` for each other word, in
-order. What a word gives to itself does not count.
+order. The weight of a word on itself does not count.
 """
 
 # %%
@@ -750,7 +750,7 @@ In multi-head attention, the heads' findings stand side by side in one vector of
 head has found becomes 0 before anything is mixed. Afterwards the model must be as it was, also if
 `run()` raises an error. PyTorch has `register_forward_hook(f)`, with `f(module, inputs, output)`,
 and `register_forward_pre_hook(f)`, with `f(module, inputs)`, which may return new inputs. Mend the
-function where it stands, or write it anew below.
+function where it stands, or write it again below.
 """
 
 # %%
@@ -826,8 +826,8 @@ r"""
 Most heads can be cut at hardly any cost: the others, and the residual stream, go on. The two that
 matter most stand in layer 1. The widget of section 4 shows where they look: at fixed places, head 0
 at the word before and head 1 at the word after, whatever these are. The heads with a star in the
-table above matter far less. What a head *looks at* and how much it
-*matters* are two questions, and the second one needs an intervention.
+table above matter far less. Where a head *looks* is one
+question, and how much it *matters* is another. Only an intervention answers the second.
 
 """
 # %% [markdown]

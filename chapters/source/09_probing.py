@@ -145,7 +145,7 @@ Blue arcs are right, dashed ones are not in the gold tree. The score is the **un
 attachment score (UUAS)**: the share of the gold arcs that were found, whatever their direction. The
 two lines below it are what makes the first one worth something. Joining each word to the next one
 finds about half of the arcs without any model. And the same probe on an ELMo whose weights are
-random gets no further than that. What lies above them is what pre-training has put there.
+random gets no further than that. Pre-training has put the rest there.
 
 The rest of the chapter asks such questions one after the other, each beside the cheapest answer
 that could explain it.
@@ -635,8 +635,8 @@ gets that has *not* found what we are looking for.
 it stands. The second baseline knows each word's most frequent relation in training, and nothing
 of the sentence.
 
-**Static vectors.** word2vec has one vector for a form, whatever the sentence. What contextual
-states add is the difference to it.
+**Static vectors.** word2vec has one vector for a form, whatever the sentence. The context
+adds what a probe gains over these vectors.
 
 **Random weights.** A network of the same shape with the weights that training starts from still
 passes words on, so a probe finds something in it.
@@ -1109,8 +1109,9 @@ speaks of how long they learned, not of what syntax is worth.
 of 256 units on BERT's layers, for relations and for random labels of words. Beside it stands
 another answer to the same worry, the **minimum description length** (Voita & Titov 2020): how
 many bits does it take to send the labels to somebody who has the states? The probe is trained on
-ever more of the rows, and each time it codes the next ones. What is hard to learn costs bits,
-even if it is learned in the end. On BERT's embeddings the code is {{finding 09 control.compression_0 mean .2f}} times shorter than a code that
+ever more of the rows, and each time it codes the next ones. A property that is hard to learn
+costs bits, even if the probe learns it in the end. On BERT's embeddings the code is
+{{finding 09 control.compression_0 mean .2f}} times shorter than a code that
 knows nothing, on the first layer {{finding 09 control.compression_1 mean .2f}} times (`mb.probe.online_code`).
 
 {{findings 09
@@ -1285,7 +1286,7 @@ r"""
 - The controls of behaviour: attractors, nonsense in which words no longer go together, and a
   model that cannot know (a trigram, a list of words).
 - The controls of probes: each word's usual label, static vectors, random weights, and labels that
-  mean nothing. What is left above all of them is the finding.
+  mean nothing. Only a score above all of them is a finding.
 - {{claim 09 agreement.reader_nonsense agreement.company_nonsense | On nonsense, a small LSTM that has practised agreement beats a list of words that go together}}
 - {{claim 09 trees.elmo_1 trees.random_1 | Dependency trees can be read off ELMo's distances, better than off random weights}}
 - To be read off is not to be used. Erase the property, and watch the model.
