@@ -1065,10 +1065,11 @@ whether the answer hangs on them.
 
 What does a whole model use? Here GPT of the world has read two beginnings that differ in one word:
 
-> *One day in the winter my son broke ...* and *One day in the winter my daughter broke ...*
+> *In the church the king talked with a weaver about ...* and *In the church the queen talked with a
+> weaver about ...*
 
-If a possessive follows, it should be *his* after one and *her* after the other. The score of an
-answer is one number: the logit of *his* minus that of *her*.
+Next comes *his* or *her*. The score of an answer is one number: the logit of *his* minus that of
+*her*.
 """
 
 # %%
@@ -1086,21 +1087,23 @@ def score(output):
     return float(logits[his] - logits[her])
 
 
-TEXT = "One day in the winter my {} broke"
-PEOPLE = [("son", "daughter"), ("uncle", "aunt"), ("brother", "sister"),
-          ("grandfather", "grandmother")]
+TEXT = "In the {} the {} talked with a {} about"
+SCENES = [("church", "weaver"), ("school", "baker"), ("library", "doctor"), ("mill", "tailor")]
+PAIRS = [[TEXT.format(place, person, trade) for person in ("king", "queen")]
+         for place, trade in SCENES]
 with torch.no_grad():
-    for pair in PEOPLE:
-        print("   ".join(f"my {one}: {score(gpt(read_ids(TEXT.format(one)))):+.2f}"
-                         for one in pair))
+    for text in (text for pair in PAIRS for text in pair):
+        output = gpt(read_ids(text))
+        p = gpt.logits(output.last_hidden_state[0, -1]).softmax(-1)
+        print(f"{text:52} his {p[his]:4.0%}, her {p[her]:4.0%}; score {score(output):+.2f}")
 
 # %% [markdown]
 r"""
-The model has a general liking for *his* here, but in each pair the man's score is the higher one.
-(Neither word is likely: after *broke* the model rather expects *a*. The score only compares them.)
-So the answer does depend on that word.
+The model is nearly certain each time, although the other person, the weaver or the baker, stands
+nearer to the gap. So the answer depends on that one word, five tokens back. (With *uncle* and
+*aunt* in their place it is less sure.)
 
-But *where* is the answer inside? It begins in the vector of *son*, and must arrive at the last
+But *where* is the answer inside? It begins in the vector of *king*, and must arrive at the last
 token, where the next word is predicted. **Activation patching** follows it on its way. Run the
 model on the *clean* text and keep all states. Run it on the *corrupted* text, but put *one* clean
 state in: one layer, one position. If the clean answer comes back, that state carries it.
@@ -1156,10 +1159,10 @@ mb.course.check("08.patch", patch_map)
 # %%
 patch_map = mb.course.use("08.patch", patch_map)
 parts = [gpt.embeddings, *gpt.stack.blocks]
-maps = [patch_map(gpt, parts, *(read_ids(TEXT.format(one)) for one in pair), score) for pair in PEOPLE]
+maps = [patch_map(gpt, parts, *map(read_ids, pair), score) for pair in PAIRS]
 mean = torch.stack(maps).mean(0)
 rows = ["embeddings", *(f"block {n}" for n in range(1, len(parts)))]
-columns = "One day in the winter my son/... broke".split()
+columns = "In the church/... the king/queen talked with a weaver/... about".split()
 mb.show.figure(mb.show.heatmap(mean, rows, columns, title="Where the answer is, mean of four pairs",
                                xlabel="position", ylabel="state after", unit="share that comes back",
                                diverging=True))
@@ -1167,17 +1170,20 @@ mb.show.figure(mb.show.heatmap(mean, rows, columns, title="Where the answer is, 
 # %% [markdown]
 r"""
 Read it from top to bottom. The first row must have its 1 at the word itself, the only one that
-differs, and the last row must have it at the last position, the only one that is read. The question
-is where, in between, the answer moves. It does so at once: after block 1 about nine tenths are at
-the last position, and what is left at the word, 0.1 to 0.2, is fetched by later blocks. All
-positions before the word stay at 0: they are the same in both texts, and in a model that reads from
-the left nothing later can reach them. They are the built-in control.
+differs, and the last row must have it at the last position, the only one that is read. The
+question is how the answer gets from one to the other. It does not walk: the words in between carry
+next to nothing. Attention takes it from the one word to the other in a single step. After block 1
+about four tenths are already at the last position. A quarter to a third is still at the word,
+where later blocks fetch it. No single state in the middle brings the whole answer back, since each
+leaves the other as it was. All positions before the word stay at 0: they are the same in both
+texts, and in a model that reads from the left nothing later can reach them. They are the built-in
+control.
 
 The library's function, `mb.probe.patched`, does the same for all its models.
 """
 
 # %% tags=["nbval-check-output"]
-clean, corrupted = (read_ids(TEXT.format(one)) for one in PEOPLE[0])
+clean, corrupted = map(read_ids, PAIRS[0])
 with torch.no_grad():
     ends = [score(gpt(ids)) for ids in (clean, corrupted)]
     library = mb.probe.patched(gpt, {"input_ids": clean}, {"input_ids": corrupted},
@@ -1193,12 +1199,11 @@ r"""
 The last widget shows a whole model on a text of your own: tokens, what each head and each
 feed-forward part adds, and the prediction. Switch a head, a layer or a position off, or set it to
 what the other text has there. Which single change, from the other text, moves the
-bars as much as the whole other text would? The map above says where to look. (The bars show the
-likeliest words; *his* and *her* are not among them.)
+bars as much as the whole other text would? The map above says where to look.
 """
 
 # %%
-mb.show.inside(gpt, TEXT.format("son"), other=TEXT.format("daughter"))
+mb.show.inside(gpt, PAIRS[0][0], other=PAIRS[0][1])
 
 # %% [markdown]
 r"""
