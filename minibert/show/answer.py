@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from minibert.show.figures import GREY, PALETTE, Picture, described, new, shortened
-from minibert.show.widget import Frame, Interactive, text_box
+from minibert.show.widget import Frame, Interactive, menu, text_box
 
 if TYPE_CHECKING:
     from minibert.heads.spans import Answer, Reading, SpanExtractor
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 56  # tokens on the axis
 LISTED = 5  # answers in the table
 MOST = 4000  # characters of a paragraph
+OWN = "your own"
 
 
 class AnswerExplorer(Interactive):
@@ -65,18 +66,19 @@ class AnswerExplorer(Interactive):
             )
             rows[-1].append("threshold")
         if examples:
-            pairs = [("", None), *((asked, (told, asked)) for told, asked in examples)]
-            controls["example"] = ipywidgets.Dropdown(options=pairs, description="examples")
+            self.examples = examples
+            controls["example"] = menu([OWN, *(asked for _, asked in examples)], "examples")
             controls["example"].observe(self._take, names="value")
             rows.insert(0, ["example"])
         super().__init__(self._frame, controls, rows)
 
     def _take(self, change):
         """Put an example into both boxes; the change of the example itself triggers the redraw."""
-        if change["new"] is not None:
-            self._fill(dict(zip(("paragraph", "question"), change["new"], strict=True)))
+        if change["new"]:
+            told = self.examples[change["new"] - 1]
+            self._fill(dict(zip(("paragraph", "question"), told, strict=True)))
 
-    def _frame(self, paragraph, question, longest, threshold=0.0, example=None):
+    def _frame(self, paragraph, question, longest, threshold=0.0, example=0):
         if not paragraph.strip() or not question.strip():
             raise ValueError("Type a paragraph and a question about it.")
         if len(paragraph) > MOST:

@@ -78,7 +78,9 @@ class VectorExplorer(Interactive):
             "snapshot": ipywidgets.SelectionSlider(
                 options=steps, value=len(steps) - 1, description="training step", layout=wide
             ),
-            "show": ipywidgets.Dropdown(options=[ALL, *self.groups], description="show"),
+            "show": ipywidgets.SelectionSlider(
+                options=[ALL, *self.groups], description="show", layout=wide
+            ),
             "search": self._word_box(search, "260px", description="find a word"),
         }
         boxes = [self._word_box(word, "150px") for word in analogy]
