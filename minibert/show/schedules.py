@@ -1,4 +1,4 @@
-"""Learning rates by step and by layer, and a picture of them."""
+"""A picture of learning rates by step and by layer."""
 
 from collections.abc import Sequence
 
@@ -6,38 +6,14 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from minibert.show.figures import Picture, described, new
-from minibert.training.optim import slanted_triangular
 
 ASLEEP = "#dddddd"
-
-
-def rates(
-    layers: int,
-    steps: int,
-    rate: float,
-    factor: float = 2.6,
-    *,
-    cut: float = 0.1,
-    ratio: int = 32,
-    unfreezing: str = "gradual",
-    share: float = 0.5,
-) -> np.ndarray:
-    """The rate of each layer at each step, (layers, steps), lowest first; NaN while frozen."""
-    triangle = slanted_triangular(steps, cut, ratio)
-    times = np.array([triangle(step) for step in range(steps)])  # (steps,)
-    heights = rate / factor ** np.arange(layers - 1, -1, -1)  # (layers,)
-    found = heights[:, None] * times  # (layers, steps)
-    every = max(1, int(steps * share) // max(1, layers - 1))
-    for depth in range(1, layers):  # counted from the top
-        wakes = {"gradual": depth * every, "all": 0, "top": steps}[unfreezing]
-        found[layers - 1 - depth, :wakes] = np.nan
-    return found
 
 
 def rate_map(
     matrix: np.ndarray, names: Sequence[str], title: str = "The rate of each layer"
 ) -> Picture:
-    """A heat map of `rates`: colour is the rate on a log scale; frozen layers are hatched."""
+    """A heat map of `minibert.transfer.rates`: colour is the rate, frozen layers are hatched."""
     fig, ax = new(title, "update", "", size=(7.6, 1.6 + 0.42 * len(names)))
     lowest, highest = np.nanmin(matrix), np.nanmax(matrix)
     colours = {"cmap": "cividis", "norm": LogNorm(max(lowest, highest / 3e3), highest)}
@@ -48,9 +24,14 @@ def rate_map(
     ax.grid(False)
     ax.set_yticks(np.arange(len(names)) + 0.5, names, parse_math=False)
     fig.colorbar(cells, ax=ax, label="learning rate")
-    told = [
-        f"{name} {f'learns from update {row.argmax()}' if row.any() else 'sleeps throughout'}"
-        for name, row in zip(names, np.isfinite(matrix), strict=True)
-    ]
+    told = [f"{name} {learns(row)}" for name, row in zip(names, np.isfinite(matrix), strict=True)]
     most = f"The highest rate is {highest:.2g}"
     return described(fig, f"{title} by update: {'; '.join(reversed(told))}. {most}.")
+
+
+def learns(awake: np.ndarray) -> str:
+    """In words, in which updates a layer learns: "learns in 10-19 and from 60 on"."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], awake.astype(int), [0])))).tolist()
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    told = [f"from {a} on" if b == len(awake) else f"in {a}-{b - 1}" for a, b in spans]
+    return f"learns {' and '.join(told)}" if told else "sleeps throughout"

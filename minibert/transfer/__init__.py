@@ -1,7 +1,8 @@
 """Adapting a model that was trained on something else.
 
-``groups``: the layers of any model from bottom to top, and a rate for each. ``unfreezing``: which
-of them learn, and from which update. ``stages``: the three stages of ULMFiT.
+``groups``: the layers of any model from bottom to top. ``schedules``: which of them learn at which
+update, and how fast. ``stages``: the three stages of ULMFiT. ``added``: a few weights beside a
+model that rests.
 """
 
 import lazy_loader

@@ -7,8 +7,8 @@ from . import pal as pal
 from . import places as places
 from . import prompts as prompts
 from . import saved as saved
+from . import schedules as schedules
 from . import stages as stages
-from . import unfreezing as unfreezing
 from . import vocabulary as vocabulary
 from .adapters import Adapter as Adapter
 from .added import METHODS as METHODS
@@ -26,11 +26,14 @@ from .groups import layer_groups as layer_groups
 from .lora import LoRALinear as LoRALinear
 from .saved import load_added as load_added
 from .saved import save_added as save_added
+from .schedules import ORDERS as ORDERS
+from .schedules import Follow as Follow
+from .schedules import following as following
+from .schedules import freeze as freeze
+from .schedules import rates as rates
 from .stages import Adapted as Adapted
 from .stages import ULMFiTConfig as ULMFiTConfig
 from .stages import ulmfit as ulmfit
-from .unfreezing import GradualUnfreezing as GradualUnfreezing
-from .unfreezing import freeze as freeze
 from .vocabulary import with_vocabulary as with_vocabulary
 
 __all__ = [
@@ -38,9 +41,10 @@ __all__ = [
     "Adapter",
     "Added",
     "Counts",
-    "GradualUnfreezing",
+    "Follow",
     "LoRALinear",
     "METHODS",
+    "ORDERS",
     "ULMFiTConfig",
     "adapters",
     "add",
@@ -50,6 +54,7 @@ __all__ = [
     "counts",
     "discriminative_groups",
     "fingerprint",
+    "following",
     "freeze",
     "groups",
     "layer_groups",
@@ -59,12 +64,13 @@ __all__ = [
     "pal",
     "places",
     "prompts",
+    "rates",
     "remove",
     "save_added",
     "saved",
+    "schedules",
     "stages",
     "ulmfit",
-    "unfreezing",
     "unmerge",
     "vocabulary",
     "with_vocabulary",

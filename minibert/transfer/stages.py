@@ -20,13 +20,12 @@ from minibert.training.callbacks import RateByLength
 from minibert.training.history import History
 from minibert.training.loop import evaluate, fit
 from minibert.training.optim import adamw, slanted_triangular
-from minibert.transfer.groups import discriminative_groups
-from minibert.transfer.unfreezing import GradualUnfreezing
+from minibert.transfer.groups import discriminative_groups, layer_groups
+from minibert.transfer.schedules import ORDERS, following, rates
 
 Ids = Sequence[int] | np.ndarray
 Stream = Ids | tuple[Ids, Ids]  # to learn from, or that and another to validate on
 Examples = Sequence[dict[str, Any]]
-UNFREEZING = ("gradual", "all", "top")
 
 
 @dataclass
@@ -37,8 +36,8 @@ class ULMFiTConfig:
     of the classifier. ``streams``, ``bptt``: parallel texts and window of the language model;
     ``batch_size``: documents per batch of the classifier. ``factor``: each layer's rate is that of
     the layer above, divided by this (1: all equal). ``cut``, ``ratio``: the slanted triangle;
-    ``slanted=False`` keeps the rate constant. ``unfreezing``: "gradual", "all" layers from the
-    start, or the "top" alone. ``unfreeze_share``: the share of the classifier's updates after which
+    ``slanted=False`` keeps the rate constant. ``unfreezing``: the order in which layers learn, see
+    `minibert.transfer.rates`. ``unfreeze_share``: the share of the classifier's updates after which
     all layers learn. ``max_len``, ``dropout``: see `PoolingClassifier`.
     """
 
@@ -63,8 +62,8 @@ class ULMFiTConfig:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        if self.unfreezing not in UNFREEZING:
-            expected = ", ".join(map(repr, UNFREEZING))
+        if self.unfreezing not in ORDERS:
+            expected = ", ".join(map(repr, ORDERS))
             raise ValueError(f"unfreezing must be one of {expected}, got {self.unfreezing!r}")
 
 
@@ -175,11 +174,19 @@ def learn_labels(
     """Train a classifier on labelled examples with discriminative rates and gradual unfreezing."""
     alone = len(examples) % config.batch_size == 1  # a last batch of one example
     batches = PaddedBatches(examples, config.batch_size, drop_last=alone, seed=seed)
-    steps, rate = config.classifier_epochs * len(batches), config.classifier_rate
-    groups = discriminative_groups(classifier, rate, config.factor, config.weight_decay)
-    options["callbacks"] = [*_unfreezing(classifier, steps, config), *callbacks]
-    options |= {"optimizer": adamw(groups, betas=(0.8, 0.99)), "schedule": _schedule(steps, config)}
-    return fit(classifier, batches, steps=steps, **options)
+    steps = config.classifier_epochs * len(batches)
+    plan = rates(
+        config.unfreezing,
+        len(layer_groups(classifier)),
+        steps,
+        config.classifier_rate,
+        factor=config.factor,
+        schedule=_schedule(steps, config),
+        share=config.unfreeze_share,
+    )
+    how = following(classifier, plan, config.weight_decay, betas=(0.8, 0.99))
+    how["callbacks"] += callbacks
+    return fit(classifier, batches, **how, **options)
 
 
 def document(ids: Iterable[int], model: AWDLSTM) -> list[int]:
@@ -203,14 +210,3 @@ def nats_a_token(model: AWDLSTM, ids: Ids, config: ULMFiTConfig | None = None) -
 
 def _schedule(steps, config):
     return slanted_triangular(steps, config.cut, config.ratio) if config.slanted else None
-
-
-def _unfreezing(classifier, steps, config):
-    """The callbacks that freeze and unfreeze layers."""
-    if config.unfreezing == "all":
-        return []
-    if config.unfreezing == "top":
-        return [GradualUnfreezing(layers=1)]
-    others = len(classifier.layer_groups()) - 1
-    every = max(1, int(steps * config.unfreeze_share) // others)
-    return [GradualUnfreezing(every=every)]

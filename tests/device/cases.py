@@ -399,9 +399,9 @@ def stages(device):
     losses = []
     for where in (device, "cpu"):
         model = copy.deepcopy(classifier).to(where)
-        optimizer = torch.optim.AdamW(mb.transfer.discriminative_groups(model, 1e-2))
-        options = {"optimizer": optimizer, "callbacks": [mb.transfer.GradualUnfreezing(every=1)]}
-        losses.append(trained(model, batches, where, **options))
+        plan = mb.transfer.rates("gradual", len(mb.transfer.layer_groups(model)), 4, 1e-2)
+        how = mb.transfer.following(model, plan)
+        losses.append(trained(model, batches, where, **how))
     np.testing.assert_allclose(*losses, rtol=2e-3)
 
 

@@ -14,7 +14,6 @@ from minibert.text import ArrayBatches, BPTTBatches, ListBatches, PaddedBatches
 from minibert.training import optim
 from minibert.training.callbacks import EarlyStopping, RateByLength
 from minibert.training.loop import evaluate
-from minibert.transfer import GradualUnfreezing
 
 
 class Line(nn.Module):
@@ -172,17 +171,6 @@ def test_options_that_would_be_ignored_are_refused(tmp_path):
         fit(Line(), rows(), 2, callbacks=[RateByLength(5)])
 
 
-@pytest.mark.parametrize("accumulate, woken", [(1, [0, 8, 16]), (3, [0, 3, 6]), (4, [0, 2, 4, 6])])
-def test_layers_wake_after_each_pass_however_many_batches_an_update_takes(accumulate, woken):
-    unfreezing = GradualUnfreezing()
-    batches = [{"x": torch.ones(2, 2)}] * 8
-    steps = {1: 20, 3: 8, 4: 8}[accumulate]
-    fit(Layers(), batches, steps, accumulate=accumulate, callbacks=[unfreezing])
-    assert unfreezing.woken_at == woken
-    fit(Layers(), batches, steps, accumulate=accumulate, callbacks=[unfreezing])
-    assert unfreezing.woken_at == woken  # a second run begins again
-
-
 def test_each_callback_hears_of_updates_not_of_batches():
     heard = []
 
@@ -224,8 +212,6 @@ def test_batches_without_a_length(capfd):
     assert history.valid_step == [4, 6]
     with pytest.raises(ValueError, match="valid without valid_every must know how many batches"):
         fit(Line(), Endless(), 6, valid=Endless())
-    with pytest.raises(ValueError, match="GradualUnfreezing.* len.. of Endless does not say"):
-        fit(Line(), Endless(), 6, callbacks=[GradualUnfreezing()])
 
 
 def test_validation_batches_must_be_there_and_stay_there():

@@ -7,10 +7,9 @@ from torch import nn
 
 import minibert as mb
 from minibert.models.awd_lstm.model import DROPOUTS
-from minibert.text import PaddedBatches, Vocab
+from minibert.text import Vocab
 from minibert.training.callbacks import RateByLength
 from minibert.transfer import (
-    GradualUnfreezing,
     discriminative_groups,
     freeze,
     layer_groups,
@@ -163,94 +162,6 @@ def test_freezing_counts_from_either_end():
         freeze(model, 4)
 
 
-def rows(n=24, seed=0):
-    rng = np.random.default_rng(seed)
-    return [{"input_ids": rng.integers(0, 20, 8).tolist(), "labels": i % 2} for i in range(n)]
-
-
-class Watch:
-    """Which groups changed at each update."""
-
-    def __init__(self):
-        self.changed = []
-
-    def on_start(self, run):
-        self.keep(run)
-
-    def keep(self, run):
-        self.kept = [[p.detach().clone() for p in g] for g in layer_groups(run.model)]
-
-    def on_step(self, run):
-        self.changed.append(
-            [
-                any(not torch.equal(a, b) for a, b in zip(old, new, strict=True))
-                for old, new in zip(self.kept, layer_groups(run.model), strict=True)
-            ]
-        )
-        self.keep(run)
-
-
-def tuned(unfreezing, steps=8, folder=None, model=None, **options):
-    mb.seed_everything(0)
-    model = model or classifier()
-    watch = Watch()
-    optimizer = mb.optim.adamw(discriminative_groups(model, 0.01))
-    mb.fit(
-        model,
-        PaddedBatches(rows(), 12),
-        steps=steps,
-        optimizer=optimizer,
-        callbacks=[unfreezing, watch],
-        checkpoint=folder,
-        device="cpu",
-        progress=False,
-    )
-    return model, watch.changed
-
-
-def test_groups_wake_from_the_top_one_every_few_updates():
-    _, changed = tuned(GradualUnfreezing(every=2))
-    assert [sum(step) for step in changed] == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert all(step == sorted(step) for step in changed)  # sleeping below, awake above
-
-
-def test_by_default_a_group_wakes_each_epoch():
-    unfreezing = GradualUnfreezing()
-    tuned(unfreezing)
-    assert unfreezing.woken_at == [0, 2, 4, 6]  # an epoch is two batches
-
-
-def test_a_start_and_a_limit():
-    _, changed = tuned(GradualUnfreezing(every=1, start=2, layers=3), steps=4)
-    assert [sum(step) for step in changed] == [2, 3, 3, 3]
-    for wrong in ({"every": 0}, {"start": 0}, {"layers": 0}):
-        with pytest.raises(ValueError, match="at least 1"):
-            GradualUnfreezing(**wrong)
-
-
-def test_afterwards_every_parameter_is_as_it_was():
-    model = classifier()
-    model.encoder.layers[1].weight_ih.requires_grad_(False)
-    before = [p.requires_grad for p in model.parameters()]
-    weight = model.encoder.layers[1].weight_ih.clone()
-    tuned(GradualUnfreezing(every=1), steps=5, model=model)
-    assert [p.requires_grad for p in model.parameters()] == before
-    assert torch.equal(model.encoder.layers[1].weight_ih, weight)  # it was never woken
-
-
-def test_an_unfreezing_run_that_is_resumed_goes_on_bit_for_bit(tmp_path):
-    whole, _ = tuned(GradualUnfreezing(every=2), 7, tmp_path / "a")
-    tuned(GradualUnfreezing(every=2), 3, tmp_path / "b")
-    again = GradualUnfreezing(every=2)
-    parts, changed = tuned(again, 7, tmp_path / "b")
-    assert [sum(step) for step in changed] == [2, 3, 3, 4]
-    assert again.woken_at == [0, 2, 4, 6]
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, parts.state_dict()[name]), name
-    with pytest.raises(ValueError, match="saved with every=2"):
-        tuned(GradualUnfreezing(every=3), 9, tmp_path / "b")
-
-
 def text(n=600):
     """A stream in which 5 is followed by 6, and so on."""
     return np.tile(np.arange(20), n // 20)
@@ -318,20 +229,6 @@ def test_stages_without_data_are_left_out_and_options_are_heard():
         ULMFiTConfig(unfreezing="some")
 
 
-@pytest.mark.parametrize("unfreezing", ["gradual", "all", "top"])
-def test_what_learns_in_the_third_stage(unfreezing):
-    model = language_model()
-    config = ULMFiTConfig(**{**CONFIG, "unfreezing": unfreezing, "unfreeze_share": 0.5})
-    watch = Watch()
-    ulmfit(model, list(labelled(model)), 2, config=config, callbacks=[watch], progress=False)
-    awake = [sum(step) for step in watch.changed]
-    assert len(awake) == 36
-    if unfreezing == "gradual":
-        assert awake == [1] * 6 + [2] * 6 + [3] * 6 + [4] * 18
-    else:
-        assert set(awake) == {4 if unfreezing == "all" else 1}
-
-
 def test_what_each_stage_is_trained_with(monkeypatch, tmp_path):
     seen = []
 
@@ -349,14 +246,16 @@ def test_what_each_stage_is_trained_with(monkeypatch, tmp_path):
     assert adapted.histories == {name: name for name in ("general", "target", "classifier")}
     for trained, batches, options in seen:
         assert options["checkpoint"].parent == tmp_path and options["reraise"]
-        assert options["schedule"](0) == 1 / 8
         assert {group["betas"] for group in options["optimizer"].param_groups} == {(0.8, 0.99)}
         if trained is model:  # the stages of the language model: windows of many lengths
             (rates,) = options["callbacks"]
+            assert options["schedule"](0) == 1 / 8
             assert batches.vary and isinstance(rates, RateByLength) and rates.bptt == 10
     assert not seen[0][2]["valid"].vary and "valid" not in seen[1][2]
     head, batches, options = seen[2]
-    assert (head.bptt, head.max_len) == (10, 20) and options["callbacks"] == []
+    (follow,) = options["callbacks"]
+    assert follow.rates[-1, 0] == CONFIG.get("classifier_rate", 1e-2) / 8
+    assert (head.bptt, head.max_len) == (10, 20)
     assert [m.p for m in head.head if isinstance(m, nn.Dropout)] == [0.3, 0.2]
     assert sum(len(batch["labels"]) for batch in batches.of_epoch(0)) == 44  # all of 20, 20 and 4
 

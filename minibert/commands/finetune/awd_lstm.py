@@ -29,7 +29,8 @@ from minibert.text.vocab import Vocab
 from minibert.training.loop import evaluate
 from minibert.training.optim import adamw
 from minibert.transfer import ULMFiTConfig, discriminative_groups, with_vocabulary
-from minibert.transfer.stages import UNFREEZING, learn_text, ulmfit
+from minibert.transfer.schedules import ORDERS
+from minibert.transfer.stages import learn_text, ulmfit
 
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C has stopped
 SAVED = 200  # updates from one checkpoint to the next
@@ -56,7 +57,7 @@ def add_arguments(option: Options) -> None:
         option(f"--{stage}-epochs", type=size, default=epochs, help=f"passes ({epochs})")
         option(f"--{stage}-rate", type=share, default=rate, help=f"highest rate ({rate})")
     option("--batch-size", type=size, default=32, help="texts per batch of the classifier (32)")
-    option("--unfreezing", choices=UNFREEZING, default="gradual", help="of the classifier's layers")
+    option("--unfreezing", choices=ORDERS, default="gradual", help="of the classifier's layers")
     told = "between layers' rates in the classifier; 1 for one rate (2.6)"
     option("--classifier-factor", type=share, default=2.6, help=told)
     option("--scratch-rate", type=share, default=5e-3, help="from random weights (0.005)")

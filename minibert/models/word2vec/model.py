@@ -98,6 +98,10 @@ class Word2Vec(Pretrained):
                 table = nn.utils.rnn.pad_sequence(rows, True, -1)  # (V, longest path)
                 self.register_buffer(name, table, persistent=False)
 
+    def encoder_groups(self) -> list[list[nn.Module]]:
+        """What a head adapts, see `minibert.transfer.groups`: the table of the words it reads."""
+        return [[self.input]]
+
     @staticmethod
     def _files() -> ModuleType:
         from minibert.models.word2vec import files
