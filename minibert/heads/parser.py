@@ -176,7 +176,7 @@ class Parser(WordLabels):
         found = super().predict(texts, batch_size)
         return replace(found, names=range(-1, max(map(len, found.labels), default=0)))
 
-    def decided(self, example: Example, output: tuple[Tensor, Tensor]) -> tuple[list, Tensor]:
+    def decided(self, example: Example, output: Any) -> tuple[list, Tensor]:
         arcs, relations = output  # (length, columns), (length, columns, relations)
         rows = example["words"]
         columns = [0, *(1 + place for place in rows)]

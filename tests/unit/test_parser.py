@@ -89,7 +89,7 @@ def test_a_tree_is_found_in_scores_of_any_size_and_in_its_own_arcs():
     ring[7, 0] = 0.5
     heads = [(word + 1) % 200 if word != 7 else -1 for word in range(200)]
     assert mb.heads.highest_tree(ring) == heads
-    for document in mb.world.generate(tokens=3000, seed=0).documents:
+    for document in mb.world.generate(tokens=500, seed=0).documents:
         for sentence in document.sentences:
             heads = list(sentence.head)
             mb.heads.check_tree(heads, "it")
@@ -125,20 +125,21 @@ def test_what_is_no_tree_is_told_in_one_sentence(heads, said):
 # The model
 
 
+@torch.no_grad()
 def test_a_biaffine_layer_is_its_formula():
     torch.manual_seed(0)
-    x, y = torch.randn(2, 3, 4), torch.randn(2, 5, 4)
+    x, y = torch.randn(2, 3, 4), torch.randn(2, 2, 4)
     for both in (True, False):
-        layer = Biaffine(4, 6, both)
+        layer = Biaffine(4, 3, both)
         assert not layer.weight.any()
         torch.nn.init.normal_(layer.weight)
-        found = layer(x, y)
-        for b, i, j, o in itertools.product(range(2), range(3), range(5), range(6)):
+        slow = torch.zeros(2, 3, 2, 3)
+        for b, i, j, o in itertools.product(*map(range, slow.shape)):
             u, one, other = layer.weight[o], x[b, i], y[b, j]
-            slow = one @ u[:4, :4] @ other + u[4, :4] @ other
+            slow[b, i, j, o] = one @ u[:4, :4] @ other + u[4, :4] @ other
             if both:
-                slow = slow + one @ u[:4, 4] + u[4, 4]
-            torch.testing.assert_close(found[b, i, j, o], slow)
+                slow[b, i, j, o] += one @ u[:4, 4] + u[4, 4]
+        torch.testing.assert_close(layer(x, y), slow)
 
 
 @pytest.mark.parametrize("lstm", [0, 3])
@@ -210,18 +211,31 @@ def test_the_gradient_is_that_of_finite_differences():
         assert slope != 0
 
 
-@pytest.mark.parametrize(("encoder", "lstm"), [("BERT", 0), ("GPT", 0), ("Table", 8)])
-def test_the_trees_of_a_batch_are_learned_from_words_to_predictions(encoder, lstm, tmp_path):
+@pytest.mark.parametrize("encoder", ["BERT", "GPT", "AWDLSTM", "ELMo", "Table"])
+def test_the_encoder_learns_from_arcs_and_from_relations(encoder):
+    head = parser(encoder)
+    (batch,) = head.batches(head.examples(SENTENCES, TREES), batch_size=4)
+    for silent, loud in ((head.arcs, head.relations), (head.relations, head.arcs)):
+        head.zero_grad()
+        weight = silent.weight.detach().clone()
+        torch.nn.init.zeros_(silent.weight)  # the views behind it get no gradient
+        head.loss(batch)[0].backward()
+        assert loud.weight.grad.any() and head.root.grad.any()
+        assert any(p.grad is not None and p.grad.any() for p in head.encoder.parameters())
+        silent.weight.data.copy_(weight)
+
+
+def test_the_trees_of_a_batch_are_learned_from_words_to_predictions(tmp_path):
     torch.manual_seed(0)
-    sizes = {"arc": 16, "relation": 8, "dropout": 0.0, "lstm": lstm}
-    head = mb.heads.Parser(ENCODERS[encoder](), RELATIONS, **sizes)
-    batches = head.batches(head.examples(SENTENCES, TREES), batch_size=4)
-    mb.fit(head, batches, steps=80, optimizer=mb.optim.adamw(head, 0.02), progress=False)
-    found = head.predict(SENTENCES)
-    assert found.labels == TREES
-    assert mb.heads.attachment_scores(found.labels, TREES) == {"uas": 1.0, "las": 1.0}
+    head = mb.heads.Parser(ENCODERS["Table"](), RELATIONS, 16, 8, dropout=0.0, lstm=8)
+    sentences, trees = SENTENCES[:3], TREES[:3]
+    batches = head.batches(head.examples(sentences, trees), batch_size=3)
+    mb.fit(head, batches, steps=60, optimizer=mb.optim.adamw(head, 0.02), progress=False)
+    found = head.predict(sentences)
+    assert found.labels == trees
+    assert mb.heads.attachment_scores(found.labels, trees) == {"uas": 1.0, "las": 1.0}
     head.save_pretrained(tmp_path)
-    assert mb.heads.load(tmp_path).predict(SENTENCES).labels == TREES
+    assert mb.heads.load(tmp_path).predict(sentences).labels == trees
 
 
 @pytest.mark.parametrize("encoder", ON)
@@ -306,7 +320,7 @@ def test_sentences_that_cannot_be_parsed_are_refused():
     head = parser()
     for wrong, said in (
         ([[]], "at least one word, got"),
-        ([""], "at least one word, got ''"),
+        ([""], r"at least one word, got \[\]"),
         ([["film", 3]], "expected a text, or a list of its words"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -401,7 +415,8 @@ def test_real_trees_are_trees_and_are_found_again(data_dir):
     examples = mb.data.own_files.read(data_dir / "en_ewt-ud-dev.conllu.xz", "words").examples
     assert len(examples) == 2001
     for example in examples:
+        mb.heads.check_tree(example.info["heads"], example.text)
+    for example in examples[::20]:
         heads = list(example.info["heads"])
-        mb.heads.check_tree(heads, example.text)
         arcs = F.one_hot(torch.tensor(heads) + 1, len(heads) + 1).double()
         assert mb.heads.highest_tree(arcs) == heads
