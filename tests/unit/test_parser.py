@@ -83,6 +83,7 @@ def test_a_tree_is_found_in_scores_of_any_size_and_in_its_own_arcs():
     for size in (1.0, 1e30, 1e-30):
         scores = torch.full((3, 4), -size)
         scores[0, 0] = scores[1, 1] = scores[2, 2] = size
+        scores[[0, 1, 2], [1, 2, 3]] = math.nan  # a word as its own head
         assert mb.heads.highest_tree(scores) == [-1, 0, 1]
     ring = torch.zeros(200, 201)  # each word depends on the next one, and the last on the first
     ring[torch.arange(200), 1 + (torch.arange(200) + 1) % 200] = 1.0
