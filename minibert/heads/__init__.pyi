@@ -1,3 +1,4 @@
+from . import attachment as attachment
 from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
@@ -9,13 +10,16 @@ from . import labels as labels
 from . import language as language
 from . import last_token as last_token
 from . import pair as pair
+from . import parser as parser
 from . import pooling as pooling
 from . import predictions as predictions
 from . import reading as reading
 from . import spans as spans
 from . import squad as squad
 from . import tagger as tagger
+from . import tree_decoding as tree_decoding
 from . import vector_classifiers as vector_classifiers
+from .attachment import attachment_scores as attachment_scores
 from .causal import CausalLM as CausalLM
 from .causal import DoubleHeads as DoubleHeads
 from .classify import SequenceClassifier as SequenceClassifier
@@ -35,6 +39,7 @@ from .last_token import MultipleChoice as MultipleChoice
 from .last_token import Similarity as Similarity
 from .last_token import framed as framed
 from .pair import PairClassifier as PairClassifier
+from .parser import Parser as Parser
 from .pooling import Ensemble as Ensemble
 from .pooling import PoolingClassifier as PoolingClassifier
 from .predictions import Predictions as Predictions
@@ -50,6 +55,8 @@ from .squad import squad_scores as squad_scores
 from .tagger import Tagger as Tagger
 from .tagger import share_right as share_right
 from .tagger import span_f1 as span_f1
+from .tree_decoding import check_tree as check_tree
+from .tree_decoding import highest_tree as highest_tree
 from .vector_classifiers import CNNClassifier as CNNClassifier
 from .vector_classifiers import RNNClassifier as RNNClassifier
 from .vector_classifiers import Table as Table
@@ -68,6 +75,7 @@ __all__ = [
     "MultipleChoice",
     "NextSentence",
     "PairClassifier",
+    "Parser",
     "PoolingClassifier",
     "Predictions",
     "Pretraining",
@@ -80,8 +88,11 @@ __all__ = [
     "Tagger",
     "TokenClassifier",
     "answer",
+    "attachment",
+    "attachment_scores",
     "best_threshold",
     "causal",
+    "check_tree",
     "classify",
     "context_encoder",
     "features",
@@ -89,12 +100,14 @@ __all__ = [
     "framed",
     "from_d2l",
     "head",
+    "highest_tree",
     "labels",
     "language",
     "last_token",
     "load",
     "pair",
     "pair_accuracy",
+    "parser",
     "pooling",
     "predict",
     "predictions",
@@ -108,6 +121,7 @@ __all__ = [
     "squad_scores",
     "tagged",
     "tagger",
+    "tree_decoding",
     "vector_classifiers",
     "word_examples",
 ]

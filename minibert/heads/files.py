@@ -47,7 +47,7 @@ HEAD, TENSORS, VOCAB, ENCODER = "head.json", "head.safetensors", "vocab.tsv", "e
 MODELS = {cls.__name__: cls for cls in (BERT, LeftToRight, GPT, AWDLSTM, ELMo)}
 HEADS = """SequenceClassifier TokenClassifier SpanExtractor MaskedLM NextSentence Pretraining
 CausalLM DoubleHeads LastToken Similarity MultipleChoice PoolingClassifier CNNClassifier
-RNNClassifier Tagger PairClassifier""".split()
+RNNClassifier Tagger PairClassifier Parser""".split()
 # what may stand in head.json: a class of `minibert.heads`, and its argument for what is inside
 PARTS = dict.fromkeys(HEADS, "encoder")
 PARTS |= {"LayerMix": "model", "Live": "model", "ContextEncoder": "contextual", "Table": ""}

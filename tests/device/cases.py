@@ -224,6 +224,13 @@ def token_classifier_with_an_lstm():
 
 
 @case
+def parser():
+    head = mb.heads.Parser(mb.heads.Table(vectors()), 3, 4, 4, dropout=0.0, lstm=3)
+    before = rows(labels=labels_of_words, heads=lambda i, row: range(len(row["input_ids"])))
+    return head, mb.text.PaddedBatches(before, 3)  # each word depends on the one before it
+
+
+@case
 def layer_mix():
     mixed = mb.heads.LayerMix(bert(), layers=(-2, -1), how="scalar")
     return mb.heads.TokenClassifier(mixed, 3, dropout=0.0), padded(label=labels_of_words)

@@ -89,6 +89,8 @@ WORDS = {  # an output for each token
     "TokenClassifier, lstm": lambda: heads.TokenClassifier(bert(), 3, lstm=4),
     "TokenClassifier, lstm, LayerMix": lambda: heads.TokenClassifier(mixed(), 3, lstm=4),
     "Tagger": lambda: heads.Tagger(vectors(), 3),
+    "Parser": lambda: heads.Parser(bert(), 3, 4, 4),
+    "Parser, lstm": lambda: heads.Parser(heads.Table(vectors()), 3, 4, 4, lstm=4),
     "SpanExtractor": lambda: heads.SpanExtractor(bert()),
     "MaskedLM": lambda: heads.MaskedLM(bert()),
     "CausalLM": lambda: heads.CausalLM(gpt()),
@@ -115,6 +117,8 @@ def say(model, ids, mask, **more):
         more["attention_mask"] = mask
     out = model(input_ids=ids, **more)
     out = getattr(out, "last_hidden_state", out)
+    if isinstance(model, heads.Parser):  # its columns are tokens too: only the root's stay
+        out = out[0].softmax(-1)[..., 0], out[1][:, :, 0]
     return out if isinstance(out, tuple) else (out,)
 
 
@@ -218,6 +222,7 @@ TARGETS = {
     **dict.fromkeys(("MultipleChoice", "DoubleHeads"), {"labels": ONE[:1]}),
     "PairClassifier": {"labels": ONE, "input_ids_b": IDS * MASK},
 }
+TARGETS |= {name: {**TARGETS[name], "heads": IDS * 0} for name in ("Parser", "Parser, lstm")}
 TARGETS["Pretraining"] = {**TARGETS["MaskedLM"], "next_sentence_label": ONE % 2}
 LABELS = {  # what becomes of labels -> what is said
     "beyond": (lambda t: t.where(t == -100, 99), "from 0 to below"),
@@ -330,6 +335,7 @@ def test_what_is_no_list_of_texts_is_refused_by_predict(texts):
         heads.MultipleChoice(decoder, 2),
         heads.DoubleHeads(decoder, 2),
         heads.Tagger(table, 2),
+        heads.Parser(table, 2),
         heads.PairClassifier(table, 2),
     ):
         with pytest.raises(ValueError, match="expected") as error:

@@ -25,6 +25,7 @@ ASKED = {
     "MaskedLM": ["this is [MASK] film", "[MASK] [MASK]", "a [MASK]"],
     "MultipleChoice": [("a film", ["good", "bad"]), ("is", ["new", "old"]), ("a", ["film", "is"])],
 }
+ASKED["Parser"] = ASKED["Tagger"]
 ASKED |= dict.fromkeys(("NextSentence", "SpanExtractor", "Similarity", "PairClassifier"), PAIRS)
 ASKED["Pretraining"] = ASKED["MaskedLM"]
 NO_PAIRS = {"Table", "ELMo of words", "LayerMix of Table"}

@@ -73,6 +73,7 @@ HEADS = {  # class -> its arguments beside the encoder
     "CNNClassifier": {"labels": 2, "widths": (2, 3), "channels": 4, "freeze": True},
     "RNNClassifier": {"labels": 2, "hidden": 4, "problem": "multi_label_classification"},
     "Tagger": {"labels": ["O", "B-X"]},
+    "Parser": {"labels": NAMES, "arc": 6, "relation": 4, "dropout": 0.2, "lstm": 3},
     "PairClassifier": {"labels": NAMES, "compared": 5, "dropout": 0.1},
     "CausalLM": {"tied": False},
     "DoubleHeads": {"choices": 2, "auxiliary": 0.3, "dropout": 0.2},
