@@ -182,7 +182,7 @@ def test_it_learns_what_to_write_from_what_it_reads():
 
 def test_long_texts_lose_their_ends():
     model = with_words()
-    (example,) = model.examples([" ".join(WORDS)], [" ".join(WORDS)])
+    (example,) = model.examples(" ".join(WORDS), " ".join(WORDS))
     assert {name: len(ids) for name, ids in example.items()} == {
         "input_ids": 8, "token_type_ids": 8, "decoder_ids": 8, "labels": 8,
     }  # fmt: skip

@@ -186,7 +186,8 @@ class EncoderDecoder(Pretrained):
         tokenizers.
         """
         encode, most = tokenizer_of(self.decoder).encode, self.decoder.config.max_length
-        sources, written = [self.read(text) for text in texts], [encode(text) for text in targets]
+        sources = [self.read(text) for text in several(texts)]
+        written = [encode(text) for text in several(targets)]
         if len(sources) != len(written):
             raise ValueError(f"expected {len(sources)} targets, one a text, got {len(written)}")
         return [
@@ -197,10 +198,10 @@ class EncoderDecoder(Pretrained):
     def write(self, texts: Iterable[str], steps: int = 50, **options: Any) -> list[str]:
         """The text that is written to each text; options: those of `generate`."""
         device, found = self.decoder.embeddings.word.weight.device, list[str]()
-        for example in map(self.read, texts):
+        for example in map(self.read, several(texts)):
             batch = {name: torch.tensor([ids], device=device) for name, ids in example.items()}
             (ids,) = self.generate(steps=steps, **batch, **options)
-            ids = ids[:-1] if ids[-1] == self.start else ids
+            ids = ids[:-1] if ids[-1:] == [self.start] else ids
             found.append(tokenizer_of(self.decoder).decode(ids))
         return found
 
@@ -229,6 +230,11 @@ def cross_attention(config: GPTConfig, width: int) -> nn.ModuleDict:
     nn.init.zeros_(cross.output.weight)
     norm = norm_of(config) if config.norm == "pre" else nn.Identity()
     return nn.ModuleDict({"cross": cross, "cross_norm": norm})
+
+
+def several(texts: Iterable[str]) -> list[str]:
+    """Texts as a list; a string alone is one of them."""
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def tokenizer_of(model: Any) -> Any:
