@@ -35,18 +35,19 @@ def averaged(found: Sequence[Predictions], of: str = PROBABILITIES) -> Predictio
     places), and for those of other texts, of other labels, or of texts cut at another length.
     """
     first: Any = _checked(found, of)
-    columns, labels, rows = list(first.names), [], list[Tensor]()
-    for label, *given in zip(first.labels, *(one.probabilities for one in found), strict=True):
+    columns, labels, rows = list(first.names), list[Any](), list[Tensor]()
+    shares: list[Any] = [one.probabilities for one in found]
+    for label, given in zip(first.labels, zip(*shares, strict=True), strict=True):
         several = isinstance(label, list) and given[0].ndim == 1
         p = torch.stack([1 - torch.stack(given), torch.stack(given)], -1) if several else given
-        logs = [one.clamp(min=torch.finfo(one.dtype).tiny).log() for one in p]
-        row = mean(logs, of)[..., 1] if several else mean(logs, of)
-        rows.append(row)
+        row = mean([one.clamp(min=torch.finfo(one.dtype).tiny).log() for one in p], of)
         if several:
+            row = row[..., 1]
             labels.append([columns[k] for k in (row > 0.5).nonzero()[:, 0].tolist()])
         else:
-            best = row.argmax(-1).tolist()
+            best: Any = row.argmax(-1).tolist()
             labels.append([columns[k] for k in best] if row.ndim > 1 else columns[best])
+        rows.append(row)
     whole = torch.stack(rows) if torch.is_tensor(first.probabilities) and rows else rows
     return Predictions(first.inputs, labels, whole, first.names)
 

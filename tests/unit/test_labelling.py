@@ -12,7 +12,7 @@ from minibert.transfer import ABSTAIN, LabelModel, majority, vote_rates, votes
 ACCURACY = np.array([0.9, 0.8, 0.75, 0.7, 0.6, 0.85])
 COVERAGE = np.array([0.5, 0.7, 0.4, 0.8, 0.6, 0.3])
 BALANCE = np.array([0.5, 0.3, 0.2])
-FEW = np.array([[0, 0, 1], [1, ABSTAIN, 1], [ABSTAIN] * 3, [0, 1, ABSTAIN]])
+FEW = np.array([[0, 0, 1], [1, ABSTAIN, 1], [ABSTAIN] * 3, [0, 1, ABSTAIN], [2, ABSTAIN, ABSTAIN]])
 
 
 def drawn(seed, texts=4000):
@@ -38,6 +38,9 @@ def test_accuracies_come_near_without_a_label(seed):
         for shares in (model.posterior(cast), majority(cast, 3))
     )
     assert ours > theirs
+    silent = LabelModel.fit(np.vstack([cast, np.full_like(cast, ABSTAIN)]), 3)
+    assert silent.likelihood == pytest.approx(model.likelihood)
+    np.testing.assert_allclose(silent.coverage, model.coverage / 2)
     known = LabelModel.fit(cast, 3, BALANCE)
     assert np.array_equal(known.balance, BALANCE)
     assert np.abs(known.accuracy - ACCURACY).max() < 0.05
@@ -87,11 +90,11 @@ def test_the_likelihood_is_that_of_the_votes():
 
 
 def test_rates_and_majority_by_hand():
-    assert vote_rates(FEW) == [(0.75, 0.75, 0.5), (0.5, 0.5, 0.5), (0.5, 0.5, 0.25)]
-    assert vote_rates(FEW)[2].conflict == 0.25
+    assert vote_rates(FEW) == [(0.8, 0.6, 0.4), (0.4, 0.4, 0.4), (0.4, 0.4, 0.2)]
+    assert vote_rates(FEW)[2].conflict == 0.2
     third = 1 / 3
     assert np.allclose(
-        majority(FEW, 3), [[1, 0, 0], [0, 1, 0], [third] * 3, [0.5, 0.5, 0]], atol=1e-12
+        majority(FEW, 3), [[1, 0, 0], [0, 1, 0], [third] * 3, [0.5, 0.5, 0], [0, 0, 1]], atol=1e-12
     )
 
 
@@ -161,11 +164,11 @@ def test_what_is_no_vote_is_refused():
         with pytest.raises(ValueError, match="no function votes on any of the texts"):
             use(silent)
     with pytest.raises(ValueError, match="at least 3 functions to compare, got 2"):
-        LabelModel.fit(FEW[:, :2], 2)
+        LabelModel.fit(FEW[:4, :2], 2)
     with pytest.raises(ValueError, match="function 1 never votes: leave it out"):
         LabelModel.fit(np.array([[0, -1, 1]]), 2)
     for balance in ([0.5, 0.6], [1.5, -0.5], [1.0]):
         with pytest.raises(ValueError, match="expected a balance of 2 shares that add up to 1"):
-            LabelModel.fit(FEW, 2, balance)
+            LabelModel.fit(FEW[:4], 2, balance)
     with pytest.raises(ValueError, match="expected the votes of 3 functions, got 2"):
-        LabelModel.fit(FEW, 2).posterior(FEW[:, :2])
+        LabelModel.fit(FEW[:4], 2).posterior(FEW[:4, :2])

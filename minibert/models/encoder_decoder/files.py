@@ -6,7 +6,6 @@ the models themselves write; the new layers are in ``cross.safetensors``, named 
 
 import json
 from pathlib import Path
-from typing import cast
 
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.base import Pretrained, check_nothing_added
@@ -32,7 +31,7 @@ def save(model: EncoderDecoder, folder: str | Path) -> None:
         raise ValueError(f"a {name} cannot be saved as an encoder; what can is one of {known}")
     check_nothing_added(model.encoder)
     check_nothing_added(model.decoder)
-    cast("Pretrained", model.encoder).save_pretrained(folder / ENCODER)
+    model.encoder.save_pretrained(folder / ENCODER)
     model.decoder.save_pretrained(folder / DECODER)
     write(folder / CROSS, pack(model.new_layers.state_dict()))
     write(folder / TOLD, json.dumps({"encoder": name}, indent=2).encode() + b"\n")

@@ -56,6 +56,8 @@ class EncoderDecoder(Pretrained):
     Raises ValueError for a decoder that is no GPT, or was joined before.
     """
 
+    encoder: Any  # each kind of model has more of its own
+
     def __init__(self, encoder: nn.Module, decoder: GPT, width: int | None = None) -> None:
         super().__init__()
         if not isinstance(decoder, GPT):
@@ -90,8 +92,8 @@ class EncoderDecoder(Pretrained):
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the encoder's, then the decoder's."""
         own = getattr(self.encoder, "encoder_groups", None)
-        own = own or getattr(self.encoder, "layer_groups", lambda: [[self.encoder]])
-        return [*own(), *self.decoder.layer_groups()]
+        own = own or getattr(self.encoder, "layer_groups", None)
+        return [*(own() if own else [[self.encoder]]), *self.decoder.layer_groups()]
 
     def encode(
         self, input_ids: Source, attention_mask: Marks = None, token_type_ids: Kinds = None
@@ -141,7 +143,7 @@ class EncoderDecoder(Pretrained):
         )
 
     def loss(self, batch: Batch) -> Loss:
-        """(sum of cross-entropies in nats, number of ``labels``): the text that is read is none."""
+        """(sum of cross-entropies in nats, number of ``labels``); what is read is not predicted."""
         marks = batch.get("attention_mask")
         memory = self.encode(batch["input_ids"], marks, batch.get("token_type_ids"))
         hidden = self.decode(of_batch(batch, "decoder_ids"), memory, marks).last_hidden_state
@@ -167,12 +169,12 @@ class EncoderDecoder(Pretrained):
         with evaluating(self):
             memory = self.encode(input_ids, attention_mask, token_type_ids)
         told = _Told(self, memory, attention_mask)
-        prompts = [[self.start if start is None else start]] * len(memory)
+        prompts = [[self.end_id if start is None else start]] * len(memory)
         found: Any = generate(told, prompts, steps, temperature, **options)  # type: ignore[arg-type]
         return [row[1:] for row in found]
 
     @property
-    def start(self) -> int:
+    def end_id(self) -> int:
         """The id that a text begins with and ends with: the decoder's end of text."""
         end = getattr(self.decoder.tokenizer, "end_id", None)
         if end is None:
@@ -186,26 +188,26 @@ class EncoderDecoder(Pretrained):
         tokenizers.
         """
         encode, most = tokenizer_of(self.decoder).encode, self.decoder.config.max_length
-        sources = [self.read(text) for text in several(texts)]
+        sources = [self.example(text) for text in several(texts)]
         written = [encode(text) for text in several(targets)]
         if len(sources) != len(written):
             raise ValueError(f"expected {len(sources)} targets, one a text, got {len(written)}")
         return [
-            {**one, "decoder_ids": [self.start, *ids][:most], "labels": [*ids, self.start][:most]}
+            {**one, "decoder_ids": [self.end_id, *ids][:most], "labels": [*ids, self.end_id][:most]}
             for one, ids in zip(sources, written, strict=True)
         ]
 
     def write(self, texts: Iterable[str], steps: int = 50, **options: Any) -> list[str]:
         """The text that is written to each text; options: those of `generate`."""
         device, found = self.decoder.embeddings.word.weight.device, list[str]()
-        for example in map(self.read, several(texts)):
-            batch = {name: torch.tensor([ids], device=device) for name, ids in example.items()}
-            (ids,) = self.generate(steps=steps, **batch, **options)
-            ids = ids[:-1] if ids[-1:] == [self.start] else ids
+        for example in map(self.example, several(texts)):
+            options |= {name: torch.tensor([ids], device=device) for name, ids in example.items()}
+            (ids,) = self.generate(steps=steps, **options)
+            ids = ids[:-1] if ids[-1:] == [self.end_id] else ids
             found.append(tokenizer_of(self.decoder).decode(ids))
         return found
 
-    def read(self, text: str) -> Example:
+    def example(self, text: str) -> Example:
         """A text as the encoder takes it: ``input_ids``, perhaps ``token_type_ids``."""
         tokenizer, most = tokenizer_of(self.encoder), self.encoder.config.max_length
         if getattr(tokenizer, "cls_id", None) is not None:
