@@ -5,6 +5,7 @@ from . import bert as bert
 from . import cheap as cheap
 from . import dropout as dropout
 from . import elmo as elmo
+from . import encoder_decoder as encoder_decoder
 from . import gpt as gpt
 from . import outputs as outputs
 from . import softmax as softmax
@@ -19,6 +20,7 @@ __all__ = [
     "cheap",
     "dropout",
     "elmo",
+    "encoder_decoder",
     "gpt",
     "outputs",
     "softmax",

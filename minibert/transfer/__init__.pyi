@@ -1,7 +1,10 @@
 from . import adapters as adapters
 from . import added as added
 from . import bitfit as bitfit
+from . import distillation as distillation
+from . import ensemble as ensemble
 from . import groups as groups
+from . import labelling as labelling
 from . import lora as lora
 from . import pal as pal
 from . import places as places
@@ -21,8 +24,17 @@ from .added import fingerprint as fingerprint
 from .added import merge as merge
 from .added import remove as remove
 from .added import unmerge as unmerge
+from .distillation import Distilled as Distilled
+from .distillation import soft_examples as soft_examples
+from .ensemble import averaged as averaged
 from .groups import discriminative_groups as discriminative_groups
 from .groups import layer_groups as layer_groups
+from .labelling import ABSTAIN as ABSTAIN
+from .labelling import LabelModel as LabelModel
+from .labelling import VoteRates as VoteRates
+from .labelling import majority as majority
+from .labelling import vote_rates as vote_rates
+from .labelling import votes as votes
 from .lora import LoRALinear as LoRALinear
 from .saved import load_added as load_added
 from .saved import save_added as save_added
@@ -37,29 +49,39 @@ from .stages import ulmfit as ulmfit
 from .vocabulary import with_vocabulary as with_vocabulary
 
 __all__ = [
+    "ABSTAIN",
     "Adapted",
     "Adapter",
     "Added",
     "Counts",
+    "Distilled",
     "Follow",
+    "GradualUnfreezing",
+    "LabelModel",
     "LoRALinear",
     "METHODS",
     "ORDERS",
     "ULMFiTConfig",
+    "VoteRates",
     "adapters",
     "add",
     "added",
     "added_to",
+    "averaged",
     "bitfit",
     "counts",
     "discriminative_groups",
+    "distillation",
+    "ensemble",
     "fingerprint",
     "following",
     "freeze",
     "groups",
+    "labelling",
     "layer_groups",
     "load_added",
     "lora",
+    "majority",
     "merge",
     "pal",
     "places",
@@ -69,9 +91,12 @@ __all__ = [
     "save_added",
     "saved",
     "schedules",
+    "soft_examples",
     "stages",
     "ulmfit",
     "unmerge",
     "vocabulary",
+    "vote_rates",
+    "votes",
     "with_vocabulary",
 ]

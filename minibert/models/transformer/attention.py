@@ -118,7 +118,7 @@ class MultiHeadAttention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch length dim"],
-        memory: Float[Tensor, "batch read dim"] | None = None,
+        memory: Float[Tensor, "batch read width"] | None = None,
         mask: Mask | None = None,
         past: Past | None = None,
         *,

@@ -37,7 +37,7 @@ from minibert.training.modes import evaluating
 
 NORMS = ("post", "pre")
 POSITIONS = ("sinusoidal", "learned", "rotary", "none")
-Memory = Float[Tensor, "batch read dim"]
+Memory = Float[Tensor, "batch read width"]
 
 
 @dataclass

@@ -1,0 +1,5 @@
+from . import files as files
+from . import model as model
+from .model import EncoderDecoder as EncoderDecoder
+
+__all__ = ["EncoderDecoder", "files", "model"]
