@@ -72,7 +72,8 @@ class Consistency(nn.Module):
             return self.head.loss(batch)
         loss, count = self.labelled(batch)
         if self.weight:
-            loss = loss + self.weight * count * self.disagreement(of_batch(batch, BESIDE))
+            pair: Any = of_batch(batch, BESIDE)
+            loss = loss + self.weight * count * self.disagreement(pair)
         return loss, count
 
     def labelled(self, batch: Batch) -> Loss:
@@ -129,7 +130,7 @@ class Unlabelled(RowBatches):
         if not self.texts:
             raise ValueError("expected at least one text without a label, got none")
         super().__init__(len(self.texts), batch_size, seed=seed)
-        self.tokenizer = getattr(base_of(head), "tokenizer", None)
+        self.tokenizer: Any = getattr(base_of(head), "tokenizer", None)
         if not 0 <= masked < 1 or (change is None and not masked):
             told = "change, or masked from 0 to below 1"
             raise ValueError(f"expected {told}, to change texts by, got {change} and {masked}")
@@ -189,7 +190,7 @@ def synonyms(near: Near, share: float = 0.1) -> Change:
         def other(found: re.Match) -> str:
             word, chosen = found[0], rng.random() < share
             known = find(word.lower()) if chosen else ()
-            new = known[rng.integers(len(known))] if len(known) else word
+            new = known[int(rng.integers(len(known)))] if len(known) else word
             return new[:1].upper() + new[1:] if word[0].isupper() else new
 
         return WORD.sub(other, text)

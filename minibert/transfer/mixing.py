@@ -165,7 +165,8 @@ class Multitask(nn.Module):
 
     def loss(self, batch: Batch) -> Loss:
         """(sum of losses, count) of the head that ``batch["task"]`` names; ValueError for none."""
-        if (task := batch.get("task")) not in self.heads:
+        task: Any = batch.get("task")
+        if task not in self.heads:
             known = ", ".join(self.heads)
             raise ValueError(f"expected a batch with a task out of {known}, got task={task!r:.60}")
         head: Any = self.heads[task]
@@ -190,8 +191,8 @@ class LossByTask:
             self.histories = {}
 
     def on_step(self, run: Run) -> None:
-        history = self.histories.setdefault(of_batch(run.batch[0], "task"), History())
-        whole = run.history
+        task: Any = of_batch(run.batch[0], "task")
+        whole, history = run.history, self.histories.setdefault(task, History())
         history.add(run.step, whole.loss[-1], whole.rate[-1], whole.speed[-1])
 
     def state_dict(self) -> dict[str, Any]:

@@ -93,8 +93,8 @@ class SlicedClassifier(SequenceClassifier):
     def parts(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of the classes (batch, labels), of the indicators (batch, slices + 1), and of the
         classes by each expert (batch, slices + 1, labels); what is last belongs to all texts."""
-        text = (batch.get(name) for name in ("input_ids", "attention_mask", "token_type_ids"))
-        scores = super().forward(*text)
+        mask, kinds = batch.get("attention_mask"), batch.get("token_type_ids")
+        scores = super().forward(batch["input_ids"], mask, kinds)
         count = len(self.slices) + 1
         logits, inside, said = scores.split((self.labels, count, count * self.labels), 1)
         return logits, inside, said.unflatten(1, (count, self.labels))

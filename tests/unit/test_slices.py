@@ -114,18 +114,6 @@ def test_it_starts_as_a_plain_classifier(kind):
     assert np.isfinite(history.loss).all() and head.predict("a cat").probabilities.shape == (1, 3)
 
 
-def test_it_learns_what_it_is_told():
-    head = sliced(moved=False)
-    batch, optimizer = batch_of(head), torch.optim.Adam(head.parameters(), lr=0.02)
-    mb.fit(head, [batch], steps=150, optimizer=optimizer, progress=False, device="cpu")
-    logits, inside, said = head.parts(batch)
-    assert (logits.argmax(-1) == batch["labels"]).all()
-    assert ((inside[:, :2] > 0) == batch["slices"]).all() and (inside[:, 2] > 0).all()
-    for i in range(2):  # each expert knows the texts of its slice
-        rows = batch["slices"][:, i]
-        assert (said[rows, i].argmax(-1) == batch["labels"][rows]).all()
-
-
 def test_examples_say_where_they_belong_and_predictions_do_not_ask():
     head = sliced()
     marks = [example["slices"] for example in head.examples(TEXTS, LABELS)]
