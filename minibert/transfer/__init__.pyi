@@ -1,16 +1,20 @@
 from . import adapters as adapters
 from . import added as added
+from . import auxiliary as auxiliary
 from . import bitfit as bitfit
+from . import consistency as consistency
 from . import distillation as distillation
 from . import ensemble as ensemble
 from . import groups as groups
 from . import labelling as labelling
 from . import lora as lora
+from . import mixing as mixing
 from . import pal as pal
 from . import places as places
 from . import prompts as prompts
 from . import saved as saved
 from . import schedules as schedules
+from . import slices as slices
 from . import stages as stages
 from . import vocabulary as vocabulary
 from .adapters import Adapter as Adapter
@@ -24,6 +28,14 @@ from .added import fingerprint as fingerprint
 from .added import merge as merge
 from .added import remove as remove
 from .added import unmerge as unmerge
+from .auxiliary import Annealed as Annealed
+from .auxiliary import WithLanguageModel as WithLanguageModel
+from .auxiliary import exponential as exponential
+from .consistency import Consistency as Consistency
+from .consistency import Unlabelled as Unlabelled
+from .consistency import synonyms as synonyms
+from .consistency import training_signal as training_signal
+from .consistency import word_dropout as word_dropout
 from .distillation import Distilled as Distilled
 from .distillation import soft_examples as soft_examples
 from .ensemble import averaged as averaged
@@ -36,6 +48,10 @@ from .labelling import majority as majority
 from .labelling import vote_rates as vote_rates
 from .labelling import votes as votes
 from .lora import LoRALinear as LoRALinear
+from .mixing import LossByTask as LossByTask
+from .mixing import MixedBatches as MixedBatches
+from .mixing import Multitask as Multitask
+from .mixing import SideBySide as SideBySide
 from .saved import load_added as load_added
 from .saved import save_added as save_added
 from .schedules import ORDERS as ORDERS
@@ -43,6 +59,8 @@ from .schedules import Follow as Follow
 from .schedules import following as following
 from .schedules import freeze as freeze
 from .schedules import rates as rates
+from .slices import SlicedClassifier as SlicedClassifier
+from .slices import score_by_slice as score_by_slice
 from .stages import Adapted as Adapted
 from .stages import ULMFiTConfig as ULMFiTConfig
 from .stages import ulmfit as ulmfit
@@ -53,26 +71,38 @@ __all__ = [
     "Adapted",
     "Adapter",
     "Added",
+    "Annealed",
+    "Consistency",
     "Counts",
     "Distilled",
     "Follow",
     "GradualUnfreezing",
     "LabelModel",
     "LoRALinear",
+    "LossByTask",
     "METHODS",
+    "MixedBatches",
+    "Multitask",
     "ORDERS",
+    "SideBySide",
+    "SlicedClassifier",
     "ULMFiTConfig",
+    "Unlabelled",
     "VoteRates",
+    "WithLanguageModel",
     "adapters",
     "add",
     "added",
     "added_to",
+    "auxiliary",
     "averaged",
     "bitfit",
+    "consistency",
     "counts",
     "discriminative_groups",
     "distillation",
     "ensemble",
+    "exponential",
     "fingerprint",
     "following",
     "freeze",
@@ -83,6 +113,7 @@ __all__ = [
     "lora",
     "majority",
     "merge",
+    "mixing",
     "pal",
     "places",
     "prompts",
@@ -91,12 +122,17 @@ __all__ = [
     "save_added",
     "saved",
     "schedules",
+    "score_by_slice",
+    "slices",
     "soft_examples",
     "stages",
+    "synonyms",
+    "training_signal",
     "ulmfit",
     "unmerge",
     "vocabulary",
     "vote_rates",
     "votes",
     "with_vocabulary",
+    "word_dropout",
 ]
