@@ -1,6 +1,8 @@
 from . import adapters as adapters
 from . import added as added
+from . import anchors as anchors
 from . import bitfit as bitfit
+from . import fisher_information as fisher_information
 from . import groups as groups
 from . import lora as lora
 from . import pal as pal
@@ -21,6 +23,11 @@ from .added import fingerprint as fingerprint
 from .added import merge as merge
 from .added import remove as remove
 from .added import unmerge as unmerge
+from .anchors import EWC as EWC
+from .anchors import L2SP as L2SP
+from .anchors import LwF as LwF
+from .anchors import anchored as anchored
+from .fisher_information import fisher as fisher
 from .groups import discriminative_groups as discriminative_groups
 from .groups import layer_groups as layer_groups
 from .lora import LoRALinear as LoRALinear
@@ -38,18 +45,25 @@ __all__ = [
     "Adapter",
     "Added",
     "Counts",
+    "EWC",
     "GradualUnfreezing",
+    "L2SP",
     "LoRALinear",
+    "LwF",
     "METHODS",
     "ULMFiTConfig",
     "adapters",
     "add",
     "added",
     "added_to",
+    "anchored",
+    "anchors",
     "bitfit",
     "counts",
     "discriminative_groups",
     "fingerprint",
+    "fisher",
+    "fisher_information",
     "freeze",
     "groups",
     "layer_groups",
