@@ -1,10 +1,12 @@
 from . import adapters as adapters
 from . import added as added
+from . import anchors as anchors
 from . import auxiliary as auxiliary
 from . import bitfit as bitfit
 from . import consistency as consistency
 from . import distillation as distillation
 from . import ensemble as ensemble
+from . import fisher_information as fisher_information
 from . import groups as groups
 from . import labelling as labelling
 from . import lora as lora
@@ -28,6 +30,10 @@ from .added import fingerprint as fingerprint
 from .added import merge as merge
 from .added import remove as remove
 from .added import unmerge as unmerge
+from .anchors import EWC as EWC
+from .anchors import L2SP as L2SP
+from .anchors import LwF as LwF
+from .anchors import anchored as anchored
 from .auxiliary import Annealed as Annealed
 from .auxiliary import WithLanguageModel as WithLanguageModel
 from .auxiliary import exponential as exponential
@@ -39,6 +45,7 @@ from .consistency import word_dropout as word_dropout
 from .distillation import Distilled as Distilled
 from .distillation import soft_examples as soft_examples
 from .ensemble import averaged as averaged
+from .fisher_information import fisher as fisher
 from .groups import discriminative_groups as discriminative_groups
 from .groups import layer_groups as layer_groups
 from .labelling import ABSTAIN as ABSTAIN
@@ -75,11 +82,14 @@ __all__ = [
     "Consistency",
     "Counts",
     "Distilled",
+    "EWC",
     "Follow",
     "GradualUnfreezing",
+    "L2SP",
     "LabelModel",
     "LoRALinear",
     "LossByTask",
+    "LwF",
     "METHODS",
     "MixedBatches",
     "Multitask",
@@ -94,6 +104,8 @@ __all__ = [
     "add",
     "added",
     "added_to",
+    "anchored",
+    "anchors",
     "auxiliary",
     "averaged",
     "bitfit",
@@ -104,6 +116,8 @@ __all__ = [
     "ensemble",
     "exponential",
     "fingerprint",
+    "fisher",
+    "fisher_information",
     "following",
     "freeze",
     "groups",
