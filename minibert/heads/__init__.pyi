@@ -46,6 +46,7 @@ from .spans import SpanExtractor as SpanExtractor
 from .spans import answer as answer
 from .spans import best_threshold as best_threshold
 from .spans import span_examples as span_examples
+from .squad import squad2_scores as squad2_scores
 from .squad import squad_scores as squad_scores
 from .tagger import Tagger as Tagger
 from .tagger import share_right as share_right
@@ -105,6 +106,7 @@ __all__ = [
     "span_f1",
     "spans",
     "squad",
+    "squad2_scores",
     "squad_scores",
     "tagged",
     "tagger",
