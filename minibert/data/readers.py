@@ -5,10 +5,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
 from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
+from minibert.data.dialogues import Dialogue, Dialogues
 from minibert.data.examples import Example
 from minibert.data.minimal_pairs import SentencePairs
 from minibert.data.minimal_pairs import blimp as pairs_of_blimp
@@ -122,6 +124,30 @@ def blimp(entry: Entry, sources: Sources) -> SentencePairs:
     return pairs_of_blimp(sources)
 
 
+def dialogues(entry: Entry, sources: Sources) -> Dialogues:
+    """One JSON object per line: persona1, persona2, and turns, [1 or 2, text] each.
+
+    A dialogue without a turn, as three of the published ones are, is left out.
+    """
+    expected = "an object with the lists persona1 and persona2 of texts, and turns, [1 or 2, text]"
+    found = []
+    for source in sources:
+        for number, line, row in objects(source):
+            personas = row.get("persona1"), row.get("persona2")
+            turns = row.get("turns")
+            lists = all(isinstance(one, list) for one in (*personas, turns))
+            if (
+                not lists
+                or not all(map(_is_text, chain(*personas)))
+                or not all(map(_is_turn, turns))
+            ):
+                raise refusal(source, number, expected, line)
+            if turns:
+                personas = tuple(map(tuple, personas))
+                found.append(Dialogue(personas, tuple((who, text) for who, text in turns)))
+    return Dialogues(found)
+
+
 def squad(entry: Entry, sources: Sources) -> Examples | Splits:
     """SQuAD's JSON: one file, or the published pair of train and dev."""
     parts = [questions_of(source) for source in sources]
@@ -233,6 +259,15 @@ def objects(source: Source | Member) -> Iterator[tuple[int, str, dict]]:
         if not isinstance(row, dict):
             raise refusal(source, number, "an object with names and values", line)
         yield number, line, row
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_turn(value):
+    right = isinstance(value, list) and len(value) == 2 and type(value[0]) is int
+    return right and value[0] in (1, 2) and _is_text(value[1])
 
 
 def _is_number(text):

@@ -1,6 +1,7 @@
 from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
+from . import dialogue as dialogue
 from . import features as features
 from . import files as files
 from . import from_d2l as from_d2l
@@ -24,6 +25,14 @@ from .classify import word_examples as word_examples
 from .context_encoder import ContextEncoder as ContextEncoder
 from .context_encoder import Live as Live
 from .context_encoder import Remembered as Remembered
+from .dialogue import Ranked as Ranked
+from .dialogue import dialogue_examples as dialogue_examples
+from .dialogue import dialogue_scores as dialogue_scores
+from .dialogue import hits_at_1 as hits_at_1
+from .dialogue import mean_reciprocal_rank as mean_reciprocal_rank
+from .dialogue import rank_replies as rank_replies
+from .dialogue import reply as reply
+from .dialogue import talking as talking
 from .features import LayerMix as LayerMix
 from .files import load as load
 from .labels import Labels as Labels
@@ -73,6 +82,7 @@ __all__ = [
     "Predictions",
     "Pretraining",
     "RNNClassifier",
+    "Ranked",
     "Remembered",
     "SequenceClassifier",
     "Similarity",
@@ -85,21 +95,28 @@ __all__ = [
     "causal",
     "classify",
     "context_encoder",
+    "dialogue",
+    "dialogue_examples",
+    "dialogue_scores",
     "features",
     "files",
     "framed",
     "from_d2l",
     "head",
+    "hits_at_1",
     "labels",
     "language",
     "last_token",
     "load",
+    "mean_reciprocal_rank",
     "pair",
     "pair_accuracy",
     "pooling",
     "predict",
     "predictions",
+    "rank_replies",
     "reading",
+    "reply",
     "run",
     "share_right",
     "span_examples",
@@ -110,6 +127,7 @@ __all__ = [
     "squad_scores",
     "tagged",
     "tagger",
+    "talking",
     "vector_classifiers",
     "word_examples",
 ]
