@@ -122,7 +122,7 @@ def of_documents(documents: Iterable[Document]) -> Dialogues:
 
 def _drawn(pool, own, count, rng):
     """So many different texts of the pool, as often as they stand in it, none of ``own``."""
-    found: dict[str, None] = {}
+    found = {}  # in the order in which they were drawn
     while len(found) < count:
         text = pool[int(rng.integers(len(pool)))]
         if text not in own:

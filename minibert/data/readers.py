@@ -133,19 +133,21 @@ def dialogues(entry: Entry, sources: Sources) -> Dialogues:
     found = []
     for source in sources:
         for number, line, row in objects(source):
-            personas = row.get("persona1"), row.get("persona2")
-            turns = row.get("turns")
-            lists = all(isinstance(one, list) for one in (*personas, turns))
-            if (
-                not lists
-                or not all(map(_is_text, chain(*personas)))
-                or not all(map(_is_turn, turns))
-            ):
+            made = _dialogue(row)
+            if made is None:
                 raise refusal(source, number, expected, line)
-            if turns:
-                personas = tuple(map(tuple, personas))
-                found.append(Dialogue(personas, tuple((who, text) for who, text in turns)))
+            found += [made] if made.turns else []
     return Dialogues(found)
+
+
+def _dialogue(row):
+    """The dialogue of an object, None where it is laid out in another way."""
+    *personas, turns = parts = [row.get(name) for name in ("persona1", "persona2", "turns")]
+    if not all(isinstance(part, list) for part in parts):
+        return None
+    if not all(map(_is_text, chain(*personas))) or not all(map(_is_turn, turns)):
+        return None
+    return Dialogue(tuple(map(tuple, personas)), tuple(map(tuple, turns)))
 
 
 def squad(entry: Entry, sources: Sources) -> Examples | Splits:

@@ -29,7 +29,7 @@ from minibert.heads.reading import listed
 from minibert.models.gpt.model import GPT, next_tokens
 from minibert.models.softmax import check_scores
 from minibert.text.added import Added
-from minibert.text.batches import IGNORE, Batch, PaddedBatches
+from minibert.text.batches import IGNORE, PaddedBatches
 from minibert.text.bpe import BPE
 from minibert.text.framing import ROWS, Example
 from minibert.training.modes import evaluating
@@ -205,7 +205,7 @@ def rank_replies(
     ]
 
 
-def _judged(head, batch: Batch):
+def _judged(head, batch):
     """(rows, 3): the second head's score, the reply's log-probability and its tokens."""
     spoken, targets = next_tokens({**batch, "labels": batch["lm_labels"]})
     ends = last_places(batch["attention_mask"])
