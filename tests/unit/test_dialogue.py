@@ -179,8 +179,8 @@ def test_two_turns_in_a_row_are_of_one_speaker():
 
 def test_the_history_is_cut_from_its_oldest_end_and_the_persona_never():
     persona, about = ["I ski."], [BOS, *spelled("I ski.")]
-    history = [(2, "aaaa"), (1, "bbb"), (2, "cc")]
-    full = [OTHER, *spelled("aaaa"), OWN, *spelled("bbb"), OTHER, *spelled("cc")]
+    history = [(2, "abcd"), (1, "efg"), (2, "hi")]
+    full = [OTHER, *b"abcd", OWN, *b"efg", OTHER, *b"hi"]
     reply = [OWN, *spelled("me"), EOS]
     for size in range(len(about) + len(reply), 30):
         (row,) = Script(gpt(max_length=size)).rows(persona, history, ["me"])
@@ -189,13 +189,13 @@ def test_the_history_is_cut_from_its_oldest_end_and_the_persona_never():
         kept, left = ids[len(about) : -4], size - len(about) - len(reply)
         assert len(kept) >= min(left - 1, len(full))  # a speaker's token alone is not kept
         texts = [i for i in kept if i < 256]
-        assert bytes(texts) == b"aaaabbbcc"[9 - len(texts) :]
+        assert bytes(texts) == b"abcdefghi"[9 - len(texts) :]
         assert not kept or kept[0] in (OWN, OTHER)
-        speaker = {ord("a"): OTHER, ord("b"): OWN, ord("c"): OTHER}
+        speaker = {i: OWN if i in b"efg" else OTHER for i in b"abcdefghi"}
         said = [i if i < 256 else after for i, after in pairwise([*kept, 0])]
         assert kinds[len(about) : -4] == [speaker[i] for i in said]
     (row,) = Script(gpt(), utterances=1).rows(persona, history, ["me"])
-    assert row["input_ids"] == [*about, OTHER, *spelled("cc"), *reply]
+    assert row["input_ids"] == [*about, OTHER, *b"hi", *reply]
 
 
 def test_a_long_reply_loses_its_end_and_all_candidates_see_the_same():
