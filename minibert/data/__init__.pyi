@@ -1,5 +1,6 @@
 from . import catalogue as catalogue
 from . import corpora as corpora
+from . import dialogues as dialogues
 from . import examples as examples
 from . import fetch as fetch
 from . import minimal_pairs as minimal_pairs
@@ -19,12 +20,16 @@ from .corpora import LabelledTexts as LabelledTexts
 from .corpora import RatedPairs as RatedPairs
 from .corpora import Splits as Splits
 from .corpora import TextCorpus as TextCorpus
+from .dialogues import Dialogues as Dialogues
+from .dialogues import Exchange as Exchange
 from .minimal_pairs import SentencePairs as SentencePairs
 from .minimal_pairs import pairs as pairs
 
 __all__ = [
     "Analogies",
+    "Dialogues",
     "Examples",
+    "Exchange",
     "LabelledTexts",
     "RatedPairs",
     "SentencePairs",
@@ -33,6 +38,7 @@ __all__ = [
     "catalogue",
     "corpora",
     "datasets",
+    "dialogues",
     "examples",
     "fetch",
     "get",

@@ -22,7 +22,8 @@ def load(name: str | Path, kind: str | None = None, **columns: Any) -> Any:
 
     It is looked for in the folder that ``MINIBERT_DATA`` names, then in the cache, then on the
     mirrors. The SHA-256 is checked whenever a file is read. Returns a `TextCorpus`,
-    `LabelledTexts`, `Examples`, `SentencePairs`, `RatedPairs`, `Analogies`, or `Splits` of them.
+    `LabelledTexts`, `Examples`, `SentencePairs`, `Dialogues`, `RatedPairs`, `Analogies`, or
+    `Splits` of them.
 
     Raises ValueError for an unknown name or a file with the wrong SHA-256, FileNotFoundError, with
     what to put where, when the data is neither here nor available.

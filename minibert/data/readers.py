@@ -5,10 +5,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
 from minibert.data.corpora import Analogies, Examples, LabelledTexts, RatedPairs, Splits, TextCorpus
+from minibert.data.dialogues import Dialogue, Dialogues
 from minibert.data.examples import Example
 from minibert.data.minimal_pairs import SentencePairs
 from minibert.data.minimal_pairs import blimp as pairs_of_blimp
@@ -122,6 +124,32 @@ def blimp(entry: Entry, sources: Sources) -> SentencePairs:
     return pairs_of_blimp(sources)
 
 
+def dialogues(entry: Entry, sources: Sources) -> Dialogues:
+    """One JSON object per line: persona1, persona2, and turns, [1 or 2, text] each.
+
+    A dialogue without a turn, as three of the published ones are, is left out.
+    """
+    expected = "an object with the lists persona1 and persona2 of texts, and turns, [1 or 2, text]"
+    found = []
+    for source in sources:
+        for number, line, row in objects(source):
+            made = _dialogue(row)
+            if made is None:
+                raise refusal(source, number, expected, line)
+            found += [made] if made.turns else []
+    return Dialogues(found)
+
+
+def _dialogue(row):
+    """The dialogue of an object, None where it is laid out in another way."""
+    *personas, turns = parts = [row.get(name) for name in ("persona1", "persona2", "turns")]
+    if not all(isinstance(part, list) for part in parts):
+        return None
+    if not all(map(_is_text, chain(*personas))) or not all(map(_is_turn, turns)):
+        return None
+    return Dialogue(tuple(map(tuple, personas)), tuple(map(tuple, turns)))
+
+
 def squad(entry: Entry, sources: Sources) -> Examples | Splits:
     """SQuAD's JSON: one file, or the published pair of train and dev."""
     parts = [questions_of(source) for source in sources]
@@ -233,6 +261,15 @@ def objects(source: Source | Member) -> Iterator[tuple[int, str, dict]]:
         if not isinstance(row, dict):
             raise refusal(source, number, "an object with names and values", line)
         yield number, line, row
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_turn(value):
+    right = isinstance(value, list) and len(value) == 2 and type(value[0]) is int
+    return right and value[0] in (1, 2) and _is_text(value[1])
 
 
 def _is_number(text):

@@ -2,6 +2,7 @@ from . import attachment as attachment
 from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
+from . import dialogue as dialogue
 from . import features as features
 from . import files as files
 from . import from_d2l as from_d2l
@@ -28,6 +29,14 @@ from .classify import word_examples as word_examples
 from .context_encoder import ContextEncoder as ContextEncoder
 from .context_encoder import Live as Live
 from .context_encoder import Remembered as Remembered
+from .dialogue import Ranked as Ranked
+from .dialogue import dialogue_examples as dialogue_examples
+from .dialogue import dialogue_scores as dialogue_scores
+from .dialogue import hits_at_1 as hits_at_1
+from .dialogue import mean_reciprocal_rank as mean_reciprocal_rank
+from .dialogue import rank_replies as rank_replies
+from .dialogue import reply as reply
+from .dialogue import talking as talking
 from .features import LayerMix as LayerMix
 from .files import load as load
 from .labels import Labels as Labels
@@ -51,6 +60,7 @@ from .spans import SpanExtractor as SpanExtractor
 from .spans import answer as answer
 from .spans import best_threshold as best_threshold
 from .spans import span_examples as span_examples
+from .squad import squad2_scores as squad2_scores
 from .squad import squad_scores as squad_scores
 from .tagger import Tagger as Tagger
 from .tagger import share_right as share_right
@@ -80,6 +90,7 @@ __all__ = [
     "Predictions",
     "Pretraining",
     "RNNClassifier",
+    "Ranked",
     "Remembered",
     "SequenceClassifier",
     "Similarity",
@@ -95,32 +106,41 @@ __all__ = [
     "check_tree",
     "classify",
     "context_encoder",
+    "dialogue",
+    "dialogue_examples",
+    "dialogue_scores",
     "features",
     "files",
     "framed",
     "from_d2l",
     "head",
     "highest_tree",
+    "hits_at_1",
     "labels",
     "language",
     "last_token",
     "load",
+    "mean_reciprocal_rank",
     "pair",
     "pair_accuracy",
     "parser",
     "pooling",
     "predict",
     "predictions",
+    "rank_replies",
     "reading",
+    "reply",
     "run",
     "share_right",
     "span_examples",
     "span_f1",
     "spans",
     "squad",
+    "squad2_scores",
     "squad_scores",
     "tagged",
     "tagger",
+    "talking",
     "tree_decoding",
     "vector_classifiers",
     "word_examples",

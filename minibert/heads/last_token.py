@@ -27,9 +27,12 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 
 
 @torch.no_grad()
-def framed(model: GPT) -> tuple[GPT, int]:
-    """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id)."""
-    first, more = model.config.vocab_size, len(SPECIALS)
+def framed(model: GPT, more: int = len(SPECIALS)) -> tuple[GPT, int]:
+    """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id).
+
+    more: how many new tokens there are, if not these three.
+    """
+    first = model.config.vocab_size
     new = copy.deepcopy(model)
     new.config = replace(model.config, vocab_size=first + more)
     table = model.embeddings.word.weight

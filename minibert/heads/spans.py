@@ -121,16 +121,18 @@ def windows(
     *,
     stride: int = 128,
     max_question: int = 64,
+    empty: bool = False,
 ) -> list[Window]:
     """A question on a context as a list of `Window`: ``[CLS] question [SEP] part [SEP]``.
 
-    stride: tokens from the start of a window to that of the next. Raises ValueError where the
-    question leaves no room, where a stride would pass over text, and for an empty context.
+    stride: tokens from the start of a window to that of the next. empty: whether the context may
+    have no token. Raises ValueError where the question leaves no room, where a stride would pass
+    over text, and for an empty context.
     """
     asked = tokenizer.encode(question)[:max_question]
     ids, offsets = tokenizer.encode(context, offsets=True)
     room = max_length - len(asked) - 3
-    if not ids:
+    if not ids and not empty:
         raise ValueError("expected a context with at least one token, got none")
     if room < 1 or not 1 <= stride:
         raise ValueError(
@@ -198,11 +200,27 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one window says: ``start`` and ``end``, the characters of the context that it shows.
+
+    ``best``: (start, end) of its best span, the first token of which is most central here, with its
+    ``score``; None and -inf where it has none. ``nowhere``: the score of "no answer".
+    """
+
+    start: int
+    end: int
+    best: Span | None
+    score: float
+    nowhere: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """A model's answers: ``best``, an `Answer`, and ``answers``, the best ones first.
 
     ``starts``, ``ends``, ``offsets``: of each token of the context its scores, from the window
-    where it is most central, and its place. ``no_answer``: its score minus that of the best span.
+    where it is most central, and its place. ``no_answer``: the lowest score of "no answer" of all
+    windows minus that of the best span, inf where there is no span. ``parts``: of each window.
     """
 
     best: Answer
@@ -211,11 +229,12 @@ class Reading:
     ends: list[float]
     offsets: list[Span]
     no_answer: float
+    parts: Sequence[Part] = ()
 
     def said(self, threshold: float) -> str:
         """The text of the answer at a threshold for "no answer", "" for none."""
         spans = (one.text for one in self.answers if one.start is not None)
-        return "" if self.no_answer > threshold else next(spans)
+        return "" if self.no_answer > threshold else next(spans, "")
 
 
 def best_threshold(readings: Iterable[Reading], true: Iterable[Iterable[str]]) -> float:
@@ -226,10 +245,12 @@ def best_threshold(readings: Iterable[Reading], true: Iterable[Iterable[str]]) -
     """
     gains = []  # the gain of saying the span, not "no answer", for each question, by confidence
     for reading, right in zip(readings, map(counting, true), strict=True):
+        if reading.no_answer == torch.inf:  # without a span no threshold changes anything
+            continue
         span, none = (max(answer_f1(s, t) for t in right) for s in (reading.said(torch.inf), ""))
         gains.append((reading.no_answer, span - none))
     if not gains:
-        raise ValueError("expected at least one reading, got none")
+        raise ValueError("expected at least one reading, got none with a span")
     gains.sort()  # losses first, so no cut between equal differences is the best one
     at = [gains[0][0] - 2, *(difference for difference, _ in gains), gains[-1][0] + 2]
     totals = [*accumulate((gain for _, gain in gains), initial=0.0)]
@@ -253,13 +274,15 @@ def answer(
 
     longest: tokens of an answer. no_answer: whether there may be none (SQuAD 2.0). "No answer" is
     given where its score, the lowest of all windows, exceeds that of the best span by more than
-    ``threshold`` (tune it on held-out questions). options: those of `windows`. Raises
-    FloatingPointError where the model's scores are not finite.
+    ``threshold`` (tune it on held-out questions), and where the context has no span with a score
+    above -inf; an empty context is then allowed. The question is never searched. options: those of
+    `windows`. Raises FloatingPointError where the model's scores are not finite.
     """
     if n_best < 1 or longest < 1:
         raise ValueError(f"expected n_best and longest >= 1, got {n_best} and {longest}")
     questions = [texts_of(one, 2) for one in listed(questions)]
     tokenizer = tokenizer or model.encoder.tokenizer
+    options = {"empty": no_answer, **options}
     cut = [windows(tokenizer, question, context, **options) for question, context in questions]
     scores = run(model, [window.example for parts in cut for window in parts], batch_size)
     for starts, ends in scores:
@@ -274,33 +297,39 @@ def answer(
 
 def _reading(context, scored, n_best, longest, no_answer, threshold):
     """The answers of all windows of one context together."""
-    spans, tokens = {}, []
+    spans, tokens, parts = {}, [], []
     for window, starts, ends in scored:
-        inner = slice(window.first, window.first + len(window.offsets))
+        nowhere, offsets = float(starts[0] + ends[0]), window.offsets
+        inner = slice(window.first, window.first + len(offsets))
         starts, ends = starts[inner], ends[inner]
-        for score, i, j in _best_pairs(starts, ends, window.central, n_best, longest):
-            place = window.offsets[i][0], window.offsets[j][1]
+        found = _best_pairs(starts, ends, window.central, n_best, longest)
+        found = [((offsets[i][0], offsets[j][1]), score) for score, i, j in found]
+        for place, score in found:
             spans[place] = max(score, spans.get(place, -torch.inf))
-        rows = zip(starts.tolist(), ends.tolist(), window.offsets, strict=True)
+        rows = zip(starts.tolist(), ends.tolist(), offsets, strict=True)
         tokens += [row for row, central in zip(rows, window.central, strict=True) if central]
-    nowhere = min(float(starts[0] + ends[0]) for _, starts, ends in scored)
+        shown = (offsets[0][0], offsets[-1][1]) if offsets else NOWHERE
+        parts.append(Part(*shown, *(found or [(None, -torch.inf)])[0], nowhere))
+    nowhere = min(part.nowhere for part in parts)
     best = sorted(spans.items(), key=lambda item: (-item[1], item[0]))[:n_best]
     kept = [(context[s:e], s, e, score) for (s, e), score in best]
-    difference = nowhere - kept[0][3]
-    if no_answer:
+    difference = nowhere - kept[0][3] if kept else torch.inf
+    if no_answer or not kept:
         kept.append(("", None, None, nowhere))
-    shares = torch.tensor([score for *_, score in kept], dtype=torch.float64).softmax(0).tolist()
+    shares = torch.tensor([score for *_, score in kept], dtype=torch.float64).softmax(0)
+    shares = shares.nan_to_num(1.0).tolist()  # the only answer, even where its score is -inf
     answers = [Answer(*found, share) for found, share in zip(kept, shares, strict=True)]
     chosen = answers[-1] if no_answer and difference > threshold else answers[0]
     answers.sort(key=lambda one: -one.score)
-    return Reading(chosen, answers, *map(list, zip(*tokens, strict=True)), difference)
+    columns = map(list, zip(*tokens, strict=True)) if tokens else ([], [], [])
+    return Reading(chosen, answers, *columns, difference, parts)
 
 
 def _best_pairs(starts, ends, central, n_best, longest):
     """The best (score, first, last), first <= last < first + longest, where first is central."""
     sums = starts[:, None] + ends[None, :]  # (tokens, tokens)
     allowed = torch.ones_like(sums, dtype=torch.bool).triu().tril(longest - 1)
-    allowed &= torch.tensor(central)[:, None]
+    allowed &= torch.tensor(central, dtype=torch.bool)[:, None]
     sums = sums.masked_fill(~allowed, -torch.inf).flatten()
     values, places = sums.topk(min(n_best, len(sums)))
     pairs = zip(values.tolist(), places.tolist(), strict=True)

@@ -39,3 +39,19 @@ def squad_scores(said: Sequence[str], true: Sequence[Iterable[str]]) -> dict[str
         exact += max(normalise_answer(one) == normalise_answer(text) for text in right)
         f1 += max(answer_f1(one, text) for text in right)
     return {"exact match": 100 * exact / len(said), "f1": 100 * f1 / len(said)}
+
+
+def squad2_scores(said: Sequence[str], true: Sequence[Iterable[str]]) -> dict[str, float]:
+    """`squad_scores` of version 2.0: of all questions, and of those with and without an answer.
+
+    The latter are called "HasAns f1" and so on, as in the official script, and left out where there
+    is no such question.
+    """
+    true = [list(right) for right in true]
+    scores = squad_scores(said, true)
+    for kind, has in (("HasAns", True), ("NoAns", False)):
+        rows = [row for row in zip(said, true, strict=True) if any(row[1]) is has]
+        if rows:
+            part = squad_scores(*zip(*rows, strict=True))
+            scores |= {f"{kind} {name}": score for name, score in part.items()}
+    return scores

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from minibert.text.batches import Batch, PaddedBatches
+from minibert.text.inputs import IGNORE
 from minibert.text.tokens import TextOrIds, Tokenizer, cut_pair
 
 Example = dict[str, Any]
 START, DELIMITER, EXTRACT = SPECIALS = "<start>", "<delimiter>", "<extract>"
+ROWS = "input_ids", "token_type_ids", "lm_labels"  # what an example has for each of its sequences
 
 
 class Framing:
@@ -65,8 +67,9 @@ def _example(ids, label):
 class FramedBatches(PaddedBatches):
     """Batches of examples with several sequences each, from `Framing.similar` or `.choices`.
 
-    ``input_ids`` and ``attention_mask`` are (batch * sequences, length), those of an example one
-    after the other; ``labels`` (batch,). Each example has the same number, ``sequences``.
+    ``input_ids`` and ``attention_mask``, and what else the examples have of `ROWS`, are
+    (batch * sequences, length), those of an example one after the other; ``labels`` (batch,). Each
+    example has the same number, ``sequences``.
     """
 
     def __init__(self, examples: Sequence[Example], batch_size: int, **options: Any) -> None:
@@ -82,9 +85,13 @@ class FramedBatches(PaddedBatches):
 
     def collate(self, entry: Any, rng: np.random.Generator) -> Batch:
         examples = [self.framed[i] for i in entry]
-        rows = [{"input_ids": ids} for example in examples for ids in example["input_ids"]]
+        names = [name for name in ROWS if name in examples[0]]
+        each = range(self.sequences)
+        rows = [{name: e[name][i] for name in names} for e in examples for i in each]
         pad_id = self.padding["input_ids"]
-        (batch,) = PaddedBatches(rows, len(rows), pad_id, shuffle=False, by_length=False)
+        padded = PaddedBatches(rows, len(rows), pad_id, shuffle=False, by_length=False)
+        padded.padding["lm_labels"] = IGNORE
+        (batch,) = padded
         batch["sequences"] = self.sequences
         if "labels" in examples[0]:
             batch["labels"] = self._stack("labels", [example["labels"] for example in examples])
