@@ -3,6 +3,7 @@ from . import causal as causal
 from . import classify as classify
 from . import context_encoder as context_encoder
 from . import dialogue as dialogue
+from . import ensemble as ensemble
 from . import features as features
 from . import files as files
 from . import from_d2l as from_d2l
@@ -37,6 +38,7 @@ from .dialogue import mean_reciprocal_rank as mean_reciprocal_rank
 from .dialogue import rank_replies as rank_replies
 from .dialogue import reply as reply
 from .dialogue import talking as talking
+from .ensemble import averaged as averaged
 from .features import LayerMix as LayerMix
 from .files import load as load
 from .labels import Labels as Labels
@@ -101,6 +103,7 @@ __all__ = [
     "answer",
     "attachment",
     "attachment_scores",
+    "averaged",
     "best_threshold",
     "causal",
     "check_tree",
@@ -109,6 +112,7 @@ __all__ = [
     "dialogue",
     "dialogue_examples",
     "dialogue_scores",
+    "ensemble",
     "features",
     "files",
     "framed",

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from minibert.heads.ensemble import averaged, mean
 from minibert.heads.head import (
     Head,
     Ids,
@@ -25,6 +26,7 @@ from minibert.heads.head import (
 )
 from minibert.heads.labels import CLASSES, Given
 from minibert.heads.predictions import Predictions
+from minibert.heads.reading import listed
 from minibert.text.inputs import reading_order, whole_mask
 
 Counts = Int[Tensor, " batch"]
@@ -147,16 +149,16 @@ class Ensemble(Saved):
         self.classifiers = nn.ModuleList(classifiers)
 
     def predict(self, texts: Iterable, batch_size: int = 32) -> Predictions:
-        """The `Predictions` of the mean of the classifiers, each of which reads in its own way."""
-        found = [model.predict(texts, batch_size) for model in self.classifiers]
-        mean = torch.stack([one.probabilities for one in found]).mean(0)  # (texts, labels)
-        labels = [found[0].names[i] for i in mean.argmax(-1).tolist()]
-        return Predictions(found[0].inputs, labels, mean, found[0].names)
+        """The `Predictions` of the mean of the classifiers, each of which reads in its own way.
+
+        Raises ValueError for classifiers with other labels than the first one's.
+        """
+        texts = listed(texts)
+        return averaged([model.predict(texts, batch_size) for model in self.classifiers])
 
     def forward(self, input_ids: Ids, attention_mask: Real = None) -> Scores:
         """Log probabilities."""
-        found = [model(input_ids, attention_mask).softmax(-1) for model in self.classifiers]
-        return torch.stack(found).mean(0).log()
+        return mean([model(input_ids, attention_mask) for model in self.classifiers]).log()
 
 
 def pool(

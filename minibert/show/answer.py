@@ -113,7 +113,7 @@ def asker(model: SpanExtractor) -> Asker:
 
     def ask(question, paragraph, longest, no_answer):
         options = {"max_length": most, "stride": max(1, most // 2), "max_question": most // 2}
-        options |= {"longest": longest, "no_answer": no_answer}
+        options |= {"longest": longest, "no_answer": no_answer, "empty": False}
         return answer(model, [(question, paragraph)], tokenizer, **options)[0]
 
     return ask

@@ -17,6 +17,7 @@ from minibert.heads.causal import CausalLM
 from minibert.heads.head import Head
 from minibert.heads.labels import CLASSES
 from minibert.heads.language import MaskedLM
+from minibert.heads.parser import Parser
 from minibert.heads.predictions import run
 from minibert.heads.reading import Reader, reader_of
 from minibert.models.awd_lstm.model import AWDLSTM
@@ -171,7 +172,7 @@ def _of_model(inner: Any, reader: Reader) -> Outlook:
 def _check(head):
     """Refuse heads that do not choose one label."""
     problem = getattr(getattr(head, "outcome", None), "problem", None)
-    if problem != CLASSES or head.sequences is not None:
+    if problem != CLASSES or head.sequences is not None or isinstance(head, Parser):
         kind = type(head).__name__
         raise ValueError(f"expected a head that gives a label to a text or its words, got a {kind}")
 

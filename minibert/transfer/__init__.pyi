@@ -5,7 +5,6 @@ from . import auxiliary as auxiliary
 from . import bitfit as bitfit
 from . import consistency as consistency
 from . import distillation as distillation
-from . import ensemble as ensemble
 from . import fisher_information as fisher_information
 from . import groups as groups
 from . import labelling as labelling
@@ -44,7 +43,6 @@ from .consistency import training_signal as training_signal
 from .consistency import word_dropout as word_dropout
 from .distillation import Distilled as Distilled
 from .distillation import soft_examples as soft_examples
-from .ensemble import averaged as averaged
 from .fisher_information import fisher as fisher
 from .groups import discriminative_groups as discriminative_groups
 from .groups import layer_groups as layer_groups
@@ -84,7 +82,6 @@ __all__ = [
     "Distilled",
     "EWC",
     "Follow",
-    "GradualUnfreezing",
     "L2SP",
     "LabelModel",
     "LoRALinear",
@@ -107,13 +104,11 @@ __all__ = [
     "anchored",
     "anchors",
     "auxiliary",
-    "averaged",
     "bitfit",
     "consistency",
     "counts",
     "discriminative_groups",
     "distillation",
-    "ensemble",
     "exponential",
     "fingerprint",
     "fisher",

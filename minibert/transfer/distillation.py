@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.heads.causal import CausalLM
+from minibert.heads.ensemble import mean
 from minibert.heads.head import Head, base_of
 from minibert.heads.labels import CLASSES, class_loss
 from minibert.heads.language import MaskedLM
@@ -29,7 +30,6 @@ from minibert.text.framing import Example
 from minibert.text.inputs import labelled, of_batch
 from minibert.training.modes import evaluating
 from minibert.training.update import to_device
-from minibert.transfer.ensemble import mean
 from minibert.transfer.groups import layer_groups
 
 Teacher = Head | Ensemble | Sequence[Head] | None

@@ -17,6 +17,7 @@ import torch
 import minibert as mb
 from minibert.models.baselines import LSTMConfig, LSTMLanguageModel
 from minibert.models.bert.left_to_right import LeftToRight, NextTokenBatches
+from minibert.models.encoder_decoder import EncoderDecoder
 from minibert.models.word2vec.fasttext import Pieces
 from minibert.models.word2vec.glove import GloVe, cells, cooccurrences
 from minibert.training.optim import NTASGD, NonMonotone
@@ -224,6 +225,28 @@ def token_classifier_with_an_lstm():
 
 
 @case
+def two_tasks_on_one_encoder():
+    encoder = bert()
+    heads = {n: mb.heads.SequenceClassifier(encoder, n, dropout=0.0) for n in (2, 3)}
+    both = mb.transfer.Multitask({f"of {n}": head for n, head in heads.items()})
+    labels = {n: padded(label=lambda i, row, n=n: i % n) for n in heads}
+    return both, mb.transfer.MixedBatches({f"of {n}": some for n, some in labels.items()})
+
+
+@case
+def student_of_two_teachers():
+    student, *teachers = (mb.heads.SequenceClassifier(bert(), 2, dropout=0.0) for _ in range(3))
+    return mb.transfer.Distilled(student, teachers), padded()
+
+
+@case
+def encoder_and_decoder_joined():
+    model = EncoderDecoder(bert(), gpt())
+    _, (batch,) = transformer()
+    return model, [batch]
+
+
+@case
 def parser():
     head = mb.heads.Parser(mb.heads.Table(vectors()), 3, 4, 4, dropout=0.0, lstm=3)
     before = rows(labels=labels_of_words, heads=lambda i, row: range(len(row["input_ids"])))
@@ -412,6 +435,20 @@ def stages(device):
     np.testing.assert_allclose(*losses, rtol=2e-3)
 
 
+def anchors(device):
+    """What holds on to a model goes with it to a device."""
+    head = mb.heads.SequenceClassifier(bert(), 2, dropout=0.0)
+    losses = []
+    for where in (device, "cpu"):
+        model = copy.deepcopy(head).to(where)
+        needed = mb.transfer.fisher(model, padded())
+        encoder, old = model.encoder, mb.heads.TokenClassifier(model.encoder, 3).to(where)
+        held = mb.transfer.EWC(encoder, needed, 10.0), mb.transfer.L2SP(encoder, 0.1, new=0.1)
+        with mb.transfer.anchored(model, *held, mb.transfer.LwF(old)):
+            losses.append(trained(model, padded(), where))
+    np.testing.assert_allclose(*losses, rtol=2e-3)
+
+
 def probes(device):
     """States of words come back to the processor; a probe learns wherever its rows are."""
     model = elmo().eval()
@@ -454,7 +491,7 @@ def changes(device):
 
 CHECKS = {
     check.__name__: check
-    for check in (resume, generation, copies, answers, optimisers, stages, probes, changes)
+    for check in (resume, generation, copies, answers, optimisers, stages, anchors, probes, changes)
 }
 
 

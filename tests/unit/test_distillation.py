@@ -190,7 +190,7 @@ def test_a_teacher_of_another_kind_teaches_by_its_predictions():
     student = with_words()
     with pytest.raises(ValueError, match="expected a teacher with the student's tokenizer"):
         Distilled(student, teacher)
-    together = mb.transfer.averaged([teacher.predict(TEXTS), with_words(1).predict(TEXTS)])
+    together = mb.heads.averaged([teacher.predict(TEXTS), with_words(1).predict(TEXTS)])
     batches = student.batches(soft_examples(student, TEXTS, together), 3)
     history = mb.fit(Distilled(student, weight=1.0), batches, steps=30, progress=False,
                      optimizer=mb.optim.adamw(student, 0.01), device="cpu")  # fmt: skip

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.heads import Predictions
-from minibert.transfer import averaged
-from minibert.transfer.ensemble import mean
+from minibert.heads import Predictions, averaged
+from minibert.heads.ensemble import mean
 
 TEXTS = ["a good film", "a bad film", "good"]
 NAMES = ["negative", "positive"]

@@ -1,10 +1,10 @@
 """Several models that answer together: other seeds, other encoders, one set of labels.
 
-Dietterich (2000), "Ensemble Methods in Machine Learning". `minibert.heads.Ensemble` is one model
-made of classifiers; here the predictions of any heads are joined, those for words and masks too.
+Dietterich (2000), "Ensemble Methods in Machine Learning". The predictions of any heads are joined,
+those for words and masks too; `minibert.heads.Ensemble` makes one model of several classifiers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ Scores = Float[Tensor, "*rows labels"]
 MEANS = PROBABILITIES, LOGITS = "probabilities", "logits"
 
 
-def mean(scores: Sequence[Scores], of: str = PROBABILITIES) -> Scores:
+def mean(scores: Iterable[Scores], of: str = PROBABILITIES) -> Scores:
     """One distribution over the labels from each model's logits.
 
     of: "probabilities", their mean; or "logits": their mean, and of that the probabilities. That is
