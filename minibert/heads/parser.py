@@ -1,4 +1,4 @@
-"""Who hangs on whom: a biaffine dependency parser.
+"""Which word depends on which: a biaffine dependency parser.
 
 Dozat & Manning (2017), "Deep Biaffine Attention for Neural Dependency Parsing", ICLR,
 arXiv:1611.01734; `minibert.heads.tree_decoding` makes a tree of its scores.
