@@ -1,13 +1,10 @@
 """Next-token heads: a language model alone, and one with a choice among sequences beside it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from minibert.heads.head import Head, Ids, Kind, Real, Where
 from minibert.heads.labels import likeliest
@@ -21,54 +18,12 @@ from minibert.models.outputs import Loss
 from minibert.models.softmax import linear_cross_entropy
 from minibert.text.batches import Batch
 from minibert.text.framing import Example
-from minibert.text.inputs import check_segments, check_targets
+from minibert.text.inputs import check_targets
 
 Logits = Float[Tensor, "batch length V"]
 
 
-@contextmanager
-def kinds_added(encoder: nn.Module, token_type_ids: Kind) -> Iterator[None]:
-    """Within it a `GPT` adds to each token's embedding the word vector of its kind.
-
-    token_type_ids (batch, length): ids of words, as in transformers' GPT, for example of the token
-    that names the speaker. Tokens that are read after these are of the last one's kind.
-    """
-    if token_type_ids is None or not isinstance(encoder, GPT):
-        yield
-        return
-    known = token_type_ids.shape[1]
-
-    def add(word, given, vectors):
-        length = given[0].shape[1]
-        newest = token_type_ids[:, -1:].expand(-1, length if length < known else length - known)
-        kinds = newest if length < known else torch.cat((token_type_ids, newest), 1)
-        return vectors + F.embedding(kinds, word.weight)
-
-    hook = encoder.embeddings.word.register_forward_hook(add)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-class WithKinds(Head):
-    """A head on a `GPT` that takes ``token_type_ids``, see `kinds_added`."""
-
-    def read(
-        self,
-        input_ids: Ids,
-        attention_mask: Real = None,
-        token_type_ids: Kind = None,
-        wanted: Where | None = None,
-    ) -> Float[Tensor, "*places width"]:
-        """`Head.read`; ValueError for ``token_type_ids`` of another shape than the ids."""
-        if token_type_ids is not None and isinstance(self.encoder, GPT):
-            check_segments(token_type_ids, input_ids.shape, self.encoder.config.vocab_size)
-        with kinds_added(self.encoder, token_type_ids):
-            return super().read(input_ids, attention_mask, token_type_ids, wanted)
-
-
-class CausalLM(WithKinds):
+class CausalLM(Head):
     """Predict each token from those before it.
 
     encoder: a `minibert.GPT` or a forward `minibert.AWDLSTM`, whose own softmax is used (there is
@@ -150,7 +105,7 @@ class CausalLM(WithKinds):
         return linear_cross_entropy(hidden, *self.softmax, targets)
 
 
-class DoubleHeads(WithKinds, MultipleChoice):
+class DoubleHeads(MultipleChoice):
     """GPT's language model and its choice among sequences, both given and both trained.
 
     A `MultipleChoice`, and trained like it (Radford et al. 2018, equation 5); it also gives the

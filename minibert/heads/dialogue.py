@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minibert.data.dialogues import Exchange, Turn
-from minibert.heads.causal import CausalLM, DoubleHeads, kinds_added
+from minibert.heads.causal import CausalLM, DoubleHeads
 from minibert.heads.head import base_of, last_places
 from minibert.heads.last_token import framed
 from minibert.heads.reading import listed
@@ -192,7 +192,7 @@ def rank_replies(
     if not rows:
         return []
     batches = PaddedBatches(rows, batch_size, script.eos, shuffle=False)
-    found, device = torch.zeros(len(rows), 3, dtype=torch.float64), _device(head)
+    found, device = torch.zeros(len(rows), 3, dtype=torch.float64), next(head.parameters()).device
     with evaluating(head):
         for places, batch in zip(batches.plan(0), batches.of_epoch(0), strict=True):
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
@@ -285,8 +285,7 @@ def reply(
     script = Script(gpt, utterances)
     ids, kinds = script.prompt(persona, turns, min(steps, script.room(persona)))
     options = {"top_p": top_p, "stop": script.specials, **options}
-    with kinds_added(gpt, torch.tensor([kinds], device=_device(gpt))):
-        written: Any = gpt.generate(ids, steps, **options)
+    written: Any = gpt.generate(ids, steps, token_type_ids=kinds, **options)
     return gpt.tokenizer.decode(written[len(ids) :], skip_special_tokens=True)
 
 
@@ -295,7 +294,3 @@ def _joined(persona):
     if isinstance(persona, str):
         raise ValueError(f"expected a persona as a list of sentences, got {persona!r:.60}")
     return " ".join(persona)
-
-
-def _device(model):
-    return next(model.parameters()).device

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from minibert.heads.head import Head, Where, last_places, new_linear, width_of
+from minibert.heads.head import TEXT, Head, Where, last_places, new_linear, width_of
 from minibert.heads.labels import CLASSES, Given
 from minibert.heads.reading import Reader, texts_of
 from minibert.models.dropout import Dropout
@@ -73,9 +73,12 @@ class LastToken(Head):
         self.output = new_linear(width_of(encoder), 1 if self.one_score else self.labels, encoder)
 
     def forward(
-        self, input_ids: Int[Tensor, "rows length *letters"], attention_mask: Tensor | None = None
+        self,
+        input_ids: Int[Tensor, "rows length *letters"],
+        attention_mask: Tensor | None = None,
+        token_type_ids: Int[Tensor, "rows length"] | None = None,
     ) -> Judged:
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        batch = dict(zip(TEXT, (input_ids, attention_mask, token_type_ids), strict=True))
         return self.judge(self.states_at(batch, self.judged(batch)))
 
     def judged(self, batch: Batch) -> Where:

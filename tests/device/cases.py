@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import minibert as mb
+from minibert.data.dialogues import Exchange
 from minibert.models.baselines import LSTMConfig, LSTMLanguageModel
 from minibert.models.bert.left_to_right import LeftToRight, NextTokenBatches
 from minibert.models.encoder_decoder import EncoderDecoder
@@ -292,6 +293,17 @@ def double_heads():
 
 
 @case
+def dialogue():
+    text = [" ".join(words) for words in SENTENCES]
+    tokenizer = mb.text.BPE.train(text, 270)
+    writer = mb.GPT(mb.GPTConfig(len(tokenizer), **WIDE, **STILL), tokenizer)
+    head = mb.heads.DoubleHeads(mb.heads.talking(writer), 2, dropout=0.0)
+    said = ((1, text[0]), (2, text[1]))
+    made = [Exchange((text[2],), said[i:], text[3 - i], (text[i],)) for i in range(2)]
+    return head, head.batches(mb.heads.dialogue_examples(head, made), 2)
+
+
+@case
 def causal():
     return mb.heads.CausalLM(gpt()), mb.text.PaddedBatches(rows(), 3)
 
@@ -368,6 +380,9 @@ def generation(device):
     for model in (gpt().eval(), gpt_of_today().eval()):
         greedy = model.generate([7, 8], steps=6, temperature=0)
         assert copy.deepcopy(model).to(device).generate([7, 8], steps=6, temperature=0) == greedy
+        told = {"steps": 6, "temperature": 0, "token_type_ids": [5, 6]}
+        spoken = model.generate([7, 8], **told)
+        assert copy.deepcopy(model).to(device).generate([7, 8], **told) == spoken
         assert len(model.to(device).generate([7, 8], steps=6, top_p=0.9, top_k=5)) == len(greedy)
     writer = mb.Transformer(mb.TransformerConfig(SIZE, **WIDE, **STILL)).to(device)
     ids = torch.tensor(stream(8).reshape(2, 4), device=device)

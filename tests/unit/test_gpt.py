@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import minibert as mb
 from minibert.models.gpt.generation import distribution, draw
@@ -84,20 +85,84 @@ def test_padding_changes_nothing(model, side):
     assert torch.allclose(total, sum(loss for loss, _ in each), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kinds", [False, True])
 @pytest.mark.parametrize("model", ["post", "pre"], indirect=True)
-def test_the_fast_path_is_the_readable_one_with_gradients(model, monkeypatch):
+def test_the_fast_path_is_the_readable_one_with_gradients(model, kinds, monkeypatch):
     text, mask = ids(4, 12), (torch.arange(12) < torch.tensor([[12], [5], [11], [9]])).long()
     labels = text.masked_fill(
         torch.rand(4, 12, generator=torch.Generator().manual_seed(1)) < 0.5, -100
     )
+    batch = {"input_ids": text, "attention_mask": mask, "labels": labels}
+    batch |= {"token_type_ids": ids(4, 12, seed=2)} if kinds else {}
     found = []
     for suits in (lambda *_: True, lambda *_: False):
         monkeypatch.setattr(mb.models.transformer.fast, "suits", suits)
         model.zero_grad()
-        loss, _ = model.loss({"input_ids": text, "attention_mask": mask, "labels": labels})
+        loss, _ = model.loss(batch)
         loss.backward()
         found.append([loss.detach(), *(p.grad.clone() for p in model.parameters())])
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*found, strict=True))
+
+
+def test_the_word_vector_of_a_tokens_kind_is_added(model):
+    """By hand, in one pass and in parts, and where padding stands in front or behind."""
+    text, kinds, places = ids(), ids(seed=1), torch.arange(12)
+    x = model.embeddings.word(text) + model.embeddings.word(kinds)
+    x, seen = x + model.embeddings.position(places), torch.ones(12, 12, dtype=torch.bool).tril()
+    right = model.stack(x, seen, places=places)[0].last_hidden_state
+    found = model(text, token_type_ids=kinds)
+    torch.testing.assert_close(found.last_hidden_state, right, atol=1e-5, rtol=1e-4)
+    first = model(text[:, :5], token_type_ids=kinds[:, :5])
+    rest = model(text[:, 5:], past=first.past, token_type_ids=kinds[:, 5:])
+    torch.testing.assert_close(rest.last_hidden_state, right[:, 5:], atol=1e-5, rtol=1e-4)
+    for sides in ((0, 3), (3, 0)):
+        longer = [F.pad(t, sides, value=7) for t in (text, kinds)]
+        real = F.pad(torch.ones_like(text), sides)
+        packed = model.states_at(longer[0], real, longer[1], wanted=real.bool())
+        torch.testing.assert_close(packed, right.flatten(0, 1), atol=1e-5, rtol=1e-4)
+    wanted = F.cross_entropy(model.logits(right[:, :-1]).mT, text[:, 1:], reduction="sum")
+    loss, _ = model.loss({"input_ids": text, "token_type_ids": kinds})
+    torch.testing.assert_close(loss, wanted, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(model(text).last_hidden_state, right)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_what_is_written_is_of_the_last_tokens_kind(model, cache):
+    """Greedy, against a whole pass for each token of each prompt."""
+    prompts, kinds, whole = [[1, 2, 3], [4], [5, 6]], [[7, 7, 8], [9], [8, 9]], []
+    for prompt, own in zip(prompts, kinds, strict=True):
+        text = list(prompt)
+        for _ in range(6):
+            told = torch.tensor([own + own[-1:] * (len(text) - len(own))])
+            state = model(torch.tensor([text]), token_type_ids=told).last_hidden_state[0, -1]
+            text.append(int(model.logits(state).argmax()))
+        whole.append(text)
+    options = {"temperature": 0, "cache": cache}
+    assert model.generate(prompts, 6, token_type_ids=kinds, **options) == whole
+    alone = model.generate(torch.tensor([1, 2, 3]), 6, token_type_ids=torch.tensor([7, 7, 8]))
+    assert len(alone) == 9
+    assert model.generate([1, 2, 3], 6, token_type_ids=kinds[0], **options) == whole[0]
+    assert model.generate(prompts, 6, **options) != whole
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_kinds_that_do_not_fit_are_refused(model):
+    text = ids()
+    for kinds, told in (
+        (text[:, 1:], r"token_type_ids of shape \(3, 12\), got \(3, 11\)"),
+        (text + 30, "token_type_ids from 0 to below"),
+        (text.tolist(), "token_type_ids as a tensor"),
+    ):
+        for go in (model, partial(model.states_at, wanted=text >= 0)):
+            with pytest.raises(ValueError, match=told):
+                go(text, token_type_ids=kinds)
+        with pytest.raises(ValueError, match=told):
+            model.loss({"input_ids": text, "token_type_ids": kinds})
+    for prompt, kinds in (([1, 2], [3]), ([[1, 2], [3]], [[1], [1, 2]]), ([[1], [2]], [1, 1])):
+        with pytest.raises(ValueError, match="token_type_ids of prompts of .* tokens, got"):
+            model.generate(prompt, token_type_ids=kinds)
+    with pytest.raises(ValueError, match="token_type_ids from 0 to below"):
+        model.generate([1, 2], token_type_ids=[3, 30])
 
 
 def test_log_probs_are_the_losses_and_long_texts_go_in_windows(model):

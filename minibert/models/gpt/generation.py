@@ -109,6 +109,7 @@ def generate(
     seed: int | None = None,
     cache: bool = True,
     stream: Callable[[list[int | None]], object] | None = None,
+    token_type_ids: Ids | Sequence[Ids] | None = None,
 ) -> Written:
     """Let ``model``, a `minibert.GPT`, go on with a prompt; returns texts or ids as they came in.
 
@@ -119,9 +120,12 @@ def generate(
     stop: ids that end a text, which keeps them; the tokenizer's end of text by default.
     seed: of the draws; None goes on with torch's own. cache: keep keys and values of what was read.
     stream: called with each new id (a list, one per text, None for a text that has ended).
+    token_type_ids: the kinds of the prompt's tokens, see `minibert.GPT.forward`: a list, or one for
+        each prompt. New tokens are of the last one's kind.
 
-    Raises ValueError for prompts that are empty or too long, and for settings out of range;
-    FloatingPointError where the model's scores are not finite. The model is left as it was.
+    Raises ValueError for prompts that are empty or too long, for settings out of range, and for
+    kinds of more or fewer tokens than a prompt has; FloatingPointError where the model's scores are
+    not finite. The model is left as it was.
     """
     _check(temperature, top_k, top_p, repetition_penalty)
     rows, give_back = _read(model, prompt)
@@ -130,16 +134,15 @@ def generate(
     if longest >= most:
         raise ValueError(f"expected prompts of fewer than {most} tokens, got {longest}")
     generator = None if seed is None else torch.Generator(device).manual_seed(seed)
-    # Prompts end at the same place: padding stands in front.
-    spare = [longest - len(row) for row in rows]
-    ids = torch.tensor([[0] * n + row for n, row in zip(spare, rows, strict=True)], device=device)
-    mask = torch.tensor([[0] * n + [1] * (longest - n) for n in spare], device=device)
+    ids, mask = _padded(rows, device), _padded([[1] * len(row) for row in rows], device)
+    kinds = None if token_type_ids is None else _padded(_kinds(token_type_ids, rows), device)
     padded, ends = not bool(mask.all()), _ends(model, stop)
     alive, past = torch.ones(len(rows), dtype=torch.bool, device=device), None
     with evaluating(model):
         for _ in range(min(steps, most - longest)):
-            new = ids if past is None else ids[:, -1:]
-            out = model(new, mask if padded else None, past=past)
+            new = slice(0 if past is None else -1, None)
+            more = {} if kinds is None else {"token_type_ids": kinds[:, new]}
+            out = model(ids[:, new], mask if padded else None, past=past, **more)
             past = out.past if cache else None
             logits = drawable(model, model.logits(out.last_hidden_state[:, -1]))  # (batch, V)
             if repetition_penalty != 1:
@@ -147,6 +150,7 @@ def generate(
             chosen = draw(distribution(logits, temperature, top_k, top_p), generator)
             ids = torch.cat((ids, chosen), 1)
             mask = torch.cat((mask, alive[:, None].long()), 1)
+            kinds = kinds if kinds is None else torch.cat((kinds, kinds[:, -1:]), 1)
             if stream is not None:
                 told = zip(chosen[:, 0].tolist(), alive.tolist(), strict=True)
                 stream([i if goes_on else None for i, goes_on in told])
@@ -167,9 +171,7 @@ def _ends(model, stop):
 
 def _read(model, prompt):
     """(lists of ids, what turns such lists into what the prompt was)."""
-    prompt = prompt.tolist() if hasattr(prompt, "tolist") else prompt
-    alone = isinstance(prompt, str) or (len(prompt) > 0 and isinstance(prompt[0], Integral))
-    prompts = [prompt] if alone else list(prompt)
+    prompts, alone = _several(prompt)
     texts = bool(prompts) and isinstance(prompts[0], str)
     if texts and model.tokenizer is None:
         raise ValueError("expected a prompt of ids: the model has no tokenizer for texts")
@@ -182,3 +184,24 @@ def _read(model, prompt):
         return found[0] if alone else found
 
     return rows, give_back
+
+
+def _several(given):
+    """(what was given as a list of texts or of rows of ids, whether it was one alone)."""
+    given = given.tolist() if hasattr(given, "tolist") else given
+    alone = isinstance(given, str) or (len(given) > 0 and isinstance(given[0], Integral))
+    return [given] if alone else list(given), alone
+
+
+def _kinds(token_type_ids, rows):
+    """Lists of the kinds of all tokens of ``rows``."""
+    kinds = [[int(i) for i in one] for one in _several(token_type_ids)[0]]
+    if (got := [*map(len, kinds)]) != (sizes := [*map(len, rows)]):
+        raise ValueError(f"expected token_type_ids of prompts of {sizes} tokens, got {got}")
+    return kinds
+
+
+def _padded(rows, device):
+    """Rows of ids as one tensor; they end at the same place, padding (0) stands in front."""
+    longest = max(map(len, rows))
+    return torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)

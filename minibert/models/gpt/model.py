@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 from torch import Tensor, nn
 
-from minibert.models.base import Ids, Pretrained, Real, Where, check_vocab
+from minibert.models.base import Ids, Kind, Pretrained, Real, Where, check_vocab
 from minibert.models.dropout import Dropout
 from minibert.models.gpt.generation import Prompt, Written, generate
 from minibert.models.outputs import Loss, ModelOutput
@@ -94,7 +94,10 @@ class GPTOutput(ModelOutput):
 
 
 class Embeddings(nn.Module):
-    """What a token is and where it stands: two vectors, added (equation 2)."""
+    """What a token is and where it stands: two vectors, added (equation 2).
+
+    A token may also be of a kind, such as the speaker: that is a word too, whose vector is added.
+    """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -104,9 +107,13 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.dropout if rate is None else rate)
 
     def forward(
-        self, input_ids: Int[Tensor, "*batch length"], places: Int[Tensor, "... length"]
+        self,
+        input_ids: Int[Tensor, "*batch length"],
+        places: Int[Tensor, "... length"],
+        kinds: Int[Tensor, "*batch length"] | None = None,
     ) -> Float[Tensor, "*batch length dim"]:
-        return self.dropout(self.word(input_ids) + self.position(places))
+        x = self.word(input_ids) + self.position(places)
+        return self.dropout(x if kinds is None else x + self.word(kinds))
 
 
 class GPT(Pretrained):
@@ -143,16 +150,20 @@ class GPT(Pretrained):
         attention_mask: Shaped[Tensor, "batch positions"] | None = None,
         past: list[Past] | None = None,
         output_attentions: bool = False,
+        *,
+        token_type_ids: Kind = None,
     ) -> GPTOutput:
         """Hidden states: the embeddings, then one state a layer.
 
         ``attention_mask``: padding, on either side, changes nothing, and what the output holds
         there means nothing. ``past``: of an earlier output; the ids are then those that follow, and
-        the mask is for all positions. Raises ValueError for shapes that do not fit, for more than
-        ``max_length`` tokens, and for ids that are not in the vocabulary.
+        the mask is for all positions. ``token_type_ids``: ids of words, whose vectors are added to
+        those of the tokens, as in transformers' GPT; for example of the token that names who
+        speaks. Raises ValueError for shapes that do not fit, for more than ``max_length`` tokens,
+        and for ids that are not in the vocabulary.
         """
         before = 0 if past is None else past[0][0].shape[2]
-        attention_mask = self.check(input_ids, attention_mask, before)
+        attention_mask = self.check(input_ids, attention_mask, before, token_type_ids)
         length = input_ids.shape[1]
         seen = causal_mask(length, before, input_ids.device, attention_mask)
         if attention_mask is None:
@@ -160,7 +171,7 @@ class GPT(Pretrained):
             places = torch.arange(before, before + length, device=input_ids.device)
         else:
             places = (attention_mask.cumsum(1) - 1).clamp(min=0)[:, before:]  # (batch, length)
-        x = self.embeddings(input_ids, places)  # (batch, length, dim)
+        x = self.embeddings(input_ids, places, token_type_ids)  # (batch, length, dim)
         told = {"places": places, "output_attentions": output_attentions}
         out, carried = self.stack(x, seen, past=past, **told)
         return GPTOutput(out.last_hidden_state, out.hidden_states, out.attentions, carried)
@@ -175,14 +186,20 @@ class GPT(Pretrained):
         return hidden @ self.output_weight.T
 
     def states_at(
-        self, input_ids: Ids, attention_mask: Real = None, *, wanted: Where
+        self,
+        input_ids: Ids,
+        attention_mask: Real = None,
+        token_type_ids: Kind = None,
+        *,
+        wanted: Where,
     ) -> Float[Tensor, "n dim"]:
         """``model(...).last_hidden_state[wanted]``; a CPU does not compute the rest."""
-        attention_mask = self.check(input_ids, attention_mask)
+        attention_mask = self.check(input_ids, attention_mask, kinds=token_type_ids)
         inputs.check_wanted(wanted, attention_mask)
         if fast.suits(self, input_ids):
-            return fast.states_at(self, input_ids, attention_mask, None, wanted=wanted)
-        return self(input_ids, attention_mask).last_hidden_state[wanted]
+            return fast.states_at(self, input_ids, attention_mask, token_type_ids, wanted=wanted)
+        out = self(input_ids, attention_mask, token_type_ids=token_type_ids)
+        return out.last_hidden_state[wanted]
 
     def loss(self, batch: Batch) -> Loss:
         """(sum of cross-entropies in nats, number of targets).
@@ -190,9 +207,10 @@ class GPT(Pretrained):
         Each token but a row's first is predicted from those before it; with ``labels``
         (batch, length) only where they are not -100. Padding is no target.
         """
-        self.check(batch["input_ids"], batch.get("attention_mask"))
+        text = batch["input_ids"], batch.get("attention_mask")
+        self.check(*text)
         wanted, targets = next_tokens(batch)
-        hidden = self.states_at(batch["input_ids"], batch.get("attention_mask"), wanted=wanted)
+        hidden = self.states_at(*text, batch.get("token_type_ids"), wanted=wanted)
         return linear_cross_entropy(hidden, self.output_weight, None, targets)
 
     def log_probs(self, ids: Sequence[int] | np.ndarray | Tensor) -> Float64[np.ndarray, " tokens"]:
@@ -215,10 +233,15 @@ class GPT(Pretrained):
         return generate(self, prompt, steps, **options)
 
     def check(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, before: int = 0
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        before: int = 0,
+        kinds: Tensor | None = None,
     ) -> Int[Tensor, "batch positions"] | None:
         """Refuse input that does not fit, in one sentence; gives the mask back as whole numbers."""
         inputs.check_length(input_ids, before, self.config.max_length)
+        inputs.check_segments(kinds, input_ids.shape, self.config.vocab_size)
         inputs.check_ids(input_ids, self.config.vocab_size)
         return inputs.as_mask(attention_mask, (input_ids.shape[0], before + input_ids.shape[1]))
 

@@ -104,11 +104,10 @@ def _seen(model, real):
 
 def _embedded(model, input_ids, token_type_ids, real):
     """Embeddings of the real tokens, (tokens, dim)."""
-    ids = input_ids[real]
+    ids, kinds = input_ids[real], None if token_type_ids is None else token_type_ids[real]
     if not hasattr(model.embeddings, "segment"):  # GPT counts positions from its first token
-        return model.embeddings(ids, (real.cumsum(1) - 1)[real])
-    places = from_first(real.long())[real]
-    return model.embeddings(ids, None if token_type_ids is None else token_type_ids[real], places)
+        return model.embeddings(ids, (real.cumsum(1) - 1)[real], kinds)
+    return model.embeddings(ids, kinds, from_first(real.long())[real])
 
 
 def through(
