@@ -125,8 +125,9 @@ def maps(
     extent = (-0.5, added.shape[1] - 0.5, 0.5, top + 0.5)
     scale: Normalize = PowerNorm(0.5, 0, max(float(added.max()), 1e-9))
     shown = right.imshow(added, norm=scale, extent=extent, **look, interpolation="nearest")
-    headed(left, f"{told} (0 to {most:.2g})")
-    unit = "share of the stream" if passes.transformer else "root mean square"
+    lengths = " times its length" if passes.transformer else ""
+    headed(left, f"{told} (0 to {most:.2g}{lengths})")
+    unit = "times the stream's length" if passes.transformer else "root mean square"
     headed(right, PARTS[passes.transformer])
     ticks = [n for n in range(top + 1) if top <= 12 or n % 5 == 0]
     left.set_yticks(ticks, [f"layer {n}" if n else "embeddings" for n in ticks], fontsize=SMALL)
