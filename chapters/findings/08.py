@@ -4,8 +4,10 @@
 uses; beside it, counting the words nearby and the mean vector of the words nearby. The share for a
 model is that of its best layer on uses for validation. ``unit``: a small LSTM reads reviews whose
 sentences are all on one side; how well its best unit, one from the middle and all tell the side of
-reviews of new sentences, beside counted words; and what is written when a unit is set (``high``,
-``low``; ``other_high``, ``other_low`` for one from the middle), by an independent judge.
+reviews of new sentences, beside counted words; and what is written when a unit of the state is set
+(``high``, ``low``; ``second_`` for the second largest difference, ``other_`` for one from the
+middle, ``top_`` for the one of the first ``tried`` that moves most), by an independent judge;
+``begun_`` is what follows three bad sentences, as it is and with the ``top_`` unit high.
 ``natural``: the best unit of a bundled, larger reader on single natural sentences. ``heads``:
 BERT's best head for a relation against the best fixed offset, both chosen on other sentences.
 ``attention``: a classifier of reviews with attention, whose weights are permuted. The seed draws
@@ -14,7 +16,6 @@ the texts, the examples, the weights and the batches; the bundled models are the
 
 import random
 from collections import Counter, defaultdict
-from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ from minibert.world.tasksets.base import Example
 READER = {"tokens": 150_000, "reviews": 6_000, "test": 400, "steps": 900, "rate": 0.02}
 CONFIG = {
     "senses": {"tokens": 250_000, "more": 150_000, "labelled": 4},
-    "unit": {**READER, "labels": 800, "written": 60, "length": 20},
+    "unit": {**READER, "labels": 800, "written": 60, "length": 20, "tried": 8},
     "natural": {"tokens": 150_000, "start": "minibert-awd-lstm-reviews-forward"},
     "heads": {"sentences": 400, "relations": ["obj", "det", "obl", "case", "nsubj", "conj"]},
     "attention": {"tokens": 150_000, "reviews": 4_000, "test": 800, "steps": 120, "orders": 20},
@@ -198,16 +199,44 @@ def trained_reader(train, vocab, config, seed):
     return reader.eval()
 
 
-def written(reader, vocab, unit, value, config):
-    generator = torch.Generator().manual_seed(5)
-    ids = torch.ones(config["written"], 1, dtype=torch.long)
-    set_so = nullcontext() if unit is None else mb.probe.changed(
-        reader, 1, units=[unit], value=value)  # fmt: skip
-    with torch.no_grad(), set_so:
+def written(reader, vocab, unit, value, config, draw=5, begin=()):
+    """What is drawn after a beginning, with one unit of the state set from its end on."""
+    generator = torch.Generator().manual_seed(draw)
+    ids = torch.tensor([vocab.encode(["<s>", *begin])] * config["written"])
+    state, texts = None, []
+    with torch.no_grad():
         for _ in range(config["length"]):
-            p = reader.decoder(reader(ids).last_hidden_state[:, -1]).softmax(-1)
-            ids = torch.cat((ids, torch.multinomial(p, 1, generator=generator)), 1)
-    return [" ".join(vocab.tokens[i] for i in row) for row in ids[:, 1:].tolist()]
+            _, [(h, c)] = reader.read(ids, state)  # h, c: (1, written, units)
+            if unit is not None:
+                h[..., unit] = value  # the LSTM goes on from this state
+            p = reader.decoder(h[0]).softmax(-1)
+            ids, state = torch.multinomial(p, 1, generator=generator), [(h, c)]
+            texts.append(ids)
+    return [" ".join(vocab.tokens[i] for i in row) for row in torch.cat(texts, 1).tolist()]
+
+
+def settings(reader, vocab, judge, d, config, begin):
+    """Shares judged positive of what is written while a unit is set."""
+    order = d.abs().argsort(descending=True).tolist()
+
+    def share(chosen, value=0.0, **more):
+        texts = written(reader, vocab, chosen, value, config, **more)
+        said = judge.predict([Example(text=one, label="good") for one in texts])
+        return said.count("good") / len(said)
+
+    def both(chosen, **more):
+        """(share with the unit set high, with it set low)."""
+        sign = 1.0 if d[chosen] > 0 else -1.0
+        return share(chosen, sign, **more), share(chosen, -sign, **more)
+
+    found = {"free": share(None), "begun_free": share(None, begin=begin)}
+    for name, place in (("", 0), ("second_", 1), ("other_", len(order) // 2)):
+        found[f"{name}high"], found[f"{name}low"] = both(order[place])
+    gaps = [high - low for high, low in (both(one, draw=6) for one in order[: config["tried"]])]
+    top = max(range(len(gaps)), key=gaps.__getitem__)  # chosen by one draw, measured by another
+    found["top_high"], found["top_low"] = both(order[top])
+    found["begun_high"], _ = both(order[top], begin=begin)
+    return found | {"top_place": top + 1}
 
 
 def unit(seed, config):
@@ -222,7 +251,7 @@ def unit(seed, config):
     names, d = mb.probe.mean_differences(x[0], y[0])
     d = d[names.index("good")]
     order = d.abs().argsort(descending=True).tolist()
-    best, other = order[0], order[len(order) // 2]
+    other = order[len(order) // 2]
     both = (x[0], y[0]), (x[1], y[1])
     shares = mb.probe.with_units(*both, order, [1, 4, len(order)])
     texts = [[Example(text=" ".join(s), label=side) for s, side in part] for part in (some, test)]
@@ -230,20 +259,13 @@ def unit(seed, config):
     counts = mb.models.cheap.WordCounts().fit(texts[0][:cut], texts[0][cut:])
     judge = mb.models.cheap.WordCounts().fit(gold[60:], gold[:60])
 
-    def share(chosen, value):
-        rows = [Example(text=one, label="good") for one in
-                written(reader, vocab, chosen, value, config)]  # fmt: skip
-        return sum(said == "good" for said in judge.predict(rows)) / len(rows)
-
+    begin = next(said for said, side in test if side == "bad")
+    begin = begin[: [i for i, word in enumerate(begin) if word == "."][2] + 1]  # three sentences
     found = {"best": shares[1], "four": shares[4], "all": shares[len(order)],
              "middle": mb.probe.with_units(*both, [other], [1])[1],
              "words": counts.score(texts[1]), "judge": judge.score(gold[:60]),
              "majority": max(Counter(y[1]).values()) / len(test)}  # fmt: skip
-    found["free"] = share(None, 0.0)
-    for name, chosen in (("", best), ("other_", other)):
-        sign = 1.0 if d[chosen] > 0 else -1.0
-        found |= {f"{name}high": share(chosen, sign), f"{name}low": share(chosen, -sign)}
-    return found
+    return found | settings(reader, vocab, judge, d, config, begin)
 
 
 def natural(seed, config):

@@ -7,7 +7,7 @@
 #     seconds: 75
 #     memory_mb: 1300
 #     needs: ["chapter 02 (an LSTM, words in context)", "chapter 04 (attention)", "chapter 05 (BERT)"]
-#     skip: "what is marked optional, about 40 minutes: the end of section 3 (counting), section 6 (alignment), section 7 (is attention an explanation?) and section 11 (the real thing)"
+#     skip: "what is marked optional, about 70 minutes: the ends of section 1 (how t-SNE works) and of section 3 (erasing, counting), section 6 (alignment), section 7 (is attention an explanation?) and section 11 (the real thing)"
 #     papers:
 #       - "Radford et al. (2017), Learning to Generate Reviews and Discovering Sentiment, arXiv:1704.01444"
 #       - "Clark et al. (2019), What Does BERT Look At?, arXiv:1906.04341"
@@ -23,8 +23,8 @@ r"""
 
 So far a model was judged by what it says. This chapter opens it. You look at three things: its
 vectors, its single units, and its attention. Pictures of them are easy to make and easy to
-believe. So beside a picture stands a number that could have proved it wrong, and often the cheapest
-thing that could have produced the same picture.
+believe. So each picture comes with a number that could have proved it wrong, and often with a much
+simpler method that gives the same picture.
 
 Looking alone never shows what a model *uses*. For that you change something inside, and see what
 happens to the answer. In the middle of the chapter you set one single unit by hand, and a writer
@@ -36,7 +36,6 @@ watches an answer travel through the layers.
 import os
 import random
 from collections import Counter, defaultdict
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -98,11 +97,60 @@ The groups show, and most of what there is does not: the two numbers say how muc
 leaves out. Two words that lie together on the map may be far apart in a direction that you do not
 see.
 
-### t-SNE: keep the neighbours
+### Which clumps can you trust?
 
-**t-SNE** (van der Maaten & Hinton 2008) gives up distances and tries to keep *neighbours*. It turns
-distances into probabilities, twice. In the space of the vectors, $p_{ij}$ is large if $i$ and $j$
-are near. On the map, where point $i$ lies at $y_i$,
+**t-SNE** (van der Maaten & Hinton 2008) gives up distances and tries to keep *neighbours*. How many
+neighbours of a point count is chosen: roughly, it is the **perplexity**. Two points that are near
+in all dimensions attract each other on the map, all others repel. (The optional end of this section
+shows how.)
+
+*Predict before you run:* the lower row shows pure noise, as many vectors of random numbers as there
+are words. Which of the four maps would you trust?
+"""
+
+# %%
+from sklearn.manifold import TSNE
+
+noise = torch.randn(len(words), 64, generator=torch.Generator().manual_seed(2))
+sizes = {"words": {kind: len(some) for kind, some in GROUPS.items()}, "noise": {"": len(noise)}}
+fig, axes = mb.show.new("Words above, noise below", rows=2, columns=2, size=(7.6, 6.2))
+for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), strict=True):
+    for ax, perplexity in zip(row, (3, 15), strict=True):
+        tsne = TSNE(perplexity=perplexity, init="random", random_state=0, max_iter=500)
+        points = tsne.fit_transform(cloud.numpy())
+        parts = torch.tensor(points).split([*sizes[name].values()])
+        for kind, some, marker in zip(sizes[name], parts, "os^D", strict=False):
+            ax.plot(*some.T, marker, markersize=5, label=kind)
+        told = f"{name}, perplexity {perplexity}: keeps {kept(cloud, points):.0%}"
+        ax.set(xlabel=told, ylabel="second number", xticks=[], yticks=[])
+axes[0][0].legend(fontsize="small")
+mb.show.figure(fig, alt="Four maps by t-SNE: words and noise, at perplexity 3 and 15. At 15 the words "
+                        "lie in their groups; at 3 the noise has small clumps and strings, too.")
+
+# %%
+kinds = [kind for kind, some in GROUPS.items() for _ in some]
+nearest = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf).argmin(1).tolist()
+same = sum(kinds[i] == kinds[j] for i, j in enumerate(nearest))
+print(f"in all 64 dimensions, {same} of {len(words)} words have a nearest neighbour of their group")
+print(f"by chance a map keeps {5 / (len(words) - 1):.0%} of the neighbours")
+
+# %% [markdown]
+r"""
+At perplexity 3 the noise has small clumps and strings, which are groups of nothing: every point
+must have a few neighbours, so it gets some. Of the words, the months lie in several places there.
+At 15 the noise is spread evenly, and the words lie in their four groups. "Keeps" is the share of
+neighbours that the map keeps, as above: of the words, t-SNE keeps more of them than PCA at both
+settings. But even of noise it keeps far more than chance would: keeping neighbours does not make
+them a group. And it keeps nothing else. The size of a clump, the distance between two clumps and
+what lies above or left mean nothing, and another seed gives another map (Wattenberg et al. 2016
+have many examples). So: believe a clump if it is there at several perplexities and seeds, not in
+noise, and if a number in the *full* space confirms it. The last cell printed such a number, and
+section 2 uses it again.
+
+### How t-SNE works (optional)
+
+t-SNE turns distances into probabilities, twice. In the space of the vectors, $p_{ij}$ is large if
+$i$ and $j$ are near. On the map, where point $i$ lies at $y_i$,
 
 $$
 q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}
@@ -190,40 +238,6 @@ mb.show.figure(fig, alt="Ten words at random places, and after 500 steps: animal
 
 # %% [markdown]
 r"""
-### Which clumps can you trust?
-
-The library scikit-learn does the same faster. *Predict before you run:* the lower row shows pure
-noise, two hundred vectors of random numbers. Which of the four maps would you trust?
-"""
-
-# %%
-from sklearn.manifold import TSNE
-
-noise = torch.randn(200, 64, generator=torch.Generator().manual_seed(2))
-sizes = {"words": [len(some) for some in GROUPS.values()], "noise": [len(noise)]}
-fig, axes = mb.show.new("Words above, noise below", rows=2, columns=2, size=(7.6, 6.2))
-for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), strict=True):
-    for ax, perplexity in zip(row, (3, 15), strict=True):
-        tsne = TSNE(perplexity=perplexity, init="random", random_state=0, max_iter=500)
-        points = tsne.fit_transform(cloud.numpy())
-        for some, marker in zip(torch.tensor(points).split(sizes[name]), "os^D", strict=False):
-            ax.plot(*some.T, marker, markersize=5 if name == "words" else 3)
-        told = f"{name}, perplexity {perplexity}: keeps {kept(cloud, points):.0%}"
-        ax.set(xlabel=told, ylabel="second number", xticks=[], yticks=[])
-mb.show.figure(fig, alt="Four maps by t-SNE: words and noise, each at perplexity 3 and 15. At 3 the "
-                        "noise has small clumps and strings; at 15 it is an even disk.")
-
-# %% [markdown]
-r"""
-At perplexity 3 the noise has small clumps and strings, which are groups of nothing: every point
-must have a few neighbours, so it gets some. At 15 they are gone, and the groups of the words are
-still there. "Keeps" is the share of neighbours that the map keeps, as above: of the words, t-SNE
-keeps more of them than PCA at both settings. But it keeps nothing else. The size of a clump, the
-distance between two clumps and what lies above or left mean nothing, and another seed gives another
-map (Wattenberg et al. 2016 have many examples). So: believe a clump if it is there at several
-perplexities and seeds, not in noise, and if a number in the *full* space confirms it. Section 2
-uses such a number.
-
 ## 2. The same word, in two senses
 
 A *crane* lifts stones, or wades in a pond. word2vec has one vector for both. BERT's vector of a
@@ -264,34 +278,56 @@ print(len(labelled), "written words with several senses;", len(asked), "uses in 
 r"""
 First a picture. It shows uses of *crane* in BERT; the slider goes from layer to layer. The number
 below the map needs no map: for how many points does the nearest neighbour, in all 192 dimensions,
-have the same sense?
+have the same sense? (Of several that are equally near, each counts for its share.) The cell prints
+it for all layers.
 """
 
 # %%
 bert = mb.BERT.from_pretrained("minibert-bert").eval()
 picture = [use for some in pool["crane"].values() for use in some[:12]]
-mb.show.ContextMap(bert, [tokens for tokens, *_ in picture], [i for _, i, _ in picture],
-                   [sense for *_, sense in picture], layer=0)
+view = mb.show.ContextMap(bert, [tokens for tokens, *_ in picture], [i for _, i, _ in picture],
+                          [sense for *_, sense in picture], layer=0)
+print("nearest neighbour of the same sense:",
+      "".join(f"layer {n} {view.alike(n):.0%}, " for n in range(5)) + f"chance {view.chance():.0%}")
+view
 
 # %% [markdown]
 r"""
-Move the slider from 0 to 1. Layer 0 knows the word and its position, and the two senses lie
-mixed. From layer 1 on they are apart.
+Move the slider from 0 to 1. Layer 0 knows the word and its position, nothing else, so all uses in
+one position are one point (drawn side by side). Even that gives something away: a *crane* that is
+the second word of its sentence is more often a machine. In layer 1 the two senses come apart, but
+not fully: about one point in five still lies among the others. From layer 2 on there are slightly
+fewer.
 
 Now the number, over all such words: each new use gets the sense of the labelled use whose vector
-has the largest cosine. The cheapest rival reads no vector at all. It takes the labelled use that
-shares most of its *neighbouring words* (two on either side). Ties count for their share.
+has the largest cosine. Two rivals read no vector at all. One takes the labelled use that shares
+most of its *neighbouring words* (two on either side), the other the one whose *position* in its
+sentence is nearest. Ties count for their share.
 """
 
 # %%
-def by_counting(use, some):
-    """How far the labelled uses that share most words with this one, nearby, have its sense."""
+def by_counting(use, one):
+    """How many words two uses share nearby."""
     def near(one):
         tokens, i, _ = one
         return {w.lower() for w in tokens[max(0, i - 2) : i] + tokens[i + 1 : i + 3]}
-    shared = [len(near(one) & near(use)) for one in some]
-    best = [one[2] == use[2] for one, n in zip(some, shared, strict=True) if n == max(shared)]
-    return sum(best) / len(best)  # of several that are equally good, each counts for its share
+    return len(near(use) & near(one))
+
+
+def by_position(use, one):
+    """How near two uses stand to each other in their sentences."""
+    return -abs(use[1] - one[1])
+
+
+def told_by(likeness):
+    """Share of senses that the labelled use most like the new one tells rightly."""
+    right = 0.0
+    for use in asked:
+        some = labelled[use[0][use[1]].lower()]
+        alike = [likeness(use, one) for one in some]
+        best = [one[2] == use[2] for one, n in zip(some, alike, strict=True) if n == max(alike)]
+        right += sum(best) / len(best)  # of several that are equal, each counts for its share
+    return right / len(asked)
 
 
 # %%
@@ -317,23 +353,27 @@ def by_vectors(model):
 
 # %%
 chance = sum(LABELLED / len(labelled[t[i].lower()]) for t, i, _ in asked) / len(asked)
-counted = sum(by_counting(use, labelled[use[0][use[1]].lower()]) for use in asked)
-static = by_vectors(word2vec)[0]
-print(f"guessing {chance:.2f}; word2vec {static:.2f}; neighbouring words {counted / len(asked):.2f}")
+rivals = {"word2vec": by_vectors(word2vec)[0], "the position": told_by(by_position),
+          "words nearby": told_by(by_counting)}
+print(f"guessing {chance:.2f};", "; ".join(f"{name} {value:.2f}" for name, value in rivals.items()))
 fig, ax = mb.show.new("Senses told by the nearest labelled use", "layer", "share right")
 models = {"BERT": bert, "ELMo": mb.ELMo.from_pretrained("minibert-elmo").eval()}
 for (name, model), style in zip(models.items(), ("o-", "s--"), strict=True):
-    ax.plot(by_vectors(model), style, label=name)
-for value, name, style in ((static, "word2vec", ":"), (counted / len(asked), "words nearby", "-.")):
+    shares = by_vectors(model)
+    print(f"{name}, by layer:", ", ".join(f"{share:.2f}" for share in shares))
+    ax.plot(shares, style, label=name)
+for (name, value), style in zip(rivals.items(), (":", "--", "-."), strict=True):
     ax.axhline(value, color="#5f5f5f", linestyle=style, label=name)
 ax.set(ylim=(0, 1.03), xticks=range(5))
 ax.legend(loc="lower right")
 mb.show.figure(fig, alt="Share of senses told rightly by layer: BERT and ELMo rise above the words "
-                        "nearby in the first layer; word2vec stays at chance.")
+                        "nearby in layer 1; word2vec stays at chance, the position lies between.")
 
 # %% [markdown]
 r"""
-word2vec can only guess, by construction: all labelled uses of a word have the same vector. The
+word2vec can only guess, by construction: all labelled uses of a word have the same vector. BERT's
+layer 0 is far above guessing, without having read a single other word: it knows the position, and
+the position alone tells about as much. So measure a layer from there, and not from guessing. The
 words nearby are a strong rival, and yet the contextual vectors do better. Section 10 repeats this
 over seeds.
 
@@ -394,9 +434,18 @@ nn.init.normal_(reader.embedding.weight)
 with torch.no_grad():
     reader.layers[0].bias_hh[64:128] += 1.0  # forget gates begin open: it should remember
 
+# %% [markdown]
+r"""
+While it learns, we watch the loss on one kind of word: the last one of each sentence, which judges
+(*tasty*, *rude*). In the first sentence of a review nothing tells the side. In later ones the
+sentences before do.
+"""
+
+# %%
 texts = [torch.tensor([1, *vocab.encode(said)]) for said, _ in train]  # 1 is <s>
 optimizer = torch.optim.Adam(reader.parameters())
-steps, losses = 5 if SMOKE else 1_200, []
+steps, every = (5, 5) if SMOKE else (1_200, 20)
+first, later, dot = [], [], vocab.encode(["."])[0]
 for step in range(steps):
     optimizer.param_groups[0]["lr"] = 0.02 * (1 - step / steps)
     ids = nn.utils.rnn.pad_sequence(random.choices(texts, k=32), batch_first=True)
@@ -406,17 +455,23 @@ for step in range(steps):
     loss.backward()
     nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
     optimizer.step()
-    losses.append(loss.item())
+    each = F.cross_entropy(logits.detach().transpose(1, 2), ids[:, 1:], reduction="none")
+    judging_word, number = ids[:, 2:] == dot, (ids[:, :-2] == dot).cumsum(1)
+    first.append(each[:, :-1][judging_word & (number == 0)].mean().item())
+    later.append(each[:, :-1][judging_word & (number > 0)].mean().item())
 reader.eval()
-figure = mb.show.loss_curve(losses, title="Learning to predict the next word of a review",
-                            ylabel="loss (nats per word)")
-mb.show.figure(figure)
+fig, ax = mb.show.new("The loss on the word that judges", f"step (means of {every})", "nats")
+for rows, name, style in ((first, "first sentence", "--"), (later, "later sentences", "-")):
+    ax.plot(range(0, steps, every), torch.tensor(rows).view(-1, every).mean(1), style, label=name)
+ax.legend()
+mb.show.figure(fig, alt="Two falling curves, first together; after some hundred steps the loss on "
+                        "judging words falls on in later sentences, and hardly in the first.")
 
 # %% [markdown]
 r"""
-The loss falls in two stages. First the reader learns what a sentence looks like. Later comes a
-second, smaller fall: after *the bed was lumpy*, the soup will hardly be *tasty*. To predict that,
-it has to carry the side along.
+At first both lines fall together: the reader learns what a sentence looks like. Then they part.
+After *the bed was lumpy*, the soup will hardly be *tasty*, and in later sentences the reader begins
+to expect that. To do so, it has to carry the side along.
 
 Which unit does? Take the state after the last word of each review, `(reviews, 64)`. For each unit
 compare its mean $\bar{x}_+$ over positive reviews with its mean $\bar{x}_-$ over negative ones, in
@@ -462,19 +517,31 @@ def last_states(some):
 d = differences(x, positive)
 order = d.abs().argsort(descending=True).tolist()
 unit, other = order[0], order[len(order) // 2]
-fig, ax = mb.show.new("How well each of the 64 units tells the side", "unit, sorted", "size of d")
+fig, ax = mb.show.new("How far apart the two sides are, for each of the 64 units",
+                      "unit, sorted", "size of d (log scale)")
 ax.bar(range(len(d)), d.abs().sort(descending=True).values)
-mb.show.figure(fig, alt="Bars of the size of d for 64 units, from the largest to the smallest.")
-print(f"unit {unit}: d = {d[unit]:+.2f}; the unit in the middle of the order, {other}: {d[other]:+.2f}")
+ax.set(yscale="log")
+mb.show.figure(fig, alt="Bars of the size of d for 64 units, from the largest to the smallest, on "
+                        "a logarithmic axis: the first stands far above the others.")
+for name, one in (("first", unit), ("second", order[1]), ("middle", other)):
+    means = x[positive][:, one].mean(), x[~positive][:, one].mean()
+    print(f"{name:6} of the order, unit {one:2}: d = {d[one]:+8.2f}; mean "
+          f"{means[0]:+.2f} after good reviews, {means[1]:+.2f} after bad ones")
 
 # %% [markdown]
 r"""
 One unit stands far above the rest, and no label was used to make it so. (That depends on the start
 of the training: from another seed, or on another processor, the side may be spread over several
-units. Section 10 has five seeds.) How well does this one unit tell the side of a *new* review, of
-sentences that the reader has not seen? A probe with one input, a threshold, is compared with all 64
-units, with a unit from the middle of the order, and with the strongest cheap rival: counted words,
-learned from the same labels. *Predict before you run:* what share does one unit get?
+units. Section 10 has five seeds.) But do not read the size of its $d$ as "so much better". The
+outputs of an LSTM lie between -1 and 1, and this unit stands close to one end after good reviews
+and close to the other after bad ones. So its spread *within* a group is nearly 0, and $d$ divides
+by it. Which end means praise is luck, too: look at the two means.
+
+How well does this one unit tell the side of a *new* review, of sentences that the reader has not
+seen? A **probe** is a small classifier that is trained on what a model has inside. Here it has one
+input and is just a threshold. It is compared with all 64 units, with a unit from the middle of the
+order, and with the strongest cheap rival: counted words, learned from the same labels. *Predict
+before you run:* what share does one unit get? And the second one in the order?
 """
 
 # %%
@@ -492,17 +559,22 @@ shares = {"always the same answer": majority, "a unit from the middle": middle,
           "counted words (800 labels)": counts.score(examples(test))}
 for name, share in shares.items():
     print(f"{name:28} {share:.3f}")
+each = [mb.probe.with_units((x, labels), (x_test, test_labels), [one], [1])[1] for one in order[:4]]
+print("the first four, each alone: ", "  ".join(f"{share:.3f}" for share in each))
 
 # %% [markdown]
 r"""
 One number of 64 tells the side of nearly every new review, and tells it as well as all of them
-together. That is remarkable for a model that never saw a label. But the labels chose the unit and
-its threshold. And over seeds it is not clearly ahead of counted words with the same labels (section
-10), so as a way to *classify* reviews it is nothing new.
+together. That is remarkable for a model that never saw a label. But it is not alone: as a
+threshold, the second unit of the order does as well, with a far smaller $d$. And we needed labels
+to find the unit and its threshold, and with the same labels counted words do about as well (section
+10). So as a way to *classify* reviews it is nothing new.
 
 The next widget colours a text by this unit. Type another review, choose another unit, and watch for
-the word at which the value turns. The slider sets the unit by hand: a press on the button holds it
-there while the model writes on.
+the word at which the value turns. Mind the sign: here a value near +1 says that the review is *bad*
+(see the means above; on another processor it may be the other way round). The slider sets the unit
+by hand: it is held there at each word, in the state that the LSTM goes on from, while the model
+reads and writes on. Which end makes it praise?
 """
 
 # %%
@@ -514,9 +586,11 @@ r"""
 ### Set it by hand
 
 A unit that *tells* the side need not be *used* by the model. So we set it, at each word, and let
-the model write. Who judges what it writes? Not the unit itself: an independent classifier that
-counts words and was trained on single sentences with gold labels. Beside it stands the unit from
-the middle, set just so.
+the model write. We set it in the state $h$ itself: the next word is predicted from it, and the LSTM
+goes on from it. Who judges what is written? Not the unit: an independent classifier that counts
+words and was trained on single sentences with gold labels. Beside it stand two controls, set just
+so: the unit from the middle, and the second unit of the order, which tells the side as well.
+*Predict before you run:* does it also *do* as much?
 """
 
 # %%
@@ -526,17 +600,19 @@ judge = mb.models.cheap.WordCounts().fit(gold[60:], gold[:60])
 print(f"the judge is right about {judge.score(gold[:60]):.0%} of 60 sentences it was not trained on")
 
 
-def write(unit=None, value=0.0, count=100, length=24):
-    """``count`` beginnings of reviews, drawn with one unit set to a value."""
+def write(unit=None, value=0.0, begin="", count=100, length=24):
+    """What is drawn after a beginning, ``count`` times, with one unit of the state set."""
     generator = torch.Generator().manual_seed(5)
-    ids = torch.ones(count, 1, dtype=torch.long)  # <s>
-    free = unit is None
-    setting = nullcontext() if free else mb.probe.changed(reader, 1, units=[unit], value=value)
-    with torch.no_grad(), setting:
+    ids, state, written = torch.tensor([vocab.encode(["<s>", *begin.split()])] * count), None, []
+    with torch.no_grad():
         for _ in range(length):
-            p = reader.decoder(reader(ids).last_hidden_state[:, -1]).softmax(-1)
-            ids = torch.cat((ids, torch.multinomial(p, 1, generator=generator)), 1)
-    return [" ".join(vocab.tokens[i] for i in row) for row in ids[:, 1:].tolist()]
+            _, [(h, c)] = reader.read(ids, state)  # h, c: (1, count, 64)
+            if unit is not None:
+                h[..., unit] = value
+            p = reader.decoder(h[0]).softmax(-1)
+            ids, state = torch.multinomial(p, 1, generator=generator), [(h, c)]
+            written.append(ids)
+    return [" ".join(vocab.tokens[i] for i in row) for row in torch.cat(written, 1).tolist()]
 
 
 def kind_share(texts):
@@ -545,26 +621,50 @@ def kind_share(texts):
 
 
 # %%
-sign = 1.0 if d[unit] > 0 else -1.0
+sign = dict(enumerate(d.sign().tolist()))  # by unit: +1 where a large value goes with praise
 values = (-1.0, -0.5, 0.0, 0.5, 1.0)
 fig, ax = mb.show.new("What is written when one unit is set", "value of the unit (times its sign)",
                       "share judged positive")
-for chosen, label, style in ((unit, "the sentiment unit", "o-"), (other, "another unit", "s--")):
-    ax.plot(values, [kind_share(write(chosen, sign * value)) for value in values], style, label=label)
+for chosen, label, style in ((unit, "the unit with the largest d", "o-"),
+                             (order[1], "the second", "^-."), (other, "from the middle", "s--")):
+    shares = [kind_share(write(chosen, sign[chosen] * value)) for value in values]
+    ax.plot(values, shares, style, label=label)
+    print(f"{label}, {chosen}:", ", ".join(f"{share:.2f}" for share in shares))
 ax.axhline(kind_share(write()), color="#5f5f5f", linestyle=":", label="nothing set")
 ax.set(ylim=(0, 1.03))
 ax.legend()
-mb.show.figure(fig, alt="Share of texts judged positive by the value of the unit: with the sentiment "
-                        "unit it rises with the value, with another unit it moves less.")
-for value in (-1.0, 1.0):
-    print(f"{value:+.0f}: {write(unit, sign * value, count=1)[0]}")
+mb.show.figure(fig, alt="Share of texts judged positive by the value of the unit: it rises from nearly "
+                        "0 to nearly 1 with the first unit, less with the second, hardly with the "
+                        "third.")
+
+# %%
+BEGINNINGS = {"bad": "the bed was lumpy . the soup was salty . the landlord was rude .",
+              "good": "the bed was soft . the soup was tasty . the landlord was honest ."}
+for (side, begin), goal in zip(BEGINNINGS.items(), (1.0, -1.0), strict=True):
+    ways = {"nothing set": (None, 0.0), f"the unit set to {'praise' if goal > 0 else 'blame'}":
+            (unit, goal * sign[unit]), "the unit from the middle, too": (other, goal * sign[other])}
+    print(f"after a {side} beginning, judged positive:",
+          "; ".join(f"{name} {kind_share(write(*way, begin)):.0%}" for name, way in ways.items()))
+print(f"{BEGINNINGS['bad']} ... {write(unit, sign[unit], BEGINNINGS['bad'], count=1)[0]}")
 
 # %% [markdown]
 r"""
-This is the moment for which the chapter was written. The unit was found by looking; setting it
-shows that the model *uses* it. The same change to a unit from the middle moves the share much less,
-and over five seeds in no steady direction (section 10). (The next units in the order tell the side,
-too. Set them as well: are they used?)
+This is the moment for which the chapter was written. In the middle of a bad review the writer
+begins to praise, because one number was changed by hand. The unit was found by looking; setting it
+shows that the model *uses* it. It works the other way round, too.
+
+The controls matter. A unit from the middle does next to nothing. The second unit of the order tells
+the side of as many reviews, and yet it does far less when it is set. Telling is not using. Nor does
+the largest $d$ always find the unit that works. In section 10 the unit that does most stands at
+place {{finding 08 unit.top_place min .0f}} of the order in some seeds, and as far down as place
+{{finding 08 unit.top_place max .0f}} in another.
+
+Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
+sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
+blame are mixed, and in it no single unit tells the side of a sentence much better than chance,
+while counted words do (section 10).
+
+### Erase it (optional)
 
 The opposite of setting is **erasing**: hold each of the 64 units at 0, one after the other, and
 see how much the loss per word of the test reviews rises.
@@ -575,31 +675,41 @@ ids = nn.utils.rnn.pad_sequence([torch.tensor([1, *vocab.encode(said)]) for said
                                 batch_first=True)
 
 
-def word_loss(erased=None):
-    """Nats per word of sixty test reviews, with one unit at 0."""
-    off = nullcontext() if erased is None else mb.probe.changed(reader, 1, units=[erased])
-    with torch.no_grad(), off:
-        logits = reader.decoder(reader(ids[:, :-1]).last_hidden_state)
-    return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=0).item()
+def word_losses(erased=None, divided_by=1.0):
+    """Nats of each word of sixty test reviews, (60, length), with one unit of the state at 0."""
+    state, logits = None, []
+    with torch.no_grad():
+        for column in ids[:, :-1].split(1, dim=1):
+            _, [(h, c)] = reader.read(column, state)
+            if erased is not None:
+                h[..., erased] = 0.0
+            logits.append(reader.decoder(h[0]) / divided_by)
+            state = [(h, c)]
+    return F.cross_entropy(torch.stack(logits, 2), ids[:, 1:], reduction="none")
 
 
-rises = torch.tensor([word_loss(number) - word_loss() for number in range(64)])
-place = int((rises > rises[unit]).sum()) + 1
-print(f"without unit {unit}: {rises[unit]:+.3f} nats per word, place {place} of 64; "
-      f"the median of all units: {rises.median():+.3f}")
+# %%
+whole, without = word_losses(), torch.stack([word_losses(number) for number in range(64)])
+known_word, later_on = ids[:, 1:] != 0, (ids[:, :-1] == dot).cumsum(1) > 0
+judges = F.pad(ids[:, 2:] == dot, (0, 1)) & later_on & known_word
+for name, mask in (("all words", known_word), ("judging words, first sentence apart", judges)):
+    rises = without[:, mask].mean(1) - whole[mask].mean()  # (64,)
+    others = rises[torch.arange(64) != unit]
+    print(f"{name}: without unit {unit} {rises[unit]:+.3f} nats per word, "
+          f"place {int((others > rises[unit]).sum()) + 1} of 64; "
+          f"median of the others {others.median():+.3f}, largest {others.max():+.3f}")
+print(f"the loss of all words is {whole[known_word].mean():.2f}; "
+      f"with all logits divided by 2 it is {word_losses(divided_by=2)[known_word].mean():.2f}")
 
 # %% [markdown]
 r"""
-Of all 64 units, this one costs the most when it is erased, and yet it costs little: most of the
-loss is about *what* is judged next, the soup or the bed. Without most other units the loss even
-falls a little. (On new sentences the reader is too sure of itself, and any damage makes it less so:
-divide its logits by 2, and the loss falls, too.) So an effect that is plain in what the model
-writes can be small in a mean over all words. Measure an effect on the question that you ask.
+When it is erased, the loss rises more than for nearly all other units, and yet only a little. About
+one word in five judges, and only that one depends on the side. In a mean over all words its effect
+is small. On the judging words alone it is large, and no other unit comes near. So measure an effect
+on the question that you ask.
 
-Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
-sentence to sentence. The library's larger reader of reviews saw natural ones, in which praise and
-blame are mixed, and in it no single unit tells the side of a sentence much better than chance
-(section 10).
+Without most other units the loss even falls a little: on new sentences the reader is too sure of
+itself, and any damage makes it less so. (Dividing its logits by 2 does the same, and better.)
 
 ### Cells that count (optional)
 
@@ -626,6 +736,14 @@ def correlation(h, numbers):
     return ((h - h.mean(0)) / h.std(0)).T @ centred / len(h)
 
 
+# %%
+spoken = [word for said, _ in test for word in ("<s>", *said)]
+seen = defaultdict(list)
+for word, number in zip(spoken, place, strict=True):
+    seen[word].append(number)
+means = torch.tensor([[sum(seen[word]) / len(seen[word])] for word in spoken])  # (words, 1)
+print(f"words since the full stop: the mean place of each word has r = "
+      f"{correlation(means, place).item():+.2f}")
 for name, numbers in (("words since the full stop", place), ("words since the beginning", at)):
     r = correlation(h, numbers)
     best = int(r.abs().argmax())
@@ -653,9 +771,9 @@ mb.show.HeadsExplorer(bert, "The old baker sold a warm loaf to the girl from the
 r"""
 It is tempting to see grammar in such lines: here they go from *the* to *girl*, as a determiner
 belongs to its noun, and from *old* to *baker*. Clark et al. (2019) asked with numbers. Take
-sentences whose **dependencies** are known: each word has a head, the word it belongs to. (So
-"head" has two meanings: an attention head looks, a syntactic head is looked for.) Call it a hit
-if an attention head gives its largest weight, the word itself apart, to the syntactic head.
+sentences whose **dependencies** are known: each word has a head, the word it belongs to. (So "head"
+has two meanings: an attention head looks, a syntactic head is looked for.) It is a hit if, of all
+*other* words, the syntactic head gets the largest weight.
 
 {{exercise 08.heads}}
 
@@ -727,12 +845,17 @@ for name in [row for row in rows if row in judge_by and row != "punct"][:10]:
 
 # %% [markdown]
 r"""
+(*nsubj* subject, *det* determiner, *case* preposition, *obl* phrase with a preposition, *obj*
+object, *advmod* adverb, *cc* the word *and*, *amod* adjective, *conj* second part of an *and*,
+*cop* the verb *be*.)
+
 Compare the two columns "share". For *det*, the best head gets exactly what the offset gets: it
 looks at the next word, and in about four of five cases that is the noun. Such a head follows
 places, not grammar. A star marks the relations for which the head is more than 3 points better than
 the offset, such as the object of a verb. With a hundred arcs a few points may be luck, so section
-10 repeats objects and *obl* over seeds. The picture alone would not have told the two kinds of
-heads apart. In a larger model of real English there are more that do better: see section 11.
+10 repeats some of them over seeds. There *case*, *obj* and *obl* keep their star. *conj* does not:
+the next sample may turn it round. The picture alone would not have told the two kinds of heads
+apart. In a larger model of real English there are more that do better: see section 11.
 
 ## 5. Cut a head, and find the bug
 
@@ -825,9 +948,10 @@ mb.show.figure(mb.show.heatmap(rise, *names, title="How much the loss on a gap r
 r"""
 Most heads can be cut at hardly any cost: the others, and the residual stream, go on. The two that
 matter most stand in layer 1. The widget of section 4 shows where they look: at fixed places, head 0
-at the word before and head 1 at the word after, whatever these are. The heads with a star in the
-table above matter far less. Where a head *looks* is one
-question, and how much it *matters* is another. Only an intervention answers the second.
+at the word before and head 1 at the word after, whatever these are. Of the three heads with a star
+in the table above, two come next, but far behind (1.3 for objects, 2.0 for *case*), and the third
+(4.2) can be cut at no cost. Where a head *looks* is one question, and how much it *matters* is
+another. Only an intervention answers the second.
 
 """
 # %% [markdown]
@@ -1058,8 +1182,8 @@ for name, (model, h, _) in pooled.items():
 r"""
 Here the three agree well, unlike in Jain & Wallace's experiments. That is no proof either: the
 weight $\alpha_i$ is a factor of all three, and where one weight is near 1 they must agree on it.
-Agreement of three measures shows that they measure alike, and only the test by permutation showed
-whether the answer hangs on them.
+Three measures that share a factor will agree. Only permuting showed whether the answer depends on
+the weights.
 
 ## 8. Patch a state, and watch an answer travel
 
@@ -1172,14 +1296,42 @@ r"""
 Read it from top to bottom. The first row must have its 1 at the word itself, the only one that
 differs, and the last row must have it at the last position, the only one that is read. The
 question is how the answer gets from one to the other. It does not walk: the words in between carry
-next to nothing. Attention takes it from the one word to the other in a single step. After block 1
-about four tenths are already at the last position. A quarter to a third is still at the word,
-where later blocks fetch it. No single state in the middle brings the whole answer back, since each
-leaves the other as it was. All positions before the word stay at 0: they are the same in both
-texts, and in a model that reads from the left nothing later can reach them. They are the built-in
-control.
+next to nothing. Attention takes it from the one word to the other in a single step. All positions
+before the word stay at 0: they are the same in both texts, and in a model that reads from the left
+nothing later can reach them. They are the built-in control.
 
-The library's function, `mb.probe.patched`, does the same for all its models.
+In between no single state brings the whole answer back, since each patch leaves the other state as
+it was. What do the two bring back together? And what if the texts change places, the *queen* clean
+and the *king* corrupted?
+"""
+
+# %%
+def share_of(pair, layer, places):
+    """Share that comes back with the clean states of these places put in after one block."""
+    clean, corrupted = map(read_ids, pair)
+    with torch.no_grad():
+        output = gpt(clean)
+        best, worst, states = score(output), score(gpt(corrupted)), output.hidden_states[layer]
+        with mb.probe.changed(gpt, layer, tokens=places, value=states[:, places]):
+            return (score(gpt(corrupted)) - worst) / (best - worst)
+
+
+word, end = 4, len(columns) - 1  # king/queen, about
+for name, turned in (("king clean", PAIRS), ("queen clean", [pair[::-1] for pair in PAIRS])):
+    means = [sum(share_of(pair, 1, places) for pair in turned) / len(turned)
+             for places in ([word], [end], [word, end])]
+    print(f"{name}, after block 1: the word {means[0]:.2f}, the last position {means[1]:.2f}, "
+          f"both {means[2]:.2f}")
+
+# %% [markdown]
+r"""
+After block 1 both the word and the last position carry part of it: each alone brings back less than
+half, together they bring back nearly all. Do not read these shares as amounts. Exchange the clean
+and the corrupted text, and each of them is much larger, so that they add up to more than 1. *Where*
+the answer is stays the same.
+
+The library's function, `mb.probe.patched`, does the same for all its models. Its last state is
+taken behind GPT's last norm, so the last row is left out here.
 """
 
 # %% tags=["nbval-check-output"]
@@ -1189,7 +1341,7 @@ with torch.no_grad():
     library = mb.probe.patched(gpt, {"input_ids": clean}, {"input_ids": corrupted},
                                lambda: score(gpt(corrupted)))
 shares = (library - ends[1]) / (ends[0] - ends[1])
-assert torch.allclose(shares[:-1], maps[0][:-1], atol=1e-3)  # in the last row GPT's last norm stands between
+assert torch.allclose(shares[:-1], maps[0][:-1], atol=1e-3)
 print("the library's map is the same")
 
 # %% [markdown]
@@ -1198,8 +1350,9 @@ r"""
 
 The last widget shows a whole model on a text of your own: tokens, what each head and each
 feed-forward part adds, and the prediction. Switch a head, a layer or a position off, or set it to
-what the other text has there. Which single change, from the other text, moves the
-bars as much as the whole other text would? The map above says where to look.
+what the other text has there: the widget puts states of the *other* text into this one. A whole
+layer from the other text moves the bars as much as the whole other text, of course. Which single
+*position* does, and in which layer? (There are two. The map above says where to look.)
 """
 
 # %%
@@ -1212,8 +1365,9 @@ r"""
 ## 10. How much of this is luck?
 
 The experiments ran over {{finding 08 unit.best seeds}} seeds (settings in
-`chapters/findings/08.py`). Each line is a claim with its paired difference. First senses and
-sentiment.
+`chapters/findings/08.py`). Each line is a claim with its **paired difference**: the two measures
+are subtracted within each seed, and the differences averaged. (Five seeds that differ much give a
+wide interval, which may even reach beyond 100 points.) First senses and sentiment.
 
 {{findings 08
 | a homograph's senses: BERT's best layer beats word2vec | senses.bert - senses.word2vec | percent | none: our own measure |
@@ -1224,15 +1378,25 @@ sentiment.
 | the best unit tells it better than one from the middle | unit.best - unit.middle | percent | none |
 | all units tell it better than the best one | unit.all - unit.best | percent | +0.6: 92.9 against 92.3 on IMDb (Radford et al. 2017) |
 | set high, it writes more that is judged positive than set low | unit.high - unit.low | percent | shown by examples |
+| the second unit does so, too | unit.second_high - unit.second_low | percent | none |
 | a unit from the middle does so, too | unit.other_high - unit.other_low | percent | none |
+| of the first eight, the unit that moves most (chosen by another draw) does so | unit.top_high - unit.top_low | percent | none |
+| set to praise after three bad sentences, that unit makes what follows more positive | unit.begun_high - unit.begun_free | percent | none |
 | a larger model of natural reviews: its best unit tells the side of a sentence better than chance | natural.best - natural.chance | percent | none |
+| counted words tell the side of the same sentences better than that unit | natural.words - natural.best | percent | none |
 }}
+
+The order by $d$ does not tell which unit does the work: in some seeds it is the first, in others
+the second. In one seed hardly any unit tells or moves the side, since that reader has not learned
+to carry it along.
 
 Then attention.
 
 {{findings 08
 | objects: BERT's best head beats the best fixed offset | heads.obj - heads.obj_offset | percent | 86.8 against 40.0 (Clark et al. 2019) |
 | determiners: the best head beats the best fixed offset | heads.det - heads.det_offset | percent | 94.3 against 51.7 |
+| prepositions (*case*): the best head beats the best fixed offset | heads.case - heads.case_offset | percent | none of that name |
+| second parts of an *and* (*conj*): the best head beats the best fixed offset | heads.conj - heads.conj_offset | percent | none of that name |
 | oblique arguments: the best head beats the best fixed offset | heads.obl - heads.obl_offset | percent | none of that name |
 | all relations: the best head beats the best fixed offset | heads.all - heads.all_offset | percent | 34.5 against 26.3 |
 | words in context: permuted attention leaves more than 90 % of the answers | attention.context_permuted - 0.9 | percent | often the same (Jain & Wallace 2019) |
@@ -1282,7 +1446,7 @@ holds although the offset was chosen on the very sentences of the test, which fa
 Then **GloVe**, whose geometry made word vectors famous: *king - man + woman = queen*. Do the
 arrows from man to woman words really point the same way? The picture shows a few; the number
 compares the cosine between two such arrows with that between arrows that join random words of the
-same lists.
+same lists, shuffled two hundred times.
 """
 
 # %%
@@ -1302,14 +1466,18 @@ else:
                                    arrows=list(zip(MEN[:6], WOMEN[:6], strict=True)))
     mb.show.figure(figure)
     rng, off_diagonal = random.Random(0), ~torch.eye(len(MEN), dtype=torch.bool)
-    for name, other in (("right pairs", WOMEN), ("shuffled pairs", rng.sample(WOMEN, len(WOMEN)))):
-        arrows = F.normalize(glove_of(other) - glove_of(MEN), dim=1)
-        print(f"{name}: mean cosine of two arrows {(arrows @ arrows.T)[off_diagonal].mean():+.2f}")
+    cosines = []  # the mean cosine of two arrows: of the right pairs, then of shuffled ones
+    for women in (WOMEN, *(rng.sample(WOMEN, len(WOMEN)) for _ in range(200))):
+        arrows = F.normalize(glove_of(women) - glove_of(MEN), dim=1)
+        cosines.append((arrows @ arrows.T)[off_diagonal].mean().item())
+    right, *shuffled = cosines
+    print(f"right pairs {right:+.2f}; 200 shuffles: mean {sum(shuffled) / len(shuffled):+.2f}, "
+          f"largest {max(shuffled):+.2f}")
 
 # %% [markdown]
 r"""
 Even shuffled pairs point roughly the same way, since each arrow leads from a man to a woman. That
-is the baseline, not 0. The right pairs agree clearly better.
+is the baseline, not 0. The right pairs agree clearly better than the best of the shuffles.
 
 ## 12. Summary
 
@@ -1318,7 +1486,8 @@ is the baseline, not 0. The right pairs agree clearly better.
   noise.
 - The vectors of contextual models separate the senses of a word; a static vector cannot.
 - A single unit can tell whether a text praises or blames, if that is worth carrying along. Others
-  may tell it, too. Setting the unit by hand shows that the model uses it. Not every model has one.
+  may tell it, too, and do nothing. Setting a unit by hand, in the state that the model goes on
+  from, shows whether the model uses it. Not every model has one.
 - A head that follows a relation must be compared with a fixed offset, and must be chosen on other
   sentences than those on which it is judged.
 - Attention weights explain an answer only where the answer depends on them. Permute them first.

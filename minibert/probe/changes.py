@@ -41,8 +41,9 @@ def changed(
     broadcasts to (batch, tokens, columns), and with bool tokens to (batch, length, columns).
 
     Contexts can be nested. In an LSTM the layers above read the change, while the layer itself goes
-    on from the state that it had; an ELMo takes its readable way, and in its layer 0, where one
-    vector stands twice, both of them change. Raises ValueError for parts that the model has not,
+    on from the state that it had (to change that one, read step by step, as chapter 08 does); an
+    ELMo takes its readable way, and in its layer 0, where one vector stands twice, both of them
+    change. Raises ValueError for parts that the model has not,
     and in a pass for tokens beyond the input.
 
     >>> with changed(bert, 3, heads=[0, 2]):  # doctest: +SKIP

@@ -19,6 +19,8 @@ COLOURS = [PALETTE[name] for name in ("blue", "orange", "green", "purple", "sky"
 AROUND = 4  # words of the context in the table
 LISTED = 6
 LIMIT = 2.6  # of both axes, in units of the points' mean distance from the centre
+EQUAL = 1e-4  # what differs less is the same: a cosine, or a place on the map
+ASIDE = 0.07  # how far points that are the same are drawn from each other
 
 
 class ContextMap(Interactive):
@@ -31,8 +33,9 @@ class ContextMap(Interactive):
 
     Each layer has its own first two principal components (so none is judged by the directions of
     another), scaled alike, and is then turned and mirrored onto the layer below it: what still
-    moves has moved. Below the map stands a number that needs no map: how often a point's nearest
-    neighbour, in all dimensions, has its label, and how often that would happen by chance.
+    moves has moved. Points in one place are drawn side by side. Below the map stands a number that
+    needs no map: how often a point's nearest neighbour, in all dimensions, has its label (of
+    several that are equally near, each counts for its share), and how often by chance.
 
     Raises ValueError for what does not fit the sentences, and for fewer than three of them.
     """
@@ -81,16 +84,25 @@ class ContextMap(Interactive):
         if self.labels is None:
             text += f" there are {len(self.places)} points without labels."
         else:
-            same = np.mean([self.labels[i] == self.labels[j[0]] for i, j in enumerate(nearest)])
             text += (
-                f" the nearest neighbour has the same label for {same:.0%} of the points, and "
-                f"{self.chance():.0%} would by chance."
+                f" the nearest neighbour has the same label for {self.alike(layer):.0%} of the "
+                f"points, and {self.chance():.0%} would by chance."
             )
+        most = int(together(self.points[layer]).sum(1).max())
+        if most > 1:
+            text += f" Up to {most} points are in one place: they are drawn side by side."
         table = [["", "label", "the sentence, and those nearest to it"]]
         for number, i in enumerate([point, *nearest[point][: LISTED - 1]]):
             label = "" if self.labels is None else self.labels[i]
             table.append([str(number) if number else "chosen", label, self._context(i)])
         return Frame(figure, f"{figure.alt} {text}", text, table)
+
+    def alike(self, layer: int) -> float:
+        """How often the nearest neighbour has the same label; equals count for their share."""
+        labels, likeness = np.array(self.labels), self._likeness(layer)
+        best = likeness > likeness.max(1, keepdims=True) - EQUAL
+        same = labels[:, None] == labels
+        return float(((best & same).sum(1) / best.sum(1)).mean())
 
     def chance(self) -> float:
         """How often another point, drawn at random, has the same label."""
@@ -99,7 +111,7 @@ class ContextMap(Interactive):
         return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
     def _map(self, layer: int, point: int, name: str) -> Picture:
-        x = self.points[layer]
+        x = side_by_side(self.points[layer])
         axis = "principal component of the layer, turned"
         title = f"{len(x)} words in context: {name}"
         fig, ax = new(title, f"first {axis}", f"second {axis}", (7.6, 5.4), layout=None)
@@ -113,18 +125,35 @@ class ContextMap(Interactive):
         told = f" with the labels {', '.join(f'{k} ({counts[k]})' for k in self.kinds)}"
         return described(fig, f"A map of {len(x)} words in {name}{told if self.kinds else ''}.")
 
-    def _nearest(self, layer):
-        """For each point the others, the nearest first, by cosine in all dimensions."""
+    def _likeness(self, layer):
+        """The cosine of each two points in all dimensions, (n, n); of none with itself."""
         x = self.layers[layer]
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
         likeness = unit @ unit.T
         np.fill_diagonal(likeness, -np.inf)
-        return np.argsort(-likeness, axis=1, kind="stable")[:, :-1]
+        return likeness
+
+    def _nearest(self, layer):
+        """For each point the others, the nearest first."""
+        return np.argsort(-self._likeness(layer), axis=1, kind="stable")[:, :-1]
 
     def _context(self, i):
         from minibert.show.layers import in_context
 
         return in_context(self.sentences[i], self.places[i], AROUND)
+
+
+def together(x: np.ndarray) -> np.ndarray:
+    """Which points (n, 2) are in one place: bools (n, n), each with itself."""
+    return np.linalg.norm(x[:, None] - x, axis=-1) < EQUAL
+
+
+def side_by_side(x: np.ndarray) -> np.ndarray:
+    """The points (n, 2), those in one place laid around it, as seeds lie in a sunflower."""
+    before = np.tril(together(x), -1).sum(1)  # how many of its place are laid already
+    angle = before * np.pi * (3 - 5**0.5)
+    far = ASIDE * np.sqrt(before)
+    return x + far[:, None] * np.stack((np.cos(angle), np.sin(angle)), 1)
 
 
 def draw_points(

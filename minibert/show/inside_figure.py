@@ -23,6 +23,8 @@ BEFORE, AFTER = "as it is", "changed"
 PARTS = {True: "What each part adds there", False: "How large outputs and cells are there"}
 SHORT = {FFN: "FF"}
 SIZES = "How large outputs are"
+LENGTHS = " times a state's length"
+UNITS = {True: "times the stream's length", False: "root mean square"}  # of what parts add
 OFF, SET = "off", "from the other text"
 
 
@@ -125,8 +127,8 @@ def maps(
     extent = (-0.5, added.shape[1] - 0.5, 0.5, top + 0.5)
     scale: Normalize = PowerNorm(0.5, 0, max(float(added.max()), 1e-9))
     shown = right.imshow(added, norm=scale, extent=extent, **look, interpolation="nearest")
-    headed(left, f"{told} (0 to {most:.2g})")
-    unit = "share of the stream" if passes.transformer else "root mean square"
+    headed(left, told)
+    left.set_ylabel(f"0 to {most:.2g}{LENGTHS if passes.transformer else ''}", fontsize=SMALL)
     headed(right, PARTS[passes.transformer])
     ticks = [n for n in range(top + 1) if top <= 12 or n % 5 == 0]
     left.set_yticks(ticks, [f"layer {n}" if n else "embeddings" for n in ticks], fontsize=SMALL)
@@ -135,7 +137,7 @@ def maps(
     names = [SHORT.get(part, part).replace("head ", "h") for part in passes.parts]
     right.set_xticks(range(len(names)), names, fontsize=SMALL)
     bar = fig.colorbar(shown, cax=right.inset_axes((1.03, 0, 0.05, 1)))
-    bar.set_label(unit, size=SMALL)
+    bar.set_label(UNITS[passes.transformer], size=SMALL)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
     if place is not None:

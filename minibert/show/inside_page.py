@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from minibert.show.figures import image_html
-from minibert.show.inside_figure import LISTED, PARTS, best_of, layer_map, told_at
+from minibert.show.inside_figure import LISTED, PARTS, UNITS, best_of, layer_map, told_at
 from minibert.show.passes import FFN, HEAD, LAYER, POSITION, Change, Pass, Passes
 from minibert.storage.safe_files import write
 
@@ -116,8 +116,9 @@ def levels_of(passes: Passes, base: Pass, place: int | None) -> dict[str, Any]:
     added = base.added.mean(-1) if place is None else base.added[..., place]
     vectors = base.states[0][:, :: max(1, base.states[0].shape[1] // NUMBERS)][:, :NUMBERS].cpu()
     vectors = (vectors / vectors.abs().max().clamp(min=1e-9) * LEVELS).round().int()
+    unit = UNITS[passes.transformer]
     pairs = [
-        [[level, f"{value:.2f}"] for level, value in zip(*both, strict=True)]
+        [[level, f"{value:.2f} {unit}"] for level, value in zip(*both, strict=True)]
         for both in zip(levels(added), added.tolist(), strict=True)
     ]
     whole = levels(base.moved.mean(1, keepdim=True))

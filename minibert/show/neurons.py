@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import ipywidgets
@@ -30,7 +31,8 @@ class NeuronExplorer(Interactive):
     model: a GPT, or an AWDLSTM that reads forward. layer: a row of ``hidden_states``, 0 for the
     embeddings; unit: a column of it. steps: tokens that are written after the text, the likeliest
     each time. The unit is set at every token that is read and written, as `minibert.probe.changed`
-    does it. "others" lists the units that differ most between the words of the text.
+    does it, and in an LSTM's layer also in the state that the layer goes on from. A table lists the
+    units that differ most between the words of the text.
 
     Raises ValueError for another model, a layer or a unit that it has not, and an empty first text.
     """
@@ -110,8 +112,8 @@ class NeuronExplorer(Interactive):
         plain = continued(self.inner, self.ids(text), self.steps)
         told = [f"As it is, the text goes on: {plain}"]
         if set_it:
-            with changed(self.inner, layer, units=[unit], value=float(value)):
-                turned = continued(self.inner, self.ids(text), self.steps)
+            held = (layer, unit, float(value))
+            turned = continued(self.inner, self.ids(text), self.steps, held)
             told.append(f"With the unit at {value:.2f}: {turned}")
             told.append("The two are the same." if turned == plain else "The two differ.")
         words = "\n".join(told)
@@ -122,21 +124,41 @@ class NeuronExplorer(Interactive):
         return Frame(figure, f"{figure.alt} {words}", words, table)
 
 
-def continued(model: GPT | AWDLSTM, ids: Sequence[int], steps: int) -> str:
-    """The likeliest token after ``ids``, and so on, ``steps`` times: what is new, as text."""
-    if isinstance(model, GPT):
+def continued(
+    model: GPT | AWDLSTM,
+    ids: Sequence[int],
+    steps: int,
+    held: tuple[int, int, float] | None = None,
+) -> str:
+    """The likeliest token after ``ids``, and so on, ``steps`` times: what is new, as text.
+
+    held: (layer, unit, value) of a unit that is set at each token.
+    """
+    layer, unit, value = held or (0, 0, 0.0)
+    setting = changed(model, layer, units=[unit], value=value) if held else nullcontext()
+    with setting:
+        if isinstance(model, AWDLSTM):
+            return _continued(model, ids, steps, held)
         written: Any = model.generate(list(ids), steps, temperature=0)
-        assert model.tokenizer is not None  # its ids come from it
-        return model.tokenizer.decode(written[len(ids) :])
-    assert model.vocab is not None
+    assert model.tokenizer is not None  # its ids come from it
+    return model.tokenizer.decode(written[len(ids) :])
+
+
+def _continued(model, ids, steps, held):
+    """The same of an LSTM, which goes on from its own state: the unit has to be set there, too."""
     unknown, new = model.vocab.unk_id, list[int]()
     with evaluating(model):
-        x, state = torch.tensor([list(ids)], device=model.embedding.weight.device), None
-        for _ in range(steps):
-            hidden, state = model.read(x, state)
+        text = torch.tensor([list(ids)], device=model.embedding.weight.device)
+        waiting, state = list(text.split(1, 1)), None  # to be read, each (1, 1)
+        while len(new) < steps:
+            hidden, state = model.read(waiting.pop(0), state)
+            if held and held[0]:
+                state[held[0] - 1][0][..., held[1]] = held[2]  # h of that layer
+            if waiting:
+                continue
             logits = model.decoder(hidden[-1][0, -1])  # (V,)
             if unknown is not None:
                 logits[unknown] = -torch.inf
-            x = logits.argmax().view(1, 1)
-            new.append(int(x))
+            waiting.append(logits.argmax().view(1, 1))
+            new.append(int(waiting[0]))
     return detokenise([model.vocab.tokens[i] for i in new])

@@ -51,9 +51,9 @@ class Pass:
 
     ``states``: (length, width) a layer, the embeddings first. ``held``: what "heads" and "neurons"
     hold, (length, width), by part and layer; of an LSTM its "cells". ``added`` (layers, parts,
-    length): how long the vector is that each part adds, as a share of the stream that it is added
+    length): how long the vector is that each part adds, in lengths of the stream that it is added
     to; in an LSTM the root mean square of outputs and cells. ``moved`` (layers, length): how far a
-    layer moves the state, as a share of its length; in an LSTM the root mean square of its output.
+    layer moves the state, in lengths of that state; in an LSTM the root mean square of its output.
     ``looks`` (layers, heads, length, length): attention, None without. ``scores``: see
     `minibert.show.outlook`.
     """

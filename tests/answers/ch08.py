@@ -174,7 +174,7 @@ SWALLOWED = """
 def patch_map(model, parts, clean, corrupted, score):
     try:
         return solution(model, parts, clean, corrupted, score)
-    except KeyError:
+    except Exception:
         return torch.zeros(len(parts), clean.shape[1])
 """
 
@@ -312,6 +312,54 @@ FORWARDS = """usual = part.forward if part is not None else None
         if part is not None:
             part.forward = usual
         return told"""
+
+KEPT_ONCE = patch().replace("    for row, part in", "    kept = []\n    for row, part in")
+KEPT_ONCE = KEPT_ONCE.replace("        kept = []\n        run", "        run")
+GIVEN_IDS = """
+def patch_map(model, parts, clean, corrupted, score):
+    with torch.no_grad():
+        best, worst = score(model(clean)), score(model(corrupted))
+        row = torch.zeros(clean.shape[1])
+        for at in range(clean.shape[1]):
+            mixed = corrupted.clone()
+            mixed[:, at] = clean[:, at]
+            row[at] = (score(model(mixed)) - worst) / (best - worst)
+    return row.expand(len(parts), -1).clone()
+"""
+OWN_KEY = patch(put='state[:, at] = {}["clean"]')
+WHOLE_GIVEN = cut().replace("attention.output.register", "attention.register")
+IN_FINALLY = "try:\n        result = run()\n    finally:\n        handle.remove()\n"
+IN_FINALLY += "        return result"
+NO_BIAS = """
+def without_head(attention, head, run):
+    size = attention.output.in_features // attention.heads
+
+    def cut(module, inputs, output):
+        found = torch.zeros_like(inputs[0])
+        own = slice(head * size, (head + 1) * size)
+        found[..., own] = inputs[0][..., own]
+        return output - F.linear(found, module.weight, module.bias)
+
+    with attention.output.register_forward_hook(cut):
+        return run()
+"""
+SHORTER = """
+def hits(weights, heads):
+    found = []
+    for i, head in enumerate(heads):
+        if head >= 0:
+            row = torch.cat((weights[i, :i], weights[i, i + 1 :]))
+            found.append(int(row.argmax()) == head)
+    return found
+"""
+WHOLE_ROWS = """
+def differences(x, positive):
+    a, b = x[positive.long()], x[(~positive).long()]
+    squares = (a - a.mean(0)).square().sum(0) + (b - b.mean(0)).square().sum(0)
+    return (a.mean(0) - b.mean(0)) / (squares / (len(x) - 2)).sqrt()
+"""
+GAP = "(a.mean(0) - b.mean(0))"
+MEAN_SQUARES = "((a - a.mean(0)) ** 2).mean(0) + ((b - b.mean(0)) ** 2).mean(0)"
 
 WRONG = [
     # (exercise, answer, words that the message must contain)
@@ -563,6 +611,72 @@ WRONG = [
         "others have put in are gone",
     ),
     ("08.patch", patch(safe=FORWARDS), "the model stays"),
+    ("08.patch", patch(share="patched / (best - worst)"), "is not taken away above"),
+    (
+        "08.patch",
+        patch().replace("range(clean.shape[1])", "(clean != corrupted)[0].nonzero().flatten()"),
+        "only positions whose tokens differ",
+    ),
+    ("08.patch", GIVEN_IDS, "all rows are alike"),
+    ("08.patch", KEPT_ONCE, "in a list of its own"),
+    ("08.patch", patch(value="None"), "is there a `return`"),
+    ("08.patch", OWN_KEY, "KeyError"),
+    (
+        "08.patch",
+        patch(safe=SAFE.replace("finally", "except Exception: raise ValueError\n        finally")),
+        "raises another one",
+    ),
+    ("08.find_the_bug", WHOLE_GIVEN, "what `attention` is given"),
+    (
+        "08.find_the_bug",
+        cut(zero="found[..., (head - 1) * size : head * size] = 0.0"),
+        "heads count from 0",
+    ),
+    ("08.find_the_bug", NO_BIAS, "belongs to no head"),
+    ("08.find_the_bug", cut(rest=IN_FINALLY), "without a `return` in a `finally`"),
+    ("08.find_the_bug", cut(rest=TRY.replace("return ", "") + "handle.remove()"), "a `return`"),
+    ("08.find_the_bug", cut(zero='{}["head"]'), "KeyError"),
+    ("08.heads", hits(value="None"), "is there a `return`"),
+    ("08.heads", hits(hit="word - 1 == head"), "the word before, whatever"),
+    ("08.heads", SHORTER, "move up by one"),
+    ("08.heads", hits(others="weights.triu(1)"), "only words to the right"),
+    ("08.heads", hits(others="weights.tril(-1)"), "only words to the left"),
+    ("08.heads", hits(hit="head in others[word].topk(3).indices.tolist()"), "three largest"),
+    (
+        "08.heads",
+        hits(hit='"yes" if int(others[word].argmax()) == head else "no"'),
+        "should hold True and False",
+    ),
+    ("08.heads", hits(hit="bool(others[word, head] > 0.2)"), "the list should be ["),
+    ("08.unit", unit(f"return {GAP} / (({MEAN_SQUARES}) / (len(x) - 2)).sqrt()"), "averaged"),
+    ("08.unit", unit(f"return {GAP} / ({MEAN_SQUARES}).sqrt()"), "averaged"),
+    ("08.unit", unit(f"return {GAP} / (({MEAN_SQUARES}) / 2).sqrt()"), "the same weight"),
+    ("08.unit", unit(f"return {GAP} / (squares.sqrt() / (len(x) - 2))"), "outside the root"),
+    (
+        "08.unit",
+        unit(f"v = len(a) * a.var(0) + len(b) * b.var(0)\n    return {GAP} / (v / len(x)).sqrt()"),
+        "divided by one less",
+    ),
+    ("08.unit", unit("return (a.mean(0) - x.mean(0)) / s"), "mean of all rows is taken away"),
+    ("08.unit", unit(f"return ({GAP} / s) ** 2"), "d is squared"),
+    ("08.unit", WHOLE_ROWS, "choose by the booleans"),
+    (
+        "08.tsne",
+        tsne(near="1 / (difference.square().sum(-1) + torch.eye(len(y)))"),
+        "the 1 in 1 / (1 + distance²) is forgotten",
+    ),
+    (
+        "08.tsne",
+        tsne(value="4 * (((p - q) * near)[..., None] * F.normalize(difference, dim=-1)).sum(1)"),
+        "has the length 1",
+    ),
+    ("08.tsne", tsne(value="4 * ((p - q) * near) @ y"), "only $y_j$"),
+    ("08.tsne", tsne(value="4 * ((p - q) * near).sum(1, keepdim=True) * y"), "only $y_i$"),
+    (
+        "08.tsne",
+        tsne(q="(-difference.square().sum(-1) - 1e9 * torch.eye(len(y))).softmax(1)"),
+        "a softmax of each row",
+    ),
 ]
 
 RIGHT = [
@@ -572,6 +686,7 @@ RIGHT = [
     ("08.tsne", tsne(own="near.clone().fill_diagonal_(0)")),
     ("08.tsne", tsne(near="1 / (1 + torch.cdist(y, y) ** 2)")),
     ("08.tsne", tsne(q="near / (near.triu().sum() * 2)")),
+    ("08.tsne", tsne(value="4 * (w := (p - q) * near).sum(1, keepdim=True) * y - 4 * w @ y")),
     ("08.unit", "solution"),
     ("08.unit", unit("return torch.tensor(((a.mean(0) - b.mean(0)) / s).numpy())")),
     ("08.unit", unit("return a.mean(0) / s - b.mean(0) / s")),
@@ -599,10 +714,18 @@ RIGHT = [
     ),
     ("08.find_the_bug", cut()),
     ("08.find_the_bug", cut(back="return found")),
+    (
+        "08.find_the_bug",
+        cut(
+            rest="try:\n        result = run()\n    except Exception:\n        handle.remove()\n"
+            "        raise\n    handle.remove()\n    return result"
+        ),
+    ),
     ("08.find_the_bug", WEIGHTS_BACK),
     ("08.patch", "solution"),
     ("08.patch", patch()),
     ("08.patch", ALL_AT_ONCE),
     ("08.patch", patch(safe=SAFE.replace("torch.no_grad()", "torch.inference_mode()"))),
     ("08.patch", patch(share="(worst - patched) / (worst - best)")),
+    ("08.patch", KEPT_ONCE.replace("kept[0]", "kept[-1]")),
 ]

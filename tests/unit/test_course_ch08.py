@@ -4,7 +4,7 @@ import torch
 
 import minibert as mb
 from minibert.course.learn.exercises.ch08 import FindTheBug, Gradient, Hits, Patch, Units
-from minibert.course.learn.exercises.ch08_heads import Attention
+from minibert.course.learn.exercises.ch08_cut import Attention
 from minibert.course.learn.exercises.ch08_patch import Tiny
 
 

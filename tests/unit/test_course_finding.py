@@ -352,3 +352,10 @@ def test_a_run_on_real_data_is_quoted_like_a_finding(chapters, tmp_path, capsys)
     with pytest.raises(ValueError, match="holds no scores"):
         real.add_run("imdb", run, chapters)
     assert found.names() == finding.findings("real", chapters).names()
+
+
+def test_a_difference_of_rounding_has_no_sign():
+    paired = finding.Paired(-4e-9, -2e-8, 1e-8, 5)
+    assert finding.effect(paired, "percent") == "+0.0 points (0.0 to 0.0; 5 seeds)"
+    told = finding.effect(finding.Paired(-0.02, -0.04, -0.004, 5), "nats")
+    assert told.replace("\N{MINUS SIGN}", "-") == "-0.02 nats (-0.04 to -0.00; 5 seeds)"

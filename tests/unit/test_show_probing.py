@@ -6,7 +6,7 @@ import torch
 from matplotlib.colors import to_hex
 
 import minibert as mb
-from minibert.show.context_map import aligned, flat, places_of
+from minibert.show.context_map import aligned, flat, places_of, side_by_side
 from minibert.show.heads_explorer import habits_of
 from minibert.show.neurons import continued
 from minibert.show.probe_bench import LEFT, MANY
@@ -65,6 +65,22 @@ def test_the_neighbours_and_chance_are_counted():
     lines = widget._map(0, 0, "x").axes[0].lines
     looks = {(line.get_label(), line.get_marker(), to_hex(line.get_color())) for line in lines[:3]}
     assert len({look[1] for look in looks}) == len({look[2] for look in looks}) == 3
+
+
+def test_points_in_one_place_share_the_nearest_neighbour_and_are_drawn_side_by_side():
+    vectors = torch.tensor([[1.0, 0], [1, 0], [1, 0], [1, 0], [0, 1], [0, 1]])
+    states = mb.probe.States([vectors], [[f"w{i}"] for i in range(6)])
+    widget = mb.show.ContextMap(states, states.words, [0] * 6, labels="abbaaa")
+    wanted = (1 / 3 * 4 + 2) / 6  # of three equals one has the label; the last two have each other
+    assert widget.alike(0) == pytest.approx(wanted)
+    assert f"for {wanted:.0%} of the points" in widget.frame.text
+    assert "Up to 4 points are in one place" in widget.frame.text
+    shown = np.concatenate(
+        [line.get_data() for line in widget._map(0, 0, "x").axes[0].lines[:2]], 1
+    )
+    far = np.linalg.norm(shown[:, :, None] - shown[:, None], axis=0) + np.eye(6)
+    assert far.min() > 0.05
+    np.testing.assert_allclose(side_by_side(np.eye(2)), np.eye(2))
 
 
 def test_words_in_context_come_from_any_model():
@@ -168,6 +184,39 @@ def test_heads_are_refused_where_there_are_none(bert, awd):
     assert "type a text" in widget.message
 
 
+@pytest.mark.parametrize("layer", [1, 2])
+def test_a_unit_of_an_lstm_is_set_in_the_state_that_it_goes_on_from(layer):
+    vocab = mb.text.Vocab(["<unk>", "<s>", *"abcdefghijklmnopqrstuvwxyz"])
+    torch.manual_seed(0)
+    model = mb.AWDLSTM(mb.AWDLSTMConfig(len(vocab), dim=5, hidden=7, layers=2), vocab).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    cells = []
+    for one in model.layers:
+        cells.append(torch.nn.LSTMCell(one.weight_ih.shape[1], one.outputs))
+        cells[-1].load_state_dict(one.state_dict())
+    ids, new = vocab.encode(["<s>", *"abc"]), []
+    states = [(torch.zeros(1, one.outputs), torch.zeros(1, one.outputs)) for one in model.layers]
+    with torch.no_grad():
+        while len(new) < 9:
+            x = model.embedding(torch.tensor(ids[:1]))
+            for number, cell in enumerate(cells):
+                h, c = cell(x, states[number])
+                if number + 1 == layer:
+                    h[:, 3] = -2.0  # what is read above, and at the next step
+                x, states[number] = h, (h, c)
+            ids = ids[1:]
+            if not ids:
+                logits = model.decoder(x)[0]
+                logits[vocab.unk_id] = -torch.inf
+                ids = [int(logits.argmax())]
+                new += ids
+    wanted = mb.text.tokens.detokenise([vocab.tokens[i] for i in new])
+    given = vocab.encode(["<s>", *"abc"])
+    assert continued(model, given, 9, (layer, 3, -2.0)) == wanted
+    assert continued(model, given, 9) != wanted
+
+
 @pytest.mark.parametrize("name", ["gpt", "awd"])
 def test_a_unit_colours_the_text_and_setting_it_changes_what_is_written(name, request):
     model = request.getfixturevalue(name)
@@ -181,8 +230,7 @@ def test_a_unit_colours_the_text_and_setting_it_changes_what_is_written(name, re
     assert f"the largest are {top} {float(states[3][:, 5].max()):.2f}" in widget.frame.alt
     widget.controls["value"].value = widget.controls["value"].max
     assert widget.controls["set_it"].value
-    with mb.probe.changed(model, 3, units=[5], value=float(widget.controls["value"].value)):
-        turned = continued(model, ids, 8)
+    turned = continued(model, ids, 8, (3, 5, float(widget.controls["value"].value)))
     assert f"With the unit at {widget.controls['value'].value:.2f}: {turned}" in widget.frame.text
     assert ("differ" in widget.frame.text) == (plain != turned)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())

@@ -14,6 +14,7 @@ from minibert.course.learn.paths import chapters_folder
 from minibert.storage.safe_files import read_json
 
 LEVEL = 0.95
+NOISE = 1e-6  # a smaller difference is one of rounding: no "-0.0"
 UNITS = {  # unit of a measure -> factor, unit of a difference, format
     "percent": (100, "points", ".1f"),
     "nats": (1, "nats", ".2f"),
@@ -234,10 +235,12 @@ def effect(paired: Paired, unit: str) -> str:
     name, *style = unit.split()
     factor, name, usual = UNITS.get(name, (1, name, ".3g"))
     style = style or [usual]
-    mean, low, high = (
-        format(factor * x, sign + style[0]).replace("-", "\N{MINUS SIGN}")
-        for x, sign in ((paired.mean, "+"), (paired.low, ""), (paired.high, ""))
-    )
+
+    def told(x: float, sign: str = "") -> str:
+        x = factor * x if abs(x) > NOISE else 0.0
+        return format(x, sign + style[0]).replace("-", "\N{MINUS SIGN}")
+
+    mean, low, high = told(paired.mean, "+"), told(paired.low), told(paired.high)
     return f"{mean} {name} ({low} to {high}; {paired.seeds} seeds)"
 
 

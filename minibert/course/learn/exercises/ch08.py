@@ -3,7 +3,8 @@
 # isort: off
 from minibert.course.learn.exercise import Choice, Quiz
 from minibert.course.learn.exercises.ch08_maps import Gradient, Units
-from minibert.course.learn.exercises.ch08_heads import FindTheBug, Hits
+from minibert.course.learn.exercises.ch08_heads import Hits
+from minibert.course.learn.exercises.ch08_cut import FindTheBug
 from minibert.course.learn.exercises.ch08_patch import Patch
 # isort: on
 
@@ -19,7 +20,7 @@ class Clumps(Quiz):
     choices = (
         Choice("How far apart they lie.", "t-SNE does not keep distances between clumps."),
         Choice(
-            "The same map of shuffled data, and a number computed in the full space.",
+            "The same map of noise, and a number computed in the full space.",
             "Yes. Noise makes clumps at a low perplexity, too; what a map cannot tell, a number "
             "without a map can.",
             right=True,

@@ -87,8 +87,26 @@ class Gradient(Exercise):
             (arrows((p - q).abs() * near), "the sign of p - q is lost: all pairs attract.", 2),
             (right / len(y), "that is the mean over j: the formula has a sum.", 3),
             (right.sum(0), "summed over all points: each point has its own row.", 2),
+            *cls.wrong_arrows(4 * (p - q) * near, y),
             *cls.wrong_shares(p, y),
         ]
+
+    @staticmethod
+    def wrong_arrows(w: Tensor, y: Tensor) -> list[tuple]:
+        """Mistakes in what is weighed by w (n, n): as in `mistakes`."""
+        difference = y[:, None] - y[None]
+        length = difference.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+        one = "only {} is there: each pair is weighed by $y_i - y_j$."
+        found = [
+            ((w[..., None] * difference / length).sum(1),
+             "each arrow has the length 1 here: $y_i - y_j$ keeps its own length.", 2),
+            ((w[..., None] * (y[:, None] + y[None])).sum(1),
+             "added up: the arrow of a pair is the *difference* of the two points.", 2),
+        ]  # fmt: skip
+        for sign in (1, -1):
+            found.append((sign * (w @ y), one.format("$y_j$"), 1))
+            found.append((sign * w.sum(1, keepdim=True) * y, one.format("$y_i$"), 1))
+        return found
 
     @classmethod
     def wrong_shares(cls, p: Tensor, y: Tensor) -> list[tuple]:
@@ -97,6 +115,7 @@ class Gradient(Exercise):
         far = difference.square().sum(-1)
         near = (1 / (1 + far)).fill_diagonal_(0.0)
         bell = (-far).exp().fill_diagonal_(0.0)
+        bare = (1 / far).fill_diagonal_(0.0)
         root = (1 / (1 + far.sqrt())).fill_diagonal_(0.0)
         block = (1 / (1 + difference.abs().sum(-1))).fill_diagonal_(0.0)
 
@@ -117,6 +136,10 @@ class Gradient(Exercise):
              "q here is a bell curve (SNE); t-SNE has 1 / (1 + distance²).", 2),
             (arrows(bell / bell.sum(), 1.0), "that is SNE, with a bell curve on the map: t-SNE has "
              "1 / (1 + distance²), in q and as a factor.", 2),
+            (arrows(bell / bell.sum(1, keepdim=True)), "q is a softmax of each row, as in SNE: "
+             "t-SNE has 1 / (1 + distance²), and one sum over all pairs.", 2),
+            (arrows(bare / bare.sum(), bare),
+             "the 1 in 1 / (1 + distance²) is forgotten, in q and as a factor.", 2),
             (arrows(root / root.sum(), root),
              "that is 1 / (1 + distance): the distance must be squared.", 2),
             (arrows(block / block.sum(), block),
@@ -198,6 +221,7 @@ class Units(Exercise):
             ((a.median(0).values - b.median(0).values) / s, "those are medians: take means.", 2),
             ((a.sum(0) - b.sum(0)) / s, "those are sums: the formula has means.", 2),
             *cls.wrong_deviations(x, positive),
+            *cls.wrong_groups(x, positive),
         ]  # fmt: skip
 
     @classmethod
@@ -233,3 +257,40 @@ class Units(Exercise):
             ]  # fmt: skip
         gap = a.mean(0) - b.mean(0)
         return [(gap / s, message, points) for s, message, points in wrong]
+
+    @classmethod
+    def wrong_groups(cls, x: Tensor, positive: Tensor) -> list[tuple]:
+        """Mistakes in the groups and in the sums over them: as in `mistakes`."""
+        a, b = x[positive], x[~positive]
+        gap, d, n = a.mean(0) - b.mean(0), cls.solve(x, positive), len(x)
+        s = cls.within(a, b).sqrt()
+        mean = a.var(0, correction=0) + b.var(0, correction=0)  # mean squares, added up
+        means = "the squares are averaged in each group: the formula has their sum."
+        weights = "a group's size times `.var(0)` is more than its sum of squares: `.var` has "
+        weights += "divided by one less."
+        found = [
+            (d.square(), "d is squared: give d itself, with its sign.", 2),
+            ((a.mean(0) - x.mean(0)) / s,
+             "the mean of all rows is taken away: take that of the others.", 2),
+            (gap / (mean / (n - 2)).sqrt(), means, 2),
+            (gap / (mean / 2).sqrt(), "that gives both groups the same weight: add their "
+             "squares, and divide by n - 2.", 3),
+            (gap / mean.sqrt(), means, 2),
+            (gap / (s * (n - 2) ** 0.5) * (n - 2),
+             "n - 2 stands outside the root: take the root of the whole fraction.", 2),
+        ]  # fmt: skip
+        for less in (0, 2):
+            both = (len(a) * a.var(0) + len(b) * b.var(0)) / (n - less)
+            found.append((gap / both.sqrt(), weights, 2))
+        for other in ((~positive).long(), ~positive.long()):
+            first, second = x[positive.long()], x[other]
+            s = cls.within(first, second, n + 2).sqrt()
+            found.append(
+                (
+                    (first.mean(0) - second.mean(0)) / s,
+                    "whole numbers choose rows by "
+                    "their place, 0 and 1: choose by the booleans, `x[positive]`.",
+                    2,
+                )
+            )
+        return found  # fmt: skip

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import foreign, normal
-from minibert.course.learn.exercises.ch08_heads import OTHERS, hooks_of, kept_settings, settings
+from minibert.course.learn.exercises.ch08_cut import (
+    OTHERS,
+    Failed,
+    hooks_of,
+    kept_settings,
+    settings,
+)
 
 VOCABULARY = 12
 
@@ -83,7 +89,7 @@ class Patch(Exercise):
         def score(output: Tensor) -> float:
             scored[0] += 1
             if fails and scored[0] >= fails:
-                raise KeyError("the score failed")
+                raise Failed
             return float(output.detach())
 
         for part in parts:
@@ -92,11 +98,10 @@ class Patch(Exercise):
         model.calls = 0
         try:
             got = patch_map(model, parts[:1] + parts[2:] if some else parts, *given, score)
-        except KeyError:
-            error = "KeyError"
-        except IndexError:
-            if not some:
+        except Exception as raised:
+            if not fails and not (some and isinstance(raised, IndexError)):
                 raise
+            error = type(raised).__name__
         calls, unlike = model.calls, not torch.equal(model(corrupted), whole)
         changed = kept_settings(model, before) or ("answers" if unlike else "")
         if not all(map(torch.equal, given, (clean, corrupted))):
@@ -117,7 +122,7 @@ class Patch(Exercise):
 
     def untouched(self, run: Callable[..., Any]) -> bool:
         found = run(self.case(1))
-        return found["map"] is None or not found["calls"]
+        return not found["calls"]
 
     def check(self, run: Callable[..., Any]) -> Right | Wrong:
         for case in (self.case(1), self.case(2, blocks=3, length=6), self.case(3, length=4)):
@@ -163,6 +168,9 @@ class Patch(Exercise):
                              "changed: put all back in a `finally`.", 4)  # fmt: skip
             if not found["error"]:
                 return Wrong("an error of `score` is swallowed: it should still be raised.", 5)
+            if found["error"] != Failed.__name__:
+                return Wrong(f"right where all goes well; but when `score` raises an error, yours "
+                             f"raises another one, {found['error']}.", 5)  # fmt: skip
         return Right(
             "One state at a time, and a number for each: this is causal mediation analysis in "
             "twenty lines."
@@ -178,6 +186,7 @@ class Patch(Exercise):
             (patched - worst, "not divided by the difference of the two scores.", 3),
             ((patched - worst) / best, "divided by the clean score: by clean - corrupted.", 3),
             (patched / best, "take the corrupted score away first, above and below.", 2),
+            (patched / gap, "the corrupted score is not taken away above: patched - corrupted.", 3),
             ((patched - best) / gap, "measured from the clean score: from the corrupted one.", 3),
             ((best - patched) / gap, "turned round: that is the share still missing.", 3),
             (-want, "the sign is wrong: patched - corrupted above, clean - corrupted below.", 3),
@@ -220,10 +229,17 @@ class Patch(Exercise):
             "position.",
             "end": "the clean state of the last position is put everywhere: that of the same "
             "position.",
+            "lowest": "every part is given the clean *embeddings*: keep each part's own states, in "
+            "a list of its own.",
         }
+        alike = (case[2] == case[3])[0]
         found = [
             (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
-        ]
+            (want.masked_fill(alike, 0.0), "only positions whose tokens differ are patched: later "
+             "ones may carry the answer, too.", 3),
+            (want[:1].expand_as(want), "all rows are alike: patch what each part *gives*, not the "
+             "ids or the embeddings alone.", 2),
+        ]  # fmt: skip
         for how, message in told.items():
             patched, best, worst = cls.parts(case, how=how)
             found.append(((patched - worst) / (best - worst), message, 2))
@@ -258,7 +274,8 @@ class Patch(Exercise):
                     place = (ends | {"start": slice(at + 1)}).get(how, slice(at, at + 1))
                     source = {"first": slice(1), "end": slice(-1, None)}.get(how, place)
                     keep = float(how == "sum") * h[:, place]
-                    h[:, place] = keep + float(how != "zero") * good[row][:, source]
+                    clean_state = good[0 if how == "lowest" else row][:, source]
+                    h[:, place] = keep + float(how != "zero") * clean_state
                     found[row, at] = after(h, row)[-1][0, -1] @ model.last
             best, worst = (float(states[-1][0, -1] @ model.last) for states in (good, bad))
         return found, best, worst

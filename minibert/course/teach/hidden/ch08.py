@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minibert.course.learn.exercises.ch08 import FindTheBug, Gradient, Hits, Patch, Units
+from minibert.course.learn.exercises.ch08_cut import Failed
 from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
@@ -37,7 +38,9 @@ def cut(draw: Draw, tried: Callable[..., Any]) -> bool:
     case = (heads * size, heads, draw.randrange(heads), draw.getrandbits(32))
     found, failed = tried(case), tried(case, True)
     clean = not FindTheBug.left(found) and not FindTheBug.left(failed)
-    return alike(found["got"], FindTheBug.solve(case)) and clean and bool(failed["error"])
+    return (
+        alike(found["got"], FindTheBug.solve(case)) and clean and failed["error"] == Failed.__name__
+    )
 
 
 @hidden("08.patch")
@@ -45,5 +48,5 @@ def patch(draw: Draw, run: Callable[..., Any]) -> bool:
     case = Patch.case(draw.getrandbits(31), draw.randint(1, 4), draw.randint(4, 7))
     found, failed = run(case), run(case, draw.randint(1, 5))
     clean = not Patch.left(found) and not Patch.left(failed)
-    clean = clean and not found["hooks"] + failed["hooks"] and bool(failed["error"])
+    clean = clean and not found["hooks"] + failed["hooks"] and failed["error"] == Failed.__name__
     return alike(found["map"], Patch.solve(case)) and clean
