@@ -7,7 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1300
 #     needs: ["chapter 02 (ELMo, layers as features)", "chapter 05 (BERT, masked words)", "chapter 07 (GPT, agreement over attractors)"]
-#     skip: "the parts marked optional: sections 5, 8 and 9, and the exercise 09.erase"
+#     skip: "the parts marked optional: sections 5, 8 and 9, and the exercises 09.claim and 09.erase"
 #     papers:
 #       - "Hewitt & Liang (2019), Designing and Interpreting Probes with Control Tasks, arXiv:1909.03368"
 #       - "Hewitt & Manning (2019), A Structural Probe for Finding Syntax in Word Representations, NAACL"
@@ -23,8 +23,8 @@ r"""
 
 Nobody told our models what a subject is. They have filled gaps and guessed next words. Do they
 know grammar all the same? Two kinds of question are possible. We can watch what a model **does**:
-does it give *The keys to the cabinet are here* a higher score than *... is here*? And we can look at
-what its states **hold**: can a small classifier, a **probe**, read the subject off them?
+does it give *The keys to the cabinet are here* a higher score than *... is here*? And we can look
+at what its states **hold**: can a small classifier, a **probe**, read the subject off them?
 
 Both kinds of question mislead those who ask carelessly. A model may give the right answer for a
 wrong reason, and a probe may find in the states what the probe itself has learned. So this chapter
@@ -179,9 +179,9 @@ A **minimal pair** is two sentences that differ in one place, of which one is wr
 
 > The keys to the cabinet **are** here. · *The keys to the cabinet **is** here.
 
-A model passes if it gives the good one the higher score (Linzen et al. 2016, Marvin & Linzen 2018).
-No new layer is trained, so nothing but the model can have known the answer. Any model that can score
-a sentence can be asked, but we can only ask what a pair of sentences can show.
+A model passes if it gives the good one the higher score (Linzen et al. 2016, Marvin & Linzen
+2018). No new layer is trained, so nothing but the model can have known the answer. Any model that
+can score a sentence can be asked, but we can only ask what a pair of sentences can show.
 
 The world's pairs have 0 to 4 nouns between the subject and its verb, the **attractors** (chapter
 07). Those of the other number are **misleading**: a reader who looks at the nearest noun is misled
@@ -305,9 +305,9 @@ for name, one in scored.items():
 r"""
 Over all pairs this looks like a coin. BERT and GPT are none: where no noun misleads, they are right
 in more than six pairs of ten, and where one does, in fewer than half. (There are about a hundred
-pairs in each of the last two columns, so a share may be off by ten points.) They follow nouns, but
-not the subject. A model that fills gaps well in ordinary sentences need not have learned this rule.
-Is the rule too hard for such networks, or have they seen too little of it?
+pairs in each of the last two columns, so a share may be off by ten points.) The nouns sway them,
+but the subject does not sway them most. A model that fills gaps well in ordinary sentences need not
+have learned this rule. Is the rule too hard for such networks, or have they seen too little of it?
 
 ### A small reader of its own
 
@@ -361,8 +361,8 @@ for name in ("small reader", "its trigram"):
 
 # %% [markdown]
 r"""
-In the figure stands one more line, that of a rule: *the verb agrees with the nearest noun*. It is
-what a model has learned that looks back to the last noun and no further.
+The figure has one more line, that of a rule: *the verb agrees with the nearest noun*. A model that
+looks back to the last noun, and no further, follows this rule.
 """
 
 # %%
@@ -381,7 +381,7 @@ by_rule = {n: sum(by_nearest(e) for e, k in zip(pairs, up_to_3, strict=True) if 
            for n in sorted(counts)}
 
 # %% tags=["hide-input"]
-fig, ax = mb.show.new("The verb agrees with its subject", "nouns of the other number between",
+fig, ax = mb.show.new("The verb agrees with its subject", "misleading nouns between",
                       "share of pairs right")
 looks = {"small reader": ("o-", "blue"), "BERT": ("s--", "vermillion"), "GPT": ("^--", "green"),
          "its trigram": ("x:", "grey"), "the nearest noun": ("D-.", "black")}
@@ -403,13 +403,14 @@ mb.show.figure(fig, alt="Share of pairs right with no, one, two, and more mislea
 # %% [markdown]
 r"""
 Most of the time the small reader finds the right verb, with misleading nouns too, though less
-often. The rule of the nearest noun falls far below it with the first misleading noun. The trigram of
-the same sentences cannot see past two words. With a misleading noun there no amount of text would
-help it, and it stays at about one half or below. An LSTM is able, then, and a small one. What our
-pre-trained AWD-LSTM, an LSTM too, lacks is most likely practice: in ordinary text such sentences
-are rare. (BERT and GPT are other networks; for them we have not tried. And this is one draw of the
-lessons. Over {{finding 09 agreement.reader seeds}} draws the reader is right in {{finding 09 agreement.reader min .0%}} to {{finding 09 agreement.reader max .0%}} of all pairs. Some runs have not finished
-learning when they end.)
+often. The rule of the nearest noun falls far below it with the first misleading noun. The trigram
+of the same sentences cannot see past two words. With a misleading noun there no amount of text
+would help it, and it stays at about one half or below. An LSTM is able, then, and a small one.
+What our pre-trained AWD-LSTM, an LSTM too, lacks is most likely practice: in ordinary text such
+sentences are rare. (BERT and GPT are other networks; for them we have not tried. And this is one
+draw of the lessons. Over {{finding 09 agreement.reader seeds}} draws the reader is right in
+{{finding 09 agreement.reader min .0%}} to {{finding 09 agreement.reader max .0%}} of all pairs.
+Some runs have not finished learning when they end.)
 
 A **baseline that cannot know** the answer, as the trigram here, is the cheapest way to see
 whether a question is a fair one.
@@ -488,9 +489,10 @@ though it knows nothing of order. Where *keys* is the subject, the verb is a plu
 attractor, the verb may be either. So *keys* has stood before more plural verbs than others. From
 natural sentences alone we could not say how much of the reader's score is grammar.
 
-On nonsense the list still knows that plural nouns stood before plural verbs. It is right where all
-nouns agree, and wrong where the others outvote the subject. The reader also loses some: a part of
-what looked like grammar was the company of words. But it stays above the list. Over all draws:
+On nonsense the list still knows that plural nouns stood before plural verbs. It is mostly right
+where all nouns agree, and mostly wrong where the others outvote the subject. The reader also loses
+some: a part of what looked like grammar was the company of words. But it stays above the list.
+Over all draws:
 
 {{findings 09
 | natural sentences: the reader beats the list of words that go together | agreement.reader - agreement.company | percent | - |
@@ -519,9 +521,9 @@ for title, moved in (("as written", False), ("nouns between moved to the front",
 # %% [markdown]
 r"""
 What the reader has learned is tied to this order. No sentence of its lessons began with a
-preposition, and *agree with the first noun* was right in nearly all that it has read. So it is more than a
-list of words, and less than the rule of a grammar. Minimal pairs can only show what their authors
-thought of. Over all draws:
+preposition, and *agree with the first noun* was right in nearly all that it has read. So it is more
+than a list of words, and less than the rule of a grammar. Minimal pairs can only show what their
+authors thought of. Over all draws:
 
 {{findings 09
 | the order as written is easier than with the nouns between at the front | agreement.written - agreement.fronted | percent | - |
@@ -759,7 +761,7 @@ pieces = {p: [[tokenizer.encode(word)[0] for word in row] for row in words[p]] f
 
 def with_neighbours(sentences):
     """The vectors of each word, of the one before it and of the one after: (words, 3 dim)."""
-    padded = [F.pad(x, (0, 0, 1, 1)) for x in sentences]  # zeros before the first and after the last
+    padded = [F.pad(x, (0, 0, 1, 1)) for x in sentences]  # zeros at both ends
     return torch.cat([torch.cat([x[:-2], x[1:-1], x[2:]], 1) for x in padded])
 
 
@@ -768,12 +770,12 @@ usual = mb.probe.baselines(*given)
 floors = {"each word's usual relation": usual["most frequent tag"],
           "word2vec": probed(static, 0), "random weights, layer 2": probed(blank, 2),
           "always the same": usual["majority"],
-          "word2vec, with neighbours":
+          "neighbours, word2vec":
           score_of({p: with_neighbours(layer_of(static, p, 0)) for p in words}),
-          "BERT's static vectors, with neighbours":
+          "neighbours, BERT static":
           score_of({p: with_neighbours([table[row] for row in pieces[p]]) for p in words})}
 for name, share in floors.items():
-    print(f"{name:>38}: {share:.1%}")
+    print(f"{name:>27}: {share:.1%}")
 print("for comparison, ELMo's layers: "
       + "  ".join(f"{layer}: {probed(elmo, layer):.1%}" for layer in (1, 2)))
 
@@ -785,12 +787,12 @@ ax.plot(list(control), list(control.values()), "s--", label="control task",
         color=mb.show.PALETTE["vermillion"])
 ax.plot(list(real), list(blank_control.values()), "^:", color=mb.show.PALETTE["orange"],
         label="control task, random weights")
-looks = {"each word's usual relation": "-.", "word2vec": "--", "word2vec, with neighbours": ":",
-         "BERT's static vectors, with neighbours": "-"}
-for name, look in looks.items():
+looks = {"each word's usual relation": ("-.", -3), "word2vec": ("--", -3),
+         "neighbours, word2vec": (":", -7), "neighbours, BERT static": ("-", 1)}
+for name, (look, lift) in looks.items():
     ax.axhline(floors[name], ls=look, color="#5f5f5f", lw=1.1)
-    ax.annotate(f"{name}, {floors[name]:.0%}", (4.1, floors[name]), va="center", fontsize=8,
-                color="#3f3f3f", annotation_clip=False)
+    ax.annotate(f"{name}, {floors[name]:.0%}", (4.1, floors[name]), xytext=(0, lift), fontsize=8,
+                textcoords="offset points", color="#3f3f3f", annotation_clip=False)
 ax.set_xticks(list(real))
 ax.set_xlim(-0.1, 4.05)
 ax.set_ylim(0, 1)
@@ -806,8 +808,7 @@ Much of the first impression is gone: each word's usual relation alone gets most
 weights nearly as far, and word2vec further. BERT's layers are above all of these. But most of what
 stays is the neighbours. A probe on static vectors of a word and the words beside it reads relations
 about as well as BERT's best layer. ELMo is one to three points above it. What the layers have built
-on top of that is small. (It may be more for other properties, or on harder text; this score does not
-show it.)
+on top of that is small. (It may be more on harder text; this score does not show it.)
 
 And the control task? The probe learns it well from the embeddings. It falls in the first layer,
 where the relations rise, and stays low. Is that what any layer does? In a network with random
@@ -820,10 +821,10 @@ trained.)
 
 {{exercise 09.claim}}
 
-A paper writes: "A probe with one hidden layer of 1,000 units predicts semantic roles from the last
-layer of our model with an accuracy of 94 %. So the model represents semantic roles, and uses them
-to understand the sentence." What do you ask the authors for, and what could they claim at best?
-Four to six sentences.
+(Optional.) A paper writes: "A probe with one hidden layer of 1,000 units predicts semantic roles
+from the last layer of our model with an accuracy of 94 %. So the model represents semantic roles,
+and uses them to understand the sentence." What do you ask the authors for, and what could they
+claim at best? Four to six sentences.
 """
 
 # %% [markdown] written="09.claim"
@@ -1070,9 +1071,9 @@ r"""
 word2vec is *below* the chain (each word to the next), since a static vector does not even know
 where its word stands. The embeddings of BERT beat the chain, but neither their words nor their
 places do it alone, nor do the embeddings of an untrained BERT, which are words and places, too. It
-takes both, trained. BERT's first layer adds next to nothing to them, and towards the last layer the
-trees fade. So with this probe we see no tree that BERT's *layers* have built. ELMo's embeddings know
-no places, and its first LSTM layer holds the trees best of all.
+takes both, trained. BERT's first layer adds next to nothing to them, and towards the last layer
+the trees fade. So with this probe we see no tree that BERT's *layers* have built. ELMo's
+embeddings know no places, and its first LSTM layer holds the trees best of all.
 
 {{findings 09
 | trees: ELMo's first layer beats joining each word to the next | trees.elmo_1 - trees.chain | percent | +28.1 points (ELMo, newspapers) |
@@ -1124,8 +1125,8 @@ def verbs_right(H):
 
 # %% [markdown]
 r"""
-Which **direction** of the states holds a property? A linear probe of two labels looks along one, the
-difference of its two columns of weights. But when that is taken out, a second probe finds the
+Which **direction** of the states holds a property? A linear probe of two labels looks along one,
+the difference of its two columns of weights. But when that is taken out, a second probe finds the
 property again along another, and so on for many directions (Ravfogel et al. 2020). A better one is
 the **difference of the class means**, from the mean state of one class to that of the other. Where
 the means are equal, no linear probe does better than always the same answer (Belrose et al. 2023).
@@ -1157,8 +1158,8 @@ erase = mb.course.use("09.erase", erase)
 # %% [markdown]
 r"""
 The nearest noun has the number of the subject in six sentences of ten. So the difference between
-its two classes holds some of the subject's number. To leave that alone, we take the difference among
-the sentences of each number of the subject, and then the mean of both.
+its two classes holds some of the subject's number. To leave that alone, we take the difference
+among the sentences of each number of the subject, and then the mean of both.
 """
 
 # %%
@@ -1177,15 +1178,21 @@ def told(labels, states):
     return probe.score(states[cut_at:], list(labels[cut_at:]))
 
 
-ways = {"subject": between(facts["subject"]), "any between": between(facts["any between"]),
-        "nearest": between(facts["nearest"], within=facts["subject"])}
+# %%
+ways = {"subject": between(facts["subject"]),
+        "nearest": between(facts["nearest"], within=facts["subject"]),
+        "any between": between(facts["any between"])}
 erased = {}
 for name, direction in ways.items():
     left, labels = erase(H, direction), facts[name]
-    commonest = max(Counter(labels[cut_at:]).values()) / len(labels[cut_at:])
-    erased[name] = told(labels, H), told(labels, left), commonest, verbs_right(left)
-    print(f"{name:>12}: probe {erased[name][0]:.0%} -> {erased[name][1]:.0%} (always the same: "
-          f"{commonest:.0%}), verbs {verbs_right(H):.0%} -> {erased[name][3]:.0%}")
+    free = [max(Counter(labels[cut_at:]).values())]  # right without the property itself
+    if name == "nearest":  # by the subject's number, which stays
+        free.append(sum(a == b for a, b in zip(labels[cut_at:], facts["subject"][cut_at:],
+                                               strict=True)))
+    erased[name] = (told(labels, H), told(labels, left), max(free) / len(labels[cut_at:]),
+                    verbs_right(left))
+    print(f"{name:>12}: probe {erased[name][0]:.0%} -> {erased[name][1]:.0%} (without it "
+          f"{erased[name][2]:.0%}), verbs {verbs_right(H):.0%} -> {erased[name][3]:.0%}")
 
 # %%
 meaningless_verbs = []
@@ -1208,28 +1215,30 @@ for ax, pair in zip(axes, ((before, after), ([verbs_right(H)] * len(erased), ver
     for shift, values, name in zip((-0.18, 0.18), pair, ("before", "after"), strict=True):
         ax.bar(at + shift, values, 0.34, label=name)
     ax.set_xticks(at, list(erased))
-    ax.set_ylim(0, 1.02)
-axes[0].hlines(floor, at - 0.4, at + 0.4, color="black", ls=":", label="always the same")
+    ax.set_ylim(0, 1.25)
+axes[0].hlines(floor, at - 0.4, at + 0.4, color="black", ls=":", label="without it")
 axes[1].axhspan(min(meaningless_verbs), max(meaningless_verbs), color="#7f7f7f", alpha=0.35,
                 label="ten random labels")
 for ax, name in zip(axes, ("a new probe of the property", "the reader's own verbs"), strict=True):
     ax.set_title(name, fontsize=10)
-    ax.legend(fontsize=8, loc="lower right")
+    ax.legend(fontsize=8, loc="upper center", ncols=3)
 mb.show.figure(fig, alt="Bars before and after an erasure, probe and verbs: " + "; ".join(
     f"{name}: probe {a:.0%} to {b:.0%}, verbs {verbs_right(H):.0%} to {d:.0%}"
     for name, (a, b, _, d) in erased.items()) + ".")
 
 # %% [markdown]
 r"""
-All three properties can be read off the same vector. Each is gone after *one* direction: a new probe
-does no better than always the same answer. But only one of them is clearly used. Without the
-subject's number, the reader's verbs are a coin. Without the other two, it chooses as before, and so
-it does after ten directions that mean nothing. A probe alone could not have told these cases apart.
+All three properties can be read off the same vector. Each is gone after *one* direction: a new
+probe does no better than one can without the property, by always the same answer, or for the
+nearest noun by the subject's number (the dotted lines). But only one of them is clearly used.
+Without the subject's number, the reader's verbs are a coin. Without the other two, it chooses as
+before, and so it does after ten directions that mean nothing. A probe alone could not have told
+these cases apart.
 
-The last line shows how easily this goes wrong. Take the difference for the nearest noun over all
-sentences, and the verbs suffer, because the direction holds some of the subject's number too. (If
-you erase many directions for the nearest noun, you also erase part of the subject's number.) Over
-all draws of lessons and reader:
+The last printed line shows how easily this goes wrong. Take the difference for the nearest noun
+over all sentences, and the verbs suffer, because the direction holds some of the subject's number
+too. (If you erase many directions for the nearest noun, you also erase part of the subject's
+number.) Over all draws of lessons and reader:
 
 {{findings 09
 | without the subject's number the verbs are worse | agreement.erased_verbs_whole - agreement.erased_verbs_subject | percent | - |
@@ -1266,11 +1275,12 @@ speaks of how long they learned, not of what syntax is worth.
 }}
 
 **Control tasks deflate.** The experiment `control` has a linear probe and one with a hidden layer
-of 256 units (an MLP, a multilayer perceptron) on BERT's layers, for relations and for random labels of words. Beside it stands
-another answer to the same worry, the **minimum description length** (Voita & Titov 2020): how
-many bits does it take to send the labels to somebody who has the states? The probe is trained on
-ever more of the rows, and each time it codes the next ones. A property that is hard to learn
-costs bits, even if the probe learns it in the end. On BERT's embeddings the code is
+of 256 units (an MLP, a multilayer perceptron) on BERT's layers, for relations and for random
+labels of words. Beside it stands another answer to the same worry, the **minimum description
+length** (Voita & Titov 2020): how many bits does it take to send the labels to somebody who has
+the states? The probe is trained on ever more of the rows, and each time it codes the next ones. A
+property that is hard to learn costs bits, even if the probe learns it in the end. On BERT's
+embeddings the code is
 {{finding 09 control.compression_0 mean .2f}} times shorter than a code that
 knows nothing, on the first layer {{finding 09 control.compression_1 mean .2f}} times (`mb.probe.online_code`).
 
@@ -1324,8 +1334,8 @@ Translation is not among them; "relations" is trained on gold relations, a kind 
 
 Everything so far was measured in a small world, where the truth is known. The same functions read
 English newsgroups, letters and reviews: the treebank UD EWT with gold parts of speech and trees.
-The model is MiniLM (6 layers of 384, distilled from a model of BERT's size and then trained on pairs
-of sentences).
+The model is MiniLM (6 layers of 384, distilled from a model of BERT's size and then trained on
+pairs of sentences).
 
 {{findings 09
 | parts of speech: MiniLM's best layer beats GloVe | real_words.pos_minilm_best - real_words.pos_glove_0 | percent | contextual > static |
@@ -1414,9 +1424,9 @@ missing, one line above says so, and nothing was computed.)
 This is one run, since nothing is drawn: no seed, no interval. The n-gram models have counted
 {{finding 09 blimp.tokens mean ,.0f}} tokens of Wikipedia; the 5-gram knows the 6,000 most
 frequent words only, because five of them have to fit into 64 bits. MiniLM is missing because it
-has no language-model head. (*s-selection*: what a verb demands of the meaning of its nouns, as *eat*
-does of the eater. *npi licensing*: negative polarity items, words such as *any* and *ever*, need a
-negation or a question.)
+has no language-model head. (*s-selection*: what a verb demands of the meaning of its nouns, as
+*eat* does of the eater. *npi licensing*: negative polarity items, words such as *any* and *ever*,
+need a negation or a question.)
 
 | phenomenon | trigram | 5-gram | GPT (English) | BERT (English) | SmolLM2 |
 |:---|---:|---:|---:|---:|---:|

@@ -13,7 +13,7 @@ __all__ = ["Claim", "Control", "Erase", "FindTheBug", "LinearProbe", "Pairs", "T
 
 class Claim(Written):
     id = "09.claim"
-    title = "What may they claim?"
+    title = "What may they claim? (optional)"
     minutes, difficulty, importance, points = 10, 3, 5, 3
     hints = (
         "Which cheaper answers could reach 94 % as well? Count them: of the labels, of the word, "
