@@ -98,14 +98,21 @@ class Pairs(Exercise):
              "a pair that is wrong counts as -1 here: it is 0.", 2),
             (by(lambda r: (a > b)[r].sum() / (a > b).sum()),
              "divided by all pairs that are right: divide by the pairs of the group.", 2),
+            *self.rarer(by, a, b),
+        ]  # fmt: skip
+
+    @staticmethod
+    def rarer(by: Callable[..., list[float]], a: np.ndarray, b: np.ndarray) -> list[tuple]:
+        """Mistakes that few make."""
+        return [
+            (by(lambda r: (a > b)[r].any()), "one right pair makes the whole group right here: "
+             "divide what is right by the pairs of the group.", 1),
             (by(lambda r: (a > b + 0.1)[r].mean()),
              "a small difference counts as a tie here: the higher score is right, by however "
              "little.", 2),
             (by(lambda r: (np.sort(a[r]) > np.sort(b[r])).mean()),
              "the scores are sorted within the group: compare each good sentence with its own bad "
              "one.", 1),
-            (by(lambda r: (a > b)[r].any()), "one right pair makes the whole group right here: "
-             "divide what is right by the pairs of the group.", 1),
         ]  # fmt: skip
 
 
