@@ -122,9 +122,13 @@ class Company:
         self.subjects = {number: sorted(words) for number, words in subjects.items()}
 
     def parted(self, words):
-        """(places of the nouns before the verb whose number shows, the verb's place)."""
+        """(places of the nouns before the verb whose number shows, the verb's place).
+
+        The *front* of "in front of" counts as no noun.
+        """
         end = next((i for i, word in enumerate(words) if word in self.verbs), 0)
-        return [i for i in range(end) if len(self.numbers.get(words[i], ())) == 1], end
+        shows = [len(self.numbers.get(word, ())) == 1 and word != "front" for word in words[:end]]
+        return [i for i in range(end) if shows[i]], end
 
     def score(self, words):
         nouns, end = self.parted(words)
@@ -141,7 +145,9 @@ def agreement(seed, config):
     """Shares of pairs right, by misleading nouns (0 to 2; 3: more), and on nonsense.
 
     ``reader``, ``few`` (a quarter of the lessons), ``bracketed`` (brackets around the subject),
-    ``trigram``, ``company`` (which words go together), ``nearest`` (the rule of the nearest noun).
+    ``trigram``, ``company`` (which words go together; half for a tie), ``nearest`` (the rule of the
+    nearest noun). ``written``, ``fronted``: the reader on sentences whose nouns between can stand
+    first, as they are and so. ``erased_...``: see `erasures`.
     """
     lessons = lessons_of(seed, config["lessons"])
     known, test = Company(lessons), mb.world.task("agreement", seed=seed).test
@@ -160,20 +166,87 @@ def agreement(seed, config):
         right[name] = mb.probe.minimal_pairs(model, *asked).right
         if name == "reader":
             found["reader_nonsense"] = mb.probe.minimal_pairs(model, *odd).accuracy
+            for key, moved in (("written", False), ("fronted", True)):
+                found[key] = mb.probe.minimal_pairs(model, *fronted(test, moved)).accuracy
+            found |= erasures(model, known, seed)
     vocab = vocabulary([word for text in texts for word in ("</s>", *text)])
     ids = encode([word for text in texts for word in ("</s>", "</s>", *text)], vocab)
     counts = NGram(ids, len(vocab), 3)
     right["trigram"] = mb.probe.minimal_pairs(counts, *pairs, words=vocab).right
     for name, asked in (("company", pairs), ("company_nonsense", odd)):
-        right[name] = np.array(
-            [known.score(a) > known.score(b) for a, b in zip(*asked, strict=True)]
-        )
+        scores = [(known.score(a), known.score(b)) for a, b in zip(*asked, strict=True)]
+        right[name] = np.array([(a > b) + 0.5 * (a == b) for a, b in scores])
     right["nearest"] = np.array([nearest(e, known.numbers) for e in test])
     missed = np.array([min(e.info["misleading"], 3) for e in test])
     for name, one in right.items():
         found[name] = float(one.mean())
         found |= {f"{name}_{n}": float(one[missed == n].mean()) for n in range(4)}
     return found
+
+
+def fronted(examples, moved=True):
+    """Good and bad sentences whose nouns between, being about a place, can stand first.
+
+    "The goat near the oxen was asleep" becomes "near the oxen the goat was asleep" if ``moved``.
+    """
+    found = [], []
+    for e in examples:
+        prefix = cut_up(e.info["prefix"])
+        if prefix[0] == "the" and prefix[2:3] and prefix[2] in PLACES:
+            begin = prefix[2:] + prefix[:2] if moved else prefix
+            for which, rows in zip(("good", "bad"), found, strict=True):
+                rows.append(begin + cut_up(e.info[which])[len(prefix) :])
+    return found
+
+
+PLACES = ("near", "beside", "behind", "in")
+
+
+def erasures(model, known, seed):
+    """Verbs right after one direction of a property is erased, and what a probe still finds of it.
+
+    The direction is the difference of the class means (Belrose et al. 2023), for the nearest noun
+    within each number of the subject. ``erased_random``: of labels that are drawn, the mean of ten.
+    """
+    task = mb.world.task("agreement", seed=seed)
+    rows, facts, begins = [], defaultdict(list), []
+    for place, e in enumerate([*task.train, *task.test]):
+        good, bad = cut_up(e.info["good"]), cut_up(e.info["bad"])
+        nouns, end = known.parted(good)
+        if end and good[end] != bad[end] and nouns and nouns[-1] == end - 1:
+            begins.append(good[:end])
+            rows.append(model.vocab.encode([good[end], bad[end]]))
+            facts["train"].append(place < len(task.train))
+            facts["subject"].append(e.label)
+            facts["nearest"].append(int(known.numbers[good[end - 1]] == ("many",)))
+            facts["any_between"].append(int(e.info["attractors"] > 0))
+    states, facts = mb.probe.states(model, begins), {k: torch.tensor(v) for k, v in facts.items()}
+    H = states.layer(1)[torch.tensor(states.lengths).cumsum(0) - 1]
+    train, found = facts["train"], {}
+
+    def erased(name, y, within):
+        one = [H[train & (y == 1) & (within == k)].mean(0) for k in within.unique()]
+        none = [H[train & (y == 0) & (within == k)].mean(0) for k in within.unique()]
+        u = F.normalize(torch.stack(one).mean(0) - torch.stack(none).mean(0), dim=0)
+        left = H - ((H - H.mean(0)) @ u)[:, None] * u
+        probe = mb.probe.Linear().fit(left[train], y[train].tolist())
+        found[f"probe_{name}"] = probe.score(left[~train], y[~train].tolist())
+        found[f"verbs_{name}"] = verbs(left)
+
+    def verbs(left):
+        with torch.no_grad():
+            logits = model.decoder(left).gather(1, torch.tensor(rows))[~train]
+        return (logits[:, 0] > logits[:, 1]).float().mean().item()
+
+    everywhere = torch.zeros(len(H), dtype=torch.long)
+    for name in ("subject", "nearest", "any_between"):
+        erased(name, facts[name], facts["subject"] if name == "nearest" else everywhere)
+    generator, drawn = torch.Generator().manual_seed(seed), []
+    for _ in range(10):
+        erased("random", torch.randint(0, 2, (len(H),), generator=generator), everywhere)
+        drawn.append(found["verbs_random"])
+    found |= {"verbs_whole": verbs(H), "verbs_random": sum(drawn) / len(drawn)}
+    return {f"erased_{name}": value for name, value in found.items() if name != "probe_random"}
 
 
 def nearest(example, numbers):
@@ -265,8 +338,23 @@ def told(name, scores):
     return found
 
 
+def with_neighbours(model, words):
+    """Static vectors of each word, of the one before it and of the one after it, as `States`."""
+    if isinstance(model, mb.BERT):
+        table, encode = model.embeddings.word.weight.detach(), model.tokenizer.encode
+        vectors = [torch.stack([table[encode(word)[0]] for word in row]) for row in words]
+    else:
+        vectors = mb.probe.states(model, words).split(0)
+    padded = [F.pad(x, (0, 0, 1, 1)) for x in vectors]
+    rows = torch.cat([torch.cat([q[:-2], q[1:-1], q[2:]], 1) for q in padded])
+    return mb.probe.word_states.States([rows], words)
+
+
 def layers(seed, config):
-    """Each property by model and layer; ``_usual``: each word's usual label; ``_majority``."""
+    """Each property by model and layer; ``_usual``: each word's usual label; ``_majority``.
+
+    ``_near_word2vec``, ``_near_bert``: static vectors of the word and of its two neighbours.
+    """
     parts, found = sentences_of(seed, config), {}
     words = [[s.tokens for s in part] for part in parts]
     models = {**family(), "random": mb.probe.untrained(family()["bert"], seed)}
@@ -277,6 +365,10 @@ def layers(seed, config):
             pool, mix = POOLS.get(model, "first"), model in ("bert", "elmo")
             scores, given = probed(one, pool, words, labels, layers=chosen, mix=mix)
             found |= told(f"{name}_{model}", scores)
+        for model in ("word2vec", "bert"):
+            near = [with_neighbours(models[model], part) for part in words]
+            some = known_only(list(zip(near, labels, strict=True)))
+            found[f"{name}_near_{model}"] = mb.probe.probe(*some[0], *some[1:], make=MAKE)[0]
         simple = mb.probe.baselines(given[0], given[2])
         found[f"{name}_usual"], found[f"{name}_majority"] = (
             simple["most frequent tag"],
@@ -286,7 +378,10 @@ def layers(seed, config):
 
 
 def control(seed, config):
-    """Relations from BERT by a linear probe and an MLP, and random labels of words by both."""
+    """Relations from BERT by a linear probe and an MLP, and random labels of words by both.
+
+    ``random_control_...``: the control task of a linear probe on BERT with random weights.
+    """
     parts, found = sentences_of(seed, config), {}
     states = [mb.probe.states(family()["bert"], [s.tokens for s in part]) for part in parts]
     given = known_only([(s, list(map(PROPERTIES["relation"], part)))
@@ -298,6 +393,12 @@ def control(seed, config):
         for layer in gap:
             found |= {f"{name}_{layer}": real[layer], f"{name}_control_{layer}": random_one[layer]}
             found[f"{name}_selectivity_{layer}"] = gap[layer]
+    blank = mb.probe.untrained(family()["bert"], seed)
+    states = [mb.probe.states(blank, [s.tokens for s in part]) for part in parts]
+    bare = [(s, rows) for s, (_, rows) in zip(states, given, strict=True)]
+    _, random_one, _ = mb.probe.selectivity(*bare[0], *bare[1:], make=MAKE, layers=[0, 1, 4],
+                                            seed=seed)  # fmt: skip
+    found |= {f"random_control_{layer}": random_one[layer] for layer in (0, 1, 4)}
     for layer in (0, 1, 4):
         x, y = mb.probe.by_layer.unlabelled_out(*given[0])
         code = mb.probe.online_code(

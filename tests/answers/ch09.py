@@ -105,6 +105,12 @@ def probe(**changed):
     return PROBE.format(**RIGHTLY | changed)
 
 
+def bare(code):
+    """The probe, with the mean and scale of the exercise's class before `fit`."""
+    begins = "self.labels, self.penalties = labels, penalties"
+    return code.replace(begins, f"{begins}; self.mean, self.scale = 0.0, 1.0")
+
+
 def control(**changed):
     usual = {"every": "[y for row in labels for y in row]"}
     usual |= {"forms": "sorted({w for row in words for w in row})"}
@@ -330,7 +336,7 @@ def erase(H, directions):
         probe(scales="self.mean, self.scale = x.mean(0), x.var(0)"),
         "is the variance",
     ),
-    ("09.linear_probe", probe(rows="x"), "are not what `train` gives"),
+    ("09.linear_probe", probe(rows="x"), "on rows that are not standardised"),
     (
         "09.linear_probe",
         probe(judge="loss = F.cross_entropy(self.standard(x) @ W + b, y).item()"),
@@ -453,8 +459,165 @@ def erase(H, directions):
     ("09.erase", erase(value="H - mean"), "still there"),
     ("09.erase", erase(value="0 * H + mean"), "everything is gone"),
     ("09.erase", "lambda H, directions: solution(H.add_(1.0), directions) - 1.0", "changes what"),
+    ("09.linear_probe", bare(probe(scales="pass")), "never sets self.mean and self.scale"),
+    (
+        "09.linear_probe",
+        bare(
+            probe(
+                scales="pass",
+                itself="(setattr(self, 'mean', x.mean(0)), setattr(self, 'scale', x.std(0)), "
+                "self)[-1]",
+            )
+        ),
+        "on rows that are not standardised",
+    ),
+    (
+        "09.linear_probe",
+        probe(loss=f"{CE} + penalty / (2 * self.labels) * W.square().sum()"),
+        "by the number of labels",
+    ),
+    (
+        "09.linear_probe",
+        probe(loss=f"{CE} + penalty / (2 * len(x)) * W.square().mean()"),
+        "the mean of the squared weights",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            loss="F.cross_entropy(x @ W + b, y, reduction='sum') + penalty / (2 * len(x)) * "
+            "W.square().sum()"
+        ),
+        "too small for a *sum*",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            loss="F.cross_entropy((x @ W + b).softmax(1), y) + penalty / (2 * len(x)) * "
+            "W.square().sum()"
+        ),
+        "takes the softmax itself",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            loss="F.binary_cross_entropy_with_logits(x @ W + b, F.one_hot(y, 3).float()) + penalty "
+            "/ (2 * len(x)) * W.square().sum()"
+        ),
+        "each label by itself",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            loss="F.mse_loss(x @ W + b, F.one_hot(y, 3).float()) + penalty / (2 * len(x)) * "
+            "W.square().sum()"
+        ),
+        "squared errors",
+    ),
+    (
+        "09.linear_probe",
+        probe(
+            loss=f"{CE.replace('x @', 'self.standard(x) @')} + penalty / (2 * len(x)) * "
+            "W.square().sum()"
+        ),
+        "standardised again",
+    ),
+    (
+        "09.linear_probe",
+        probe(step="o = torch.optim.SGD([W, b], 0.1); [o.step(closure) for _ in range(3000)]"),
+        "a rate that suits one penalty",
+    ),
+    ("09.linear_probe", probe(noted="(penalty,)"), "`self.penalty` should be"),
+    ("09.linear_probe", probe(share="logits.argmax(1) == y"), "a value for each row"),
+    (
+        "09.linear_probe",
+        probe(share="(logits.argmax(0) == y[:self.labels]).float().mean().item()"),
+        "a label for each row",
+    ),
+    (
+        "09.linear_probe",
+        probe(logits="(self.standard(x) @ self.W + self.b).softmax(0)"),
+        "the softmax runs over the rows",
+    ),
+    (
+        "09.linear_probe",
+        probe(logits="(x - x.mean(0)) / x.std(0) @ self.W + self.b"),
+        "by their own mean",
+    ),
+    (
+        "09.linear_probe",
+        probe(share="(logits.argmax(1) == y)[y == 0].float().mean().item()"),
+        "5 of 8 points",
+    ),
+    ("09.control", control(value="{w.lower(): draw.choice(every) for w in forms}"), "no label"),
+    (
+        "09.control",
+        control(forms="sorted({w for row in words for w in row if w.isalnum()})"),
+        "such as ','",
+    ),
+    (
+        "09.control",
+        control(forms="sorted({w for row in words for w in row if len(w) > 1})"),
+        "word forms have no label",
+    ),
+    ("09.control", control(every=f"list({USUAL}.values())"), "Each form counts once here"),
+    ("09.control", control(value="{w: draw.choice(labels[0]) for w in forms}"), "labels occur as"),
+    ("09.pairs", pairs("float(a - b > 0.2)"), "a small difference"),
+    (
+        "09.pairs",
+        "lambda good, bad, groups: {g: sum(a > b for a, b in zip(sorted(a for a, h in zip(good, "
+        "groups) if h == g), sorted(b for b, h in zip(bad, groups) if h == g))) / "
+        "list(groups).count(g) for g in groups}",
+        "are sorted within the group",
+    ),
+    (
+        "09.find_the_bug",
+        """
+def pseudo(log_p, ids, starts, mask_id):
+    total = 0.0
+    for place, piece in enumerate(ids):
+        end = next((s for s in starts if s > place), len(ids))
+        total += log_p(ids[:place] + [mask_id] + ids[end:], place, piece)
+    return total
+""",
+        "are cut out",
+    ),
+    (
+        "09.find_the_bug",
+        pseudo(hidden="[place, *(i for i in range(place, len(ids)) if i not in starts)]"),
+        "of *other* words",
+    ),
+    (
+        "09.find_the_bug",
+        pseudo(hidden="[place, *(i for i in range(len(ids)) if i not in starts)]"),
+        "of all words",
+    ),
+    (
+        "09.find_the_bug",
+        pseudo(end="starts[place + 1] if place + 1 < len(starts) else len(ids)"),
+        "`place` counts pieces",
+    ),
+    (
+        "09.find_the_bug",
+        pseudo(end="next((s for s in starts if s >= place), len(ids))"),
+        "finds the word itself",
+    ),
+    ("09.find_the_bug", pseudo(hidden="range(end)"), "stays hidden"),
+    ("09.find_the_bug", pseudo(value="total / len(starts)"), "mean over the words"),
+    ("09.find_the_bug", pseudo(told="log_p(read, place, read[place])"), "asked for the mask"),
+    ("09.find_the_bug", pseudo(told="log_p(ids, place, piece)"), "where nothing is hidden"),
+    (
+        "09.structural_loss",
+        tree(squared="(z[:, None] - z[None]).square().sum(-1).sqrt() ** 2"),
+        "its gradient is not a number",
+    ),
 ]
 RIGHT = [
+    ("09.linear_probe", probe(step="o = torch.optim.Adam([W, b], 0.05); [o.step(closure) for _ in "
+                              "range(3000)]")),
+    ("09.linear_probe", bare(probe())),
+    ("09.control", control(value="(lambda c: {w: draw.choices(list(c), list(c.values()))[0] for w "
+                           "in forms})(__import__('collections').Counter(every))")),
+    ("09.structural_loss", tree(squared="(z[:, None] - z[None]).norm(dim=-1) ** 2")),
     ("09.linear_probe", probe(scales="self.mean, self.scale = x.mean(0, keepdim=True), "
                               "x.std(0, keepdim=True)")),
     ("09.linear_probe", probe(scales="self.scale, self.mean = torch.std_mean(x, 0)")),

@@ -4,7 +4,8 @@ import torch
 
 import minibert as mb
 from minibert.course.learn.exercises.ch09_pairs import Pairs
-from minibert.course.learn.exercises.ch09_probe import LinearProbe, best
+from minibert.course.learn.exercises.ch09_probe import LinearProbe
+from minibert.course.learn.exercises.ch09_training import best
 from minibert.course.learn.exercises.ch09_trees import Erase, TreeLoss
 
 

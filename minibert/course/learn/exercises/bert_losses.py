@@ -31,7 +31,10 @@ class Trained(Exercise):
 
     @staticmethod
     def seen(loss: Any, *arguments: Tensor) -> dict:
-        """The loss, whether an argument was changed, and whether each input gets a gradient."""
+        """The loss, whether an argument was changed, and whether each input gets a gradient.
+
+        ``finite``: whether all gradients are numbers.
+        """
         free = [x.clone().requires_grad_() if floating(x) else x for x in arguments]
         value, changed = kept(loss, *free)
         flows = torch.is_tensor(value) and value.requires_grad and value.dim() == 0
@@ -39,7 +42,8 @@ class Trained(Exercise):
             value.backward()
         tables = [x for x in free if floating(x)]
         got = [x.grad is not None and bool(x.grad.any()) for x in tables]
-        return {"loss": value, "changed": changed, "gradients": got}
+        finite = all(x.grad is None or bool(x.grad.isfinite().all()) for x in tables)
+        return {"loss": value, "changed": changed, "gradients": got, "finite": finite}
 
 
 class MaskedLoss(Trained):

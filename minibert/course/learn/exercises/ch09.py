@@ -13,7 +13,7 @@ __all__ = ["Claim", "Control", "Erase", "FindTheBug", "LinearProbe", "Pairs", "T
 
 class Claim(Written):
     id = "09.claim"
-    title = "What may they claim?"
+    title = "What may they claim? (optional)"
     minutes, difficulty, importance, points = 10, 3, 5, 3
     hints = (
         "Which cheaper answers could reach 94 % as well? Count them: of the labels, of the word, "
@@ -44,7 +44,7 @@ class WhyControl(Quiz):
         Choice(
             "The probe can learn labels of words by heart, so its 90 % say little about the "
             "states.",
-            "Yes. Selectivity is 2 points. A weaker probe, fewer rows or words that training has "
+            "Selectivity is 2 points. A weaker probe, fewer rows or words that training has "
             "not seen would tell more.",
             right=True,
         ),
@@ -70,7 +70,7 @@ class WhyRandom(Quiz):
         Choice(
             "Random layers still pass on which word it is, and a probe learns the word's usual "
             "label from that.",
-            "Yes. So a score has to be compared with random weights, not with chance.",
+            "So a score has to be compared with random weights, not with chance.",
             right=True,
         ),
         Choice(
@@ -89,12 +89,12 @@ class WhyErase(Quiz):
     choices = (
         Choice(
             "The probe was wrong.",
-            "No: the property can be read off. That is all that a probe says.",
+            "The property can be read off. That is all that a probe says.",
         ),
         Choice(
             "The property is there, but the model does not need it at this place for these "
             "predictions.",
-            "Yes. It may be a trace of something else, or be used in another place.",
+            "It may be a trace of something else, or be used in another place.",
             right=True,
         ),
         Choice(

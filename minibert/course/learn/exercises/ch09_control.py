@@ -32,20 +32,26 @@ class Control(Exercise):
         return {"drawn": got, "changed": copies != (words, labels)}
 
     @staticmethod
-    def case(count: int = 900) -> tuple[list[list[str]], list[list[str]]]:
-        """Sentences whose words have usual labels; three labels, 72, 20 and 8 in a hundred."""
-        draw = random.Random(5)
-        names = [f"w{i}" for i in range(count)]
+    def case(count: int = 900, seed: int = 5) -> tuple[list[list[str]], list[list[str]]]:
+        """Sentences whose words have usual labels, a, b or c; those of b are frequent words.
+
+        Of the forms 72, 20 and 8 in a hundred have these labels, of the words about 35, 61 and 4.
+        Some forms differ in their capital alone, some are marks, some are single letters.
+        """
+        draw = random.Random(seed)
+        names = [",", ".", "a", "I", *(f"{'Ww'[i % 2]}{i // 2}" for i in range(count - 4))]
         usual = {name: "abc"[(i % 25 >= 18) + (i % 25 >= 23)] for i, name in enumerate(names)}
-        order = sorted(names + draw.choices(names, k=count), key=lambda name: draw.random())
+        often = [12 if usual[name] == "b" else 1 for name in names]
+        order = names + draw.choices(names, often, k=3 * count)
+        draw.shuffle(order)
         words = [order[i : i + 6] for i in range(0, len(order), 6)]
         words = [sorted(row, key=usual.__getitem__, reverse=True) for row in words]
         return words, [[usual[word] for word in row] for row in words]
 
     def untouched(self, tried: Callable[..., Any]) -> bool:
-        words, labels = [[f"u{i}"] for i in range(30)], [["x"], ["y"], ["z"]] * 10
+        words, labels = [[f"u{i}", f"v{i}"] for i in range(30)], [["x", "y"], ["y", "z"]] * 15
         got = tried(words, labels, [0])["drawn"][0]
-        return got is None or got == {word: "x" for (word,) in words}
+        return got is None or got == {word: "x" for row in words for word in row}
 
     def check(self, tried: Callable[..., Any]) -> Right | Wrong:
         words, labels = self.case()
@@ -70,8 +76,9 @@ class Control(Exercise):
             return Wrong("expected a dictionary {word form: label}, got a "
                          f"{type(got).__name__}: with a label for each *form*.", 1)  # fmt: skip
         if missing := forms - {*got}:
-            return Wrong(f"{len(missing)} of {len(forms)} word forms have no label: those of all "
-                         "sentences need one.", 1)  # fmt: skip
+            return Wrong(f"{len(missing)} of {len(forms)} word forms have no label, such as "
+                         f"{min(missing)!r}: all forms of all sentences need one, as they are "
+                         "written.", 1)  # fmt: skip
         if {*got} - forms:
             return Wrong("there are keys that are no word forms of the sentences.", 1)
         strange = [label for label in got.values() if not isinstance(label, str)]
@@ -85,26 +92,33 @@ class Control(Exercise):
         """Whether the labels are drawn, as often as they occur, and say nothing."""
         usual = {w: y for row, marks in zip(words, labels, strict=True)
                  for w, y in zip(row, marks, strict=True)}  # fmt: skip
-        shares = {name: count / len(got) for name, count in Counter(got.values()).items()}
+        shares, types = ({name: count / len(got) for name, count in Counter(one.values()).items()}
+                         for one in (got, usual))  # fmt: skip
+        every = Counter(y for row in labels for y in row)
+        wanted = {name: count / every.total() for name, count in sorted(every.items())}
         if len(shares) == 1:
             return Wrong("all forms have the same label.", 1)
         kept = sum(got[word] == usual[word] for word in got) / len(got)
         if kept > 0.9:
             return Wrong("these are the words' real labels, so that they mean something.", 1)
-        told = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items()))
+        told, want = (", ".join(f"{name} {share:.0%}" for name, share in sorted(one.items()))
+                      for one in (shares, wanted))  # fmt: skip
         if all(abs(shares.get(name, 0) - 1 / 3) < 0.08 for name in "abc"):
             return Wrong("every label is equally frequent: draw them as often as they occur in "
                          "`labels` (the set of labels has lost that).", 2)  # fmt: skip
-        if any(abs(shares.get(name, 0) - want) > 0.07
-               for name, want in (("a", 0.72), ("b", 0.20), ("c", 0.08))):  # fmt: skip
-            return Wrong(f"the labels occur as a 72%, b 20%, c 8%, and yours as {told}.", 2)
-        if kept > 0.66:  # labels that are drawn agree with 57 of 100
+        if kept > sum(types[name] * share for name, share in shares.items()) + 0.1:
             return Wrong(f"{kept:.0%} of the forms have their real label, more than by chance: "
                          "draw from all labels, not from those of the word.", 2)  # fmt: skip
+        if all(abs(shares.get(name, 0) - types[name]) < 0.05 for name in "abc"):
+            return Wrong("each form counts once here: draw labels as often as they occur in the "
+                         "text, with all repetitions.", 2)  # fmt: skip
+        if any(abs(shares.get(name, 0) - share) > 0.07 for name, share in wanted.items()):
+            return Wrong(f"the labels occur as {want}, and yours as {told}.", 2)
         met = list(dict.fromkeys(word for row in words for word in row))
-        for forms in (sorted(got, key=lambda w: int(w[1:])), sorted(got), met):
+        by_number = sorted(got, key=lambda word: int(word[1:] or 0))
+        for forms in (by_number, sorted(got), met):
             order = [got[word] for word in forms]
             runs = sum(a == b for a, b in zip(order, order[1:], strict=False)) / len(order)
-            if runs > 0.66:
+            if runs > 0.6:  # half of them, where labels are drawn
                 return Wrong("neighbouring forms share their labels: draw one for each form.", 2)
         return None

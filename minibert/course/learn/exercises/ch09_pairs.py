@@ -27,7 +27,7 @@ class Pairs(Exercise):
     CASES: Any = (
         ([-5.0, -3.0, -2.0, -4.0, -7.0, -1.0, -6.0, -9.0],
          [-5.0, -4.0, -1.0, -4.5, -8.0, -3.0, -5.9, -8.0], [0, 0, 1, 1, 0, 2, 0, 3]),
-        (np.array([-9.0, -2.5, -2.5, -3.0, -8.0]), np.array([-9.5, -2.5, -2.0, -4.0, -8.5]),
+        (np.array([-3.0, -2.5, -4.0, -3.0, -1.0]), np.array([-2.0, -2.5, -3.5, -3.01, -9.0]),
          ["verbs", "nouns", "verbs", "nouns", "verbs"]),
     )  # fmt: skip
 
@@ -98,8 +98,21 @@ class Pairs(Exercise):
              "a pair that is wrong counts as -1 here: it is 0.", 2),
             (by(lambda r: (a > b)[r].sum() / (a > b).sum()),
              "divided by all pairs that are right: divide by the pairs of the group.", 2),
+            *self.rarer(by, a, b),
+        ]  # fmt: skip
+
+    @staticmethod
+    def rarer(by: Callable[..., list[float]], a: np.ndarray, b: np.ndarray) -> list[tuple]:
+        """Mistakes that few make."""
+        return [
             (by(lambda r: (a > b)[r].any()), "one right pair makes the whole group right here: "
              "divide what is right by the pairs of the group.", 1),
+            (by(lambda r: (a > b + 0.1)[r].mean()),
+             "a small difference counts as a tie here: the higher score is right, by however "
+             "little.", 2),
+            (by(lambda r: (np.sort(a[r]) > np.sort(b[r])).mean()),
+             "the scores are sorted within the group: compare each good sentence with its own bad "
+             "one.", 1),
         ]  # fmt: skip
 
 
@@ -203,9 +216,46 @@ class FindTheBug(Exercise):
              "the piece that is scored is in sight: it must be hidden as well.", 1),
             (cls.total(ids, lambda i: range(i, ends[i][1]) if ends[i][1] < n else {i}),
              "the last word has no next start: its end is that of the sentence.", 2),
+            *cls.other_places(ids, starts, ends),
             (want / n, "that is the mean: sums are asked for.", 2),
+            (want / len(starts), "that is the mean over the words: sums are asked for.", 2),
             (-want, "the sign is turned: log p is negative, and it is added.", 2),
             *cls.left_out(ids, starts, ends),
+        ]  # fmt: skip
+
+    @classmethod
+    def other_places(cls, ids: Sequence[int], starts: Sequence[int], ends: list) -> list[tuple]:
+        """Mistakes in what is hidden, or in what the model is asked."""
+        n = len(ids)
+        inner = {i for i in range(n) if i not in starts}  # later pieces of all words
+
+        def at(place: int, end: int) -> float:  # the later pieces are cut out
+            return cls.log_p([*ids[:place], cls.MASK, *ids[end:]], place, ids[place])
+
+        def not_before(i: int) -> int:
+            return next((start for start in starts if start >= i), n)
+
+        hidden = [[cls.MASK if i <= j < ends[i][1] else ids[j] for j in range(n)] for i in range(n)]
+        return [
+            (sum(at(i, ends[i][1]) for i in range(n)), "the later pieces are cut out: put "
+             "`mask_id` in their place, so that the model sees how many there are.", 2),
+            (cls.total(ids, lambda i: {i, *(j for j in inner if j > i)}),
+             "the later pieces of *other* words are hidden, too: up to the next word's start.", 2),
+            (cls.total(ids, lambda i: {i, *inner}),
+             "all later pieces of all words are hidden: only those of the same word.", 1),
+            (cls.total(ids, lambda i: range(i, [*starts, n][min(i + 1, len(starts))])),
+             "`starts[place + 1]` is the start of another word: `place` counts pieces, not words.",
+             1),
+            (cls.total(ids, lambda i: range(i, not_before(i))),
+             "`start >= place` finds the word itself: the next one starts after `place`.", 1),
+            (cls.total(ids, lambda i: {i, *range(i, not_before(i))}),
+             "`start >= place` finds the word itself: the next one starts after `place`.", 1),
+            (cls.total(ids, lambda i: range(ends[i][1])),
+             "what was hidden once stays hidden: begin with the whole sentence at each piece.", 1),
+            (cls.total(ids, lambda i: ()), "the model reads `ids`, where nothing is hidden: give "
+             "it `read`.", 1),
+            (sum(cls.log_p(row, i, cls.MASK) for i, row in enumerate(hidden)),
+             "the model is asked for the mask: ask for `piece`.", 1),
         ]  # fmt: skip
 
     @classmethod

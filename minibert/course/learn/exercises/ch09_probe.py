@@ -9,10 +9,11 @@ from torch import Tensor
 
 from minibert.course.learn.compare import array, compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
+from minibert.course.learn.exercises.ch09_training import OTHERS, Weights, best, loss_of
 from minibert.course.learn.exercises.kept import CHANGED
 
-Weights = tuple[Tensor, Tensor]
 CLOSE = 0.01  # nats above the smallest loss, and of difference in probabilities
+ALIKE = 0.04  # the same where `fit` has trained, also with very large and very small penalties
 
 
 class LinearProbe(Exercise):
@@ -38,7 +39,8 @@ class LinearProbe(Exercise):
         """One step of an object of the class; ``given`` begins with what is set before."""
         (labels, penalties, mean, scale, W, b), *rest = given
         probe: Any = made(labels, penalties)
-        probe.mean, probe.scale, probe.W, probe.b = mean, scale, W, b
+        if step != "fit":  # `fit` has to set them itself
+            probe.mean, probe.scale, probe.W, probe.b = mean, scale, W, b
         copies = [x.clone() if torch.is_tensor(x) else x for x in rest]
         if step != "fit":
             got = getattr(probe, step)(*rest)
@@ -48,7 +50,7 @@ class LinearProbe(Exercise):
             pair = isinstance(got, tuple | list)
             return [x.detach() if torch.is_tensor(x) else x for x in got] if pair else got
         got = probe.fit(*rest)
-        held = {name: getattr(probe, name) for name in ("mean", "scale", "W", "b", "penalty")}
+        held = {name: getattr(probe, name, None) for name in ("mean", "scale", "W", "b", "penalty")}
         held = {name: x.detach() if torch.is_tensor(x) else x for name, x in held.items()}
         unchanged = all(map(torch.equal, copies, rest))
         return held | {"itself": got is probe, "changed": not unchanged}
@@ -122,7 +124,7 @@ class LinearProbe(Exercise):
             return Wrong("2. the weights are not finite: was the rate too large?", 1)
         if self.alike(got, best(x, y, penalty), x):
             return Right()
-        for other, message in self.other_losses(x, y, penalty):
+        for other, message in self.other_losses(case, x, y, penalty):
             if self.alike(got, other, x):
                 return Wrong(f"2. {message}", 1)
         want = best(x, y, penalty)
@@ -135,8 +137,10 @@ class LinearProbe(Exercise):
             1,
         )
 
-    @staticmethod
-    def other_losses(x: Tensor, y: Tensor, penalty: float) -> list[tuple]:
+    @classmethod
+    def other_losses(
+        cls, case: dict[str, Any], x: Tensor, y: Tensor, penalty: float
+    ) -> list[tuple]:
         """Where training ends with another loss."""
         zeros = torch.zeros(12, 3), torch.zeros(3)
         turned = best(x, y, penalty)
@@ -151,6 +155,14 @@ class LinearProbe(Exercise):
             (best(x, y, penalty, bias=None), "the bias is not learned: it belongs to the weights "
              "that the optimizer moves."),
             ((-turned[0], -turned[1]), "the loss grew: it is *minus* the log-probability."),
+            (best(x, y, penalty * len(x) / 3),
+             "the penalty is divided by the number of labels: divide it by 2 len(x)."),
+            (best(x, y, penalty / len(x)), "the penalty is too small for a *sum* of losses: take "
+             "their mean, or leave out `/ len(x)` in both."),
+            (best(x, y, penalty / 36), "the mean of the squared weights: their sum."),
+            (best(cls.scaled(case, x), y, penalty),
+             "the rows are standardised again: `train` is given rows that are."),
+            *((best(x, y, penalty, loss=loss), message) for loss, message in OTHERS),
         ]  # fmt: skip
 
     def fit(self, run: Callable[..., Any], case: dict[str, Any]) -> Right | Wrong:
@@ -166,6 +178,9 @@ class LinearProbe(Exercise):
         if not all(torch.as_tensor(found[name]).isfinite().all() for name in ("W", "b")):
             return Wrong("3. self.W and self.b are not finite: with one of the penalties training "
                          "ran away. (`LBFGS` with a line search does not.)", 3)  # fmt: skip
+        if same(found["mean"], 0.0) and same(found["scale"], 1.0):
+            return Wrong("3. `fit` never sets self.mean and self.scale: they are still 0 and 1, so "
+                         "nothing is standardised. Set them first.", 3)  # fmt: skip
         both = torch.cat((x, valid_x))
         mistakes = [
             (both.mean(0), "3. the validation rows are in the mean: training rows only.", 3),
@@ -175,16 +190,18 @@ class LinearProbe(Exercise):
         ]
         told = compare(found["mean"], x.mean(0), mistakes, 1e-4, what="3. `self.mean`")
         if not isinstance(told, Right):
-            return told
+            return Wrong(told.message, 3)
         scale = x.std(0, correction=0)
         if not any(same(found["scale"], scale * k, 1e-3) for k in (1.0, (n / (n - 1)) ** 0.5)):
             squares = [x.var(0, correction=k) for k in (0, 1)]
             square = any(same(found["scale"], one, 1e-3) for one in squares)
             what = "is the variance: take the deviation" if square else "should be the deviation"
             return Wrong(f"3. `self.scale` {what} of each column of the training rows.", 3)
-        return self.chosen(case, found)
+        return self.chosen(run, case, found)
 
-    def chosen(self, case: dict[str, Any], found: dict[str, Any]) -> Right | Wrong:
+    def chosen(
+        self, run: Callable[..., Any], case: dict[str, Any], found: dict[str, Any]
+    ) -> Right | Wrong:
         """Whether the penalty is the best one on the validation rows, and the weights its own."""
         given = {**case, "set": (*case["set"][:2], found["mean"], found["scale"])}
         x, valid_x = (self.scaled(given, rows) for rows in (case["x"], case["judge"][0]))
@@ -193,19 +210,29 @@ class LinearProbe(Exercise):
         losses = [loss_of(one, valid_x, case["judge"][1], 0.0) for one in trained]
         want = min(range(len(penalties)), key=losses.__getitem__)
         held = found["W"], found["b"]
-        kept_one = next((i for i, one in enumerate(trained) if self.alike(held, one, x)), None)
+        kept_one = next(
+            (i for i, one in enumerate(trained) if self.alike(held, one, x, ALIKE)), None
+        )
         raw = [best(case["x"], case["y"], penalty) for penalty in penalties]
-        if kept_one is None or any(self.alike(held, one, case["x"]) for one in raw):
+        if any(self.alike(held, one, case["x"]) for one in raw):
+            return Wrong("3. self.W and self.b were trained on rows that are not standardised: set "
+                         "self.mean and self.scale first, then train on `self.standard(x)`.",
+                         3)  # fmt: skip
+        if kept_one is None:
             return Wrong("3. self.W and self.b are not what `train` gives, at convergence, on the "
                          "standardised training rows for one of `self.penalties`.", 3)  # fmt: skip
         if losses[kept_one] > losses[want] + CLOSE / 2:
+            again = run("train", case["set"], x, case["y"], penalties[want])
+            if not self.alike(again, trained[want], x, ALIKE):
+                return Wrong(f"3. with the penalty {penalties[want]:g}, `train` does not end at "
+                             "the smallest loss: a rate that suits one penalty is too large or too "
+                             "small for another. (`LBFGS` with a line search needs none.)",
+                             3)  # fmt: skip
             told = f"keep the W and b of the penalty {penalties[want]:g}"
             why = ", or ".join(self.reasons(case, trained, x, valid_x, kept=kept_one))
             return Wrong(f"3. {told}, with the smallest validation loss: you kept those of "
                          f"{penalties[kept_one]:g}{why and ' (' + why + '?)'}.", 4)  # fmt: skip
-        if array(found["penalty"]) is None or not same(
-            float(found["penalty"]), penalties[kept_one]
-        ):
+        if not same(found["penalty"], penalties[kept_one]):
             return Wrong(f"3. `self.penalty` should be {penalties[want]:g}, the best one.", 4)
         return Right() if found["itself"] else Wrong("3. `fit` gives `self` back.", 4)
 
@@ -254,12 +281,26 @@ class LinearProbe(Exercise):
             (share(x @ W + b), "4. the rows are not standardised.", 5),
             (share(rows @ W), "4. the bias is left out.", 5),
             (share(-(rows @ W + b)), "4. that is the *least* likely label.", 5),
-            (0.0, "4. `score` is still to be written.", 5),
-        ]
+            (share((rows @ W + b).softmax(0)), "4. the softmax runs over the rows: no softmax is "
+             "needed, the largest logit is the likeliest label.", 5),
+            (share((x - x.mean(0)) / x.std(0) @ W + b), "4. the rows are standardised by their own "
+             "mean: call `self.standard`.", 5),
+        ]  # fmt: skip
         got = run("score", case["set"], x, y)
         if isinstance(got, dict):
             return Wrong(f"4. {CHANGED}", 5)
-        return compare(got, right, mistakes, what="4. `score(x, y)`")
+        values = array(got)
+        if values is not None and values.shape == y.shape:
+            return Wrong("4. a value for each row: the share is the mean of what is right.", 5)
+        told = compare(got, right, mistakes, what="4. `score(x, y)`")
+        if isinstance(told, Right):
+            return told
+        if same(got, 0.0):  # a row for each label, instead of a label for each row?
+            turned = run("score", case["set"], x[:3], (rows[:3] @ W + b).argmax(0))
+            return Wrong("4. `score` is still to be written." if same(turned, 0.0) else
+                         "4. a label for each row: the largest of its logits, `argmax(1)`.",
+                         5)  # fmt: skip
+        return Wrong(told.message, told.points or 5)
 
     @staticmethod
     def scaled(case: dict[str, Any], x: Tensor) -> Tensor:
@@ -267,36 +308,8 @@ class LinearProbe(Exercise):
         return (x - mean) / scale
 
     @staticmethod
-    def alike(one: Any, other: Weights, x: Tensor) -> bool:
-        """Whether two pairs (W, b) give the same probabilities of the rows."""
+    def alike(one: Any, other: Weights, x: Tensor, most: float = CLOSE) -> bool:
+        """Whether two pairs (W, b) give probabilities of the rows that differ by ``most``."""
         shares = [(x @ torch.as_tensor(W).float() + torch.as_tensor(b).float()).softmax(1)
                   for W, b in (one, other)]  # fmt: skip
-        return bool((shares[0] - shares[1]).abs().max() < CLOSE)
-
-
-def loss_of(weights: Any, x: Tensor, y: Tensor, penalty: float) -> float:
-    """The mean loss with its penalty."""
-    W, b = weights
-    logits = x @ W.float() + b.float()
-    return float(
-        torch.nn.functional.cross_entropy(logits, y) + penalty / 2 / len(x) * W.square().sum()
-    )
-
-
-def best(x: Tensor, y: Tensor, penalty: float, bias: bool | None = False) -> Weights:
-    """(W, b) with the smallest loss; ``bias``: whether it is penalised, None: it stays zero."""
-    W, b = torch.zeros(x.shape[1], 3), torch.zeros(3)
-    parts = [W.requires_grad_()] if bias is None else [W.requires_grad_(), b.requires_grad_()]
-    optimizer = torch.optim.LBFGS(parts, max_iter=300, tolerance_change=1e-9,
-                                  line_search_fn="strong_wolfe")  # fmt: skip
-
-    def closure() -> Any:
-        optimizer.zero_grad()
-        squares = W.square().sum() + (b.square().sum() if bias else 0.0)
-        loss: Any = torch.nn.functional.cross_entropy(x @ W + b, y) + penalty / 2 / len(x) * squares
-        loss.backward()
-        return loss
-
-    with torch.enable_grad():
-        optimizer.step(closure)
-    return W.detach(), b.detach()
+        return bool((shares[0] - shares[1]).abs().max() < most)

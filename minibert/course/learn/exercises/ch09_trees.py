@@ -45,6 +45,10 @@ class TreeLoss(Trained):
                 return told
             if not all(found["gradients"][:2]):
                 return Wrong(DETACHED, 2)
+            if not found["finite"]:
+                return Wrong("the value is right, but its gradient is not a number: a root has no "
+                             "slope at distance 0, and each word is at 0 from itself. Leave the "
+                             "root out, since you square it again.", 2)  # fmt: skip
         return Right("Rotate B's columns, and nothing changes: only distances count.")
 
     @staticmethod

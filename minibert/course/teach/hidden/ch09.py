@@ -7,8 +7,15 @@ from typing import Any
 import torch
 
 from minibert.course.learn.exercise import Right
-from minibert.course.learn.exercises.ch09 import Erase, FindTheBug, LinearProbe, Pairs, TreeLoss
-from minibert.course.learn.exercises.ch09_probe import best
+from minibert.course.learn.exercises.ch09 import (
+    Control,
+    Erase,
+    FindTheBug,
+    LinearProbe,
+    Pairs,
+    TreeLoss,
+)
+from minibert.course.learn.exercises.ch09_training import best
 from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
@@ -16,8 +23,8 @@ from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 def pairs(draw: Draw, answer: Callable[..., Any]) -> bool:
     for _ in range(5):
         count = draw.randint(6, 15)
-        good = [-float(draw.randint(1, 6)) for _ in range(count)]
-        bad = [-float(draw.randint(1, 6)) for _ in range(count)]
+        good = [draw.choice((0.0, 0.01)) - draw.randint(1, 6) for _ in range(count)]
+        bad = [draw.choice((0.0, 0.01)) - draw.randint(1, 6) for _ in range(count)]
         groups = [draw.choice(["verbs", "nouns", "names"]) for _ in range(count)]
         want, got = Pairs.solve(good, bad, groups), answer(good, bad, groups)
         if {*got} != {*want} or not all(alike(got[name], want[name]) for name in want):
@@ -57,12 +64,13 @@ def linear_probe(draw: Draw, run: Callable[..., Any]) -> bool:
 
 @hidden("09.control")
 def control(draw: Draw, tried: Callable[..., Any]) -> bool:
-    words = [[f"{draw.choice('xyz')}{draw.randint(0, 400)}" for _ in range(5)] for _ in range(300)]
-    labels = [["p" if draw.random() < 0.8 else "q" for _ in row] for row in words]
+    words, labels = Control.case(draw.randint(700, 900), draw.getrandbits(30))
     first, again = tried(words, labels, [draw.randint(0, 99)] * 2)["drawn"]
-    forms = {word for row in words for word in row}
-    share = Counter(first.values())["p"] / len(forms)
-    return {*first} == forms and first == again and abs(share - 0.8) < 0.09
+    forms, every = {word for row in words for word in row}, [y for row in labels for y in row]
+    shares = Counter(first.values())
+    close = all(abs(shares[y] / len(forms) - n / len(every)) < 0.09
+                for y, n in Counter(every).items())  # fmt: skip
+    return {*first} == forms and first == again and close
 
 
 @hidden("09.structural_loss")
@@ -71,6 +79,8 @@ def tree_loss(draw: Draw, seen: Callable[..., Any]) -> bool:
         case = TreeLoss.case(draw.getrandbits(30), draw.randint(2, 9))
         found = seen(*case)
         if not alike(found["loss"], TreeLoss.solve(*case)) or not all(found["gradients"][:2]):
+            return False
+        if not found["finite"]:
             return False
     return True
 
