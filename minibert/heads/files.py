@@ -1,6 +1,6 @@
 """Heads in files: what is saved, in which file, and how it is found again.
 
-A folder is laid out in one of three ways.
+A folder is laid out in one of four ways.
 
 1. As published. What Hugging Face's transformers has too, a `minibert.BERT` or a `minibert.GPT`
    with one of its heads, stands in its layout: see `minibert.models.bert.files` and
@@ -15,14 +15,21 @@ A folder is laid out in one of three ways.
    The model at the bottom has the folder ``encoder``. All other tensors are in
    ``head.safetensors``, and the words of a `Table` in ``vocab.tsv``.
 3. An `Ensemble` has a ``head.json`` with their number, and its classifiers in folders 0, 1, 2, ...
+4. A head on a model that rests, by `minibert.transfer.save_added`: its ``head.json``, and in
+   ``added.json`` and ``added.safetensors`` what was learned. The model itself, the base, is not in
+   the folder, and is found by its name.
 
 Nothing is made before its description is checked, and a class must be in `PARTS` or `MODELS`.
 """
 
 import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
+
+from torch import Tensor, nn
 
 from minibert import heads
 from minibert.data.published import located
@@ -44,6 +51,9 @@ from minibert.storage.safe_files import read_json, write
 from minibert.text.vocab import Vocab
 
 HEAD, TENSORS, VOCAB, ENCODER = "head.json", "head.safetensors", "vocab.tsv", "encoder"
+ADDED = "added.json"
+# what reads a folder with one stands in a room above, and is asked for by name when it is needed
+LOAD_ADDED = "minibert.transfer.saved:load_head"
 MODELS = {cls.__name__: cls for cls in (BERT, LeftToRight, GPT, AWDLSTM, ELMo)}
 HEADS = """SequenceClassifier TokenClassifier SpanExtractor MaskedLM NextSentence Pretraining
 CausalLM DoubleHeads LastToken Similarity MultipleChoice PoolingClassifier CNNClassifier
@@ -62,6 +72,7 @@ def save(head: Saved, folder: str | Path) -> None:
         return _write({"class": "Ensemble", "classifiers": len(head.classifiers)}, folder)
     _check_unchanged(head)
     check_nothing_added(base_of(head))
+    (folder / ADDED).unlink(missing_ok=True)
     if type(head) is heads.CausalLM and type(head.encoder) is AWDLSTM:
         head.encoder.save_pretrained(folder)
     elif bert.holds(head):
@@ -73,15 +84,21 @@ def save(head: Saved, folder: str | Path) -> None:
     (folder / HEAD).unlink(missing_ok=True)
 
 
-def load(source: str | Path, cls: type | None = None) -> Any:
+def load(source: str | Path, cls: type | None = None, base: Any = None) -> Any:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
     source: what `save` wrote; or a folder, a name or a hub id of a published BERT or GPT with a
-    head or, for a `CausalLM`, of an AWD-LSTM. Raises FileNotFoundError for a missing file;
+    head or, for a `CausalLM`, of an AWD-LSTM. base: only for what `minibert.transfer.save_added`
+    wrote, see `minibert.transfer.load_head`. Raises FileNotFoundError for a missing file;
     ValueError where the folder holds another head, or names, settings or tensors that do not belong
     there.
     """
     path = Path(source)
+    added = (path / ADDED).is_file() and (path / HEAD).is_file()
+    if base is not None and not added:
+        raise ValueError(
+            f"{source} has its own model: base is for what mb.transfer.save_added wrote"
+        )
     if not (path / HEAD).is_file():
         return _load_published(source, cls)
     told = read_json(path / HEAD)
@@ -91,6 +108,8 @@ def load(source: str | Path, cls: type | None = None) -> Any:
         raise ValueError(
             f"expected a {' or '.join(wanted)} in {path / HEAD}, got the class {name!r:.60}"
         )
+    if added:
+        return resolve_name(LOAD_ADDED)(path, base)
     return _load_ensemble(told, path) if name == "Ensemble" else _load_ours(told, path)
 
 
@@ -246,3 +265,33 @@ def _load_ensemble(told, path):
         raise ValueError(f"expected a number of classifiers in {path / HEAD}, got {told!r:.80}")
     numbers = range(count) if (path / str(count - 1)).is_dir() else [count - 1]
     return heads.Ensemble([load(path / str(number)) for number in numbers]).eval()
+
+
+# 4. apart from its base
+
+
+def describe(head: heads.head.Head, folder: str | Path) -> None:
+    """Write only what a head is, ``head.json``; ValueError for one that cannot be described."""
+    _check_unchanged(head)
+    _write(_described(head), Path(folder))
+
+
+def base_class(folder: str | Path) -> type:
+    """The class of the model that a described head stands on; raises ValueError."""
+    path = Path(folder) / HEAD
+    _, model = _checked(read_json(path), path)
+    if model is None:
+        raise ValueError(f"{path} describes a head that stands on no model")
+    return model
+
+
+def on_base(folder: str | Path, base: nn.Module, tensors: Mapping[str, Tensor]) -> Any:
+    """The head that ``head.json`` describes, on ``base``, with its own among the ``tensors``."""
+    path = Path(folder) / HEAD
+    parts, _ = _checked(read_json(path), path)
+
+    def own(head, given):
+        names = head.state_dict().keys() & given.keys()
+        return {name: given[name] for name in names} | _tensors_of(base, head)
+
+    return filled(lambda: _made(parts, base), tensors, path, own=own)

@@ -37,14 +37,18 @@ class Saved(nn.Module):
     """What is written into a folder of its own, see `minibert.heads.files`."""
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> "Self":
+    def from_pretrained(
+        cls, source: str | Path, base: str | Path | nn.Module | None = None
+    ) -> "Self":
         """Read it, in eval mode: a folder, a bundled name or a hub id of what is published.
 
-        Raises FileNotFoundError, and ValueError for a folder that holds another head.
+        base: the model below, or its name or folder, for a folder by `minibert.transfer.save_added`
+        (without it, the name that the folder gives). Raises FileNotFoundError, and ValueError for a
+        folder that holds another head, and for another base than the head was learned on.
         """
         from minibert.heads import files
 
-        return cast("Self", files.load(source, cls))
+        return cast("Self", files.load(source, cls, base))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write what `from_pretrained` reads; ValueError for what no folder can hold."""

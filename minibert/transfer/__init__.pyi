@@ -58,6 +58,7 @@ from .mixing import MixedBatches as MixedBatches
 from .mixing import Multitask as Multitask
 from .mixing import SideBySide as SideBySide
 from .saved import load_added as load_added
+from .saved import load_head as load_head
 from .saved import save_added as save_added
 from .schedules import ORDERS as ORDERS
 from .schedules import Follow as Follow
@@ -119,6 +120,7 @@ __all__ = [
     "labelling",
     "layer_groups",
     "load_added",
+    "load_head",
     "lora",
     "majority",
     "merge",
