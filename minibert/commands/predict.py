@@ -21,6 +21,8 @@ STREAM = 256  # texts from standard input that are answered at once
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options to an argparse parser."""
+    told = "what a model that was learned with --method stands on, if it is not found by its name"
+    parser.add_argument("--base", metavar="FOLDER", help=told)
     parser.add_argument("folder", type=Path, help="the --out of `minibert finetune`, or a head's")
     told = "a tab separates the texts of a pair, and a question from its text"
     default = f"(default: each line of standard input); {told}"
@@ -30,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Print the predictions; returns the exit status."""
     inner = args.folder / MODEL
-    head: Any = files.load(inner if inner.is_dir() else args.folder).to(device())
+    head: Any = files.load(inner if inner.is_dir() else args.folder, base=args.base).to(device())
     lines = args.texts or [line.rstrip("\r\n") for line in sys.stdin]
     if not all(line.strip() for line in lines):
         raise ValueError("expected texts that are not empty")

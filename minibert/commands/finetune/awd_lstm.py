@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from minibert import data, text
+from minibert import data, text, transfer
 from minibert.commands import main as cli
 from minibert.commands.finetune import common
 from minibert.commands.finetune.tasks import TextTask
@@ -37,6 +37,7 @@ SAVED = 200  # updates from one checkpoint to the next
 SHARES = (0.9, 0.1)  # of data that come in one part: to read and learn from, to test on
 PRETRAIN = "minibert.commands.pretrain"
 WAYS = ("pre-trained", "from scratch")
+METHODS = (common.FULL, common.FEATURES, "bitfit")  # the others go into a Transformer's blocks
 
 
 def add_arguments(option: Options) -> None:
@@ -64,19 +65,26 @@ def add_arguments(option: Options) -> None:
 
 
 def finetune(args: Namespace) -> None:
-    """Tune, classify, compare; print the errors and write them to results.json."""
+    """Tune, classify, compare; print the errors and write them to results.json.
+
+    With another ``--method`` than "full" the language model rests: it is not tuned, and keeps its
+    words.
+    """
+    if args.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise ValueError(f"an AWD-LSTM knows only --method {known}, got {args.method!r}")
     ways = common.ways_of(args, WAYS)
     finished = common.Finished(args, len(ways) * args.seeds)
     start, known = language_model(args)
     task, pool, test = read_texts(args)
     print(f"{args.task}: {len(pool):,} texts to read and {len(test):,} to test on")
-    words = [tokens_of(example, args.length) for example in pool]
-    vocab = Vocab.train(words, args.size, args.min_count, known.specials)
     once: dict[str, Any] = {"texts read": len(pool), "texts to test on": len(test)}
-    once |= {"words": len(vocab)}
     once |= {} if Path(args.task).is_file() else wikitext_perplexity(start, known)
-    tuned = with_vocabulary(start, vocab)
-    once |= tune(tuned, [vocab.encode(text) for text in words], args)
+    tuned = start
+    if args.method == common.FULL:
+        tuned, told = with_its_words(start, known, pool, args)
+        once |= told
+    once["words"] = len(tuned.vocab or ())
     every = saving(args, SAVED)["checkpoint_every"]
 
     def learn(way, seed, folder):
@@ -84,13 +92,16 @@ def finetune(args: Namespace) -> None:
         if way == common.BASELINE:
             return {"test": {"error": 1 - task.baseline(chosen, test)["accuracy"]}}
         torch.manual_seed(seed)
-        model = copy.deepcopy(tuned) if way == WAYS[0] else AWDLSTM(tuned.config, tuned.vocab)
+        model = AWDLSTM(tuned.config, tuned.vocab) if way == WAYS[1] else copy.deepcopy(tuned)
+        if way == args.method:
+            model.requires_grad_(False) if way == common.FEATURES else transfer.add(model, way)
         examples = task.examples(PoolingClassifier(model, task.labels), chosen)
         seed_everything(seed)
         how = {"config": stage_3(args, way), "seed": seed, "checkpoint_every": every}
         head = ulmfit(model, examples, task.labels, checkpoint=folder, **how).classifier
         common.save_first(head, args, way, seed)
-        return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}}
+        share = transfer.counts(head).share
+        return {"test": {"error": 1 - task.scores(head, test)["accuracy"]}, common.SHARE: share}
 
     common.compare(args, finished, ways, learn, once=once)
 
@@ -107,6 +118,7 @@ def language_model(args: Namespace) -> tuple[AWDLSTM, Vocab]:
             raise KeyboardInterrupt
         if status:
             raise ValueError(f"the language model could not be made by the recipe {args.pretrain}")
+    args.start = str(folder)
     model = AWDLSTM.from_pretrained(folder)
     if model.vocab is None:
         raise ValueError(f"the language model in {folder} has no vocabulary")
@@ -125,6 +137,16 @@ def read_texts(args: Namespace) -> tuple[TextTask, list[Example], list[Example]]
 def tokens_of(example: Example, most: int) -> list[str]:
     """The words of a text, or of both of a pair, in lower case and at most so many."""
     return text.tokenise(" ".join(filter(None, (example.text, example.text_b))).lower())[:most]
+
+
+def with_its_words(
+    start: AWDLSTM, known: Vocab, pool: list[Example], args: Namespace
+) -> tuple[AWDLSTM, dict[str, Any]]:
+    """Stage 2, on the words of the task's texts: (the model, what `tune` says)."""
+    words = [tokens_of(example, args.length) for example in pool]
+    vocab = Vocab.train(words, args.size, args.min_count, known.specials)
+    tuned = with_vocabulary(start, vocab)
+    return tuned, tune(tuned, [vocab.encode(text) for text in words], args)
 
 
 def tune(model: AWDLSTM, texts: list[list[int]], args: Namespace) -> dict[str, Any]:
@@ -179,7 +201,9 @@ def config_of(args: Namespace) -> ULMFiTConfig:
 
 def stage_3(args: Namespace, way: str) -> ULMFiTConfig:
     """These settings for a classifier."""
-    if way == "from scratch":  # no layer is worth sparing, and none knows more than another
+    if way == args.method:  # what rests needs no sparing
+        own = {"unfreezing": "all", "factor": 1.0}
+    elif way == "from scratch":  # no layer is worth sparing, and none knows more than another
         own = {"classifier_rate": args.scratch_rate, "unfreezing": "all", "factor": 1.0}
     else:
         own = {"unfreezing": args.unfreezing, "factor": args.classifier_factor}

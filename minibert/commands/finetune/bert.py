@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from minibert import transfer
 from minibert.commands.finetune import common
 from minibert.commands.finetune.tasks import Encoder, TextTask, task_for
 from minibert.commands.recipes import Options, positive, saving
@@ -29,6 +30,7 @@ SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
 WIDE = 0.6  # random weights have the standard deviation 0.6 / sqrt(width): 0.02 in BERT-base
 SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
+RATES = {"full": 3e-4, "lora": 3e-3, "adapters": 3e-3, "bitfit": 3e-3, "pal": 3e-3, "prompts": 3e-2}
 
 
 def add_arguments(option: Options, model: str = "bert") -> None:
@@ -42,7 +44,8 @@ def add_arguments(option: Options, model: str = "bert") -> None:
     option("--least", type=size, default=1, help="updates at least, however few the examples (1)")
     option("--batch-size", type=size, default=32, help="examples per update (32)")
     option("--max-length", type=size, help="pieces read at once (as many as the model can)")
-    option("--rate", type=share, default=3e-4, help="learning rate of fine-tuning (0.0003)")
+    told = ", ".join(f"{rate} with {name}" for name, rate in RATES.items())
+    option("--rate", type=share, help=f"learning rate of fine-tuning ({told})")
     option("--features-rate", type=share, default=2e-3, help="on frozen features (0.002)")
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
@@ -51,6 +54,7 @@ def add_arguments(option: Options, model: str = "bert") -> None:
 def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
     """Learn, compare, print the scores and write them to results.json; kind: of the model."""
     ways = common.ways_of(args, WAYS)
+    args.rate = args.rate or RATES.get(args.method, args.features_rate)
     finished = common.Finished(args, args.seeds * len(ways))
     start = language_model(args, kind)
     given, (train, valid, test) = common.read_task(args, SHARES)
@@ -62,6 +66,7 @@ def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
     print(f"{args.task}: {learn_from}, {len(valid):,} to validate and {len(test):,} to test on")
 
     rates = dict(zip(WAYS, (args.rate, args.features_rate, args.scratch_rate), strict=True))
+    rates[args.method] = args.rate
     options = {"batch_size": args.batch_size, "precision": args.precision, "progress": True}
     options |= saving(args, SAVED)
 
@@ -71,6 +76,7 @@ def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
             return {"valid": task.baseline(some, valid), "test": task.baseline(some, test)}
         seed_everything(seed)
         head = new_head(way, start, task)
+        share = transfer.counts(head).share
         examples = task.examples(head, some)
         steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
         how = {**options, "checkpoint": folder, "steps": steps, "seed": seed}
@@ -79,7 +85,7 @@ def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
             task.tune(head, valid)
         common.save_first(head, args, way, seed)
         scores = {"valid": task.scores(head, valid), "test": task.scores(head, test)}
-        return {**scores, "seconds": round(history.seconds, 1)}
+        return {**scores, "seconds": round(history.seconds, 1), common.SHARE: share}
 
     common.compare(args, finished, ways, learn, examples=sizes)
 
@@ -103,7 +109,10 @@ def max_length(model: Encoder, args: Namespace) -> int:
 
 
 def new_head(way: str, start: Encoder, task: TextTask) -> Head:
-    """The model of one of `WAYS` with its new layer; ``start`` itself is not changed."""
+    """The model of one of `WAYS`, or of `transfer.METHODS`, with its new layer.
+
+    ``start`` itself is not changed.
+    """
     if way == "from scratch":
         std = WIDE / start.config.dim**0.5
         if isinstance(start, GPT):
@@ -111,7 +120,22 @@ def new_head(way: str, start: Encoder, task: TextTask) -> Head:
         config, pooler = replace(start.config, init_std=std), start.pooler is not None
         return task.head(BERT(config, start.tokenizer, pooler=pooler))
     start = copy.deepcopy(start)
+    if way in transfer.METHODS:
+        head = task.unframed(start)
+        transfer.add(head, way, **settings_of(way, start))
+        return head
     return task.head(start) if way == "fine-tuned" else task.features(start)
+
+
+def settings_of(method: str, model: Encoder) -> dict[str, Any]:
+    """How much is added: what the papers have, but narrow attention grows with the model.
+
+    It is a quarter as wide, with as many heads; the paper's has 204 of BERT-base's 768 numbers.
+    """
+    if method != "pal":
+        return {}
+    heads = model.config.heads
+    return {"size": heads * max(1, model.config.dim // (4 * heads)), "heads": heads}
 
 
 def fit_head(

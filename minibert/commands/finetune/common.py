@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minibert import data, world
+from minibert import data, transfer, world
 from minibert.commands.recipes import Options, positive
 from minibert.data.corpora import Examples, LabelledTexts
 from minibert.data.examples import Example
@@ -25,6 +25,9 @@ from minibert.world.tasksets.base import Task
 RESULTS, MODEL = "results.json", "model"  # in the folder of --out
 FREE = ("out", "checkpoint")  # options that may differ when a command goes on
 BASELINE = "baseline"  # a way that learns next to nothing
+FULL, FEATURES = "full", "features"  # methods: all weights learn, or only the new layer
+METHODS = (FULL, FEATURES, *transfer.METHODS)
+SHARE = "share of weights learned"
 VALID_SHARE = 0.1  # of the training part, where there is another part to test on
 
 
@@ -35,6 +38,8 @@ def shared_options(option: Options, known: str, start: str, ways: tuple[str, ...
     option("--out", required=True, type=Path, metavar="DIR", help="a new folder for the results")
     option("--start", metavar="FOLDER", help=start)
     option("--ways", metavar="LIST", default=",".join(ways), help=f"some of {','.join(ways)}")
+    told = f"what learns of the model in place of all its weights: {', '.join(METHODS)} ({FULL})"
+    option("--method", choices=METHODS, default=FULL, metavar="NAME", help=told)
     option("--test", type=size, help="examples to test on (all)")
     option("--seeds", type=size, default=3, help="runs of each way (3)")
     option("--first-seed", type=int, default=0, help="the first of them (0)")
@@ -46,10 +51,16 @@ def shared_options(option: Options, known: str, start: str, ways: tuple[str, ...
 
 
 def ways_of(args: Namespace, known: tuple[str, ...]) -> list[str]:
-    """The ways to learn that ``--ways`` names."""
+    """The ways to learn that ``--ways`` names; ``--method`` takes the place of the first known."""
     ways = [way.strip() for way in args.ways.split(",")]
     if unknown := [way for way in ways if way not in known]:
         raise ValueError(f"--ways must be some of {','.join(known)}, got {unknown[0]!r}")
+    if args.method == FULL:
+        return ways
+    if known[0] not in ways:
+        raise ValueError(f"--method {args.method} stands for {known[0]!r}, which --ways leaves out")
+    ways = [*dict.fromkeys(args.method if way == known[0] else way for way in ways)]
+    args.ways = ",".join(ways)
     return ways
 
 
@@ -120,17 +131,25 @@ def compare(
     for way, runs in scores.items():
         tests = {name: [run["test"][name] for run in runs] for name in runs[0]["test"]}
         told = ", ".join(f"{name} {with_spread(values)}" for name, values in tests.items())
+        if (share := runs[0].get(SHARE, 1)) < 1:
+            told += f", {share:.2%} of the weights learned,"
         print(f"{way}: {told} over {len(runs)} seed{'s' * (len(runs) > 1)}")
     results = {"options": options_of(args), **about, "scores": scores}
     write(args.out / RESULTS, json.dumps(results, indent=1).encode() + b"\n")
     print(f"saved in {args.out / RESULTS}")
+    if args.save and ways[0] == args.method:
+        print(f"{args.start} is not in {args.out / MODEL}, which needs it to predict")
     if args.save:
         print(f"saved in {args.out / MODEL}: `minibert predict {args.out} TEXT` asks it")
 
 
 def save_first(head: Head, args: Namespace, way: str, seed: int) -> None:
     """Keep the model of the first run, where ``--save`` asks for it."""
-    if args.save and seed == args.first_seed and way == args.ways.split(",")[0].strip():
+    if not (args.save and seed == args.first_seed and way == args.ways.split(",")[0].strip()):
+        return
+    if way == args.method:
+        transfer.save_added(head, args.out / MODEL, base=args.start)
+    else:
         head.save_pretrained(args.out / MODEL)
 
 

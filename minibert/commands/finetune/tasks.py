@@ -71,7 +71,12 @@ class TextTask:
         """The model and one new layer, to be trained together."""
         if isinstance(encoder, GPT):
             return LastToken(framed(encoder)[0], self.labels, problem=self.problem)
-        return SequenceClassifier(encoder, self.labels, self.problem)
+        return self.unframed(encoder)
+
+    def unframed(self, encoder: Encoder) -> Head:
+        """One new layer and no new token, so that the model itself can rest."""
+        pooling = "last" if isinstance(encoder, GPT) else "first"
+        return SequenceClassifier(encoder, self.labels, self.problem, pooling=pooling)
 
     def features(self, encoder: Encoder) -> Head:
         """The model frozen: its last layers side by side, their mean over the text, one layer."""
@@ -109,6 +114,8 @@ class WordTask(TextTask):
 
     def head(self, encoder: Encoder) -> Head:
         return TokenClassifier(encoder, self.labels)
+
+    unframed = head  # it needs no new token
 
     def features(
         self, encoder: Encoder, layers: Sequence[int] | None = None, how: str = "concat"
@@ -152,6 +159,8 @@ class QuestionTask(TextTask):
 
     def head(self, encoder: Encoder) -> Head:
         return SpanExtractor(encoder)
+
+    unframed = head
 
     def features(self, encoder: Encoder) -> Head:
         """The model frozen: its last layers side by side, one layer on them."""
