@@ -30,7 +30,8 @@ SHARES = (0.7, 0.1, 0.2)  # of data that come in one part: train, valid, test
 WIDE = 0.6  # random weights have the standard deviation 0.6 / sqrt(width): 0.02 in BERT-base
 SAVED = 200  # updates from one checkpoint to the next
 WAYS = ("fine-tuned", "features", "from scratch")
-RATES = {"full": 3e-4, "lora": 3e-3, "adapters": 3e-3, "bitfit": 3e-3, "pal": 3e-3, "prompts": 3e-2}
+# of each --method, see docs/your-data.md: few weights take larger steps than many
+RATES = {"full": 3e-4, "lora": 1e-3, "adapters": 1e-3, "bitfit": 3e-3, "pal": 1e-3, "prompts": 3e-2}
 
 
 def add_arguments(option: Options, model: str = "bert") -> None:
