@@ -1243,7 +1243,8 @@ Each prints, and writes to `results.json`: fine-tuned, features, from scratch, a
 hardly learns (each word's most frequent label; the most frequent answer). Names are those in
 Wikipedia (WikiANN), or new and unusual ones in posts and comments (WNUT 2017; Derczynski et al.),
 and inference is SNLI. The table has means and standard deviations over
-{{finding real wikiann.baseline_entity_f1 seeds}} seeds. Its last column is a rule that learns nothing: "every run of words with capitals is a person".
+{{finding real wikiann.baseline_entity_f1 seeds}} seeds. Its last column is a rule that learns nothing: "every run of words with capitals is a
+person".
 
 | | fine-tuned | features | from scratch | baseline | capitals |
 |:---|---:|---:|---:|---:|---:|
@@ -1285,8 +1286,8 @@ The rule about capitals is more useful: it has an F1 of
 {{finding 06 name_rules.real_names_capitals mean .0%}} and
 {{finding 06 name_rules.rare_names_capitals mean .0%}}. Both models read lower case only, so they
 cannot use that rule. They have to find names by the words themselves and those around them. The
-published model beats the rule on WikiANN, and on WNUT its frozen layers do. Fine-tuned, it is better
-than the rule on WNUT in each seed, but again by very different amounts.
+published model beats the rule on WikiANN, and on WNUT its frozen layers do. Fine-tuned, it is
+better than the rule on WNUT in each seed, but again by very different amounts.
 
 **Inference, and its caveat.** Fine-tuning is clearly better than the frozen features. But what has
 the model learned? A bag of words that reads the *second* sentence alone, and so cannot know what
