@@ -9,8 +9,9 @@ beside three baselines, and on passages whose facts are changed. ``labels``: fin
 scratch with few labels, beside a bag of words. ``frozen``: the same examples, learned on the frozen
 model. ``restarts``: the same examples again and again.
 ``real_names``, ``rare_names``, ``real_pairs`` and ``real_questions``: a published model on WikiANN,
-WNUT 2017, SNLI and SQuAD 1.1; ``pair_words``: SNLI by its words. They need the data, and all but
-the last the weights.
+WNUT 2017, SNLI and SQuAD 1.1; ``other_first``: on SNLI with the wrong first sentence. They need the
+data and the weights. ``name_rules``: what capitals tell of names; ``pair_words`` and
+``pair_overlap``: SNLI by its words. These need the data.
 """
 
 import copy
@@ -22,10 +23,12 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import fmean, stdev
 
+import numpy as np
+
 import minibert as mb
 from minibert.commands.finetune import bert, common
 from minibert.commands.finetune.tasks import QuestionTask, task_for
-from minibert.heads.tagger import span_f1
+from minibert.heads.tagger import span_f1, spans
 from minibert.models.cheap import Majority, MostFrequentTag, WordCounts
 from minibert.text.tokens import tokenise
 from minibert.world.tasksets import base as tasksets
@@ -86,6 +89,21 @@ CONFIG = {
         "second_alone": 1e-4,
     },
     "pair_words": {"task": "snli", "labels": 2_000, "valid": 500, "test": 1_000},
+    "pair_overlap": {"task": "snli", "labels": 2_000, "valid": 500, "test": 500},
+    "other_first": {
+        **PUBLISHED,
+        "task": "snli",
+        "labels": 2_000,
+        "test": 500,
+        "valid": 500,
+        "length": 64,
+        "rate": 1e-4,
+    },
+    "name_rules": {
+        "real_names": {"task": "wikiann", "labels": 300, "test": 500, "person": "PER"},
+        "small_names": {"task": "wikiann", "labels": 2_000, "test": 1_000, "person": "PER"},
+        "rare_names": {"task": "wnut17", "labels": 1_000, "test": 500, "person": "person"},
+    },
     "real_questions": {
         **PUBLISHED,
         "task": "squad",
@@ -106,6 +124,8 @@ SMOKE = {
     "rare_names": {"labels": 10, "test": 10, "epochs": 1},
     "real_pairs": {"labels": 10, "test": 10, "epochs": 1},
     "pair_words": {"labels": 20, "valid": 20, "test": 20},
+    "pair_overlap": {"labels": 20, "valid": 20, "test": 20},
+    "other_first": {"labels": 10, "valid": 20, "test": 10, "epochs": 1},
     "real_questions": {"labels": 4, "test": 4, "length": 64, "epochs": 1},
 }  # fmt: skip
 
@@ -335,6 +355,53 @@ def real_pairs(seed, config):
     return said | {"second_alone": task.scores(head, test)["accuracy"]}
 
 
+def other_first(seed, config):
+    """Accuracy on SNLI of the model of `real_pairs`, also with another pair's first text.
+
+    ``words_overlap``: `Overlap` on the same test.
+    """
+    given, train, valid, test = drawn(seed, config)
+    task, half = task_for(given, config["length"]), len(test) // 2
+    head = taught("fine-tuned", config["rate"], task, train, seed, config)
+    others = [*test[half:], *test[:half]]
+    mixed = [replace(e, text=o.text) for e, o in zip(test, others, strict=True)]
+    mixed = [e for e, own in zip(mixed, test, strict=True) if e.text != own.text]
+    return {
+        "own_first": task.scores(head, test)["accuracy"],
+        "other_first": task.scores(head, mixed)["accuracy"],
+        "words_overlap": Overlap().fit(train, valid[: config["valid"]]).score(test),
+    }
+
+
+def name_rules(seed, config):
+    """F1 where every run of words with capitals is a person: nothing is learned.
+
+    ``known``: the share of the test's names that are names in the sentences to learn from.
+    """
+    found = {}
+    for name, settings in config.items():
+        _, train, _, test = drawn(seed, settings)
+        said = [capitals(e.tokens, settings["person"]) for e in test]
+        found[f"{name}_capitals"] = span_f1(said, [list(e.labels) for e in test])
+        known = set(names_in(train))
+        found[f"{name}_known"] = fmean(one in known for one in names_in(test))
+    return found
+
+
+def capitals(tokens, person):
+    """A label for each word: a run of words that begin with a capital ("I" aside) is a person."""
+    high = [w[:1].isupper() and w not in ("I", "I'm", "I'll") for w in tokens]
+    before = [False, *high[:-1]]
+    return [
+        f"{'I' if b else 'B'}-{person}" if h else "O" for h, b in zip(high, before, strict=True)
+    ]
+
+
+def names_in(examples):
+    """The names of some sentences, in lower case."""
+    return [" ".join(e.tokens[a:b]).lower() for e in examples for a, b, _ in spans(list(e.labels))]
+
+
 def pair_words(seed, config):
     """Accuracy on SNLI by the words: of both texts, and of the second one alone.
 
@@ -349,6 +416,55 @@ def pair_words(seed, config):
         "second_alone": WordCounts().fit(*alone[:2]).score(alone[2]),
         "one_label": Majority().fit(train).score(test),
     }
+
+
+def pair_overlap(seed, config):
+    """Accuracy on the test of `real_pairs` by the words of the second text and by `Overlap`.
+
+    ``overlap_alone``: without the words.
+    """
+    _, train, valid, test = drawn(seed, config)
+    parts = train, valid[: config["valid"]], test
+    alone = [[replace(e, text=e.text_b, text_b=None) for e in part] for part in parts]
+    return {
+        "second_alone": WordCounts().fit(*alone[:2]).score(alone[2]),
+        "words_overlap": Overlap().fit(*parts[:2]).score(test),
+        "overlap_alone": Overlap(words=False).fit(*parts[:2]).score(test),
+    }
+
+
+class Overlap(WordCounts):
+    """The words of the second text, and how many of them stand in the first."""
+
+    def __init__(self, words=True):
+        super().__init__()
+        self.words = words
+
+    def counts(self, example):
+        return super().counts(replace(example, text=example.text_b, text_b=None))
+
+    def features(self, examples, fresh=False):
+        rows = np.array([shared(e) for e in examples])
+        if fresh:
+            self.mean, self.sd = rows.mean(0), rows.std(0) + 1e-9
+        rows = (rows - self.mean) / self.sd
+        return (
+            np.hstack([super().features(examples, fresh).toarray(), rows]) if self.words else rows
+        )
+
+
+LITTLE = frozenset(
+    "a an the is are was were in on at of to and with for by his her their it".split()
+)
+
+
+def shared(example):
+    """The share of the second text's words that the first has, how many it lacks, both lengths."""
+    first, second = (tokenise(t.lower()) for t in (example.text, example.text_b))
+    told = [w for w in second if w.isalpha() and w not in LITTLE] or second
+    there = fmean(w in first for w in told) if told else 0.0
+    missing = sum(w not in first for w in told)
+    return [there, there**2, float(there == 1), missing, len(second), len(first)]
 
 
 def real_questions(seed, config):
