@@ -2,8 +2,9 @@
 
 ``growth`` pre-trains one GPT as `minibert-gpt` was, only smaller, and asks its snapshots.
 ``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers`` fine-tunes
-it, whole, in parts, and with random weights in its place. A seed draws the examples, and what is
-random after the pre-training: new layers and the order of the batches.
+it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and the
+vectors alone, four times the updates. A seed draws the examples, and what is random after the
+pre-training: new layers and the order of the batches.
 """
 
 import copy
@@ -39,6 +40,11 @@ CONFIG = {
     },
     "asked": {"stories": 120, "agreement": 500, "counted": 300_000, "kept": 200_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
+    "longer": FINE
+    | {
+        "topic": {"labels": 60, "steps": 160, "batch_size": 8},
+        "many": {"topic": {"labels": 200, "steps": 200, "batch_size": 8}, "test": 200},
+    },
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
@@ -51,6 +57,7 @@ SMOKE = {
     },
     "asked": {"stories": 10, "agreement": 60, "counted": 3_000, "kept": 10_000},
     "layers": {"topic": FEW, "test": 10},
+    "longer": {"topic": FEW, "test": 10, "many": {"topic": FEW, "test": 10}},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
@@ -79,7 +86,7 @@ def asked(seed, config):
     ``stories_forgotten``: GPT's share of those that remembering gets wrong, ``stories_missed`` of
     them. ``agreement``, and of it the examples with no noun between subject and verb,
     ``agreement_none``, with such nouns of the subject's number, ``_same``, and of the other number,
-    ``_misleading``.
+    ``_misleading``; each also by the subject's number: ``_singular``, ``_plural``.
     """
     gpt = mb.GPT.from_pretrained("minibert-gpt")
     stories = mb.world.task("story_cloze", seed=seed).test[: config["stories"]]
@@ -102,8 +109,10 @@ def asked(seed, config):
         right = verbs_right(ways, gpt.tokenizer, examples)
         found[name] = mean(right)
         for kind in ("none", "same", "misleading"):
-            some = [r for r, e in zip(right, examples, strict=True) if between(e) == kind]
-            found[f"{name}_{kind}"] = mean(some)
+            some = [(r, e) for r, e in zip(right, examples, strict=True) if between(e) == kind]
+            found[f"{name}_{kind}"] = mean([r for r, _ in some])
+            for label, number in enumerate(("singular", "plural")):
+                found[f"{name}_{kind}_{number}"] = mean([r for r, e in some if e.label == label])
     return found
 
 
@@ -122,6 +131,21 @@ def layers(seed, config):
     found["curve"] = list(found.values())
     found["no_auxiliary"] = tuned(gpt, config | {"auxiliary": 0.0}, seed)
     return found | cheap(config, seed)
+
+
+def longer(seed, config):
+    """Accuracy of the vectors alone, ``0``, and of nothing, ``scratch``, with more updates.
+
+    ``_alone``: without the auxiliary loss. ``many``: nothing, so, with more labels;
+    ``many_counted``: `WordCounts` on the same.
+    """
+    gpt, found = mb.GPT.from_pretrained("minibert-gpt"), {}
+    task_only, many = config | {"auxiliary": 0.0}, config | {"auxiliary": 0.0} | config["many"]
+    for name, count in (("0", 0), ("scratch", None)):
+        found[name] = tuned(first_layers(gpt, count, seed), config, seed)
+        found[f"{name}_alone"] = tuned(first_layers(gpt, count, seed), task_only, seed)
+    found["many"] = tuned(first_layers(gpt, None, seed), many, seed)
+    return found | {"many_counted": cheap(many, seed)["counted"]}
 
 
 # Pre-training.
