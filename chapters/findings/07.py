@@ -1,9 +1,9 @@
 """The experiments of chapter 07: what Radford et al. (2018) claim, measured on the embedded world.
 
 ``growth`` pre-trains one GPT as `minibert-gpt` was, only smaller, and asks its snapshots.
-``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers`` fine-tunes
-it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and the
-vectors alone, four times the updates. A seed draws the examples, and what is random after the
+``asked`` and ``verbs`` put questions to the bundled GPT, which was trained for no task. ``layers``
+fine-tunes it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and
+the vectors alone, four times the updates. A seed draws the examples, and what is random after the
 pre-training: new layers and the order of the batches.
 """
 
@@ -39,6 +39,7 @@ CONFIG = {
         "test_tokens": 3_000,
     },
     "asked": {"stories": 120, "agreement": 500, "counted": 300_000, "kept": 200_000},
+    "verbs": {"agreement": 500, "counted": 300_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
     "longer": FINE
     | {
@@ -56,6 +57,7 @@ SMOKE = {
         "test_tokens": 500,
     },
     "asked": {"stories": 10, "agreement": 60, "counted": 3_000, "kept": 10_000},
+    "verbs": {"agreement": 60, "counted": 3_000},
     "layers": {"topic": FEW, "test": 10},
     "longer": {"topic": FEW, "test": 10, "many": {"topic": FEW, "test": 10}},
 }
@@ -86,7 +88,7 @@ def asked(seed, config):
     ``stories_forgotten``: GPT's share of those that remembering gets wrong, ``stories_missed`` of
     them. ``agreement``, and of it the examples with no noun between subject and verb,
     ``agreement_none``, with such nouns of the subject's number, ``_same``, and of the other number,
-    ``_misleading``; each also by the subject's number: ``_singular``, ``_plural``.
+    ``_misleading``.
     """
     gpt = mb.GPT.from_pretrained("minibert-gpt")
     stories = mb.world.task("story_cloze", seed=seed).test[: config["stories"]]
@@ -109,10 +111,26 @@ def asked(seed, config):
         right = verbs_right(ways, gpt.tokenizer, examples)
         found[name] = mean(right)
         for kind in ("none", "same", "misleading"):
-            some = [(r, e) for r, e in zip(right, examples, strict=True) if between(e) == kind]
-            found[f"{name}_{kind}"] = mean([r for r, _ in some])
+            some = [r for r, e in zip(right, examples, strict=True) if between(e) == kind]
+            found[f"{name}_{kind}"] = mean(some)
+    return found
+
+
+def verbs(seed, config):
+    """Agreement as in `asked`, and by the subject's number: ``gpt_none_singular``, ``_plural``, ...
+
+    ``counted_...``: the trigram model.
+    """
+    gpt, found = mb.GPT.from_pretrained("minibert-gpt"), {}
+    examples = mb.world.task("agreement", seed=seed).test[: config["agreement"]]
+    counts = trigram(gpt.tokenizer, config["counted"])
+    for name, score in (("gpt", scores_of(gpt)), ("counted", counted(counts))):
+        right = verbs_right(score, gpt.tokenizer, examples)
+        for kind in ("none", "same", "misleading"):
             for label, number in enumerate(("singular", "plural")):
-                found[f"{name}_{kind}_{number}"] = mean([r for r, e in some if e.label == label])
+                some = [r for r, e in zip(right, examples, strict=True)
+                        if between(e) == kind and e.label == label]  # fmt: skip
+                found[f"{name}_{kind}_{number}"] = mean(some)
     return found
 
 
