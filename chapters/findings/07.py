@@ -1,9 +1,10 @@
 """The experiments of chapter 07: what Radford et al. (2018) claim, measured on the embedded world.
 
 ``growth`` pre-trains one GPT as `minibert-gpt` was, only smaller, and asks its snapshots.
-``asked`` puts questions to the bundled GPT, which was trained for no task. ``layers`` fine-tunes
-it, whole, in parts, and with random weights in its place. A seed draws the examples, and what is
-random after the pre-training: new layers and the order of the batches.
+``asked`` and ``verbs`` put questions to the bundled GPT, which was trained for no task. ``layers``
+fine-tunes it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and
+the vectors alone, four times the updates. A seed draws the examples, and what is random after the
+pre-training: new layers and the order of the batches.
 """
 
 import copy
@@ -38,7 +39,13 @@ CONFIG = {
         "test_tokens": 3_000,
     },
     "asked": {"stories": 120, "agreement": 500, "counted": 300_000, "kept": 200_000},
+    "verbs": {"agreement": 500, "counted": 300_000},
     "layers": FINE | {"topic": {"labels": 60, "steps": 40, "batch_size": 8}},
+    "longer": FINE
+    | {
+        "topic": {"labels": 60, "steps": 160, "batch_size": 8},
+        "many": {"topic": {"labels": 200, "steps": 200, "batch_size": 8}, "test": 200},
+    },
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
@@ -50,7 +57,9 @@ SMOKE = {
         "test_tokens": 500,
     },
     "asked": {"stories": 10, "agreement": 60, "counted": 3_000, "kept": 10_000},
+    "verbs": {"agreement": 60, "counted": 3_000},
     "layers": {"topic": FEW, "test": 10},
+    "longer": {"topic": FEW, "test": 10, "many": {"topic": FEW, "test": 10}},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
@@ -107,6 +116,24 @@ def asked(seed, config):
     return found
 
 
+def verbs(seed, config):
+    """Agreement as in `asked`, and by the subject's number: ``gpt_none_singular``, ``_plural``, ...
+
+    ``counted_...``: the trigram model.
+    """
+    gpt, found = mb.GPT.from_pretrained("minibert-gpt"), {}
+    examples = mb.world.task("agreement", seed=seed).test[: config["agreement"]]
+    counts = trigram(gpt.tokenizer, config["counted"])
+    for name, score in (("gpt", scores_of(gpt)), ("counted", counted(counts))):
+        right = verbs_right(score, gpt.tokenizer, examples)
+        for kind in ("none", "same", "misleading"):
+            for label, number in enumerate(("singular", "plural")):
+                some = [r for r, e in zip(right, examples, strict=True)
+                        if between(e) == kind and e.label == label]  # fmt: skip
+                found[f"{name}_{kind}_{number}"] = mean(some)
+    return found
+
+
 def layers(seed, config):
     """Accuracy with the first layers of the bundled GPT alone (figure 2, left).
 
@@ -122,6 +149,21 @@ def layers(seed, config):
     found["curve"] = list(found.values())
     found["no_auxiliary"] = tuned(gpt, config | {"auxiliary": 0.0}, seed)
     return found | cheap(config, seed)
+
+
+def longer(seed, config):
+    """Accuracy of the vectors alone, ``0``, and of nothing, ``scratch``, with more updates.
+
+    ``_alone``: without the auxiliary loss. ``many``: nothing, so, with more labels;
+    ``many_counted``: `WordCounts` on the same.
+    """
+    gpt, found = mb.GPT.from_pretrained("minibert-gpt"), {}
+    task_only, many = config | {"auxiliary": 0.0}, config | {"auxiliary": 0.0} | config["many"]
+    for name, count in (("0", 0), ("scratch", None)):
+        found[name] = tuned(first_layers(gpt, count, seed), config, seed)
+        found[f"{name}_alone"] = tuned(first_layers(gpt, count, seed), task_only, seed)
+    found["many"] = tuned(first_layers(gpt, None, seed), many, seed)
+    return found | {"many_counted": cheap(many, seed)["counted"]}
 
 
 # Pre-training.
