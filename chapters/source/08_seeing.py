@@ -123,7 +123,7 @@ for row, (name, cloud) in zip(axes, {"words": vectors, "noise": noise}.items(), 
             ax.plot(*some.T, marker, markersize=5, label=kind)
         told = f"{name}, perplexity {perplexity}: keeps {kept(cloud, points):.0%}"
         ax.set_title(told, fontsize=10)
-        ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
+        ax.set_axis_off()  # the axes of t-SNE mean nothing
 axes[0][0].legend(fontsize="small")
 mb.show.figure(fig, alt="Four maps by t-SNE: words and noise, at perplexity 3 and 15. At 15 the words "
                         "lie in their groups; at 3 the noise has small clumps and strings, too.")
@@ -234,7 +234,7 @@ for ax, points, title in zip(axes, (start, y), titles, strict=True):
         at = [ten.index(word) for word in some]
         ax.plot(*points[at].T, "os^"[number])
     ax.set_title(title, fontsize=10)
-    ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
+    ax.set_axis_off()
     ax.margins(0.25)
     mb.show.name_points(ax, dict(zip(ten, map(tuple, points.tolist()), strict=True)))
 mb.show.figure(fig, alt="Ten words at random places, and after 500 steps: animals, food and months "

@@ -17,7 +17,7 @@ Given = Mapping[str, Mapping[str, float]]  # property -> name -> score
 LOOKS = [
     *zip(("blue", "orange", "green", "purple", "sky", "black"), "os^DvP", strict=True),
 ]
-DASHES = ((0, (6, 3)), (0, (2, 2)), (0, (8, 2, 2, 2)), (0, (1, 3)))
+DASHES = "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4))  # one for each baseline
 AFTER = 1.1  # where the mix of all layers stands
 ONE, MANY, LEFT = "one property, all models", "one model, all properties", "what is left"
 
