@@ -1380,7 +1380,8 @@ that needs neither Python nor a network.
 The experiments ran over {{finding 08 unit.best seeds}} seeds (settings in
 `chapters/findings/08.py`). Each line is a claim with its **paired difference**: the two measures
 are subtracted within each seed, and the differences averaged. (Five seeds that differ much give a
-wide interval, which may even reach beyond 100 points.) The first table is about senses and sentiment.
+wide interval, which may even reach beyond 100 points.) The first table is about senses and
+sentiment.
 
 {{findings 08
 | the sense of a word: BERT's best layer beats word2vec | senses.bert - senses.word2vec | percent | none: our own measure |
