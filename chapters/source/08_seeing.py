@@ -1524,8 +1524,8 @@ r"""
 **A project.** Choose another property that a reader of reviews may carry: whether it is about an
 inn or a restaurant, or the tense. Find the unit that tells it best, over five seeds, and set it by
 hand. A good report judges what is written by something that has not seen the unit (3 points), sets
-other units in the same way (2), gives a cheap baseline for telling the property (2), and says in how many
-seeds a single unit was enough (3).
+other units in the same way (2), gives a cheap baseline for telling the property (2), and says in
+how many seeds a single unit was enough (3).
 
 **Further reading.** van der Maaten & Hinton (2008), *Visualizing Data using t-SNE*, JMLR 9.
 Wattenberg, Viégas & Johnson (2016), [*How to Use t-SNE
