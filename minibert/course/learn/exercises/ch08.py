@@ -38,7 +38,7 @@ class Use(Quiz):
     choices = (
         Choice(
             "The model uses it to decide what comes next.",
-            "Perhaps. To know, set it and see what changes, beside another unit set in the same way.",
+            "Perhaps. To know, set it, see what changes, and set another unit in the same way.",
         ),
         Choice(
             "The state holds the sentiment in a form that is easy to read.",
