@@ -519,8 +519,8 @@ print(f"her model: last losses {sum(hers[-20:]) / 20:.2f}, on new text {hers_new
 r"""
 The **floor** is the entropy of the text (chapter 00). On text that it has read several times, any
 model may fall below the floor, by learning it by heart. So we also ask on new text. There hers is
-above the floor, but far too low for a small model that has read 12,000 words: section 4 counts word
-pairs in twice as much text, and their table is nowhere near it.
+above the floor, but far too low for a small model that has read 12,000 words: in section 4, a
+table of word pairs from twice as much text pays more than three times as much per word.
 
 {{exercise 02.find_the_bug}}
 
@@ -687,7 +687,8 @@ print(f"{unknown.float().mean():.1%} of the new words are unknown; each costs th
 # %% [markdown]
 r"""
 A cheap opponent: count which word follows which in the same text, and, for the other direction,
-which precedes which. The tables have a loss too, and they fill gaps by the same formula.
+which precedes which (the interpolated bigram of chapter 00). The tables have a loss too, and they
+fill gaps by the same formula.
 """
 
 # %%
@@ -724,10 +725,10 @@ word about equally often, and **both sides together find it clearly more often**
 reads in both directions.
 
 Both directions beat frequency alone by almost a nat. A table of word pairs, counted on the same
-text, is still better, in the gap, too. With the tables, too, both sides together find more. (One
-new word in eighteen is unknown to all of them. It never stood in the text to learn from, so it
-costs this model about 13 nats. That is most of the difference between its loss on new text and on
-the text to learn from.)
+text, is better still, both in its loss and in the gap. Two tables together also find more words
+than one. (One new word in eighteen is unknown to the models and to the tables. It never stood in
+the text to learn from, so it costs this model about 13 nats. That is most of the difference
+between its loss on new text and on the text to learn from.)
 
 The library's ELMo has the same two directions. It also spells its words, and it has your
 `lstm_step` with its projection and your `read` with its skip connection. Here is a small one,
@@ -766,17 +767,20 @@ print(f"{'floor':>10} {held_out.floor:.2f}")
 # %% [markdown]
 r"""
 The two directions are close again. (In the figure the point on valid text lies a little below the
-curve, because dropout is off when it is measured.)
+curve. Dropout is off when it is measured, and the curve itself goes up and down by as much.)
 
-The tables are the unigram and the interpolated bigram of chapter 00, counted on the same text. The
-biLM does not even reach the table of word pairs: it has had too few updates. It shows how training
-goes, not what a biLM can do.
+The tables are the unigram and the interpolated bigram of chapter 00, counted on the same text.
+(All losses are lower than in the cells above. Here a word that stands only once counts as unknown,
+which makes unknown words cheap, and the end of each sentence is one more word, easy to predict.)
+The biLM does not even reach the table of word pairs: it has had too few updates. It shows how
+training goes, not what a biLM can do.
 
 The last three lines compare this model with the bundled ELMo and the floor. (An unknown word also
-pays for its letters there, so that models with different vocabularies can be compared.) A few
-seconds with a little text are not enough: this model is far above the floor. The bundled ELMo has
-read more than three hundred times as much, and is much closer. The rest of the chapter uses the
-bundled one. (`minibert pretrain elmo --recipe minibert-elmo` trains it again.)
+pays for its letters there, so that models with different vocabularies can be compared. The tables
+above are in another unit and cannot be compared with these lines.) A few seconds with a little
+text are not enough: this model is far above the floor. The bundled ELMo has read more than three
+hundred times as much, and is much closer. The rest of the chapter uses the bundled one. (`minibert
+pretrain elmo --recipe minibert-elmo` trains it again.)
 """
 
 # %%

@@ -64,8 +64,9 @@ r"""
 
 `minibert-gpt` is the model of this chapter, trained before by the library. It has read stories,
 letters, reviews and match reports of our world, and learned to predict the next piece of text, and
-nothing else. The cheapest model that does the same is a **trigram**: it counts which piece came
-after which two. Both now go on with the same beginnings.
+nothing else. A far cheaper model that does the same is a **trigram**: it counts which piece came
+after which two. (Ours counts a hundredth of the text that GPT has read.) Both now go on with the
+same beginnings.
 """
 
 # %%
@@ -104,10 +105,10 @@ for seed, prompt in enumerate(["Dear", "When the storm came,"]):
 
 # %% [markdown]
 r"""
-The trigram's words fit their neighbours, and after a few words it has forgotten where it began. GPT
-stays with one kind of text, and with its persons and things. What is that good for? Here is a
-story without its last sentence, and two sentences that could be its last. They share the hero and
-the place, but only one of them fits the plot.
+The trigram's words fit their neighbours, and after a few words it has forgotten where it began. In
+these two texts GPT stays with one kind of text, and with its persons and things. What is that good
+for? Here is a story without its last sentence, and two sentences that could be its last. They
+share the hero and the place, but only one of them fits the plot.
 """
 
 # %%
@@ -520,12 +521,12 @@ mb.show.figure(mb.show.bars(paid, "New match reports", "nats per token of the wo
 
 # %% [markdown]
 r"""
-After so few updates counting is far ahead. The trigram has seen every place of its text and forgets
-nothing; the network has only begun to learn which words there are and which follow each other. The
-picture changes with more training: the bundled model is of the same class, three times as wide and
-twice as deep. It has trained for more than an hour on a hundred times as much text. It leaves the
-trigram behind and comes close to the floor. What it still pays is mostly what nobody could know,
-such as which team will score next.
+After so few updates counting is far ahead. The trigram has seen every place of its text and
+forgets nothing; the network has only begun to learn which words there are and which follow each
+other. The picture changes with more training: the bundled model is of the same class, three times
+as wide and twice as deep. It has trained for more than an hour on a hundred times as much text. It
+pays half of what this trigram pays, which has a hundredth of its text, and it comes close to the
+floor. What it still pays is mostly what nobody could know, such as which team will score next.
 
 ## 6. Writing
 
@@ -676,11 +677,11 @@ mb.show.GenerationExplorer(gpt, "The old baker", steps=24, top_p=0.9)
 
 # %% [markdown]
 r"""
-**The likeliest text is not the best one.** Our world is small, and a model that is near its floor
-is hard to fool. Real English is harder. `minibert-gpt-english` is the same class, wider. It has
-read Wikipedia and novels on a single processor core; its card,
-`minibert/pretrained/minibert-gpt-english/README.md`, says for how long. *Predict before you run:*
-what does it write if it always takes the likeliest token, and what if it draws from the nucleus?
+**The likeliest text is not the best one.** We look at it in real English, which is much harder
+than our small world. `minibert-gpt-english` is the same class, wider. It has read Wikipedia and
+novels on a single processor core; its card, `minibert/pretrained/minibert-gpt-english/README.md`,
+says for how long. *Predict before you run:* what does it write if it always takes the likeliest
+token, and what if it draws from the nucleus?
 """
 
 # %%
@@ -720,9 +721,9 @@ mb.show.figure(mb.show.bars(shares, "How much of a text is a repetition", "share
 r"""
 Every way that *draws* hardly repeats itself, free sampling included. But repetition is only one of
 two faults. Free sampling has the other one: sooner or later it takes one of the many unlikely
-tokens, and the text loses its thread. You saw it in the figure above, at a temperature of 2 without
-limits. The nucleus is a compromise: it cuts off the unlikely tokens, and leaves enough freedom not
-to go in circles.
+tokens, and the text loses its thread. (This count does not show it. Try it in the figure above,
+without limits, and then with a temperature of 2, where it is worse.) The nucleus is a compromise:
+it cuts off the unlikely tokens, and leaves enough freedom not to go in circles.
 
 ## 7. Any task as a text
 
@@ -1001,15 +1002,15 @@ mb.show.figure(mb.show.bars(shares, "Nine kinds of text, from 200 labels", "shar
 # %% [markdown]
 r"""
 Two hundred labels are enough for word counts to do well. The same network without pre-training,
-trained in the same way, falls behind. It is a weak rival: fifty updates are few for random weights.
-With four times the updates and without the second loss it gets near the word counts, still below
-them: {{finding 07 longer.many mean .0%}} against {{finding 07 longer.many_counted mean .0%}} (the
-means of {{finding 07 longer.many seeds}} draws). With pre-training it is ahead of both after fifty
-updates. So what GPT read before the first label makes the difference. Section 9 measures this from
-sixty labels, and takes the model apart.
+trained in the same way, falls behind. It is a weak rival: fifty updates are few for random
+weights. With four times the updates and without the second loss it comes closer to the word counts
+and stays below them: {{finding 07 longer.many mean .0%}} against {{finding 07 longer.many_counted
+mean .0%}} (the means of {{finding 07 longer.many seeds}} draws). With pre-training it is ahead of
+both after fifty updates (95% in the one draw above). So what GPT read before the first label makes
+the difference. Section 9 measures this from sixty labels, and takes the model apart.
 
-This is one row of the figure. The others have heads of their own in the library
-(`mb.heads.Similarity`, `mb.heads.MultipleChoice`).
+This was the first row of the figure at the beginning of this section. The other rows have heads of
+their own in the library (`mb.heads.Similarity`, `mb.heads.MultipleChoice`).
 
 ## 8. Asked, not taught
 
@@ -1085,11 +1086,11 @@ print(f"{right} of {len(some)} new stories")
 
 # %% [markdown]
 r"""
-Thirty stories are few: over the draws of section 1, which have more, the share goes from
-{{finding 07 asked.stories min .0%}} to {{finding 07 asked.stories max .0%}}. Why can the model answer
-without a label and without a new layer? The question has the form of the one thing that it was
-trained for. Fine-tuning would first have to find, from a few examples and with a new layer that
-starts at random, what makes one end better than the other.
+Thirty stories are few: over the five draws of section 1, with 120 stories each, the share goes
+from {{finding 07 asked.stories min .0%}} to {{finding 07 asked.stories max .0%}}. Why can the
+model answer without a label and without a new layer? The question has the form of the one thing
+that it was trained for. Fine-tuning would first have to find, from a few examples and with a new
+layer that starts at random, what makes one end better than the other.
 
 **What does it know?** Look at the scores above: the model is nearly sure of *both* sentences. It
 has read thousands of stories, and our world has few plots, so it knows this one well. Here is the
@@ -1128,18 +1129,19 @@ print(f"remembering {len(read):,} stories: {right / len(some):.0%}; "
 
 # %% [markdown]
 r"""
-Over all draws, looking up is right in {{finding 07 asked.stories_remembered mean .0%}} and GPT in
-{{finding 07 asked.stories mean .0%}}. So these questions do not show that the model understands a
-plot as a reader does: they can be answered from similar stories. But GPT does not answer as this
-search does. Of the stories that the search gets wrong, about
-{{finding 07 asked.stories_missed mean .0f}} in a draw, GPT is right in
-{{finding 07 asked.stories_forgotten mean .0%}}. If GPT did the same as the search, it would fail on
-the same stories. And GPT gives its answers with no search and no word weights of ours.
+Over all draws, the search for similar stories is right in {{finding 07 asked.stories_remembered
+mean .0%}} and GPT in {{finding 07 asked.stories mean .0%}}. So these questions do not show that
+the model understands a plot as a reader does: they can be answered from similar stories. But GPT
+does not answer as this search does. Of the stories that the search gets wrong, about {{finding 07
+asked.stories_missed mean .0f}} in a draw, GPT is right in {{finding 07 asked.stories_forgotten
+mean .0%}}. If GPT did the same as the search, it would fail on the same stories. (The search keeps
+1,248 stories and GPT has read many more, so a larger search may find some of these, too.) And GPT
+gives its answers with no search and no word weights of ours.
 
-**A question that memory cannot answer.** Two people are invented: each has a first name of our
-world, and another family's name. Each lives in a town that is drawn at random. The question is
-where one of them lives. The text names both towns, each of them once. No story that was read tells
-the answer, and the pieces just before it do not tell it either. A reader has to look at one line.
+**A question that no story answers.** Two people are invented: each has a first name of our world,
+and another family's name. Each lives in a town that is drawn at random. The question is where one
+of them lives. The text names both towns, each of them once. No story that was read tells the
+answer, and the pieces just before it do not tell it either. A reader has to look at one line.
 *Predict before you run:* how often is GPT right?
 """
 
@@ -1166,10 +1168,10 @@ print(f"{text} ...\n{right / count:.0%} of {count} right; always the town named 
 
 # %% [markdown]
 r"""
-GPT is no better than a coin (one draw of the questions). It knows what many stories
-have in common. It has not learned to look up a fact that stands in this text alone, and a question
-about a new text needs just that. Attention can do it: in chapter 04, a head that looks one word
-back and a reader found the rooms of new guests. This model has not learned it. What a question
+GPT is no better than a coin (one draw of the questions). It knows what many stories have in
+common. In these texts it does not look up a fact that stands there alone, and a question about a
+new text needs just that. Attention can do it: in chapter 04, a head made by hand and a trained
+reader together found the rooms of new guests. This model does not do it here. What a question
 *can* tell depends on the cheapest way to answer it. So before you believe a good result, look for
 that way.
 
@@ -1200,7 +1202,7 @@ for name, asked in groups.items():
 
 # %% [markdown]
 r"""
-The groups are averages, too. The next figure splits each of them once more, by the number of the
+Each group still mixes two kinds of subject. The next figure splits the groups by the number of the
 subject, and shows all draws. *Predict:* will it make a difference whether the subject is *the key*
 or *the keys*?
 """
@@ -1236,20 +1238,20 @@ mb.show.figure(fig, alt="Marks: share of verbs that GPT and a trigram get right,
 
 # %% [markdown]
 r"""
-Over all questions, those with nouns of both numbers too, GPT is right in
-{{finding 07 asked.agreement mean .0%}}, hardly more than a coin. The groups tell more. With nouns of
-the other number it is right in {{finding 07 asked.agreement_misleading mean .0%}}, far **below**
-chance. A coin would not do that. Where nouns stand between, the verb mostly follows the nearest.
-That is a rule, and it is the wrong one. In most texts the nearest noun *is* the subject, so the
-rule pays. The trigram shows the same pattern, and it has no choice: it reads two pieces back, and
-cannot see a subject that stands behind another noun.
+Over all questions, those with nouns of both numbers too, GPT is right in {{finding 07
+asked.agreement mean .0%}}, hardly more than a coin. The groups tell more. With nouns of the other
+number it is right in {{finding 07 asked.agreement_misleading mean .0%}}, far **below** chance. A
+coin would not do that. Where nouns stand between, the verb mostly follows the nearest. That is a
+rule, and it is the wrong one. Where the nearest noun is the subject, the rule pays. The trigram
+shows the same pattern, and it has no choice: it reads two pieces back, and cannot see a subject
+that stands behind another noun.
 
-With no noun between, the average of {{finding 07 asked.agreement_none mean .0%}} hides one more rule.
-After a singular subject the model is right in {{finding 07 verbs.gpt_none_singular mean .0%}},
-after a plural one in {{finding 07 verbs.gpt_none_plural mean .0%}}. It knows half of the rule: a
-singular noun wants a singular verb. After a plural noun it guesses, and even the trigram does
-better ({{finding 07 verbs.counted_none_plural mean .0%}}). So always look at the groups, and split
-each of them again, here by number.
+With no noun between, the average of {{finding 07 asked.agreement_none mean .0%}} hides one more
+rule. After a singular subject the model is right in {{finding 07 verbs.gpt_none_singular mean
+.0%}}, after a plural one in {{finding 07 verbs.gpt_none_plural mean .0%}}. Right after a singular
+subject it knows the rule. Right after a plural one it guesses, and even the trigram does better
+({{finding 07 verbs.counted_none_plural mean .0%}}). So always look at the groups, and split each
+of them again, here by number.
 
 ## 9. The paper's claims, measured here (optional)
 
@@ -1266,20 +1268,20 @@ kinds of question gets better: stories. Reviews, where the model compares *I can
 | the end alone does not tell: the story helps | asked.stories - asked.stories_alone | percent | not measured |
 | asked, GPT tells the end better than shared words | asked.stories - asked.stories_shared | percent | not measured |
 | asked, GPT tells the end better than looking up similar stories | asked.stories - asked.stories_remembered | percent | not measured |
-| where that search is wrong, GPT is better than chance | asked.stories_forgotten - 0.5 | percent | not measured |
+| where the search for similar stories is wrong, GPT is better than chance | asked.stories_forgotten - 0.5 | percent | not measured |
 | asked, it answers better at the end of its pre-training than before | growth.story_cloze_last - growth.story_cloze_first | percent | "steadily increases" (figure 2, right) |
 | ... and better than after a tenth of it | growth.story_cloze_last - growth.story_cloze_early | percent | "steadily increases" |
 | reviews: asked, it answers better at the end than before | growth.sentiment_last - growth.sentiment_first | percent | "steadily increases" |
 | agreement: asked, it answers better at the end than before | growth.agreement_last - growth.agreement_first | percent | "steadily increases" |
-| agreement: nouns of the other number mislead it | asked.agreement_none - asked.agreement_misleading | percent | not measured |
+| agreement: nouns of the other number mislead it more than nouns of the same number | asked.agreement_same - asked.agreement_misleading | percent | not measured |
 | with misleading nouns it is better than chance | asked.agreement_misleading - 0.5 | percent | not measured |
 | with no noun between, a singular subject is easier than a plural one | verbs.gpt_none_singular - verbs.gpt_none_plural | percent | not measured |
 }}
 
 **What is each layer worth?** Now fine-tune the bundled model on the kinds of text again, this time
-from sixty labels, but keep only a part of what was pre-trained: nothing, the vectors, the
-vectors and the first block, and so on. The rest starts again at random (the paper's figure 2,
-left).
+from sixty labels and with forty updates, but keep only a part of what was pre-trained: nothing,
+the vectors, the vectors and the first block, and so on. The rest starts again at random (the
+paper's figure 2, left).
 
 *Predict before you look:* is most of the gain in the vectors, in the first blocks, or in the last?
 """
@@ -1323,9 +1325,9 @@ row out: a fair LSTM needs a pre-training of its own, as long as this model's.
 }}
 
 Without pre-training the same network is worse than word counts; with it, it is better. The vectors
-with the first block help, and so do the second block and the third. The last block adds nothing
-here. One possible reason: it is made for the next word, and a new one is soon trained for the kinds
-of text.
+with the first block help, and so do the second block and the third. The last block is not shown to
+add anything. If it adds nothing, one possible reason is that it is made for the next word, and a
+new one is soon trained for the kinds of text.
 
 Forty updates are few. After them, what the vectors alone bring varies too much over five draws to
 be shown. After four times as many it is shown: with the vectors it is right in
@@ -1339,13 +1341,14 @@ they come to {{finding 07 longer.scratch_alone mean .0%}}, and the vectors to
 r"""
 ## 10. The real thing (optional)
 
-The same questions can be put to real English. **BLiMP** (Warstadt et al. 2020) has sixty-seven sets
-of pairs that differ in one place, of which one sentence is wrong. The likelier sentence of each
-pair counts as the model's answer. (The paper compares the probabilities of whole sentences, `ask`
-the means per piece.) Four of the sets ask about agreement as we did above. In *The
-keys to the cabinet are* the attractor is *cabinet*; the third and fourth sets have one of that
-kind in every pair. The fifth asks for the number of a pronoun: *Susan revealed herself* or
-*themselves*. *Predict first:* which sets will look like which of our three groups?
+The same questions can be put to real English. **BLiMP** (Warstadt et al. 2020) has sixty-seven
+sets of pairs that differ in one place, of which one sentence is wrong. The likelier sentence of
+each pair counts as the model's answer. (The paper compares the probabilities of whole sentences,
+`ask` the means per piece.) We use five of them, listed in the next cell. The first four ask about
+agreement as we did above. In *The keys to the cabinet are* the attractor is *cabinet*; the third
+and fourth sets have one of that kind in every pair. The fifth asks for the number of a pronoun:
+*Susan revealed herself* or *themselves*. *Predict first:* which sets will look like which of our
+three groups?
 """
 
 # %%
@@ -1389,12 +1392,13 @@ for name, (text, shares) in SETS.items():
 # %% [markdown]
 r"""
 Where no noun stands between, the small English model is above chance (73 % and 59 %). With an
-attractor it is below chance (44 % and 37 %), as a model would be that looks at the nearest noun.
-The split by number shows half a rule here, too: in these four sets the model does better where the
-singular is right, and where the plural is, it is nowhere above chance. The fifth set is the
-easiest, at 79 %. No noun stands between *Susan* and *herself*, as in the first two sets; but here
-the model knows both halves of the rule. Warstadt et al. found that the large models of their time,
-GPT-2 among them, answer most questions about agreement reliably.
+attractor it is below chance (44 % and 37 %). But it does not simply follow the nearest noun. After
+a singular subject the attractor is a plural, and yet the model is right in 69 % and 52 %. Above
+all it prefers the singular: in each of these four sets it does better where the singular is right,
+and where the plural is, it is nowhere above chance. The fifth set is the easiest, at 79 %. No noun
+stands between *Susan* and *herself*, as in the first two sets; but here the model knows both
+halves of the rule. Warstadt et al. found that the large models of their time, GPT-2 among them,
+answer most questions about agreement reliably.
 
 Some sentences to try; add your own. The verb is the ending:
 """
@@ -1410,9 +1414,10 @@ for before, good, bad in tries:
 # %% [markdown]
 r"""
 Compare the four questions about *is* and *are*. The model takes *is* in each of them, whatever the
-nouns. So here it does not even follow the nearest noun: *is* is simply the more frequent word. It
-is right in two of four, and for the wrong reason. So a fair set asks about each noun in the
-singular and in the plural, and a few examples of one's own prove nothing.
+nouns. So here it does not even follow the nearest noun. Perhaps *is* wins because it is the more
+frequent word. An answer that is the same for every question is right in two of four without
+knowing anything. So a fair set asks about each noun in the singular and in the plural, and a few
+examples of one's own prove nothing.
 
 **A GPT of today.** SmolLM2 (Allal et al. 2025) has 135 million weights and was tuned to follow
 instructions. It loads into the same class, if you fetch it:
@@ -1518,9 +1523,10 @@ else:
 
 # %% [markdown]
 r"""
-The weights load into the same class: `mb.GPT.from_pretrained("openai-gpt")` or `"gpt2"`, given the
-folder, or with `huggingface_hub`; everything above then works on them. On real text of yours the
-same training is one command, `minibert pretrain gpt --corpus my_text.txt --out my_gpt`.
+OpenAI's published weights load into the same class: `mb.GPT.from_pretrained("openai-gpt")` or
+`"gpt2"`, given the folder, or with `huggingface_hub`; everything above then works on them. On real
+text of yours the same training is one command, `minibert pretrain gpt --corpus my_text.txt --out
+my_gpt`.
 
 {{exercise 07.one_side}}
 
