@@ -30,6 +30,8 @@ class Resume:
         self.checkpoints, self.settings = Checkpoints(folder), settings
         self.saved: tuple[int, int] | None = None  # step, and validations
         self.marked: dict[str, Any] | None = None
+        modules = run.model.modules()  # a recurrent model may stand in another
+        self.carriers = [module for module in modules if hasattr(module, "stream_state")]
         found = self.checkpoints.load() if resume else None
         if found:
             self._restore(run, *found)
@@ -66,12 +68,11 @@ class Resume:
 
     def _position(self, run: Run) -> dict[str, Any]:
         """What an update changes besides weights, optimiser and history; cheap."""
-        model = run.model
         return {
             "epoch": run.epoch,
             "random": random_state(run.device),
             "batches": run.batches.state_dict(),
-            "stream": model.stream_state() if hasattr(model, "stream_state") else None,
+            "streams": [module.stream_state() for module in self.carriers],
             "callbacks": [(type(c).__name__, c.state_dict()) for c in _stateful(run)],
         }
 
@@ -96,8 +97,9 @@ class Resume:
         run.optimizer.load_state_dict(training["optimizer"])
         for callback, (_, state) in zip(stateful, saved, strict=True):
             callback.load_state_dict(state)
-        if hasattr(run.model, "stream_state"):
-            run.model.load_stream_state(to_device(mine["stream"], run.device))
+        streams = mine.get("streams") or [mine.get("stream")]  # earlier: the model's own alone
+        for module, state in zip(self.carriers, streams, strict=False):
+            module.load_stream_state(to_device(state, run.device))
         run.history = History(**record["history"])
         run.step, run.epoch, run.goes_on = record["step"], mine["epoch"], True
         if distributed.rank() < len(positions):

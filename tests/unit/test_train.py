@@ -15,6 +15,7 @@ from minibert.training import optim, progress
 from minibert.training.callbacks import EarlyStopping
 from minibert.training.history import History
 from minibert.training.loop import evaluate, tokens_of
+from minibert.training.resume import Resume
 
 
 class Line(nn.Module):
@@ -358,6 +359,37 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, interru
     run_lm(interrupt=interrupt, **options)
     torch.rand(7)
     assert_same_run(run_lm(**options), whole)
+
+
+class Around(nn.Module):
+    """A recurrent model inside another."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Recurrent()
+
+    def loss(self, batch):
+        return self.inner.loss(batch)
+
+
+@pytest.mark.parametrize("make", [Around, Recurrent])
+def test_the_state_of_a_stream_goes_on_inside_another_model(tmp_path, monkeypatch, make):
+    def run(interrupt=None, **options):
+        mb.seed_everything(4)
+        model, batches = make(), BPTTBatches(text(), 4, 7)
+        callbacks = [Interrupt(interrupt)]
+        return model, fit(model, batches, steps=12, callbacks=callbacks, **options)
+
+    whole = run()
+    if make is Recurrent:  # as earlier versions saved it
+        position = Resume._position
+        monkeypatch.setattr(
+            Resume,
+            "_position",
+            lambda *given: (kept := position(*given)) | {"stream": kept.pop("streams")[0]},
+        )
+    run(interrupt=5, checkpoint=tmp_path)
+    assert_same_run(run(checkpoint=tmp_path), whole)
 
 
 def test_the_draws_of_every_generator_go_on(tmp_path):
