@@ -32,12 +32,14 @@ def averaged(found: Sequence[Predictions], of: str = PROBABILITIES) -> Predictio
 
     Where a text may have several labels, each is a question of its own, and given above one half.
     Raises ValueError for no predictions, for those without probabilities of labels (numbers,
-    places), and for those of other texts, of other labels, or of texts cut at another length.
+    places, trees), and for those of other texts, of other labels, or of texts cut at another
+    length.
     """
     first: Any = _checked(found, of)
-    columns, labels, rows = list(first.names), list[Any](), list[Tensor]()
+    labels, rows = list[Any](), list[Tensor]()
     shares: list[Any] = [one.probabilities for one in found]
-    for label, given in zip(first.labels, zip(*shares, strict=True), strict=True):
+    for text, label, *given in zip(first.inputs, first.labels, *shares, strict=True):
+        columns = _columns(text, label, first.names)
         several = isinstance(label, list) and given[0].ndim == 1
         p = torch.stack([1 - torch.stack(given), torch.stack(given)], -1) if several else given
         row = mean([one.clamp(min=torch.finfo(one.dtype).tiny).log() for one in p], of)
@@ -50,6 +52,17 @@ def averaged(found: Sequence[Predictions], of: str = PROBABILITIES) -> Predictio
         rows.append(row)
     whole = torch.stack(rows) if torch.is_tensor(first.probabilities) and rows else rows
     return Predictions(first.inputs, labels, whole, first.names)
+
+
+def _columns(text, label, names):
+    """What the columns stand for: the names, or the choices in a text (context, choices)."""
+    if all(one in names for one in (label if isinstance(label, list) else [label])):
+        return names
+    choices = text[1] if isinstance(text, list | tuple) and len(text) == 2 else ()
+    if isinstance(choices, list | tuple) and len(choices) == len(names) and label in choices:
+        return choices
+    told = f"expected predictions whose labels are names of their columns, got {label!r:.60}"
+    raise ValueError(told)
 
 
 def _checked(found, of):

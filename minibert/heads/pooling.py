@@ -24,7 +24,7 @@ from minibert.heads.head import (
     States,
     width_of,
 )
-from minibert.heads.labels import CLASSES, Given
+from minibert.heads.labels import CLASSES, MULTI_LABEL, REGRESSION, Given
 from minibert.heads.predictions import Predictions
 from minibert.heads.reading import listed
 from minibert.text.inputs import reading_order, whole_mask
@@ -140,13 +140,22 @@ class PoolingClassifier(Head):
 
 
 class Ensemble(Saved):
-    """The mean of several classifiers' probabilities, for example a forward and a backward one."""
+    """The mean of several classifiers' probabilities, for example a forward and a backward one.
+
+    Raises ValueError for regressions, and for some with one label beside others with several.
+    """
 
     classifiers: Any  # a list of them, as torch keeps it
 
     def __init__(self, classifiers: Iterable[Head]) -> None:
         super().__init__()
         self.classifiers = nn.ModuleList(classifiers)
+        outcomes = [getattr(one, "outcome", None) for one in self.classifiers]
+        problems = {getattr(outcome, "problem", CLASSES) for outcome in outcomes}
+        if REGRESSION in problems or len(problems) > 1:
+            got = ", ".join(sorted(problems))
+            raise ValueError(f"expected classifiers of one kind, and no regressions, got {got}")
+        self.several = MULTI_LABEL in problems
 
     def predict(self, texts: Iterable, batch_size: int = 32) -> Predictions:
         """The `Predictions` of the mean of the classifiers, each of which reads in its own way.
@@ -157,8 +166,9 @@ class Ensemble(Saved):
         return averaged([model.predict(texts, batch_size) for model in self.classifiers])
 
     def forward(self, input_ids: Ids, attention_mask: Real = None) -> Scores:
-        """Log probabilities."""
-        return mean([model(input_ids, attention_mask) for model in self.classifiers]).log()
+        """Log probabilities; of each label by itself where a text may have several."""
+        scores = [model(input_ids, attention_mask) for model in self.classifiers]
+        return (torch.stack(scores).sigmoid().mean(0) if self.several else mean(scores)).log()
 
 
 def pool(

@@ -43,7 +43,8 @@ def test_means_by_hand():
     torch.testing.assert_close(of_logits.probabilities, product / product.sum(1, keepdim=True))
     logits = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(mean(logits, "logits"), logits.mean(0).softmax(-1))
-    opposed = averaged([said([1.0, 0.0], names="ab"), said([0.0, 1.0], names="ab")], "logits")
+    sure = [said(row, inputs="a", names="ab") for row in ([1.0, 0.0], [0.0, 1.0])]
+    opposed = averaged(sure, "logits")
     assert opposed.probabilities.tolist() == [[0.5, 0.5]]
 
 
@@ -88,6 +89,32 @@ def test_words_and_several_labels():
         assert together.labels == [
             [name for name, p in zip("xyz", row, strict=True) if p > 0.5] for row in shares.tolist()
         ]
+
+
+def test_choices_are_named_by_their_text_and_trees_are_refused():
+    text = ("good", ["a film", "a bad film"])
+    below = bert()
+    heads = [mb.heads.MultipleChoice(below, 2, auxiliary=0) for _ in range(2)]
+    found = [head.predict([text]) for head in heads]
+    together = averaged(found)
+    assert together.labels == [text[1][int(together.probabilities[0].argmax())]]
+    parser = mb.heads.Parser(below, NAMES, arc=4, relation=4)
+    with pytest.raises(ValueError, match=r"labels are names of their columns, got \[\("):
+        averaged([parser.predict(TEXTS)] * 2)
+
+
+def test_an_ensemble_of_several_labels_and_none_of_numbers():
+    several = [
+        mb.heads.SequenceClassifier(bert(seed), 3, "multi_label_classification") for seed in (0, 1)
+    ]
+    ids = torch.tensor([[2, 5, 6, 3], [2, 7, 8, 3]])
+    model = mb.heads.Ensemble(several).eval()
+    wanted = sum(one(ids).sigmoid() for one in several) / 2
+    torch.testing.assert_close(model(ids).exp(), wanted)
+    numbers = mb.heads.SequenceClassifier(bert(), problem="regression")
+    for odd in ([numbers, numbers], [several[0], mb.heads.SequenceClassifier(bert(), 3)]):
+        with pytest.raises(ValueError, match="classifiers of one kind, and no regressions, got"):
+            mb.heads.Ensemble(odd)
 
 
 def test_what_cannot_be_averaged_is_refused():
