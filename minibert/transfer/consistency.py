@@ -17,9 +17,10 @@ from torch.nn import functional as F
 
 from minibert.heads.head import Head, base_of
 from minibert.heads.labels import CLASSES
-from minibert.heads.reading import listed
+from minibert.heads.reading import Reader, listed, reader_of
 from minibert.models.outputs import Loss
 from minibert.text.batches import Batch, RowBatches
+from minibert.text.framing import Example
 from minibert.text.inputs import of_batch
 from minibert.text.masking import mask_tokens
 from minibert.training.optim import Schedule
@@ -81,10 +82,15 @@ class Consistency(nn.Module):
 
         Training signal annealing (section 3 of the paper): an example counts only while the
         probability of its label is at most signal (1 - 1/K) + 1/K for K classes. The sum is the
-        mean over those that count, times the number of all.
+        mean over those that count, times the number of all. Raises ValueError for a head whose
+        loss has more than the label's, such as a language model's (``auxiliary`` above 0).
         """
         if self.signal >= 1:
             return self.head.loss(batch)
+        own = getattr(self.head.loss, "__func__", None) is not Head.loss
+        if own and getattr(self.head, "auxiliary", True):
+            told = f"got signal={self.signal} and a {type(self.head).__name__}"
+            raise ValueError(f"a signal below 1 is for a head without a second loss, {told}")
         logits, labels = self.head.output_of(batch), of_batch(batch)
         losses = F.cross_entropy(logits, labels.long(), reduction="none")  # (batch,)
         chance = 1 / logits.shape[-1]
@@ -140,8 +146,10 @@ class Unlabelled(RowBatches):
         self.examples = head.examples(self.texts, max_length=max_length)
 
     def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
-        texts = [self._changed(self.texts[i], rng) for i in entry]
-        changed = self._batch(self.head.examples(texts, max_length=self.max_length))
+        reader = reader_of(self.head.encoder, self.max_length)
+        examples = [self._example(i, reader, rng) for i in entry]
+        reader.warn(len(examples))
+        changed = self._batch(examples)
         if self.masked:
             ids, real = changed["input_ids"].numpy(), changed["attention_mask"].numpy() == 1
             maskable = real & ~np.isin(ids, list(self.tokenizer.special_ids))
@@ -149,6 +157,12 @@ class Unlabelled(RowBatches):
             seen, _ = mask_tokens(ids, maskable, self.tokenizer, rng, masked=share, split=only)
             changed["input_ids"] = torch.from_numpy(seen)
         return {"text": self._batch([self.examples[i] for i in entry]), "changed": changed}
+
+    def _example(self, i: int, reader: Reader, rng: np.random.Generator) -> Example:
+        """A text changed, or as it was if nothing is left of it that the model knows."""
+        text = self._changed(self.texts[i], rng)
+        example = self.head.example(reader, text)
+        return example if len(example["input_ids"]) or not text else self.examples[i]
 
     def _changed(self, text: Any, rng: np.random.Generator) -> Any:
         """A text changed, or each of the texts that a head reads together."""

@@ -197,6 +197,26 @@ def test_pairs_of_texts_are_changed_one_by_one():
     assert batch["changed"]["token_type_ids"][0].tolist() == wanted["token_type_ids"]
 
 
+def test_a_text_of_which_no_known_word_is_left_stays_as_it_was():
+    words = mb.text.Vocab(["<pad>", "cat", "dog"], specials=["<pad>"])
+    head = mb.heads.CNNClassifier(mb.heads.Table((3, 4), words), 2)
+    (batch,) = Unlabelled(head, ["a cat", "the dog ran"], lambda text, rng: text[:3])
+    assert batch["changed"]["input_ids"].tolist() == batch["text"]["input_ids"].tolist()
+
+
+def test_a_head_with_a_second_loss_releases_its_signal_at_once():
+    below = encoder("GPT")
+    batch = next(iter(batches(classifier("GPT"))))
+    for head in (mb.heads.LastToken(below, 3), mb.transfer.SlicedClassifier(below, {"all": bool})):
+        net = Consistency(head, 0.0)
+        net.signal = 0.5
+        with pytest.raises(ValueError, match="without a second loss, got signal=0.5 and a"):
+            net.loss(batch)
+    net = Consistency(mb.heads.LastToken(below, 3, auxiliary=0), 0.0)
+    net.signal = 0.5
+    assert net.loss(batch)[1] == 3
+
+
 class StopAfter:
     def __init__(self, step):
         self.step = step
@@ -250,7 +270,7 @@ def test_what_does_not_fit_is_refused():
         Unlabelled(head, TEXTS)
     with pytest.raises(ValueError, match="tokenizer has .MASK.: drop words instead"):
         Unlabelled(classifier("GPT"), TEXTS, masked=0.2)
-    with pytest.raises(ValueError, match="expected a text of at least one token"):
+    with pytest.raises(ValueError, match="expected at least one token in each example"):
         next(iter(Unlabelled(classifier("GPT"), TEXTS, lambda text, rng: "")))
     with pytest.raises(ValueError, match="expected beside in the batch"):
         Consistency(head).loss(next(iter(head.batches(head.examples(TEXTS, LABELS)))))
