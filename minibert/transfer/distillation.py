@@ -18,7 +18,8 @@ from minibert.heads.causal import CausalLM
 from minibert.heads.ensemble import mean
 from minibert.heads.head import Head, base_of
 from minibert.heads.labels import CLASSES, class_loss
-from minibert.heads.language import MaskedLM
+from minibert.heads.language import MaskedLM, NextSentence
+from minibert.heads.parser import Parser
 from minibert.heads.pooling import Ensemble
 from minibert.heads.predictions import Predictions
 from minibert.heads.reading import listed
@@ -156,7 +157,8 @@ def _check_kind(head):
     """Refuse what has no classes to choose from."""
     classes = isinstance(head, CausalLM | MaskedLM)
     classes = classes or getattr(getattr(head, "outcome", None), "problem", None) == CLASSES
-    if not isinstance(head, Head) or not classes or isinstance(head.per_token, tuple):
+    several = isinstance(getattr(head, "per_token", False), tuple) or isinstance(head, Parser)
+    if not isinstance(head, Head) or not classes or several or isinstance(head, NextSentence):
         name = type(head).__name__
         raise ValueError(f"expected heads that choose one of several classes, got a {name}")
 
@@ -189,6 +191,9 @@ def _answers(head: Any, batch: Batch) -> tuple[Rows, Int[Tensor, " n"] | None]:
     labels: Any = batch.get("labels")
     wanted: Where | None = None
     if isinstance(head, CausalLM):
+        if "targets" in batch:
+            told = "head.batches(head.examples(texts)), got one of a stream, with targets"
+            raise ValueError(f"expected a batch of texts, such as those of {told}")
         wanted, labels = next_tokens(batch)
     elif head.per_token:
         wanted = labelled(batch)

@@ -211,12 +211,16 @@ def test_what_cannot_teach_is_refused():
     with pytest.raises(ValueError, match="at least one teacher, got an empty list"):
         Distilled(student, [])
     numbers = mb.heads.SequenceClassifier(bert(), problem="regression")
-    for odd in (numbers, mb.heads.SpanExtractor(bert()), mb.heads.Pretraining(bert()), bert()):
+    heads = [getattr(mb.heads, n)(bert()) for n in ("SpanExtractor", "Pretraining", "NextSentence")]
+    for odd in (numbers, *heads, mb.heads.Parser(bert(), NAMES), bert()):
         name = type(odd).__name__
         with pytest.raises(ValueError, match=f"choose one of several classes, got a {name}"):
             Distilled(student, odd)
         with pytest.raises(ValueError, match=f"choose one of several classes, got a {name}"):
             Distilled(odd, student)
+    stream = mb.heads.CausalLM(mb.AWDLSTM(mb.AWDLSTMConfig(20, 6, 8, 2)))
+    with pytest.raises(ValueError, match="a batch of texts, .* got one of a stream, with targets"):
+        Distilled(stream, stream).loss(next(iter(stream.encoder.batches(np.arange(20), 2, 5))))
     with pytest.raises(ValueError, match="expected soft_labels in the batch"):
         Distilled(student).loss(BATCH)
     with pytest.raises(ValueError, match=r"answers of shape \(3, 3\), got \(3, 2\)"):
