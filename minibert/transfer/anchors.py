@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from minibert.heads.causal import CausalLM
 from minibert.heads.head import Head
 from minibert.heads.labels import CLASSES
+from minibert.heads.parser import Parser
 from minibert.models.awd_lstm.model import AWDLSTM
 from minibert.models.gpt.model import GPT
 from minibert.text.batches import Batch
@@ -154,11 +155,12 @@ class LwF:
         self.old: Any = CausalLM(old) if isinstance(old, GPT | AWDLSTM) else old
         outcome = getattr(self.old, "outcome", None)
         scores = isinstance(self.old, Head) and isinstance(self.old.per_token, bool)
+        scores = scores and not isinstance(self.old, Parser)
         if not scores or (outcome is not None and outcome.problem != CLASSES):
             told = f"such as a SequenceClassifier or a MaskedLM, got a {type(old).__name__}"
             raise ValueError(f"expected a head with scores of classes, {told}")
-        if not temperature > 0:
-            raise ValueError(f"expected a temperature above 0, got {temperature}")
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"expected a finite temperature above 0, got {temperature}")
         self.weight, self.temperature = _checked(weight), temperature
         self.before = copy.deepcopy(self.old).eval().requires_grad_(False)
         self.fixed = dict[str, Tensor]()
