@@ -6,7 +6,7 @@ Tasks", arXiv:1811.06031, draw the task of each update in proportion to its size
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,16 @@ class Numbered:
 
     def __init__(self, batches: Batches) -> None:
         self.batches, self._ends = batches, [0]  # the ends of its epochs, in batches
+        self._planned: tuple[int, Sequence[Any]] = -1, ()  # the epoch that was read last, its plan
 
     def __getitem__(self, number: int) -> Batch:
         while self._ends[-1] <= number:
             self._ends.append(self._ends[-1] + len(self.batches.plan(len(self._ends) - 1)))
         epoch = bisect_right(self._ends, number) - 1
-        return next(self.batches.of_epoch(epoch, number - self._ends[epoch]))
+        if epoch != self._planned[0]:
+            self._planned = epoch, self.batches.plan(epoch)
+        step = number - self._ends[epoch]
+        return self.batches.collate(self._planned[1][step], self.batches.rng(epoch, step))
 
 
 class MixedBatches(Batches):
@@ -147,13 +151,20 @@ class Multitask(nn.Module):
     own head. ``model.heads[name]`` is one of them: it predicts, and another `minibert.fit` can go
     on with it alone, so that the last stretch is the target's.
 
-    Raises ValueError for encoders that differ, a name that is given twice, and one that is empty,
-    has a dot or is a method of ``heads``.
+    An update is weighed by what its losses count: with ``accumulate`` above 1, a batch of a
+    language model, with all its tokens, outweighs one of as many texts with a label each.
+
+    Raises ValueError for encoders that differ, what is no head, a name that is given twice, and one
+    that is no str, is empty, has a dot or is a method of ``heads``.
     """
 
     def __init__(self, heads: Tasks) -> None:
         super().__init__()
         by_name = named(heads)
+        for name, head in by_name.items():
+            if not isinstance(name, str) or not isinstance(head, nn.Module):
+                told = f"got {name!r} for a {type(head).__name__}"
+                raise ValueError(f"expected heads by the names of their tasks, {told}")
         first, *others = map(base_of, by_name.values())
         if any(other is not first for other in others):
             raise ValueError("expected heads on one encoder, got heads on encoders of their own")

@@ -9,6 +9,7 @@ import torch
 import minibert as mb
 from minibert.text import PaddedBatches
 from minibert.transfer import LossByTask, MixedBatches, Multitask, SideBySide
+from minibert.transfer.mixing import Numbered
 
 SIZE = 20
 CONFIG = {"vocab_size": SIZE, "dim": 8, "layers": 1, "heads": 2, "hidden": 16}
@@ -197,6 +198,16 @@ def test_side_by_side_goes_round_both():
         SideBySide(padded(6), others[:2]).load_state_dict(state)
 
 
+def test_batches_by_number_are_those_of_the_epochs_and_each_epoch_is_planned_once(monkeypatch):
+    part = padded(7)
+    wanted = [batch for epoch in range(3) for batch in part.of_epoch(epoch)]
+    numbered, planned, plan = Numbered(part), [], part.plan
+    monkeypatch.setattr(part, "plan", lambda epoch: planned.append(epoch) or plan(epoch))
+    for number in (*range(len(wanted)), 2, len(wanted) - 1):
+        same(numbered[number], wanted[number])
+    assert planned == [0, 0, 1, 1, 2, 2, 0, 2]  # for its size, and for its batches
+
+
 def test_batches_that_do_not_fit_are_refused():
     part = padded(4)
     with pytest.raises(ValueError, match="a name for each task, got 'a' 2 times"):
@@ -229,6 +240,9 @@ def test_heads_and_tasks_that_do_not_fit_are_refused():
     for name in ("a.b", "", "keys"):
         with pytest.raises(ValueError, match="a task needs another name"):
             Multitask({name: head(below)})
+    for odd, told in (({1: head(below)}, "1 for a SequenceC"), ({"a": 3}, "'a' for a int")):
+        with pytest.raises(ValueError, match=f"heads by the names of their tasks, got {told}"):
+            Multitask(odd)
     model, batch = Multitask({"a": head(below), "b": head(below)}), next(iter(padded(4)))
     for task in ("c", None):
         with pytest.raises(ValueError, match="expected a batch with a task out of a, b, got"):
