@@ -54,8 +54,9 @@ class Distilled(nn.Module):
     else a head's own loss has, such as GPT's language model beside the task, nothing is taken.
 
     The teachers are no part of this module: they stay where they are, are not trained or saved, and
-    answer in eval mode without gradients. Raises ValueError for a temperature of 0 or less, a
-    weight beyond 0 to 1, and teachers with other labels or another tokenizer than the student.
+    answer in eval mode without gradients. Raises ValueError for other heads, such as `Parser` and
+    `NextSentence`, a temperature of 0 or less, a weight beyond 0 to 1, and teachers with other
+    labels or another tokenizer than the student; ``loss``, for a batch of a stream.
     """
 
     def __init__(
