@@ -90,8 +90,13 @@ class Script:
         return room
 
     def prompt(self, persona: Sequence[str], history: Sequence[Turn], spare: int = 1) -> Row:
-        """All up to the reply's first token, with room for ``spare`` of them and the end."""
+        """All up to the reply's first token, with room for ``spare`` of them and the end.
+
+        Raises ValueError where the model has no room for so many.
+        """
         left = self.room(persona) - spare
+        if left < 0:
+            raise ValueError(f"expected room for {spare} tokens of a reply, got {spare + left}")
         said = [self._utterance(*turn) for turn in history[-self.utterances :]]
         while (over := sum(1 + len(ids) for _, ids in said) - left) > 0:
             speaker, ids = said.pop(0)
@@ -183,7 +188,12 @@ def rank_replies(
     batch_size: int = 32,
     utterances: int = 5,
 ) -> list[Ranked]:
-    """A `Ranked` for each exchange, of any number of candidates; the head is left as it was."""
+    """A `Ranked` for each exchange, of any number of candidates; the head is left as it was.
+
+    Raises ValueError for another head, or a model without one.
+    """
+    if not isinstance(head, CausalLM | DoubleHeads):
+        raise ValueError(f"expected a CausalLM or a DoubleHeads, got a {type(head).__name__}")
     script, rows = Script(base_of(head), utterances), list[Example]()
     replies = [(*one.others, one.reply) for one in exchanges]
     for one, candidates in zip(exchanges, replies, strict=True):

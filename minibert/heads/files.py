@@ -288,7 +288,8 @@ def base_class(folder: str | Path) -> type:
 def on_base(folder: str | Path, base: nn.Module, tensors: Mapping[str, Tensor]) -> Any:
     """The head that ``head.json`` describes, on ``base``, with its own among the ``tensors``."""
     path = Path(folder) / HEAD
-    parts, _ = _checked(read_json(path), path)
+    parts, model = _checked(read_json(path), path)
+    parts = parts if model else parts[:-1]  # without a model, the last part is the base itself
 
     def own(head, given):
         names = head.state_dict().keys() & given.keys()

@@ -36,7 +36,8 @@ def fisher(
     *,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """The diagonal of the Fisher information, by name, each of the shape of its parameter.
+    """The diagonal of the Fisher information, by name, each of the shape of its parameter,
+    and in float32 where the parameter is less exact.
 
     model: anything that `minibert.fit` trains. batches: of the task that is to be kept; each is cut
     into its examples (a row and all its targets), one backward pass for each; those without a
@@ -60,7 +61,7 @@ def fisher(
         raise ValueError("expected parameters that learn, got none: are they all frozen?")
     device = next(iter(learning.values())).device
     batches = batches.of_epoch(0) if hasattr(batches, "of_epoch") else batches
-    total, number = {name: torch.zeros_like(p).detach() for name, p in learning.items()}, 0
+    total, number = {name: _zeros(p) for name, p in learning.items()}, 0
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
         for batch in batches:
@@ -72,6 +73,10 @@ def fisher(
     if not number:
         raise ValueError("expected batches with at least one example and its label, got none")
     return {name: squares / number for name, squares in total.items()}
+
+
+def _zeros(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter, dtype=torch.promote_types(parameter.dtype, torch.float32))
 
 
 def check_within(model: nn.Module, part: nn.Module) -> None:
@@ -93,7 +98,7 @@ def _add_squares(
         gradients = torch.autograd.grad(loss, list(learning.values()), allow_unused=True)
     for squares, gradient in zip(total.values(), gradients, strict=True):
         if gradient is not None:
-            squares += gradient.square()
+            squares += gradient.to(squares).square()
     return True
 
 

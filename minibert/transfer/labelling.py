@@ -35,8 +35,11 @@ def votes(functions: Sequence[Callable[[Any], Any]], texts: Sequence, labels: Gi
     """What each labelling function says of each text: a class's number, or `ABSTAIN`.
 
     functions: each takes a text and gives a label, or None where it says nothing. labels: how many
-    there are, or their names, as for a head. Raises ValueError for a label that is none of them.
+    there are, or their names, as for a head. Raises ValueError for a label that is none of them,
+    and for what is no list of functions.
     """
+    if callable(functions) or not all(map(callable, functions)):
+        raise ValueError(f"expected a list of functions of a text, got {functions!r:.80}")
     texts, outcome = listed(texts), Labels(labels)
     found = np.full((len(texts), len(functions)), ABSTAIN, np.int64)
     for column, function in enumerate(functions):

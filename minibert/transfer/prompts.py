@@ -32,7 +32,7 @@ class Prompted(nn.Module):
         self.blocks, self.norm = stack.blocks, stack.norm
 
     def layer_groups(self) -> list[list[nn.Module]]:
-        return self.stack.layer_groups()
+        return [[nn.ParameterList([self.vectors])], *self.stack.layer_groups()]
 
     def forward(
         self,

@@ -56,23 +56,24 @@ def rates(
 
     factor: each layer's rate is that of the layer above, divided by this. schedule: what the rates
     are multiplied by at an update (`minibert.training.optim`); constant by default. share: of the
-    updates, after which the last stage of the order begins; the stages before it are equally long.
+    updates, rounded down, after which the last stage of the order begins. The stages before it are
+    equally long, give or take an update; some are left out where there are more than updates.
 
     Raises ValueError for an unknown order, and for numbers that make no plan.
     """
-    if not (layers >= 1 and steps >= 1 and rate > 0 and factor > 0 and 0 <= share <= 1):
+    if not (layers >= 1 and steps >= 1 and rate > 0 and factor > 0 and 0 <= share < 1):
         told = f"{layers}, {steps}, {rate}, {factor} and {share}"
         raise ValueError(
             "expected layers and steps of at least 1, a rate and a factor above 0 and a share "
-            f"from 0 to 1, got {told}"
+            f"from 0 to below 1, got {told}"
         )
     stages = _stages(order, layers)
-    each = max(1, int(steps * share) // max(1, len(stages) - 1))
+    before, last = len(stages) - 1, int(steps * share)  # stages before the last, and its start
     times = np.array([schedule(step) if schedule else 1.0 for step in range(steps)])  # (steps,)
     heights = np.array([rate / factor**depth for depth in range(layers)])[::-1]  # (layers,)
     found = np.full((layers, steps), np.nan)
     for step in range(steps):
-        awake = stages[min(step // each, len(stages) - 1)]
+        awake = stages[step * before // last if step < last else before]
         found[awake, step] = heights[awake] * times[step]
     return found
 
@@ -117,7 +118,7 @@ class Follow:
     ``rates``: (layers, updates), as `rates` makes them. The optimiser must have been made before
     the training, over all parameters that are to learn, with no parameter group across two layers
     (`discriminative_groups`). Raises ValueError for rates, an optimiser or a schedule that do not
-    fit, when the run starts.
+    fit, and for an update in which nothing would learn, when the run starts.
     """
 
     def __init__(self, rates: np.ndarray) -> None:
@@ -146,8 +147,16 @@ class Follow:
                 )
             self.heights.append(found.pop())
         self.learned = [(p, p.requires_grad, heights[p]) for layer in layers for p in layer]
+        able = sorted({height for _, learned, height in self.learned if learned})
+        if (idle := np.isnan(self.rates[able, : run.steps]).all(0)).any():
+            raise ValueError(
+                f"at update {idle.argmax()} no parameter learns: all are frozen in the layers that "
+                "have a rate"
+            )
 
     def before_step(self, run: Run) -> None:
+        if run.step >= self.rates.shape[1]:
+            raise ValueError(f"the rates end after {self.rates.shape[1]} updates: give fit steps")
         now = self.rates[:, run.step]
         for parameter, learned, height in self.learned:
             parameter.requires_grad_(learned and not np.isnan(now[height]))

@@ -111,7 +111,7 @@ class SlicedClassifier(SequenceClassifier):
         loss, count = self.outcome.loss(logits, batch)
         marks = F.pad(of_batch(batch, "slices").to(inside), (0, 1), value=1.0)
         told = F.binary_cross_entropy_with_logits(inside, marks, reduction="sum")
-        labels = batch["labels"][:, None].expand(marks.shape)
+        labels = batch["labels"].long()[:, None].expand(marks.shape)
         wrong = F.cross_entropy(said.mT, labels, reduction="none")  # (batch, slices + 1)
         return loss + told + (wrong * marks).sum(), count
 

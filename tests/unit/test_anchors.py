@@ -268,6 +268,13 @@ def test_labels_drawn_from_the_model_give_the_fisher_on_average():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_squares_are_added_up_in_float32():
+    model = Logistic([0.0]).to(torch.bfloat16)
+    batch = {"x": torch.tensor([[2.0], [1 / 16]]).bfloat16(), "labels": torch.tensor([0, 1])}
+    found = fisher(model, [batch])["weight"]  # in bfloat16, 1 + 1 / 1024 would be 1
+    torch.testing.assert_close(found, torch.tensor([(1 + 1 / 1024) / 2]), rtol=0, atol=0)
+
+
 def test_gradients_are_squared_before_they_are_averaged():
     """Two examples whose gradients cancel: the square of their mean would be 0."""
     model = Logistic([0.0, 0.0])

@@ -198,6 +198,13 @@ def test_the_history_is_cut_from_its_oldest_end_and_the_persona_never():
     assert row["input_ids"] == [*about, OTHER, *b"hi", *reply]
 
 
+def test_what_has_no_room_or_is_no_head_is_told(unchecked):
+    with pytest.raises(ValueError, match="room for 72 tokens of a reply, got 71"):
+        Script(gpt()).prompt(["I ski."], [(2, "hi")], spare=72)
+    with pytest.raises(ValueError, match="expected a CausalLM or a DoubleHeads, got a GPT"):
+        mb.heads.rank_replies(gpt(), EXCHANGES)
+
+
 def test_a_long_reply_loses_its_end_and_all_candidates_see_the_same():
     script = Script(gpt(max_length=20))
     long, short = script.rows(["I ski."], [(2, "hello")], ["x" * 40, "me"])

@@ -71,6 +71,8 @@ def test_what_learned_is_saved_apart_and_read_back(kind, method, here, capsys):
     assert 0 < run[common.SHARE] < 1
     assert f", {run[common.SHARE]:.2%} of the weights learned," in said
     assert f"{kind} is not in " in said
+    card = json.loads((here / "out" / "model" / "added.json").read_text("utf-8"))
+    assert card["name"] == str((here / kind).resolve())  # found from any working directory
     folder = here / "out" / "model"
     kept = {path.name for path in folder.rglob("*")}
     assert kept == {files.HEAD, files.ADDED, "added.safetensors"}
@@ -174,6 +176,15 @@ def test_any_head_comes_back_on_its_base(kind, tmp_path):
         ):
             assert torch.equal(one, other)
         assert again.settings == head.settings
+
+
+def test_a_head_on_a_table_that_rests_comes_back_on_it(tmp_path):
+    table = mb.heads.Table((10, 4), mb.text.Vocab(["<pad>", "<unk>", *"abcdefgh"]))
+    head = mb.heads.CNNClassifier(table, 2, freeze=True, channels=3).eval()
+    mb.transfer.save_added(head, tmp_path)
+    again = mb.heads.CNNClassifier.from_pretrained(tmp_path, base=table)
+    ids = torch.tensor([[2, 7, 9, 4]])
+    assert again.encoder is table and torch.equal(again(ids, ids > 0), head(ids, ids > 0))
 
 
 def test_another_base_is_refused_and_given_back(tmp_path):

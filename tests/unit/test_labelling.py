@@ -151,6 +151,9 @@ def test_what_is_no_vote_is_refused():
     with pytest.raises(ValueError, match="expected votes from 0 to below 2, or -1 for none, got -1 "
                                          "to 2"):  # fmt: skip
         LabelModel.fit(np.array([[0, 1, 2], [0, 1, -1]]), 2)
+    for functions in (good, [good, "bad"]):
+        with pytest.raises(ValueError, match="expected a list of functions of a text, got"):
+            votes(functions, TEXTS, NAMES)
     with pytest.raises(ValueError, match="expected votes from 0 to below inf"):
         vote_rates(np.array([[-2]]))
     with pytest.raises(ValueError, match="whole numbers"):

@@ -69,9 +69,18 @@ def test_each_order_on_three_layers():
         "all": [every] * 8,
         "top": [top] * 8,
         "gradual": [top, top, both, both, *[every] * 4],
-        "chain-thaw": [top, low, middle, *[every] * 5],
+        "chain-thaw": [top, top, low, middle, *[every] * 4],
         "sequential": [top, top, both, both, *[every] * 4],
     }
+
+
+def test_the_last_stage_begins_after_the_share_however_many_stages_there_are():
+    for layers, steps, share, last in ((31, 100, 0.5, 50), (14, 10, 0.5, 5), (4, 10, 0.0, 0)):
+        for order in ("gradual", "chain-thaw", "sequential"):
+            learning = np.isfinite(rates(order, layers, steps, 0.1, share=share)).all(0)
+            assert np.flatnonzero(learning).tolist() == [*range(last, steps)], order
+    learning = np.isfinite(rates("gradual", 4, 11, 0.1, share=0.7)).sum(0)
+    assert learning.tolist() == [1, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4]
 
 
 def test_a_rate_is_that_of_the_layer_above_divided_by_the_factor_times_the_schedule():
@@ -112,8 +121,8 @@ def test_what_rested_before_rests_during_and_after():
     model.encoder.stack.blocks[1].requires_grad_(False)
     before = [p.requires_grad for p in model.parameters()]
     kept = [p.clone() for p in model.encoder.stack.blocks[1].parameters()]
-    with pytest.raises(ValueError, match="no parameter"):  # nothing of the second stage can learn
-        trained(model, np.array([[NAN], [NAN], [0.1], [NAN], [NAN]]))
+    with pytest.raises(ValueError, match="at update 1 no parameter learns"):
+        trained(model, np.array([[0.1, NAN]] * 2 + [[NAN, 0.1]] + [[NAN, NAN]] * 2))
     assert [p.requires_grad for p in model.parameters()] == before
     trained(model, rates("all", 5, 3, 0.1))
     assert [p.requires_grad for p in model.parameters()] == before
@@ -163,7 +172,7 @@ def test_a_run_that_is_resumed_goes_on_bit_for_bit(tmp_path):
 def test_what_is_no_plan_is_refused():
     with pytest.raises(ValueError, match="order must be one of all, top"):
         rates("bottom", 3, 8, 0.1)
-    for wrong in ({"layers": 0}, {"steps": 0}, {"rate": 0.0}, {"factor": 0.0}, {"share": 1.1}):
+    for wrong in ({"layers": 0}, {"steps": 0}, {"rate": 0.0}, {"factor": 0.0}, {"share": 1.0}):
         with pytest.raises(ValueError, match="expected layers and steps of at least 1"):
             rates(**{"order": "all", "layers": 3, "steps": 8, "rate": 0.1, **wrong})
     with pytest.raises(ValueError, match="at least one layer that learns"):
@@ -181,10 +190,22 @@ def test_what_is_no_plan_is_refused():
             mb.fit(model, PaddedBatches(IDS, 8), **how, device="cpu", progress=False)
 
 
+def test_batches_that_go_on_longer_than_they_say_are_told():
+    class Longer(list):
+        def __len__(self):
+            return 2
+
+    model = heads()["bert"]
+    how = following(model, rates("all", 5, 2, 0.1)) | {"steps": None}
+    batches = Longer([*PaddedBatches(IDS, 8, seed=0)])
+    with pytest.raises(ValueError, match="the rates end after 2 updates"):
+        mb.fit(model, batches, **how, device="cpu", progress=False)
+
+
 def test_the_picture_says_when_each_layer_learns():
     names = ["words", "layer 1", "layer 2", "head"]
     told = rate_map(rates("gradual", 4, 60, 0.01), names).alt
     assert "layer 2 learns from 10 on" in told and "head learns from 0 on" in told
     told = rate_map(rates("chain-thaw", 4, 60, 0.01), names).alt
-    assert "words learns in 7-13 and from 28 on" in told
+    assert "words learns in 8-14 and from 30 on" in told
     assert "words sleeps throughout" in rate_map(rates("top", 2, 9, 0.01), ["words", "head"]).alt

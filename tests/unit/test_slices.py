@@ -89,6 +89,13 @@ def test_logits_loss_and_gradient_are_those_of_the_definition(kind, pooling):
         torch.testing.assert_close(plain, F.cross_entropy(logits, batch["labels"], reduction="sum"))
 
 
+def test_labels_may_be_of_any_whole_numbers():
+    head = sliced().train()
+    batch = batch_of(head)
+    loss, _ = head.loss({**batch, "labels": batch["labels"].int()})
+    assert torch.equal(loss, head.loss(batch)[0])
+
+
 def test_with_two_classes_the_confidence_is_the_papers():
     head = SlicedClassifier(encoder(), {"short": SLICES["short"]}, 2, dropout=0.0)
     for layer in (head.experts, head.shared):

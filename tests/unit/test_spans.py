@@ -3,7 +3,9 @@
 import json
 import lzma
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -98,6 +100,18 @@ def test_examples_for_training():
     assert [(e["start_positions"], e["end_positions"]) for e in found] == [
         (0, 0), (4, 5), (0, 0), (0, 0), (0, 0)]  # fmt: skip
     assert found[1]["input_ids"][4:6] == [ord("d"), ord("e")]
+
+
+def test_spans_in_an_array_are_a_list_of_them():
+    encoder = Pointer()
+    encoder.tokenizer, encoder.config = Letters(), SimpleNamespace(max_length=20)
+    head, texts = mb.heads.SpanExtractor(encoder), [("?", "abcdef"), ("?", "abc")]
+    found = head.examples(texts, np.array([[3, 5], [0, 1]]))
+    assert found == head.examples(texts, [(3, 5), (0, 1)])
+    assert [(e["start_positions"], e["end_positions"]) for e in found] == [(6, 7), (3, 3)]
+    for labels in ([], [(3, 5)] * 3):
+        with pytest.raises(ValueError, match=f"a span for each text, got {len(labels)} of 2"):
+            head.examples(texts, labels)
 
 
 def test_the_loss_by_hand_and_padding_out_of_it():

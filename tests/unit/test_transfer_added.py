@@ -168,6 +168,16 @@ def test_prompts_are_read_in_front_of_the_text():
     assert out.attentions[0].shape == (1, 3, 5, 5) and out.attentions[0].sum(-1).max() < 1
 
 
+@both
+def test_prompts_are_a_layer_of_their_own_behind_the_embeddings(kind):
+    net = model(kind)
+    plain = mb.transfer.layer_groups(net)
+    mb.transfer.add(net, "prompts", length=3)
+    first, prompts, *others = mb.transfer.layer_groups(net)
+    assert len(prompts) == 1 and prompts[0] is net.stack.vectors
+    assert [*map(len, [first, *others])] == [*map(len, plain)]
+
+
 def test_lora_by_hand():
     net = model("BERT")
     mb.transfer.add(net, "lora", rank=2, alpha=6, layers=("query", "inner"))

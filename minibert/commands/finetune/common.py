@@ -148,7 +148,9 @@ def save_first(head: Head, args: Namespace, way: str, seed: int) -> None:
     if not (args.save and seed == args.first_seed and way == args.ways.split(",")[0].strip()):
         return
     if way == args.method:
-        transfer.save_added(head, args.out / MODEL, base=args.start)
+        folder = Path(args.start)  # found from any working directory
+        base = folder.resolve() if folder.is_dir() else args.start
+        transfer.save_added(head, args.out / MODEL, base=base)
     else:
         head.save_pretrained(args.out / MODEL)
 
