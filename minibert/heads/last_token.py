@@ -30,16 +30,20 @@ LAMBDA = 0.5  # of the auxiliary loss (section 4.1)
 def framed(model: GPT, more: int = len(SPECIALS)) -> tuple[GPT, int]:
     """(a copy of a `minibert.GPT` that also has start, delimiter, extract; the first new id).
 
-    more: how many new tokens there are, if not these three.
+    more: how many new tokens there are, if not these three. Their vectors are random: where the
+    model rests (`minibert.transfer.add`), they stay so, and a head saved apart needs this copy.
     """
     first = model.config.vocab_size
     new = copy.deepcopy(model)
     new.config = replace(model.config, vocab_size=first + more)
-    table = model.embeddings.word.weight
+    table, output = model.embeddings.word.weight, model.output
     added = torch.randn(more, table.shape[1]).to(table) * (model.config.init_std or 0.02)
-    new.embeddings.word = nn.Embedding.from_pretrained(torch.cat((table, added)), freeze=False)
-    if model.output is not None and new.output is not None:
-        new.output.weight = nn.Parameter(torch.cat((model.output.weight, added)))
+    new.embeddings.word = nn.Embedding.from_pretrained(
+        torch.cat((table, added)), freeze=not table.requires_grad
+    )
+    if output is not None and new.output is not None:
+        longer = torch.cat((output.weight, added))
+        new.output.weight = nn.Parameter(longer, output.weight.requires_grad)
         new.output.out_features += more
     return new, first
 

@@ -49,12 +49,15 @@ class VectorClassifier(Head):
     """What the two below share.
 
     encoder: the first layer's start, (V, dim), or a `Table` of it with its vocabulary; or a model,
-    any that gives a `ModelOutput`. ``freeze=True`` keeps it as it is.
+    any that gives a `ModelOutput`. ``freeze=True`` keeps it as it is; otherwise it
+    learns but for what rests already.
     """
 
     def __init__(self, encoder: nn.Module | Vectors, freeze: bool, **settings: object) -> None:
         model = Table(encoder) if isinstance(encoder, Tensor) else encoder
-        super().__init__(model.requires_grad_(not freeze), freeze=freeze, **settings)
+        if freeze:
+            model.requires_grad_(False)
+        super().__init__(model, freeze=freeze, **settings)
 
 
 class CNNClassifier(VectorClassifier):

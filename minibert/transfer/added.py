@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from minibert.heads.head import base_of
+from minibert.heads.features import LayerMix
+from minibert.heads.head import Head, base_of
+from minibert.models.encoder_decoder.model import EncoderDecoder
+from minibert.models.gpt.model import GPT
 from minibert.transfer import adapters, bitfit, lora, pal, prompts
 from minibert.transfer.places import Replacement
 
@@ -53,6 +56,12 @@ class Added:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"Added({self.method}{', ' if settings else ''}{settings})"
 
+    @property
+    def resting(self) -> set[nn.Parameter]:
+        """The parameters that must not learn while something is added."""
+        own = {parameter for parameter, _ in self.own.values()}
+        return set() if self.merged is not None else {p for p, _ in self.learned} - own
+
     def put(self) -> None:
         """Let the model rest, and the new parts and `own` learn."""
         for parameter, _ in self.learned:
@@ -74,28 +83,46 @@ def add(model: nn.Module, method: str, **settings: Any) -> Added:
     """Freeze a model, and add a few weights to it that learn.
 
     model: a BERT or a GPT, or a head on one, whose new layer goes on learning; with "bitfit" any
-    model. method: "lora" (`minibert.transfer.lora`), "adapters", "pal", "prompts" or "bitfit";
+    model. The attention by which a GPT was joined to an encoder is new too, and goes on learning.
+    method: "lora" (`minibert.transfer.lora`), "adapters", "pal", "prompts" or "bitfit";
     settings: those of ``put`` in the method's module, such as ``rank=8``. At first the model gives
     what it gave (with "adapters" nearly, with "prompts" not). Make the optimiser afterwards.
 
-    Raises ValueError for an unknown method, and for a model to which something was added before.
+    Raises ValueError for an unknown method, for a model to which something was added before, and
+    where nothing could learn: below a `LayerMix` that is frozen, or with heads inside, as in a
+    `Multitask`.
     """
-    base = base_of(model)
+    base = below(model)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if (before := added_to(base)) is not None and before.merged is None:
         raise ValueError(f"{before.method} was added to this model: remove or merge it first")
-    learned = [(parameter, parameter.requires_grad) for parameter in base.parameters()]
-    own = {
-        name: (parameter, parameter.detach().clone())
-        for name, parameter in base.named_parameters()
-        if _learns(method, name)
-    }
+    if method == "prompts" and any(_is_new(base, name) for name, _ in base.named_parameters()):
+        raise ValueError("this GPT was joined to an encoder, and reads no prompts")
+    old = {name: p for name, p in base.named_parameters() if not _is_new(base, name)}
+    learned = [(parameter, parameter.requires_grad) for parameter in old.values()]
+    own = {name: (p, p.detach().clone()) for name, p in old.items() if _learns(method, name)}
     replacements = METHODS[method](base, **settings)
     added = Added(method, settings, fingerprint(base), replacements, own, learned)
     added.put()
     base.added = added  # type: ignore[assignment]  # a plain attribute
     return added
+
+
+def below(model: nn.Module) -> Any:
+    """The model to which something is added; ValueError where it could not learn."""
+    base = base_of(model)
+    if any(isinstance(part, Head) for part in base.modules()):
+        kind = type(model).__name__
+        raise ValueError(f"expected a model or a head, got a {kind}: give the head inside it")
+    if any(isinstance(part, LayerMix) and part.freeze for part in model.modules()):
+        raise ValueError("its LayerMix is frozen: give freeze=False")
+    return base
+
+
+def _is_new(model: nn.Module, name: str) -> bool:
+    """Whether a name is one of the attention by which a GPT was joined to an encoder."""
+    return isinstance(model, GPT | EncoderDecoder) and ".cross" in name
 
 
 def _learns(method: str, name: str) -> bool:
@@ -107,6 +134,9 @@ def _learns(method: str, name: str) -> bool:
 
 def remove(model: nn.Module) -> None:
     """Take off what was added, merged or not: the model is bit for bit what it was before.
+
+    Only of what `add` and `merge` change is a copy kept: other weights that were trained meanwhile,
+    as those of a merged model may be, stay as they are.
 
     Raises ValueError for a model to which nothing was added.
     """
@@ -170,9 +200,13 @@ def counts(model: nn.Module) -> Counts:
 
 @torch.no_grad()
 def fingerprint(model: nn.Module) -> str:
-    """A digest of a model's weights: two models have the same one if all their numbers agree."""
+    """A digest of a model's weights: two models have the same one if all their numbers agree.
+
+    The attention by which a GPT was joined to an encoder, which is new, does not count.
+    """
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    old = {name: t for name, t in model.state_dict().items() if not _is_new(model, name)}
+    for name, tensor in sorted(old.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from minibert.heads import files
 from minibert.heads.head import Head, base_of
 from minibert.storage.checkpoint import pack, unpack
 from minibert.storage.safe_files import explained, read_json, write
-from minibert.transfer.added import METHODS, add, added_to, fingerprint, remove
+from minibert.transfer.added import METHODS, add, added_to, below, fingerprint, remove
 
 CONFIG, WEIGHTS = files.ADDED, "added.safetensors"
 FEATURES = "features"  # nothing is added to the model, which gives a head its features
@@ -34,12 +34,13 @@ class Card(NamedTuple):
 
 
 def save_added(model: nn.Module, folder: str | Path, base: str | Path | None = None) -> None:
-    """Write what was added to a model and everything else that learns, such as a head's layer.
+    """Write what was added to a model, whether it learns now or not, and a head's own layer.
 
     base: what the model below is called, a name or a folder, by which `load_head` finds it again. A
     head on a model that is frozen as a whole has features only, and is saved in the same way.
 
-    Raises ValueError for a model to which nothing was added, or whose LoRA is merged.
+    Raises ValueError for a model to which nothing was added, whose LoRA is merged, or of which a
+    weight learns that is not saved; and where `add` would.
     """
     folder, card = Path(folder), _card(model, None if base is None else str(base))
     write(folder / WEIGHTS, pack(_own(model)))
@@ -85,6 +86,7 @@ def _card(model: nn.Module, name: str | None) -> Card:
     added, base = added_to(model), base_of(model)
     if added is None and base is not model and not any(p.requires_grad for p in base.parameters()):
         return Card(FEATURES, {}, fingerprint(base), name)
+    below(model)
     if added is None or added.merged is not None:
         told = "nothing was added to this model" if added is None else "lora is merged: unmerge it"
         raise ValueError(f"expected a model with something added to it, but {told}")
@@ -92,11 +94,15 @@ def _card(model: nn.Module, name: str | None) -> Card:
 
 
 def _own(model: nn.Module) -> dict[str, Tensor]:
-    """What is saved: what learns, and all tensors of a head that are not those of its base."""
-    below = {id(tensor) for tensor in base_of(model).state_dict(keep_vars=True).values()}
-    own = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    """What is saved: what was added, and all tensors of a head that are not those of its base."""
+    added, base = added_to(model), base_of(model)
+    resting = set(base.parameters()) if added is None else added.resting
+    if awake := [name for name, p in model.named_parameters() if p in resting and p.requires_grad]:
+        raise ValueError(f"expected that only what was added learns, but {awake[0]} learns too")
+    own = {name: p.detach() for name, p in model.named_parameters() if p not in resting}
+    theirs = {id(tensor) for tensor in base.state_dict(keep_vars=True).values()}
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in below:
+        if id(tensor) not in theirs:
             own[name] = tensor.detach()
     return own
 

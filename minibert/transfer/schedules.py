@@ -13,6 +13,7 @@ from torch import nn
 
 from minibert.training.optim import Schedule, adamw
 from minibert.training.run import Run
+from minibert.transfer.added import Added
 from minibert.transfer.groups import discriminative_groups, layer_groups
 
 ORDERS = ("all", "top", "gradual", "chain-thaw", "sequential")
@@ -22,15 +23,18 @@ def freeze(model: nn.Module, below: int) -> None:
     """Freeze the lowest ``below`` groups of a model, and let all others learn.
 
     The groups are those of `layer_groups`; a negative number counts from the top: -1 leaves only
-    the highest to learn. Raises ValueError for a number that leaves none.
+    the highest to learn. What rests since something was added (`add`) goes on resting. Raises
+    ValueError for a number that leaves none.
     """
     groups = layer_groups(model)
     resting = below if below >= 0 else len(groups) + below
     if not 0 <= resting < len(groups):
         raise ValueError(f"expected 0 to {len(groups) - 1} frozen groups, got {below}")
+    parts = [getattr(part, "added", None) for part in model.modules()]
+    asleep = set().union(*(added.resting for added in parts if isinstance(added, Added)))
     for height, group in enumerate(groups):
         for parameter in group:
-            parameter.requires_grad_(height >= resting)
+            parameter.requires_grad_(height >= resting and parameter not in asleep)
 
 
 def rates(

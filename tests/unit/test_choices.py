@@ -47,6 +47,14 @@ def test_three_tokens_more_and_the_others_as_they_were():
     assert wide.embeddings.word.weight[20:].std().item() == pytest.approx(0.3, rel=0.1)
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_frozen_model_with_more_tokens_stays_frozen(tied):
+    config = mb.GPTConfig(20, dim=16, layers=1, heads=2, hidden=32, tied=tied)
+    for learns in (True, False):
+        longer = framed(mb.GPT(config).requires_grad_(learns))[0]
+        assert {p.requires_grad for p in longer.parameters()} == {learns}
+
+
 def test_the_label_is_read_at_the_last_token(model):
     head = mb.heads.LastToken(model, labels=3).eval()
     rows = [[S, 1, 2, 3, E], [S, 4, E]]

@@ -230,6 +230,14 @@ def test_what_cannot_be_joined_is_refused(unchecked):
         EncoderDecoder(encoder(), gpt)
     with pytest.raises(ValueError, match="expected width= of the last states of a Identity"):
         EncoderDecoder(torch.nn.Identity(), decoder())
+    gpt = decoder().double()
+    with pytest.raises(ValueError, match="of one dtype, got torch.float32 and torch.float64"):
+        EncoderDecoder(encoder(), gpt)
+    assert not hasattr(gpt.stack.blocks[0], "cross")
+    gpt = decoder()
+    mb.transfer.add(gpt, "prompts", length=2)
+    with pytest.raises(ValueError, match="expected a GPT without prompts"):
+        EncoderDecoder(encoder(), gpt)
     model = EncoderDecoder(encoder(), decoder(), width=11)
     with pytest.raises(ValueError, match="states 11 wide, got 12: join it with width=12"):
         model(READ, WRITE)

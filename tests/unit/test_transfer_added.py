@@ -318,3 +318,108 @@ def test_a_damaged_config_is_refused(wrong, tmp_path):
     file.write_text(json.dumps(json.loads(file.read_text()) | wrong))
     with pytest.raises(ValueError, match="not what mb.transfer.save_added writes|does not know"):
         mb.transfer.load_added(model("BERT"), tmp_path)
+
+
+def wholes(head):
+    """All models with a head inside."""
+    texts = mb.transfer.WithLanguageModel(head, mb.heads.MaskedLM(head.encoder))
+    return (
+        mb.transfer.Multitask({"a": head}),
+        mb.transfer.Distilled(head),
+        mb.transfer.Consistency(head),
+        texts,
+    )
+
+
+def test_what_has_heads_inside_is_refused(tmp_path):
+    head = mb.heads.SequenceClassifier(model("BERT"), 2)
+    for whole in wholes(head):
+        told = f"expected a model or a head, got a {type(whole).__name__}: give the head inside it"
+        with pytest.raises(ValueError, match=told):
+            mb.transfer.add(whole, "bitfit")
+        assert all(p.requires_grad for p in whole.parameters())
+        with pytest.raises(ValueError, match=told):
+            mb.transfer.save_added(whole, tmp_path)
+
+
+def test_below_a_frozen_mix_nothing_could_learn(tmp_path):
+    for when in ("before", "after"):
+        net = model("BERT")
+        if when == "before":
+            mb.transfer.add(net, "lora", rank=2)
+        head = mb.heads.SequenceClassifier(mb.heads.LayerMix(net, (-1,)), 2)
+        with pytest.raises(ValueError, match="its LayerMix is frozen: give freeze=False"):
+            if when == "before":
+                mb.transfer.save_added(head, tmp_path / when)
+            else:
+                mb.transfer.add(head, "lora", rank=2)
+        assert (mb.transfer.added_to(net) is None) == (when == "after")
+    mb.transfer.save_added(head, tmp_path)  # of features alone
+    open_mix = mb.heads.LayerMix(model("BERT"), (-1,), freeze=False)
+    head = mb.heads.SequenceClassifier(open_mix, 2)
+    mb.transfer.add(head, "lora", rank=2)
+    head(IDS, MASK).square().sum().backward()
+    query = open_mix.model.stack.blocks[0].attention.query
+    assert query.up.weight.grad.abs().max() > 0 and query.linear.weight.grad is None
+
+
+@pytest.mark.parametrize("method", ["lora", "adapters", "bitfit", "pal"])
+def test_the_attention_that_joins_two_models_goes_on_learning(method, tmp_path):
+    def joined():
+        mb.seed_everything(2)
+        return mb.models.encoder_decoder.EncoderDecoder(model("BERT"), model("GPT", norm="pre"))
+
+    one, batch = joined(), {"input_ids": IDS, "decoder_ids": IDS, "labels": IDS}
+    plain = {name: p.clone() for name, p in one.named_parameters()}
+    mb.transfer.add(one.decoder, method, **SETTINGS[method])
+    assert all(p.requires_grad for p in one.new_layers.parameters())
+    assert not one.decoder.embeddings.word.weight.requires_grad
+    one.loss(batch)[0].backward()
+    assert one.decoder.stack.blocks[0].cross.output.weight.grad.abs().max() > 0
+    moved(one.decoder)
+    mb.transfer.save_added(one.decoder, tmp_path)
+    other = joined()
+    torch.nn.init.normal_(other.decoder.stack.blocks[1].cross.query.weight)  # as another would
+    mb.transfer.load_added(other.decoder, tmp_path)
+    assert torch.equal(other.eval()(IDS, IDS, MASK), one.eval()(IDS, IDS, MASK))
+    mb.transfer.remove(one.decoder)
+    old = {name: p for name, p in one.named_parameters() if ".cross" not in name}
+    assert all(torch.equal(p, plain[name]) for name, p in old.items())
+
+
+def test_the_biases_of_joined_models():
+    gpt = model("GPT")
+    net = mb.models.encoder_decoder.EncoderDecoder(model("BERT"), gpt)
+    mb.transfer.add(net, "bitfit")
+    learning = {name for name, p in net.named_parameters() if p.requires_grad}
+    assert all(".cross" in name or "bias" in name for name in learning)
+    assert "decoder.stack.blocks.1.cross.query.weight" in learning
+    mb.transfer.remove(net)
+    with pytest.raises(ValueError, match="this GPT was joined to an encoder, and reads no prompts"):
+        mb.transfer.add(gpt, "prompts")
+
+
+@every
+def test_the_base_rests_under_new_heads_and_after_freeze(method, tmp_path):
+    def head(net):
+        mb.seed_everything(4)
+        return mb.heads.CNNClassifier(net, 2, channels=2).eval()
+
+    net = model("BERT")
+    added = mb.transfer.add(net, method, **SETTINGS[method])
+    learning = [p.requires_grad for p in net.parameters()]
+    one = head(net)
+    assert [p.requires_grad for p in net.parameters()] == learning
+    mb.transfer.freeze(one, 0)
+    assert [p.requires_grad for p in net.parameters()] == learning
+    mb.transfer.freeze(mb.transfer.Distilled(one), -1)  # the new layer alone
+    assert not any(p.requires_grad for p in added.resting)
+    for parameter in net.parameters():
+        parameter.data += 0.0 if parameter in added.resting else 0.1
+    mb.transfer.save_added(one, tmp_path)
+    other = head(model("BERT"))
+    mb.transfer.load_added(other, tmp_path)
+    assert torch.equal(other(IDS, MASK), one(IDS, MASK))
+    net.embeddings.word.weight.requires_grad_(True)
+    with pytest.raises(ValueError, match="but encoder.embeddings.word.weight learns too"):
+        mb.transfer.save_added(one, tmp_path)

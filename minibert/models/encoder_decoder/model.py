@@ -27,7 +27,7 @@ from minibert.models.transformer.attention import (
     causal_mask,
     padding_mask,
 )
-from minibert.models.transformer.model import initialise, norm_of
+from minibert.models.transformer.model import Stack, initialise, norm_of
 from minibert.text.batches import Batch
 from minibert.text.framing import Example
 from minibert.text.inputs import as_mask, of_batch
@@ -53,7 +53,8 @@ class EncoderDecoder(Pretrained):
     the encoder; ``decoder_ids`` (batch, steps), a start token and what was written after it; and
     ``labels`` (batch, steps), the tokens that come next, -100 for none: see `examples`.
 
-    Raises ValueError for a decoder that is no GPT, or was joined before.
+    Raises ValueError for a decoder that is no GPT, has prompts, or was joined before, and for two
+    models of different dtypes.
     """
 
     encoder: Any  # each kind of model has more of its own
@@ -69,6 +70,11 @@ class EncoderDecoder(Pretrained):
         width = getattr(getattr(encoder, "config", None), "dim", None) if width is None else width
         if width is None:
             raise ValueError(f"expected width= of the last states of a {type(encoder).__name__}")
+        if not isinstance(decoder.stack, Stack):
+            raise ValueError("expected a GPT without prompts, which a joined one does not read")
+        dtype = decoder.embeddings.word.weight.dtype
+        if (other := next((p.dtype for p in encoder.parameters()), dtype)) != dtype:
+            raise ValueError(f"expected two models of one dtype, got {other} and {dtype}")
         self.encoder, self.decoder, self.width = encoder, decoder, width
         taken = inspect.signature(encoder.forward).parameters
         self.taken = [name for name in ("attention_mask", "token_type_ids") if name in taken]
