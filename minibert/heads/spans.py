@@ -65,11 +65,11 @@ class SpanExtractor(Head):
     ) -> list[Example]:
         """`span_examples` of (question, context) pairs; labels: (start, end) of each, or None."""
         texts = listed(texts)
-        given: Any = labels.tolist() if hasattr(labels, "tolist") else labels  # of numpy
+        given: Any = getattr(labels, "tolist", lambda: labels)()  # of numpy
         spans = [None] * len(texts) if given is None else [one and tuple(one) for one in given]
         if len(spans) != len(texts):
             raise ValueError(f"expected a span for each text, got {len(spans)} of {len(texts)}")
-        asked = [(*texts_of(one, 2), span) for one, span in zip(texts, spans, strict=True)]
+        asked: Any = [(*texts_of(one, 2), two) for one, two in zip(texts, spans, strict=True)]
         return span_examples(examples=asked, **self.windows(max_length))
 
     def predict(self, texts: Iterable, batch_size: int = 32) -> Predictions:
