@@ -1400,10 +1400,10 @@ sentiment.
 | counted words tell the side of the same sentences better than that unit | natural.words - natural.best | percent | none |
 }}
 
-The order by $d$ does not tell which unit does the work: in two seeds it is the first, in two the
-second. In the fifth no unit clearly moves the texts. There the best unit, and all 64 together,
-also tell the side least well; we have not measured why. (These readers had 900 steps and texts
-from 150,000 tokens; the one above had 1,200 and 200,000.)
+The order by $d$ does not tell which unit does the work: in some seeds it is the first, in others
+the second. In one no unit clearly moves the texts. There the best unit, and all 64 together, also
+tell the side least well; we have not measured why. (These readers had 900 steps and texts from
+150,000 tokens; the one above had 1,200 and 200,000.)
 
 The second table is about attention.
 

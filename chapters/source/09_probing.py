@@ -535,11 +535,11 @@ for title, moved in (("as written", False), ("nouns between moved to the front",
 
 # %% [markdown]
 r"""
-What the reader has learned is tied to this order. After the move the first noun tells the verb in
-only about half of the sentences, and the noun right before the verb tells it in nearly all. The
-reader falls most of the way to the rule of the first noun. So it is more than a list of words, and
-less than the rule of a grammar. Minimal pairs can only show what their authors thought of. Over
-all draws:
+The reader depends on this order of the words. After the move the first noun tells the verb in only
+about half of the sentences, and the noun right before the verb tells it in nearly all. The reader
+falls most of the way to the rule of the first noun. So it is more than a list of words, and less
+than the rule of a grammar. Minimal pairs can only show what their authors thought of. Over all
+draws:
 
 {{findings 09
 | the order as written is easier than with the nouns between at the front | agreement.written - agreement.fronted | percent | - |
@@ -825,8 +825,8 @@ weights nearly as far, and word2vec further. BERT's layers are above all of thes
 take most of the rest. With word2vec's vectors, which have as many columns together as one state of
 BERT, they come close to BERT's best layer. With BERT's own static vectors, three times as many
 columns, they are level with it here and slightly above it over five draws (section 5). ELMo is one
-to three points above them. What the layers have built on top of that is small. (It may be more on
-harder text; this score does not show it.)
+to three points above them. So the layers add little to a word and its neighbours. (It may be more
+on harder text; this score does not show it.)
 
 And the control task? The probe learns it well from the embeddings. It falls in the first layer,
 where the relations rise, and stays low. The selectivity is largest in layer 2, though layer 1 is
