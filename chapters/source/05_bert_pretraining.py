@@ -1398,7 +1398,7 @@ The weights that Google published load into the same class:
 
 ## 13. Summary
 
-- {{claim 05 same_word.both_end same_word.left_end | After the same training, the network that sees both sides names more hidden words than the one that sees only the left}}
+- {{claim 05 same_word.both_end same_word.left_end | After the same training, the network that sees both sides names more hidden words than the one that sees only the left | percent}}
   It names {{finding 05 same_word.both_end mean .0%}} of them, and the other
   {{finding 05 same_word.left_end mean .0%}}. Simple counting names
   {{finding 05 same_word.both_counted mean .0%}} from both sides and

@@ -1352,11 +1352,11 @@ r"""
 
 - One model and one small new layer for each task: `[CLS]` for texts and pairs, first pieces for
   words, two vectors for spans. Everything is trained, gently and for a few passes.
-- {{claim 06 reader.exact reader.looked_up_exact | On new questions the reader beats a list of known answers}}
+- {{claim 06 reader.exact reader.looked_up_exact | On new questions the reader beats a list of known answers | percent}}
 - The reader reads: it says what stands in the text, in {{finding 06 reader.changed mean .0%}} of the
   cases even where that word never answered such a question. In our two trials it did not check
   whose fact it is.
-- {{claim 06 labels.topic_tuned labels.topic_words | With 50 labelled texts, fine-tuning beats a bag of words}}
+- {{claim 06 labels.topic_tuned labels.topic_words | With 50 labelled texts, fine-tuning beats a bag of words | percent}}
 - Labels belong to words, characters or texts, and the model reads pieces. Most bugs live in
   between.
 - "No answer" is a score like others, and its threshold is chosen on validation questions.

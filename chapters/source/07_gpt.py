@@ -1551,7 +1551,7 @@ letters, or with no labels at all, the left side.
 r"""
 ## 11. Summary
 
-- {{claim 07 growth.story_cloze_last growth.story_cloze_first | A model that only learns to predict text learns to answer questions about stories}}
+- {{claim 07 growth.story_cloze_last growth.story_cloze_first | A model that only learns to predict text learns to answer questions about stories | percent}}
   The bundled GPT, asked and not taught, tells {{finding 07 asked.stories mean .0%}} of the ends.
 - Byte pairs: an ordered list of merges is learned. Over bytes no text is unknown, and every text
   comes back.

@@ -1490,10 +1490,10 @@ r"""
   another order of the words, and a model that cannot know (a trigram, a list of words).
 - The controls of probes: each word's usual label, static vectors of the word and of its neighbours,
   random weights, and labels that mean nothing. Only a score above all of them is a finding.
-- {{claim 09 agreement.reader_nonsense agreement.company_nonsense | On nonsense, a small LSTM that has practised agreement beats a list of words that go together}}
-- {{claim 09 trees.elmo_1 trees.random_1 | Dependency trees can be read off ELMo's distances, better than off random weights}}
+- {{claim 09 agreement.reader_nonsense agreement.company_nonsense | On nonsense, a small LSTM that has practised agreement beats a list of words that go together | percent}}
+- {{claim 09 trees.elmo_1 trees.random_1 | Dependency trees can be read off ELMo's distances, better than off random weights | percent}}
 - To be read off is not to be used. Erase the property, and watch the model:
-  {{claim 09 agreement.erased_verbs_random agreement.erased_verbs_subject | the reader needs the subject's number for its verbs}}
+  {{claim 09 agreement.erased_verbs_random agreement.erased_verbs_subject | the reader needs the subject's number for its verbs | percent}}
 
 {{quiz 09.q1}}
 

@@ -243,11 +243,16 @@ def test_the_paired_interval_is_scipys(measured):
 
 
 def test_a_direction_is_claimed_only_where_the_interval_shows_it(measured):
-    assert measured.says("a beats b", "toss.a", "toss.b").startswith("A beats b (mean difference 1")
-    told = measured.says("c beats b", "toss.c", "toss.b")
-    assert told.startswith("Not shown at this scale: c beats b (mean difference 0.2")
+    told = measured.says("a beats b", "toss.a", "toss.b")
+    assert told.startswith("A beats b: +1.02 (95 % interval ")
+    told = measured.says("c beats b", "toss.c", "toss.b", "percent")
+    assert told.startswith(
+        "Not shown at this scale: c beats b: +20.0 points (95 % interval \N{MINUS SIGN}"
+    )
     told = measured.says("b beats a", "toss.b", "toss.a")
-    assert told.startswith("The reverse is shown at this scale, not that b beats a (mean diff")
+    assert told.startswith(
+        "The reverse is shown at this scale, not that b beats a: \N{MINUS SIGN}1.02"
+    )
 
 
 def test_one_seed_gives_no_interval():
@@ -258,12 +263,12 @@ def test_one_seed_gives_no_interval():
 def test_prose_quotes_the_file(measured, chapters):
     text = macros.expand(
         "{{finding 90 toss.a mean .2f}} of {{finding 90 toss.a seeds}}; "
-        "{{claim 90 toss.a toss.b | a beats b}}",
+        "{{claim 90 toss.a toss.b | a beats b | nats}}",
         {},
         chapters,
     )
     mean = measured.mean("toss.a")
-    assert text.startswith(f"{mean:.2f} of 5; A beats b (mean difference 1.02, 95 % interval")
+    assert text.startswith(f"{mean:.2f} of 5; A beats b: +1.02 nats (95 % interval ")
     low = macros.expand("{{finding 90 toss.a low .4f}}", {}, chapters)
     assert float(low) == pytest.approx(measured.interval("toss.a")[0], abs=1e-4)
 

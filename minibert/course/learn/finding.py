@@ -47,20 +47,17 @@ class Paired:
         """Is a positive difference shown: "yes", "no" or "the reverse"."""
         return "yes" if self.shown else "the reverse" if self.high < 0 else "no"
 
-    def says(self, claim: str) -> str:
-        """``claim`` with its figures, or that it is not shown at this scale, or is reversed.
+    def says(self, claim: str, unit: str = "") -> str:
+        """``claim`` with its `effect` in a unit, or not shown at this scale, or reversed.
 
         ``claim`` must be the sentence for a positive difference, such as "a beats b".
         """
-        figures = (
-            f"mean difference {self.mean:.3g}, 95 % interval {self.low:.3g} to {self.high:.3g}, "
-            f"{self.seeds} seeds"
-        )
+        figures = effect(self, unit).replace("(", "(95 % interval ")
         if self.verdict == "yes":
-            return f"{claim[:1].upper()}{claim[1:]} ({figures})."
+            return f"{claim[:1].upper()}{claim[1:]}: {figures}."
         if self.verdict == "the reverse":
-            return f"The reverse is shown at this scale, not that {claim} ({figures})."
-        return f"Not shown at this scale: {claim} ({figures})."
+            return f"The reverse is shown at this scale, not that {claim}: {figures}."
+        return f"Not shown at this scale: {claim}: {figures}."
 
 
 @dataclass(frozen=True)
@@ -111,9 +108,9 @@ class Findings:
         differences = [x - y for x, y in zip(mine, others, strict=True)]
         return Paired(statistics.fmean(differences), *t_interval(differences), len(differences))
 
-    def says(self, claim: str, a: str, b: str) -> str:
+    def says(self, claim: str, a: str, b: str, unit: str = "") -> str:
         """``claim`` ("a beats b") if the paired interval shows it, else that it is not shown."""
-        return self.paired(a, b).says(claim)
+        return self.paired(a, b).says(claim, unit)
 
     def _experiment(self, name):
         experiment = self.content["experiments"].get(name.partition(".")[0])
@@ -192,12 +189,15 @@ def quote_finding(argument: str, chapters: str | Path) -> str:
 
 
 def quote_claim(argument: str, chapters: str | Path) -> str:
-    """``{{claim 01 exp.a exp.b | a beats b}}`` -> the claim, not shown, or reversed."""
-    names, bar, claim = argument.partition("|")
-    if not bar or len(names.split()) != 3:
-        raise ValueError("a claim is written as {{claim 01 exp.a exp.b | a beats b}}")
+    """``{{claim 01 exp.a exp.b | a beats b | percent}}`` -> the claim, not shown, or reversed.
+
+    The unit is that of `effect`, and may be left out.
+    """
+    names, *told = (part.strip() for part in argument.split("|"))
+    if len(told) not in (1, 2) or len(names.split()) != 3:
+        raise ValueError("a claim is written as {{claim 01 exp.a exp.b | a beats b | percent}}")
     chapter, a, b = names.split()
-    return findings(chapter, chapters).says(claim.strip(), a, b)
+    return findings(chapter, chapters).says(told[0], a, b, *told[1:])
 
 
 def quote_findings(argument: str, chapters: str | Path) -> str:
@@ -232,7 +232,7 @@ def effect(paired: Paired, unit: str) -> str:
 
     ``unit`` is any word, after it a format, if you like; ``percent`` is for shares.
     """
-    name, *style = unit.split()
+    name, *style = unit.split() or [""]
     factor, name, usual = UNITS.get(name, (1, name, ".3g"))
     style = style or [usual]
 
@@ -241,7 +241,7 @@ def effect(paired: Paired, unit: str) -> str:
         return format(x, sign + style[0]).replace("-", "\N{MINUS SIGN}")
 
     mean, low, high = told(paired.mean, "+"), told(paired.low), told(paired.high)
-    return f"{mean} {name} ({low} to {high}; {paired.seeds} seeds)"
+    return f"{mean}{' ' * bool(name)}{name} ({low} to {high}; {paired.seeds} seeds)"
 
 
 def _number(text):
