@@ -108,6 +108,8 @@ def test_an_awd_lstm_rests_with_its_own_words(method, here, capsys):
 
 def test_what_does_not_go_is_one_line_and_leaves_no_folder(here, capsys):
     for kind, method, options, told in (
+        ("bert", "bitfit", ["--size", "4"], "bitfit has no --size, only lora, adapters"),
+        ("bert", "pal", ["--size", "5"], "size=5 must be a multiple of heads="),
         ("awd-lstm", "lora", [], "knows only --method full, features, bitfit, got 'lora'"),
         ("bert", "lora", ["--ways", "from scratch"], "stands for 'fine-tuned', which --ways"),
     ):
@@ -124,6 +126,21 @@ def test_ways_stand_beside_a_method(here):
     shares = {way: runs[0].get(common.SHARE) for way, runs in results["scores"].items()}
     assert list(shares) == ["baseline", "lora", "features", "from scratch"]
     assert shares["from scratch"] == 1 > shares["lora"] > shares["features"] > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("lora", {"rank": 2}),
+        ("adapters", {"size": 2}),
+        ("prompts", {"length": 2}),
+        ("pal", {"size": 2, "heads": 2}),
+    ],
+)
+def test_how_much_is_added_can_be_said(method, settings, here):
+    assert finetune("bert", method, "--size", 2, *QUICK) == 0
+    card = json.loads((here / "out" / "model" / "added.json").read_text("utf-8"))
+    assert card["settings"] == settings
 
 
 @pytest.mark.parametrize("method", ["lora", "prompts"])

@@ -33,6 +33,13 @@ WAYS = ("fine-tuned", "features", "from scratch")
 # of each --method, see docs/your-data.md: few weights take larger steps than many
 RATES = {"full": 3e-4, "lora": 1e-3, "adapters": 1e-3, "bitfit": 3e-3, "pal": 1e-3, "prompts": 3e-2}
 
+SIZES = {  # of --size: what it is with a method
+    "lora": "LoRA's rank (8)",
+    "adapters": "the numbers in an adapter (64)",
+    "pal": "those in narrow attention (a quarter of the model's)",
+    "prompts": "soft prompts (20)",
+}
+
 
 def add_arguments(option: Options, model: str = "bert") -> None:
     """The options of ``minibert finetune bert``, or of another model."""
@@ -47,6 +54,7 @@ def add_arguments(option: Options, model: str = "bert") -> None:
     option("--max-length", type=size, help="pieces read at once (as many as the model can)")
     told = ", ".join(f"{rate} with {name}" for name, rate in RATES.items())
     option("--rate", type=share, help=f"learning rate of fine-tuning ({told})")
+    option("--size", type=size, help="how much --method adds: " + ", ".join(SIZES.values()))
     option("--features-rate", type=share, default=2e-3, help="on frozen features (0.002)")
     option("--scratch-rate", type=share, default=5e-4, help="from random weights (0.0005)")
     option("--precision", choices=("bf16",), help="automatic mixed precision")
@@ -55,6 +63,8 @@ def add_arguments(option: Options, model: str = "bert") -> None:
 def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
     """Learn, compare, print the scores and write them to results.json; kind: of the model."""
     ways = common.ways_of(args, WAYS)
+    if args.size and args.method not in SIZES:
+        raise ValueError(f"--method {args.method} has no --size, only {', '.join(SIZES)}")
     args.rate = args.rate or RATES.get(args.method, args.features_rate)
     finished = common.Finished(args, args.seeds * len(ways))
     start = language_model(args, kind)
@@ -76,7 +86,7 @@ def finetune(args: Namespace, kind: type[Encoder] = BERT) -> None:
         if way == common.BASELINE:
             return {"valid": task.baseline(some, valid), "test": task.baseline(some, test)}
         seed_everything(seed)
-        head = new_head(way, start, task)
+        head = new_head(way, start, task, args.size)
         share = transfer.counts(head).share
         examples = task.examples(head, some)
         steps = max(args.least, args.epochs * -(-len(examples) // args.batch_size))
@@ -109,10 +119,10 @@ def max_length(model: Encoder, args: Namespace) -> int:
     return args.max_length or most
 
 
-def new_head(way: str, start: Encoder, task: TextTask) -> Head:
+def new_head(way: str, start: Encoder, task: TextTask, size: int | None = None) -> Head:
     """The model of one of `WAYS`, or of `transfer.METHODS`, with its new layer.
 
-    ``start`` itself is not changed.
+    size: how much a method adds, see `SIZES`. ``start`` itself is not changed.
     """
     if way == "from scratch":
         std = WIDE / start.config.dim**0.5
@@ -123,20 +133,21 @@ def new_head(way: str, start: Encoder, task: TextTask) -> Head:
     start = copy.deepcopy(start)
     if way in transfer.METHODS:
         head = task.unframed(start)
-        transfer.add(head, way, **settings_of(way, start))
+        transfer.add(head, way, **settings_of(way, start, size))
         return head
     return task.head(start) if way == "fine-tuned" else task.features(start)
 
 
-def settings_of(method: str, model: Encoder) -> dict[str, Any]:
-    """How much is added: what the papers have, but narrow attention grows with the model.
+def settings_of(method: str, model: Encoder, size: int | None = None) -> dict[str, Any]:
+    """How much is added: ``size``, or what the papers have; narrow attention grows with a model.
 
     It is a quarter as wide, with as many heads; the paper's has 204 of BERT-base's 768 numbers.
     """
-    if method != "pal":
-        return {}
-    heads = model.config.heads
-    return {"size": heads * max(1, model.config.dim // (4 * heads)), "heads": heads}
+    if method == "pal":
+        heads = model.config.heads
+        return {"size": size or heads * max(1, model.config.dim // (4 * heads)), "heads": heads}
+    name = {"lora": "rank", "prompts": "length"}.get(method, "size")
+    return {name: size} if size else {}
 
 
 def fit_head(
