@@ -5,6 +5,8 @@
 fine-tunes it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and
 the vectors alone, four times the updates. A seed draws the examples, and what is random after the
 pre-training: new layers and the order of the batches.
+``blimp`` and ``circles`` ask models of real English; nothing is drawn there, so they have one seed,
+and need the data, or the weights of SmolLM2.
 """
 
 import copy
@@ -31,6 +33,18 @@ LONG = {  # as in the recipe of minibert-gpt
     "rate": 0.002,
     "snapshots": [0, 0.1, 0.25, 0.5, 0.75, 1.0],
 }
+SETS = {  # of BLiMP -> the name of its measures
+    "regular_plural_subject_verb_agreement_1": "regular",
+    "irregular_plural_subject_verb_agreement_1": "irregular",
+    "distractor_agreement_relational_noun": "noun",
+    "distractor_agreement_relative_clause": "clause",
+    "anaphor_number_agreement": "pronoun",
+}
+PLURAL = {"are", "were", "have", "do", "themselves"}
+BEGINS = [
+    "The city of", "In the spring of", "He was", "She looked", "The river", "After the war",
+    "The first", "There was", "It is", "They went", "The king", "My dear",
+]  # fmt: skip
 FINE = {"rate": 0.001, "auxiliary": 0.5, "test": 120}
 CONFIG = {
     "growth": {
@@ -46,6 +60,8 @@ CONFIG = {
         "topic": {"labels": 60, "steps": 160, "batch_size": 8},
         "many": {"topic": {"labels": 200, "steps": 200, "batch_size": 8}, "test": 200},
     },
+    "blimp": {"start": "minibert-gpt-english", "pairs": 300},
+    "circles": {"small": "minibert-gpt-english", "today": "smollm2-135m-instruct", "most": 100},
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
@@ -60,6 +76,8 @@ SMOKE = {
     "verbs": {"agreement": 60, "counted": 3_000},
     "layers": {"topic": FEW, "test": 10},
     "longer": {"topic": FEW, "test": 10, "many": {"topic": FEW, "test": 10}},
+    "blimp": {"pairs": 5},
+    "circles": {"today": "minibert-gpt", "most": 10},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
@@ -167,6 +185,67 @@ def longer(seed, config):
 
 
 # Pre-training.
+
+
+def blimp(seed, config):
+    """The share of pairs of real English in which the right sentence has the higher mean log p.
+
+    Of each of `SETS`, and of its pairs whose right verb or pronoun is the singular, the plural.
+    """
+    once(seed)
+    model = mb.GPT.from_pretrained(config["start"]).eval()
+    pairs = mb.data.load("blimp")
+    found = {}
+    for title, name in SETS.items():
+        some = pairs.where(set=title).part(range(config["pairs"]))
+        good, bad = some.good, some.bad
+        sides = []
+        for texts in (good, bad):
+            ids = [model.tokenizer.encode(text) for text in texts]
+            told = log_p(model, [[model.tokenizer.end_id]] * len(ids), ids).tolist()
+            sides.append([score / len(one) for score, one in zip(told, ids, strict=True)])
+        said = [float(a > b) for a, b in zip(*sides, strict=True)]
+        many = [is_plural(a, b) for a, b in zip(good, bad, strict=True)]
+        found[name] = mean(said)
+        for kind, wanted in (("singular", False), ("plural", True)):
+            kept = [right for right, several in zip(said, many, strict=True) if several == wanted]
+            found[f"{name}_{kind}"] = mean(kept)
+    return found
+
+
+def circles(seed, config):
+    """The share of runs of four pieces that stood before in greedy texts, 50 and 100 pieces long.
+
+    Of ``small`` and of ``today``, over `BEGINS`.
+    """
+    once(seed)
+    found, most = {}, config["most"]
+    for name in ("small", "today"):
+        model = mb.GPT.from_pretrained(config[name]).eval()
+        begun = [model.tokenizer.encode(text) for text in BEGINS]
+        texts = model.generate(begun, most, temperature=0, stop=[])
+        for n in (most // 2, most):
+            found[f"{name}_{n}"] = mean([repeated(ids[: len(ids) - most + n]) for ids in texts])
+    return found
+
+
+def once(seed):
+    if seed:
+        raise ValueError("nothing is drawn here: measure one seed, --seeds 1")
+
+
+def is_plural(good, bad):
+    """Whether the right word of a pair of sentences, a verb or a pronoun, is the plural."""
+    words = zip(good.split(), bad.split(), strict=True)
+    good, bad = next((a, b) for a, b in words if a != b)
+    good, bad = (word.strip(".").removesuffix("n't") for word in (good, bad))
+    return good in PLURAL or bad in (good + "s", good + "es", good[:-1] + "ies")
+
+
+def repeated(ids, n=4):
+    """The share of runs of n pieces that stood in the text before."""
+    runs = [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+    return 1 - len(set(runs)) / max(len(runs), 1)
 
 
 @cache

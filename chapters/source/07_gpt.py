@@ -1352,50 +1352,54 @@ three groups?
 """
 
 # %%
-SETS = {  # what each set asks; what was right before, for where the data are not (see below)
-    "regular_plural_subject_verb_agreement_1": ("no noun between", (0.727, 0.854, 0.447)),
-    "irregular_plural_subject_verb_agreement_1": ("irregular plurals", (0.593, 0.770, 0.421)),
-    "distractor_agreement_relational_noun": ("the keys to the cabinet", (0.437, 0.690, 0.155)),
-    "distractor_agreement_relative_clause": ("the author who likes books", (0.373, 0.524, 0.229)),
-    "anaphor_number_agreement": ("himself or themselves", (0.790, 0.738, 0.841))}
+SETS = {  # name of a set: what it asks; its name in the findings
+    "regular_plural_subject_verb_agreement_1": ("no noun between", "regular"),
+    "irregular_plural_subject_verb_agreement_1": ("irregular plurals", "irregular"),
+    "distractor_agreement_relational_noun": ("the keys to the cabinet", "noun"),
+    "distractor_agreement_relative_clause": ("the author who likes books", "clause"),
+    "anaphor_number_agreement": ("himself or themselves", "pronoun")}
 PLURAL = {"are", "were", "have", "do", "themselves"}
 
 
-def several(row):
-    """Whether the right word of a pair, a verb or a pronoun, is the plural."""
-    words = zip(row["sentence_good"].split(), row["sentence_bad"].split(), strict=True)
+def several(good, bad):
+    """Whether the right word of a pair of sentences, a verb or a pronoun, is the plural."""
+    words = zip(good.split(), bad.split(), strict=True)
     good, bad = next((a, b) for a, b in words if a != b)
     good, bad = (word.strip(".").removesuffix("n't") for word in (good, bad))
     return good in PLURAL or bad in (good + "s", good + "es", good[:-1] + "ies")
 
 
 # %%
-file = Path(os.environ.get("MINIBERT_DATA", "")) / "blimp_first300.jsonl.xz"
-pairs = []
-if file.is_file():
-    with lzma.open(file, "rt", encoding="utf-8") as lines:
-        pairs = [row for row in map(json.loads, lines) if row["UID"] in SETS]
-else:
+try:
+    pairs = mb.data.load("blimp")
+except FileNotFoundError:
+    pairs = None
     print("BLiMP is not here (the folder that MINIBERT_DATA names would hold it).")
     print("These shares were measured before, in the same way, on 300 pairs of each set.")
 print("right:  all, singular, plural")
-for name, (text, shares) in SETS.items():
-    asked = {False: [], True: []}  # singular, plural
-    for row in [row for row in pairs if row["UID"] == name][: 20 if SMOKE else 300]:
-        _, (good, bad) = ask(english, "", [row["sentence_good"], row["sentence_bad"]])
-        asked[several(row)].append(good > bad)
+for name, (text, short) in SETS.items():
+    ways = short, f"{short}_singular", f"{short}_plural"
+    shares = [found.mean(f"blimp.{way}") for way in ways]
     if pairs:
+        asked = {False: [], True: []}  # singular, plural
+        some = pairs.where(set=name).part(range(20 if SMOKE else 300))
+        for good, bad in zip(some.good, some.bad, strict=True):
+            _, scores = ask(english, "", [good, bad])
+            asked[several(good, bad)].append(scores[0] > scores[1])
         answers = asked[False] + asked[True], asked[False], asked[True]
         shares = [sum(some) / max(len(some), 1) for some in answers]
     print("      ", *(f"{share:4.0%}" for share in shares), "", text)
 
 # %% [markdown]
 r"""
-Where no noun stands between, the small English model is above chance (73 % and 59 %). With an
-attractor it is below chance (44 % and 37 %). But it does not simply follow the nearest noun. After
-a singular subject the attractor is a plural, and yet the model is right in 69 % and 52 %. Above
-all it prefers the singular: in each of these four sets it does better where the singular is right,
-and where the plural is, it is nowhere above chance. The fifth set is the easiest, at 79 %. No noun
+Where no noun stands between, the small English model is above chance ({{finding 07 blimp.regular
+mean .0%}} and {{finding 07 blimp.irregular mean .0%}}). With an attractor it is below chance
+({{finding 07 blimp.noun mean .0%}} and {{finding 07 blimp.clause mean .0%}}). But it does not simply
+follow the nearest noun. After a singular subject the attractor is a plural, and yet the model is
+right in {{finding 07 blimp.noun_singular mean .0%}} and {{finding 07 blimp.clause_singular mean
+.0%}}. Above all it prefers the singular: in each of these four sets it does better where the
+singular is right, and where the plural is, it is nowhere above chance. The fifth set is the
+easiest, at {{finding 07 blimp.pronoun mean .0%}}. No noun
 stands between *Susan* and *herself*, as in the first two sets; but here the model knows both
 halves of the rule. Warstadt et al. found that the large models of their time, GPT-2 among them,
 answer most questions about agreement reliably.
@@ -1454,7 +1458,6 @@ STORED = {  # what SmolLM2 wrote before, for where its weights are not
         "was a place where people would gather to share a meal. The old woman's bakery was a place "
         "where people would gather to share a meal, and the old man's bakery was a place where "
         "people would gather to share a meal"}
-CIRCLES = {50: 0.123, 100: 0.318}  # its share of repeated runs, see below
 counts = corpus = reports = kept = batches = small = starts = first = model = output = None
 gc.collect()  # SmolLM2 needs the room
 try:
@@ -1489,7 +1492,8 @@ def circling(model):
     return shares
 
 
-told = {"minibert-gpt-english": circling(english), "SmolLM2": circling(smol) if smol else CIRCLES}
+before = {n: found.mean(f"circles.today_{n}") for n in (50, 100)}
+told = {"minibert-gpt-english": circling(english), "SmolLM2": circling(smol) if smol else before}
 print("runs of four pieces that stood in the text before:")
 for name, shares in told.items():
     each = ", ".join(f"{share:.0%} after {n} pieces" for n, share in shares.items())
@@ -1498,8 +1502,10 @@ for name, shares in told.items():
 # %% [markdown]
 r"""
 Our model circles at once. SmolLM2 writes sentences that belong together, even if the tale is a
-strange one, and then it circles too: of its runs of four pieces, 12 % have stood before after 50
-pieces (ours: 52 %), and 32 % after 100 (ours: 70 %). A better model puts off the fault of always
+strange one, and then it circles too: of its runs of four pieces, {{finding 07 circles.today_50 mean
+.0%}} have stood before after 50 pieces (ours: {{finding 07 circles.small_50 mean .0%}}), and
+{{finding 07 circles.today_100 mean .0%}} after 100 (ours: {{finding 07 circles.small_100 mean
+.0%}}). A better model puts off the fault of always
 taking the likeliest token. It does not remove it.
 
 We cannot say what the seven settings add. SmolLM2 also has 25 times as many weights, and it has
