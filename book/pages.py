@@ -32,6 +32,12 @@ PICTURES = "pictures.json"  # SHA-256 of a picture -> its alt text
 LINK = re.compile(r"```.*?```|(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^()\s]+)\)|`[^`]*`", re.DOTALL)
 HREF = re.compile(r'<a\b[^>]*?href="([^"#:]+)\.ipynb(#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 CELL_END = re.compile(r"(</(?:td|th|tr|p|div|li)>|<br ?/?>)(?!\s)")
+INSIDE = "inside.html"  # in _static: a widget that needs no kernel, see `inside`
+TEXTS = [f"In the church the {who} talked with a weaver about" for who in ("king", "queen")]
+LIVE = (
+    f'<iframe class="mb-live" src="../_static/{INSIDE}" title="Inside a model: its controls work '
+    'here" loading="lazy"></iframe>'
+)
 STILL = '<p class="mb-controls">The widget’s first frame. Its controls work in the notebook.</p>'
 
 
@@ -138,7 +144,8 @@ def page(notebook, name, known, root, address, pictures):
         for number, output in enumerate(cell.get("outputs", [])):
             data = output.get("data", {})
             if data.get("text/plain") == CONTROLS and len(data) == 1:
-                cell.outputs[number] = new_output("display_data", {"text/html": STILL})
+                told = LIVE if "mb.show.inside(" in cell.source else STILL
+                cell.outputs[number] = new_output("display_data", {"text/html": told})
             if "text/html" in data:
                 told = relink_html(data["text/html"], name, known)
                 mine = "course.progress(" in cell.source  # what the author's own machine says
@@ -211,14 +218,23 @@ def keep_from_search(app, doctree):
             raw["classes"].append("no-search")
 
 
+def inside(path):
+    """The widget of chapter 08 as a page: the texts of its first pair, in the bundled GPT."""
+    import minibert as mb
+
+    gpt = mb.GPT.from_pretrained("minibert-gpt").eval()
+    mb.show.inside(gpt, TEXTS[0], other=TEXTS[1]).save(path)
+
+
 def add_assets(app, error):
-    """The notebooks to download, and MathJax, so that a page needs no network."""
+    """The notebooks to download, the live widget, and MathJax: a page needs no network."""
     if error:
         return
     out, root = Path(app.outdir), Path(__file__).resolve().parents[1]
     (out / NOTEBOOKS).mkdir(exist_ok=True)
     for path in root.glob("chapters/[0-9]*.ipynb"):
         shutil.copy(path, out / NOTEBOOKS / path.name)
+    inside(out / "_static" / INSIDE)
     package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
     source, target = package / "static" / "mathjax", out / "_static" / MATHJAX
     fonts = Path("output/chtml/fonts/woff-v2")

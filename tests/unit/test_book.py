@@ -69,6 +69,22 @@ def test_tables_in_outputs_lead_to_pages_and_do_not_run_together(staged):
     assert len(links) > 30 and set(links) <= known
 
 
+def test_the_inside_of_a_model_is_live_and_shows_the_texts_of_the_chapter(staged, tmp_path):
+    cells = nbformat.read(staged / "chapters" / "08_seeing.ipynb", 4).cells
+    (live,) = (cell for cell in cells if "mb.show.inside(" in cell.source)
+    htmls = [output.data.get("text/html") for output in live.outputs if "data" in output]
+    assert pages.LIVE in htmls and pages.STILL not in htmls
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    template, place, trade = (
+        re.search(pattern, code)[1]
+        for pattern in (r'TEXT = "(.+)"', r'SCENES = \[\("(\w+)"', r'SCENES = \[\("\w+", "(\w+)"')
+    )
+    assert pages.TEXTS == [template.format(place, who, trade) for who in ("king", "queen")]
+    pages.inside(tmp_path / pages.INSIDE)
+    page = (tmp_path / pages.INSIDE).read_text("utf-8")
+    assert "talked with a weaver about" in page and "http" not in page.replace("http-equiv", "")
+
+
 def test_links_in_html_lead_to_pages_of_the_book_or_become_text():
     html = '<td><a href="02.ipynb#top">two</a></td><td><a href="09.ipynb">nine</a></td><b>0</b>'
     told = pages.relink_html(html, "chapters/01.ipynb", {"chapters/02.ipynb"})
