@@ -138,10 +138,10 @@ class LongReader(Interactive):
 
     def _table(self, document, parts, winner):
         head = ["window", "it reads", "its best span", "score"]
-        table = [head + ["score of “no answer”"] * self.may_be_none]
+        table = [head + ["“no answer”"] * self.may_be_none]
         for number, part in enumerate(parts):
             text = " ".join(document[part.start : part.end].split())
-            read = text if len(text) <= 50 else f"{text[:22]} … {text[-22:]}"
+            read = text if len(text) <= 34 else f"{text[:15]} … {text[-15:]}"
             name = f"{number + 1}{' (wins)' if number == winner else ''}"
             row = [name, read, span_text(document, part), f"{part.score:.2f}"]
             table.append(row + [f"{part.nowhere:.2f}"] * self.may_be_none)
