@@ -51,8 +51,10 @@ class LongReader(Interactive):
         examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         own = hasattr(model, "parameters")
-        self.tokenizer, most = tokenizer_of(model) if own else (None, max(window, 512))
+        self.tokenizer: Any = None
+        most = max(window, 512)
         if own:
+            self.tokenizer, most = tokenizer_of(model)
             model = asker(cast("SpanExtractor", model), longest, no_answer)
         self.ask, self.may_be_none = lru_cache(50)(cast("Asker", model)), no_answer
         self.examples = examples

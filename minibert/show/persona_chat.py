@@ -161,8 +161,8 @@ class PersonaChat(Acting):
 
     def _ranked(self, lines, drawn):
         others = [text for text in self.distractors if text not in drawn]
-        *wrong, last = [*drawn, *others]
-        exchange = Exchange(lines, tuple(self.turns), last, tuple(wrong))
+        replies = (*drawn, *others)
+        exchange = Exchange(lines, tuple(self.turns), replies[-1], replies[:-1])
         return rank_replies(self.head, [exchange], utterances=self.utterances)[0]
 
     def _frame(self, **values):

@@ -39,11 +39,11 @@ def test_a_findings_file_is_read_as_runs_and_baselines():
     assert found.runs["near"]["lora"] == {
         "score": [0.89, 0.914], "share": [0.01] * 2, "seconds": [6.0] * 2, "bytes": [3e6] * 2
     }  # fmt: skip
-    assert found.baselines == {"near": {"word counts": 0.6, "always one answer": 0.5}}
+    assert found.baselines == {"near": {"words alone": 0.6, "always one answer": 0.5}}
     world = stored_runs(CONTENT, "structure")
     assert world.runs == {"topic": {"full": {"score": [0.8], "share": [1.0]},
                                     "lora": {"score": [0.7], "share": [0.02]}}}  # fmt: skip
-    assert world.baselines == {"topic": {"word counts": 0.4, "always one answer": 0.1}}
+    assert world.baselines == {"topic": {"words alone": 0.4, "always one answer": 0.1}}
     with pytest.raises(ValueError, match=r"Expected the experiments \['x'\]; there are"):
         stored_runs(CONTENT, "x")
     with pytest.raises(ValueError, match="tradeoff_"):
@@ -62,7 +62,7 @@ def test_marks_stand_at_the_means_with_intervals_and_baselines_as_lines():
     np.testing.assert_allclose(bar[:, 1], [0.91 - half, 0.91 + half])
     heights = [line.get_ydata()[0] for line in share.lines if len(line.get_xdata()) == 2]
     assert heights[:2] == [0.6, 0.5]
-    assert "near: full 0.910, lora 0.902, word counts 0.600" in figure.alt
+    assert "near: full 0.910, lora 0.902, words alone 0.600" in figure.alt
     mb.show.figures.refuse_unlabelled(figure)
     _, ax = mb.show.new("t")
     for wrong in (("far", "share"), ("near", "price")):
@@ -83,7 +83,7 @@ def test_the_explorer_says_what_is_best_and_what_is_cheap_and_close():
     widget = TradeOffExplorer(CONTENT)
     assert "The best mean is that of full (0.910)" in widget.frame.text
     assert "lora needs the least weights that learn (1 %)" in widget.frame.text
-    assert "The best baseline is word counts with 0.600" in widget.frame.text
+    assert "The best baseline is words alone with 0.600" in widget.frame.text
     assert widget.frame.table[2][:2] == ["lora", "0.902"]
     assert widget.frame.table[2][3:] == ["1 %", "6.0 s", "3.0 MB"]
     widget.set(against="seconds")
