@@ -12,11 +12,12 @@ from minibert.heads.head import base_of
 from minibert.heads.reading import listed
 from minibert.models.gpt.model import GPT
 from minibert.show.action import Acting
-from minibert.show.figures import text_html
+from minibert.show.figures import text_html, well_formed
 from minibert.show.reply_figure import NOTHING, order_of, parts_of, talk_picture
 from minibert.show.widget import Frame, text_box, words_html
 
 STEPS = 30  # tokens of a reply at most
+ORDER = "display: flex; flex-direction: column-reverse"  # it is scrolled to its end
 MOST = 12  # candidates that are ranked
 
 
@@ -117,6 +118,7 @@ class PersonaChat(Acting):
         self.box.value, self._refused = text, ""
 
     def _said(self, text):
+        text = well_formed(text)
         if not text.strip():
             raise ValueError("There is nothing to reply to: say something.")
         before = self.turns
@@ -215,6 +217,6 @@ def told_turn(turn: Turn) -> str:
 def log_html(turns: Sequence[Turn]) -> str:
     """The talk as it is shown live: of a long one the end is in sight, the rest can be scrolled."""
     lines = "".join(f"<div>{text_html(told_turn(turn))}</div>" for turn in reversed(turns))
-    style = "display: flex; flex-direction: column-reverse; max-height: 11em; overflow: auto"
+    style = "max-width: 720px; max-height: 11em; overflow: auto; line-height: 1.5"
     about = 'role="log" aria-label="the talk" tabindex="0"'
-    return f'<div {about} style="{style}; width: 720px; line-height: 1.5">{lines}</div>'
+    return f'<div {about} style="{style}; {ORDER}">{lines}</div>'
