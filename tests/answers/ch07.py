@@ -970,7 +970,8 @@ WRONG = [
     (
         "07.find_the_bug",
         "lambda scores, labels, words, ids, mask, auxiliary=0.5: F.cross_entropy(scores, labels) "
-        "+ auxiliary * F.cross_entropy(words[:, 1:][mask[:, 1:] > 0], ids[:, :-1][mask[:, 1:] > 0])",
+        "+ auxiliary * F.cross_entropy(words[:, 1:][mask[:, 1:] > 0], "
+        "ids[:, :-1][mask[:, 1:] > 0])",
         "shifted the wrong way",
     ),
 ]
