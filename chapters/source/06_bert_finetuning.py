@@ -1176,10 +1176,13 @@ fig, ax = mb.show.new("Topic from 100 texts: seven runs on the same examples",
 for number, values in enumerate(runs):
     equal = Counter()  # runs with the same accuracy stand side by side
     for value in sorted(values):
-        ax.plot(number + 0.07 * equal[value], value, "o", alpha=0.6, color=mb.show.PALETTE["blue"])
+        ax.plot(number + 0.07 * equal[value], value, "o", alpha=0.6, color=mb.show.PALETTE["blue"],
+                label=None if ax.lines else "a run")
         equal[value] += 1
-    ax.plot(number, sum(values) / len(values), "_", ms=26, color=mb.show.PALETTE["vermillion"])
+    ax.plot(number, sum(values) / len(values), "_", ms=26, color=mb.show.PALETTE["vermillion"],
+            label=None if number else "mean of the seven")
 ax.set_xticks(range(len(runs)))
+ax.legend()
 mb.show.figure(fig, alt="For each draw of examples, seven runs as dots, and their mean as a line.")
 
 # %%
