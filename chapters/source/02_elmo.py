@@ -1187,8 +1187,8 @@ mb.show.figure(mb.show.bars(errors, f"Names: error after {labelled} sentences (o
 
 # %% [markdown]
 r"""
-Without ELMo the tagger is worse than the rules: our word vectors know no letters and have read
-little. So the rules are the rival to beat. ELMo makes far fewer errors than they do. But layer 0
+Without ELMo the tagger is worse than the rules in this run: our word vectors know no letters and
+have read little. So the rules are the rival to beat. ELMo makes far fewer errors than they do. But layer 0
 alone, which has read no neighbours, does the greater part of it: the letters and the capitals say a
 lot about names, and ELMo has read far more text than our word vectors. The LSTM layers remove a
 part of what is left.
@@ -1397,8 +1397,9 @@ The tagger of section 7, again with 100 labelled sentences (the differences are 
 The first line is the main result of the paper, where ELMo cuts the errors of six tasks by 5.8 to
 24.9 % of what they were (names in news: F1 from 90.15 to 92.22, with far more labelled sentences).
 Our word vectors have read only 60,000 words and know no letters, so the cut is far larger here. They
-are a weak rival: the rules of section 7 need no model and have an error of {{finding 02 name_rules.both mean .2f}}.
-Against the rules, too, the cut is large (fourth line).
+are a weak rival: the rules of section 7, which need no model, have an error of {{finding 02 name_rules.both mean .2f}},
+and word vectors alone are not shown to be better or worse. Against the rules, too, the cut is large
+(fourth line).
 The second line says where most of it comes from: layer 0, which spells each word and reads no
 neighbours, takes the error from {{finding 02 names.plain mean .2f}} to {{finding 02 names.layer_0 mean .2f}}.
 What layer 2 adds to that is small and not shown: names are easy to see in a word's own letters,
