@@ -1188,10 +1188,10 @@ mb.show.figure(mb.show.bars(errors, f"Names: error after {labelled} sentences (o
 # %% [markdown]
 r"""
 Without ELMo the tagger is worse than the rules in this run: our word vectors know no letters and
-have read little. So the rules are the rival to beat. ELMo makes far fewer errors than they do. But layer 0
-alone, which has read no neighbours, does the greater part of it: the letters and the capitals say a
-lot about names, and ELMo has read far more text than our word vectors. The LSTM layers remove a
-part of what is left.
+have read little. So the rules are the rival to beat. ELMo makes far fewer errors than they do. But
+layer 0 alone, which has read no neighbours, does the greater part of it: the letters and the
+capitals say a lot about names, and ELMo has read far more text than our word vectors. The LSTM
+layers remove a part of what is left.
 
 The mix may use all layers, and yet it is no better than one of them. Its shares have hardly left
 their start, a third each. With one seed and so few sentences to test on, a difference of two points

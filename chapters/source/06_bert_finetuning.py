@@ -269,10 +269,10 @@ def draw_task(ax, title, tokens, asked, second):
         ax.annotate("", (x, 0.8), (x, 0.25), arrowprops={"arrowstyle": "->", "color": "#9f9f9f"})
         if x in asked:
             ax.annotate("", (x, 1.75), (x, 1.2), arrowprops={"arrowstyle": "->"})
-        elif "span" in title:  # the scores that lose
-            ax.annotate("", (x, 1.6), (x, 1.2), arrowprops={"arrowstyle": "->", "color": "#9f9f9f"})
             ax.text(x, 2, asked[x], ha="center", va="center", fontsize=8.5,
                     bbox={**box, "facecolor": "#c9e7c9"})
+        elif "span" in title:  # the scores that lose
+            ax.annotate("", (x, 1.6), (x, 1.2), arrowprops={"arrowstyle": "->", "color": "#9f9f9f"})
     ax.set(xlim=(-0.7, width + 0.7), ylim=(-0.4, 2.4))
 
 
