@@ -1396,8 +1396,8 @@ The tagger of section 7, again with 100 labelled sentences (the differences are 
 
 The first line is the main result of the paper, where ELMo cuts the errors of six tasks by 5.8 to
 24.9 % of what they were (names in news: F1 from 90.15 to 92.22, with far more labelled sentences).
-Our word vectors have read only 60,000 words and know no letters, so the cut is far larger here. They
-are a weak rival: the rules of section 7, which need no model, have an error of {{finding 02 name_rules.both mean .2f}},
+Our word vectors have read only 60,000 words and know no letters, so the cut is far larger here.
+They are a weak rival: the rules of section 7, which need no model, have an error of {{finding 02 name_rules.both mean .2f}},
 and word vectors alone are not shown to be better or worse. Against the rules, too, the cut is large
 (fourth line).
 The second line says where most of it comes from: layer 0, which spells each word and reads no
@@ -1440,7 +1440,8 @@ To train on real text: `minibert pretrain elmo --corpus wiki_train --out my_elmo
 - The layers hold different things. A scalar mix lets every task weigh them for itself. On our task
   the mix was no better than one layer alone.
 - Frozen, ELMo made a much better input for a tagger than word2vec, and the tagger then beat a list
-  of words with capitals by far. Most of the gain came from the spelled words. Chapter 03 asks what happens when the language
+  of words with capitals by far. Most of the gain came from the spelled words. Chapter 03 asks what
+  happens when the language
   model itself is trained further.
 
 {{quiz 02.q1}}
