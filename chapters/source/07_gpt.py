@@ -686,7 +686,8 @@ than our small world. `minibert-gpt-english` is the same class, wider. It has re
 novels on a single processor core; its card, `minibert/pretrained/minibert-gpt-english/README.md`,
 says for how long. *Predict before you run:* what does it write if it always takes the likeliest
 token, and what if it draws from the nucleus? (Both times at a temperature of 0.8:
-the nucleus is cut from the sharpened distribution. For greedy writing the temperature makes no difference.)
+the nucleus is cut from the sharpened distribution. For greedy writing the temperature makes no
+difference.)
 """
 
 # %%
