@@ -1,8 +1,9 @@
 """The experiments of chapter 02: what Peters et al. (2018) claim, measured on the embedded world.
 
-All three ask the bundled model, frozen. ``senses``: each seed draws two texts and the labelled
+Three ask the bundled model, frozen. ``senses``: each seed draws two texts and the labelled
 uses. ``words``: each seed draws a tagging task and invents words. ``names``: each seed draws a task
-of names, word vectors and the first weights of the taggers.
+of names, word vectors and the first weights of the taggers. ``name_rules`` says what it takes to
+name them without any model: a list of words, and capitals.
 """
 
 import math
@@ -36,6 +37,7 @@ CONFIG = {
         "mix_rate": 0.03,
         "tests": 200,
     },
+    "name_rules": {"labels": 100, "tests": 200},
 }
 TRIED = {
     "count_window": [2, 4, 8, 30],
@@ -48,6 +50,7 @@ SMOKE = {
     "senses": {"labelled": [1, 2], "draws": 1, "reference_tokens": 20_000, "test_tokens": 5_000},
     "words": {"steps": 3, "train": 50, "tests": 50},
     "names": {"tokens": 6_000, "labels": 20, "steps": 3, "tests": 20},
+    "name_rules": {"labels": 20, "tests": 20},
 }
 LAYERS = 3
 
@@ -292,6 +295,32 @@ def names(seed, config):
             shares = tagger.encoder.mixes["input"].shares.tolist()
             found |= {f"{way}_share_{n}": share for n, share in enumerate(shares)}
     return found
+
+
+def name_rules(seed, config):
+    """1 - F1 of rules that see what `names` sees: the labelled sentences, and the test.
+
+    ``listed``: each word has the label that it had most often, `O` if it is new. ``capitals``:
+    every run of words with capitals, the first word of a sentence left out, is a person. ``both``:
+    the list for its words, and capitals for new ones.
+    """
+    task = mb.world.task("ner", seed=seed)
+    train, test = task.train[: config["labels"]], task.test[: config["tests"]]
+    table = mb.models.cheap.MostFrequentTag().fit(train).predict(test)
+    seen = {word for e in train for word in e.tokens}
+    rules = {"listed": table, "capitals": [capitals(e.tokens) for e in test], "both": []}
+    for e, tags, high in zip(test, table, rules["capitals"], strict=True):
+        parts = zip(e.tokens, tags, high, strict=True)
+        rules["both"].append([tag if word in seen else new for word, tag, new in parts])
+    true = [list(e.labels) for e in test]
+    return {rule: 1 - mb.heads.span_f1(labels, true) for rule, labels in rules.items()}
+
+
+def capitals(tokens):
+    """A label for each word of a sentence."""
+    high = [place > 0 and word[:1].isupper() for place, word in enumerate(tokens)]
+    before = [False, *high[:-1]]
+    return [f"{'I' if b else 'B'}-PER" if h else "O" for h, b in zip(high, before, strict=True)]
 
 
 def tagging_data(seed, config, part):

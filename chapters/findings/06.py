@@ -5,9 +5,10 @@ from, the new layer and the order of the batches. Scores are shares (accuracy, F
 match of answers) on test examples.
 
 ``reader``: the bundled reader of chapter 06 on the questions of the test, relation by relation,
-beside three baselines, and on passages whose facts are changed. ``labels``: fine-tuned and from
-scratch with few labels, beside a bag of words. ``frozen``: the same examples, learned on the frozen
-model. ``restarts``: the same examples again and again.
+beside three baselines, and on passages whose facts are changed. ``known_answers``: the list of
+known answers again, from the questions that the reader learned from. ``labels``: fine-tuned and
+from scratch with few labels, beside a bag of words. ``frozen``: the same examples, learned on the
+frozen model. ``restarts``: the same examples again and again.
 ``real_names``, ``rare_names``, ``real_pairs`` and ``real_questions``: a published model on WikiANN,
 WNUT 2017, SNLI and SQuAD 1.1; ``other_first``: on SNLI with the wrong first sentence. They need the
 data and the weights. ``name_rules``: what capitals tell of names; ``pair_words`` and
@@ -53,6 +54,7 @@ CONFIG = {
         "relations": ["trade", "lives in", "food", "hobby", "spouse", "team", "born in"],
         "longest": 12,
     },
+    "known_answers": {"questions": 8_000},
     "labels": {
         "start": "minibert-bert",
         "budgets": {"topic": 50, "ner": 200},
@@ -117,6 +119,7 @@ CONFIG = {
 FEW = {"steps": 1, "rate": 1e-3}
 FAST = dict.fromkeys(("tuned", "scratch"), FEW)
 SMOKE = {
+    "known_answers": {"questions": 50},
     "labels": {"budgets": {"topic": 10, "ner": 10}, "more": 20, "valid": 20, "test": 20, **FAST},
     "frozen": {"budgets": {"topic": 10, "ner": 10}, "test": 20, "steps": 1},
     "restarts": {"labels": 20, "restarts": 2, "valid": 20, "test": 20, **FAST},
@@ -171,7 +174,7 @@ def reader(seed, config):
         options = {"no_answer": True, "longest": config["longest"], "max_length": 128, "stride": 64}
         return [one.best.text for one in mb.heads.answer(head, asked, **options)]
 
-    answers, found, known = said(test), {}, known_answers(short(task.train))
+    answers, found, known = said(test), {}, listed(short(task.train))
     near = [nearest(e.text_b, e.text, common) for e in test]
     looked_up = [look_up(e, known) for e in test]
     baselines = {"nearest_": near, "looked_up_": looked_up, "never_": [""] * len(test)}
@@ -191,6 +194,19 @@ def reader(seed, config):
     return found | changed_facts(test, said, known)
 
 
+def known_answers(seed, config):
+    """What the list of known answers gets right if it has the reader's questions: shares.
+
+    ``exact`` of all questions, ``none`` of those without an answer. The test is that of `reader`.
+    """
+    known = listed(questions_of_the_reader(config["questions"]))
+    test = short(mb.world.task("qa_no_answer", seed=seed).test)
+    said = [look_up(e, known) for e in test]
+    scores = mb.heads.squad_scores(said, [truth(e) for e in test])
+    none = [words == "" for words, e in zip(said, test, strict=True) if not e.span]
+    return {"exact": scores["exact match"] / 100, "none": fmean(none)}
+
+
 def changed_facts(test, said, known):
     """What is said where a word that never answered such a question stands for the answer.
 
@@ -205,11 +221,11 @@ def changed_facts(test, said, known):
         changed.append(replace(e, text=text, span=(start, start + len(value))))
         old.append(truth(e)[0])
     answers, new = said(changed), [truth(e)[0] for e in changed]
-    listed = [look_up(e, known) for e in changed]
+    looked_up = [look_up(e, known) for e in changed]
     pairs = {
         "changed": (answers, new),
         "changed_old": (answers, old),
-        "changed_listed": (listed, new),
+        "changed_listed": (looked_up, new),
     }
     return {k: fmean(a == b for a, b in zip(*pair, strict=True)) for k, pair in pairs.items()}
 
@@ -219,7 +235,7 @@ def truth(example):
     return [example.text[slice(*example.span)]] if example.span else []
 
 
-def known_answers(examples):
+def listed(examples):
     """What answered the questions of a relation, and how often: {relation: Counter}."""
     known = defaultdict(Counter)
     for e in examples:
@@ -507,15 +523,20 @@ def drawn(seed, config):
 # The bundled reader: python chapters/findings/06.py FOLDER
 
 
+@lru_cache(maxsize=2)
+def questions_of_the_reader(most):
+    """The questions that `minibert-bert-qa` learned from."""
+    made = mb.world.task("qa_no_answer", seed=0)  # so that the tasks are known
+    source = tasksets.Source(made.name, "train", 0, 0)
+    return short(tasksets.TASKS[made.name].make(source, "train", 19_200))[:most]
+
+
 def make_reader():
     """`minibert-bert-qa`: 8,000 questions on articles and reviews, three times."""
-    drawn = tasksets.TASKS["qa_no_answer"].make(
-        tasksets.Source("qa_no_answer", "train", 0, 0), "train", 19_200
-    )
     task = QuestionTask(128, no_answer=True, longest=12)
     mb.seed_everything(0)
     head = task.head(copy.deepcopy(model("minibert-bert")))
-    bert.fit_head(head, task.examples(head, short(drawn)[:8_000]), 1e-3, epochs=3)
+    bert.fit_head(head, task.examples(head, questions_of_the_reader(8_000)), 1e-3, epochs=3)
     return head
 
 

@@ -5,8 +5,9 @@
 fine-tunes it, whole, in parts, and with random weights in its place; ``longer`` gives the last, and
 the vectors alone, four times the updates. A seed draws the examples, and what is random after the
 pre-training: new layers and the order of the batches.
-``blimp`` and ``circles`` ask models of real English; nothing is drawn there, so they have one seed,
-and need the data, or the weights of SmolLM2.
+``blimp`` and ``circles`` ask models of real English, and ``real_text`` counts how much a text that
+people wrote repeats; nothing is drawn there, so they have one seed, and need the data, or the
+weights of SmolLM2.
 """
 
 import copy
@@ -14,6 +15,7 @@ import json
 import math
 from collections import Counter
 from functools import cache
+from itertools import islice
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -62,6 +64,7 @@ CONFIG = {
     },
     "blimp": {"start": "minibert-gpt-english", "pairs": 300},
     "circles": {"small": "minibert-gpt-english", "today": "smollm2-135m-instruct", "most": 100},
+    "real_text": {"start": "minibert-gpt-english", "data": "wiki_valid", "texts": 1_000},
 }
 SMALL = LONG | {"tokens": 6_000, "pieces": 400, "steps": 10}
 SMALL["model"] = {"dim": 16, "layers": 4, "heads": 2, "hidden": 32, "max_length": 192}
@@ -78,6 +81,7 @@ SMOKE = {
     "longer": {"topic": FEW, "test": 10, "many": {"topic": FEW, "test": 10}},
     "blimp": {"pairs": 5},
     "circles": {"today": "minibert-gpt", "most": 10},
+    "real_text": {"texts": 5},
 }
 VERDICTS = " I cannot recommend it.", " I can recommend it."  # of a negative, a positive review
 
@@ -227,6 +231,18 @@ def circles(seed, config):
         for n in (most // 2, most):
             found[f"{name}_{n}"] = mean([repeated(ids[: len(ids) - most + n]) for ids in texts])
     return found
+
+
+def real_text(seed, config):
+    """The same share in paragraphs of Wikipedia, cut to so many pieces of ``start``: ``cut_50``.
+
+    `circles` counts a beginning of three pieces or so, too; the difference is small.
+    """
+    once(seed)
+    tokenizer = mb.GPT.from_pretrained(config["start"]).tokenizer
+    texts = map(tokenizer.encode, mb.data.load(config["data"]).lines())
+    texts = list(islice((ids for ids in texts if len(ids) >= 100), config["texts"]))
+    return {f"cut_{n}": mean([repeated(ids[:n]) for ids in texts]) for n in (50, 100)}
 
 
 def once(seed):

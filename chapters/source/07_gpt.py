@@ -147,10 +147,11 @@ def draw_ways(ax):
         ax.plot(values, [row] * len(values), "k.", markersize=5)
         ax.annotate(f"{mean:.0%}", (0.03, row), va="center", fontsize=10.5,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
-    ax.axvline(0.5, color="black", ls=":", lw=1.4)
+    ax.axvline(0.5, ymax=0.92, color="black", ls=":", lw=1.4)
+    ax.text(0.5, -0.7, "chance", ha="center", va="center", fontsize=9)
     ax.set_yticks(range(len(ways)), ways)
-    ax.set(xlim=(0, 1), xlabel="share right (a dot a seed)", title="who answers")
-    ax.invert_yaxis()
+    ax.set(xlim=(0, 1), ylim=(4.6, -1.0), title="who answers")
+    ax.set_xlabel("share right (a dot: one draw of stories)")
 
 
 # %% tags=["hide-input"]
@@ -160,7 +161,7 @@ shares = found.content["experiments"]["growth"]["config"]["pretraining"]["snapsh
 runs = torch.tensor(found.values("growth.story_cloze"))  # (draws of the stories, snapshots)
 axes[1].errorbar(shares, runs.mean(0), runs.std(0), fmt="o-", capsize=4, label="GPT, after the story")
 axes[1].axhline(found.mean("asked.stories_shared"), color="#5f5f5f", ls="-.", label="shared words")
-axes[1].axhline(0.5, color="black", ls=":", lw=1.4)
+axes[1].axhline(0.5, color="black", ls=":", lw=1.4, label="chance")
 axes[1].set(ylim=(0, 1), xlabel="share of its pre-training", ylabel="share right",
             title="a smaller GPT, as it learns")
 axes[1].legend(fontsize=9, loc="lower right")
@@ -170,9 +171,9 @@ mb.show.figure(fig, alt=f"Left, bars, share of stories' ends told right: {told};
 
 # %% [markdown]
 r"""
-(The dotted line is chance. The left chart has {{finding 07 asked.stories seeds}} draws of new
-stories. The right one asks a smaller GPT as it learns; its line for shared words is that of the
-left chart.) GPT is right in {{finding 07 asked.stories mean .0%}} of the stories. Without the
+(The left chart has {{finding 07 asked.stories seeds}} draws of new stories. The right one asks a
+smaller GPT as it learns, and shows mean and standard deviation over its draws; its line for shared
+words is that of the left chart.) GPT is right in {{finding 07 asked.stories mean .0%}} of the stories. Without the
 story, the same model is no better than a coin, so the wrong sentences are not odd by themselves.
 The trigram does not help either, and shared words help a little. The right chart shows where the
 knowledge comes from: as the model learns to predict text, and only to predict text, its answers get
@@ -540,7 +541,10 @@ ask again. How to choose?
   is greedy.
 - **Top-k** (Fan et al. 2018): draw among the $k$ likeliest.
 - **Nucleus**, or top-p (Holtzman et al. 2020): draw among the fewest tokens whose probabilities add
-  up to at least $p$. They are few where the model is sure, and many where it is not.
+  up to at least `top_p`. They are few where the model is sure, and many where it is not.
+
+A temperature and a limit are often combined. The temperature comes first, and the limit then cuts
+the distribution that results: the lower the temperature, the fewer tokens make up a nucleus.
 
 {{exercise 07.nucleus}}
 
@@ -681,7 +685,9 @@ r"""
 than our small world. `minibert-gpt-english` is the same class, wider. It has read Wikipedia and
 novels on a single processor core; its card, `minibert/pretrained/minibert-gpt-english/README.md`,
 says for how long. *Predict before you run:* what does it write if it always takes the likeliest
-token, and what if it draws from the nucleus?
+token, and what if it draws from the nucleus? (Both times at a temperature of 0.8:
+the nucleus is cut from the sharpened distribution. For greedy writing the temperature makes no
+difference.)
 """
 
 # %%
@@ -697,7 +703,9 @@ Greedy writing goes in circles. Each phrase that has been said once is, for the 
 thing to be said again, and that makes it likelier still. The nucleus gets out, because now and then
 it takes the second choice or the tenth. Holtzman et al. (2020) saw the same in models a hundred
 times as large. Let us count it, over twelve beginnings: which share of all runs of four pieces has
-stood in the same text before?
+stood in the same text before? For comparison, the last bar counts it in texts that people wrote:
+the first fifty pieces of a thousand paragraphs of Wikipedia, which the model has not read (measured
+before). *Predict:* how much do people repeat themselves?
 """
 
 # %%
@@ -715,11 +723,14 @@ shares = {}
 for way, options in limits.items():
     texts = english.generate(begins, 5 if SMOKE else 50, seed=0, stop=[], **options)
     shares[way] = sum(repeated(english.tokenizer.encode(text)) for text in texts) / len(texts)
-mb.show.figure(mb.show.bars(shares, "How much of a text is a repetition", "share of runs of four pieces"))
+shares["written by people"] = found.mean("real_text.cut_50")
+mb.show.figure(mb.show.bars(shares, "How much of a text is a repetition", "share of runs of four pieces",
+                            digits=2))
 
 # %% [markdown]
 r"""
-Every way that *draws* hardly repeats itself, free sampling included. But repetition is only one of
+Every way that *draws* hardly repeats itself, free sampling included. Nor do people, with
+{{finding 07 real_text.cut_50 mean .1%}} of the runs. But repetition is only one of
 two faults. Free sampling has the other one: sooner or later it takes one of the many unlikely
 tokens, and the text loses its thread. (This count does not show it. Try it in the figure above,
 without limits, and then with a temperature of 2, where it is worse.) The nucleus is a compromise:
@@ -1112,19 +1123,19 @@ def weight(words):
 def recalled(text, choices):
     """The choice that is most like the ends of the five stories most like the text."""
     known = bag(text)
-    near = sorted(read, key=lambda row: weight(row[0] & known) / weight(row[0]) ** 0.5)[-5:]
+    near = sorted(shelf, key=lambda row: weight(row[0] & known) / weight(row[0]) ** 0.5)[-5:]
     scores = [sum(weight(bag(choice) & end) for _, end in near) for choice in choices]
     return scores.index(max(scores))
 
 
 # %%
 kept = mb.world.generate(tokens=10_000 if SMOKE else 200_000, seed=1, kinds=["story"]).documents
-read = [(bag(" ".join(before)), bag(end)) for *before, end in (d.lines() for d in kept) if before]
-often = Counter(word for before, end in read for word in before | end)
-rare = {word: math.log(len(read) / count) for word, count in often.items()}
+shelf = [(bag(" ".join(before)), bag(end)) for *before, end in (d.lines() for d in kept) if before]
+often = Counter(word for before, end in shelf for word in before | end)
+rare = {word: math.log(len(shelf) / count) for word, count in often.items()}
 some = stories.test[: 6 if SMOKE else 120]  # the first draw of section 1's chart
 right = sum(recalled(e.text, e.choices) == e.label for e in some)
-print(f"remembering {len(read):,} stories: {right / len(some):.0%}; "
+print(f"similar stories, of {len(shelf):,} kept: {right / len(some):.0%} right; "
       f"GPT: {found.values('asked.stories')[0]:.0%} of the same 120")
 
 # %% [markdown]
@@ -1214,16 +1225,16 @@ numbers = {"singular": ("blue", "o", -0.14), "plural": ("orange", "s", 0.14)}
 
 
 def draw_verbs(ax, measure, title):
-    """Two marks a draw in each group: the share right after singular and after plural subjects."""
+    """The share right after singular and after plural subjects: a mark for each draw."""
     for place, kind in enumerate(kinds):
         for number, (colour, look, shift) in numbers.items():
             values, at = found.values(f"verbs.{measure}_{kind}_{number}"), place + shift
             ax.plot([at] * len(values), values, look, color=mb.show.PALETTE[colour], alpha=0.5,
                     label=f"{number} subject" if place == 0 else None)
             ax.plot(at, sum(values) / len(values), "_", color=mb.show.PALETTE[colour], markersize=24, mew=3)
-    ax.axhline(0.5, color="black", ls=":")
+    ax.axhline(0.5, color="black", ls=":", label="chance")
     ax.set_xticks(range(len(kinds)), kinds.values(), fontsize=9)
-    ax.set(ylim=(-0.03, 1.03), xlim=(-0.5, 2.5), title=title, ylabel="share right (a mark a draw)")
+    ax.set(ylim=(-0.03, 1.03), xlim=(-0.5, 2.5), title=title, ylabel="share right (line: mean)")
 
 
 # %% tags=["hide-input"]

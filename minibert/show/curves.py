@@ -45,7 +45,8 @@ def loss_curve(
     for number, (name, run) in enumerate(runs.items()):
         sentences += _draw_run(ax, run, str(name), number, several)
     if floor is not None:
-        _mark_floor(ax, floor, f"{floor_label} {floor:.2f}")
+        under = any(line.get_ydata()[-1] < floor for line in ax.lines)
+        _mark_floor(ax, floor, f"{floor_label} {floor:.2f}", under)
         sentences.append(f"a dashed line marks the {floor_label} at {floor:.2f}")
     if len(ax.lines) > 1 + (floor is not None):
         ax.legend(frameon=False)
@@ -95,11 +96,13 @@ def _thinned(steps, losses):
     return np.array([part.mean(1) for part in stretches]).T
 
 
-def _mark_floor(ax, floor, label):
+def _mark_floor(ax, floor, label, under):
+    """A dashed line, with its words below it, or above it where a curve ends ``under`` it."""
     ax.axhline(floor, **REFERENCE)
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, floor - 0.09 * (high - floor)), high)  # room for the words below the line
-    place = {"xycoords": ax.get_yaxis_transform(), "xytext": (0, -4), "ha": "right", "va": "top"}
+    place = {"xytext": (0, 4), "va": "bottom"} if under else {"xytext": (0, -4), "va": "top"}
+    place |= {"xycoords": ax.get_yaxis_transform(), "ha": "right"}
     ax.annotate(label, (1, floor), **place, textcoords="offset points", color=GREY)
 
 

@@ -664,6 +664,27 @@ WRONG = [
     ("02.rates", groups("[named.pop(named.index(one))[1] for one in [*named] "
                         "if '.mixes.' in one[0]]",
                         "[p for _, p in named]"), "changed in place"),
+    (
+        "02.train",
+        "lambda parameters, loss, batches, rate: solution(parameters[:1], loss, batches, rate)",
+        "only one of the parameters",
+    ),
+    (
+        "02.train",
+        "lambda parameters, loss, batches, rate: solution(parameters[-1:], loss, batches, rate)",
+        "only the last of the parameters",
+    ),
+    (
+        "02.mix",
+        "lambda layers, weights, gamma: solution(layers[:3], weights[:3], gamma)",
+        "only the first three layers",
+    ),
+    (
+        "02.mix",
+        "lambda layers, weights, gamma: gamma * sum(s * one for s, one in "
+        "zip(weights.softmax(0)[:3], layers[:3]))",
+        "only the first three layers",
+    ),
 ]  # fmt: skip
 
 RIGHT = [

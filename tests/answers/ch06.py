@@ -610,6 +610,17 @@ WRONG = [
     ("06.find_the_bug", bug("(hidden * (1 - real)).sum(1) / (1 - real).sum(1).clamp(min=1) "
                             "@ weight"), "turned round"),
     ("06.find_the_bug", CHANGED_HIDDEN, "changes what it was given"),
+    ("06.rate", "lambda step, steps, top: str(solution(step, steps, top))", "not a text"),
+    (
+        "06.no_answer",
+        """
+def find(starts, ends, passage, longest, tau):
+    i, j = best_span(starts[passage:-1], ends[passage:-1], longest)
+    i, j = i + passage, j + passage
+    return (i, j) if starts[i] + ends[j] >= starts[0] + ends[0] + tau else None
+""",
+        "better by exactly",
+    ),
 ]  # fmt: skip
 
 RIGHT = [

@@ -939,6 +939,41 @@ WRONG = [
         "the examples were changed",
     ),
     ("07.fine_tune", tuned(change="some = some[::-1]"), "the weights are not those"),
+    (
+        "07.learn_merges",
+        "lambda counts, number: solution({w.lower(): n for w, n in counts.items()}, number)",
+        "a capital is a letter",
+    ),
+    (
+        "07.bpe",
+        "lambda symbols, merges: solution(symbols, merges) if len(symbols) > 1 else []",
+        "a word of one letter",
+    ),
+    ("07.nucleus", "lambda p, top_p: solution(p, 0.9)", "0.9 is written in"),
+    ("07.zero_shot", asked(score="float(sum(told) / len(told)) / math.log(2)"), "these are bits"),
+    (
+        "07.find_the_bug",
+        mended(task="F.cross_entropy(scores.softmax(-1), labels)"),
+        "takes the softmax itself",
+    ),
+    (
+        "07.find_the_bug",
+        mended(value="(task + auxiliary * text) / (1 + auxiliary)"),
+        "added, not averaged",
+    ),
+    (
+        "07.find_the_bug",
+        "lambda scores, labels, words, ids, mask, auxiliary=0.5: F.cross_entropy(scores, labels) "
+        "+ auxiliary * F.cross_entropy(words[:, 1:][mask[:, 1:] > 0], ids[:, 1:][mask[:, 1:] > 0])",
+        "state and target move together",
+    ),
+    (
+        "07.find_the_bug",
+        "lambda scores, labels, words, ids, mask, auxiliary=0.5: F.cross_entropy(scores, labels) "
+        "+ auxiliary * F.cross_entropy(words[:, 1:][mask[:, 1:] > 0], "
+        "ids[:, :-1][mask[:, 1:] > 0])",
+        "shifted the wrong way",
+    ),
 ]
 
 RIGHT = [

@@ -31,22 +31,22 @@ class Train(Exercise):
 
     def as_functions(self, train: Answer) -> tuple[Answer]:
         def tried(seed, rate):
-            """What the losses and the weights were: (list, (3,), what else is at fault)."""
-            weight, loss, batches = self.problem(seed)
+            """What the losses and the weights were: (list, (4,), what else is at fault)."""
+            parameters, loss, batches = self.problem(seed)
             given = list(batches)
-            losses = train([weight], loss, given, rate)
+            losses = train(list(parameters), loss, given, rate)
             kept = len(given) == len(batches) and all(map(torch.equal, given, batches))
             fault = "" if kept else CHANGED
             if isinstance(losses, list | tuple):
                 fault = TENSORS if any(isinstance(one, Tensor) for one in losses) else fault
                 losses = [float(one) for one in losses]
-            return losses, weight.detach().clone(), fault
+            return losses, self.joined(parameters), fault
 
         return (tried,)
 
     def untouched(self, tried: Answer) -> bool:
         losses, weight, _ = tried(0, 0.1)
-        return losses == [] or (losses is None and same(weight, self.problem(0)[0]))
+        return losses == [] or (losses is None and same(weight, self.joined(self.problem(0)[0])))
 
     def check(self, tried: Answer) -> Right | Wrong:
         for seed, rate in ((0, 0.1), (1, 0.02)):
@@ -95,6 +95,8 @@ class Train(Exercise):
             "the loss is turned upside down: the weights climb.": {"sign": -1},
             "the first batch is left out.": {"skip": 1},
             "two updates for each batch: one is asked for.": {"twice": True},
+            "only one of the parameters is trained: give the optimiser all.": {"parts": [0]},
+            "only the last of the parameters is trained: give the optimiser all.": {"parts": [1]},
         }  # fmt: skip
 
     @staticmethod
@@ -112,13 +114,14 @@ class Train(Exercise):
         skip: int = 0,
         twice: bool = False,
         back: bool = False,
+        parts: tuple[int, ...] | list[int] = (0, 1),
     ) -> tuple[list[float], Tensor]:
         """(losses, weights) after the loop, or after one with a mistake."""
-        weight, loss, batches = Train.problem(seed)
+        parameters, loss, batches = Train.problem(seed)
         options = {"lr": fixed or rate}
 
         def new():
-            return getattr(torch.optim, kind)([weight], **options)
+            return getattr(torch.optim, kind)([parameters[i] for i in parts], **options)
 
         optimizer, losses = new(), []
         for batch in batches[skip:][:: -1 if back else 1]:
@@ -131,15 +134,21 @@ class Train(Exercise):
                 if step:
                     optimizer.step()
             losses.append(value.item())
-        return losses, weight.detach().clone()
+        return losses, Train.joined(parameters)
 
     @staticmethod
-    def problem(seed: int) -> tuple[Tensor, Answer, list[Tensor]]:
-        """A weight to learn, (3,), its loss, and five batches."""
+    def joined(parameters: list[Tensor]) -> Tensor:
+        """All numbers of the parameters, (4,)."""
+        return torch.cat([p.detach().flatten() for p in parameters])
+
+    @staticmethod
+    def problem(seed: int) -> tuple[list[Tensor], Answer, list[Tensor]]:
+        """A weight, (3,), and a bias to learn, their loss, and five batches."""
         generator = torch.Generator().manual_seed(seed)
         weight = torch.randn(3, generator=generator).requires_grad_()
         batches = [torch.randn(4, 3, generator=generator) for _ in range(5)]
-        return weight, lambda x: (x @ weight - x.sum(1)).square().mean(), batches
+        bias = torch.zeros((), requires_grad=True)
+        return [weight, bias], lambda x: (x @ weight + bias - x.sum(1) - 1).square().mean(), batches
 
 
 class FindTheBug(Learnable):

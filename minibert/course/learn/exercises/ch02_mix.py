@@ -23,9 +23,9 @@ class Mix(Learnable):
     example = (torch.arange(12.0).view(2, 2, 3), torch.tensor([1.0, 2.0]), 1.0)
 
     def check(self, mix: Answer) -> Right | Wrong:
-        weights = torch.tensor([0.5, 2.0, -1.0])
-        for shape, scale in (((3, 4, 6), 1.7), ((3, 2, 4, 3), 0.6)):  # a sentence, a batch
-            gamma = torch.tensor(scale)
+        all_weights = torch.tensor([0.5, 2.0, -1.0, 1.2])
+        for shape, scale in (((3, 4, 6), 1.7), ((4, 2, 4, 3), 0.6)):  # a sentence, a batch
+            gamma, weights = torch.tensor(scale), all_weights[: shape[0]]
             layers = torch.randn(*shape, generator=torch.Generator().manual_seed(5))
             want = self.reference(layers, weights, gamma)
             mistakes = self.mistakes(layers, weights, gamma, want)
@@ -64,7 +64,11 @@ class Mix(Learnable):
             (gamma * layers.mean(0), "all layers count alike: where are the weights?", 1),
             (gamma * layers.sum(0), "all layers count alike: where are the weights?", 1),
             (want / gamma * 1.7, "gamma is an argument: do not write a number in.", 1),
-            (want / 3, "a mean in place of a sum: the shares add up to one already.", 2),
+            (want / len(layers), "a mean in place of a sum: the shares add up to one already.", 2),
+            (gamma * self.summed(weights[:3].softmax(0), layers[:3]),
+             "only the first three layers: take as many as there are.", 1),
+            (gamma * self.summed(s[:3], layers[:3]),
+             "only the first three layers: take as many as there are.", 1),
             (gamma * layers[-1], "that is the top layer alone.", 1),
             (gamma * layers[int(weights.argmax())], "only the heaviest layer: mix all.", 1),
         ]  # fmt: skip
@@ -129,10 +133,10 @@ class Normalise(Learnable):
         y, zero = x - x.mean(-1, keepdim=True), x.norm(dim=-1, keepdim=True)
         return [
             (x, "nothing has changed.", 0),
-            (scaled(-2), "normalised over the words. " + axis, 1),
-            (scaled(0), "normalised over the layers. " + axis, 1),
-            (scaled(others), "one mean for a whole layer. " + axis, 1),
-            (scaled(every), "one mean for all layers together. " + axis, 1),
+            (scaled(-2), "normalised over the words: " + axis, 1),
+            (scaled(0), "normalised over the layers: " + axis, 1),
+            (scaled(others), "one mean for a whole layer: take " + axis, 1),
+            (scaled(every), "one mean for all layers together: take " + axis, 1),
             (scaled(-1, centre=False), "the mean is not subtracted.", 1),
             (y, "only centred: divide by the standard deviation.", 1),
             (scaled(-1, power=2), "divided by the variance: take its square root.", 1),

@@ -83,6 +83,8 @@ class Rate(Exercise):
         def alike(got, want):
             return all(same(a, b) for a, b in zip(got, want, strict=True))
 
+        if isinstance(rate(2, 20, 1.0), str):
+            return Wrong("a rate is a number, not a text.")
         got = curve(rate)
         if alike(got, curve(rate_at)):
             return Right("Small first steps, because AdamW's averages know nothing yet.")

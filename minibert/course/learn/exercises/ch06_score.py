@@ -43,6 +43,7 @@ class Score(Exercise):
         ("the old old mill", "old mill"), ("Ada Bell", "Bell, Ada"), ("in May 1912", "1912"),
         ("mill", ""), ("The", ""), ("old old mill", "old old"),
         ("mill of Ada", "Ada Bell, mill and inn"), ("old mill", "old inn, old mill, old barn"),
+        ("old inn, mill and barn of Ada", "barn of Ada Bell"),
     )  # fmt: skip
 
     def check(self, f1: Callable[[str, str], float]) -> Right | Wrong:

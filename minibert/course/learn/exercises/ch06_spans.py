@@ -251,6 +251,8 @@ class NoAnswer(Watched):
         "Compare the score of that span with the score of the span `(0, 0)`, plus `tau`.",
     )
 
+    EQUAL = (torch.tensor([1.0, 0, 3, 0]), torch.tensor([0.0, 0, 1, 0]), 2, 1, 3.0)
+
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
         """Message -> what goes wrong, as `solve` takes it."""
@@ -308,6 +310,8 @@ class NoAnswer(Watched):
             found.append(got if got is None else tuple(map(int, got)))
         want = [self.solve(*case) for case in self.cases()]
         if found == want:
+            if find(*self.EQUAL)[0] is not None:
+                return Wrong("a span that is better by exactly `tau` is no answer: `>`.", 2)
             return Right("One number, tau, decides how sure the model must be. It is chosen on "
                          "validation questions.")  # fmt: skip
         for message, how in self.mistakes().items():

@@ -79,6 +79,9 @@ class Learn(Watched):
         if listed(short) != [("a", "b</w>")]:
             return Wrong("a word of two letters that occurs once allows one merge: stop when no "
                          "pair is left, and not before.", 4)  # fmt: skip
+        high = seen({"Am": 2, "am": 1}, 2)["value"]
+        if listed(high) != [("A", "m</w>"), ("a", "m</w>")]:
+            return Wrong("a capital is a letter of its own: leave the words as they are.", 4)
         if seen({}, 3)["value"] not in ([], ()):
             return Wrong("without any word there is nothing to learn: expected an empty list.", 4)
         return Right("The list in its order is the whole model: nothing else is kept of the text.")
@@ -177,6 +180,8 @@ class Encode(Watched):
         if list(seen(["q", "u</w>"], [("q", "u</w>")])["value"]) != ["qu</w>"]:
             return Wrong("right for one list of merges, but not for another: use `merges`, to its "
                          "last pair.", 1)  # fmt: skip
+        if list(seen(["I</w>"], list(MERGES))["value"]) != ["I</w>"]:
+            return Wrong("a word of one letter has no pair to merge: it stays one piece.", 2)
         return Right(
             "`lower` is `lo` + `wer</w>`, although `low` is a piece: `w` + `er</w>` was learned "
             "before `lo` + `w`."

@@ -224,6 +224,25 @@ class FindTheBug(Trained):
         return F.cross_entropy(words[:, :-1][mask[:, :-1] > 0], ids[:, :-1][mask[:, :-1] > 0])
 
     @classmethod
+    def squashed(cls) -> Tensor:
+        scores, labels, *_ = cls.case()
+        return F.cross_entropy(scores.softmax(-1), labels)
+
+    @classmethod
+    def backwards(cls) -> Tensor:
+        """The loss where each place is asked for the token before it."""
+        _, _, words, ids, mask = cls.case()
+        wanted = mask[:, 1:] > 0
+        return F.cross_entropy(words[:, 1:][wanted], ids[:, :-1][wanted])
+
+    @classmethod
+    def own(cls) -> Tensor:
+        """The loss where each place but the first is asked for its own token."""
+        _, _, words, ids, mask = cls.case()
+        wanted = mask[:, 1:] > 0
+        return F.cross_entropy(words[:, 1:][wanted], ids[:, 1:][wanted])
+
+    @classmethod
     def seeing(cls) -> Tensor:
         _, _, words, ids, mask = cls.case()
         return F.cross_entropy(words[mask > 0], ids[mask > 0])
@@ -256,6 +275,14 @@ class FindTheBug(Trained):
             (each.mean() + auxiliary * self.seeing(),
              "nothing is shifted: the logits of a place are about the next token.", 2),
             (each.sum() + auxiliary * words, "the mean over the examples, not their sum.", 2),
+            (self.squashed() + auxiliary * words,
+             "`F.cross_entropy` wants the scores as they are, and takes the softmax itself.", 2),
+            (each.mean() + auxiliary * self.backwards(),
+             "shifted the wrong way: each place is asked for the token *before* it.", 2),
+            (each.mean() + auxiliary * self.own(),
+             "state and target move together: the logits of a place are about the next token.", 2),
+            ((each.mean() + auxiliary * words) / (1 + auxiliary),
+             "the two losses are added, not averaged: the task's keeps its whole weight.", 2),
             (each.mean() + auxiliary * next_ones[wanted].sum(),
              "the mean over the next tokens, not their sum.", 2),
         ]  # fmt: skip

@@ -95,6 +95,7 @@ class Nucleus(Watched):
             (kept.float(), "this says which are left: their probabilities are asked for.", 1),
             (ordered * first, "sorted, and not divided by the sum.", 1),
             (self.limited(0.6), f"right for 0.6, but not for {top_p}: use `top_p`.", 1),
+            (self.limited(0.9), "0.9 is written in: use `top_p`.", 1),
             (more / more.sum(), "one token too many: stop when the sum is at least top_p.", 2),
         ]  # fmt: skip
 

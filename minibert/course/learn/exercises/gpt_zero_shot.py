@@ -143,7 +143,9 @@ class ZeroShot(Watched):
             told = {"first": told[:1], "last": told[-1:], "not first": told[1:]}.get(way, told)
             length = {"sum": 1, "by all": len(ids), "one more": len(told) + 1}.get(way, len(told))
             found.append(sum(told) / max(length, 1))
-            found[-1] = math.exp(found[-1]) if way == "exp" else found[-1]
+            found[-1] = {
+                "exp": math.exp(found[-1]), "bits": found[-1] / math.log(2),
+            }.get(way, found[-1])  # fmt: skip
         return found
 
 
@@ -161,6 +163,7 @@ WAYS = {  # of `ZeroShot.scores`, in the order in which they are looked for
     "one less": "one token less is read than could be: the last `longest`.",
     "one by one": "each token was asked with a text cut again: cut the whole text once, its last "
     "`longest` tokens, and read that.",
+    "bits": "these are bits: take the natural logarithm, as `log_softmax` does.",
     "exp": "these are probabilities: the mean of the logarithms is the score.",
     "start kept": "of the whole text, `start` in front, only the last `longest` are read: what is "
     "cut is the beginning, `start` too.",
