@@ -37,7 +37,7 @@ RATES = {"full": 3e-4, "lora": 1e-3, "adapters": 1e-3, "bitfit": 3e-3, "pal": 1e
 def add_arguments(option: Options, model: str = "bert") -> None:
     """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
-    known = "snli, wikiann, wnut17, squad, imdb, one of the world"
+    known = "banking77, snli, wikiann, wnut17, squad, imdb, one of the world"
     common.shared_options(option, known, f"a {model.upper()}: a folder, or a bundled name", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
