@@ -44,7 +44,7 @@ GRID = {
     "pal": MIDDLE,
     "scratch": SMALL,
 }
-BEYOND = 2  # further rates that are tried where the best one lies at an end of the grid
+BEYOND = 1  # further rate that is tried where the best one lies at an end of the grid
 STEP = 3.16  # from the last rate to the next one
 REAL = {
     "start": "all-minilm-l6-v2",
@@ -54,8 +54,8 @@ REAL = {
     "valid": 300,
     "test": 500,
 }
-SUBJECTIVITY = {**REAL, "task": "subjectivity", "labels": 400}
-BANKING = {**REAL, "task": "banking77", "labels": 770}
+SUBJECTIVITY = {**REAL, "task": "subjectivity", "labels": 256}
+BANKING = {**REAL, "task": "banking77", "labels": 616}
 WIKIANN = {**REAL, "task": "wikiann", "labels": 400}
 TUNE = {"seed": 100, "grid": GRID}
 
@@ -63,11 +63,27 @@ CONFIG = {
     "rates_subjectivity": {**SUBJECTIVITY, **TUNE},
     "rates_banking77": {**BANKING, **TUNE},
     "rates_wikiann": {**WIKIANN, **TUNE},
+    "tradeoff_wikiann": {
+        **WIKIANN,
+        "rates": {
+            "full": 3e-4,
+            "features": 1e-2,
+            "adapters": 3e-3,
+            "lora": 1e-2,
+            "bitfit": 3e-2,
+            "prompts": 3e-3,
+            "pal": 1e-3,
+            "scratch": 3e-4,
+        },
+    },
 }
 FEW = {"labels": 10, "valid": 10, "test": 10, "epochs": 1}
 SMOKE = {
     f"rates_{name}": {**FEW, "grid": {"full": SMALL, "features": MIDDLE}}
     for name in ("subjectivity", "banking77", "wikiann")
+}
+SMOKE |= {
+    f"tradeoff_{name}": {**FEW, "rates": {"full": 1e-4, "lora": 1e-3}} for name in ("wikiann",)
 }
 
 
