@@ -71,7 +71,7 @@ REAL = {
     "test": 500,
 }
 SUBJECTIVITY = {**REAL, "task": "subjectivity", "labels": 256}
-BANKING = {**REAL, "task": "banking77", "labels": 616}
+BANKING = {**REAL, "task": "banking77", "labels": 462}
 WIKIANN = {**REAL, "task": "wikiann", "labels": 400}
 TUNE = {"seed": 100, "grid": GRID}
 WORLD = {

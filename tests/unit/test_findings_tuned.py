@@ -1,0 +1,45 @@
+"""The settings of chapter 10's experiments are those that were best on valid, as stored."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+FINDINGS = Path(__file__).parents[2] / "chapters" / "findings"
+CHOSEN = [  # experiment, where its rates stand, the experiment that chose them, names before a way
+    *(
+        (f"tradeoff_{task}", ("rates",), f"rates_{task}", "")
+        for task in ("subjectivity", "banking77", "wikiann")
+    ),
+    *(
+        ("structure", ("tasks", task), "rates_structure", f"{task.rpartition('.')[2]}_")
+        for task in ("topic", "ner", "probe.length")
+    ),
+    *(("order", ("rates", kind), "rates_order", f"{kind}_") for kind in ("bert", "lstm")),
+]
+SLACK = 0.01  # of the score: the strongest anchor that costs no more
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    """The stored experiments by name."""
+    return json.loads((FINDINGS / "10.json").read_text("utf-8"))["experiments"]
+
+
+def tried(experiment, before):
+    """{setting: value} of the measures that are called ``before`` and a number."""
+    values = experiment["seeds"]["0"]["values"]
+    named = {name.removeprefix(before): x for name, x in values.items() if name.startswith(before)}
+    return {float(name): x for name, x in named.items() if name[:1].isdigit()}
+
+
+@pytest.mark.parametrize(("name", "place", "by", "before"), CHOSEN)
+def test_each_rate_was_the_best_on_valid(experiments, name, place, by, before):
+    rates = experiments[name]["config"]
+    for key in place:
+        rates = rates[key]
+    assert rates
+    for way, rate in rates.items():
+        scores = tried(experiments[by], f"{before}{way}_")
+        assert len(scores) >= 3
+        assert rate == max(sorted(scores), key=scores.get), (name, way)
