@@ -94,6 +94,27 @@ WORLD_GRID = {
     "pal": HIGH,
     "scratch": HIGH,
 }
+ORDERED = {
+    "task": "topic",
+    "length": 128,
+    "labels": 100,
+    "steps": 70,
+    "batch_size": 16,
+    "valid": 300,
+    "test": 500,
+}
+KEPT = {
+    "task": "topic",
+    "length": 128,
+    "labels": 200,
+    "epochs": 6,
+    "batch_size": 16,
+    "rate": 1e-3,
+    "valid": 300,
+    "test": 500,
+    "old_tokens": 8_000,
+    "fisher_tokens": 10_000,
+}
 
 CONFIG = {
     "rates_subjectivity": {**SUBJECTIVITY, **TUNE},
@@ -118,12 +139,30 @@ CONFIG = {
         "seed": 100,
         "grid": WORLD_GRID,
     },
+    "rates_order": {
+        **ORDERED,
+        "seed": 100,
+        "grid": {"bert": HIGH, "lstm": (2e-3, 5e-3, 1e-2)},
+        "orders": list(ORDERS),
+    },
+    "strengths": {
+        **KEPT,
+        "seeds": [100, 101],
+        "grid": {
+            "slow": [1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3],
+            "l2sp": [1e-3, 1e-2, 1e-1, 1.0],
+            "ewc": [0.1, 0.3, 1.0, 3.0, 10.0],
+            "lwf": [0.3, 1.0, 3.0, 10.0],
+        },
+    },
 }
 FEW = {"labels": 10, "valid": 10, "test": 10, "epochs": 1}
 SMOKE = {
     f"rates_{name}": {**FEW, "grid": {"full": SMALL, "features": MIDDLE}}
     for name in ("subjectivity", "banking77", "wikiann")
 }
+SMOKE["rates_order"] = FEW | {"steps": 5, "orders": ["plain", "gradual"]}
+SMOKE["strengths"] = FEW | {"seeds": [100], "old_tokens": 2_000, "fisher_tokens": 300}
 SMOKE["rates_structure"] = {**FEW, "grid": {"full": SMALL, "lora": MIDDLE}}
 SMOKE |= {
     f"tradeoff_{name}": {**FEW, "rates": {"full": 1e-4, "lora": 1e-3}} for name in ("wikiann",)
