@@ -135,7 +135,7 @@ CONFIG = {
     },
     "rates_structure": {
         **WORLD,
-        "tasks": ["topic", "ner", "probe.length"],
+        "tasks": ["topic", "ner"],
         "seed": 100,
         "grid": WORLD_GRID,
     },

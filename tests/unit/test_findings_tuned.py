@@ -13,7 +13,7 @@ CHOSEN = [  # experiment, where its rates stand, the experiment that chose them,
     ),
     *(
         ("structure", ("tasks", task), "rates_structure", f"{task.rpartition('.')[2]}_")
-        for task in ("topic", "ner", "probe.length")
+        for task in ("topic", "ner")
     ),
     *(("order", ("rates", kind), "rates_order", f"{kind}_") for kind in ("bert", "lstm")),
 ]
