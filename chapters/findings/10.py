@@ -147,6 +147,19 @@ CONFIG = {
             "scratch": 3e-5,
         },
     },
+    "tradeoff_banking77": {
+        **BANKING,
+        "rates": {
+            "full": 3e-4,
+            "features": 1e-2,
+            "adapters": 3e-3,
+            "lora": 1e-2,
+            "bitfit": 3e-2,
+            "prompts": 1e-1,
+            "pal": 3e-3,
+            "scratch": 1e-4,
+        },
+    },
     "rates_structure": {
         **WORLD,
         "tasks": ["topic", "ner"],
@@ -181,7 +194,7 @@ SMOKE["strengths"] = FEW | {"seeds": [100], "old_tokens": 2_000, "fisher_tokens"
 SMOKE["rates_structure"] = {**FEW, "grid": {"full": SMALL, "lora": MIDDLE}}
 SMOKE |= {
     f"tradeoff_{name}": {**FEW, "rates": {"full": 1e-4, "lora": 1e-3}}
-    for name in ("wikiann", "subjectivity")
+    for name in ("wikiann", "subjectivity", "banking77")
 }
 
 
