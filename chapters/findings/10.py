@@ -172,6 +172,29 @@ CONFIG = {
         "grid": {"bert": HIGH, "lstm": (2e-3, 5e-3, 1e-2)},
         "orders": list(ORDERS),
     },
+    "order": {
+        **ORDERED,
+        "rates": {
+            "bert": {
+                "plain": 3e-4,
+                "top": 9e-3,
+                "chain": 3e-3,
+                "gradual": 1e-3,
+                "sequential": 3e-3,
+                "discriminative": 3e-3,
+            },
+            "lstm": {
+                "plain": 5e-3,
+                "top": 5e-3,
+                "chain": 1e-2,
+                "gradual": 5e-3,
+                "sequential": 2e-3,
+                "discriminative": 5e-3,
+            },
+        },
+        "restarts": 3,
+        "factors": [0.1, 0.32, 3.2, 10.0],
+    },
     "strengths": {
         **KEPT,
         "seeds": [100],
@@ -190,6 +213,7 @@ SMOKE = {
     for name in ("subjectivity", "banking77", "wikiann")
 }
 SMOKE["rates_order"] = FEW | {"steps": 5, "orders": ["plain", "gradual"]}
+SMOKE["order"] = FEW | {"steps": 5, "restarts": 2, "factors": [0.1]}
 SMOKE["strengths"] = FEW | {"seeds": [100], "old_tokens": 2_000, "fisher_tokens": 300}
 SMOKE["rates_structure"] = {**FEW, "grid": {"full": SMALL, "lora": MIDDLE}}
 SMOKE |= {
