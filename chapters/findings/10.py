@@ -206,6 +206,10 @@ CONFIG = {
             "lwf": [0.3, 1.0, 3.0],
         },
     },
+    "forgetting": {
+        **KEPT,
+        "strengths": {"none": 0.0, "slow": 5e-4, "l2sp": 1e-2, "ewc": 0.3, "lwf": 1.0},
+    },
 }
 FEW = {"labels": 10, "valid": 10, "test": 10, "epochs": 1}
 SMOKE = {
@@ -214,6 +218,7 @@ SMOKE = {
 }
 SMOKE["rates_order"] = FEW | {"steps": 5, "orders": ["plain", "gradual"]}
 SMOKE["order"] = FEW | {"steps": 5, "restarts": 2, "factors": [0.1]}
+SMOKE["forgetting"] = FEW | {"old_tokens": 2_000, "fisher_tokens": 300}
 SMOKE["strengths"] = FEW | {"seeds": [100], "old_tokens": 2_000, "fisher_tokens": 300}
 SMOKE["rates_structure"] = {**FEW, "grid": {"full": SMALL, "lora": MIDDLE}}
 SMOKE |= {
@@ -581,12 +586,5 @@ def forgetting(seed, config):
         found[f"{anchor}_new"] = score(head, task, test)
         found[f"{anchor}_old"] = evaluate(head.encoder, old)
         found[f"{anchor}_forgot"] = found[f"{anchor}_old"] - found["before_old"]
-    mb.seed_everything(seed)
-    head = task.unframed(copy.deepcopy(gpt()))
-    head.encoder.requires_grad_(False)
-    bert.fit_head(
-        head, task.examples(head, train), config["frozen_rate"], config["epochs"], batch_size=16
-    )
-    found["frozen_new"] = score(head, task, test)
     scores = cheap(task, train, valid, test)
     return found | {one.replace("_score", "_new"): scores[one] for one in scores}

@@ -17,7 +17,7 @@ CHOSEN = [  # experiment, where its rates stand, the experiment that chose them,
     ),
     *(("order", ("rates", kind), "rates_order", f"{kind}_") for kind in ("bert", "lstm")),
 ]
-SLACK = 0.01  # of the score: the strongest anchor that costs no more
+SLACK = 0.01  # of the score on the new task: what an anchor may cost
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +43,26 @@ def test_each_rate_was_the_best_on_valid(experiments, name, place, by, before):
         scores = tried(experiments[by], f"{before}{way}_")
         assert len(scores) >= 3
         assert rate == max(sorted(scores), key=scores.get), (name, way)
+
+
+def test_each_anchor_forgot_least_of_those_that_cost_a_point_on_valid(experiments):
+    values = experiments["strengths"]["seeds"]["0"]["values"]
+    config = experiments["forgetting"]["config"]
+    plain = {
+        float(name.split("_")[1]): x
+        for name, x in values.items()
+        if name.startswith("slow") and name.endswith("_new")
+    }
+    assert config["rate"] == max(sorted(plain), key=plain.get)
+    for anchor, strength in config["strengths"].items():
+        if anchor == "none":
+            continue
+        scores = {
+            float(name.split("_")[1]): (x, values[name.removesuffix("_new") + "_old"])
+            for name, x in values.items()
+            if name.startswith(f"{anchor}_") and name.endswith("_new")
+        }
+        if anchor == "slow":
+            scores = {rate: x for rate, x in scores.items() if rate < config["rate"]}
+        cheap = {s: old for s, (new, old) in scores.items() if new >= max(plain.values()) - SLACK}
+        assert strength == min(cheap, key=cheap.get), anchor
