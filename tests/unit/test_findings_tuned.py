@@ -31,7 +31,7 @@ def tried(experiment, before):
     return {float(name): x for name, x in named.items() if name[:1].isdigit()}
 
 
-@pytest.mark.parametrize(("name", "rates", "by", "before"), chosen())
+@pytest.mark.parametrize(("name", "rates", "by", "before"), list(chosen()))
 def test_each_rate_was_the_best_on_valid(name, rates, by, before):
     assert len(rates) >= 6
     for way, rate in rates.items():
