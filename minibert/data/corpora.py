@@ -158,7 +158,9 @@ class Examples:
         return replace(self, examples=examples, groups=[self.groups[i] for i in places])
 
     def __repr__(self) -> str:
-        labels = f": {', '.join(self.labels)}" if self.labels else ""
+        few = len(self.labels) <= 12
+        labels = ", ".join(self.labels) if few else f"{len(self.labels)} labels"
+        labels = f": {labels}" if labels else ""
         return f"Examples({len(self):,} {self.kind}{labels})"
 
 

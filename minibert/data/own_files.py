@@ -1,14 +1,14 @@
 """A file of your own as `Examples`: a table of texts and labels, tagged words, or questions."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
+from minibert.data import tables
 from minibert.data.corpora import Examples
 from minibert.data.examples import Example
 from minibert.data.readers import objects, questions_of
-from minibert.data.sources import Source, numbered, refusal
+from minibert.data.sources import Source, refusal
 from minibert.data.tagged_words import sentences, universal
 
 KINDS = {  # of examples -> endings of the files that hold them
@@ -81,7 +81,7 @@ def ending_of(path: str | Path) -> str:
 def _texts(source, columns, separator):
     """The examples of a table; ``columns``: the names of text, other (or None), and label."""
     text, other, label = columns
-    rows = _objects if ending_of(source.path) == ".jsonl" else _rows
+    rows = _objects if ending_of(source.path) == ".jsonl" else tables.rows
     for number, row in rows(source, [name for name in columns if name]):
         texts = [row[name] for name in (text, other or OTHER) if name in row]
         if not all(isinstance(one, str) and one.strip() for one in texts):
@@ -98,51 +98,8 @@ def _texts(source, columns, separator):
 def _objects(source, wanted):
     """(line, row as a dict) of a file with one JSON object per line."""
     for number, _, row in objects(source):
-        _check_columns(source, number, row, wanted)
+        tables.check_columns(source, number, row, wanted)
         yield number, row
-
-
-def _rows(source, wanted):
-    """(line, row as a dict) of a CSV or TSV file; its first line names the columns."""
-    _, first = next(numbered(source))
-    marks = [m for m in ",;\t" if set(wanted) <= {name.strip(' "') for name in first.split(m)}]
-    lines = (f"{line}\n" for line in source.lines())  # a text in quotes may have line breaks
-    table, header = csv.reader(lines, delimiter=(*marks, ",")[0], strict=True), None
-    while row := _next_row(table, source):
-        number, cells = row
-        if header is None:
-            header = [cell.strip() for cell in cells]
-            _check_columns(source, number, header, wanted)
-        elif len(cells) != len(header):
-            expected = f"{len(header)} columns as in the first line (a text with commas in quotes)"
-            raise refusal(source, number, expected, ",".join(cells))
-        else:
-            yield number, dict(zip(header, cells, strict=True))
-
-
-def _next_row(table, source):
-    """(line where it begins, cells) of the next row that is not blank, or None at the end."""
-    while True:
-        number = table.line_num + 1
-        try:
-            cells = next(table, None)
-        except csv.Error as error:
-            raise ValueError(
-                f"{source.path}, line {number}: the row that begins here is no CSV ({error}): put "
-                f"quotes around a text with commas or line breaks, and write a quote in it twice"
-            ) from error
-        if cells is None or any(cell.strip() for cell in cells):
-            return cells and (number, cells)
-
-
-def _check_columns(source, number, names, wanted):
-    names = list(names)
-    if missing := [name for name in wanted if names.count(name) != 1]:
-        told = (
-            f"one column {missing[0]!r} (or say what it is called: text=..., label=...; "
-            f"in a terminal --columns text=...,label=...)"
-        )
-        raise refusal(source, number, told, ", ".join(names))
 
 
 def _labels(source, examples, known):

@@ -16,6 +16,7 @@ from minibert.data.minimal_pairs import SentencePairs
 from minibert.data.minimal_pairs import blimp as pairs_of_blimp
 from minibert.data.registry import Entry
 from minibert.data.sources import Member, Source, decoded, numbered, refusal
+from minibert.data.tables import rows
 from minibert.data.tagged_words import sentences
 from minibert.storage.safe_files import parse_json
 
@@ -69,6 +70,14 @@ def polarity(entry: Entry, sources: Sources) -> LabelledTexts:
 def subjectivity(entry: Entry, sources: Sources) -> LabelledTexts:
     """One JSON object per line: text, label (1 subjective)."""
     return _labelled(sources, ("objective", "subjective"))
+
+
+def intents(entry: Entry, sources: Sources) -> Examples:
+    """A table with the columns text and category: what a customer of a bank wants."""
+    table = [row for s in sources for _, row in rows(s, ("text", "category"))]
+    found = [Example(row["text"], label=row["category"]) for row in table]
+    labels = tuple(sorted({row["category"] for row in table}))
+    return Examples("text", found, labels, [row["text"] for row in table])
 
 
 def similarity(entry: Entry, sources: Sources) -> RatedPairs:

@@ -459,6 +459,11 @@ def test_real_labels_and_ratings(data_dir):
     reviews = mb.data.load("movie_reviews")
     assert len(reviews) == 1800 and sorted(set(reviews.folds)) == list(range(9))
     assert len(mb.data.load("subjectivity")) == 8000
+    intents = mb.data.load("banking77")
+    assert len(intents) == len(set(intents.groups)) == 10_003 and len(intents.labels) == 77
+    assert (intents[0].text, intents[0].label) == ("I am still waiting on my card?", "card_arrival")
+    assert sum("\n" in example.text for example in intents) == 10
+    assert repr(intents) == "Examples(10,003 text: 77 labels)"
     pairs = mb.data.load("wordsim353")
     assert pairs.pairs[1] == ("tiger", "cat") and pairs.scores[1] == 7.35
     assert len(mb.data.load("men")) == 3000

@@ -219,7 +219,31 @@ def test_analogies_that_are_refused(written, text):
         readers.analogies(None, [written(text)])
 
 
-@pytest.mark.parametrize("reader", ["similarity", "analogies", "polarity", "inference"])
+def test_questions_to_a_bank(written):
+    text = 'text,category\nHow do I top up?,top_up\n"\nIt ""hangs"",\nagain",app?\n'
+    data = readers.intents(None, [written(text), written(text)])
+    assert data.kind == "text" and data.labels == ("app?", "top_up") and len(data) == 4
+    assert [(e.text, e.label) for e in data][:2] == [
+        ("How do I top up?", "top_up"),
+        ('\nIt "hangs",\nagain', "app?"),
+    ]
+    assert data.groups == [e.text for e in data]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("text,intent\na,b\n", "d, line 1: expected one column 'category'"),
+        ("text,category\na,b,c\n", "d, line 2: expected 2 columns as in the first line"),
+        ('text,category\n"a,b\n', "d, line 2: the row that begins here is no CSV"),
+    ],
+)
+def test_questions_to_a_bank_that_are_refused(written, text, message):
+    with pytest.raises(ValueError, match=message):
+        readers.intents(None, [written(text)])
+
+
+@pytest.mark.parametrize("reader", ["intents", "similarity", "analogies", "polarity", "inference"])
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_an_empty_file_is_no_data_set(written, reader, text):
     with pytest.raises(ValueError, match="d is empty"):

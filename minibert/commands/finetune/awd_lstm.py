@@ -43,7 +43,7 @@ METHODS = (common.FULL, common.FEATURES, "bitfit")  # the others go into a Trans
 def add_arguments(option: Options) -> None:
     """The options of ``minibert finetune awd-lstm``."""
     size, share = positive(int), positive(float)
-    known = "labelled texts: imdb, movie_reviews, subjectivity"
+    known = "labelled texts: imdb, movie_reviews, subjectivity, banking77"
     start = "a language model, from `minibert pretrain awd-lstm`"
     common.shared_options(option, known, start, WAYS)
     known = ", ".join(recipes_of(PRETRAIN, "awd-lstm"))

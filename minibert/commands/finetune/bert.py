@@ -44,7 +44,7 @@ SIZES = {  # of --size: what it is with a method
 def add_arguments(option: Options, model: str = "bert") -> None:
     """The options of ``minibert finetune bert``, or of another model."""
     size, share = positive(int), positive(float)
-    known = "snli, wikiann, wnut17, squad, imdb, one of the world"
+    known = "banking77, snli, wikiann, wnut17, squad, imdb, one of the world"
     common.shared_options(option, known, f"a {model.upper()}: a folder, or a bundled name", WAYS)
     option("--labels", type=size, help="examples to learn from (all)")
     option("--valid", type=size, default=1000, help="examples to validate on, at most (1000)")
