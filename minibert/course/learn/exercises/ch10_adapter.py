@@ -53,11 +53,11 @@ class AdapterBlock(Exercise):
         again = adapter(x.clone())
         found["random"] = torch.is_tensor(got) and not torch.equal(got, again)
         if weights is not None:
-            found["unreached"] = unreached(adapter, weights, got)
+            found["unreached"] = [] if found["changed"] else unreached(adapter, weights, got)
             return found
         biases = [p for name, p in adapter.named_parameters() if name.endswith("bias")]
         found["biases"] = any(bool(p.detach().any()) for p in biases)
-        found["still"] = not AdapterBlock.learns(adapter, x)
+        found["still"] = not found["changed"] and not AdapterBlock.learns(adapter, x)
         return found
 
     @staticmethod

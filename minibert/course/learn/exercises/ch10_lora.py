@@ -94,7 +94,7 @@ class LowRank(Exercise):
             return type(error).__name__
         return ""
 
-    CASES: tuple[Case, ...] = ((5, 3, 2, 6.0, 10), (4, 4, 3, 1.5, 20), (3, 6, 1, 4.0, 30))
+    CASES: tuple[Case, ...] = ((5, 3, 3, 6.0, 10), (4, 4, 3, 1.5, 20), (3, 6, 1, 4.0, 30))
 
     def untouched(self, tried: Callable[..., Any]) -> bool:
         learning, parts = tried(self.CASES[0], "learning parts")

@@ -20,8 +20,8 @@ class ChainThaw(Exercise):
     hints = (
         "Make the list of stages first: `[[top], [0], [1], ..., all layers]`. The top is layer "
         "`layers - 1`.",
-        "`np.full((layers, steps), np.nan)`, and then, for each update, set the rows of its stage: "
-        "`found[stage, step] = rate`.",
+        "For each update, set the rows of its stage, which is a list of layers: `found[stage, step] "
+        "= rate`.",
         "The stage of an update before `last` is `step * layers // last`; from `last` on it is the "
         "last one.",
     )
@@ -154,7 +154,9 @@ class Frontier(Exercise):
         pairs = zip(sizes.tolist(), scores.tolist(), strict=True)
         points = {f"m{n}": (float(a), float(b)) for n, (a, b) in enumerate(pairs)}
         best = max(points.values(), key=lambda p: p[1])
-        points |= {"twin": best, "slower": (best[0] + 50, best[1]), "worse": (best[0], 0.01)}
+        least = min(points.values())
+        points |= {"twin": best, "slower": (best[0] + 50, best[1])}
+        points["worse"] = (least[0], least[1] - 0.01)
         names = [*points]
         draw.shuffle(names)
         return {name: points[name] for name in names}
