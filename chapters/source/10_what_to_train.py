@@ -178,15 +178,15 @@ fig, ax = mb.show.new("Where new weights can go into a block", size=(7.8, 6.2))
 ax.set_axis_off()
 ax.set(xlim=(0, 10), ylim=(-0.4, 10.4))
 draw_road(ax)
-for x, end, side in ((0.9, 2.0, 1), (7.8, 6.6, -1)):
+for x, end, side in ((0.9, 2.0, 1), (7.7, 6.6, -1)):
     box(ax, x, 2.7, "LoRA  $BAx$", "LoRA")
     arrow(ax, (x + 0.5 * side, 2.35), (end, 2.05), linestyle=":")
 box(ax, 4.3, 0.5, "states of the tokens")
 box(ax, 1.2, 0.5, "prompts", "prompts")
 arrow(ax, (2.0, 0.5), (2.9, 0.5))
-box(ax, 8.6, 6.0, "PAL: down, narrow\nattention, up", "PAL")
-arrow(ax, (5.7, 0.5), (8.9, 5.4), connectionstyle="arc3,rad=0.3")
-arrow(ax, (8.6, 6.6), (5.4, 9.6), connectionstyle="arc3,rad=0.3")
+box(ax, 9.1, 6.0, "PAL: down, narrow\nattention, up", "PAL")
+arrow(ax, (5.5, 0.5), (9.1, 5.4), connectionstyle="angle,angleA=0,angleB=90,rad=12")
+arrow(ax, (9.1, 6.6), (5.3, 9.6), connectionstyle="angle,angleA=90,angleB=0,rad=12")
 ax.text(0.1, 7.2, "BitFit: each $b$ and each\nLayerNorm's bias learn,\nnothing is added", fontsize=9)
 mb.show.figure(fig, alt="A block of BERT from bottom to top: states, query, key and value, heads, "
                "output, adapter, sum and norm, feed-forward layers, adapter, sum and norm. LoRA "
@@ -579,8 +579,8 @@ for number, (ax, (name, plan)) in enumerate(zip(axes.flat, plans.items(), strict
     image = ax.imshow(np.log10(plan), aspect="auto", origin="lower", cmap="cividis", vmin=-5, vmax=-3)
     ax.patch.set(facecolor="#dddddd", hatch="///", edgecolor="white")
     ax.set_title(name, fontsize=10)
+    ax.set(xlabel="update" if number > 2 else "", ylabel="" if number % 3 else "layer")
     ax.set_yticks(range(6), ROWS)
-    ax.set(xlabel="update" if number > 2 else "", ylabel="")
     ax.grid(False)
 fig.colorbar(image, ax=axes, label="log10 of the learning rate", shrink=0.8)
 mb.show.figure(fig, alt="Six maps of layers by updates. Hatched layers are frozen: all but the top in "
@@ -888,6 +888,28 @@ If not, section 5 has the simpler answer: leave the base at rest, and nothing is
 
 # %% [markdown]
 r"""
+## 8. What does it cost, and what does it give?
+
+Numbers that learn are one price. Time and memory are others, and they do not shrink as much: to
+train an adapter in the lowest block, the gradient still has to pass through all blocks above it.
+What is saved is the gradients of the weights that rest and what the optimiser keeps for them (two
+numbers for each weight, with AdamW).
+
+The widget shows the runs of this notebook. It can also train: choose a method, a rate, a size and
+how many blocks learn, and press the button. A small BERT learns *topic* (chapter 06), and its point
+joins the picture. Try a method at a rate that is ten times too high or too low.
+"""
+
+# %%
+ways = {"full": "all weights", "features": "features", **{way: way for way in SETTINGS}}
+shares = {way: mb.transfer.counts(heads[name]).share for way, name in ways.items()}
+runs = {way: {"score": [scores[name]], "share": [shares[way]]} for way, name in ways.items()}
+stored = mb.show.TradeOffs({"names": runs})
+live = mb.show.LiveTraining(base, mb.world.task("topic"), examples=160, steps=30, seed=0)
+mb.show.TradeOffExplorer(stored, live=live)
+
+# %% [markdown]
+r"""
 ## 9. The real thing (optional)
 
 MiniLM and sentences of film reviews, if both are at hand: is a sentence *subjective*, or does it
@@ -919,7 +941,7 @@ if minilm is not None:
     examples = head.examples([e.text for e in seen], [str(e.label) for e in seen])
     steps = 2 if SMOKE else 25
     mb.fit(head, head.batches(examples, 8), steps=steps, progress=False,
-           optimizer=mb.optim.adamw(head, 3e-3), schedule=mb.optim.linear(steps, warmup=2))
+           optimizer=mb.optim.adamw(head, 3e-3), schedule=mb.optim.linear(steps, steps // 10))
     said = head.predict([e.text for e in unseen]).labels
     right = sum(a == str(e.label) for a, e in zip(said, unseen, strict=True)) / len(unseen)
     words = mb.models.cheap.WordCounts().fit(seen, some[400:600])

@@ -20,8 +20,8 @@ class ChainThaw(Exercise):
     hints = (
         "Make the list of stages first: `[[top], [0], [1], ..., all layers]`. The top is layer "
         "`layers - 1`.",
-        "For each update, set the rows of its stage, which is a list of layers: `found[stage, step] "
-        "= rate`.",
+        "A stage is a list of layers, so one line sets the rows of an update: "
+        "`found[stage, step] = rate`.",
         "The stage of an update before `last` is `step * layers // last`; from `last` on it is the "
         "last one.",
     )
