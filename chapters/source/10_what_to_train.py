@@ -463,9 +463,9 @@ r"""
 Look at the column `share` first, and then at F1. Some methods that train less than one percent of
 the weights come most of the way from features to fine-tuning, and what is saved for the task is a
 small file instead of another copy of the model. One draw of two hundred sentences cannot order
-methods that lie two or three points apart; section 8 has several seeds and real data. Soft prompts train the
-fewest numbers, and Lester et al. found that they catch up with fine-tuning only as models grow very
-large.
+methods that lie two or three points apart; section 8 has several seeds and real data. Soft prompts
+train the fewest numbers, and Lester et al. found that they catch up with fine-tuning only as models
+grow very large.
 
 Which of these methods are worth a look at all? Not those for which another one trains fewer numbers
 *and* scores at least as well. The others form the **frontier**.
@@ -786,9 +786,9 @@ what EWC can use and L2-SP cannot.
 Build the class `EWC(part, importance, strength)`. When it is made, it remembers the weights of
 `part` (a module) as they are now. `penalty(model, batch)` gives
 $\frac{\lambda}{2} \sum_i F_i (w_i - w_i^{\text{start}})^2$, a scalar tensor with a gradient;
-`strength` is $\lambda$, and `importance` has a tensor for weights of `part` by name. Weights that it
-does not name are free. (`begin` is called by the library before the training, and may stay empty;
-`model` and `batch` are not needed.)
+`strength` is $\lambda$, and `importance` has a tensor for weights of `part` by name. Weights that
+it does not name are free. (`begin` is called by the library before the training, and may stay
+empty; `model` and `batch` are not needed.)
 """
 
 # %%
@@ -1022,8 +1022,8 @@ r"""
    methods safely. The rival is counted words. If cross-validation shows that LoRA or adapters score
    more than features by more than the spread over folds, I was wrong.
 2. Adapters or LoRA, not merged: one base in memory, and a small file for each task. I would measure
-   the score of each against fine-tuning with its own rate on a few of the tasks, the largest and the
-   one most unlike ordinary text, and the time to exchange two tasks.
+   the score of each against fine-tuning with its own rate on a few of the tasks, the largest and
+   the one most unlike ordinary text, and the time to exchange two tasks.
 3. One set of weights must do both, so a base at rest with something put on is no help in one pass,
    unless the new layer alone is enough. I would try features first, and then full fine-tuning with
    an anchor: predictions of the old model on the editor's own text, or EWC. To be measured: F1 of
@@ -1042,9 +1042,9 @@ r"""
   file and exchanged. LoRA can be merged, once, and not into a matrix that something else shares.
 - Compare methods only with a rate tuned for each, beside features and cheap baselines.
 - Orders and rates of layers are matrices. They protect old weights from the first gradients.
-- Fine-tuning forgets. A lower rate, L2-SP, EWC and the old predictions hold on to the old task, each
-  at its own price. The Fisher information squares the gradient of *each example*, and takes the mean
-  afterwards.
+- Fine-tuning forgets. A lower rate, L2-SP, EWC and the old predictions hold on to the old task,
+  each at its own price. The Fisher information squares the gradient of *each example*, and takes
+  the mean afterwards.
 
 {{quiz 10.q1}}
 

@@ -175,14 +175,11 @@ class Frontier(Exercise):
     def mistakes(cls, points: Points) -> list[tuple]:
         """(names, message, points) of known mistakes."""
 
-        def kept(beats: Callable[[tuple, tuple], bool]) -> list[str]:
-            found = [n for n, p in points.items() if not any(beats(q, p) for q in points.values())]
-            return sorted(found, key=lambda name: points[name][0])
-
-        def alone(beats: Callable[[tuple, tuple], bool]) -> list[str]:
-            """As if a method were compared with the others by name."""
-            found = [n for n, p in points.items()
-                     if not any(beats(q, p) for m, q in points.items() if m != n)]  # fmt: skip
+        def kept(beats: Callable[[tuple, tuple], bool], others: bool = False) -> list[str]:
+            """Those that nothing beats; ``others``: that no method of another name beats."""
+            pairs = points.items()
+            found = [n for n, p in pairs
+                     if not any(beats(q, p) for m, q in pairs if m != n or not others)]  # fmt: skip
             return sorted(found, key=lambda name: points[name][0])
 
         best = max(score for _, score in points.values())
@@ -196,7 +193,7 @@ class Frontier(Exercise):
              "of two with equally many numbers, the better one beats the other.", 2),
             (kept(lambda a, b: a[0] <= b[0] and a[1] > b[1]),
              "of two with the same score, the one with fewer numbers beats the other.", 2),
-            (alone(lambda a, b: a[0] <= b[0] and a[1] >= b[1]),
+            (kept(lambda a, b: a[0] <= b[0] and a[1] >= b[1], others=True),
              "two methods that are equal beat each other, and both are gone: one must be better "
              "in something.", 2),
             ([], "every method is beaten by itself: one must be better in something.", 2),
