@@ -259,7 +259,7 @@ WRONG = [
     ("12.read_long", read(say="nothing - answers[0][0] <= threshold"), "IndexError"),
     ("12.read_long", read(value="answers"), "expected two things"),
     ("12.read_long", read(value="answers, answers[0] if answers else None"), "(start, end) in"),
-    ("12.read_long", read(value="answers, said or (0, 0)"), "nothing can be said"),
+    ("12.read_long", read(value="answers, said or (0, 0)"), "no answer is None"),
     ("12.read_long", read(score="float(starts[first + i])"), "only the starts"),
     ("12.layout", labels("before + end"), "a wrong reply teaches"),
     ("12.layout", labels("[-100] * len(row + end)"), "no reply teaches"),
@@ -283,7 +283,7 @@ WRONG = [
     ("12.layout", layout(turns="history"), "`latest` is ignored"),
     ("12.layout", layout(turns="history[:latest]"), "the *first* turns"),
     ("12.layout", layout(turns="history[-latest:][::-1]"), "reverse order"),
-    ("12.layout", layout(names="{1: two, 2: one}", own="[two]"), "differ"),
+    ("12.layout", layout(names="{1: two, 2: one}"), "of the history are exchanged"),
     ("12.layout", kinds("[one] * len(row + end)"), "the kinds of all tokens"),
     (
         "12.layout",

@@ -48,7 +48,8 @@ class Layout(Tried):
         ("`latest` is ignored: only the last turns are read.", 6, {"latest": 99}),
         ("the *first* turns are read: take the last ones.", 5, {"first": True}),
         ("the turns stand in reverse order: the latest comes last.", 5, {"turned": True}),
-        ("the two speakers are exchanged: speaker 1 is the one who replies.", 5, {"swap": True}),
+        ("the two speakers of the history are exchanged: speaker 1 is the one who replies.", 5,
+         {"swap": True}),
         ("the kinds of all tokens are `<speaker1>`: a turn of the other is of the kind "
          "`<speaker2>`, its speaker token too.", 4, {"kinds": "one"}),
         ("the token of a turn's speaker has the kind of the turn before: it belongs to its own.",
@@ -100,15 +101,14 @@ class Layout(Tried):
         """The three rows of a case."""
         encode, persona, history, reply, gold, latest, ids = case
         one, two = ids["<speaker1>"], ids["<speaker2>"]
-        if how.get("swap"):
-            one, two = two, one
+        names = {1: two, 2: one} if how.get("swap") else {1: one, 2: two}
         eos = [] if how.get("eos") is False else [ids["<eos>"]]
         about = cls.about(encode, persona, ids, one, how)
         latest = how.get("latest", latest)
         turns = history[:latest] if how.get("first") else history[-latest:]
         parts = []
         for who, text in turns[::-1] if how.get("turned") else turns:
-            speaker = one if who == 1 else two
+            speaker = names[who]
             mark = [speaker] if how.get("marks", True) else []
             parts.append((speaker, mark + encode(text) + (eos if how.get("ends") else [])))
         parts.insert(1 if how.get("persona") == "late" and parts else 0, (one, about))
