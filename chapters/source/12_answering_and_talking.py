@@ -413,7 +413,8 @@ r"""
 The reader falls for the right *kind* of answer about somebody else. Jia & Liang (2017) showed the
 same of the readers of their time: one added sentence that resembles the question was enough. In
 the reader's training (chapter 06) nobody else's food stood in the text, so it has never had to
-check. 
+check.
+
 **Touch it.** The explorer shows every window as a bar over the document, with its best span and
 its score. Make the window smaller, or the stride larger than the window allows for an answer at an
 edge, and watch the answer get lost.
@@ -1061,9 +1062,8 @@ The full experiments behind this chapter are still to be run; their table will s
 ## 7. The real thing (optional)
 
 **Questions about Wikipedia (SQuAD 1.1).** Chapter 06 fine-tuned MiniLM, a BERT of 22.7 million
-weights, on 2,000 of SQuAD's questions. Wolf's company later published DistilBERT, which is three
-times as large, has learned from all of SQuAD's 88,000 questions, and was taught by a fine-tuned
-BERT besides (Sanh et al. 2019).
+weights, on 2,000 of SQuAD's questions. DistilBERT (Sanh et al. 2019) is three times as large, was
+distilled from BERT as well, and has learned from all of SQuAD's 88,000 questions.
 
 | | exact match | F1 |
 |:---|---:|---:|
