@@ -412,12 +412,12 @@ for question, text, answer in wrong[:4]:
 r"""
 The reader falls for the right *kind* of answer about somebody else. Jia & Liang (2017) showed the
 same of the readers of their time: one added sentence that resembles the question was enough. In
-the reader's training (chapter 06) nobody else's food stood in the text, so it has never had to
-check.
+training (chapter 06), each question was about a short text on one or two people, so the reader
+seldom had to check whose food it is.
 
 **Touch it.** The explorer shows every window as a bar over the document, with its best span and
-its score. Make the window smaller, or the stride larger than the window allows for an answer at an
-edge, and watch the answer get lost.
+its score. Make the window smaller. Make the stride as large as the window, so that windows no
+longer overlap, and watch what is lost at their edges.
 """
 
 # %%
