@@ -432,7 +432,7 @@ A language model goes on with a text. A conversation partner has to know more: w
 said and by whom. **TransferTransfo** (Wolf et al. 2019) gives a pre-trained GPT all that as *one*
 sequence:
 
-`<bos>` persona `<speaker2>` what the other said `<speaker1>` own words ... `<speaker1>` reply `<eos>`
+`<bos>` persona `<speaker2>` the other's words `<speaker1>` own words ... `<speaker1>` reply `<eos>`
 
 The **persona** is a few sentences about the one who replies. Four tokens are new. Besides, every
 token is of a **kind**: `<speaker1>` for the persona and what the replier says, `<speaker2>` for the

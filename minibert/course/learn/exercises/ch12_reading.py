@@ -10,8 +10,9 @@ from minibert.course.learn.exercises.ch12_tried import Tried
 Window = dict[str, Any]  # starts, ends, first, offsets, central
 
 
-def window(generator: torch.Generator, question: int, begin: int, stop: int, mid: range) -> Window:
-    """Drawn scores of ``[CLS] question [SEP] part [SEP]``; the part: tokens from begin to stop."""
+def window(generator: torch.Generator, question: int, part: tuple[int, int, range]) -> Window:
+    """Drawn scores of ``[CLS] question [SEP] part [SEP]``; part: its first token, the last plus one, the central ones."""
+    begin, stop, mid = part
     first, count = question + 2, stop - begin
     starts, ends = 3 * torch.randn(2, first + count + 1, generator=generator)
     starts[0] += 6.0  # so that "no answer" often comes close to the best span
@@ -26,7 +27,7 @@ def document(seed: int, question: int = 3) -> list[Window]:
     """Three windows of six tokens over a text of twelve; the next one begins three later."""
     g = torch.Generator().manual_seed(seed)
     parts = [(0, 6, range(0, 5)), (3, 9, range(5, 8)), (6, 12, range(8, 12))]
-    return [window(g, question, *part) for part in parts]
+    return [window(g, question, part) for part in parts]
 
 
 def closed(windows: list[Window]) -> list[Window]:
