@@ -11,7 +11,9 @@ Window = dict[str, Any]  # starts, ends, first, offsets, central
 
 
 def window(generator: torch.Generator, question: int, part: tuple[int, int, range]) -> Window:
-    """Drawn scores of ``[CLS] question [SEP] part [SEP]``; part: its first token, the last plus one, the central ones."""
+    """Drawn scores of ``[CLS] question [SEP] part [SEP]``; part:
+    its first token, the one after its last, and the central ones.
+    """
     begin, stop, mid = part
     first, count = question + 2, stop - begin
     starts, ends = 3 * torch.randn(2, first + count + 1, generator=generator)
