@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -26,13 +26,13 @@ class Acting(Interactive):
     goes wrong after a click is one sentence in the widget, and the picture stays.
     """
 
-    buttons: list[ipywidgets.Button]
+    buttons: Sequence[ipywidgets.Button] = ()
 
     def button(self, name: str, act: Callable[[], None]) -> ipywidgets.Button:
         """A button that calls ``act`` and then redraws; no button works meanwhile."""
         made = ipywidgets.Button(description=name, layout=ipywidgets.Layout(width="auto"))
         made.on_click(lambda _: self.act(act))
-        self.buttons = [*getattr(self, "buttons", []), made]
+        self.buttons = [*self.buttons, made]
         return made
 
     def act(self, act: Callable[[], None]) -> None:

@@ -51,8 +51,10 @@ class LongReader(Interactive):
         examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         own = hasattr(model, "parameters")
-        self.tokenizer, most = tokenizer_of(model) if own else (None, max(window, 512))
+        self.tokenizer: Any = None
+        most = max(window, 512)
         if own:
+            self.tokenizer, most = tokenizer_of(model)
             model = asker(cast("SpanExtractor", model), longest, no_answer)
         self.ask, self.may_be_none = lru_cache(50)(cast("Asker", model)), no_answer
         self.examples = examples
@@ -138,10 +140,10 @@ class LongReader(Interactive):
 
     def _table(self, document, parts, winner):
         head = ["window", "it reads", "its best span", "score"]
-        table = [head + ["score of “no answer”"] * self.may_be_none]
+        table = [head + ["“no answer”"] * self.may_be_none]
         for number, part in enumerate(parts):
             text = " ".join(document[part.start : part.end].split())
-            read = text if len(text) <= 50 else f"{text[:22]} … {text[-22:]}"
+            read = text if len(text) <= 34 else f"{text[:15]} … {text[-15:]}"
             name = f"{number + 1}{' (wins)' if number == winner else ''}"
             row = [name, read, span_text(document, part), f"{part.score:.2f}"]
             table.append(row + [f"{part.nowhere:.2f}"] * self.may_be_none)

@@ -12,10 +12,12 @@ from minibert.heads.head import base_of
 from minibert.heads.reading import listed
 from minibert.models.gpt.model import GPT
 from minibert.show.action import Acting
+from minibert.show.figures import text_html, well_formed
 from minibert.show.reply_figure import NOTHING, order_of, parts_of, talk_picture
-from minibert.show.widget import Frame, text_box
+from minibert.show.widget import Frame, text_box, words_html
 
 STEPS = 30  # tokens of a reply at most
+ORDER = "display: flex; flex-direction: column-reverse"  # it is scrolled to its end
 MOST = 12  # candidates that are ranked
 
 
@@ -75,9 +77,17 @@ class PersonaChat(Acting):
         self.box = text_box("", 640)
         self.box.placeholder = "say something, then press Enter"
         self.box.observe(self._typed, names="value")
-        back, again = self.button("take back", self.back), self.button("start again", self.again)
-        rows = [["its persona, one sentence a line:"], ["persona"], ["top_p", "temperature"],
-                ["candidates", "seed"], ["you: ", self.box], [back, again]]  # fmt: skip
+        buttons = self.button("say it", self.send), self.button("take back", self.back)
+        self.log, last = ipywidgets.HTML(), self.button("start again", self.again)
+        rows = [
+            ["its persona, one sentence a line:"],
+            ["persona"],
+            ["top_p", "temperature"],
+            ["candidates", "seed"],
+            [self.log],
+            ["you: ", self.box],
+            [*buttons, last],
+        ]
         super().__init__(self._frame, controls, rows)
 
     @property
@@ -96,16 +106,30 @@ class PersonaChat(Acting):
             self.box.value = ""
             self.say_to_it(text)
 
+    def send(self) -> None:
+        """Say what stands in the box; nothing, if that was said already."""
+        if text := self.box.value.strip():
+            self._quietly("")
+            self._said(text)
+
+    def _quietly(self, text):
+        """Put a text into the box that is not to be said."""
+        self._refused = text or None
+        self.box.value, self._refused = text, ""
+
     def _said(self, text):
+        text = well_formed(text)
         if not text.strip():
             raise ValueError("There is nothing to reply to: say something.")
         before = self.turns
         self.turns = [*self.history, (2, text.strip())]
+        self.log.value = log_html([*self.turns, (1, "...")])
         try:
             self._reply(**self.values)
         except BaseException:
-            self.turns, self._refused = before, text  # nothing that was typed is lost
-            self.box.value, self._refused = text, ""
+            self.turns = before
+            self.log.value = log_html(self.history)
+            self._quietly(text)  # nothing that was typed is lost
             raise
 
     def back(self) -> None:
@@ -139,8 +163,8 @@ class PersonaChat(Acting):
 
     def _ranked(self, lines, drawn):
         others = [text for text in self.distractors if text not in drawn]
-        *wrong, last = [*drawn, *others]
-        exchange = Exchange(lines, tuple(self.turns), last, tuple(wrong))
+        replies = (*drawn, *others)
+        exchange = Exchange(lines, tuple(self.turns), replies[-1], replies[:-1])
         return rank_replies(self.head, [exchange], utterances=self.utterances)[0]
 
     def _frame(self, **values):
@@ -151,13 +175,19 @@ class PersonaChat(Acting):
         sizes = {"steps": self.steps, "utterances": self.utterances}
         parts = parts_of(self.head, lines, self.turns, **sizes)
         figure = talk_picture(parts, ranked, said, drawn)
-        told = [f"{'It' if who == 1 else 'You'}: {text or NOTHING}" for who, text in self.history]
+        self.notes = list[str]()
         if parts[1]:
-            told.append(f"(The model no longer reads the first {parts[1]} tokens of this talk.)")
+            self.notes.append(f"The model no longer reads the first {parts[1]} tokens of the talk.")
         if order[0] != said:
-            told.append("(It ranks a sentence higher that it did not write itself.)")
-        text = "\n".join(told)
+            self.notes.append("It ranks a sentence higher that it did not write itself.")
+        text = "\n".join([*map(told_turn, self.history), *self.notes])
         return Frame(figure, f"{figure.alt} {text}", text, self._table(ranked, said, drawn))
+
+    def _show(self, frame):
+        """The talk has a place of its own, above the box."""
+        super()._show(frame)
+        self.log.value = log_html(self.history)
+        self._words.value = words_html("\n".join(self.notes), frame.table)
 
     def _table(self, ranked, said, drawn):
         two = ranked.choice is not None
@@ -177,3 +207,16 @@ def turns_of(history: Sequence[str | Turn]) -> list[Turn]:
     for back, turn in enumerate(reversed(listed(history))):
         found.insert(0, (1 if back % 2 else 2, turn) if isinstance(turn, str) else turn)
     return found
+
+
+def told_turn(turn: Turn) -> str:
+    """Who said what, in words."""
+    return f"{'It' if turn[0] == 1 else 'You'}: {turn[1] or NOTHING}"
+
+
+def log_html(turns: Sequence[Turn]) -> str:
+    """The talk as it is shown live: of a long one the end is in sight, the rest can be scrolled."""
+    lines = "".join(f"<div>{text_html(told_turn(turn))}</div>" for turn in reversed(turns))
+    style = "max-width: 720px; max-height: 11em; overflow: auto; line-height: 1.5"
+    about = 'role="log" aria-label="the talk" tabindex="0"'
+    return f'<div {about} style="{style}; {ORDER}">{lines}</div>'

@@ -224,7 +224,7 @@ class _Watch:
         self.seen[of_batch(run.batch[0], "task")] += 1
         if run.step % 5 == 0 or run.step == run.steps:
             self.mixer.say(f"training: update {run.step} of {run.steps}")
-        if run.step % max(1, run.steps // PICTURES) == 0:
+        if run.step % max(1, (run.steps or 0) // PICTURES) == 0:
             self.mixer.peek(self.mixer.picture(*self.now, self.so_far()))
 
     def so_far(self):

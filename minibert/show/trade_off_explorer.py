@@ -46,12 +46,12 @@ class TradeOffExplorer(Acting):
         given = stored if isinstance(stored, TradeOffs) else stored_runs(stored)
         baselines = {task: dict(scores) for task, scores in given.baselines.items()}
         runs = {task: list(rows) for task, rows in given.live.items()}  # what is given stays
-        self.stored = TradeOffs(dict(given.runs), baselines, runs)
-        self.live, self.metric, self.within = live, metric, within
-        tasks = list(self.stored.tasks)
+        tasks = list(given.tasks)
         if live is not None:
             tasks = list(dict.fromkeys([*tasks, live.name]))
-            self.stored.baselines.setdefault(live.name, live.baselines())
+            baselines.setdefault(live.name, live.baselines())
+        self.stored = TradeOffs(dict(given.runs), baselines, runs)
+        self.live, self.metric, self.within = live, metric, within
         if not self.stored.tasks:
             raise ValueError("Expected at least one stored run, got none.")
         look: Any = {"button_width": "auto"}

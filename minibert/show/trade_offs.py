@@ -19,11 +19,12 @@ MEASURES = {  # what a score is drawn against: its axis, a factor
     "seconds": ("training (seconds of a processor)", 1.0),
     "bytes": ("memory held in training (MB)", 1e-6),
 }
-TOLD = {"words": "word counts", "one_answer": "always one answer"}
+TOLD = {"words": "words alone", "one_answer": "always one answer"}
 LOOKS = {
-    "full": ("blue", "o"), "features": ("vermillion", "s"), "adapters": ("green", "^"),
-    "lora": ("purple", "D"), "bitfit": ("orange", "v"), "prompts": ("sky", "P"),
-    "pal": ("black", "X"), "scratch": ("black", "*"),
+    "full": (PALETTE["blue"], "o"), "features": (PALETTE["vermillion"], "s"),
+    "adapters": (PALETTE["green"], "^"), "lora": (PALETTE["purple"], "D"),
+    "bitfit": (PALETTE["orange"], "v"), "prompts": (PALETTE["sky"], "P"),
+    "pal": (PALETTE["black"], "X"), "scratch": (GREY, "*"),
 }  # fmt: skip
 SPARE = ("h", "<", ">", "p", "d", "8")  # markers of other ways
 DASHES = "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 4))
@@ -120,7 +121,7 @@ def look_of(way: str, ways: Sequence[str]) -> dict[str, Any]:
     """The colour and the marker of a way, the same in every picture."""
     if way in LOOKS:
         colour, marker = LOOKS[way]
-        return {"color": PALETTE[colour], "marker": marker}
+        return {"color": colour, "marker": marker}
     others = [one for one in ways if one not in LOOKS]
     number = others.index(way) if way in others else 0
     return {"color": list(PALETTE.values())[number % 7], "marker": SPARE[number % len(SPARE)]}

@@ -12,7 +12,7 @@ from minibert import show
 from minibert.course.learn import checking, helping, overview
 from minibert.course.learn import messages as present
 from minibert.course.learn import progress_file as record
-from minibert.heads.spans import Answer, Reading
+from minibert.heads.spans import Answer, Part, Reading
 from minibert.show.answer import AnswerExplorer
 from minibert.show.attention import AttentionExplorer
 from minibert.show.layers import LayerExplorer
@@ -36,7 +36,7 @@ TYPED = {
 }
 IN_SHORT = ("quotes", "right to left", "half a pair", "very long")
 ELEMENTS = set("div bdi br table thead tbody tr th td img b style code p".split())
-ATTRIBUTES = set("style class role aria-live alt width height src".split())
+ATTRIBUTES = set("style class role aria-live aria-label tabindex alt width height src".split())
 OWN_STYLES = (
     "overflow-wrap", "max-width", "border-left", "border-collapse", "text-align", "direction",
 )  # fmt: skip
@@ -175,9 +175,39 @@ def bench():
     return show.ProbeBench({"<b>": {"&lt;": [0.1, 0.2]}}, {"&lt;": {"<i>": 0.1}}), []
 
 
+def trade_off():
+    scores = {"score": [0.1, 0.2], "share": [0.1, 0.1], "seconds": [1, 2], "bytes": [1e6, 2e6]}
+    stored = show.TradeOffs({"<b>": {"<i>": scores}}, {"<b>": {"&lt;": 0.1}})
+    return show.TradeOffExplorer(stored), []
+
+
+def mixer():
+    class Task:
+        labels = ("<b>", "&lt;")
+        train = valid = [mb.world.example.Example(text="the cat", label="<b>")] * 3
+
+    return show.TaskMixer(small("BERT"), {"<b>": Task, "&lt;": Task}, {"<b>": 2, "&lt;": 3}), []
+
+
+def chat():
+    talker = mb.heads.DoubleHeads(mb.heads.talking(small("GPT")), 2)
+    said = ["the <b>"]
+    return show.PersonaChat(talker, ["the cat"], said, steps=3, distractors=["<b>"]), ["persona"]
+
+
+def reader():
+    def ask(question, document, window, stride):
+        end = min(3, len(document))
+        best = Answer(document[:end], 0, end, 1.0, 0.5)
+        part = Part(0, len(document), (0, end), 1.0, 0.0)
+        return Reading(best, [best], [], [], [], 0.0, [part])
+
+    return show.LongReader(ask, "The cat sat.", "Who sat?"), ["document", "question"]
+
+
 WIDGETS = (
     attention, answer, cloze, layers, generation, merges, vectors, plain,
-    heads, neuron, inside, context, bench,
+    heads, neuron, inside, context, bench, trade_off, mixer, chat, reader,
 )  # fmt: skip
 
 
@@ -190,16 +220,22 @@ def test_every_widget_of_the_package_is_here():
 def check_widget(make, kinds):
     widget, boxes = make()
     only_text(widget._still[0]["text/html"])
-    only_text(widget._words.value + widget._picture.value)
+    only_text(live_html(widget))
     for box in boxes:
         before = widget.controls[box].value
         for kind in kinds:
             widget.controls[box].value = TYPED[kind]
-            only_text(widget._words.value + widget._picture.value)
+            only_text(live_html(widget))
             assert "Error" not in widget.message, widget.message
         widget.controls[box].value = before
     for control in widget.controls.values():  # ipywidgets would read these as HTML if told to
         assert not getattr(control, "description_allow_html", False)
+
+
+def live_html(widget):
+    """All that a live widget shows as HTML."""
+    log = getattr(widget, "log", None)  # of a talk
+    return widget._words.value + widget._picture.value + (log.value if log else "")
 
 
 @pytest.mark.parametrize("make", WIDGETS)
@@ -211,6 +247,14 @@ def test_typed_text_makes_no_element(make):
 @pytest.mark.parametrize("make", WIDGETS)
 def test_all_kinds_of_typed_text_make_no_element(make):
     check_widget(make, TYPED)
+
+
+@pytest.mark.parametrize("kind", IN_SHORT)
+def test_what_is_said_in_a_talk_makes_no_element(kind):
+    widget, _ = chat()
+    widget.box.value = TYPED[kind]
+    assert "Error" not in widget.message and len(widget.history) == 4
+    only_text(live_html(widget))
 
 
 @pytest.mark.parametrize("kind", TYPED)
