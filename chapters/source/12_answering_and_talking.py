@@ -158,8 +158,8 @@ the window with the highest product."
 
 {{exercise 12.find_the_bug}}
 
-His reader is very sure of nonsense. Find out why, and correct it, so that `surest` gives the
-characters of the span whose *sum of scores* is the highest of all windows. (Here a span may be
+At times his reader is very sure of nonsense. Find out why, and correct it, so that `surest` gives
+the characters of the span whose *sum of scores* is the highest of all windows. (Here a span may be
 read from any window.)
 """
 
@@ -348,8 +348,7 @@ r"""
 Reading all windows finds most of what can be found in the article alone; the first window finds
 what happens to stand there. (Exact match and F1 are those of chapter 06: `mb.heads.squad_scores`.)
 The softmax of each window costs less than you may have feared: the right window often has the
-sharpest scores, too. Here are both kinds of difference, and one answer of which the colleague's
-reader was sure.
+sharpest scores, too. Here are the questions on which the two differ.
 """
 
 # %%
@@ -361,9 +360,11 @@ for name, a, b in (("only the sums are right", 1, 2), ("only the softmax is righ
 
 # %% [markdown]
 r"""
-A rule that is right for the wrong reason is still wrong: a softmax over a window gives the least
-poor candidate a share near 1 whenever the others are poorer still. Sums of scores cannot be fooled
-in this way, and cost nothing.
+So in this small world the colleague's way may do as well, or better. It is a mistake of another
+kind: a share of one window means nothing in the next one, and it cannot be held against a
+threshold for "no answer". Clark & Gardner (2018) measured what it costs on English texts: a reader
+whose scores were trained to be compared within one paragraph gets worse, the more paragraphs it
+reads.
 
 **No answer.** The threshold is chosen on other documents, those of the validation split, by the
 highest F1, as SQuAD 2.0's script does (`mb.heads.best_threshold`). Three chronicles of ten lack the
@@ -460,8 +461,8 @@ print("  reply:", example.reply)
 r"""
 {{exercise 12.layout}}
 
-Write `layout(encode, persona, history, reply, gold, latest, ids)`. `encode` gives the token ids of a
-text; `persona` is a list of sentences, `history` a list of `(speaker, text)` with speaker 1 or 2
+Write `layout(encode, persona, history, reply, gold, latest, ids)`. `encode` gives the token ids of
+a text; `persona` is a list of sentences, `history` a list of `(speaker, text)` with speaker 1 or 2
 (1 is the one who replies now), and `ids` holds the ids of `<bos>`, `<eos>`, `<speaker1>` and
 `<speaker2>`. Only the `latest` turns are read. Give a dictionary with three lists of one length:
 
@@ -866,8 +867,8 @@ that copies a word (See et al. 2017).
 ## 4. A tree for a sentence
 
 A tree is not one label, and not one label per word either: each word chooses its **head** among all
-words, and the choices must form a tree. Dozat & Manning (2017) give each word two small views of its
-state, one as a **dependent**, $x_i$, and one as a **head**, $y_j$. The score of the arc from
+words, and the choices must form a tree. Dozat & Manning (2017) give each word two small views of
+its state, one as a **dependent**, $x_i$, and one as a **head**, $y_j$. The score of the arc from
 dependent $i$ to head $j$ is **biaffine**, that is, linear in each of the two:
 
 $$

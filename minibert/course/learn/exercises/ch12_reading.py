@@ -162,7 +162,7 @@ class ReadLong(Tried):
 
 class FindTheBug(Tried):
     id = "12.find_the_bug"
-    title = "Find the bug: very sure, and wrong"
+    title = "Find the bug: sure, window by window"
     minutes, difficulty, importance, points = 8, 3, 5, 4
     hints = (
         "A window that holds no answer has two poor starts, with the scores -8 and -14. What does "

@@ -103,7 +103,7 @@ class Layout(Tried):
         one, two = ids["<speaker1>"], ids["<speaker2>"]
         names = {1: two, 2: one} if how.get("swap") else {1: one, 2: two}
         eos = [] if how.get("eos") is False else [ids["<eos>"]]
-        about = cls.about(encode, persona, ids, one, how)
+        about = cls.about(encode, persona, ids, how)
         latest = how.get("latest", latest)
         turns = history[:latest] if how.get("first") else history[-latest:]
         parts = []
@@ -116,14 +116,14 @@ class Layout(Tried):
         end = encode(reply) + eos
         row = [i for _, part in parts for i in part]
         found = {"input_ids": row + end, "token_type_ids": cls.kinds(parts, len(end), ids, how)}
-        return found | {"lm_labels": cls.labels(row, end, parts, how.get("gold", gold), how)}
+        return found | {"lm_labels": cls.labels(row, end, parts, how.get("gold", gold), how=how)}
 
     @staticmethod
-    def about(encode: Callable, persona: list[str], ids: dict, one: int, how: dict) -> list[int]:
+    def about(encode: Callable, persona: list[str], ids: dict, how: dict) -> list[int]:
         way = how.get("persona")
         read = {"none": [], "first": persona[:1]}.get(way or "", persona)
         begin = [ids["<bos>"]] if how.get("bos", True) else []
-        begin += [one] if way == "marked" else []
+        begin += [ids["<speaker1>"]] if way == "marked" else []
         return begin + [i for sentence in read for i in encode(sentence)]
 
     @staticmethod
@@ -139,7 +139,7 @@ class Layout(Tried):
         return row if numbers is None else [numbers[who != one] for who in row]
 
     @staticmethod
-    def labels(row: list, end: list, parts: list, gold: bool, how: dict) -> list[int]:
+    def labels(row: list, end: list, parts: list, gold: bool, *, how: dict) -> list[int]:
         """-100, and the tokens that the language model learns from."""
         way, none = how.get("labels"), how.get("ignore", IGNORE)
         found = [none] * len(row) + (end if gold else [none] * len(end))
