@@ -1135,8 +1135,8 @@ et al. (2018), *Personalizing Dialogue Agents*, [arXiv:1801.07243](https://arxiv
 Rajpurkar et al. (2018), *Know What You Don't Know* (SQuAD 2.0),
 [arXiv:1806.03822](https://arxiv.org/abs/1806.03822). Clark & Gardner (2018), *Simple and Effective
 Multi-Paragraph Reading Comprehension*, [arXiv:1710.10723](https://arxiv.org/abs/1710.10723): how
-scores of several texts are made to compare. Jia & Liang (2017), *Adversarial Examples for Evaluating
-Reading Comprehension Systems*, [arXiv:1707.07328](https://arxiv.org/abs/1707.07328). Ramachandran et
+scores of several texts are made to compare. Jia & Liang (2017), *Adversarial Examples for
+Evaluating Reading Comprehension Systems*, [arXiv:1707.07328](https://arxiv.org/abs/1707.07328). Ramachandran et
 al. (2017), [arXiv:1611.02683](https://arxiv.org/abs/1611.02683). Rothe et al. (2020),
 [arXiv:1907.12461](https://arxiv.org/abs/1907.12461). See et al. (2017), *Get To The Point*,
 [arXiv:1704.04368](https://arxiv.org/abs/1704.04368): a pointer that copies. Dozat & Manning (2017),
