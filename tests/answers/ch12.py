@@ -171,6 +171,59 @@ def cross(**changed):
     return CROSS.format(**usual | changed)
 
 
+SPLIT = "x.unflatten(-1, (heads, -1)).transpose(1, 2)"
+SKIPPED = """
+def read_long(windows, longest, n_best, threshold):
+    ranked = []
+    for one in windows:
+        first, offsets = one["first"], one["offsets"]
+        null = float(one["starts"][0] + one["ends"][0])
+        for i in range(len(offsets)):
+            for j in range(i, min(len(offsets), i + longest)):
+                score = float(one["starts"][first + i] + one["ends"][first + j])
+                if one["central"][i] and score > -math.inf:
+                    ranked.append((score, offsets[i][0], offsets[j][1], null))
+    ranked = sorted(ranked, reverse=True)[:n_best]
+    said = ranked[0][1:3] if ranked and ranked[0][3] - ranked[0][0] <= threshold else None
+    return [one[:3] for one in ranked], said
+"""
+TABLE = """
+def read_long(windows, longest, n_best, threshold):
+    found, null = [], math.inf
+    for w in windows:
+        s, e = w["starts"], w["ends"]
+        null = min(null, (s[0] + e[0]).item())
+        n, f = len(w["offsets"]), w["first"]
+        table = s[f : f + n, None] + e[None, f : f + n]
+        kept = torch.ones(n, n).triu().tril(longest - 1) > 0
+        kept &= torch.tensor(w["central"])[:, None]
+        best, at = table.masked_fill(~kept, -torch.inf).flatten().topk(min(n_best, n * n))
+        for score, k in zip(best.tolist(), at.tolist()):
+            if score > -math.inf:
+                found.append([score, w["offsets"][k // n][0], w["offsets"][k % n][1]])
+    found = sorted(found, key=lambda a: a[0], reverse=True)[:n_best]
+    if not found or null > found[0][0] + threshold:
+        return found, None
+    return found, found[0][1:]
+"""
+CHUNKS = """
+def cross_attention(states, memory, seen, query, key, value, output, heads):
+    out = []
+    parts = (query(states), key(memory), value(memory))
+    for q, k, v in zip(*(x.chunk(heads, -1) for x in parts)):
+        scores = torch.einsum("btd,brd->btr", q, k) * q.shape[-1] ** -0.5
+        scores = scores.masked_fill(seen.logical_not()[:, None], float("-inf"))
+        out.append(scores.softmax(2) @ v)
+    return output(torch.cat(out, -1))
+"""
+LOOP = """
+def arc_scores(x, y, U):
+    scores = torch.zeros(len(x), len(y))
+    for i in range(len(x)):
+        for j in range(len(y)):
+            scores[i, j] = torch.cat((x[i], torch.ones(1))) @ U @ y[j]
+    return scores
+"""
 ARCS = """
 def arc_scores(x, y, U):
     one = torch.ones(len(x), 1)
@@ -261,6 +314,49 @@ WRONG = [
     ("12.read_long", read(value="answers, answers[0] if answers else None"), "(start, end) in"),
     ("12.read_long", read(value="answers, said or (0, 0)"), "no answer is None"),
     ("12.read_long", read(score="float(starts[first + i])"), "only the starts"),
+    ("12.read_long", SKIPPED, "the window with the best span"),
+    (
+        "12.read_long",
+        read(nothing="sum(min(float(w[n][0]) for w in windows) for n in ('starts', 'ends'))"),
+        "come from two windows",
+    ),
+    (
+        "12.read_long",
+        read(ranked="sorted(sorted(answers, reverse=True)[:n_best], key=lambda a: a[1:])")
+        .replace("answers[0][0] <=", "max(answers)[0] <=")
+        .replace("answers[0][1:]", "max(answers)[1:]"),
+        "in the order of the text",
+    ),
+    (
+        "12.read_long",
+        read(
+            kept="central[i] and score > -math.inf and offsets[j][1] - offsets[i][0] <= longest",
+            stop="len(offsets)",
+        ),
+        "counted in characters",
+    ),
+    ("12.read_long", read(after="answers.append((nulls[-1], 0, 0))"), "stands in the list"),
+    ("12.read_long", read(own="starts.sub_(starts.max())"), "changes what it was given"),
+    (
+        "12.read_long",
+        read(kept="central[i] and -math.inf < score >= nulls[-1]"),
+        "only where its own",
+    ),
+    ("12.layout", kinds("kinds + [two] * len(end)"), "the reply is of the kind"),
+    ("12.layout", layout(kinds="[two] * len(row)"), "the persona is of the kind"),
+    ("12.layout", layout(turns="history[-2 * latest :]"), "not pairs of turns"),
+    ("12.layout", layout(said="encode(text) + [name[who]]"), "stands behind its words"),
+    ("12.layout", labels("before + (end if gold else [None] * len(end))"), "not None"),
+    (
+        "12.layout",
+        labels("before + (end if gold else [-100] * (len(end) - 1) + end[-1:])"),
+        "of a wrong reply has a label",
+    ),
+    (
+        "12.layout",
+        layout(row="[i for s in persona for i in [ids['<bos>']] + encode(s)]"),
+        "`input_ids` should have",
+    ),
     ("12.layout", labels("before + end"), "a wrong reply teaches"),
     ("12.layout", labels("[-100] * len(row + end)"), "no reply teaches"),
     ("12.layout", labels("row + end if gold else [-100] * len(row + end)"), "the whole sequence"),
@@ -375,6 +471,27 @@ WRONG = [
         hits(value="sum(p <= 2 for p in places) / n, sum(1 / p for p in places) / n"),
         "hits@2",
     ),
+    (
+        "12.hits",
+        hits(
+            value="sum(p == 1 for p in places) / n, "
+            "sum(1 / (1 + sum(s > r[a] for s in r)) for r, a in zip(scores, right)) / n"
+        ),
+        "for MRR it still counts",
+    ),
+    (
+        "12.hits",
+        hits(
+            value="sum(row.index(max(row)) == at for row, at in zip(scores, right)) / n, "
+            "sum(1 / p for p in places) / n"
+        ),
+        "the first is the hit",
+    ),
+    (
+        "12.hits",
+        hits(value="sum(p == 1 for p in places) / n, sum(1 / p for p in places)"),
+        "divide the sum",
+    ),
     ("12.hits", hits(value="sum(p == 1 for p in places) / n"), "expected two numbers"),
     (
         "12.cross",
@@ -397,6 +514,36 @@ WRONG = [
     ("12.cross", cross(result="found"), "output layer is missing"),
     ("12.cross", cross(result="states + output(found)"), "the states are added"),
     ("12.cross", cross(result="output(found)[:, 0]"), "expected the shape"),
+    (
+        "12.cross",
+        cross(mask="scores", weights="scores.softmax(-1) * seen[:, None, None, :]"),
+        "after the softmax",
+    ),
+    (
+        "12.cross",
+        cross().replace(SPLIT, "x.reshape(len(x), heads, x.shape[1], -1)"),
+        "heads are cut wrongly",
+    ),
+    (
+        "12.cross",
+        cross().replace(".transpose(1, 2).flatten(2)", ".reshape(states.shape)"),
+        "heads are put together wrongly",
+    ),
+    (
+        "12.cross",
+        cross(mask="scores.masked_fill(~seen[:, None, None, :], 0)", weights="scores"),
+        "softmax is missing",
+    ),
+    (
+        "12.cross",
+        cross(weights="(seen / seen.sum(-1, keepdim=True))[:, None, None, :].expand(scores.shape)"),
+        "queries take no part",
+    ),
+    ("12.cross", cross(result="output(found).detach()"), "no gradient"),
+    ("12.cross", cross(k="memory.detach()", v="memory.detach()"), "no gradient"),
+    ("12.biaffine", arcs("(x1 @ U @ y.T).detach()"), "no gradient"),
+    ("12.biaffine", arcs("x @ U[:-1] @ y.T + (x @ U[-1])[:, None]"), "with the dependent"),
+    ("12.biaffine", arcs("x1 @ U @ y.T + U[-1] @ y.T"), "counted twice"),
     ("12.biaffine", arcs("x @ U[:-1] @ y.T"), "the 1 is missing"),
     ("12.biaffine", arcs(x1="torch.cat((one, x), 1)"), "the 1 stands in front"),
     ("12.biaffine", arcs("(x1 @ U @ y.T).T"), "transposed"),
@@ -420,9 +567,22 @@ RIGHT = [
         "12.read_long",
         read(ranked="sorted(answers, key=lambda a: -a[0])[:n_best]", nothing="sorted(nulls)[0]"),
     ),
+    ("12.read_long", TABLE),
+    ("12.read_long", read(score="starts[first + i] + ends[first + j]")),
     ("12.layout", "solution"),
     ("12.layout", layout()),
+    (
+        "12.layout",
+        layout(
+            value="{'lm_labels': tuple(before + (end if gold else [-100] * len(end))), "
+            "'input_ids': torch.tensor(row + end), 'token_type_ids': kinds + [one] * len(end)}"
+        ),
+    ),
     ("12.hits", "solution"),
+    (
+        "12.hits",
+        hits(value="torch.tensor([sum(p == 1 for p in places), sum(1 / p for p in places)]) / n"),
+    ),
     ("12.hits", hits()),
     ("12.hits", hits("1 + sum(s >= row[at] for i, s in enumerate(row) if i != at)")),
     (
@@ -438,6 +598,16 @@ RIGHT = [
         "12.cross",
         cross(mask="scores + torch.where(seen, 0.0, -torch.inf)[:, None, None, :]"),
     ),
+    ("12.cross", CHUNKS),
+    (
+        "12.cross",
+        cross(weights="None").replace(
+            "(weights @ v)",
+            "F.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None, :])",
+        ),
+    ),
+    ("12.cross", cross(mask="scores.masked_fill(~seen[:, None, None, :], -1e4)")),
+    ("12.biaffine", LOOP),
     ("12.biaffine", "solution"),
     ("12.biaffine", arcs()),
     ("12.biaffine", arcs("x @ U[:-1] @ y.T + (y @ U[-1])[None]")),

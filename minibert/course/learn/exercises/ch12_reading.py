@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from minibert.course.learn.exercises.ch12_tried import Tried
+from minibert.course.learn.compare import short
+from minibert.course.learn.exercises.ch12_tried import Tried, like
 
 Window = dict[str, Any]  # starts, ends, first, offsets, central
 
@@ -57,8 +58,8 @@ class ReadLong(Tried):
         "`sorted(found, reverse=True)[:n_best]`. What if nothing was found?",
     )
     default: Any = ([], None)
-    right = ("Sums of scores compare across windows, because one layer has made all of them. Where "
-             "no span is left, the function says so, and does not crash.")  # fmt: skip
+    right = ("One layer has made the scores of all windows, so their sums can be ranked together. "
+             "Where no span is left, the function says so, and does not crash.")  # fmt: skip
     mistakes = (
         ("each window has its own softmax here: a window without the answer spreads the same "
          "probability as one with it. Compare the sums of the scores.", 3, {"own": "softmax"}),
@@ -72,6 +73,16 @@ class ReadLong(Tried):
          {"null": lambda s: s[0]}),
         ("\"no answer\" has the mean score of the windows: take the lowest.", 4,
          {"null": lambda s: math.fsum(s) / len(s)}),
+        ("\"no answer\" has the score of the window with the best span: take the lowest of all "
+         "windows.", 4, {"null": "best"}),
+        ("the lowest start and the lowest end of \"no answer\" come from two windows: add the two "
+         "of a window, then take the lowest sum.", 5, {"null": "apart"}),
+        ("the answers stand in the order of the text: the highest score comes first.", 5,
+         {"place": True}),
+        ("the length of a span is counted in characters here: `longest` is in tokens.", 5,
+         {"letters": True}),
+        ("a window's spans count only where its own \"no answer\" is low: collect all, and ask "
+         "for \"no answer\" once, at the end.", 4, {"each_null": True}),
         ("\"no answer\" has the score of the start alone: add that of the end.", 5, {"half": True}),
         ("the threshold is ignored.", 5, {"threshold": 0.0}),
         ("the sign of the threshold is turned round: \"no answer\" has to be better by more than "
@@ -111,11 +122,22 @@ class ReadLong(Tried):
         long = (document(30), 3, 200, 2.5)
         return [*drawn, long, (closed(document(40)), 3, 5, 100.0), (document(41)[:1], 2, 4, 50.0)]
 
+    def untouched(self, answer: Any) -> bool:
+        return all(got is None or got is ... or like(got, self.default)
+                   for got, _ in (answer(*self.cases()[at]) for at in (0, -3)))  # fmt: skip
+
+    def differs(self, got: Any, want: Any) -> str:
+        at = 1 if like(got[0], want[0]) else 0
+        name = ("the list of answers", "what is said")[at]
+        return f"{name} should be {short(want[at])}, but is {short(got[at])}"
+
     def form(self, got: Any, case: tuple) -> str:
         if not isinstance(got, tuple | list) or len(got) != 2 or not isinstance(got[0], list):
             return "expected two things: the list of answers, and the (start, end) to be said."
         if any(not isinstance(one, tuple | list) or len(one) != 3 for one in got[0]):
             return "each of the answers should be (score, start, end)."
+        if any(one[1] is None or one[1] == one[2] for one in got[0]):
+            return '"no answer" stands in the list of answers: it is no span of the document.'
         if got[1] is not None and (not isinstance(got[1], tuple | list) or len(got[1]) != 2):
             return "what is said should be (start, end) in the document, or None for no answer."
         return ""
@@ -126,17 +148,32 @@ class ReadLong(Tried):
         windows, longest, n_best, threshold = case
         windows = windows[how.get("parts", slice(None))]
         each = [cls.spans(one, longest + how.get("more", 0), how) for one in windows]
+        nulls = cls.nulls(windows, each, how)
         if "each" in how:
             each = [sorted(spans, reverse=True)[: how["each"]] for spans in each]
         found = sorted((one for spans in each for one in spans), reverse=not how.get("worst"))
         found = found[: how.get("n_best", n_best)]
-        nulls = [float(one["starts"][0] + (0 if how.get("half") else one["ends"][0]))
-                 for one in windows]  # fmt: skip
         threshold = how.get("threshold", threshold) * how.get("sign", 1)
-        none = not found or how.get("null", min)(nulls) - found[0][0] > threshold
+        way = how.get("null", min)
+        none = not found or (way if callable(way) else min)(nulls) - found[0][0] > threshold
         none = none != bool(how.get("swap") and found)
         silent = none and not (how.get("always") and found)
+        found = sorted(found, key=lambda one: one[1:]) if how.get("place") else found
         return found, how.get("none") if silent else found[0][1:]
+
+    @staticmethod
+    def nulls(windows: list[Window], each: list[list[tuple]], how: dict) -> list[float]:
+        """The scores of "no answer"; with ``each_null`` their windows lose what is below."""
+        starts = [float(one["starts"][0]) for one in windows]
+        ends = [0.0 if how.get("half") else float(one["ends"][0]) for one in windows]
+        found = [a + b for a, b in zip(starts, ends, strict=True)]
+        if how.get("each_null"):
+            for spans, null in zip(each, found, strict=True):
+                spans[:] = [one for one in spans if one[0] >= null]
+        if how.get("null") == "best":
+            best = max(range(len(each)), key=lambda i: max(each[i], default=(-math.inf,)))
+            return [found[best]]
+        return [min(starts) + min(ends)] if how.get("null") == "apart" else found
 
     @staticmethod
     def spans(one: Window, longest: int, how: dict) -> list[tuple]:
@@ -149,11 +186,14 @@ class ReadLong(Tried):
         starts, ends = (x.tolist() for x in scores)
         way, found = how.get("central", "first"), []
         for i in range(count):
-            for j in range(0 if how.get("back") else i, min(count, i + longest)):
+            stop = count if how.get("letters") else min(count, i + longest)
+            for j in range(0 if how.get("back") else i, stop):
                 kept = {"first": one["central"][i], "end": one["central"][j], "none": True}[way]
                 score = starts[i] + ends[j] if "times" not in how else starts[i]
                 product = how.get("times") is True or how.get("own") == "softmax"
                 score = starts[i] * ends[j] if product else score
+                if how.get("letters"):
+                    kept = kept and one["offsets"][j][1] - one["offsets"][i][0] <= longest
                 if kept and (score > -math.inf or how.get("infinite")):
                     end = one["offsets"][j][how.get("end", 1)]
                     found.append((score, one["offsets"][i][0], end))
@@ -173,8 +213,9 @@ class FindTheBug(Tried):
     right = ("Probabilities are shares *within* what they are normalised over. Over all windows "
              "together, a softmax would be harmless: it would keep the order.")  # fmt: skip
     mistakes = (
-        ("the softmax of a window goes over `[CLS]` and the question now: that is milder, but "
-         "each window still has a sum of its own.", 2, {"own": "whole"}),
+        ("the softmax of a window goes over `[CLS]` and the question now. That reads well (the "
+         "page measures it below), but here the sums of the scores are asked for.", 2,
+         {"own": "whole"}),
         ("only one of the two scores is free of the softmax.", 2, {"own": "starts"}),
         ("only one of the two scores is free of the softmax.", 2, {"own": "ends"}),
         ("each window's scores are divided by their spread, or centred: that again is a measure "

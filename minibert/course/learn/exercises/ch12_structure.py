@@ -24,6 +24,7 @@ def linear(generator: torch.Generator, wide: int, out: int) -> nn.Linear:
 
 class Cross(Tried):
     id = "12.cross"
+    learns = True
     title = "The decoder looks at the encoder"
     minutes, difficulty, importance, points = 12, 3, 5, 5
     hints = (
@@ -60,6 +61,15 @@ class Cross(Tried):
         ("the output layer is missing.", 4, {"output": False}),
         ("the states are added: the residual is added by the block, not here.", 4,
          {"residual": True}),
+        ("the heads are cut wrongly: first `unflatten` the last dimension, then exchange it with "
+         "the positions.", 2, {"cut": True}),
+        ("the heads are put together wrongly: exchange heads and positions first, then "
+         "`flatten(2)`.", 3, {"merge": True}),
+        ("padding is taken out after the softmax, so the weights no longer add up to one: mask "
+         "the scores.", 3, {"seen": "after"}),
+        ("the softmax is missing.", 2, {"axis": None}),
+        ("every token of the source gets the same weight: the queries take no part.", 2,
+         {"even": True}),
         ("the layers of keys and values are exchanged.", 3, {"swap": True}),
     )  # fmt: skip
 
@@ -99,7 +109,7 @@ class Cross(Tried):
         heads, mask = how.get("heads", heads), seen[:, None, None, :]
         usual = {"query": (query, "states"), "key": (key, "memory"), "value": (value, "memory")}
         q, k, v = (
-            layer(given[how.get(name, told)]).unflatten(-1, (heads, -1)).transpose(1, 2)
+            cls.split(layer(given[how.get(name, told)]), heads, how)
             for name, (layer, told) in usual.items()
         )
         size = q.shape[-1]
@@ -107,18 +117,32 @@ class Cross(Tried):
         scores = q @ k.mT / by.get(how.get("scale", ""), math.sqrt(size))
         if how.get("seen") == "zero":
             scores = scores.masked_fill(~mask, 0.0)
-        elif how.get("seen") != "all":
+        elif how.get("seen") not in ("all", "after"):
             scores = scores.masked_fill(mask if how.get("seen") == "turned" else ~mask, -torch.inf)
         if how.get("causal"):
             scores = scores.masked_fill(~torch.ones_like(scores).tril().bool(), -torch.inf)
-        weights = scores.softmax(how.get("axis", -1)).nan_to_num(0.0)
-        found = (weights @ v).transpose(1, 2).flatten(2)
+        scores = 0 * scores.nan_to_num(0.0, neginf=0.0) if how.get("even") else scores
+        scores = scores.masked_fill(~mask, -torch.inf) if how.get("even") else scores
+        axis = how.get("axis", -1)
+        weights = scores.nan_to_num(neginf=0.0) if axis is None else scores.softmax(axis)
+        weights = weights.nan_to_num(0.0) * (mask if how.get("seen") == "after" else 1)
+        found = weights @ v
+        found = (found.reshape(states.shape) if how.get("merge")
+                 else found.transpose(1, 2).flatten(2))  # fmt: skip
         found = output(found) if how.get("output", True) else found
         return found + states if how.get("residual") else found
+
+    @staticmethod
+    def split(x: Tensor, heads: int, how: dict) -> Tensor:
+        """(batch, heads, length, size), or as a mistake cuts it."""
+        if how.get("cut"):
+            return x.reshape(len(x), heads, x.shape[1], -1)
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 class Biaffine(Tried):
     id = "12.biaffine"
+    learns = True
     title = "The score of every arc at once"
     minutes, difficulty, importance, points = 8, 3, 4, 4
     hints = (
@@ -144,6 +168,9 @@ class Biaffine(Tried):
         ("U is left out: that is a plain dot product.", 1, {"only": "dot"}),
         ("the sum goes over U's rows only: take a product with each head, too.", 1,
          {"only": "left"}),
+        ("the last row of U is multiplied with the dependent: it belongs to the head, whoever "
+         "depends on it.", 3, {"only": "asker"}),
+        ("the last row of U is counted twice.", 3, {"only": "twice"}),
         ("the sign is turned round.", 3, {"sign": -1}),
     )  # fmt: skip
 
@@ -180,6 +207,10 @@ class Biaffine(Tried):
         only = how.get("only")
         if only == "dot":
             return x @ y.T
+        if only == "asker":
+            return x @ U[:-1] @ y.T + (x @ U[-1])[:, None]
+        if only == "twice":
+            return x1 @ U @ y.T + U[-1] @ y.T
         if only == "left":
             return x1 @ U
         scores = (U[-1] @ y.T).expand(len(x), -1) if only == "bias" else x1 @ U @ y.T

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from minibert.course.learn.exercises.ch12_tried import Tried
+import torch
+
+from minibert.course.learn.exercises.ch12_tried import Tried, like
 
 IGNORE = -100
 IDS = {"<bos>": 90, "<eos>": 91, "<speaker1>": 92, "<speaker2>": 93}
@@ -69,6 +71,14 @@ class Layout(Tried):
         ("only the first sentence of the persona is read.", 5, {"persona": "first"}),
         ("a `<speaker1>` stands in front of the persona, too: there is none.", 6,
          {"persona": "marked"}),
+        ("`latest` counts turns, not pairs of turns.", 6, {"pairs": True}),
+        ("a turn's token stands behind its words: it comes in front of them.", 5,
+         {"marks": "behind"}),
+        ("the persona is of the kind `<speaker2>`: it is the replier's, `<speaker1>`.", 5,
+         {"kinds": "persona2"}),
+        ("the reply is of the kind `<speaker2>`: speaker 1 replies.", 5, {"kinds": "reply2"}),
+        ("`<eos>` of a wrong reply has a label: all of its labels are -100.", 5,
+         {"labels": "its end"}),
         ("the history comes before the persona: `<bos>`, persona, history, reply.", 5,
          {"persona": "late"}),
     )  # fmt: skip
@@ -94,7 +104,18 @@ class Layout(Tried):
         lengths = {name: len(got[name]) for name in names}
         if len({*lengths.values()}) > 1:
             return f"the three lists differ in length: {lengths}."
+        if any(label is None for label in got["lm_labels"]):
+            return "a token without a label has -100 in `lm_labels`, not None."
         return ""
+
+    def differs(self, got: Any, want: Any) -> str:
+        """The first list that differs, and where."""
+        name = next(name for name in want if not like(got[name], want[name]))
+        if len(got[name]) != len(want[name]):
+            return f"`{name}` should have {len(want[name])} numbers, but has {len(got[name])}"
+        rows = enumerate(zip(got[name], want[name], strict=True))
+        at, (a, b) = next((i, pair) for i, pair in rows if int(pair[0]) != pair[1])
+        return f"`{name}` has {int(a)} at position {at}, but should have {b}"
 
     @classmethod
     def solve(cls, *case: Any, **how: Any) -> dict[str, list[int]]:
@@ -104,13 +125,14 @@ class Layout(Tried):
         names = {1: two, 2: one} if how.get("swap") else {1: one, 2: two}
         eos = [] if how.get("eos") is False else [ids["<eos>"]]
         about = cls.about(encode, persona, ids, how)
-        latest = how.get("latest", latest)
+        latest = how.get("latest", 2 * latest if how.get("pairs") else latest)
         turns = history[:latest] if how.get("first") else history[-latest:]
         parts = []
         for who, text in turns[::-1] if how.get("turned") else turns:
             speaker = names[who]
             mark = [speaker] if how.get("marks", True) else []
-            parts.append((speaker, mark + encode(text) + (eos if how.get("ends") else [])))
+            words = encode(text) + mark if how.get("marks") == "behind" else mark + encode(text)
+            parts.append((speaker, words + (eos if how.get("ends") else [])))
         parts.insert(1 if how.get("persona") == "late" and parts else 0, (one, about))
         parts.append((one, [one] if how.get("own", True) else []))
         end = encode(reply) + eos
@@ -135,6 +157,10 @@ class Layout(Tried):
             row = row[:1] + row[:-1]
         if way == "persona":
             row[: len(parts[0][1])] = [ids["<bos>"]] * len(parts[0][1])
+        if way in ("persona2", "reply2"):
+            count = len(parts[0][1]) if way == "persona2" else more
+            part = slice(0, count) if way == "persona2" else slice(len(row) - count, None)
+            row[part] = [ids["<speaker2>"]] * count
         numbers = {"one": (one, one), "numbers": (1, 2), "bert": (0, 1)}.get(way or "")
         return row if numbers is None else [numbers[who != one] for who in row]
 
@@ -150,8 +176,8 @@ class Layout(Tried):
             return [none] * start + row[start:] + end
         if way == "speaker" and gold:
             found[len(row) - 1] = row[-1]
-        if way == "end":
-            found[-1] = none
+        if way in ("end", "its end"):
+            found[-1] = none if way == "end" else end[-1]
         return [*found[1:], none] if way == "shifted" else found
 
 
@@ -177,6 +203,14 @@ class Hits(Tried):
          {"tie": "first"}),
         ("of equal scores the last wins: the order of the candidates decides.", 2,
          {"tie": "last"}),
+        ("a tie is no hit here, but for MRR it still counts as the better place.", 3,
+         {"tie_mrr": "kind"}),
+        ("a tie still counts as a hit; only MRR puts it behind.", 3, {"tie_hits": "kind"}),
+        ("of equal scores the first is the hit: the order of the candidates decides.", 3,
+         {"tie_hits": "first"}),
+        ("of equal scores the last is the hit: the order of the candidates decides.", 3,
+         {"tie_hits": "last"}),
+        ("MRR is a mean: divide the sum by the number of rows.", 3, {"mrr": "sum"}),
         ("a higher score is better: the ranking is turned round.", 2, {"low": True}),
         ("places begin at 1, not at 0.", 2, {"from": 0}),
         ("the mean place is no reciprocal rank: take the mean of 1 / place.", 2, {"mrr": "mean"}),
@@ -204,13 +238,17 @@ class Hits(Tried):
         ]  # fmt: skip
 
     def form(self, got: Any, case: tuple) -> str:
-        pair = isinstance(got, tuple | list) and len(got) == 2
+        pair = (isinstance(got, tuple | list) or torch.is_tensor(got)) and len(got) == 2
         return "" if pair else "expected two numbers: hits@1, and the mean reciprocal rank."
 
     @classmethod
     def solve(cls, *case: Any, **how: Any) -> tuple[float, float]:
         """(hits@1, mean reciprocal rank)."""
         scores, right = case
+        for name, at in (("tie_mrr", 1), ("tie_hits", 0)):
+            if name in how:
+                kind = cls.solve(*case, tie=how[name])
+                return (kind[0], cls.solve(*case)[1]) if at == 0 else (cls.solve(*case)[0], kind[1])
         places = [
             cls.place(row, how.get("at", at), how) for row, at in zip(scores, right, strict=True)
         ]
@@ -225,8 +263,9 @@ class Hits(Tried):
         if "from" in how:
             hits = sum(place == 1 for place in places) / count
         mean = sum(places) / count
-        mrr = {"mean": mean, "turned": 1 / mean if mean else 0.0, "hits": hits}.get(
-            how.get("mrr", ""), mrr)  # fmt: skip
+        turned = 1 / mean if mean else 0.0
+        ways = {"sum": mrr * count, "mean": mean, "turned": turned, "hits": hits}
+        mrr = ways.get(how.get("mrr", ""), mrr)
         return (mrr, hits) if how.get("swap") else (hits, mrr)
 
     @staticmethod
