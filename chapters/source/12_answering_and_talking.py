@@ -77,15 +77,8 @@ def chronicles(examples, count, seed, without=0.0, fillers=FILLERS):
         told = rng.random() >= without
         texts, place = rng.sample(others, 6), rng.randrange(6)
         texts[place] = e.text if told else texts[place]
-        found.append(
-            {
-                "question": e.text_b,
-                "document": "\n\n".join(texts),
-                "answer": answer if told else "",
-                "article": e.text,
-                "place": place,
-            }
-        )
+        found.append({"question": e.text_b, "document": "\n\n".join(texts),
+                      "answer": answer if told else "", "article": e.text, "place": place})
     return found
 
 
@@ -110,33 +103,27 @@ the most context on both sides: there the window is *central*.
 STRIDE = 64
 one = asked[0]
 cut = mb.heads.spans.windows(tokenizer, one["question"], one["document"], WINDOW, stride=STRIDE)
-place = {
-    offset: i for i, offset in enumerate(tokenizer.encode(one["document"], offsets=True)[1])
-}  # of each token in the document
+place = {offset: i for i, offset in enumerate(
+    tokenizer.encode(one["document"], offsets=True)[1])}  # of each token in the document
 print(f"{one['question']}  {len(place)} tokens, {len(cut)} windows")
 
 # %% tags=["hide-input"]
-fig, ax = mb.show.new(
-    "A document, read in windows", "token of the document", "window", size=(9, 3.2)
-)
+fig, ax = mb.show.new("A document, read in windows", "token of the document", "window",
+                      size=(9, 3.2))
 begin = one["document"].index(one["article"]) + one["article"].index(one["answer"])
 for number, part in enumerate(cut):
     at = [place[offset] for offset in part.offsets]
     central = [p for p, mid in zip(at, part.central, strict=True) if mid]
     ax.barh(number, at[-1] - at[0], left=at[0], height=0.6, color=mb.show.PALETTE["sky"])
-    ax.barh(
-        number, central[-1] - central[0], left=central[0], height=0.6, color=mb.show.PALETTE["blue"]
-    )
+    ax.barh(number, central[-1] - central[0], left=central[0], height=0.6,
+            color=mb.show.PALETTE["blue"])
 answer_at = min(place.values(), key=lambda p: abs([*place][p][0] - begin))
 ax.axvline(answer_at, color=mb.show.PALETTE["vermillion"], lw=2, label="the answer")
 ax.set(yticks=range(len(cut)), yticklabels=range(1, len(cut) + 1))
 ax.invert_yaxis()
 ax.legend(loc="lower left")
-mb.show.figure(
-    fig,
-    alt=f"{len(cut)} overlapping bars, one a window, over the {len(place)} tokens "
-    f"of a document; the answer is at token {answer_at}.",
-)
+mb.show.figure(fig, alt=f"{len(cut)} overlapping bars, one a window, over the {len(place)} tokens "
+               f"of a document; the answer is at token {answer_at}.")
 
 # %% [markdown]
 r"""
@@ -146,32 +133,19 @@ for SQuAD does the same and calls it *max context*.) Now every window gives two 
 its tokens, for the start and the end of an answer.
 """
 
-
 # %%
 def scored(question, document):
     """The windows of a document, each a dictionary with the reader's scores."""
     parts = mb.heads.spans.windows(tokenizer, question, document, WINDOW, stride=STRIDE)
     scores = mb.heads.run(reader, [part.example for part in parts], 32)
-    return [
-        {
-            "starts": starts,
-            "ends": ends,
-            "first": part.first,
-            "offsets": part.offsets,
-            "central": part.central,
-        }
-        for part, (starts, ends) in zip(parts, scores, strict=True)
-    ]
+    return [{"starts": starts, "ends": ends, "first": part.first, "offsets": part.offsets,
+             "central": part.central}
+            for part, (starts, ends) in zip(parts, scores, strict=True)]
 
 
 read = [scored(one["question"], one["document"]) for one in asked]
-print(
-    {
-        name: getattr(x, "shape", x)
-        for name, x in read[0][0].items()
-        if name != "offsets" and name != "central"
-    }
-)
+print({name: getattr(x, "shape", x) for name, x in read[0][0].items() if name != "offsets"
+       and name != "central"})
 
 # %% [markdown]
 r"""
@@ -189,20 +163,16 @@ Rice and jam are good answers to it, and the second window has none. Which windo
 # %% tags=["nbval-check-output"]
 TOY = "She likes rice and jam. Then the rain came."
 toy = []
-for part, scores in (
-    ("She likes rice and jam.", [-5.0, -5.0, 6.0, -5.0, 5.5]),
-    ("Then the rain came.", [-9.0, -9.0, -3.0, -9.0]),
-):
+for part, scores in (("She likes rice and jam.", [-5.0, -5.0, 6.0, -5.0, 5.5]),
+                     ("Then the rain came.", [-9.0, -9.0, -3.0, -9.0])):
     found = re.finditer(r"\w+", part)
     words = [(TOY.index(part) + m.start(), TOY.index(part) + m.end()) for m in found]
     row = torch.tensor([0.0, *scores])  # [CLS], then the words
     toy.append({"starts": row, "ends": row, "first": 1, "offsets": words})
     sure = row[1:].softmax(0) ** 2
     at = int(sure.argmax())
-    print(
-        f"{TOY[slice(*words[at])]}: sum of scores {2 * float(row[1 + at]):.0f}, "
-        f"the colleague is {float(sure[at]):.0%} sure"
-    )
+    print(f"{TOY[slice(*words[at])]}: sum of scores {2 * float(row[1 + at]):.0f}, "
+          f"the colleague is {float(sure[at]):.0%} sure")
 
 # %% [markdown]
 r"""
@@ -212,7 +182,6 @@ He is sure of nonsense. Find out why, and correct his reader, so that `surest` g
 of the span whose *sum of scores* is the highest of all windows. (Here a span may be read from any
 window.)
 """
-
 
 # %%
 def surest(windows, longest):
@@ -269,7 +238,6 @@ Write `read_long(windows, longest, n_best, threshold)`. Return two things:
   answer" exceeds that of the best span by more than `threshold`, and where no span is possible.
 """
 
-
 # %%
 def read_long(windows, longest, n_best, threshold):
     """(the best spans of a document, what is said)."""
@@ -323,7 +291,6 @@ every window says for itself. *Predict before you run:* how high will windows sc
 hold the answer?
 """
 
-
 # %%
 def text_of(one, span):
     """The characters of a span, "" for none."""
@@ -335,20 +302,12 @@ def says(one, windows, threshold=math.inf):
     return text_of(one, read_long(windows, 12, 1, threshold)[1])
 
 
-late = [
-    i
-    for i, one in enumerate(asked[:20])
-    if one["place"] >= 3 and says(one, read[i]) == one["answer"] != says(one, read[i][:1])
-]
+late = [i for i, one in enumerate(asked[:20]) if one["place"] >= 3
+        and says(one, read[i]) == one["answer"] != says(one, read[i][:1])]
 shown = late[0] if late else 0
 one = asked[shown]
-print(
-    one["question"],
-    "| the first window alone:",
-    says(one, read[shown][:1]) or "-",
-    "| all windows:",
-    says(one, read[shown]),
-)
+print(one["question"], "| the first window alone:", says(one, read[shown][:1]) or "-",
+      "| all windows:", says(one, read[shown]))
 for number, part in enumerate(readings[shown].parts, 1):
     span = text_of(one, part.best)
     print(f"window {number:2}: {part.score:7.1f}  no answer {part.nowhere:6.1f}   {span:.50}")
@@ -366,7 +325,6 @@ The rule never says exactly the answer, so we are kind to it
 and count the answer as found if it is *in* the sentence. The last row is the ceiling: the same
 reader with the one article alone.
 """
-
 
 # %%
 def words_of(text):
@@ -397,13 +355,10 @@ alone = mb.heads.answer(reader, [(one["question"], one["article"]) for one in as
 ways = {
     "all windows": [says(one, windows) for one, windows in zip(asked, read, strict=True)],
     "first window": [says(one, windows[:1]) for one, windows in zip(asked, read, strict=True)],
-    "softmax per window": [
-        says(one, each_for_itself(windows)) for one, windows in zip(asked, read, strict=True)
-    ],
-    "... with no answer": [
-        says(one, each_for_itself(windows, silent=True))
-        for one, windows in zip(asked, read, strict=True)
-    ],
+    "softmax per window": [says(one, each_for_itself(windows))
+                           for one, windows in zip(asked, read, strict=True)],
+    "... with no answer": [says(one, each_for_itself(windows, silent=True))
+                           for one, windows in zip(asked, read, strict=True)],
     "the article alone": [reading.best.text for reading in alone],
 }
 truths = [[one["answer"]] for one in asked]
@@ -413,10 +368,8 @@ for name, said in ways.items():
     print(f"{name:>20} {scores['exact match']:9.0f} % {scores['f1']:6.0f}")
 inside = [one["answer"] in likeliest_sentence(one) for one in asked]
 print(f"in the sentence with most shared words: {sum(inside) / len(inside):.0%}")
-five = [
-    any(text_of(one, a[1:]) == one["answer"] for a in read_long(windows, 12, 5, 0.0)[0])
-    for one, windows in zip(asked, read, strict=True)
-]
+five = [any(text_of(one, a[1:]) == one["answer"] for a in read_long(windows, 12, 5, 0.0)[0])
+        for one, windows in zip(asked, read, strict=True)]
 print(f"among the five best spans: {sum(five) / len(five):.0%}")
 
 # %% [markdown]
@@ -426,10 +379,9 @@ what happens to stand there. (Exact match and F1 are those of chapter 06: `mb.he
 How sure is the colleague in a window that holds the answer, and in one that lacks it?
 """
 
-
 # %%
 def sureness(silent):
-    """The probability of each window's best span: (where the answer is, elsewhere)."""
+    """The products of probabilities of each window's best span: (where the answer is, elsewhere)."""
     holds, lacks = [], []
     for one, windows in zip(asked, read, strict=True):
         at = one["document"].index(one["article"]) + one["article"].index(one["answer"])
@@ -454,8 +406,7 @@ So there are two ways to make windows compare: the sums of the scores, and a sof
 answer" in it. A softmax over the words alone is the mistake. In our world it costs only a few
 questions, for the right window often has the sharpest scores, too; sixty documents are too few to
 see it for certain, and section 6 counts more of them. Do not be surprised if "no answer" inside the
-softmax is even better than the sums: one layer gives all of the scores, but the reader was never
-trained on two windows at once, so nothing has made their *sums* agree.
+softmax is even better than the sums: no training has made the *sums* of different windows compare.
 Clark & Gardner (2018) saw the same on English texts: a reader that was trained on one paragraph at
 a time gets worse, the more paragraphs it reads, and a choice of "no answer" in training is one of
 their cures.
@@ -464,7 +415,6 @@ their cures.
 highest F1, as SQuAD 2.0's script does (`mb.heads.best_threshold`). Three chronicles of ten lack the
 article. `HasAns` are the questions with an answer, `NoAns` those without.
 """
-
 
 # %%
 def readings_of(some):
@@ -476,12 +426,8 @@ tuning, trial = readings_of(learned), readings_of(doubtful)
 threshold = mb.heads.best_threshold(tuning, [[one["answer"]] for one in learned])
 truths = [[one["answer"]] for one in doubtful]
 print("                     all   HasAns   NoAns  (exact match)")
-for name, limit in (
-    ("never silent", math.inf),
-    ("threshold 0", 0.0),
-    (f"tuned: {threshold:.1f}", threshold),
-    ("always silent", -math.inf),
-):
+for name, limit in (("never silent", math.inf), ("threshold 0", 0.0),
+                    (f"tuned: {threshold:.1f}", threshold), ("always silent", -math.inf)):
     scores = mb.heads.squad2_scores([r.said(limit) for r in trial], truths)
     row = [scores.get(f"{kind}exact match", math.nan) for kind in ("", "HasAns ", "NoAns ")]
     print(f"{name:>15}" + "".join(f"{x:8.0f}" for x in row))
@@ -504,11 +450,8 @@ crowd = chronicles(task.test, 6 if SMOKE else 40, seed=2, fillers=articles)
 said = [reading.said(math.inf) for reading in readings_of(crowd)]
 scores = mb.heads.squad_scores(said, [[one["answer"]] for one in crowd])
 print(f"among articles: exact match {scores['exact match']:.0f} %")
-wrong = [
-    (one["question"], text, one["answer"])
-    for one, text in zip(crowd, said, strict=True)
-    if text != one["answer"]
-]
+wrong = [(one["question"], text, one["answer"]) for one, text in zip(crowd, said, strict=True)
+         if text != one["answer"]]
 for question, text, answer in wrong[:4]:
     print(f"{question}  said: {text:.40}  right: {answer}")
 
@@ -525,15 +468,8 @@ longer overlap, and watch what is lost at their edges.
 """
 
 # %%
-mb.show.LongReader(
-    reader,
-    one["document"],
-    one["question"],
-    window=WINDOW,
-    stride=STRIDE,
-    no_answer=True,
-    examples=[(o["document"], o["question"]) for o in asked[1:5]],
-)
+mb.show.LongReader(reader, one["document"], one["question"], window=WINDOW, stride=STRIDE,
+                   no_answer=True, examples=[(o["document"], o["question"]) for o in asked[1:5]])
 
 # %% [markdown]
 r"""
@@ -560,18 +496,9 @@ spoken = mb.world.generate(tokens=60_000 if SMOKE else 500_000, seed=31)
 dialogues = of_documents(spoken.documents)
 gpt = mb.heads.talking(mb.GPT.from_pretrained("minibert-gpt"))
 later = [one for dialogue in dialogues for one in dialogue.exchanges()[2:]]
-example = next(
-    (
-        one
-        for one in later
-        if any(
-            fact.rstrip(".").split()[-1].lower() in words_of(one.reply)
-            for fact in one.persona[1:]
-            if not fact.endswith("old.")
-        )
-    ),
-    later[0],
-)
+example = next((one for one in later if any(
+    fact.rstrip(".").split()[-1].lower() in words_of(one.reply) for fact in one.persona[1:]
+    if not fact.endswith("old."))), later[0])
 print(dialogues)
 print("persona of the replier:", *example.persona)
 for who, text in example.history:
@@ -594,7 +521,6 @@ a text; `persona` is a list of sentences, `history` a list of `(speaker, text)` 
   at its place, and only if `gold` is true; everywhere else -100. A wrong reply must not teach it
   anything.
 """
-
 
 # %%
 def layout(encode, persona, history, reply, gold, latest, ids):
@@ -634,11 +560,8 @@ toy = (["I live in Kestle."], [(2, "Where do you live?")], "In Kestle.")
 encode = gpt.tokenizer.encode
 row = layout(encode, *toy, True, 5, ids)
 for token, kind, label in zip(*row.values(), strict=True):
-    names = [
-        gpt.tokenizer.decode([token]),
-        1 if kind == ids["<speaker1>"] else 2,
-        "." if label == -100 else "learned",
-    ]
+    names = [gpt.tokenizer.decode([token]), 1 if kind == ids["<speaker1>"] else 2,
+             "." if label == -100 else "learned"]
     print("{:<12} speaker {}  {}".format(*names))
 assert [row] == mb.heads.dialogue.Script(gpt).rows(*toy[:2], [toy[2]])
 
@@ -656,7 +579,6 @@ candidates; `right` has the position of the right one in each. A wrong candidate
 score stands before the right one. (A model that says 0 to everything must not get a hit because
 the right one happens to stand first.)
 """
-
 
 # %%
 def hits_and_mrr(scores, right):
@@ -688,7 +610,6 @@ exchange facts: `another` draws a new food, hobby, trade or town for persona and
 model then says has to come from the persona in front of it.
 """
 
-
 # %%
 def last_word(sentence):
     return sentence.rstrip(".").split()[-1]
@@ -701,18 +622,8 @@ def told(one):
 
 
 KINDS = "I live in", "I like", "I love", "I am"
-values = {
-    kind: sorted(
-        {
-            last_word(s)
-            for d in dialogues
-            for p in d.personas
-            for s in p
-            if s.startswith(kind) and not s.endswith("old.")
-        }
-    )
-    for kind in KINDS
-}
+values = {kind: sorted({last_word(s) for d in dialogues for p in d.personas for s in p
+                        if s.startswith(kind) and not s.endswith("old.")}) for kind in KINDS}
 
 
 def another(one, rng):
@@ -749,24 +660,14 @@ on a part of the replies (each costs twice the reading).
 # %%
 TURNS = 2  # of the history
 talker = mb.heads.CausalLM(gpt)
-history = mb.fit(
-    talker,
-    talker.batches(mb.heads.dialogue_examples(talker, lessons, TURNS), 16),
-    epochs=1,
-    optimizer=mb.optim.adamw(talker, 1e-3),
-    progress=False,
-)
+history = mb.fit(talker, talker.batches(mb.heads.dialogue_examples(talker, lessons, TURNS), 16),
+                 epochs=1, optimizer=mb.optim.adamw(talker, 1e-3), progress=False)
 
 # %%
 two = mb.heads.DoubleHeads(copy.deepcopy(gpt), 2, auxiliary=1.0)
 part = lessons[: 16 if SMOKE else 240]
-history = mb.fit(
-    two,
-    two.batches(mb.heads.dialogue_examples(two, part, TURNS), 16),
-    epochs=1,
-    optimizer=mb.optim.adamw(two, 5e-4),
-    progress=False,
-)
+history = mb.fit(two, two.batches(mb.heads.dialogue_examples(two, part, TURNS), 16),
+                 epochs=1, optimizer=mb.optim.adamw(two, 5e-4), progress=False)
 
 # %% [markdown]
 r"""
@@ -774,7 +675,6 @@ Four cheap rankings stand beside them: a coin; the words that a reply shares wit
 history; the language model's score per token for *the reply alone*, without persona and history;
 and the GPT before it had read a dialogue as we lay it out.
 """
-
 
 # %%
 def shared(one):
@@ -821,41 +721,27 @@ takes the likeliest token each time, the second is drawn from the nucleus (chapt
 """
 
 # %%
-persona = [
-    "My name is Ada Pell.",
-    "I live in Kestle.",
-    "I am a gardener.",
-    "I like sailing.",
-    "I love grapes.",
-    "I have a cat called Pixel.",
-]
-for question in (
-    "Where do you live?",
-    "What do you do for a living?",
-    "What is your favourite food?",
-    "What do you do on Sundays?",
-):
+persona = ["My name is Ada Pell.", "I live in Kestle.", "I am a gardener.", "I like sailing.",
+           "I love grapes.", "I have a cat called Pixel."]
+for question in ("Where do you live?", "What do you do for a living?",
+                 "What is your favourite food?", "What do you do on Sundays?"):
     said = mb.heads.reply(talker, persona, [question], 24, top_p=None, temperature=0)
     drawn = mb.heads.reply(talker, persona, [question], 24, top_p=0.9, seed=0)
     print(f"{question}\n    {said}\n    {drawn}")
-
 
 # %%
 def says_it(persona_of):
     """How often the likeliest reply has the fact that the right one tells."""
     hits = []
     for one in trials[: 3 if SMOKE else 20]:
-        text = mb.heads.reply(
-            talker, persona_of(one), one.history, 16, utterances=TURNS, top_p=None, temperature=0
-        )
+        text = mb.heads.reply(talker, persona_of(one), one.history, 16, utterances=TURNS,
+                              top_p=None, temperature=0)
         hits.append(any(word in text for word in told(one)))
     return sum(hits) / len(hits)
 
 
-print(
-    f"the persona's fact is in the reply: {says_it(lambda one: one.persona):.0%}, "
-    f"without a persona: {says_it(lambda one: ()):.0%}"
-)
+print(f"the persona's fact is in the reply: {says_it(lambda one: one.persona):.0%}, "
+      f"without a persona: {says_it(lambda one: ()):.0%}")
 
 # %% [markdown]
 r"""
@@ -892,16 +778,13 @@ four layers are `nn.Linear`. Give (batch, steps, dim), what the decoder adds to 
 mask is needed here, and which is not?*
 """
 
-
 # %%
 def cross_attention(states, memory, seen, query, key, value, output, heads):
     """What each step of the decoder finds in the memory."""
     found = states
     ### BEGIN SOLUTION
-    q, k, v = (
-        x.unflatten(-1, (heads, -1)).transpose(1, 2)
-        for x in (query(states), key(memory), value(memory))
-    )
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2)
+               for x in (query(states), key(memory), value(memory)))
     scores = q @ k.mT / math.sqrt(q.shape[-1])  # (batch, heads, steps, read)
     scores = scores.masked_fill(~seen[:, None, None, :], -torch.inf)
     found = output((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
@@ -923,9 +806,8 @@ comparison it gets random weights.
 """
 
 # %%
-joined = EncoderDecoder(
-    mb.BERT.from_pretrained("minibert-bert"), mb.GPT.from_pretrained("minibert-gpt")
-).eval()
+joined = EncoderDecoder(mb.BERT.from_pretrained("minibert-bert"),
+                        mb.GPT.from_pretrained("minibert-gpt")).eval()
 new = sum(p.numel() for p in joined.new_layers.parameters())
 print(f"new: {new / sum(p.numel() for p in joined.parameters()):.0%} of the weights")
 cross = copy.deepcopy(joined.decoder.stack.blocks[0].cross)
@@ -934,9 +816,8 @@ device = cross.output.weight.device
 states, memory = (torch.randn(2, n, joined.width, device=device) for n in (3, 5))
 seen = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], device=device) > 0
 with torch.no_grad():
-    mine = cross_attention(
-        states, memory, seen, cross.query, cross.key, cross.value, cross.output, cross.heads
-    )
+    mine = cross_attention(states, memory, seen, cross.query, cross.key, cross.value,
+                           cross.output, cross.heads)
     theirs, _, _ = cross(states, memory, seen[:, None, None, :])
 assert torch.allclose(mine, theirs, atol=1e-4)
 
@@ -950,30 +831,13 @@ one. A model of the same shape that starts from random weights gets the same upd
 
 # %%
 HEADLINES = {
-    "election": "A vote",
-    "weather": "The weather",
-    "wedding": "A long marriage",
-    "dog": "A lost animal",
-    "theft": "Thieves",
-    "escape": "An escape",
-    "storm": "A storm",
-    "lost": "Something found",
-    "contest": "A contest",
-    "train": "A late train",
-    "price": "High prices",
-    "school": "A day at school",
-    "concert": "A concert",
-    "flood": "High water",
-    "premiere": "A new film",
-    "opening": "A new house",
-    "fair": "A fair",
-    "fish": "A large fish",
-    "royal": "A royal visit",
-    "crane": "A new bridge",
-    "lights": "A dark night",
-    "birthday": "A birthday",
-    "rule": "A new rule",
-}
+    "election": "A vote", "weather": "The weather", "wedding": "A long marriage",
+    "dog": "A lost animal", "theft": "Thieves", "escape": "An escape", "storm": "A storm",
+    "lost": "Something found", "contest": "A contest", "train": "A late train",
+    "price": "High prices", "school": "A day at school", "concert": "A concert",
+    "flood": "High water", "premiere": "A new film", "opening": "A new house", "fair": "A fair",
+    "fish": "A large fish", "royal": "A royal visit", "crane": "A new bridge",
+    "lights": "A dark night", "birthday": "A birthday", "rule": "A new rule"}
 towns = "|".join(s for s, relation, _ in mb.world.world().facts if relation == "country")
 reports = []
 for document in spoken.documents:
@@ -985,14 +849,11 @@ random.Random(0).shuffle(reports)
 unread, reports = reports[:60], reports[60 : 80 if SMOKE else 480]
 print(f"{len(reports)} reports; for example:", *reports[0][:2], sep="\n  ")
 
-
 # %%
 def pair_of(trained):
     """An encoder-decoder of BERT's and GPT's shape, with their weights or with random ones."""
-    encoder, decoder = (
-        mb.BERT.from_pretrained("minibert-bert"),
-        mb.GPT.from_pretrained("minibert-gpt"),
-    )
+    encoder, decoder = (mb.BERT.from_pretrained("minibert-bert"),
+                        mb.GPT.from_pretrained("minibert-gpt"))
     if not trained:
         words = encoder.tokenizer, decoder.tokenizer
         encoder, decoder = mb.BERT(encoder.config), mb.GPT(decoder.config)
@@ -1003,25 +864,17 @@ def pair_of(trained):
 writers, curves = {"pre-trained": pair_of(True), "random": pair_of(False)}, {}
 for name, model in writers.items():
     examples = model.examples([r[0] for r in reports], [r[1] for r in reports])
-    curves[name] = mb.fit(
-        model,
-        mb.text.PaddedBatches(examples, 16),
-        epochs=2,
-        progress=False,
-        optimizer=mb.optim.adamw(model, 1e-3),
-    ).loss
+    curves[name] = mb.fit(model, mb.text.PaddedBatches(examples, 16), epochs=2, progress=False,
+                          optimizer=mb.optim.adamw(model, 1e-3)).loss
 
 # %%
 fig, ax = mb.show.new("Learning to write headlines", "update", "loss, nats per token")
 for name, look in (("pre-trained", "-"), ("random", "--")):
     ax.plot(curves[name], look, label=f"both {name}" if name == "random" else "both pre-trained")
 ax.legend()
-mb.show.figure(
-    fig,
-    alt="The loss by update: with pre-trained models it falls from "
-    f"{curves['pre-trained'][0]:.1f} to {curves['pre-trained'][-1]:.1f}, from random "
-    f"weights from {curves['random'][0]:.1f} to {curves['random'][-1]:.1f}.",
-)
+mb.show.figure(fig, alt="The loss by update: with pre-trained models it falls from "
+               f"{curves['pre-trained'][0]:.1f} to {curves['pre-trained'][-1]:.1f}, from random "
+               f"weights from {curves['random'][0]:.1f} to {curves['random'][-1]:.1f}.")
 
 # %% [markdown]
 r"""
@@ -1030,7 +883,6 @@ rules stand beside it, without any writing: word counts that choose one of the 2
 (chapter 06's baseline), and the first town that the report names. (The second is how the right
 headline was made, so it is always right. That is the point: copying is trivial for a rule.)
 """
-
 
 # %%
 def labelled(part):
@@ -1042,10 +894,8 @@ counts = mb.models.cheap.WordCounts().fit(labelled(reports[tenth:]), labelled(re
 print(f" word counts: what {counts.score(labelled(unread)):.0%}, where 100%")
 for name, model in writers.items():
     written = model.write([r[0] for r in unread], 12)
-    halves = [
-        [text.rstrip(".").rpartition(" in ")[::2] for text in pair]
-        for pair in zip(written, (r[1] for r in unread), strict=True)
-    ]
+    halves = [[text.rstrip(".").rpartition(" in ")[::2] for text in pair]
+              for pair in zip(written, (r[1] for r in unread), strict=True)]
     what, where = (sum(a[k] == b[k] for a, b in halves) / len(halves) for k in (0, 1))
     print(f"{name:>12}: what {what:.0%}, where {where:.0%}")
     for (text, _, _), headline in list(zip(unread, written, strict=True))[:3]:
@@ -1053,13 +903,13 @@ for name, model in writers.items():
 
 # %% [markdown]
 r"""
-The rules win: in this small world, each kind of report has its own words. What the comparison shows
-is the difference between the two writers. After the same few updates the pre-trained pair mostly
-knows what happened; the other one writes headlines that might stand over anything. Neither copies
-the town. Why is that hard? What happened can be read off the whole report, and every report of that
-kind teaches it. A name has to be carried, unchanged, from BERT's states to GPT's words, through
-layers that began at random. A few dozen updates do not teach that. Published systems read millions
-of examples, and some add a *pointer* that copies a word (See et al. 2017).
+The rules win: in this small world, each kind of report has its own words. What the comparison
+shows is the difference between the two writers. After the same few updates the pre-trained pair
+mostly knows what happened; the other one writes headlines that might stand over anything. Neither
+copies the town. Why is that hard? What happened can be read off the whole report, and every report of that kind teaches it. A name has
+to be carried, unchanged, from BERT's states to GPT's words, through layers that began at random.
+A few dozen updates do not teach that. Published systems read millions of examples, and some add a
+*pointer* that copies a word (See et al. 2017).
 
 {{quiz 12.q3}}
 
@@ -1080,7 +930,6 @@ $U$ has the shape $(d + 1, d)$, and its last row is $u$.
 
 (Optional.) Write `arc_scores(x, y, U)`: $x$ is $(n, d)$, $y$ is $(m, d)$; the result is $(n, m)$.
 """
-
 
 # %%
 def arc_scores(x, y, U):
@@ -1138,17 +987,14 @@ def parser_on(encoder):
 # %%
 blank = mb.BERT(reader.encoder.config)
 blank.tokenizer = tokenizer
-parsers = {
-    "pre-trained": parser_on(mb.BERT.from_pretrained("minibert-bert")),
-    "random": parser_on(blank),
-}
+parsers = {"pre-trained": parser_on(mb.BERT.from_pretrained("minibert-bert")),
+           "random": parser_on(blank)}
 found = {name: p.predict([s.tokens for s in untold]) for name, p in parsers.items()}
 for name, said in found.items():
     scores = mb.heads.attachment_scores(said.labels, gold)
     print(f"{name:>12}: UAS {scores['uas']:.0%}, LAS {scores['las']:.0%}")
 following = [h == i + 1 for s in untold for i, h in enumerate(s.head)]
 print(f"    the next: UAS {sum(following) / len(following):.0%}")
-
 
 # %% tags=["hide-input"]
 def draw_arcs(ax, words, gold, said):
@@ -1160,13 +1006,8 @@ def draw_arcs(ax, words, gold, said):
             t = torch.linspace(0, 1, 30)
             height = side * ((0.5 + 0.32 * abs(head - i)) * 4 * t * (1 - t) + 0.35)
             right = gold[i] == head
-            ax.plot(
-                i + (head - i) * t,
-                height,
-                "-" if right else "--",
-                lw=1.8,
-                color=mb.show.PALETTE["blue" if right else "vermillion"],
-            )
+            ax.plot(i + (head - i) * t, height, "-" if right else "--", lw=1.8,
+                    color=mb.show.PALETTE["blue" if right else "vermillion"])
     for i, word in enumerate(words):
         ax.text(i, 0, word, ha="center", va="center", fontsize=10)
     ax.set(xlim=(-0.6, len(words) - 0.4), xticks=[], yticks=[])
@@ -1178,11 +1019,8 @@ said = [head for head, _ in found["pre-trained"].labels[middle]]
 fig, ax = mb.show.new("A sentence's tree", "word", "gold above, the parser below", size=(9.4, 3.8))
 draw_arcs(ax, untold[middle].tokens, untold[middle].head, said)
 same = sum(a == b for a, b in zip(said, untold[middle].head, strict=True))
-mb.show.figure(
-    fig,
-    alt=f"Arcs above and below the words of: {untold[middle].text} Of "
-    f"{len(said)} words, {same} have the right head.",
-)
+mb.show.figure(fig, alt=f"Arcs above and below the words of: {untold[middle].text} Of "
+               f"{len(said)} words, {same} have the right head.")
 
 # %% [markdown]
 r"""
@@ -1191,7 +1029,6 @@ each other, and then nothing connects them with the rest. `mb.heads.highest_tree
 with the highest sum of scores (Chu & Liu 1965, Edmonds 1967). *Predict:* in how many of a hundred
 sentences do the best heads form no tree?
 """
-
 
 # %%
 def greedy(probabilities):
@@ -1217,10 +1054,8 @@ for i, probabilities in loops[:1]:
     print(" ".join(words), no_tree(greedy(probabilities)), sep="\n")
     for word, one, (tree, _) in zip(words, greedy(probabilities), said.labels[i], strict=True):
         if one != tree:
-            print(
-                f"  {word}: its best head {words[one] if one >= 0 else 'the root'!r}, "
-                f"in the tree {words[tree] if tree >= 0 else 'the root'!r}"
-            )
+            print(f"  {word}: its best head {words[one] if one >= 0 else 'the root'!r}, "
+                  f"in the tree {words[tree] if tree >= 0 else 'the root'!r}")
 
 # %% [markdown]
 r"""
@@ -1237,7 +1072,6 @@ kinds of context*: mark each kind in the input, start the marks at random, and l
 them a meaning. Do the marks matter? We exchange them on the test: what the other said is marked as
 said by oneself, and the reverse. The words stay the same.
 """
-
 
 # %%
 def mean_loss(change):
@@ -1257,11 +1091,9 @@ def mean_loss(change):
 own, other = ids["<speaker1>"], ids["<speaker2>"]
 exchanged = {own: other, other: own}
 talker.eval()
-for name, change in (
-    ("as they are", lambda row: row),
-    ("exchanged", lambda row: [exchanged[i] for i in row]),
-    ("all of the other", lambda row: [other] * len(row)),
-):
+for name, change in (("as they are", lambda row: row),
+                     ("exchanged", lambda row: [exchanged[i] for i in row]),
+                     ("all of the other", lambda row: [other] * len(row))):
     print(f"kinds {name:>16}: {mean_loss(change):.2f} nats per token")
 
 # %% [markdown]
