@@ -381,7 +381,7 @@ How sure is the colleague in a window that holds the answer, and in one that lac
 
 # %%
 def sureness(silent):
-    """The products of probabilities of each window's best span: (where the answer is, elsewhere)."""
+    """The probability of each window's best span: (where the answer is, elsewhere)."""
     holds, lacks = [], []
     for one, windows in zip(asked, read, strict=True):
         at = one["document"].index(one["article"]) + one["article"].index(one["answer"])
@@ -406,7 +406,8 @@ So there are two ways to make windows compare: the sums of the scores, and a sof
 answer" in it. A softmax over the words alone is the mistake. In our world it costs only a few
 questions, for the right window often has the sharpest scores, too; sixty documents are too few to
 see it for certain, and section 6 counts more of them. Do not be surprised if "no answer" inside the
-softmax is even better than the sums: no training has made the *sums* of different windows compare.
+softmax is even better than the sums: one layer gives all of the scores, but the reader was never
+trained on two windows at once, so nothing has made their *sums* agree.
 Clark & Gardner (2018) saw the same on English texts: a reader that was trained on one paragraph at
 a time gets worse, the more paragraphs it reads, and a choice of "no answer" in training is one of
 their cures.
@@ -903,13 +904,13 @@ for name, model in writers.items():
 
 # %% [markdown]
 r"""
-The rules win: in this small world, each kind of report has its own words. What the comparison
-shows is the difference between the two writers. After the same few updates the pre-trained pair
-mostly knows what happened; the other one writes headlines that might stand over anything. Neither
-copies the town. Why is that hard? What happened can be read off the whole report, and every report of that kind teaches it. A name has
-to be carried, unchanged, from BERT's states to GPT's words, through layers that began at random.
-A few dozen updates do not teach that. Published systems read millions of examples, and some add a
-*pointer* that copies a word (See et al. 2017).
+The rules win: in this small world, each kind of report has its own words. What the comparison shows
+is the difference between the two writers. After the same few updates the pre-trained pair mostly
+knows what happened; the other one writes headlines that might stand over anything. Neither copies
+the town. Why is that hard? What happened can be read off the whole report, and every report of that
+kind teaches it. A name has to be carried, unchanged, from BERT's states to GPT's words, through
+layers that began at random. A few dozen updates do not teach that. Published systems read millions
+of examples, and some add a *pointer* that copies a word (See et al. 2017).
 
 {{quiz 12.q3}}
 
