@@ -158,8 +158,9 @@ class ReadLong(Tried):
         none = not found or (way if callable(way) else min)(nulls) - found[0][0] > threshold
         none = none != bool(how.get("swap") and found)
         silent = none and not (how.get("always") and found)
+        said = how.get("none") if silent else found[0][1:]
         found = sorted(found, key=lambda one: one[1:]) if how.get("place") else found
-        return found, how.get("none") if silent else found[0][1:]
+        return found, said
 
     @staticmethod
     def nulls(windows: list[Window], each: list[list[tuple]], how: dict) -> list[float]:

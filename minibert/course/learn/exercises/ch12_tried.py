@@ -93,11 +93,14 @@ def flowing(function: Callable, *arguments: Any) -> tuple[Any, bool | str]:
     given = [x.clone().requires_grad_() if torch.is_tensor(x) and x.is_floating_point() else x
              for x in arguments]  # fmt: skip
     leaves = [x for x in given if torch.is_tensor(x) and x.requires_grad]
-    with torch.enable_grad():
-        total = function(*given).sum()
+    try:
+        with torch.enable_grad():
+            total = function(*given).sum()
         flows = total.requires_grad and all(
             x is not None for x in torch.autograd.grad(total, leaves, allow_unused=True)
         )
+    except RuntimeError:  # as `.numpy()` of a tensor that has a gradient
+        flows = False
     return answer.detach(), False if flows else TORN
 
 
