@@ -386,6 +386,7 @@ def sureness(silent):
     for one, windows in zip(asked, read, strict=True):
         at = one["document"].index(one["article"]) + one["article"].index(one["answer"])
         for part in each_for_itself(windows, silent):
+            part["central"] = [True] * len(part["offsets"])  # all of its words
             best = read_long([part], 12, 1, math.inf)[0]
             inside = part["offsets"][0][0] <= at < part["offsets"][-1][1]
             (holds if inside else lacks).append(math.exp(best[0][0]) if best else 0.0)
