@@ -127,6 +127,8 @@ class ReadLong(Tried):
                    for got, _ in (answer(*self.cases()[at]) for at in (0, -3)))  # fmt: skip
 
     def differs(self, got: Any, want: Any) -> str:
+        if any(one[1] is None or (one[1], one[2]) == (0, 0) for one in got[0]):
+            return '"no answer" stands in the list of answers: it is no span of the document'
         at = 1 if like(got[0], want[0]) else 0
         name = ("the list of answers", "what is said")[at]
         return f"{name} should be {short(want[at])}, but is {short(got[at])}"
@@ -136,8 +138,6 @@ class ReadLong(Tried):
             return "expected two things: the list of answers, and the (start, end) to be said."
         if any(not isinstance(one, tuple | list) or len(one) != 3 for one in got[0]):
             return "each of the answers should be (score, start, end)."
-        if any(one[1] is None or one[1] == one[2] for one in got[0]):
-            return '"no answer" stands in the list of answers: it is no span of the document.'
         if got[1] is not None and (not isinstance(got[1], tuple | list) or len(got[1]) != 2):
             return "what is said should be (start, end) in the document, or None for no answer."
         return ""
