@@ -97,7 +97,8 @@ class Consistent(Exercise):
             if same(noted, cls.variant(*case, note=note)[0], TOLERANCE):
                 return Wrong(message, 4)
         return Wrong("the weights are right, but the list is not: a pair (labelled loss, "
-                     "consistency loss) of each batch, before its update, by `.item()`.", 4)  # fmt: skip
+                     "consistency loss) of each batch, before its update, by `.item()`.",
+                     4)  # fmt: skip
 
     @staticmethod
     def mistakes() -> dict[str, dict[str, Any]]:
@@ -117,8 +118,8 @@ class Consistent(Exercise):
             "the mean is over the sure texts alone: over all texts of the batch, with 0 for the "
             "others, so that few sure texts teach little.": {"mask": "mean"},
             "the labelled texts are changed, too: only the unlabelled ones.": {"labelled": True},
-            "nothing is changed: q is what the model says of `change(free)`.": {"change": False},
-            "both readings are of the changed text: p is of the text itself.": {"change": "both"},
+            "p and q are answers to the same text: p is of `free`, q of `change(free)`.":
+                {"change": False},
             "the consistency loss is a mean over texts and classes: sum over the classes, and "
             "take the mean over the texts.": {"over": "all"},
             "the consistency loss is a sum over the texts: take their mean.": {"over": "sum"},
@@ -136,7 +137,7 @@ class Consistent(Exercise):
         }  # fmt: skip
 
     @classmethod
-    def variant(cls, seed: int, rate: float, weight: float, sure: float, **how: Any) -> tuple:
+    def variant(cls, seed: int, rate: float, weight: float, sure: float, /, **how: Any) -> tuple:
         """(pairs of losses, matrix, bias) after the loop, or after one with a mistake."""
         model, labelled, free = cls.problem(seed)
 
@@ -157,10 +158,8 @@ class Consistent(Exercise):
     def gap(model: nn.Linear, free: Tensor, sure: float, how: dict[str, Any]) -> Tensor:
         """The consistency loss of a batch."""
         changed = free * torch.tensor(MASK)
-        plain, other = {False: (free, free), "both": (changed, changed)}.get(
-            how.get("change", True), (free, changed)
-        )
-        plain, other = (other, plain) if how.get("roles") else (plain, other)
+        plain, other = (changed, free) if how.get("roles") else (free, changed)
+        other = other if how.get("change", True) else plain
         p, log_q = model(plain).softmax(-1), model(other).log_softmax(-1)
         p = p if how.get("through") else p.detach()
         counts = (log_q.exp() if how.get("mask") == "q" else p).amax(-1) > sure

@@ -22,7 +22,7 @@ from minibert.course.learn.exercises.ch11_tried import (
     trained,
 )
 
-SIZES, CLASSES, WIDTH = (4, 3, 6, 2, 5), 3, 4
+SIZES, CLASSES, WIDTH = (4, 3, 6, 2, 5), 5, 4
 CASES = ((0, 0.05, 3.0, 0.3), (1, 0.1, 2.0, 0.75), (2, 0.02, 1.5, 0.5))
 
 
@@ -88,8 +88,9 @@ class Distil(Exercise):
     def told(cls, case: tuple, noted: Any) -> Wrong:
         """The weights are right, and the list is not."""
         if same(noted, cls.variant(*case, entropy=True)[0], TOLERANCE):
-            return Wrong("this is the cross-entropy with the teachers' p: it teaches the same, but "
-                         "is not 0 where both agree. Take `p * p.log()` into the sum.", 4)  # fmt: skip
+            return Wrong("this is the cross-entropy with the teachers' p: it teaches the same, "
+                         "but is not 0 where both agree. Take `p * p.log()` into the sum.",
+                         4)  # fmt: skip
         if same(noted, cls.variant(*case, note="soft")[0], TOLERANCE):
             return Wrong("the list holds the soft part alone: the whole loss of each update.", 4)
         return Wrong("the weights are right, but the list is not: the whole loss of each batch, "
@@ -141,7 +142,9 @@ class Distil(Exercise):
         }  # fmt: skip
 
     @classmethod
-    def variant(cls, seed: int, rate: float, temperature: float, gold: float, **how: Any) -> tuple:
+    def variant(
+        cls, seed: int, rate: float, temperature: float, gold: float, /, **how: Any
+    ) -> tuple:
         """(losses, matrix, bias) after the loop, or after one with a mistake."""
         student, teachers, batches = cls.problem(seed)
 

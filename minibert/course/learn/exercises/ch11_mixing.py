@@ -30,10 +30,10 @@ class Chances(Exercise):
 
     def check(self, chances: Callable[..., Any]) -> Right | Wrong:
         for case in (
-            (torch.tensor([900, 90, 10]), 1.0, 1.0, 0, 1),
+            (torch.tensor([1000, 200, 50, 50]), 0.8, 0.2, 1, 5),
+            (torch.tensor([1000, 200, 50, 50]), 1.0, 0.2, 4, 5),
             (torch.tensor([900, 90, 10]), 0.5, 0.5, 2, 4),
-            (torch.tensor([1000, 200, 50, 50]), 1.0, 0.2, 0, 5),
-            (torch.tensor([1000, 200, 50, 50]), 1.0, 0.2, 3, 5),
+            (torch.tensor([900, 90, 10]), 1.0, 1.0, 0, 1),
             (torch.tensor([6, 3, 1]), 0.8, 0.0, 2, 3),
         ):
             got, kept = called(chances, *case)
@@ -79,7 +79,6 @@ class Chances(Exercise):
             (share(at(first + (last - first) * (epoch + 1) / epochs)),
              "alpha is one epoch ahead: in epoch 0 it is `first`.", 3),
             (share(at(-alpha)), "small tasks are drawn most: the exponent has the wrong sign.", 2),
-            (share(sizes.double() * alpha), "`sizes * alpha`: alpha is an exponent.", 1),
             ((sizes / sizes.sum()).double().pow(alpha).float(),
              "divide after the power, not before: these do not add up to 1.", 2),
             (sizes.double().softmax(0).float(), "a softmax: powers, divided by their sum.", 1),
@@ -98,8 +97,8 @@ class Suspects(Exercise):
         "A word counts once for a text: go over `set(words)`.",
         "Two counters: in how many texts a word stands, and in how many of those the model is "
         "wrong.",
-        "Python sorts pairs by their first part: `sorted(found, key=lambda one: (-one[1], one[0]))` "
-        "puts the largest first, and equals by the alphabet.",
+        "`sorted(found, key=lambda one: (-one[1], one[0]))` puts the largest first, and equals by "
+        "the alphabet.",
     )  # fmt: skip
     default = []
     example = ([["a", "b"], ["a"], ["b"]], [True, False, True], 1)
@@ -169,7 +168,9 @@ class Suspects(Exercise):
         }  # fmt: skip
 
     @staticmethod
-    def solve(texts: Texts, right: list[bool], least: int, **how: Any) -> list[tuple[str, float]]:
+    def solve(
+        texts: Texts, right: list[bool], least: int, /, **how: Any
+    ) -> list[tuple[str, float]]:
         """The words and their excess of mistakes, or what a mistake gives."""
         seen, wrong = Counter[str](), Counter[str]()
         for words, hit in zip(texts, right, strict=True):
@@ -197,4 +198,5 @@ class Suspects(Exercise):
         words = "the room was not warm cold nobody could call it far from clean".split()
         texts = [draw.choices(words, k=draw.randint(2, 7)) for _ in range(count)]
         odds = [0.3 if {"not", "nobody"} & set(one) else 0.8 for one in texts]
+        odds = [1.0 if "clean" in one else odd for one, odd in zip(texts, odds, strict=True)]
         return texts, [draw.random() < odd for odd in odds]

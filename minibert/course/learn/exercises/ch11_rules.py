@@ -42,7 +42,7 @@ class FindTheBug(Exercise):
     )
 
     def untouched(self, vote_shares: Callable[..., Any]) -> bool:
-        votes = torch.tensor([[0, -1, -1], [1, 1, 0]])
+        votes = torch.tensor([[0, -1, -1], [1, 1, 0], [-1, -1, -1]])
         got = vote_shares(votes.clone(), 2)
         return bool(isinstance(compare(got, self.solve(votes, 2, last=True)), Right))
 
@@ -75,7 +75,11 @@ class FindTheBug(Exercise):
             return found
 
         hard = torch.eye(classes)[counts.argmax(1)]
+        still = torch.where(spoken[:, None], cls.solve(votes, classes, last=True), good)
         return [
+            (still, "an abstention, -1, is still counted for the last class where others vote.", 1),
+            (torch.where(spoken[:, None], counts, torch.ones(())), "these are counts: divide each "
+             "row by its sum.", 2),
             (cls.solve(votes, classes, last=True), "an abstention, -1, is still counted for the "
              "last class: `shares[row, -1]` is its place.", 1),
             (silent(torch.nan), "a text without a vote becomes NaN, which is 0 / 0: give it equal "
@@ -155,14 +159,14 @@ class Rules(Exercise):
         if not isinstance(said, list):
             return Wrong("expected a list with what each rule says of the text, such as "
                          "['good', None, None, 'bad']: is there a `return`?")  # fmt: skip
-        if len(said) < RULES:
-            return Wrong(f"{len(said)} rules: at least {RULES} are needed, so that they can be "
-                         "compared with each other.", 1)  # fmt: skip
         pairs = judgements(7)
         found = tried([text for text, _ in pairs])
         if any(not isinstance(row, list) or len(row) != len(said) for row in found):
             return Wrong("the list is not always of one length: each rule has its own place in "
                          "it, and stands there as None where it is silent.", 1)  # fmt: skip
+        if len(said) < RULES:
+            return Wrong(f"{len(said)} rules: at least {RULES} are needed, so that they can be "
+                         "compared with each other.", 1)  # fmt: skip
         for check in (self.labels, self.each, self.traps):
             if wrong := check(tried, found, pairs):
                 return wrong
