@@ -125,12 +125,17 @@ def sentence(paragraph: str, reading: Reading, words: Sequence[str], said: Answe
     alone = f"The best start alone is “{words[first]}”, the best end alone “{words[last]}”"
     if last < first:
         alone += ", which comes before it: no span"
+    return f"Answer: {in_place(paragraph, said)}\n{alone}."
+
+
+def in_place(paragraph: str, said: Answer | None) -> str:
+    """An answer, and on a second line where it stands; "none." for none."""
     if said is None or said.start is None or said.end is None:
-        return f"Answer: none.\n{alone}."
+        return "none."
     before = paragraph[max(0, said.start - 60) : said.start]
     after = paragraph[said.end : said.end + 60]
     dots = "… " if said.start > 60 else "", " …" if said.end + 60 < len(paragraph) else ""
-    return f"Answer: {said.text}\n{dots[0]}{before}[{said.text}]{after}{dots[1]}\n{alone}."
+    return f"{said.text}\n{dots[0]}{before}[{said.text}]{after}{dots[1]}"
 
 
 def curves(reading: Reading, words: Sequence[str], said: Answer | None) -> Picture:
