@@ -571,9 +571,8 @@ for name, weight in (("labels alone", 0.0), ("and consistency", 1.0)):
 
 # %% [markdown]
 r"""
-The model does become more consistent: the loss at the end is smaller. But it does not become *right*
-more often. When we tried it, it lost in each of three draws of the fifty labels. There is a reason:
-a single word decides about such a sentence, and where this word is hidden, the label is gone, too.
+The model does become more consistent: the loss at the end is smaller. That does not make it *right*
+more often: compare the two shares. There is a reason to doubt it on this task: a single word decides about such a sentence, and where this word is hidden, the label is gone, too.
 The model learns to agree with itself on what it cannot know. A change has to leave the label as it
 is, and whole texts have more to spare than single sentences. The library has this loss as `mb.transfer.Consistency`, with `word_dropout`, masking and `synonyms`, and with
 the *training signal annealing* of the paper, which withholds labelled examples that are known
