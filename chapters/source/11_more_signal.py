@@ -194,8 +194,8 @@ A bad review praises the soup, too. The cell prints how often the two agree.
 
 Phang et al. (2018) call this *supplementary training on intermediate labelled-data tasks* (STILTs):
 after pre-training, train on a task with many labels, and then on your own. They took natural
-language inference and three other tasks first. BERT's GLUE score rose by 1.4 points to 81.8, and the
-gain was larger where the target had little data.
+language inference and three other tasks first. BERT's GLUE score rose by 1.4 points to 81.8,
+and the gain was larger where the target had little data.
 """
 
 # %%
@@ -242,9 +242,9 @@ $$
 p_i = \frac{N_i^\alpha}{\sum_j N_j^\alpha},
 $$
 
-with $\alpha = 1$ for proportional sampling and $\alpha = 0.5$ for the square root. Stickland & Murray
-(2019) let $\alpha$ fall from epoch to epoch, $\alpha = 1 - 0.8\,\frac{e - 1}{E - 1}$ for epoch $e$
-of $E$, so that the end of training treats all tasks nearly alike.
+with $\alpha = 1$ for proportional sampling and $\alpha = 0.5$ for the square root. Stickland &
+Murray (2019) let $\alpha$ fall from epoch to epoch, $\alpha = 1 - 0.8\,\frac{e - 1}{E - 1}$ for
+epoch $e$ of $E$, so that the end of training treats all tasks nearly alike.
 
 {{exercise 11.chances}}
 
@@ -465,9 +465,9 @@ for name, right in {"plain": hits(plain, test), "slice of its own": hits(sliced,
 # %% [markdown]
 r"""
 The slice is real: each of the models is far worse on sentences that deny, word counts with pairs of
-words among them. (With a thousand labels those do about as well as the network, by the way.) Whether a
-head of its own mends the slice, one run cannot say; here it did no better than the plain head.
-Naming a slice is worth its trouble in any case: the average did not show it.
+words among them. (With a thousand labels those do about as well as the network, by the way.)
+Whether a head of its own mends the slice, one run cannot say; here it did no better than the
+plain head. Naming a slice is worth its trouble in any case: the average did not show it.
 
 ## 5. Consistency: texts without labels
 
@@ -484,21 +484,22 @@ L = \underbrace{-\log p_\theta(y^* \mid x^*)}_{\text{fifty labelled sentences}} 
 $$
 
 The target stands still: no gradient flows through $p$. And it counts only where the model is sure
-of it, above $\beta$. The paper changes texts by translating them there and back; words left out, hidden
-or swapped for synonyms are cheaper. On IMDb, UDA reaches an error of 4.20 % with 20 labels, lower than
-the best model until then, which had learned from all 25,000.
+of it, above $\beta$. The paper changes texts by translating them there and back; words left
+out, hidden or swapped for synonyms are cheaper. On IMDb, UDA reaches an error of 4.20 % with 20
+labels, lower than the best model until then, which had learned from all 25,000.
 
 {{exercise 11.consistency}}
 
 Write `consistent(predict, weights, labelled, unlabelled, change, rate, weight, confidence)`.
-`predict(batch)` gives logits (texts, classes), computed from the tensors in `weights`. `labelled` is
-a list of pairs (batch, labels), and `unlabelled` a list of as many batches. `change(batch)` gives
-such a batch with its texts changed; call it once for each batch of `unlabelled`.
+`predict(batch)` gives logits (texts, classes), computed from the tensors in `weights`.
+`labelled` is a list of pairs (batch, labels), and `unlabelled` a list of as many batches.
+`change(batch)` gives such a batch with its texts changed; call it once for each batch of
+`unlabelled`.
 
 1. One `torch.optim.AdamW(weights, lr=rate)`, and one update for each pair of batches.
 2. The labelled loss is the mean cross-entropy.
-3. The consistency loss is the mean of $\mathbb{1}[\max p > \beta]\, \mathrm{KL}(p \Vert q)$ over *all* texts
-   of the unlabelled batch; $\beta$ is `confidence`.
+3. The consistency loss is the mean of $\mathbb{1}[\max p > \beta]\, \mathrm{KL}(p \Vert q)$
+over *all* texts of the unlabelled batch; $\beta$ is `confidence`.
 4. The update goes down the labelled loss + `weight` times the consistency loss.
 5. Give a list with a pair of numbers for each update: (labelled loss, consistency loss).
 """
@@ -572,12 +573,12 @@ for name, weight in (("labels alone", 0.0), ("and consistency", 1.0)):
 # %% [markdown]
 r"""
 The model does become more consistent: the loss at the end is smaller. That does not make it *right*
-more often: compare the two shares. There is a reason to doubt it on this task: a single word decides about such a sentence, and where this word is hidden, the label is gone, too.
-The model learns to agree with itself on what it cannot know. A change has to leave the label as it
-is, and whole texts have more to spare than single sentences. The library has this loss as `mb.transfer.Consistency`, with `word_dropout`, masking and `synonyms`, and with
-the *training signal annealing* of the paper, which withholds labelled examples that are known
-already.
-"""
+more often: compare the two shares. There is a reason to doubt it on this task: a single word
+decides about such a sentence, and where this word is hidden, the label is gone, too. The model
+learns to agree with itself on what it cannot know. A change has to leave the label as it is,
+and whole texts have more to spare than single sentences. The library has this loss as
+`mb.transfer.Consistency`, with `word_dropout`, masking and `synonyms`, and with the *training
+signal annealing* of the paper, which withholds labelled examples that are known already. """
 
 # %% [markdown]
 r"""
@@ -586,18 +587,19 @@ r"""
 Fine-tuning on few labels is a lottery: another seed, another order of the batches, another model.
 An **ensemble** takes several tickets and averages what they say. It is the oldest way to gain a
 little, and it costs as many models as it has, each time it is used. **Distillation** (Hinton et al.
-2015) pays once: one **student** learns from what the ensemble says of unlabelled texts. The teachers'
-probabilities tell more than their choice: a sentence that is good with 0.6 is another lesson than one with
-0.99. A *temperature* $T$ above 1 makes the small probabilities audible. With $z$ the student's
-logits and $v_k$ those of teacher $k$,
+2015) pays once: one **student** learns from what the ensemble says of unlabelled texts. The
+teachers' probabilities tell more than their choice: a sentence that is good with 0.6 is another
+lesson than one with 0.99. A *temperature* $T$ above 1 makes the small probabilities audible.
+With $z$ the student's logits and $v_k$ those of teacher $k$,
 
 $$
 p = \frac{1}{K} \sum_k \mathrm{softmax}(v_k / T), \quad q = \mathrm{softmax}(z / T), \quad
-L = g \cdot \mathrm{CE}\big(\mathrm{softmax}(z), y\big) + (1 - g)\, T^2\, \mathrm{KL}(p \,\Vert\, q).
+L = g \cdot \mathrm{CE}\big(\mathrm{softmax}(z), y\big) + (1 - g)\, T^2\, \mathrm{KL}(p
+\,\Vert\, q).
 $$
 
-The gradient of the second term is about $1/T^2$ as large as that of the first, hence the factor. $g$ is
-the share of the gold labels, where there are some.
+The gradient of the second term is about $1/T^2$ as large as that of the first, hence the
+factor. $g$ is the share of the gold labels, where there are some.
 
 {{exercise 11.distil}}
 
@@ -605,8 +607,8 @@ Write `distil(student, weights, teachers, batches, rate, temperature, gold)`. `s
 logits, computed from the tensors in `weights`; `teachers` is a list of functions that give theirs.
 `batches` is a list of pairs (batch, labels), where labels may be None: then the soft part,
 $T^2\, \mathrm{KL}$, is the whole loss. Both parts are means over the texts. One
-`torch.optim.AdamW(weights, lr=rate)`, one update for each pair. The teachers learn nothing. Give the
-list of the losses, one number for each update.
+`torch.optim.AdamW(weights, lr=rate)`, one update for each pair. The teachers learn nothing.
+Give the list of the losses, one number for each update.
 """
 
 # %%
@@ -698,8 +700,8 @@ First the votes of several rules have to be counted, and there is a bug in the w
 
 {{exercise 11.find_the_bug}}
 
-`votes` (texts, functions) holds the number of the class that each function names, or -1 where it says
-nothing. `vote_shares(votes, classes)` should give each class its share of the votes *cast*
+`votes` (texts, functions) holds the number of the class that each function names, or -1 where
+it says nothing. `vote_shares(votes, classes)` should give each class its share of the votes *cast*
 (texts, classes), and equal shares to all classes where no vote is cast. It runs without an error.
 But sentences of which nothing is known come out as *good*.
 """
@@ -744,14 +746,15 @@ for e in random.Random(3).sample(pool, 30):
 r"""
 {{exercise 11.rules}}
 
-Write `rules(text)`. It gives a list with what each of your rules says of the text: `"good"`, `"bad"`
-or None, where a rule is silent. The list is always of the same length, four or more. Let each rule
-be able to say both: a rule that only ever says *good* cannot be judged by comparing it with others.
+Write `rules(text)`. It gives a list with what each of your rules says of the text: `"good"`,
+`"bad"` or None, where a rule is silent. The list is always of the same length, four or more.
+Let each rule be able to say both: a rule that only ever says *good* cannot be judged by
+comparing it with others.
 
 The check tries the rules on sentences that you have not seen. It asks for three things: some rule
-speaks on at least 30 % of them, the majority is right on at least 80 % of those, and each rule on at
-least 60 % of its own. (It knows the labels. In real life you would label a few dozen sentences to see
-whether the rules are any good.)
+speaks on at least 30 % of them, the majority is right on at least 80 % of those, and each rule
+on at least 60 % of its own. (It knows the labels. In real life you would label a few dozen
+sentences to see whether the rules are any good.)
 """
 
 # %%
@@ -831,9 +834,9 @@ for number, (rates, share) in enumerate(zip(mb.transfer.vote_rates(votes),
 
 # %% [markdown]
 r"""
-The majority gives each function one vote, a good rule as well as a poor one. A **label model** weighs
-them. It assumes that each function has its own accuracy $a_j$ and errs independently of the others,
-given the class $y$:
+The majority gives each function one vote, a good rule as well as a poor one. A **label model**
+weighs them. It assumes that each function has its own accuracy $a_j$ and errs independently of
+the others, given the class $y$:
 
 $$
 p(y \mid \text{votes}) \propto p(y) \prod_{j \text{ votes}}
@@ -865,8 +868,8 @@ for name, shares in {"stars alone": np.eye(2)[votes[:, -1]],
 # %% [markdown]
 r"""
 Without one label the model has found out which functions to trust. Is this always so? Five other
-draws of reviews, with the same functions, and then what happens when one function votes three times:
-"""
+draws of reviews, with the same functions, and then what happens when one function votes three
+times: """
 
 # %%
 for seed in range(2, 4 if SMOKE else 7):
@@ -889,8 +892,8 @@ r"""
 Copies agree with each other perfectly, and that looks like the truth: the label model then repeats
 the stars. Even without copies this may happen in a draw, because the stars are the only function
 that speaks everywhere, and few sentences have two other votes to hold against it. The sign is an
-accuracy that is believed to be 100 %. So do not trust a label model blindly: look at its accuracies,
-and label a few dozen sentences to check.
+accuracy that is believed to be 100 %. So do not trust a label model blindly: look at its
+accuracies, and label a few dozen sentences to check.
 
 ## It works: rules teach more than they know
 
@@ -933,8 +936,8 @@ mb.show.figure(fig, alt="Bars, share of test sentences judged rightly: " + ", ".
 
 # %% [markdown]
 r"""
-And six sentences that stand nowhere in the pool, with what the rules say and how sure the network is
-that they are good, after fifty labels and after the rules:
+And six sentences that stand nowhere in the pool, with what the rules say and how sure the
+network is that they are good, after fifty labels and after the rules:
 """
 
 # %%
@@ -949,17 +952,17 @@ for text, a, b in zip(said, before, after, strict=True):
 
 # %% [markdown]
 r"""
-After fifty labels the network guesses. After the rules it is sure of itself, and it has an opinion on
-sentences on which every rule is silent. It learned those from the stars, and from the company of
-words that the rules know.
+After fifty labels the network guesses. After the rules it is sure of itself, and it has an
+opinion on sentences on which every rule is silent. It learned those from the stars, and from
+the company of words that the rules know.
 """
 
 # %% [markdown]
 r"""
 ## 8. Which of it helped?
 
-Everything of this chapter in one picture: the same task, and the number of gold labels in each name.
-Each dot is one run (the first two rows have one for each draw of fifty).
+Everything of this chapter in one picture: the same task, and the number of gold labels in each
+name. Each dot is one run (the first two rows have one for each draw of fifty).
 """
 
 # %% tags=["hide-input"]
@@ -982,11 +985,11 @@ mb.show.figure(fig, alt="Dots, share of sentences judged rightly: " + "; ".join(
 
 # %% [markdown]
 r"""
-Two sources changed the picture on this task: free labels of a related question, and rules. Both bring
-something that is in none of the fifty sentences, namely which words are good and which are bad.
-Consistency, a language model and several models can only make the most of what is known already.
-That is the question to ask of any source of signal before you spend a week on it: *what does it know
-that my model does not?*
+Two sources changed the picture on this task: free labels of a related question, and rules. Both
+bring something that is in none of the fifty sentences, namely which words are good and which
+are bad. Consistency, a language model and several models can only make the most of what is
+known already. That is the question to ask of any source of signal before you spend a week on
+it: *what does it know that my model does not?*
 
 ## 9. Summary
 
@@ -996,8 +999,8 @@ that my model does not?*
   the target alone.
 - **A language model beside it** keeps the language, with a weight that falls.
 - **Slices**: look at the mistakes, name what they have in common, and report it beside the average.
-- **Consistency**: the answer to a text teaches the answer to a changed text. The target stands still,
-  and the change must leave the label as it is.
+- **Consistency**: the answer to a text teaches the answer to a changed text. The target stands
+  still, and the change must leave the label as it is.
 - **Ensembles** gain a little; a **student** carries it in one network, taught on unlabelled text.
 - **Rules** that vote, weighed by a label model, can label a whole pool. Look at the accuracies that
   it believes in.
