@@ -975,7 +975,7 @@ rows = {"50 gold labels": results["fine-tuned"], "50, word counts": results["wor
         "1,000, their student": [students["of three"]]}
 fig, ax = mb.show.new("Where the signal came from", "share of test sentences judged rightly", "",
                       size=(8.2, 4.2))
-for row, (name, shares) in enumerate(rows.items()):
+for row, shares in enumerate(rows.values()):
     ax.plot(shares, [row] * len(shares), "o", color=mb.show.PALETTE["blue"], alpha=0.7)
 ax.axvline(majority, color="#5f5f5f", linestyle=":")
 ax.set_yticks(range(len(rows)), list(rows))
