@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import runpy
 from collections import Counter, defaultdict
 from contextlib import suppress
@@ -27,7 +28,7 @@ from minibert.text.merges import merge
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = {"math": math, "torch": torch, "nn": nn, "F": F, "mb": mb, "merge": merge}
 NAMES |= {"Counter": Counter, "defaultdict": defaultdict, "copy": copy}
-NAMES |= {"FeedForward": FeedForward}
+NAMES |= {"FeedForward": FeedForward, "re": re}
 NAMES |= runpy.run_path(str(Path(__file__).parents[1] / "answers/ch08.py"))["GIVEN"]
 ARGUMENTLESS = ("04.lookup",)  # a class made of no arguments: none that could be listed
 EXERCISES = [
