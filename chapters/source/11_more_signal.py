@@ -367,8 +367,8 @@ print(f"with a language model beside: {accuracy(head):.1%} "
 # %% [markdown]
 r"""
 The language model tells the network how such sentences go on, but not which of them are good. On
-this task one run shows no gain. (The papers report gains with language models that read from left to
-right. We have not measured that over several seeds.)
+this task one run shows no gain. (The papers report gains with language models that read from left
+to right. We have not measured that over several seeds.)
 """
 
 # %% [markdown]

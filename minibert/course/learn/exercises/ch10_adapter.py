@@ -39,21 +39,21 @@ class AdapterBlock(Exercise):
         return (partial(self.tried, made),)
 
     @staticmethod
-    def tried(made: type, dim: int, size: int, x: Tensor, weights: Weights | None = None) -> dict:
+    def tried(made: type, dim: int, size: int, x: Tensor, *weights: Weights) -> dict:
         """What an adapter gives: a fresh one, or one with these weights."""
         torch.manual_seed(0)
         adapter: Any = made(dim, size)
         found: dict[str, Any] = {"numbers": sum(p.numel() for p in adapter.parameters())}
-        if weights is not None:
-            made_with(adapter, weights)
+        if weights:
+            made_with(adapter, *weights)
         given = x.clone()
         got = adapter(given)
         found["changed"] = not torch.equal(given, x)
         found["got"] = got.detach() if torch.is_tensor(got) else got
         again = adapter(x.clone())
         found["random"] = torch.is_tensor(got) and not torch.equal(got, again)
-        if weights is not None:
-            found["unreached"] = [] if found["changed"] else unreached(adapter, weights, got)
+        if weights:
+            found["unreached"] = [] if found["changed"] else unreached(adapter, *weights, got)
             return found
         biases = [p for name, p in adapter.named_parameters() if name.endswith("bias")]
         found["biases"] = any(bool(p.detach().any()) for p in biases)

@@ -65,8 +65,7 @@ class ChainThaw(Exercise):
         """(matrix, message, points) of known mistakes."""
         plan, want = (layers, steps, rate, share), cls.solve(layers, steps, rate, share)
         stages, every = cls.stages(layers), [*range(layers)]
-        down = [[one] for one in reversed(every)]
-        up = [[one] for one in every]
+        down, up = [[one] for one in reversed(every)], [[one] for one in every]
         gradual = [every[lowest:] for lowest in reversed(every)]
         growing = [[layers - 1], *(every[: n + 1] + [layers - 1] for n in range(layers - 1)), every]
         with_top = [[layers - 1], *([n, layers - 1] for n in range(layers - 1)), every]
