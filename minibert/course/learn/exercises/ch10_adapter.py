@@ -45,7 +45,7 @@ class AdapterBlock(Exercise):
         adapter: Any = made(dim, size)
         found: dict[str, Any] = {"numbers": sum(p.numel() for p in adapter.parameters())}
         if weights:
-            made_with(adapter, *weights)
+            made_with(adapter, weights[0])
         given = x.clone()
         got = adapter(given)
         found["changed"] = not torch.equal(given, x)
@@ -53,7 +53,7 @@ class AdapterBlock(Exercise):
         again = adapter(x.clone())
         found["random"] = torch.is_tensor(got) and not torch.equal(got, again)
         if weights:
-            found["unreached"] = [] if found["changed"] else unreached(adapter, *weights, got)
+            found["unreached"] = [] if found["changed"] else unreached(adapter, weights[0], got)
             return found
         biases = [p for name, p in adapter.named_parameters() if name.endswith("bias")]
         found["biases"] = any(bool(p.detach().any()) for p in biases)

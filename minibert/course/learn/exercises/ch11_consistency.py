@@ -141,7 +141,7 @@ class Consistent(Exercise):
         """(pairs of losses, matrix, bias) after the loop, or after one with a mistake."""
         model, labelled, free = cls.problem(seed)
 
-        def loss(x: Tensor, y: Tensor, free: Tensor) -> tuple[Tensor, Any]:
+        def loss(x: Tensor, y: Any, free: Tensor) -> tuple[Tensor, Any]:
             x = x * torch.tensor(MASK) if how.get("labelled") else x
             own = F.cross_entropy(model(x), y, reduction=how.get("own", "mean"))
             extra = cls.gap(model, free, sure, how)
@@ -151,8 +151,9 @@ class Consistent(Exercise):
             notes = {"turned": (b, a), "weighed": (a, weight * b), "sum": whole.item(), "own": a}
             return whole, notes.get(how.get("note", ""), (a, b))
 
-        batches = [(x, y, one) for (x, y), one in zip(labelled, free, strict=True)]
-        return trained(model, [partial(loss, *batch) for batch in batches], rate, how)
+        pairs = zip(labelled, free, strict=True)
+        losses = [partial(loss, x, y, one) for (x, y), one in pairs]
+        return trained(model, losses, rate, how)
 
     @staticmethod
     def gap(model: nn.Linear, free: Tensor, sure: float, how: dict[str, Any]) -> Tensor:
