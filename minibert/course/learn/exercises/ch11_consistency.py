@@ -45,9 +45,7 @@ class Consistent(Exercise):
         return (partial(self.tried, consistent),)
 
     @classmethod
-    def tried(
-        cls, consistent: Callable[..., Any], seed: int, rate: float, weight: float, sure: float
-    ) -> tuple:
+    def tried(cls, consistent: Callable[..., Any], seed: int, *settings: float) -> tuple:
         """(the list, matrix, bias, how often each batch was changed: once each is right)."""
         model, labelled, free = cls.problem(seed)
         calls = list[int]()
@@ -57,7 +55,7 @@ class Consistent(Exercise):
             return x * torch.tensor(MASK)
 
         given = list(labelled), list(free)
-        noted = consistent(model, list(model.parameters()), *given, change, rate, weight, sure)
+        noted = consistent(model, list(model.parameters()), *given, change, *settings)
         return plain(noted), *(p.detach().clone() for p in model.parameters()), calls
 
     def untouched(self, tried: Callable[..., Any]) -> bool:

@@ -43,13 +43,11 @@ class Distil(Exercise):
         return (partial(self.tried, distil),)
 
     @classmethod
-    def tried(
-        cls, distil: Callable[..., Any], seed: int, rate: float, temperature: float, gold: float
-    ) -> tuple:
+    def tried(cls, distil: Callable[..., Any], seed: int, *settings: float) -> tuple:
         """(the list, matrix, bias, whether the teachers and the batches stayed as they were)."""
         student, teachers, batches = cls.problem(seed)
         weights, given = list(student.parameters()), list(batches)
-        noted = distil(student, weights, list(teachers), given, rate, temperature, gold)
+        noted = distil(student, weights, list(teachers), given, *settings)
         before = cls.problem(seed)
         kept = all(
             p.grad is None and torch.equal(p, q)
@@ -149,7 +147,7 @@ class Distil(Exercise):
         student, teachers, batches = cls.problem(seed)
 
         def loss(x: Tensor, y: Tensor | None) -> tuple[Tensor, float]:
-            soft = cls.soft(student, teachers, x, temperature, how)
+            soft = cls.soft(student, teachers, x, temperature, how=how)
             if y is None:
                 whole = soft * ((1 - gold) if how.get("none") == "share" else 1.0)
             else:
@@ -168,7 +166,7 @@ class Distil(Exercise):
 
     @staticmethod
     def soft(
-        student: nn.Linear, teachers: list, x: Tensor, t: float, how: dict[str, Any]
+        student: nn.Linear, teachers: list, x: Tensor, t: float, *, how: dict[str, Any]
     ) -> Tensor:
         """The soft part of the loss."""
         with torch.no_grad():

@@ -48,17 +48,17 @@ class Chances(Exercise):
         return Right("At alpha = 1 the largest task rules; at alpha = 0 all tasks are alike.")
 
     @staticmethod
-    def solve(sizes: Tensor, first: float, last: float, epoch: int, epochs: int) -> Tensor:
-        """The chance of each task."""
+    def solve(sizes: Tensor, first: float, last: float, *when: int) -> Tensor:
+        """The chance of each task; when: the epoch, and how many there are."""
+        epoch, epochs = when
         alpha = first + (last - first) * epoch / max(1, epochs - 1)
         weights = sizes.double() ** alpha
         return (weights / weights.sum()).float()
 
     @classmethod
-    def mistakes(
-        cls, sizes: Tensor, first: float, last: float, epoch: int, epochs: int
-    ) -> list[tuple]:
-        """(what a mistake gives, message, points)."""
+    def mistakes(cls, sizes: Tensor, first: float, last: float, *when: int) -> list[tuple]:
+        """(what a mistake gives, message, points); when: as in `solve`."""
+        epoch, epochs = when
 
         def at(alpha: float) -> Tensor:
             return sizes.double() ** alpha
