@@ -713,7 +713,7 @@ Look at the cheap rankings first. Sharing words with the persona goes a long way
 these replies are about, and any claim for a model begins above that line. The language model is
 above it: it knows which fact the question asks for. The paper's claim, that two heads rank better
 than the language model alone, does *not* show here: after one short pass the second head lags far
-behind, and with forty exchanges a lead of some ten points over shared words may be chance. It has
+behind, and with forty exchanges its lead over shared words is uncertain by some ten points. It has
 to find out from one bit per exchange what the language model learns from every word.
 (TransferTransfo makes some 200,000 updates with a GPT of twelve layers; our head has had a few
 dozen. A proper comparison needs many more exchanges than this page has time for; we have not made
