@@ -779,15 +779,15 @@ somebody who had counted which words go with which side. Whoever has no label at
 """
 
 # %%
-STRONG = USUAL = (set(), set())  # words of praise, words of blame
+STRONG_PRAISE = STRONG_BLAME = PRAISE = BLAME = ""  # words, with spaces between them
 ### BEGIN SOLUTION
-STRONG = (set("excellent wonderful perfect lovely splendid superb delightful marvellous".split()),
-          set("terrible awful dreadful horrible hopeless miserable appalling shocking".split()))
-USUAL = (set("""good nice kind friendly polite cheerful helpful clean fresh tasty delicious warm
-             comfortable clear clever interesting exciting fair reasonable cheap honest strong
-             beautiful funny moving modest quick""".split()),
-         set("""bad poor ugly dirty rude unfriendly slow boring dull silly weak cold dark noisy gloomy
-             expensive tasteless clumsy unfair heavy shabby thin salty high dear careless""".split()))
+STRONG_PRAISE = "excellent wonderful perfect lovely splendid superb delightful marvellous"
+STRONG_BLAME = "terrible awful dreadful horrible hopeless miserable appalling shocking"
+PRAISE = """good nice kind friendly polite cheerful helpful clean fresh tasty delicious warm
+    comfortable clear clever interesting exciting fair reasonable cheap honest strong beautiful
+    funny moving modest quick"""
+BLAME = """bad poor ugly dirty rude unfriendly slow boring dull silly weak cold dark noisy gloomy
+    expensive tasteless clumsy unfair heavy shabby thin salty high dear careless"""
 ### END SOLUTION
 
 
@@ -797,17 +797,17 @@ def rules(text):
     said = []
     ### BEGIN SOLUTION
     lower = text.lower()
-    words = set(re.findall(r"[\w'-]+", lower))
+    words, lists = re.findall(r"[\w'-]+", lower), (STRONG_PRAISE, STRONG_BLAME, PRAISE, BLAME)
+    strong_praise, strong_blame, praise, blame = (set(words) & set(x.split()) for x in lists)
     turned = bool(re.search(r"\b(not|nobody|never|n?either|nor|hardly|far from)\b|n't\b", lower))
 
     def side(good, bad, turned=False):
-        if bool(good) == bool(bad):
-            return None
-        return "good" if bool(good) != turned else "bad"
+        said = "good" if bool(good) != turned else "bad"
+        return said if bool(good) != bool(bad) else None
 
     said = [
-        side(words & STRONG[0], words & STRONG[1], turned),
-        side(words & USUAL[0], words & USUAL[1], turned),
+        side(strong_praise, strong_blame, turned),
+        side(praise, blame, turned),
         side(re.search(r"to be fair|at least|must admit|anyone could wish", lower),
              re.search(r"a little|complaint|pity|exactly|\btoo\b", lower)),
         side(re.search(r"\w{3,}(ful|ly|some)\b", lower),
