@@ -984,7 +984,7 @@ are even ahead of all weights: {{finding 10 tradeoff_banking77.features_score me
 trained for, the meaning of whole sentences, and in as many updates as fine-tuning gets the small
 methods do not catch up with it.
 
-What they save is memory. On names, one update of all weights holds
+The small methods save memory. On names, one update of all weights holds
 {{finding 10 tradeoff_wikiann.full_bytes mean ,.0f}} bytes beyond the weights, one of adapters
 {{finding 10 tradeoff_wikiann.adapters_bytes mean ,.0f}}, one of LoRA
 {{finding 10 tradeoff_wikiann.lora_bytes mean ,.0f}}, and nearly all of the last is the states that

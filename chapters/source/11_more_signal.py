@@ -702,8 +702,8 @@ r"""
 Two things to see. Together, the three are a little better than their mean, and no better than the
 best of them: within what 300 sentences can tell. And a student does not get its teachers' score for
 nothing. It never saw a label, it had fewer updates than its teachers, and it stays behind them;
-whether it learned from three or from one matters less than that. What it keeps, it has in one
-network instead of three. (Where students catch up, they get far more unlabelled text and time; the
+whether it learned from three or from one matters less than that. It is one network instead of
+three. (Where students catch up, they get far more unlabelled text and time; the
 table in section 8 has one on published weights.) The library's `mb.transfer.Distilled` has your
 loss, for words and language models, too.
 

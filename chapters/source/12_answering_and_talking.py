@@ -477,7 +477,7 @@ mb.show.LongReader(reader, one["document"], one["question"], window=WINDOW, stri
 r"""
 ## 2. Who am I, and what was said?
 
-A language model goes on with a text. A conversation partner has to know more: who it is, what was
+A language model continues a text. A conversation partner has to know more: who it is, what was
 said and by whom. **TransferTransfo** (Wolf et al. 2019) gives a pre-trained GPT all that as *one*
 sequence:
 
@@ -608,8 +608,8 @@ Which replies can be told apart at all? *At six?* fits many dialogues. We take t
 something of the persona: a food, a town, the name of a pet, that nobody has mentioned before.
 
 Besides, each person of our world has *one* persona, and a model could learn them by heart. So we
-exchange facts: `another` draws a new food, hobby, trade or town for persona and reply alike. What a
-model then says has to come from the persona in front of it.
+exchange facts: `another` draws a new food, hobby, trade or town for persona and reply alike. A
+model can then find the fact only in the persona that it is given.
 """
 
 # %%
@@ -1144,8 +1144,8 @@ report costs it nothing at all (its loss is {{finding 12 headlines.neither_loss 
 the right report and {{finding 12 headlines.neither_unread_loss mean .2f}} with another). The
 pre-trained encoder is what matters most. The town is hardly ever copied by any of them.
 
-**Trees.** Two hundred sentences to learn from, as in section 4 with its rates tried beforehand.
-"By tag" gives each word the most frequent distance and relation of its gold part of speech.
+**Trees.** Two hundred sentences to learn from, as in section 4. The rates were tried on another
+draw. "By tag" gives each word the most frequent distance and relation of its gold part of speech.
 
 {{findings 12
 | a pre-trained parser beats one from scratch (LAS) | parser.fine_tuned_las - parser.from_scratch_las | percent | - |
