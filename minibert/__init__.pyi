@@ -27,34 +27,4 @@ from .runtime import seed_everything as seed_everything
 from .training import fit as fit
 from .training import optim as optim
 
-__all__ = [
-    "AWDLSTM",
-    "AWDLSTMConfig",
-    "BERT",
-    "BERTConfig",
-    "ELMo",
-    "ELMoConfig",
-    "GPT",
-    "GPTConfig",
-    "Transformer",
-    "TransformerConfig",
-    "Word2Vec",
-    "Word2VecConfig",
-    "course",
-    "data",
-    "device",
-    "fit",
-    "heads",
-    "models",
-    "optim",
-    "probe",
-    "runtime",
-    "seed_everything",
-    "show",
-    "storage",
-    "text",
-    "training",
-    "transfer",
-    "world",
-]
 __version__: str

@@ -11,19 +11,3 @@ from .learn.listing import source as source
 from .learn.overview import chapters as chapters
 from .learn.overview import progress as progress
 from .learn.using import use as use
-
-__all__ = [
-    "author",
-    "chapters",
-    "check",
-    "d2l",
-    "findings",
-    "hint",
-    "learn",
-    "progress",
-    "quiz",
-    "solution",
-    "source",
-    "teach",
-    "use",
-]

@@ -24,32 +24,3 @@ from .dialogues import Dialogues as Dialogues
 from .dialogues import Exchange as Exchange
 from .minimal_pairs import SentencePairs as SentencePairs
 from .minimal_pairs import pairs as pairs
-
-__all__ = [
-    "Analogies",
-    "Dialogues",
-    "Examples",
-    "Exchange",
-    "LabelledTexts",
-    "RatedPairs",
-    "SentencePairs",
-    "Splits",
-    "TextCorpus",
-    "catalogue",
-    "corpora",
-    "datasets",
-    "dialogues",
-    "examples",
-    "fetch",
-    "get",
-    "load",
-    "minimal_pairs",
-    "own_files",
-    "packages",
-    "pairs",
-    "published",
-    "readers",
-    "registry",
-    "sources",
-    "tagged_words",
-]

@@ -11,19 +11,3 @@ from . import outputs as outputs
 from . import softmax as softmax
 from . import transformer as transformer
 from . import word2vec as word2vec
-
-__all__ = [
-    "awd_lstm",
-    "base",
-    "baselines",
-    "bert",
-    "cheap",
-    "dropout",
-    "elmo",
-    "encoder_decoder",
-    "gpt",
-    "outputs",
-    "softmax",
-    "transformer",
-    "word2vec",
-]

@@ -9,17 +9,3 @@ from . import layout as layout
 from . import safe_files as safe_files
 from . import tensor_bundle as tensor_bundle
 from . import torch_files as torch_files
-
-__all__ = [
-    "authors",
-    "bundled",
-    "checked",
-    "checkpoint",
-    "crc32c",
-    "gguf",
-    "hub",
-    "layout",
-    "safe_files",
-    "tensor_bundle",
-    "torch_files",
-]

@@ -14,22 +14,3 @@ from .history import History as History
 from .loop import evaluate as evaluate
 from .loop import fit as fit
 from .loop import to_device as to_device
-
-__all__ = [
-    "History",
-    "callbacks",
-    "distributed",
-    "evaluate",
-    "fit",
-    "history",
-    "interrupts",
-    "loop",
-    "modes",
-    "optim",
-    "progress",
-    "resume",
-    "run",
-    "to_device",
-    "update",
-    "utilisation",
-]

@@ -7,15 +7,3 @@ from .model import AWDLSTMConfig as AWDLSTMConfig
 from .model import WeightDropLSTM as WeightDropLSTM
 from .model import embedding_dropout as embedding_dropout
 from .model import variational_dropout as variational_dropout
-
-__all__ = [
-    "AWDLSTM",
-    "AWDLSTMConfig",
-    "DIRECTIONS",
-    "DROPOUTS",
-    "WeightDropLSTM",
-    "embedding_dropout",
-    "files",
-    "model",
-    "variational_dropout",
-]

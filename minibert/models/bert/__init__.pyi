@@ -7,15 +7,3 @@ from .model import BERTConfig as BERTConfig
 from .model import BERTOutput as BERTOutput
 from .model import Embeddings as Embeddings
 from .model import Pooler as Pooler
-
-__all__ = [
-    "BERT",
-    "BERTConfig",
-    "BERTOutput",
-    "Embeddings",
-    "Pooler",
-    "files",
-    "google",
-    "left_to_right",
-    "model",
-]

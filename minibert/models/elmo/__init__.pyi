@@ -5,5 +5,3 @@ from . import parts as parts
 from .model import ELMo as ELMo
 from .model import ELMoConfig as ELMoConfig
 from .parts import ScalarMix as ScalarMix
-
-__all__ = ["ELMo", "ELMoConfig", "ScalarMix", "fast", "files", "model", "parts"]

@@ -1,5 +1,3 @@
 from . import files as files
 from . import model as model
 from .model import EncoderDecoder as EncoderDecoder
-
-__all__ = ["EncoderDecoder", "files", "model"]

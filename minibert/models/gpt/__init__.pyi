@@ -10,18 +10,3 @@ from .model import Embeddings as Embeddings
 from .model import GPTConfig as GPTConfig
 from .model import GPTOutput as GPTOutput
 from .model import next_tokens as next_tokens
-
-__all__ = [
-    "Embeddings",
-    "GPT",
-    "GPTConfig",
-    "GPTOutput",
-    "chat",
-    "files",
-    "generation",
-    "llama",
-    "llama_gguf",
-    "model",
-    "next_tokens",
-    "openai",
-]

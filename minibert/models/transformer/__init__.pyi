@@ -21,29 +21,3 @@ from .model import sinusoids as sinusoids
 from .parts import ACTIVATIONS as ACTIVATIONS
 from .parts import FeedForward as FeedForward
 from .parts import RMSNorm as RMSNorm
-
-__all__ = [
-    "ACTIVATIONS",
-    "Block",
-    "FeedForward",
-    "MultiHeadAttention",
-    "NORMS",
-    "POSITIONS",
-    "Positions",
-    "RMSNorm",
-    "Stack",
-    "Transformer",
-    "TransformerConfig",
-    "attend",
-    "attend_fused",
-    "attention",
-    "causal_mask",
-    "fast",
-    "initialise",
-    "model",
-    "padding_mask",
-    "parts",
-    "rotation",
-    "sinusoids",
-    "turned",
-]

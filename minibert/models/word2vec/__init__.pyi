@@ -11,19 +11,3 @@ from .model import Word2Vec as Word2Vec
 from .model import Word2VecConfig as Word2VecConfig
 from .model import huffman as huffman
 from .model import learn as learn
-
-__all__ = [
-    "Snapshots",
-    "Word2Vec",
-    "Word2VecConfig",
-    "fast",
-    "fasttext",
-    "files",
-    "glove",
-    "huffman",
-    "learn",
-    "model",
-    "scores",
-    "vector_rows",
-    "vectors",
-]
