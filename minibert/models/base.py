@@ -1,9 +1,9 @@
 """What the models share: shapes of their input, files by name, a state from batch to batch."""
 
 from collections.abc import Sized
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor, nn
@@ -19,12 +19,9 @@ Where = Bool[Tensor, "batch length"]
 
 
 class Pretrained(nn.Module):
-    """A model that the module ``files`` of its own folder reads and writes."""
+    """A model that the module ``_files``, in its own folder, reads and writes."""
 
-    @staticmethod
-    def _files() -> ModuleType:
-        """That module, imported when it is first needed: it imports the model."""
-        raise NotImplementedError
+    _files: ClassVar[str]  # that module, imported when it is first needed: it imports the model
 
     @classmethod
     def from_pretrained(cls, source: Path | str) -> "Self":
@@ -33,7 +30,7 @@ class Pretrained(nn.Module):
         ``load`` in the model's ``files``, such as `minibert.models.gpt.files`, says what it reads.
         Raises FileNotFoundError or ValueError.
         """
-        return cast("Self", cls._files().load(source))
+        return cast("Self", import_module(cls._files).load(source))
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write a folder that `from_pretrained` reads, in the layout of the published models.
@@ -41,7 +38,7 @@ class Pretrained(nn.Module):
         Raises ValueError for a model with something added to it by `minibert.transfer.add`.
         """
         check_nothing_added(self)
-        self._files().save(self, folder)
+        import_module(self._files).save(self, folder)
 
     def _named(self) -> Any:
         """The vocabulary; raises ValueError without one."""

@@ -6,7 +6,6 @@ arXiv:1708.02182; what ULMFiT (Howard & Ruder 2018) does with it stands in `mini
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -80,6 +79,8 @@ class AWDLSTM(Streaming, Pretrained):
     be turned before it is cut into windows: `batches` does that.
     """
 
+    _files = "minibert.models.awd_lstm.files"
+
     def __init__(self, config: AWDLSTMConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
         check_vocab(vocab, config.vocab_size)
@@ -94,12 +95,6 @@ class AWDLSTM(Streaming, Pretrained):
         nn.init.zeros_(self.decoder.bias)
         if config.tied:
             self.decoder.weight = self.embedding.weight
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.awd_lstm import files
-
-        return files
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: the word vectors, each layer, the decoder.

@@ -7,7 +7,6 @@ prepared in `minibert.text.masking`; published weights load by `minibert.models.
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -115,6 +114,8 @@ class BERT(Pretrained):
     published models for masked words alone do.
     """
 
+    _files = "minibert.models.bert.files"
+
     def __init__(
         self, config: BERTConfig, tokenizer: "WordPiece | None" = None, pooler: bool = True
     ) -> None:
@@ -125,12 +126,6 @@ class BERT(Pretrained):
         self.stack = Stack(config)
         self.pooler = Pooler(config.dim) if pooler else None
         initialise(self, config.init_std)
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.bert import files
-
-        return files
 
     @classmethod
     def from_pretrained(cls, source: Path | str) -> "Self":

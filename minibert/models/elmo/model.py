@@ -7,7 +7,6 @@ published models as AllenNLP reads them (`_ElmoBiLm`). This is the version to re
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from types import ModuleType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -83,6 +82,8 @@ class ELMo(Streaming, Pretrained):
     with ``<S>`` and ``</S>``. ``quick=False`` takes the readable way everywhere.
     """
 
+    _files = "minibert.models.elmo.files"
+
     def __init__(self, config: ELMoConfig, vocab: Vocab | None = None) -> None:
         super().__init__()
         check_vocab(vocab, config.vocab_size)
@@ -105,12 +106,6 @@ class ELMo(Streaming, Pretrained):
         if self.output:
             nn.init.normal_(self.output.weight, std=width**-0.5)
             nn.init.zeros_(self.output.bias)
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.elmo import files
-
-        return files
 
     def forward(
         self, input_ids: Ids, attention_mask: Real = None, carry: bool = False

@@ -9,7 +9,6 @@ start is `minibert.models.transformer.model.Transformer`.
 
 import inspect
 from collections.abc import Iterable
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -57,6 +56,8 @@ class EncoderDecoder(Pretrained):
     models of different dtypes.
     """
 
+    _files = "minibert.models.encoder_decoder.files"
+
     encoder: Any  # each kind of model has more of its own
 
     def __init__(self, encoder: nn.Module, decoder: GPT, width: int | None = None) -> None:
@@ -82,12 +83,6 @@ class EncoderDecoder(Pretrained):
             new = cross_attention(decoder.config, width).to(decoder.embeddings.word.weight)
             new.train(block.training)
             block.cross, block.cross_norm = new["cross"], new["cross_norm"]
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.encoder_decoder import files
-
-        return files
 
     @property
     def new_layers(self) -> nn.ModuleList:

@@ -10,7 +10,6 @@ weights load by `minibert.models.gpt.files`.
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +122,8 @@ class GPT(Pretrained):
     more rows than it has pieces: they are never drawn.
     """
 
+    _files = "minibert.models.gpt.files"
+
     causal = True
 
     def __init__(self, config: GPTConfig, tokenizer: "BPE | None" = None) -> None:
@@ -132,12 +133,6 @@ class GPT(Pretrained):
         self.embeddings, self.stack = Embeddings(config), Stack(config)
         self.output = None if config.tied else nn.Linear(config.dim, config.vocab_size, bias=False)
         initialise(self, config.init_std)
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.gpt import files
-
-        return files
 
     def layer_groups(self) -> list[list[nn.Module]]:
         """From the bottom to the top: embeddings, each block, the last norm (and the output)."""

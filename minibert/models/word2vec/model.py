@@ -10,7 +10,6 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +75,8 @@ class Word2Vec(Pretrained):
     any module from ids to vectors, (batch, width) -> (batch, width, dim).
     """
 
+    _files = "minibert.models.word2vec.files"
+
     noise: Tensor  # (V,), the noise distribution
     nodes: Tensor  # (V, longest path), with the hierarchical softmax alone
     turns: Tensor
@@ -101,12 +102,6 @@ class Word2Vec(Pretrained):
     def encoder_groups(self) -> list[list[nn.Module]]:
         """What a head adapts, see `minibert.transfer.groups`: the table of the words it reads."""
         return [[self.input]]
-
-    @staticmethod
-    def _files() -> ModuleType:
-        from minibert.models.word2vec import files
-
-        return files
 
     @classmethod
     def from_pretrained(
