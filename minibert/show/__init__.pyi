@@ -63,11 +63,7 @@ from .merges import MergeExplorer as MergeExplorer
 from .neurons import NeuronExplorer as NeuronExplorer
 from .persona_chat import PersonaChat as PersonaChat
 from .probe_bench import ProbeBench as ProbeBench
-from .reply_figure import reply_bars as reply_bars
-from .reply_figure import talk_strip as talk_strip
 from .schedules import rate_map as rate_map
-from .task_figure import task_losses as task_losses
-from .task_figure import task_shares as task_shares
 from .task_mixer import TaskMixer as TaskMixer
 from .trade_off_explorer import TradeOffExplorer as TradeOffExplorer
 from .trade_offs import TradeOffs as TradeOffs

@@ -24,7 +24,51 @@ MOST = 4000  # characters of a paragraph
 OWN = "your own"
 
 
-class AnswerExplorer(Interactive):
+class Asking(Interactive):
+    """A text, a question about it, and what may stand beside them; the base of two explorers.
+
+    The first two controls are the boxes of text and question. ``examples``: (text, question) pairs
+    to choose from. ``no_answer``: whether a slider moves the ``threshold`` of "no answer".
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., Frame],
+        controls: dict[str, Any],
+        rows: list[list[str]],
+        *,
+        no_answer: bool,
+        threshold: float,
+        examples: Sequence[tuple[str, str]],
+    ) -> None:
+        self.may_be_none, self.examples = no_answer, examples
+        if no_answer:
+            controls["threshold"] = ipywidgets.FloatSlider(
+                threshold, min=-10, max=10, step=0.25, description="threshold"
+            )
+            rows[-1].append("threshold")
+        if examples:
+            controls["example"] = menu([OWN, *(asked for _, asked in examples)], "examples")
+            controls["example"].observe(self._take, names="value")
+            rows.insert(0, ["example"])
+        super().__init__(draw, controls, rows)
+
+    def _take(self, change):
+        """Put an example into both boxes; the change of the example itself triggers the redraw."""
+        if change["new"]:
+            told = self.examples[change["new"] - 1]
+            self._fill(dict(zip(list(self.controls)[:2], told, strict=True)))
+
+    def _told_none(self, reading, none, threshold):
+        """A line on how "no answer" compares with the best span; ``none``: whether it is said."""
+        if not self.may_be_none:
+            return ""
+        sign = "above" if none else "not above"
+        told = f"“No answer” scores {reading.no_answer:+.2f} against the best span"
+        return f"\n{told}, which is {sign} the threshold {threshold:.2f}."
+
+
+class AnswerExplorer(Asking):
     """Ask about a paragraph: the span, and how likely each token is to start and to end it.
 
     ``model``: a `minibert.heads.SpanExtractor` whose encoder has a tokenizer, or a function:
@@ -50,7 +94,7 @@ class AnswerExplorer(Interactive):
     ) -> None:
         own = hasattr(model, "parameters")
         ask = asker(cast("SpanExtractor", model)) if own else cast("Asker", model)
-        self.ask, self.may_be_none = lru_cache(50)(ask), no_answer
+        self.ask = lru_cache(50)(ask)
         box = {"rows": 5, "layout": {"width": "720px", "height": "110px"}}
         controls = {
             "paragraph": ipywidgets.Textarea(paragraph, continuous_update=False, **box),
@@ -60,23 +104,8 @@ class AnswerExplorer(Interactive):
             ),
         }
         rows = [["paragraph"], ["question"], ["longest"]]
-        if no_answer:
-            controls["threshold"] = ipywidgets.FloatSlider(
-                threshold, min=-10, max=10, step=0.25, description="threshold"
-            )
-            rows[-1].append("threshold")
-        if examples:
-            self.examples = examples
-            controls["example"] = menu([OWN, *(asked for _, asked in examples)], "examples")
-            controls["example"].observe(self._take, names="value")
-            rows.insert(0, ["example"])
-        super().__init__(self._frame, controls, rows)
-
-    def _take(self, change):
-        """Put an example into both boxes; the change of the example itself triggers the redraw."""
-        if change["new"]:
-            told = self.examples[change["new"] - 1]
-            self._fill(dict(zip(("paragraph", "question"), told, strict=True)))
+        more: dict[str, Any] = {"threshold": threshold, "examples": examples}
+        super().__init__(self._frame, controls, rows, no_answer=no_answer, **more)
 
     def _frame(self, paragraph, question, longest, threshold=0.0, example=0):
         if not paragraph.strip() or not question.strip():
@@ -93,12 +122,7 @@ class AnswerExplorer(Interactive):
         table += [[one.text or "(no answer)", f"{one.score:.2f}", f"{one.probability:.2f}"]
                   for one in reading.answers[:LISTED]]  # fmt: skip
         text = sentence(paragraph, reading, words, said)
-        if self.may_be_none:
-            sign = "above" if said is None else "not above"
-            text += (
-                f"\n“No answer” scores {reading.no_answer:+.2f} against the best span, which is "
-                f"{sign} the threshold {threshold:.2f}."
-            )
+        text += self._told_none(reading, said is None, threshold)
         return Frame(figure, f"{figure.alt} {text}", text, table)
 
 
@@ -106,10 +130,7 @@ def asker(model: SpanExtractor) -> Asker:
     """A function (question, paragraph, longest, no_answer) -> `Reading` of a `SpanExtractor`."""
     from minibert.heads import answer
 
-    tokenizer = getattr(model.encoder, "tokenizer", None)
-    if tokenizer is None:
-        raise ValueError("The explorer needs a model whose encoder has a tokenizer.")
-    most = model.encoder.config.max_length
+    tokenizer, most = tokenizer_of(model)
 
     def ask(question, paragraph, longest, no_answer):
         options = {"max_length": most, "stride": max(1, most // 2), "max_question": most // 2}
@@ -117,6 +138,14 @@ def asker(model: SpanExtractor) -> Asker:
         return answer(model, [(question, paragraph)], tokenizer, **options)[0]
 
     return ask
+
+
+def tokenizer_of(model: Any) -> tuple[Any, int]:
+    """(tokenizer, tokens that are read at most) of a reader; ValueError without a tokenizer."""
+    tokenizer = getattr(model.encoder, "tokenizer", None)
+    if tokenizer is None:
+        raise ValueError("The explorer needs a model whose encoder has a tokenizer.")
+    return tokenizer, model.encoder.config.max_length
 
 
 def sentence(paragraph: str, reading: Reading, words: Sequence[str], said: Answer | None) -> str:

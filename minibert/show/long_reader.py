@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets
 
-from minibert.show.answer import OWN, in_place
+from minibert.show.answer import Asking, in_place, tokenizer_of
 from minibert.show.figures import GREY, PALETTE, Picture, described, new, shortened
-from minibert.show.widget import Frame, Interactive, menu, text_box
+from minibert.show.widget import Frame, text_box
 
 if TYPE_CHECKING:
     from minibert.heads.spans import Answer, Part, Reading, SpanExtractor
@@ -24,7 +24,7 @@ NARROWEST = 0.006  # of the axis, so that a short span can be seen
 LETTERS = 22  # of a span beside its window
 
 
-class LongReader(Interactive):
+class LongReader(Asking):
     """Ask about a document that is longer than the model's window: every window's best span.
 
     model: a `minibert.heads.SpanExtractor` whose encoder has a tokenizer, or a function: (question,
@@ -56,20 +56,11 @@ class LongReader(Interactive):
         if own:
             self.tokenizer, most = tokenizer_of(model)
             model = asker(cast("SpanExtractor", model), longest, no_answer)
-        self.ask, self.may_be_none = lru_cache(50)(cast("Asker", model)), no_answer
-        self.examples = examples
+        self.ask = lru_cache(50)(cast("Asker", model))
         controls = self._controls(document, question, (window, min(most, 512)), stride)
         rows = [["document"], ["question"], ["window", "stride"]]
-        if no_answer:
-            controls["threshold"] = ipywidgets.FloatSlider(
-                threshold, min=-10, max=10, step=0.25, description="threshold"
-            )
-            rows.append(["threshold"])
-        if examples:
-            controls["example"] = menu([OWN, *(asked for _, asked in examples)], "examples")
-            controls["example"].observe(self._take, names="value")
-            rows.insert(0, ["example"])
-        super().__init__(self._frame, controls, rows)
+        more: dict[str, Any] = {"threshold": threshold, "examples": examples}
+        super().__init__(self._frame, controls, rows, no_answer=no_answer, **more)
 
     def _controls(self, document, question, window, stride):
         """The boxes and sliders; window: (value, largest)."""
@@ -87,12 +78,6 @@ class LongReader(Interactive):
             ),
         }
 
-    def _take(self, change):
-        """Put an example into both boxes; the change of the example itself triggers the redraw."""
-        if change["new"]:
-            told = self.examples[change["new"] - 1]
-            self._fill(dict(zip(("document", "question"), told, strict=True)))
-
     def _frame(self, document, question, window, stride, threshold=0.0, example=0):
         if not document.strip():
             raise ValueError("The document is empty: type or paste a text to read.")
@@ -106,12 +91,8 @@ class LongReader(Interactive):
         none = self.may_be_none and reading.no_answer > threshold
         figure = window_bars(document, reading, none)
         best = best_span(reading)
-        found = [f"Answer: {in_place(document, None if none else best)}", *notes]
-        if self.may_be_none:
-            sign = "above" if none else "not above"
-            found.append(f"“No answer” scores {reading.no_answer:+.2f} against the best span, "
-                         f"which is {sign} the threshold {threshold:.2f}.")  # fmt: skip
-        text = "\n".join(found)
+        text = "\n".join([f"Answer: {in_place(document, None if none else best)}", *notes])
+        text += self._told_none(reading, none, threshold)
         table = self._table(document, reading.parts, winner_of(reading))
         return Frame(figure, f"{figure.alt} {text}", text, table)
 
@@ -148,14 +129,6 @@ class LongReader(Interactive):
             row = [name, read, span_text(document, part), f"{part.score:.2f}"]
             table.append(row + [f"{part.nowhere:.2f}"] * self.may_be_none)
         return table
-
-
-def tokenizer_of(model: Any) -> tuple[Any, int]:
-    """(tokenizer, tokens that are read at most) of a reader; ValueError without a tokenizer."""
-    tokenizer = getattr(model.encoder, "tokenizer", None)
-    if tokenizer is None:
-        raise ValueError("The reader needs a model whose encoder has a tokenizer.")
-    return tokenizer, model.encoder.config.max_length
 
 
 def asker(model: SpanExtractor, longest: int = 12, no_answer: bool = False) -> Asker:

@@ -101,47 +101,10 @@ def told_ranking(ranked: Ranked) -> str:
     return f"Bars of {len(ranked.replies)} candidates, ranked by the {how}: {names}."
 
 
-def reply_bars(ranked: Ranked, said: int | None = None, drawn: int | None = None) -> Picture:
-    """How a head ranks the candidates of an exchange, see `minibert.heads.rank_replies`.
-
-    said: the number of the candidate that is said, which is marked. drawn: how many of the first
-    ones the model wrote itself; the others are grey. All by default.
-    """
-    count, columns = len(ranked.replies), 1 + (ranked.choice is not None)
-    fixed: Any = {"layout": None, "columns": columns}
-    high = 1.5 + 0.3 * count
-    fig, axes = new("The candidates, the best one on top", size=(7.6, high), **fixed)
-    axes = list(axes) if columns > 1 else [axes]
-    place_bars(axes, 0.72 / high, 1 - 1.25 / high)
-    draw_bars(axes, ranked, said, count if drawn is None else drawn)
-    return described(fig, told_ranking(ranked))
-
-
-def talk_strip(
-    head: Any,
-    persona: Sequence[str],
-    history: Sequence[Turn],
-    *,
-    steps: int = 30,
-    utterances: int = 5,
-) -> Picture:
-    """What a head on a GPT reads of a talk, in order: whose part has how many tokens.
-
-    history: (1 for who replies or 2, text) each. steps: tokens that a reply may have.
-    """
-    sizes = {"steps": steps, "utterances": utterances}
-    parts, lost, most = parts_of(head, persona, history, **sizes)
-    fig, ax = new("", size=(7.6, 1.9), layout=None)
-    fig.suptitle("What the model reads", x=0.04, ha="left", y=0.97, size=12.5, weight="bold")
-    ax.set_position((0.04, 0.32, 0.93, 0.26))
-    draw_strip(ax, parts, most)
-    return described(fig, told_parts(parts, lost, most))
-
-
 def talk_picture(
     parts: tuple[list[tuple[str, int]], int, int], ranked: Ranked, said: int, drawn: int
 ) -> Picture:
-    """Both pictures in one: `talk_strip` above `reply_bars`; parts: of `parts_of`."""
+    """What a GPT reads of a talk, a strip, above how it ranks what it could say; see `parts_of`."""
     count, columns = len(ranked.replies), 1 + (ranked.choice is not None)
     high = 3.1 + 0.3 * count
     fig, axes = new("What the model reads, and what it could say", size=(7.6, high), layout=None,
@@ -150,16 +113,11 @@ def talk_picture(
         spare.remove()
     axes[0, 0].set_position((0.04, 1 - 1.15 / high, 0.93, 0.42 / high))
     draw_strip(axes[0, 0], *parts[::2])
-    place_bars(axes[1], 0.72 / high, (high - 2.75) / high)
+    wide = 0.56 if columns == 1 else 0.26
+    for number, ax in enumerate(axes[1]):  # to the right of the candidates' words
+        ax.set_position((0.41 + number * 0.3, 0.72 / high, wide, (high - 2.75) / high))
     draw_bars(axes[1], ranked, said, drawn)
     return described(fig, f"{told_parts(*parts)} {told_ranking(ranked)}")
-
-
-def place_bars(axes: Sequence[Any], bottom: float, height: float) -> None:
-    """Put one or two axes to the right of the candidates' words."""
-    wide = 0.56 if len(axes) == 1 else 0.26
-    for number, ax in enumerate(axes):
-        ax.set_position((0.41 + number * 0.3, bottom, wide, height))
 
 
 def told_parts(parts: Sequence[tuple[str, int]], lost: int, most: int) -> str:

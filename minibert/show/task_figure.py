@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minibert.show.curves import COLOURS, DASHES, series
-from minibert.show.figures import GREY, PALETTE, Picture, described, new
+from minibert.show.figures import GREY, PALETTE
 from minibert.transfer.mixing import EXPONENTS
 
 Sizes = Mapping[str, int]
@@ -33,20 +33,12 @@ def chances_of(sizes: Sizes, how: How, epochs: int = 1) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def task_shares(sizes: Sizes, how: How = "proportional", epochs: int = 4) -> Picture:
+def draw_shares(ax: Any, sizes: Sizes, chances: np.ndarray) -> None:
     """Bars for each task: its share of the examples, and its chance to be drawn.
 
-    sizes: examples of each task. how: as in `chances_of`; what changes with the epochs has a bar
-    for the first epoch and one for the last.
+    sizes: examples of each task. chances: (epochs, tasks), see `chances_of`; what changes with the
+    epochs has a bar for the first epoch and one for the last.
     """
-    fig, ax = new(f"How often each task is drawn: {named(how)}", size=(7.6, 3.2))
-    draw_shares(ax, sizes, chances_of(sizes, how, epochs))
-    ax.legend(fontsize=9.5)
-    return described(fig, told_shares(sizes, how, epochs))
-
-
-def draw_shares(ax: Any, sizes: Sizes, chances: np.ndarray) -> None:
-    """The bars; chances: (epochs, tasks)."""
     all_of_them = sum(sizes.values())
     columns = [("of the examples", GREY, [n / all_of_them for n in sizes.values()])]
     if np.allclose(chances[0], chances[-1]):
@@ -65,19 +57,11 @@ def draw_shares(ax: Any, sizes: Sizes, chances: np.ndarray) -> None:
     ax.grid(False, axis="x")
 
 
-def task_losses(histories: Mapping[str, Any], title: str = "The loss of each task") -> Picture:
-    """A line for each task over all updates: the mean of its last few batches.
+def draw_losses(ax: Any, histories: Mapping[str, Any]) -> str:
+    """A line for each task over all updates, the mean of its last few batches; says them in words.
 
     histories: of a `minibert.transfer.LossByTask`. Raises ValueError without a loss.
     """
-    fig, ax = new(title, size=(7.6, 3.4))
-    told = draw_losses(ax, histories)
-    ax.legend(fontsize=9.5)
-    return described(fig, f"{title}: {told}.")
-
-
-def draw_losses(ax: Any, histories: Mapping[str, Any]) -> str:
-    """The lines; says them in words."""
     told = list[str]()
     if not histories:
         raise ValueError("There is no loss to draw: train for a step first.")

@@ -12,7 +12,7 @@ from minibert.data.dialogues import Exchange
 from minibert.heads import rank_replies, reply
 from minibert.show.figures import PALETTE
 from minibert.show.persona_chat import PersonaChat, turns_of
-from minibert.show.reply_figure import order_of, parts_of
+from minibert.show.reply_figure import draw_bars, draw_strip, order_of, parts_of, told_parts
 from minibert.text import BPE
 from minibert.text.bpe import byte_letters
 
@@ -131,18 +131,19 @@ def test_the_strip_is_what_the_model_reads(double):
     assert (lost, most) == (0, 120)
     parts, lost, _ = parts_of(double, PERSONA, [(2, "x" * 150)], **SIZES)
     assert parts[1] == ("the other", 120 - 15 - 1 - 1 - 8) and lost == 151 - 95
-    figure = mb.show.talk_strip(double, PERSONA, [(2, "x" * 150)], steps=8)
-    assert "56 tokens of the talk are left out" in figure.alt
-    wide = [bar.get_width() for bar in figure.axes[0].patches]
+    assert "56 tokens of the talk are left out" in told_parts(parts, lost, most)
+    _, axes = mb.show.new()
+    draw_strip(axes, parts, most)
+    wide = [bar.get_width() for bar in axes.patches]
     assert wide == [15, 95, 1, 8]
 
 
 def test_bars_are_the_scores_in_their_order(double):
     exchange = Exchange((*PERSONA,), ((2, "hi"),), "c", ("a", "b"))
     (ranked,) = rank_replies(double, [exchange])
-    figure = mb.show.reply_bars(ranked, said=1, drawn=2)
+    _, (second, model) = mb.show.new(columns=2)
+    draw_bars((second, model), ranked, said=1, drawn=2)
     order = order_of(ranked)
-    second, model = figure.axes
     shares = ranked.choice.softmax(0)
     np.testing.assert_allclose([bar.get_width() for bar in second.patches], shares[order])
     np.testing.assert_allclose(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import minibert as mb
-from minibert.show.task_figure import chances_of
+from minibert.show.task_figure import chances_of, draw_losses, draw_shares, told_shares
 from minibert.show.task_mixer import TaskMixer
 from minibert.text.batches import ListBatches
 from minibert.training.history import History
@@ -65,25 +65,29 @@ def test_an_exponent_goes_from_even_to_proportional():
 
 
 def test_bars_are_the_shares():
-    figure = mb.show.task_shares(SIZES, "annealed", epochs=4)
-    heights = [[bar.get_height() for bar in group] for group in figure.axes[0].containers]
+    _, (axes, other) = mb.show.new(columns=2)
     chances = chances_of(SIZES, "annealed", 4)
+    draw_shares(axes, SIZES, chances)
+    heights = [[bar.get_height() for bar in group] for group in axes.containers]
     np.testing.assert_allclose(heights, [[0.75, 0.25], chances[0], chances[-1]])
-    assert "tags 25% of the examples, 25% of the batches, 45% in epoch 4" in figure.alt
-    assert len(mb.show.task_shares(SIZES, "even").axes[0].containers) == 2
+    told = told_shares(SIZES, "annealed", 4)
+    assert "tags 25% of the examples, 25% of the batches, 45% in epoch 4" in told
+    draw_shares(other, SIZES, chances_of(SIZES, "even", 4))
+    assert len(other.containers) == 2
 
 
 def test_lines_are_means_of_the_last_batches():
     history = History()
     for step in range(1, 21):
         history.add(2 * step, float(step), 0.1, 1.0)
-    figure = mb.show.task_losses({"mood": history})
-    line = figure.axes[0].lines[1]
+    _, axes = mb.show.new()
+    told = draw_losses(axes, {"mood": history})
+    line = axes.lines[1]
     np.testing.assert_allclose(line.get_xdata(), np.arange(2, 41, 2))
     assert line.get_ydata()[-1] == np.mean(range(13, 21)) and line.get_ydata()[2] == 2.0
-    assert "mood from 1.00 to 16.50 in 20 batches" in figure.alt
+    assert "mood from 1.00 to 16.50 in 20 batches" in told
     with pytest.raises(ValueError, match="There is no loss to draw"):
-        mb.show.task_losses({})
+        draw_losses(axes, {})
 
 
 def test_the_first_frame_has_the_shares_alone(mixer):
