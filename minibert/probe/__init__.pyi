@@ -15,7 +15,6 @@ from . import scoring as scoring
 from . import structural as structural
 from . import units as units
 from . import word_states as word_states
-from .attribution import by_word as by_word
 from .attribution import erasure as erasure
 from .attribution import gradient_times_input as gradient_times_input
 from .attribution import integrated_gradients as integrated_gradients

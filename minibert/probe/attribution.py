@@ -117,17 +117,6 @@ def rollout(
     return found
 
 
-def by_word(
-    scores: Float[Tensor, " length"], places: Sequence[Sequence[int]]
-) -> Float[Tensor, " words"]:
-    """The sum over the pieces of each word; ``places`` as `tokens_of` gives them."""
-    last = max((place for one in places for place in one), default=-1)
-    if scores.ndim != 1 or last >= len(scores):
-        got = tuple(scores.shape)
-        raise ValueError(f"expected a score for each of {last + 1} tokens or more, got {got}")
-    return torch.stack([scores[list(one)].sum() for one in places])
-
-
 def rank_agreement(
     attributions: Mapping[str, Sequence[Float[Tensor, " length"]]],
 ) -> dict[tuple[str, str], float]:

@@ -62,13 +62,6 @@ def adamw(
     )
 
 
-def constant(warmup: int = 0) -> Schedule:
-    """1 at every step, after rising in ``warmup`` even steps."""
-    if not warmup >= 0:
-        raise ValueError(f"expected a warmup of 0 steps or more, got {warmup}")
-    return lambda step: _rise(step, warmup)
-
-
 def linear(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
     """A rise in ``warmup`` steps, then a straight fall to ``floor``; as word2vec's with 1e-4."""
     _check(steps, warmup)
@@ -84,12 +77,6 @@ def cosine(steps: int, warmup: int = 0, floor: float = 0.0) -> Schedule:
         return min(_rise(step, warmup), floor + (1 - floor) * wave)
 
     return factor
-
-
-def inverse_square_root(warmup: int) -> Schedule:
-    """A rise to 1, then a fall with 1 / sqrt(step) (Vaswani et al. 2017, section 5.3)."""
-    _check(math.inf, warmup)
-    return lambda step: min(_rise(step, warmup), math.sqrt((warmup + 1) / (step + 1)))
 
 
 def slanted_triangular(steps: int, cut: float = 0.1, ratio: float = 32) -> Schedule:

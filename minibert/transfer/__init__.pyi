@@ -39,7 +39,6 @@ from .auxiliary import exponential as exponential
 from .consistency import Consistency as Consistency
 from .consistency import Unlabelled as Unlabelled
 from .consistency import synonyms as synonyms
-from .consistency import training_signal as training_signal
 from .consistency import word_dropout as word_dropout
 from .distillation import Distilled as Distilled
 from .distillation import soft_examples as soft_examples

@@ -57,7 +57,7 @@ class Annealed:
     """A callback that sets a number of the model to ``schedule(step)`` before each update.
 
     name: of the number, such as "auxiliary" of a `WithLanguageModel`, a `minibert.heads.LastToken`
-    or a `minibert.heads.DoubleHeads`, or "signal" of a `Consistency`. schedule: from the step, 0
+    or a `minibert.heads.DoubleHeads`, or "weight" of a `Consistency`. schedule: from the step, 0
     for the first update, to its value. At the end the number is what it was.
 
     Raises ValueError for a model without such a number.

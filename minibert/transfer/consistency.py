@@ -4,7 +4,6 @@ Xie et al. (2019), "Unsupervised Data Augmentation for Consistency Training" (UD
 arXiv:1904.12848.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -23,17 +22,11 @@ from minibert.text.batches import Batch, RowBatches
 from minibert.text.framing import Example
 from minibert.text.inputs import of_batch
 from minibert.text.masking import mask_tokens
-from minibert.training.optim import Schedule
 from minibert.transfer.mixing import BESIDE
 
 Change = Callable[[str, np.random.Generator], str]
 Near = Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]]
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
-SIGNALS: dict[str, Schedule] = {  # of the share of training that is done
-    "linear": lambda done: done,
-    "log": lambda done: 1 - math.exp(-5 * done),
-    "exp": lambda done: math.exp(5 * (done - 1)),
-}
 
 
 class Consistency(nn.Module):
@@ -46,8 +39,7 @@ class Consistency(nn.Module):
 
     head: one with classes for each text. confidence: p counts only if its largest probability is
     above this; the mean is over all texts, with 0 for the others. temperature: of p, below 1 to
-    sharpen it. ``signal``: the share of training signal that is released, 1 for all (see
-    `labelled` and `training_signal`).
+    sharpen it.
 
     Raises ValueError for another head and for numbers out of range.
     """
@@ -64,38 +56,18 @@ class Consistency(nn.Module):
             wanted = "a weight of at least 0, a confidence from 0 to below 1, a temperature above 0"
             raise ValueError(f"expected {wanted}, got {weight}, {confidence}, {temperature}")
         self.encoder = base_of(head)  # its layers are groups, see `minibert.transfer.groups`
-        self.head, self.weight, self.signal = head, weight, 1.0
+        self.head, self.weight = head, weight
         self.confidence, self.temperature = confidence, temperature
 
     def loss(self, batch: Batch) -> Loss:
         """(sum of the losses, number of labelled examples); in eval mode the head's own."""
         if not self.training:
             return self.head.loss(batch)
-        loss, count = self.labelled(batch)
+        loss, count = self.head.loss(batch)
         if self.weight:
             pair: Any = of_batch(batch, BESIDE)
             loss = loss + self.weight * count * self.disagreement(pair)
         return loss, count
-
-    def labelled(self, batch: Batch) -> Loss:
-        """The head's loss, without the examples that it knows too well already.
-
-        Training signal annealing (section 3 of the paper): an example counts only while the
-        probability of its label is at most signal (1 - 1/K) + 1/K for K classes. The sum is the
-        mean over those that count, times the number of all. Raises ValueError for a head whose
-        loss has more than the label's, such as a language model's (``auxiliary`` above 0).
-        """
-        if self.signal >= 1:
-            return self.head.loss(batch)
-        own = getattr(self.head.loss, "__func__", None) is not Head.loss
-        if own and getattr(self.head, "auxiliary", True):
-            told = f"got signal={self.signal} and a {type(self.head).__name__}"
-            raise ValueError(f"a signal below 1 is for a head without a second loss, {told}")
-        logits, labels = self.head.output_of(batch), of_batch(batch)
-        losses = F.cross_entropy(logits, labels.long(), reduction="none")  # (batch,)
-        chance = 1 / logits.shape[-1]
-        counts = (-losses.detach()).exp() <= self.signal * (1 - chance) + chance
-        return len(losses) * (losses * counts).sum() / counts.sum().clamp(min=1), len(losses)
 
     def disagreement(self, pair: Batch) -> Float[Tensor, ""]:
         """The mean of KL(p || q), with q from ``pair["changed"]`` and p from ``pair["text"]``."""
@@ -210,18 +182,6 @@ def synonyms(near: Near, share: float = 0.1) -> Change:
         return WORD.sub(other, text)
 
     return change
-
-
-def training_signal(steps: int, shape: str = "linear") -> Schedule:
-    """How much training signal is released at each step, for ``Annealed("signal", ...)``.
-
-    From 0 towards 1 after ``steps`` updates: "linear"; "log", most of it early, for few labels and
-    a model that overfits slowly; "exp", most of it late, for a model that overfits fast.
-    """
-    if shape not in SIGNALS or steps < 1:
-        known = ", ".join(map(repr, SIGNALS))
-        raise ValueError(f"expected steps and a shape of {known}, got {steps} and {shape!r}")
-    return lambda step: SIGNALS[shape](min(1.0, step / steps))
 
 
 def _check_share(share: float) -> None:

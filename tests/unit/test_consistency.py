@@ -13,9 +13,9 @@ from minibert.transfer import (
     SideBySide,
     Unlabelled,
     synonyms,
-    training_signal,
     word_dropout,
 )
+from tests.unit.test_train import Interrupt
 
 TEXTS = [
     "The old baker opened the small door.",
@@ -110,28 +110,6 @@ def test_an_unchanged_text_costs_nothing_and_nobody_is_sure_of_everything():
     assert torch.equal(Consistency(head).eval().loss(batch)[0], plain)
 
 
-def test_examples_that_are_known_too_well_are_left_out():
-    head, batch = classifier(), next(iter(batches(classifier())))
-    chances = head.output_of(batch).softmax(-1)
-    right = [row[label].item() for row, label in zip(chances, batch["labels"], strict=True)]
-    net, middle = Consistency(head, 0.0), sorted(right)[1]
-    for alpha in np.linspace(0, 1, 8).tolist():
-        net.signal = alpha
-        limit = alpha * (1 - 1 / 3) + 1 / 3
-        kept = [-math.log(p) for p in right if p <= limit]
-        loss, count = net.loss(batch)
-        assert (loss / count).item() == pytest.approx(sum(kept) / max(1, len(kept)), abs=1e-5)
-    net.signal = (middle + 1e-4 - 1 / 3) * 1.5  # the one in the middle is just in
-    assert net.loss(batch)[0].item() / 3 == pytest.approx(
-        -sum(math.log(p) for p in right if p <= middle) / 2, abs=1e-5
-    )
-    shapes = [training_signal(10, shape) for shape in ("linear", "log", "exp")]
-    assert [shape(5) for shape in shapes] == pytest.approx(
-        [0.5, 1 - math.exp(-2.5), math.exp(-2.5)]
-    )
-    assert [shape(99) for shape in shapes] == pytest.approx([1, 1 - math.exp(-5), 1])
-
-
 def test_words_are_left_out_in_their_order():
     change, text = word_dropout(0.5), "The mother-in-law's cat,\n it didn't sleep."
     words = ["The", "mother-in-law's", "cat", "it", "didn't", "sleep"]
@@ -204,39 +182,17 @@ def test_a_text_of_which_no_known_word_is_left_stays_as_it_was():
     assert batch["changed"]["input_ids"].tolist() == batch["text"]["input_ids"].tolist()
 
 
-def test_a_head_with_a_second_loss_releases_its_signal_at_once():
-    below = encoder("GPT")
-    batch = next(iter(batches(classifier("GPT"))))
-    for head in (mb.heads.LastToken(below, 3), mb.transfer.SlicedClassifier(below, {"all": bool})):
-        net = Consistency(head, 0.0)
-        net.signal = 0.5
-        with pytest.raises(ValueError, match="without a second loss, got signal=0.5 and a"):
-            net.loss(batch)
-    net = Consistency(mb.heads.LastToken(below, 3, auxiliary=0), 0.0)
-    net.signal = 0.5
-    assert net.loss(batch)[1] == 3
-
-
-class StopAfter:
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, run):
-        if run.step == self.step:
-            raise KeyboardInterrupt
-
-
 def test_a_run_goes_on_exactly(tmp_path):
     def run(stop=99, **options):
         head = classifier()
         net = Consistency(head, confidence=0.4, temperature=0.5)
-        callbacks = [Annealed("signal", training_signal(5)), StopAfter(stop)]
+        callbacks = [Annealed("weight", lambda step: 1 / (1 + step)), Interrupt(stop)]
         return fit(net, batches(head), steps=5, callbacks=callbacks, **options), net
 
     whole, one = run()
     run(3, checkpoint=tmp_path)
     again, other = run(checkpoint=tmp_path)
-    assert again.loss == whole.loss and one.signal == other.signal == 1.0
+    assert again.loss == whole.loss and one.weight == other.weight == 1.0
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -278,6 +234,3 @@ def test_what_does_not_fit_is_refused():
         for share in (0, 1.5, float("nan")):
             with pytest.raises(ValueError, match="share of words above 0 and at most 1"):
                 make(share)
-    for wrong in ((0,), (5, "square")):
-        with pytest.raises(ValueError, match="expected steps and a shape"):
-            training_signal(*wrong)

@@ -10,6 +10,7 @@ import minibert as mb
 from minibert.text import PaddedBatches
 from minibert.transfer import LossByTask, MixedBatches, Multitask, SideBySide
 from minibert.transfer.mixing import Numbered
+from tests.unit.test_train import Interrupt
 
 SIZE = 20
 CONFIG = {"vocab_size": SIZE, "dim": 8, "layers": 1, "heads": 2, "hidden": 16}
@@ -141,15 +142,6 @@ def test_the_layers_of_the_encoder_are_groups_with_the_heads_on_top():
     }
 
 
-class StopAfter:
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, run):
-        if run.step == self.step:
-            raise KeyboardInterrupt
-
-
 def test_a_run_goes_on_exactly_and_keeps_the_loss_of_each_task(tmp_path):
     whole, losses = multitask(), LossByTask()
     mb.seed_everything(3)
@@ -162,7 +154,7 @@ def test_a_run_goes_on_exactly_and_keeps_the_loss_of_each_task(tmp_path):
     broken, again = multitask(), LossByTask()
     mb.seed_everything(3)
     saved = {"steps": 14, "checkpoint": tmp_path}
-    fit(broken, two("root"), callbacks=[again, StopAfter(9)], **saved)
+    fit(broken, two("root"), callbacks=[again, Interrupt(9)], **saved)
     resumed, again = multitask(), LossByTask()
     went_on = fit(resumed, two("root"), callbacks=[again], **saved)
     assert went_on.loss == history.loss

@@ -154,13 +154,6 @@ def test_rollout_is_the_product_of_the_layers(models, name):
         assert torch.equal(found[0], found[0].tril())
 
 
-def test_pieces_add_up_to_words():
-    scores = torch.tensor([9.0, 1, 2, 3, 4, 9])
-    assert mb.probe.by_word(scores, [[1], [2, 3], [4]]).tolist() == [1, 5, 4]
-    with pytest.raises(ValueError, match="a score for each of 7 tokens or more, got .6,."):
-        mb.probe.by_word(scores, [[6]])
-
-
 def test_ranks_agree_or_not():
     a = [torch.tensor([1.0, 2, 3]), torch.tensor([3.0, 2, 1, 0]), torch.tensor([5.0])]
     b = [torch.tensor([10.0, 20, 21]), torch.tensor([0.0, 1, 2, 3]), torch.tensor([1.0])]
