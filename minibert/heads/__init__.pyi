@@ -54,7 +54,6 @@ from .parser import Parser as Parser
 from .pooling import Ensemble as Ensemble
 from .pooling import PoolingClassifier as PoolingClassifier
 from .predictions import Predictions as Predictions
-from .predictions import pair_accuracy as pair_accuracy
 from .predictions import predict as predict
 from .predictions import run as run
 from .predictions import tagged as tagged

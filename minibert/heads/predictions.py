@@ -137,11 +137,3 @@ def tagged(model: nn.Module, batches: Iterable[Batch]) -> tuple[list[list[int]],
 
     each(model, batches, act)
     return said, true
-
-
-def pair_accuracy(model: nn.Module, batches: Iterable[Batch]) -> float:
-    """The share of examples that get the right label."""
-    right = each(model, batches, lambda batch, out: likeliest(out) == batch["labels"].cpu())
-    if not right:
-        raise ValueError("expected at least one batch, got none")
-    return torch.cat(right).float().mean().item()

@@ -148,17 +148,6 @@ class WordPiece(Pieces):
         """`encode` for each of ``texts``; one string is one text."""
         return [self.encode(one) for one in ([texts] if isinstance(texts, str) else texts)]
 
-    def encode_words(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
-        """Ids of a list of words, and the index of each one's word; some have none."""
-        if isinstance(words, str):
-            raise ValueError(f"expected a list of words, got the string {words!r:.60}")
-        ids, numbers = [], []
-        for number, word in enumerate(words):
-            pieces = self.encode(word)
-            ids += pieces
-            numbers += [number] * len(pieces)
-        return ids, numbers
-
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ``ids`` (a sequence of int, an array or a tensor of one dimension).
 

@@ -266,14 +266,12 @@ def test_one_dict_in_place_of_a_list_and_no_batch_at_all():
     for given in (
         lambda: heads.predict(cnn, batch),
         lambda: heads.tagged(tagger, batch),
-        lambda: heads.pair_accuracy(pair, batch),
+        lambda: heads.predict(pair, batch),
         lambda: heads.run(made("TokenClassifier"), {"input_ids": [1, 2]}),
     ):
         with pytest.raises(ValueError, match="got one dict|expected a list of examples"):
             given()
     assert heads.run(made("TokenClassifier"), []) == [] and len(heads.predict(cnn, [])) == 0
-    with pytest.raises(ValueError, match="at least one batch, got none"):
-        heads.pair_accuracy(pair, [])
     with pytest.raises(ValueError, match="at least one labelled word, got none"):
         heads.share_right([], [])
 
@@ -299,7 +297,7 @@ def test_scores_that_are_not_finite_choose_nothing():
     for name, act in (
         ("CNNClassifier", heads.predict),
         ("Tagger", lambda m, b: heads.tagged(m, [{**b[0], "labels": IDS % 3}])),
-        ("PairClassifier", heads.pair_accuracy),
+        ("PairClassifier", heads.predict),
     ):
         model = made(name)
         for parameter in model.output.parameters():

@@ -30,7 +30,8 @@ def masked():
 
 def pieces_of(tokenizer, words):
     """Ids of all pieces, and for each the number of its word."""
-    return tokenizer.encode_words(words)
+    pieces = [tokenizer.encode(word) for word in words]
+    return sum(pieces, []), [number for number, one in enumerate(pieces) for _ in one]
 
 
 @torch.no_grad()

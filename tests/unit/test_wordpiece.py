@@ -119,13 +119,10 @@ def test_ids_of_specials(tok):
     assert tok.continues.dtype == bool and tok.continues.sum() == 7 and len(tok) == 28
 
 
-def test_batches_and_words(tok):
+def test_batches(tok):
     assert tok.encode_batch(["low", "lower a", ""]) == [
         tok.encode(t) for t in ("low", "lower a", "")
     ]
-    ids, numbers = tok.encode_words(["lower", "\u200b", "a,", "xyz"])
-    assert [tok.tokens[i] for i in ids] == ["low", "##er", "a", ",", "[UNK]"]
-    assert numbers == [0, 0, 2, 2, 3]
 
 
 def test_decode(tok):
