@@ -32,8 +32,8 @@ from .framing import FramedBatches as FramedBatches
 from .framing import Framing as Framing
 from .masking import Documents as Documents
 from .masking import PretrainingBatches as PretrainingBatches
-from .masking import ShortThenLong as ShortThenLong
 from .masking import mask_tokens as mask_tokens
+from .numbered import ShortThenLong as ShortThenLong
 from .tokens import Tokenizer as Tokenizer
 from .tokens import detokenise as detokenise
 from .tokens import tokenise as tokenise

@@ -148,36 +148,6 @@ class PretrainingBatches(Batches):
         return {name: torch.from_numpy(array) for name, array in batch.items()}
 
 
-class ShortThenLong(Batches):
-    """Most of the training on short sequences, the rest on long ones (appendix A.2: 90 % and 10 %).
-
-    An epoch is ``short_steps`` of one, then ``long_steps`` of the other, each from epochs of its
-    own.
-    """
-
-    def __init__(self, short: Batches, long: Batches, short_steps: int, long_steps: int) -> None:
-        super().__init__(short.seed)
-        self.parts, self.steps = (short, long), (short_steps, long_steps)
-        self._ends = [[0], [0]]  # of the epochs of both, in batches
-
-    def identity(self) -> dict[str, Any]:
-        parts = [part.identity() for part in self.parts]
-        return {**super().identity(), "parts": parts, "steps": list(self.steps)}
-
-    def plan(self, epoch: int) -> list[tuple[int, int]]:
-        counted = enumerate(self.steps)
-        return [(part, epoch * n + step) for part, n in counted for step in range(n)]
-
-    def collate(self, entry: tuple[int, int], rng: np.random.Generator) -> Tensors:
-        part, number = entry
-        batches, ends = self.parts[part], self._ends[part]
-        while ends[-1] <= number:
-            ends.append(ends[-1] + len(batches.plan(len(ends) - 1)))
-        epoch = int(np.searchsorted(ends, number, side="right")) - 1
-        step = number - ends[epoch]
-        return batches.collate(batches.plan(epoch)[step], batches.rng(epoch, step))
-
-
 def mask_tokens(
     ids: np.ndarray,
     maskable: np.ndarray,

@@ -5,8 +5,7 @@ Tasks", arXiv:1811.06031, draw the task of each update in proportion to its size
 (2019), "BERT and PALs", arXiv:1902.02671, let large tasks count for less and less.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,13 @@ from minibert.heads.head import base_of
 from minibert.models.outputs import Loss
 from minibert.text.batches import Batch, Batches, ListBatches
 from minibert.text.inputs import of_batch
+from minibert.text.numbered import Numbered
 from minibert.training.history import History
 from minibert.training.run import Run
 
 Tasks = Mapping[str, Any] | Iterable[tuple[str, Any]]
 EXPONENTS = {"proportional": (1.0, 1.0), "root": (0.5, 0.5), "annealed": (1.0, 0.2)}
 BESIDE = "beside"  # what `SideBySide` calls the second batch
-
-
-class Numbered:
-    """The batches of a `Batches`, one epoch after another, by a single number from 0 on."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches, self._ends = batches, [0]  # the ends of its epochs, in batches
-        self._planned: tuple[int, Sequence[Any]] = -1, ()  # the epoch that was read last, its plan
-
-    def __getitem__(self, number: int) -> Batch:
-        while self._ends[-1] <= number:
-            self._ends.append(self._ends[-1] + len(self.batches.plan(len(self._ends) - 1)))
-        epoch = bisect_right(self._ends, number) - 1
-        if epoch != self._planned[0]:
-            self._planned = epoch, self.batches.plan(epoch)
-        step = number - self._ends[epoch]
-        return self.batches.collate(self._planned[1][step], self.batches.rng(epoch, step))
 
 
 class MixedBatches(Batches):

@@ -8,8 +8,8 @@ import torch
 
 import minibert as mb
 from minibert.text import PaddedBatches
+from minibert.text.numbered import Numbered
 from minibert.transfer import LossByTask, MixedBatches, Multitask, SideBySide
-from minibert.transfer.mixing import Numbered
 from tests.unit.test_train import Interrupt
 
 SIZE = 20

@@ -21,7 +21,8 @@ from minibert.heads.language import MaskedLM, Pretraining
 from minibert.models.bert import model as bert
 from minibert.storage.safe_files import write
 from minibert.text.batches import IGNORE, Batches
-from minibert.text.masking import MASKED, Documents, PretrainingBatches, ShortThenLong
+from minibert.text.masking import MASKED, Documents, PretrainingBatches
+from minibert.text.numbered import ShortThenLong
 from minibert.text.sentences import split_sentences
 from minibert.text.wordpiece import WordPiece
 from minibert.training import distributed, optim
