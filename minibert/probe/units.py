@@ -20,7 +20,7 @@ PENALTIES = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)  # the stronges
 STEPS = 2000  # of the descent, at most
 
 
-class Sparse(Probe):
+class Sparse(Linear):
     """softmax(W x + b) on standardised rows, with most of W exactly zero.
 
     It minimises the sum of the losses plus ``penalty`` times the absolute weights, scikit-learn's
@@ -37,11 +37,8 @@ class Sparse(Probe):
         tolerance: float = 1e-4,
         seed: int = 0,
     ) -> None:
-        penalties = list(penalty) if isinstance(penalty, Sequence) else [penalty]
-        if not penalties or not all(0 < p < math.inf for p in penalties):
-            raise ValueError(f"expected penalties above 0, got {penalty}")
-        self.penalties = sorted(map(float, penalties), reverse=True)
-        self.slack, self.tolerance, self.seed, self.penalty = slack, tolerance, seed, math.nan
+        super().__init__(penalty, tolerance, seed)
+        self.slack = slack
 
     def learn(self, x: X, y: Y, valid_x: X, valid_y: Y) -> None:
         self.standard = Standard(x)
@@ -57,9 +54,6 @@ class Sparse(Probe):
         if not math.isfinite(best):
             raise ValueError("the probe found no finite loss on the validation rows")
         _, self.penalty, self.weights = next(one for one in found if one[0] <= best + self.slack)
-
-    def logits(self, x: X) -> Float[Tensor, "rows labels"]:
-        return scores(self.standard(x), self.weights)
 
     @property
     def units(self) -> list[int]:
