@@ -236,7 +236,7 @@ def settings(reader, vocab, judge, d, config, begin):
     top = max(range(len(gaps)), key=gaps.__getitem__)  # chosen by one draw, measured by another
     found["top_high"], found["top_low"] = both(order[top])
     found["begun_high"], _ = both(order[top], begin=begin)
-    return found | {"top_place": top + 1}
+    return found
 
 
 def unit(seed, config):

@@ -6,15 +6,12 @@ is then scored on.
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from typing import Self  # beartype, which the tests use, does not know it here
 
 Labels = Iterable[Hashable]
 X = Float[Tensor, "rows dim"]
@@ -29,7 +26,7 @@ class Probe(ABC):
     names: list[Hashable]
     seed = 0
 
-    def fit(self, x: X, y: Labels, valid: Labelled | None = None) -> "Self":
+    def fit(self, x: X, y: Labels, valid: Labelled | None = None) -> Self:
         """Learn; ``valid``, (x, y), is what settings are chosen on. Gives itself.
 
         Without ``valid`` it is a tenth of the rows, drawn by ``seed``. Raises ValueError for labels

@@ -6,7 +6,7 @@ linear map B after which the squared distance of two words is the length of the 
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,9 +15,6 @@ from torch import Tensor
 
 from minibert.models.word2vec.scores import spearman as correlation
 from minibert.probe.mlp import seeded
-
-if TYPE_CHECKING:
-    from typing import Self  # beartype, which the tests use, does not know it here
 
 Rows = Float[Tensor, "length dim"]
 Heads = Sequence[int]  # of each word the position of its head, -1 for the root
@@ -43,7 +40,7 @@ class StructuralProbe:
         states: Sequence[Rows],
         heads: Iterable[Heads],
         valid: tuple[Sequence[Rows], Iterable[Heads]] | None = None,
-    ) -> "Self":
+    ) -> Self:
         """Learn from one layer's states of each sentence (`States.split`) and its tree.
 
         Without ``valid`` a tenth of the sentences, drawn by ``seed``, says when to end. Gives

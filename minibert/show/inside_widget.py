@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import ipywidgets
 import torch
@@ -15,9 +15,6 @@ from minibert.show.inside_figure import BEFORE, OFF, SET, picture, told_at
 from minibert.show.outlook import SHARES, Likeness
 from minibert.show.passes import FFN, HEAD, HEADS, LAYER, POSITION, Change, Passes
 from minibert.show.widget import Frame, Interactive, menu, text_box
-
-if TYPE_CHECKING:
-    from typing import Self
 
 ACTIONS = (BEFORE, OFF, SET)
 LISTED = 6  # candidates in the table

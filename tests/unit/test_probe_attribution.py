@@ -7,15 +7,8 @@ import torch
 
 import minibert as mb
 from minibert.probe import attribution
+from tests.unit.test_probe_changes import NAMES
 
-NAMES = {
-    "minibert-word2vec": mb.Word2Vec,
-    "minibert-elmo": mb.ELMo,
-    "minibert-awd-lstm-forward": mb.AWDLSTM,
-    "minibert-awd-lstm-backward": mb.AWDLSTM,
-    "minibert-bert": mb.BERT,
-    "minibert-gpt": mb.GPT,
-}
 WORDS = "the baker opened the door .".split()
 
 

@@ -8,6 +8,7 @@ import torch
 import minibert as mb
 from minibert.heads.reading import reader_of
 from minibert.probe import word_states
+from tests.unit.test_probe_changes import NAMES
 
 SENTENCES = [
     "the baker opened the small door .".split(),
@@ -16,14 +17,6 @@ SENTENCES = [
     ["house"],
     "the mayor 's cat slept .".split(),
 ]
-NAMES = {
-    "minibert-word2vec": mb.Word2Vec,
-    "minibert-elmo": mb.ELMo,
-    "minibert-awd-lstm-forward": mb.AWDLSTM,
-    "minibert-awd-lstm-backward": mb.AWDLSTM,
-    "minibert-bert": mb.BERT,
-    "minibert-gpt": mb.GPT,
-}
 
 
 def obvious(model, words, pool):
