@@ -24,14 +24,11 @@ def coloured_text(
     title: str = "",
     *,
     unit: str = "value",
-    marked: Sequence[int] = (),
-    most: float | None = None,
 ) -> Picture:
     """Tokens in lines of text, each on the colour of its number: purple below zero, orange above.
 
-    values: (tokens,). unit: what they are, beside the colour bar. marked: tokens with a frame.
-    most: the number of the darkest colour, by default the largest here. Raises ValueError for
-    numbers that do not fit the tokens.
+    values: (tokens,). unit: what they are, beside the colour bar. Raises ValueError for numbers
+    that do not fit the tokens.
     """
     values = as_array(values)
     if values.shape != (len(tokens),) or not len(tokens):
@@ -40,15 +37,14 @@ def coloured_text(
     height = 0.75 + LINE * lines
     fig, ax = new(title, size=(WIDTH, height), layout=None)
     ax.set_position((0.02, 0.02, 0.83, 1 - 0.5 / height))
-    top = max(float(np.abs(values).max()) if most is None else most, 1e-9)
+    top = max(float(np.abs(values).max()), 1e-9)
     colours = ScalarMappable(Normalize(-top, top), "PuOr_r")
     ax.set(xlim=(0, WIDTH * 0.83), ylim=(-lines * LINE, 0))
     ax.axis("off")
-    for number, (token, value, (x, y)) in enumerate(zip(tokens, values, places, strict=True)):
+    for token, value, (x, y) in zip(tokens, values, places, strict=True):
         red, green, blue, _ = colours.to_rgba(value)
         ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
-        edge = "black" if number in marked else "none"
-        box: Any = {"facecolor": (red, green, blue), "edgecolor": edge, "pad": 2.5, "lw": 1.4}
+        box: Any = {"facecolor": (red, green, blue), "edgecolor": "none", "pad": 2.5, "lw": 1.4}
         ax.text(x, y, token, color=ink, fontsize=FONT, va="center", bbox=box, parse_math=False)
     bar = fig.colorbar(colours, cax=fig.add_axes((0.885, 0.12, 0.022, 0.62), label="<colorbar>"))
     bar.set_label(unit, size=9)

@@ -1,6 +1,6 @@
 """Score against cost: how many weights learn, how long it takes, how much memory is held."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from minibert.storage.safe_files import read_json
 
 Values = Sequence[float]  # one a seed
 Ways = Mapping[str, Mapping[str, Values]]  # way -> measure -> values
-SCORE = "score"
+SCORE, STORED = "score", "tradeoff_"  # a measure; how names of experiments begin
 MEASURES = {  # what a score is drawn against: its axis, a factor
     "share": ("weights that learn (%, log axis)", 100.0),
     "seconds": ("training (seconds of a processor)", 1.0),
@@ -59,37 +59,31 @@ class TradeOffs:
         return float(np.mean(values)) if values else None
 
 
-def stored_runs(found: Any, experiments: str | Iterable[str] | None = None) -> TradeOffs:
+def stored_runs(found: Any) -> TradeOffs:
     """The runs of a findings file as `TradeOffs`.
 
-    found: what ``mb.course.findings`` gives, the content of such a file, or its path. experiments:
-    their names; by default those that begin with ``tradeoff_``, each about one task, with the
-    measures ``WAY_score``, ``WAY_share``, ``WAY_seconds`` and ``WAY_bytes``. Another experiment
-    has ``TASK_WAY`` and ``share_WAY``. A score of what has no share is a baseline.
+    found: what ``mb.course.findings`` gives, the content of such a file, or its path. What is read
+    are the experiments ``tradeoff_TASK``, with the measures ``WAY_score``, ``WAY_share``,
+    ``WAY_seconds`` and ``WAY_bytes``. A score of what has no share is a baseline.
 
     Raises ValueError where there is no such experiment.
     """
     content = read_json(Path(found)) if isinstance(found, str | Path) else found
     stored = getattr(content, "content", content)["experiments"]
-    names = [experiments] if isinstance(experiments, str) else experiments
-    names = [n for n in stored if n.startswith("tradeoff_")] if names is None else list(names)
-    if not names or any(name not in stored for name in names):
-        told = names or ["tradeoff_..."]
-        raise ValueError(f"Expected the experiments {told}; there are {list(stored)}.")
     runs, baselines = dict[str, Ways](), dict[str, dict[str, float]]()
-    for name in names:
-        seeds = [run["values"] for run in stored[name]["seeds"].values()]
-        of_seeds = {key: [one[key] for one in seeds] for key in seeds[0]}
-        flat = {k: v for k, v in of_seeds.items() if not isinstance(v[0], list)}
-        own = name.startswith("tradeoff_")
-        read = _one_task(name.removeprefix("tradeoff_"), flat) if own else _many_tasks(flat)
-        runs |= read[0]
-        baselines |= read[1]
+    for name in stored:
+        if name.startswith(STORED):
+            seeds = [run["values"] for run in stored[name]["seeds"].values()]
+            of_seeds = {key: [one[key] for one in seeds] for key in seeds[0]}
+            task = name.removeprefix(STORED)
+            runs[task], baselines[task] = _of_task(of_seeds)
+    if not runs:
+        raise ValueError(f"Expected experiments {STORED}...; there are {list(stored)}.")
     return TradeOffs(runs, baselines)
 
 
-def _one_task(task, values):
-    """(runs, baselines) of an experiment about one task: ``WAY_measure``."""
+def _of_task(values):
+    """(measures by way, scores of the baselines) of an experiment about one task."""
     ways = [name.removesuffix("_share") for name in values if name.endswith("_share")]
     runs = {
         way: {m: values[f"{way}_{m}"] for m in (SCORE, *MEASURES) if f"{way}_{m}" in values}
@@ -97,24 +91,7 @@ def _one_task(task, values):
     }
     scored = [name.removesuffix("_score") for name in values if name.endswith("_score")]
     others = {n: float(np.mean(values[f"{n}_score"])) for n in scored if n not in ways}
-    return {task: runs}, {task: {TOLD.get(n, n): score for n, score in others.items()}}
-
-
-def _many_tasks(values):
-    """(runs, baselines) of an experiment about several tasks: ``TASK_WAY`` and ``share_WAY``."""
-    ways = [name.removeprefix("share_") for name in values if name.startswith("share_")]
-    runs, baselines = {}, {}
-    for name, scores in values.items():
-        for way in ways:
-            task = name.removesuffix(f"_{way}")
-            if task not in (name, "share"):
-                runs.setdefault(task, {})[way] = {SCORE: scores, "share": values[f"share_{way}"]}
-    for task in runs:
-        for name, scores in values.items():
-            other = name.removeprefix(f"{task}_")
-            if other in TOLD:
-                baselines.setdefault(task, {})[TOLD[other]] = float(np.mean(scores))
-    return runs, baselines
+    return runs, {TOLD.get(name, name): score for name, score in others.items()}
 
 
 def look_of(way: str, ways: Sequence[str]) -> dict[str, Any]:

@@ -28,8 +28,7 @@ def one(full, lora, words=0.6):
 
 CONTENT = {"experiments": {
     "tradeoff_near": experiment(one(0.9, 0.89), one(0.92, 0.914)),
-    "structure": experiment({"topic_full": 0.8, "topic_lora": 0.7, "share_full": 1.0,
-                             "share_lora": 0.02, "topic_words": 0.4, "topic_one_answer": 0.1}),
+    "order": experiment({"full_score": 0.8, "full_share": 1.0}),
 }}  # fmt: skip
 
 
@@ -40,12 +39,6 @@ def test_a_findings_file_is_read_as_runs_and_baselines():
         "score": [0.89, 0.914], "share": [0.01] * 2, "seconds": [6.0] * 2, "bytes": [3e6] * 2
     }  # fmt: skip
     assert found.baselines == {"near": {"words alone": 0.6, "always one answer": 0.5}}
-    world = stored_runs(CONTENT, "structure")
-    assert world.runs == {"topic": {"full": {"score": [0.8], "share": [1.0]},
-                                    "lora": {"score": [0.7], "share": [0.02]}}}  # fmt: skip
-    assert world.baselines == {"topic": {"words alone": 0.4, "always one answer": 0.1}}
-    with pytest.raises(ValueError, match=r"Expected the experiments \['x'\]; there are"):
-        stored_runs(CONTENT, "x")
     with pytest.raises(ValueError, match="tradeoff_"):
         stored_runs({"experiments": {}})
 
@@ -90,7 +83,7 @@ def test_the_explorer_says_what_is_best_and_what_is_cheap_and_close():
     assert "needs the least time (6.0 s)" in widget.frame.text
     tight = TradeOffExplorer(CONTENT, within=0.001)
     assert "full needs the least weights" in tight.frame.text
-    world = TradeOffExplorer(stored_runs(CONTENT, "structure"))
+    world = TradeOffExplorer(TradeOffs({"topic": {"full": {"score": [0.8], "share": [1.0]}}}))
     world.set(against="bytes")
     assert world.message == "For topic no bytes was stored."
     world.train("full")
