@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from minibert import world
-from minibert.text import tokenise
 from minibert.world import exact
 from minibert.world.base import world as make_world
 from minibert.world.generator import Mixture
 from minibert.world.kinds.dialogue import SCENES
+from tests.unit.test_world_reviews import assert_gold
 
 SHILLING = 12  # pence
 WORDS = (
@@ -56,18 +56,7 @@ def test_each_dialogue_has_one_derivation_with_its_probability(corpus, fixed):
 
 
 def test_gold_is_a_tree_and_tokens_round_trip(corpus):
-    for document in corpus.documents[:300]:
-        for sentence in document.sentences:
-            assert tokenise(sentence.text) == sentence.tokens
-            columns = (sentence.pos, sentence.lemma, sentence.head, sentence.relation)
-            assert {len(column) for column in columns} == {len(sentence.tokens)}
-            assert sentence.head.count(-1) == 1
-            for at in range(len(sentence.head)):
-                seen = set()
-                while at >= 0:
-                    assert at not in seen, f"a circle in {sentence.text!r}"
-                    seen.add(at)
-                    at = sentence.head[at]
+    assert_gold(corpus.documents[:300])
 
 
 def test_every_scene_is_played(corpus):
