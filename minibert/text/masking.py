@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from minibert.text.batches import IGNORE, Batches
+from minibert.text.batches import IGNORE, Batch, Batches
 from minibert.text.mapped import mapped
 from minibert.text.tokens import Tokenizer
 from minibert.text.wordpiece import MASK, WordPiece
@@ -22,7 +21,6 @@ MASKED, SPLIT = 0.15, (0.8, 0.1, 0.1)  # [MASK], a random word, the word itself
 SHORT = 0.1  # the share of pairs that are made shorter than necessary
 PAIR, SINGLE = 3, 2  # special tokens of [CLS] a [SEP] b [SEP] and of [CLS] a [SEP]
 Texts = Iterable[Iterable[str | Sequence[int]]]
-Tensors = dict[str, Tensor]
 
 
 class Documents:
@@ -123,7 +121,7 @@ class PretrainingBatches(Batches):
             self._planned = epoch, np.split(pairs, cuts)
         return self._planned[1]
 
-    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Tensors:
+    def collate(self, entry: np.ndarray, rng: np.random.Generator) -> Batch:
         tokenizer, ids = self.tokenizer, self.documents.ids
         lengths = [a1 - a0 + b1 - b0 + (PAIR if b1 > b0 else SINGLE) for a0, a1, b0, b1, _ in entry]
         shape = len(entry), max(lengths)
