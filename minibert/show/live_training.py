@@ -22,6 +22,7 @@ from minibert.training.loop import fit, to_device
 from minibert.training.optim import adamw, linear
 from minibert.transfer.added import METHODS, add, counts
 from minibert.transfer.places import blocks_of
+from minibert.transfer.schedules import freeze
 
 FULL, FEATURES, SCRATCH = "full", "features", "scratch"
 RATES = {  # of each way: few weights take larger steps than many
@@ -132,7 +133,7 @@ class LiveTraining:
         if way in METHODS:
             add(head, way, **settings_of(way, model, size))
         elif way == FULL and blocks is not None and blocks < self.blocks:
-            freeze_below(head, blocks)
+            freeze(head, 1 + self.blocks - blocks)  # the embeddings, and the blocks below
         return head
 
 
@@ -182,13 +183,6 @@ def settings_of(way: str, model: nn.Module, size: int | None) -> dict[str, Any]:
     if way == "adapters" and size is None:
         size = max(1, base.config.dim // 4)
     return {SIZES[way]: size} if way in SIZES and size else {}
-
-
-def freeze_below(head: Head, blocks: int) -> None:
-    """Let the new layer and so many of the top blocks learn, nothing else."""
-    stack: Any = blocks_of(head)
-    for module in [base_of(head).embeddings, *stack[: len(stack) - blocks]]:
-        module.requires_grad_(False)
 
 
 def held_bytes(head: Any, batch: Any) -> int:
