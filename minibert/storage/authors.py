@@ -2,12 +2,11 @@
 
 The files of Google's BERT and of OpenAI's GPT and GPT-2 have TensorFlow's names. A reader says
 under which published name each is wanted; what an optimiser left there stays out; anything else is
-refused by name. `table` prints what went where.
+refused by name.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,54 +20,35 @@ OPTIMISER = re.compile(  # Adam's two means of each variable, and what it counts
     r"|global_step|beta[12]_power|good_steps|loss_scale"
 )
 Names = Mapping[str, str]
-LEFT_OUT = "left out: the optimiser's"
 LATEST = re.compile(r'model_checkpoint_path: "(?:[^"\n]*/)?([^"/\n]+)"')  # of the file "checkpoint"
 
 
-@dataclass
-class Row:
-    """One variable of a file: its ``name`` and ``shape`` there, and what it ``went`` to."""
+def places(
+    names: Collection[str], wanted: Names, source: object, required: Iterable[str] = ()
+) -> dict[str, str]:
+    """The published name of each variable of a file, without the optimiser's.
 
-    name: str
-    shape: tuple[int, ...]
-    went: str
-
-
-def rows(
-    shapes: Mapping[str, tuple], wanted: Names, source: object, required: Iterable[str] = ()
-) -> list[Row]:
-    """Where each variable goes, in the file's order.
-
-    shapes: by name. wanted: the published name of each that is known; required: those without which
-    there is no model. Raises ValueError, naming them, for missing and for unknown ones.
+    wanted: the published name of each that is known; required: those without which there is no
+    model. Raises ValueError, naming them, for missing and for unknown ones.
     """
-    missing = [name for name in required if name not in shapes]
-    unknown = [n for n in shapes if n not in wanted and not OPTIMISER.fullmatch(n)]
+    missing = [name for name in required if name not in names]
+    unknown = [n for n in names if n not in wanted and not OPTIMISER.fullmatch(n)]
     sentence = f"the variables of {source} are not those of its configuration"
     refuse({"missing": missing, "unknown": unknown}, sentence)
-    return [Row(name, tuple(shapes[name]), wanted.get(name, LEFT_OUT)) for name in shapes]
+    return {name: wanted[name] for name in names if name in wanted}
 
 
 def tensors(
-    found: Iterable[Row], arrays: Mapping[str, np.ndarray], source: object
+    found: Names, arrays: Mapping[str, np.ndarray], source: object
 ) -> dict[str, torch.Tensor]:
-    """The tensors that are not left out, by published names, in float32; ValueError for others."""
+    """The tensors that have `places`, by published names, in float32; ValueError for others."""
     given = {}
-    for row in found:
-        if row.went != LEFT_OUT:
-            array = arrays[row.name]
-            if array.dtype.kind != "f":
-                raise ValueError(f"{row.name} in {source} has no floating-point numbers")
-            given[row.went] = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    for name, ours in found.items():
+        array = arrays[name]
+        if array.dtype.kind != "f":
+            raise ValueError(f"{name} in {source} has no floating-point numbers")
+        given[ours] = torch.from_numpy(np.ascontiguousarray(array, np.float32))
     return given
-
-
-def table(found: Iterable[Row]) -> str:
-    """Rows as text to be printed: name in the file, shape, and where it went."""
-    lines = [(row.name, " × ".join(map(str, row.shape)) or "one number", row.went) for row in found]
-    lines.insert(0, ("in the file", "shape", "went to"))
-    widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
-    return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}" for a, b, c in lines)
 
 
 def bundle(folder: str | Path, name: str, layers: int) -> TensorBundle:

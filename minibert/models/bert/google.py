@@ -47,15 +47,10 @@ def read(folder: str | Path) -> tuple[dict, dict]:
 
     Raises FileNotFoundError; ValueError for damage, and for missing or unknown variables, by name.
     """
-    config, bundle, rows = _found(folder)
-    tensors = authors.tensors(rows, bundle, folder)
-    turned = {row.went for row in rows if row.name.endswith("/kernel")}
+    config, bundle, found = _found(folder)
+    tensors = authors.tensors(found, bundle, folder)
+    turned = {ours for name, ours in found.items() if name.endswith("/kernel")}
     return config, {n: t.t().contiguous() if n in turned else t for n, t in tensors.items()}
-
-
-def table(folder: str | Path) -> str:
-    """What goes where, a line for each variable of the checkpoint, to be printed."""
-    return authors.table(_found(folder)[2])
 
 
 def lowercase(folder: str | Path) -> bool:
@@ -70,7 +65,7 @@ def lowercase(folder: str | Path) -> bool:
 
 
 def _found(folder):
-    """(config, the checkpoint, its `authors.Row`s)."""
+    """(config, the checkpoint, the published names of its variables)."""
     folder = Path(folder)
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict):
@@ -80,7 +75,7 @@ def _found(folder):
     encoder = dict(_encoder(layers))
     above = "bert/pooler/dense", f"{TRANSFORM}/dense", f"{TRANSFORM}/LayerNorm"
     wanted = {**encoder, **HEADS, **dict(pair for part in above for pair in _pair(part))}
-    return config, bundle, authors.rows(bundle.shapes, wanted, folder, required=encoder)
+    return config, bundle, authors.places(bundle.shapes, wanted, folder, required=encoder)
 
 
 def _encoder(layers):

@@ -45,16 +45,11 @@ def read(folder: str | Path) -> tuple[dict, dict]:
 
     Raises FileNotFoundError; ValueError for damage, and for missing or unknown variables, by name.
     """
-    config, arrays, rows = _found(folder)
+    config, arrays, found = _found(folder)
     return config, {
         name: tensor[0] if tensor.dim() == 3 and len(tensor) == 1 else tensor
-        for name, tensor in authors.tensors(rows, arrays, folder).items()
+        for name, tensor in authors.tensors(found, arrays, folder).items()
     }
-
-
-def table(folder: str | Path) -> str:
-    """What goes where, a line for each variable of the files, to be printed."""
-    return authors.table(_found(folder)[2])
 
 
 def tokenizer_files(folder: str | Path) -> tuple[Path, Path] | None:
@@ -64,7 +59,7 @@ def tokenizer_files(folder: str | Path) -> tuple[Path, Path] | None:
 
 
 def _found(folder):
-    """(config, arrays by name, their `authors.Row`s)."""
+    """(config, arrays by name, the published names of these)."""
     folder = Path(folder)
     return _gpt(folder) if (folder / SHAPES).is_file() else _gpt2(folder)
 
@@ -80,7 +75,7 @@ def _gpt2(folder):
     wanted |= {"model/ln_f/g": "ln_f.weight", "model/ln_f/b": "ln_f.bias"}
     wanted |= dict(_blocks(sizes["n_layer"]))
     config = {"model_type": "gpt2", "activation_function": "gelu_new", **sizes}
-    return config, bundle, authors.rows(bundle.shapes, wanted, folder, required=wanted)
+    return config, bundle, authors.places(bundle.shapes, wanted, folder, required=wanted)
 
 
 def _gpt(folder):
@@ -102,7 +97,7 @@ def _gpt(folder):
     sizes = {"vocab_size": vocab_size, "n_positions": shapes["positions"][0], "n_embd": width}
     sizes |= {"n_layer": layers, "n_head": max(1, width // HEAD)}
     config = {"model_type": "openai-gpt", "afn": "gelu", **sizes}
-    return config, _arrays(folder, shapes), authors.rows(shapes, wanted, folder, required=wanted)
+    return config, _arrays(folder, shapes), authors.places(shapes, wanted, folder, required=wanted)
 
 
 def _are_shapes(shapes):
