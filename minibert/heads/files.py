@@ -44,6 +44,7 @@ from minibert.models.elmo.model import ELMo
 from minibert.models.gpt import files as gpt
 from minibert.models.gpt import head_files as gpt_heads
 from minibert.models.gpt.model import GPT
+from minibert.storage.bundled import BUNDLED
 from minibert.storage.checked import filled
 from minibert.storage.checkpoint import CONFIG, pack, unpack
 from minibert.storage.hub import find_or_fetch
@@ -87,13 +88,13 @@ def save(head: Saved, folder: str | Path) -> None:
 def load(source: str | Path, cls: type | None = None, base: Any = None) -> Any:
     """The head that a folder holds, of the class ``cls`` if one is given; in eval mode.
 
-    source: what `save` wrote; or a folder, a name or a hub id of a published BERT or GPT with a
-    head or, for a `CausalLM`, of an AWD-LSTM. base: only for what `minibert.transfer.save_added`
-    wrote, see `minibert.transfer.load_head`. Raises FileNotFoundError for a missing file;
-    ValueError where the folder holds another head, or names, settings or tensors that do not belong
-    there.
+    source: what `save` wrote, or a bundled name; or a folder, a name or a hub id of a published
+    BERT or GPT with a head or, for a `CausalLM`, of an AWD-LSTM. base: only for what
+    `minibert.transfer.save_added` wrote, see `minibert.transfer.load_head`. Raises
+    FileNotFoundError for a missing file; ValueError where the folder holds another head, or names,
+    settings or tensors that do not belong there.
     """
-    path = Path(source)
+    path = next((one for one in (Path(source), BUNDLED / source) if one.exists()), Path(source))
     added = (path / ADDED).is_file() and (path / HEAD).is_file()
     if base is not None and not added:
         raise ValueError(

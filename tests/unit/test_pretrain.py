@@ -232,7 +232,7 @@ def test_every_bundled_checkpoint_has_a_recipe_and_a_card_that_says_so():
             card = (BUNDLED / name / "README.md").read_text("utf-8")
             assert "python chapters/findings/06.py" in card
             continue
-        assert name in recipes.recipes(pretrain.__name__)
+        assert name in {**recipes.recipes(pretrain.__name__), **recipes.recipes(finetune.__name__)}
         assert f"--recipe {name}" in (BUNDLED / name / "README.md").read_text("utf-8")
 
 
