@@ -107,10 +107,8 @@ animal, and these three lead the list, although they say *a bat* and the questio
 uses are clubs, so it would often be right by luck.
 
 word2vec has only one vector for *bat*. But it can offer the mean of its vectors of the words
-**around** *bat*. What does that find for the first question? The last two lines try other windows:
-how many of the four nearest uses are animals? First all words count alike. Then frequent words
-count less: a word that makes up a share $p$ of the text has the weight $a / (a + p)$ (Arora et al.
-2017; $a$ is 0.001).
+**around** *bat*. What does that find for the first question? The last line tries other windows: how
+many of the four nearest uses are animals?
 """
 
 # %%
@@ -131,32 +129,19 @@ def static(use, window=10):
 
 
 show_nearest(questions[0], static(questions[0]), torch.stack([static(bat) for bat in bats]))
-
-# %%
-heard = Counter(w.lower() for d in reading.documents for s in d.sentences for w in s.tokens)
-
-
-def weighted(use, window):
-    """The same as `static`, but frequent words count less, (64,)."""
-    words = [word for word in around(use, window) if word in w2v.vocab]
-    rows = [table[w2v.vocab.ids[w]] / (1 + heard[w] / heard.total() / 0.001) for w in words]
-    return torch.stack(rows).mean(0) if rows else torch.zeros(table.shape[1])
-
-
-for name, mean in (("all words alike", static), ("frequent words less", weighted)):
-    animals = {}  # window -> animals among the four nearest
-    for window in (2, 5, 30):
-        means = torch.stack([mean(bat, window) for bat in bats])  # (uses, 64)
-        cosines = F.cosine_similarity(means, mean(questions[0], window), dim=-1)
-        near = [bats[i][2] for i in cosines.topk(min(4, len(bats))).indices.tolist()]
-        animals[window] = near.count("bat.animal")
-    print(f"animals among the nearest four, by window, {name}: {animals}")
+animals = {}  # window -> animals among the four nearest
+for window in (2, 5, 30):
+    means = torch.stack([static(bat, window) for bat in bats])  # (uses, 64)
+    cosines = F.cosine_similarity(means, static(questions[0], window), dim=-1)
+    near = [bats[i][2] for i in cosines.topk(min(4, len(bats))).indices.tolist()]
+    animals[window] = near.count("bat.animal")
+print("animals among the nearest four, by window:", animals)
 
 # %% [markdown]
 r"""
-All four are clubs, and where all words count alike no window finds an animal. Where frequent words
-count less, each window finds one of the three. This is one word with three animals. Section 5
-compares ELMo and word2vec on many words.
+All four are clubs, and no window finds an animal. (This mean counts all words alike. A mean in which
+frequent words such as *the* count less is a stronger rival: Arora et al. 2017. Try it.) Section 5
+compares ELMo and the plain mean on many words.
 
 In this chapter you build this model part by part. Then you measure how many labels its vectors are
 worth, and you put them into a tagger.
@@ -1450,7 +1435,7 @@ To train on real text: `minibert pretrain elmo --corpus wiki_train --out my_elmo
 - The vectors come from two language models, one in each direction. They need no labels. Neither
   may see the word that it predicts.
 - Together, the two find a hidden word more often than either of them. (So do two tables of word
-  pairs, and those found more than our small models.)
+  pairs, and those found more than our small model.)
 - The words are spelled, so that none is unknown.
 - The vectors hold more than the sense. A few labelled uses pick the sense out: with two or five,
   ELMo named more senses than counting did; with twenty, counting had caught up. The mean of the
@@ -1484,7 +1469,8 @@ r"""
 **Further reading.** Peters et al. (2018), [arXiv:1802.05365](https://arxiv.org/abs/1802.05365), the
 paper of this chapter; Peters et al. (2017), [arXiv:1705.00108](https://arxiv.org/abs/1705.00108), its
 forerunner with the top layer alone. Kim et al. (2016), *Character-aware neural language models*,
-[arXiv:1508.06615](https://arxiv.org/abs/1508.06615). Srivastava et al. (2015), *Highway networks*. Jozefowicz et al.
+[arXiv:1508.06615](https://arxiv.org/abs/1508.06615). Srivastava et al. (2015), *Highway networks*. Arora et al. (2017), *A simple but
+tough-to-beat baseline for sentence embeddings*. Jozefowicz et al.
 (2016), *Exploring the limits of language modeling*, [arXiv:1602.02410](https://arxiv.org/abs/1602.02410). Tenney et al.
 (2019), [arXiv:1905.06316](https://arxiv.org/abs/1905.06316), and Liu et al. (2019),
 [arXiv:1903.08855](https://arxiv.org/abs/1903.08855): what such vectors know. D2L,
