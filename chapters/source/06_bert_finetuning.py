@@ -295,7 +295,8 @@ r"""
 | a label for each word (names) | `[CLS] words [SEP]` | the state of each word's first piece | $K d + K$ |
 | a span of a text (questions) | `[CLS] question [SEP] text [SEP]` | every state, twice: start? end? | $2 d + 2$ |
 
-with $K$ the number of labels. In the library, a model together with its new layer is a *head*:
+with $K$ the number of labels. In the library, a model together with its new layer is a *head*. The
+model below the new layer is the *body* of the head:
 """
 
 # %%
@@ -1287,10 +1288,11 @@ minibert finetune bert --recipe snli-cpu --start all-minilm-l6-v2 --rate 1e-4 --
 minibert finetune bert --recipe snli-cpu --start minibert-bert-english --out snli
 ```
 
-Each prints, and writes to `results.json`: fine-tuned, features, from scratch, and a baseline that
-hardly learns (each word's most frequent label; the most frequent answer). Names are those in
-Wikipedia (WikiANN), or new and unusual ones in posts and comments (WNUT 2017; Derczynski et al.),
-and inference is SNLI. The table has means and standard deviations over
+Each prints, and writes to `results.json`: fine-tuned, features (the model frozen, and a small
+network that learns on its states), from scratch, and a baseline that hardly learns (each word's
+most frequent label; the most frequent answer). Names are those in Wikipedia (WikiANN), or new and
+unusual ones in posts and comments (WNUT 2017; Derczynski et al.), and inference is SNLI. The table
+has means and standard deviations over
 {{finding real wikiann.baseline_entity_f1 seeds}} seeds. Its last column is a rule that learns nothing: "every run of words with capitals is a
 person".
 
