@@ -41,8 +41,8 @@ class Train(Exercise):
             if isinstance(losses, list | tuple):
                 fault = TENSORS if any(isinstance(one, Tensor) for one in losses) else fault
                 fault = TEXTS if any(isinstance(one, str) for one in losses) else fault
-                if not any(isinstance(one, list | tuple) for one in losses):
-                    losses = [float(one) for one in losses]
+                nested = any(isinstance(one, list | tuple) for one in losses)
+                losses = list(losses) if nested else [float(one) for one in losses]
             return losses, self.joined(parameters), fault
 
         return (tried,)

@@ -205,9 +205,8 @@ class Encode(Watched):
              f"{word!r}: a pair is merged wherever it stands, not only once.", 1),
             (self.merged(symbols, MERGES[::-1]),
              f"{word!r}: the merge that was learned *first* comes first.", 1),
-            (self.replaced(symbols), f"{word!r}: replacing text also joins a part of a longer "
-             "symbol: only whole symbols are merged.", 1),
-            (["".join(symbols)], f"{word!r}: everything was joined: only learned pairs are.", 1),
+            (["".join(symbols)], f"{word!r}: everything was joined: only learned pairs are. (And "
+             "replacing text also joins a part of a longer symbol.)", 1),
             (symbols, f"{word!r}: nothing was merged.", 0),
             ([piece.removesuffix("</w>") for piece in want],
              "the mark `</w>` is gone: it is part of the last piece.", 2),
@@ -218,14 +217,6 @@ class Encode(Watched):
         for pair in merges:
             symbols = merge(symbols, pair, "".join(pair))
         return list(symbols)
-
-    @staticmethod
-    def replaced(symbols: list[str]) -> list[str]:
-        """What replacing text makes of them."""
-        text = " ".join(symbols)
-        for pair in MERGES:
-            text = text.replace(" ".join(pair), "".join(pair))
-        return text.split()
 
     @staticmethod
     def longest(symbols: list[str]) -> list[str]:
