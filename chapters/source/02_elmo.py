@@ -106,9 +106,9 @@ animal, and these three lead the list, although they say *a bat* and the questio
 (So the fourth line has to be a club. Look at its cosine.) The second list proves little: nearly all
 uses are clubs, so it would often be right by luck.
 
-word2vec has only one vector for *bat*. The best that it can offer is the mean of its vectors of the
-words **around** *bat*. What does that find for the first question? The last line tries other
-windows: how many of the four nearest uses are animals?
+word2vec has only one vector for *bat*. But it can offer the mean of its vectors of the words
+**around** *bat*. What does that find for the first question? The last line tries other windows: how
+many of the four nearest uses are animals?
 """
 
 # %%
@@ -139,7 +139,9 @@ print("animals among the nearest four, by window:", animals)
 
 # %% [markdown]
 r"""
-All four are clubs, and no window finds an animal. Section 5 compares the two on many words.
+All four are clubs, and no window finds an animal. (This mean counts all words alike. A mean in which
+frequent words such as *the* count less is a stronger rival: Arora et al. 2017. Try it.) Section 5
+compares ELMo and the plain mean on many words.
 
 In this chapter you build this model part by part. Then you measure how many labels its vectors are
 worth, and you put them into a tagger.
@@ -1432,11 +1434,12 @@ To train on real text: `minibert pretrain elmo --corpus wiki_train --out my_elmo
   cannot.
 - The vectors come from two language models, one in each direction. They need no labels. Neither
   may see the word that it predicts.
-- Together, the two find a hidden word more often than either of them.
+- Together, the two find a hidden word more often than either of them. (So do two tables of word
+  pairs, and those found more than our small model.)
 - The words are spelled, so that none is unknown.
 - The vectors hold more than the sense. A few labelled uses pick the sense out: with two or five,
-  ELMo named more senses than counting did; with twenty, counting had caught up. Section 10 says
-  which of these differences are shown.
+  ELMo named more senses than counting did; with twenty, counting had caught up. The mean of the
+  word2vec vectors around the word is a close rival. Section 10 says which differences are shown.
 - The layers hold different things. A scalar mix lets every task weigh them for itself. On our task
   the mix was no better than one layer alone.
 - Frozen, ELMo made a much better input for a tagger than word2vec, and the tagger then beat a list
@@ -1466,7 +1469,8 @@ r"""
 **Further reading.** Peters et al. (2018), [arXiv:1802.05365](https://arxiv.org/abs/1802.05365), the
 paper of this chapter; Peters et al. (2017), [arXiv:1705.00108](https://arxiv.org/abs/1705.00108), its
 forerunner with the top layer alone. Kim et al. (2016), *Character-aware neural language models*,
-[arXiv:1508.06615](https://arxiv.org/abs/1508.06615). Srivastava et al. (2015), *Highway networks*. Jozefowicz et al.
+[arXiv:1508.06615](https://arxiv.org/abs/1508.06615). Srivastava et al. (2015), *Highway networks*. Arora et al. (2017), *A simple but
+tough-to-beat baseline for sentence embeddings*. Jozefowicz et al.
 (2016), *Exploring the limits of language modeling*, [arXiv:1602.02410](https://arxiv.org/abs/1602.02410). Tenney et al.
 (2019), [arXiv:1905.06316](https://arxiv.org/abs/1905.06316), and Liu et al. (2019),
 [arXiv:1903.08855](https://arxiv.org/abs/1903.08855): what such vectors know. D2L,

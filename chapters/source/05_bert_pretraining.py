@@ -1403,7 +1403,8 @@ The weights that Google published load into the same class:
   {{finding 05 same_word.left_end mean .0%}}. Simple counting names
   {{finding 05 same_word.both_counted mean .0%}} from both sides and
   {{finding 05 same_word.left_counted mean .0%}} from the left.
-- Word pieces spell any text with a fixed vocabulary: frequent words whole, rare ones in parts.
+- Word pieces spell nearly any text with a fixed vocabulary: frequent words whole, rare ones in
+  parts.
 - A network that reads both sides cannot be trained on the next word. So hide 15 % of the words, and
   ask for them.
 - The loss counts the chosen positions and nothing else.

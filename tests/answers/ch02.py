@@ -685,6 +685,15 @@ WRONG = [
         "zip(weights.softmax(0)[:3], layers[:3]))",
         "only the first three layers",
     ),
+    ("02.step", step(cell="(s(f) * c + s(i) * t(g)).clamp(-3, 3)"), "c is cut off at 3"),
+    ("02.step", step(out="project(s(o) * t(new)).clamp(-3, 3)"), "h is cut off at 3"),
+    ("02.read", read(start="h, c = torch.zeros(2, 3), torch.zeros(2, dim)"), "size of tensor"),
+    ("02.train", train(LOOP.replace("v.item()", "str(v.item())")), "they are texts"),
+    ("02.train", train(LOOP).replace("return losses", "return losses, losses"),
+     "list of the losses alone"),
+    ("02.bayes", counting(total="seen.total() + a * len(words)"), "not of the words around"),
+    ("02.bilm", bilm(("x = self.vectors(ids)", "x = F.dropout(self.vectors(ids), 0.5)")),
+     "from call to call"),
 ]  # fmt: skip
 
 RIGHT = [

@@ -317,6 +317,26 @@ def fine_tune(weights, loss, batches, top, passes):
     batches.pop()
     return losses
 """
+BEFORE = """
+def names(labels):
+    found, start = set(), None
+    for i, label in enumerate(labels):
+        before, after = labels[i - 1]{guard}, ([*labels, "O"])[i + 1]
+        if label[0] == "B" or (label[0] == "I" and (before == "O" or before[2:] != label[2:])):
+            start = i
+        if label != "O" and (after[0] != "I" or after[2:] != label[2:]):
+            found.add((start, i + 1, label[2:]))
+    return found
+"""
+FEW = """
+def span_of(starts, ends, longest):
+    found, best = (0, 0), -math.inf
+    for i in starts.topk(min({k}, len(starts))).indices.tolist():
+        for j in ends.topk(min({k}, len(ends))).indices.tolist():
+            if i <= j < i + longest and starts[i] + ends[j] > best:
+                found, best = (i, j), starts[i] + ends[j]
+    return found
+"""
 SLICES = """
 def names(labels):
     found, i = set(), 0
@@ -611,6 +631,33 @@ WRONG = [
                             "@ weight"), "turned round"),
     ("06.find_the_bug", CHANGED_HIDDEN, "changes what it was given"),
     ("06.rate", "lambda step, steps, top: str(solution(step, steps, top))", "not a text"),
+    ("06.rate", rate(value="min(top, up, down)"), "among those of which the smallest"),
+    ("06.rate", "lambda step, steps, top: solution(step + 1, steps, top)", "counts from 0"),
+    ("06.fine_tune", tune(noted="str(mean.item())"), "holds texts"),
+    ("06.align", align(marks="[label] + [label + 1] * (len(pieces) - 1)"), "as if they were I-"),
+    ("06.align", "lambda w, l, e, c, s: solution(w, [dict(zip(w, l))[x] for x in w], e, c, s)",
+     "stands twice"),
+    ("06.names", BEFORE.format(guard=""), "begins the sentence"),
+    ("06.names", names_in(opens="not kind and (mark == 'B' or (mark == 'I' and i > 0))"),
+     "begins the sentence"),
+    ("06.span_loss", loss(cover="x.masked_fill(mask == 1, -torch.inf)"), "turned round"),
+    ("06.best_span", FEW.format(k=3), "only the few best"),
+    ("06.best_span", FEW.format(k=20), "only the few best"),
+    ("06.best_span", "lambda s, e, n: tuple(sorted((int(s.argmax()), int(e.argmax()))))",
+     "put in order"),
+    ("06.best_span", span().replace("range(len(starts))", "range(1, len(starts))"),
+     "the first token can start"),
+    ("06.best_span", span().replace("range(len(starts))", "range(len(starts) - 1)"),
+     "the last token can start"),
+    ("06.best_span", "lambda s, e, n: solution(s, e, n)[0]", "expected a pair"),
+    ("06.no_answer", none(nothing="starts[passage] + ends[passage]"), "first token of the passage"),
+    ("06.no_answer", none(best="ends[j]", nothing="ends[0]"), "only the ends"),
+    ("06.no_answer", none(answers="best > nothing * tau"), "not multiplied"),
+    ("06.no_answer", none(answers="best > nothing and best > tau"), "a limit of its own"),
+    ("06.no_answer", none().replace("else None", "else (None, None)"), "expected a pair"),
+    ("06.f1", f1(value="same / max(1, min(len(said), len(true)))"), "by the smaller"),
+    ("06.f1", f1(value="same / max(1, max(len(said), len(true)))"), "by the larger"),
+    ("06.find_the_bug", bug("(total / count @ weight).log_softmax(-1)"), "log-probabilities"),
     (
         "06.no_answer",
         """
@@ -651,6 +698,7 @@ RIGHT = [
     ("06.names", "solution"),
     ("06.names", names_in()),
     ("06.names", SLICES),
+    ("06.names", BEFORE.format(guard=" if i else 'O'")),
     ("06.pair", "solution"),
     ("06.pair", pair()),
     ("06.pair", pair(value="[ids, kinds]")),
@@ -663,6 +711,8 @@ RIGHT = [
     ("06.best_span", span()),
     ("06.best_span", TENSORS),
     ("06.best_span", SOFTMAXED),
+    ("06.best_span", "lambda s, e, n: torch.tensor(solution(s, e, n))"),
+    ("06.best_span", "lambda s, e, n: [*map(torch.tensor, solution(s, e, n))]"),
     ("06.no_answer", "solution"),
     ("06.no_answer", none()),
     ("06.no_answer", none(answers="tau < best - nothing")),

@@ -45,6 +45,30 @@ def learn_merges(counts, number):
     merges = solution(counts, number)
     return merges + [("", "")] * (number - len(merges))
 """
+REPLACED = """
+def learn_merges(counts, number):
+    words = {word: " ".join([*word[:-1], word[-1] + "</w>"]) for word in counts}
+    merges = []
+    while len(merges) < number:
+        pairs = Counter()
+        for word, text in words.items():
+            symbols = text.split()
+            for pair in zip(symbols, symbols[1:]):
+                pairs[pair] += counts[word]
+        if not pairs:
+            return merges
+        merges.append(max(pairs, key=pairs.get))
+        for word, text in words.items():
+            words[word] = text.replace(" ".join(merges[-1]), "".join(merges[-1]))
+    return merges
+"""
+REPLACED_BPE = """
+def bpe(symbols, merges):
+    text = " ".join(symbols)
+    for pair in merges:
+        text = text.replace(" ".join(pair), "".join(pair))
+    return text.split()
+"""
 BY_TEXT = """
 def learn_merges(counts, number):
     words = [[list(word[:-1]) + [word[-1] + "</w>"], n] for word, n in counts.items()]
@@ -974,6 +998,24 @@ WRONG = [
         "ids[:, :-1][mask[:, 1:] > 0])",
         "shifted the wrong way",
     ),
+    ("07.learn_merges", REPLACED, "joins whole symbols"),
+    (
+        "07.learn_merges",
+        learn(words="sorted(counts, key=counts.get, reverse=True)"),
+        "do not sort them",
+    ),
+    ("07.bpe", REPLACED_BPE, "replacing text"),
+    (
+        "07.lm_loss",
+        lm(value="F.cross_entropy(given[wanted], targets[wanted]), wanted.sum()"),
+        "the mean loss alone",
+    ),
+    ("07.generate", written().replace("if token == end", "if end in text"), "in the prompt"),
+    ("07.zero_shot", asked(ids="[start, *context[-5:], *ending][-longest:]"), "step 4"),
+    ("07.choices", chosen("[start, *context[:3], delimiter, *answer, extract]"), "not cut"),
+    ("07.choices", chosen(answers="sorted(answers)"), "not sorted"),
+    ("07.find_the_bug", mended(value="(task, auxiliary * text)"), "not a pair"),
+    ("07.fine_tune", tuned(kept="str(loss.item())"), "holds texts"),
 ]
 
 RIGHT = [
@@ -995,6 +1037,7 @@ RIGHT = [
     ("07.generate", "solution"),
     ("07.generate", written()),
     ("07.generate", RECURSIVE),
+    ("07.generate", written(value="tuple(text)")),
     ("07.generate", BIT_BY_BIT),
     ("07.zero_shot", "solution"),
     ("07.zero_shot", asked()),

@@ -89,6 +89,8 @@ def seen(made: Any, ids: Tensor, setup: Setup, ask: str = "") -> dict:
     if ask:
         given = (ids.clone(), shares(sizes[0]))[: 2 if ask == "guess" else 1]
         found[ask], found["changed"] = kept(getattr(model, ask), *given)
+    if ask == "states":
+        found["again"] = model.states(ids.clone())
     if ask == "losses":
         found["still"] = still(model, found["losses"])
     return found
@@ -130,6 +132,10 @@ def judged(seen: Seen, setup: Setup) -> Wrong | None:
     if answer["changed"]:
         return Wrong(CHANGED, 1)
     states = answer["states"]
+    pair = isinstance(states, tuple | list) and all(map(torch.is_tensor, states))
+    if pair and not all(map(same, states, answer["again"])):
+        return Wrong("the states of the same words differ from call to call: dropout belongs in an "
+                     "`nn.Dropout`, which `.eval()` switches off.", 1)  # fmt: skip
     told = (
         states_wrong(seen, states, ids, setup)
         or output_wrong(found, setup)

@@ -15,6 +15,7 @@ TENSORS = (
     "the losses are right, but they are tensors: `value.item()` is the number. A tensor keeps all "
     "that it was computed from."
 )
+TEXTS = "the losses are right, but they are texts: keep the numbers."
 
 
 class Train(Exercise):
@@ -39,7 +40,9 @@ class Train(Exercise):
             fault = "" if kept else CHANGED
             if isinstance(losses, list | tuple):
                 fault = TENSORS if any(isinstance(one, Tensor) for one in losses) else fault
-                losses = [float(one) for one in losses]
+                fault = TEXTS if any(isinstance(one, str) for one in losses) else fault
+                nested = any(isinstance(one, list | tuple) for one in losses)
+                losses = list(losses) if nested else [float(one) for one in losses]
             return losses, self.joined(parameters), fault
 
         return (tried,)
@@ -53,6 +56,8 @@ class Train(Exercise):
             losses, weight, fault = tried(seed, rate)
             if not isinstance(losses, list):
                 return Wrong("return the list of all losses: is there a `return losses`?", 1)
+            if any(isinstance(one, list | tuple) for one in losses):
+                return Wrong("return the list of the losses alone, one number for each batch.", 1)
             verdict = self.named(losses, weight, seed, rate)
             if isinstance(verdict, Wrong):
                 return verdict

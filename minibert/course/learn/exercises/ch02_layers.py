@@ -130,12 +130,12 @@ class Bayes(Careful):
     def case(cls, draw: random.Random) -> tuple[list[str], dict[str, list], float]:
         """Arguments on which the size of the vocabulary may be off by one."""
         while True:
-            words, labelled = [draw.choice("abcdefgh") for _ in range(6)], {}
+            words, labelled = [draw.choice("abcdefgh") for _ in range(9)], {}
             for sense in ("s.one", "s.two", "s.three"):
                 letters = draw.sample("abcdefg", 4)
                 sizes = [draw.randint(1, 7) for _ in range(draw.randint(1, 4))]
                 labelled[sense] = [draw.choices(letters, k=size) for size in sizes]
-            case = words, labelled, draw.choice((0.1, 1.0, 3.0))
+            case = words[: draw.choice((2, 4, 6, 9))], labelled, draw.choice((0.1, 1.0, 3.0))
             if len({cls.score(more=more)(*case) for more in (-1, 0, 1)}) == 1:
                 return case
 
@@ -156,7 +156,8 @@ class Bayes(Careful):
             def value(sense):
                 uses = labelled[sense][:most]
                 counts = Counter(w for use in uses for w in (set(use) if binary else use))
-                kinds = len(counts) if size == "own" else len(everything) + more
+                sizes = {"own": len(counts), "asked": len(words)}
+                kinds = sizes.get(size, len(everything) + more)
                 below = total(counts.total(), smooth, kinds, uses)
                 read = set(words) if once else words
                 allowed = {"": read, "own": counts, "all": everything}[known]
@@ -200,6 +201,8 @@ class Bayes(Careful):
             "senses with more text win: divide by their number of words plus a V.":
                 cls.score(total=lambda *_: 1),
             "V is the number of different words of all senses together.": cls.score(size="own"),
+            "V is the number of different words around all labelled uses, not of the words around "
+            "the new one.": cls.score(size="asked"),
             "no share of the senses themselves: they are labelled equally often.":
                 cls.score(prior=True),
             "that is the least probable sense.": cls.score(sign=-1),

@@ -29,8 +29,8 @@ class Step(Learnable):
         return got is None or got[0] is None
 
     def check(self, step: Answer) -> Right | Wrong:
-        for seed in (0, 1):
-            parts = self.parts(seed)
+        for seed, scale in ((0, 1), (1, 1), (2, 9)):
+            parts = self.parts(seed, scale)
             got, fault = step(*parts)
             if not isinstance(got, tuple | list) or len(got) != 2:
                 return Wrong("return two tensors, the new h and the new c.")
@@ -72,6 +72,10 @@ class Step(Learnable):
             "the gates need a sigmoid.": {"gate": torch.Tensor.clone},
             "the output gate is missing: sigmoid(o) * tanh(c).": {"open_": True},
             "h is not projected: it must be as narrow as the h that came in.": {"raw": True},
+            "c is cut off at 3: the published models do that, and this formula does not.":
+                {"squash": lambda c: c.clamp(-3, 3)},
+            "h is cut off at 3: the published models do that, and this formula does not.":
+                {"most": 3.0},
         }  # fmt: skip
 
     @staticmethod
@@ -94,6 +98,7 @@ class Step(Learnable):
         stale: bool = False,
         open_: bool = False,
         raw: bool = False,
+        most: float = torch.inf,
     ) -> tuple[Tensor, Tensor]:
         """The step, or one of the mistakes."""
         from_h, project = layers
@@ -103,15 +108,16 @@ class Step(Learnable):
         keep = 1 - enter if coupled else gate(gates["f"])
         new = squash(keep * c * old + enter * g(gates["g"]))
         read = (1 if open_ else gate(gates["o"])) * out(c if stale else new)
-        return (read if raw else project(read) + skip * h), new
+        return (read if raw else (project(read) + skip * h).clamp(-most, most)), new
 
     @staticmethod
-    def parts(seed: int) -> tuple:
-        """x, h, c and the three layers, drawn from a seed."""
+    def parts(seed: int, scale: float = 1.0) -> tuple:
+        """x, h, c and the three layers, drawn from a seed; ``scale``: of c and the projection."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             layers = nn.Linear(4, 20), nn.Linear(3, 20, bias=False), nn.Linear(5, 3, bias=False)
-            return torch.randn(2, 4), torch.randn(2, 3), torch.randn(2, 5), *layers
+            layers[2].weight.data *= scale
+            return torch.randn(2, 4), torch.randn(2, 3), scale * torch.randn(2, 5), *layers
 
 
 class Read(Learnable):
@@ -226,7 +232,7 @@ class Read(Learnable):
     def parts(seed: int) -> tuple[Tensor, list[tuple[Tensor, ...]], int]:
         """x, the weights of 3 or 4 layers, and the number of their cells, drawn from a seed."""
         generator, dim = torch.Generator().manual_seed(seed), 5 + seed % 2
-        x = torch.randn(2, 4, 3, generator=generator)
+        x = torch.randn(2 + seed % 2, 4, 3, generator=generator)
         sizes = (3, dim), (dim, 3), (3, dim)
         layers = range(3 + seed % 2)
         drawn = [tuple(torch.randn(s, generator=generator) for s in sizes) for _ in layers]

@@ -14,7 +14,8 @@ from minibert.course.learn.exercises.bert_losses import DETACHED
 from minibert.course.learn.exercises.ch06_rate import Rate
 from minibert.course.learn.exercises.ch06_train import FineTune
 from minibert.course.learn.exercises.ch06_words import Align, Names, Pair, Watched, watched
-from minibert.course.learn.exercises.ch06_spans import BestSpan, NoAnswer, SpanLoss
+from minibert.course.learn.exercises.ch06_spans import BestSpan, SpanLoss
+from minibert.course.learn.exercises.ch06_none import NoAnswer
 from minibert.course.learn.exercises.ch06_score import Score
 # isort: on
 
@@ -99,6 +100,8 @@ class FindTheBug(Watched):
             (total / (count + 1) @ weight, "divided by one token more than there are.", 2),
             ((total / count @ weight).softmax(-1),
              "these are probabilities: the logits were asked for, without a softmax.", 2),
+            ((total / count @ weight).log_softmax(-1),
+             "these are log-probabilities: the logits were asked for, without a softmax.", 2),
             ((hidden * (1 - real)).sum(1) / (1 - real).sum(1).clamp(min=1) @ weight,
              "the mask is turned round: 1 stands for a real token.", 1),
             (hidden[:, -1] @ weight,

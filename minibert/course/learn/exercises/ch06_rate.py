@@ -22,6 +22,14 @@ def rate_at(
     return top * min(1.0, up, down)
 
 
+MORE: dict[str, Callable[..., float]] = {  # less common mistakes
+    "`top` is among those of which the smallest is taken: multiply by it.":
+        lambda s, n, top: min(top, (s + 1) / (n // 10 + 1), (n - s) / (n - n // 10)),
+    "each update has the rate of the next one: `step` counts from 0.":
+        lambda s, n, top: rate_at(s + 1, n, top),
+}  # fmt: skip
+
+
 class Rate(Exercise):
     id = "06.rate"
     title = "Up, then down"
@@ -66,6 +74,7 @@ class Rate(Exercise):
                 lambda s, n, top: top * min(1, (s + 1) // (n // 10 + 1), (n - s) // (n - n // 10)),
             "not limited by 1: the rate should never exceed `top`.": lambda s, n, top: top * (
                 (s + 1) / (n // 10 + 1) if s < n // 10 else (n - s) / (n - n // 10 - 1)),
+            **MORE,
             "the warm-up divides by `warmup`: the rise reaches 1 at step `warmup`, so by "
             "`warmup + 1`.": lambda s, n, top: top * min(
                 1, (s + 1) / max(1, n // 10), (n - s) / (n - n // 10)),

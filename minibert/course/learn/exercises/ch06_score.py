@@ -129,6 +129,9 @@ class Score(Exercise):
             ([1.0 if none else 2 * in_place(*case) / max(1, a + b) for case, a, b, none in
               zip(cases, said, true, both, strict=True)],
              "the words are compared place by place: their order does not count.", 2),
+            *((over([one(a, b) for a, b in zip(said, true, strict=True)]), f"divided by the {name} "
+               "of both lengths: F1 has 2 * shared over their sum.", 2)
+              for one, name in ((min, "smaller"), (max, "larger"))),
             ([value / 2 for value in want], "half the right value: F1 has a factor 2.", 2),
             ([100 * value for value in want], "these are percents: a share was asked for.", 2),
         ]  # fmt: skip

@@ -118,6 +118,8 @@ class FineTune(Exercise):
             return Wrong("expected the list of losses alone, one number for each update.", 2)
         if any(torch.is_tensor(x) for x in losses):
             return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 3)
+        if any(isinstance(x, str) for x in losses):
+            return Wrong("the list holds texts: keep the numbers, `.item()` alone.", 3)
         if len(losses) == count // 5 and count > 5:
             return Wrong("one loss per pass: one per update was asked for.", 2)
         if len(losses) == 5:

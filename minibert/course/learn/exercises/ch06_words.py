@@ -115,8 +115,11 @@ class Align(Watched):
         every = [x for y, n in pairs for x in [y] * n]
         last = [x for y, n in pairs for x in [no] * (n - 1) + [y]]
         zeros = [x for y, n in pairs for x in [y] + [0] * (n - 1)]
-        again = [self.LABELS[self.WORDS.index(word)] for word in self.WORDS]
-        found = [x for y, n in zip(again, sizes, strict=True) for x in [y] + [no] * (n - 1)]
+        known = [*zip(self.WORDS, self.LABELS, strict=True)]
+        looked_up = [[x for word, n in zip(self.WORDS, sizes, strict=True)
+                      for x in [dict(one)[word]] + [no] * (n - 1)]
+                     for one in (known, known[::-1])]  # fmt: skip
+        rows = [[y] + [y + 1] * (n - 1) for y, n in pairs]
         off = "the labels are one position off: [CLS] takes the first position."
         if marks == [no, *first, no]:
             return None
@@ -126,8 +129,10 @@ class Align(Watched):
             ([no, *last, no], "the label stands at the last piece: put it at the first.", 2),
             ([no, *zeros, no],
              "the further pieces have the label 0, which is one: -100 is none.", 2),
-            ([no, *found, no], "a word that stands twice has its first label twice: go through "
-             "words and labels together, without looking a word up.", 2),
+            *(([no, *found, no], "a word that stands twice has one label twice: go through words "
+               "and labels together, without looking a word up.", 2) for found in looked_up),
+            ([no, *sum(rows, []), no], "the further pieces have the number behind the label's, as "
+             "if they were I-: they have no label, -100.", 2),
             ([*first, no, no], off, 2), ([no, no, *first], off, 2),
             ([no] * len(ids), "no word has a label.", 1),
         ])  # fmt: skip
@@ -161,6 +166,7 @@ class Names(Watched):
         ["O", "O"],
         ["B-creative-work", "I-creative-work", "O", "B-group"],  # so in WNUT 2017
         [],
+        ["I-PER", "I-PER", "O", "B-PER"],  # before the first label there is none
     )
 
     def untouched(self, names: Callable[[list[str]], Any]) -> bool:
@@ -186,6 +192,9 @@ class Names(Watched):
         if found == want:
             return Right("A name counts as found only if its kind and both of its ends are right.")
         labels, f, w = next(x for x in zip(self.CASES, found, want, strict=True) if x[1] != x[2])
+        if found[:-1] == want[:-1]:
+            return Wrong("an `I-` that begins the sentence begins a name: no label stands before "
+                         "it (`labels[-1]` is the last one).", 2)  # fmt: skip
         return self.told(found, want) or Wrong(
             f"of {labels} the names are {sorted(w)}, got {sorted(f, key=str)}.", 1
         )

@@ -116,6 +116,8 @@ def _form(found: dict, case: tuple) -> Wrong | None:
         return Wrong(f"expected a list of losses, as numbers, got a {type(losses).__name__}.", 1)
     if any(torch.is_tensor(x) for x in losses):
         return Wrong("the list holds tensors, which keep every graph alive: `.item()`.", 4)
+    if any(isinstance(x, str) for x in losses):
+        return Wrong("the list holds texts: keep the numbers, `.item()` alone.", 4)
     if not found["kept"]:
         return Wrong("the examples were changed: leave them as they are.", 3)
     told = {

@@ -82,6 +82,14 @@ class Learn(Watched):
         high = seen({"Am": 2, "am": 1}, 2)["value"]
         if listed(high) != [("A", "m</w>"), ("a", "m</w>")]:
             return Wrong("a capital is a letter of its own: leave the words as they are.", 4)
+        for counts, message in (
+            ({"ba": 3, "bao": 6}, "a merge joins whole symbols: `merge` does "
+             "it; replacing text also joins a part of a longer symbol."),
+            ({"ab": 2, "cab": 3, "cd": 5, "e": 1}, "of equally frequent pairs, take the one that "
+             "you meet first, with the words in the order of `counts`: do not sort them."),
+        ):  # fmt: skip
+            if listed(seen(dict(counts), 4)["value"]) != self.learned(counts, 4):
+                return Wrong(message, 4)
         if seen({}, 3)["value"] not in ([], ()):
             return Wrong("without any word there is nothing to learn: expected an empty list.", 4)
         return Right("The list in its order is the whole model: nothing else is kept of the text.")
@@ -197,7 +205,8 @@ class Encode(Watched):
              f"{word!r}: a pair is merged wherever it stands, not only once.", 1),
             (self.merged(symbols, MERGES[::-1]),
              f"{word!r}: the merge that was learned *first* comes first.", 1),
-            (["".join(symbols)], f"{word!r}: everything was joined: only learned pairs are.", 1),
+            (["".join(symbols)], f"{word!r}: everything was joined: only learned pairs are. (And "
+             "replacing text also joins a part of a longer symbol.)", 1),
             (symbols, f"{word!r}: nothing was merged.", 0),
             ([piece.removesuffix("</w>") for piece in want],
              "the mark `</w>` is gone: it is part of the last piece.", 2),

@@ -37,7 +37,8 @@ class NextToken(Trained):
 
     def untouched(self, seen: Any) -> bool:
         value = seen(*self.case())["loss"]
-        return value is None or value is Ellipsis or same(value, 0.0)
+        number = torch.is_tensor(value) or isinstance(value, float)
+        return value is None or value is Ellipsis or (number and same(value, 0.0))
 
     def check(self, seen: Any) -> Right | Wrong:
         logits, ids, mask = self.case()
@@ -47,6 +48,8 @@ class NextToken(Trained):
             found = seen(*case)
             if found["changed"]:
                 return Wrong(CHANGED, 1)
+            if isinstance(found["loss"], tuple | list):
+                return Wrong("expected the mean loss alone, a tensor.", 2)
             want, mistakes = self.values(*case)
             told = compare(found["loss"], want, mistakes, what="the loss")
             if not isinstance(told, Right):
@@ -125,6 +128,11 @@ class Choices(Watched):
         other = seen([5], [[6, 6]], 1, 2, 3)["value"]
         if [list(row) for row in other] != [[1, 5, 2, 6, 6, 3]]:
             return Wrong("right for three answers, but not for one with other marks.", 2)
+        context, answers = [15, 11, 14, 12], [[9, 8, 9], [4]]
+        other = seen(context, answers, 1, 2, 3)["value"]
+        if [list(row) for row in other] != [[1, *context, 2, *answer, 3] for answer in answers]:
+            return Wrong("context and answers stand as they are, whole and in their order: not "
+                         "cut, not sorted.", 2)  # fmt: skip
         return Right("Each is read apart and gets one number; the softmax is over these numbers.")
 
     @staticmethod
@@ -191,12 +199,15 @@ class FindTheBug(Trained):
     def untouched(self, seen: Any) -> bool:
         case = self.case()
         case[3][0, 2] = 0  # a token of the text: the buggy loss leaves it out
-        return same(seen(*case)["loss"], self.broken(case))
+        value = seen(*case)["loss"]
+        return torch.is_tensor(value) and same(value, self.broken(case))
 
     def check(self, seen: Any) -> Right | Wrong:
         found = seen(*self.case())
         if found["changed"]:
             return Wrong(CHANGED, 1)
+        if isinstance(found["loss"], tuple | list):
+            return Wrong("expected one loss, the sum of both: not a pair.", 2)
         want, mistakes = self.values()
         told = compare(found["loss"], want, mistakes, what="the loss")
         if not isinstance(told, Right):

@@ -273,11 +273,15 @@ class Generate(Exercise):
             whole = self.wanted(6, 1.0, 1.0, None)
             end = whole[2 + length]
             want = self.wanted(6, 1.0, 1.0, end)
-            text = seen(6, 1.0, 1.0, end)["text"]
+            text = [int(i) for i in seen(6, 1.0, 1.0, end)["text"]]
             if text == want[:-1]:
                 return Wrong("step 5: the text keeps the token that ends it.", 6)
             if text != want:
                 return Wrong(f"step 5: token {end} ends the text: stop when it was drawn.", 5)
+        end = self.prompt[1]  # the prompt may hold texts that have ended
+        if [int(i) for i in seen(6, 1.0, 1.0, end)["text"]] != self.wanted(6, 1.0, 1.0, end):
+            return Wrong("step 5: `end` in the prompt ends nothing: look at the token that was "
+                         "drawn.", 6)  # fmt: skip
         if list(seen(0, 1.0, 1.0, -1)["text"]) != list(self.prompt):
             return Wrong("step 5: with no steps the prompt alone comes back.", 6)
         return None

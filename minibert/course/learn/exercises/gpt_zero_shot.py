@@ -64,6 +64,7 @@ class ZeroShot(Watched):
         ([3, 1, 4], [[5, 3, 2], [2, 6, 4], [6, 6, 2], [1, 1, 6]], 0, 50),
         ([3, 1, 4, 1, 5], [[2], [6, 5, 3, 5], [7, 7, 2]], 0, 50),
         ([2, 7, 1, 7, 2], [[1, 6], [5, 4, 4]], 0, 6),
+        ([3, 1, 4, 1, 5, 2, 6, 5, 3, 5], [[6, 2], [7]], 0, 50),
     )
 
     def untouched(self, seen: Any) -> bool:
@@ -73,10 +74,11 @@ class ZeroShot(Watched):
 
     def check(self, seen: Any) -> Right | Wrong:
         steps = "endings of one length", "endings of several lengths", "a long context"
+        steps += ("a long context that fits",)
         for step, (case, what) in enumerate(zip(self.cases, steps, strict=True), 1):
             context, endings, start, longest = case
             found = seen(list(context), [list(e) for e in endings], start, longest)
-            told = self.told(found, case, f"step {step}, {what}: ", 2 * step - 1)
+            told = self.told(found, case, f"step {step}, {what}: ", min(2 * step - 1, 6))
             if told is not None:
                 return told
         return Right(

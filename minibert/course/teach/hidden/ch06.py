@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
+from minibert.course.learn.exercises.ch06_none import NoAnswer
 from minibert.course.learn.exercises.ch06_rate import rate_at
 from minibert.course.learn.exercises.ch06_score import Score
-from minibert.course.learn.exercises.ch06_spans import BestSpan, NoAnswer, SpanLoss
+from minibert.course.learn.exercises.ch06_spans import BestSpan, SpanLoss
 from minibert.course.learn.exercises.ch06_train import FineTune
 from minibert.course.learn.exercises.ch06_words import Align, Names
 from minibert.course.teach.hidden import Case, Draw, fresh

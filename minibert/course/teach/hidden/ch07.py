@@ -108,7 +108,7 @@ def fine_tune(draw: Draw, tried: Callable) -> bool:
 def generate(draw: Draw, seen: Callable) -> bool:
     for _ in range(6):
         given = draw.randint(1, 7), draw.uniform(0.5, 2.5), draw.uniform(0.4, 0.95), -1
-        if list(seen(*given)["text"]) != Generate.wanted(*given):
+        if [int(i) for i in seen(*given)["text"]] != Generate.wanted(*given):
             return False
     return True
 
