@@ -672,9 +672,10 @@ always find the unit that works: in some seeds of section 10 the second unit of 
 texts more than the first.
 
 Do not expect such a unit everywhere. In this text little is worth carrying from sentence to
-sentence: the side, and whether it is an inn or a restaurant. The library's larger reader saw natural reviews, in which praise and blame
-are mixed. Asked about single sentences, no one unit of it tells the side much better than chance,
-while counted words do (section 10). The question is not quite the same, so the cause is open.
+sentence: the side, and whether it is an inn or a restaurant. The library's larger reader saw
+natural reviews, in which praise and blame are mixed. Asked about single sentences, no one unit of
+it tells the side much better than chance, while counted words do (section 10). The question is not
+quite the same, so the cause is open.
 
 ### Erase it (optional)
 
