@@ -6,7 +6,7 @@
 #     minutes: 90
 #     seconds: 75
 #     memory_mb: 1300
-#     needs: ["chapter 02 (an LSTM, words in context)", "chapter 04 (attention)", "chapter 05 (BERT)"]
+#     needs: ["chapter 02 (an LSTM, words in context)", "chapter 04 (attention)", "chapter 05 (BERT)", "chapter 07 (GPT)"]
 #     skip: "what is marked optional, which takes about 70 minutes more: the ends of section 1 (how t-SNE works) and of section 3 (erasing, counting), section 6 (alignment), section 7 (is attention an explanation?) and section 11 (the real thing)"
 #     papers:
 #       - "Radford et al. (2017), Learning to Generate Reviews and Discovering Sentiment, arXiv:1704.01444"
@@ -28,7 +28,7 @@ simpler method that gives the same picture.
 
 Looking alone never shows what a model *uses*. For that you change something inside, and see what
 happens to the answer. In section 3 you set one single unit by hand, and a writer of bad reviews
-begins to praise. In section 8 you build **activation patching**, with which one watches an answer
+begins to praise. In section 8 you build **activation patching**, which lets you watch an answer
 travel through the layers.
 """
 
@@ -93,7 +93,7 @@ print(f"of a word's 5 nearest neighbours, the map keeps {kept(vectors, mb.show.p
 
 # %% [markdown]
 r"""
-The groups show, and most of what there is does not: the two numbers say how much the picture
+You see the groups, but most of the spread is out of sight: the two numbers say how much the picture
 leaves out. Two words that lie together on the map may be far apart in a direction that you do not
 see.
 
@@ -570,8 +570,9 @@ r"""
 One number of 64 tells the side of nearly every new review, and tells it as well as all of them
 together. That is remarkable for a model that never saw a label. But it is not alone: as a
 threshold, the second unit of the order does as well, with a far smaller $d$. And we needed labels
-to find the unit and its threshold, and with the same labels counted words do about as well (section
-10). So as a way to *classify* reviews it is nothing new.
+to find the unit and its threshold. With the same labels, counted words come close here; over five
+seeds it is not clear which of the two is better (section 10). So as a way to *classify* reviews the
+unit is nothing new.
 
 The next widget colours a text by this unit. Type another review, choose another unit, and watch for
 the word at which the value turns. Mind the sign: here a value near +1 says that the review is *bad*
@@ -587,17 +588,18 @@ mb.show.NeuronExplorer(reader, text, layer=1, unit=unit)
 # %% [markdown]
 r"""
 At each *the* after a full stop the value falls to 0, and it comes back with the next word, before
-anything new is judged. So the side is not lost there: $h$ does not show it, and the cell state $c$
-can keep it.
+anything new is judged. So the side is not lost there. This unit does not show it in $h$, but its
+cell state $c$ and other units of $h$ can keep it. (Choose another unit in the widget to look for
+one.)
 
 ### Set it by hand
 
 A unit that *tells* the side need not be *used* by the model. So we set it, at each word, and let
 the model write. We set it in the state $h$ itself: the next word is predicted from it, and the
 LSTM goes on from it. Who judges what is written? Not the unit: an independent classifier that
-counts words and was trained on single sentences with gold labels. Beside it stand two controls,
-set in the same way: the unit from the middle, and the second unit of the order, which tells the
-side as well.
+counts words and was trained on single sentences with gold labels. Two other units are set in the
+same way, as controls: the unit from the middle, and the second unit of the order, which tells the
+side equally well.
 *Predict before you run:* does the second unit also *move* as much?
 """
 
@@ -662,16 +664,18 @@ begins to praise, because one unit was held by hand. The unit was found by looki
 shows that the model *uses* it. It works the other way round, too.
 
 The controls matter. A unit from the middle moves the share only a little; a hundred texts vary by
-as much from draw to draw. Here the second unit tells the side of as many reviews, and yet it moves
+as much from draw to draw. (In the last lines it is set *instead* of the first unit, not with it.)
+Here the second unit tells the side of as many reviews, and yet it moves
 the texts far less, although ±1 is further from its usual values (see the means above) than from
 those of the first. How well a unit tells does not say how much it does. Nor does the largest $d$
 always find the unit that works: in some seeds of section 10 the second unit of the order moves the
 texts more than the first.
 
-Do not expect such a unit everywhere. In this text the side is the one thing worth carrying from
-sentence to sentence. The library's larger reader saw natural reviews, in which praise and blame
-are mixed. Asked about single sentences, no one unit of it tells the side much better than chance,
-while counted words do (section 10). The question is not quite the same, so the cause is open.
+Do not expect such a unit everywhere. In this text little is worth carrying from sentence to
+sentence: the side, and whether it is an inn or a restaurant. The library's larger reader saw
+natural reviews, in which praise and blame are mixed. Asked about single sentences, no one unit of
+it tells the side much better than chance, while counted words do (section 10). The question is not
+quite the same, so the cause is open.
 
 ### Erase it (optional)
 
@@ -1047,7 +1051,8 @@ mb.show.figure(figure)
 # %% [markdown]
 r"""
 The squares mark the gold alignment. Here, where the model *cannot* do its work without fetching
-the right word, attention shows what it does. Is that always so?
+the right word, attention mostly shows what it does. Mostly: for about one word in six the largest
+weight lies elsewhere, although the loss is nearly 0. And where a task can be done in other ways?
 
 ## 7. Is attention an explanation? (optional)
 
@@ -1118,7 +1123,8 @@ for name in ("in context", "bare words"):
 # %% [markdown]
 r"""
 *Predict before you run:* in which of the two does a random permutation of the weights change more
-answers?
+answers? (The Jensen-Shannon divergence says how far the adversarial weights are from the model's
+own. It is 0 for equal weights, and $\log 2 = 0.69$ where no word has weight in both.)
 """
 
 # %%

@@ -164,11 +164,13 @@ shown(first["ELMo, layer 1"], "A dependency tree, read off ELMo's states", typic
 r"""
 Blue arcs are right, dashed ones are not in the gold tree. The score is the **unlabelled undirected
 attachment score (UUAS)**: the share of the gold arcs that were found, whatever their direction.
-The lines below the first one are what makes it worth something. Joining each word to the next one
+Only the lines below the first one show what it is worth. Joining each word to the next one
 finds about half of the arcs without any model, and the same probe on an ELMo whose weights are
 random finds about as many; word vectors without context find fewer. Now look at the last column.
 Of the arcs between words that stand further apart, the chain and the random network find next to
-none, word2vec a quarter, and the trained ELMo more than half. Pre-training has put these there.
+none, word2vec a quarter, and the trained ELMo more than half. (A tree drawn at random has each arc
+of a sentence of $n$ words with probability $2/n$: a fifth for ten words. So word2vec is not far
+above luck.) Pre-training has put these arcs there.
 
 The rest of the chapter asks such questions one after the other, each beside the cheapest answer
 that could explain it.
@@ -405,8 +407,8 @@ mb.show.figure(fig, alt="Share of pairs right with no, one, two, and more mislea
 r"""
 Most of the time the small reader finds the right verb, with misleading nouns too, though less
 often. The rule of the nearest noun falls far below it with the first misleading noun. The trigram
-of the same sentences cannot see past two words. With a misleading noun there no amount of text
-would help it, and it stays at about one half or below. Even without a misleading noun it gains
+of the same sentences cannot see past two words. Where a noun misleads, no amount of text would help
+it, and it stays at about one half or below. Even without a misleading noun it gains
 little: it counts whole words and has rarely seen just this noun before just this verb. The rule of
 the nearest noun knows the number of every noun. (The last group has few pairs, and may be off by
 twenty points.)
@@ -850,7 +852,7 @@ r"""
 94 % means nothing without the cheap answers beside it: always the most frequent role, each word's
 usual role, static vectors, and a model of the same shape with random weights. A probe with a
 thousand hidden units can learn much by itself, so I ask for its score on a control task, for the
-result of a linear probe, or for the length of an online code. The test sentences must be others
+result of a linear probe, or for a description length (section 8). The test sentences must be others
 than the training ones, and the settings chosen on a third part, with several seeds. If the score
 stays well above all of these, the authors may claim that roles can be *read off* the last layer
 (linearly, if the linear probe does it). That the model *uses* them does not follow: a probe only
@@ -1253,8 +1255,8 @@ r"""
 All three properties can be read off the same vector. Each is gone after *one* direction: a new
 probe does no better than one can without the property, by always the same answer, or for the
 nearest noun by the subject's number (the dotted lines). (For the nearest noun the new probe is
-even below the dotted line. The subject's number is still there as a weak hint, and a probe of 800
-rows does not find it.) But only one of the three is clearly used. Without the subject's number,
+even below the dotted line. The subject's number is still there as a weak hint, but this probe does
+not make use of it.) But only one of the three is clearly used. Without the subject's number,
 the reader's verbs are a coin. Without the other two, it chooses as before, and so it does after
 ten directions that mean nothing. A probe alone could not have told these cases apart.
 

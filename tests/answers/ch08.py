@@ -361,8 +361,26 @@ def differences(x, positive):
 GAP = "(a.mean(0) - b.mean(0))"
 MEAN_SQUARES = "((a - a.mean(0)) ** 2).mean(0) + ((b - b.mean(0)) ** 2).mean(0)"
 
+LOOKS_AND_RETURNS = patch().replace("kept.append(state_of(output).clone())", "keep(output)")
+LOOKS_AND_RETURNS = LOOKS_AND_RETURNS.replace(
+    "        run(clean, part",
+    """
+        def keep(output, kept=kept):
+            kept.append(state_of(output).clone())
+            return kept[0]
+
+        run(clean, part""",
+)
+
 WRONG = [
     # (exercise, answer, words that the message must contain)
+    ("08.heads", hits(hit="word > 0 and int(others[word].argmax()) == head"), "the first word is"),
+    (
+        "08.patch",
+        patch().replace("range(clean.shape[1])", "range(1, clean.shape[1])"),
+        "the first position is left out",
+    ),
+    ("08.patch", LOOKS_AND_RETURNS, "a hook that only looks gives None"),
     ("08.tsne", tsne(value="(((p - q) * near)[..., None] * difference).sum(1)"), "factor 4"),
     ("08.tsne", tsne(value="-4 * (((p - q) * near)[..., None] * difference).sum(1)"), "turned"),
     ("08.tsne", tsne(value="4 * ((p - q)[..., None] * difference).sum(1)"), "is missing"),

@@ -270,6 +270,12 @@ def erase(H, directions):
     ("09.find_the_bug", pseudo(hidden="range(place, len(ids))"), "everything to the right"),
     ("09.find_the_bug", pseudo(hidden="[place, place + 1]"), "the next piece is always hidden"),
     ("09.find_the_bug", pseudo(hidden="range(place, min(place + 2, end))"), "only one later piece"),
+    (
+        "09.find_the_bug",
+        pseudo(hidden="range(place, min(place + 3, end))"),
+        "only two later pieces",
+    ),
+    ("09.find_the_bug", pseudo(hidden="range(place, min(place + 4, end))"), "only three later"),
     ("09.find_the_bug", pseudo(hidden="range(place, end + 1)"), "one piece too many"),
     ("09.find_the_bug", pseudo(hidden="range(place + 1, end)"), "is in sight"),
     (

@@ -11,7 +11,8 @@ from minibert.course.learn.compare import mistaken, same, short
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import IN_PLACE, called
 
-CASES = ((37548, 16), (48, 9), (57, 9))  # (seed, words): in the first no two mistakes look alike
+# (seed, words): in the first no two mistakes look alike, in the last both ends are hits
+CASES = ((37548, 16), (48, 9), (57, 9), (1645, 9))
 
 
 class Hits(Exercise):
@@ -171,6 +172,8 @@ class Hits(Exercise):
             ([int(shorter[i].argmax()) == head for i, head in arcs],
              "with the word taken out of its row, all later words move up by one: keep the row, "
              "and make that weight too small to win.", 2),
+            ([i > 0 and head == order[i][0] for i, head in arcs],
+             "the first word is never a hit: it has a head like the others.", 2),
             ([right[i] == head for i, head in arcs], one.format("right"), 2),
             ([left[i] == head for i, head in arcs], one.format("left"), 2),
         ]  # fmt: skip

@@ -113,11 +113,15 @@ class Patch(Exercise):
 
     @staticmethod
     def case(seed: int, blocks: int = 2, length: int = 5) -> tuple:
-        """(seed, blocks, clean ids, corrupted ids): they differ in two places."""
+        """(seed, blocks, clean ids, corrupted ids): they differ in two places.
+
+        With even seeds one of the two is the first.
+        """
         draw = torch.Generator().manual_seed(seed)
         clean = torch.randint(0, VOCABULARY, (1, length), generator=draw)
         corrupted = clean.clone()
-        corrupted[0, [1, length - 2]] = (clean[0, [1, length - 2]] + 3) % VOCABULARY
+        places = [seed % 2, length - 2]
+        corrupted[0, places] = (clean[0, places] + 3) % VOCABULARY
         return seed, blocks, clean, corrupted
 
     def untouched(self, run: Callable[..., Any]) -> bool:
@@ -150,7 +154,8 @@ class Patch(Exercise):
                          "as it was.", 3)  # fmt: skip
         if found["broken"]:
             return Wrong("a part that gives a tuple gives something else under your hook: "
-                         "`with_state(output, state)` keeps the rest of it.", 4)  # fmt: skip
+                         "`with_state(output, state)` keeps the rest of it, and a hook that only "
+                         "looks gives None.", 4)  # fmt: skip
         if not found["scored"]:
             return Wrong("`score` is never called: the score of a text is `score(model(ids))`.", 3)
         return None
@@ -216,8 +221,8 @@ class Patch(Exercise):
     @classmethod
     def other_states(cls, case: tuple, want: Tensor) -> list[tuple]:
         """What comes of other states in the wrong places: (map, message, points)."""
-        last = want.clone()
-        last[:] = want[:, -1:]
+        last, later = want.clone(), want.clone()
+        last[:], later[:, 0] = want[:, -1:], 0.0
         told = {
             "whole": "each patch brings all back: run the *corrupted* text, and patch *one* "
             "position at a time.",
@@ -235,6 +240,7 @@ class Patch(Exercise):
         alike = (case[2] == case[3])[0]
         found = [
             (last, "each patch is at the last position: bind `at` in the hook (`at=at`).", 3),
+            (later, "the first position is left out: positions count from 0.", 4),
             (want.masked_fill(alike, 0.0), "only positions whose tokens differ are patched: later "
              "ones may carry the answer, too.", 3),
             (want[:1].expand_as(want), "all rows are alike: patch what each part *gives*, not the "

@@ -131,7 +131,7 @@ class FindTheBug(Exercise):
     MASK = 99
     CASES = (
         ([4, 7, 8, 9, 3, 5, 6, 2], [0, 1, 4, 5, 7]),
-        ([5, 3, 8, 2, 6], [0, 2, 3]),
+        ([5, 3, 8, 2, 6, 1, 7, 4, 9], [0, 2, 3]),
     )
 
     @classmethod
@@ -235,12 +235,17 @@ class FindTheBug(Exercise):
         def not_before(i: int) -> int:
             return next((start for start in starts if start >= i), n)
 
+        def some(most: int) -> float:
+            return cls.total(ids, lambda i: range(i, min(i + 1 + most, ends[i][1])))
+
         hidden = [[cls.MASK if i <= j < ends[i][1] else ids[j] for j in range(n)] for i in range(n)]
         return [
             (sum(at(i, ends[i][1]) for i in range(n)), "the later pieces are cut out: put "
              "`mask_id` in their place, so that the model sees how many there are.", 2),
             (cls.total(ids, lambda i: {i, *(j for j in inner if j > i)}),
              "the later pieces of *other* words are hidden, too: up to the next word's start.", 2),
+            (some(2), "only two later pieces are hidden: a word may have more.", 2),
+            (some(3), "only three later pieces are hidden: a word may have more.", 2),
             (cls.total(ids, lambda i: {i, *inner}),
              "all later pieces of all words are hidden: only those of the same word.", 1),
             (cls.total(ids, lambda i: range(i, [*starts, n][min(i + 1, len(starts))])),
