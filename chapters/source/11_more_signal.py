@@ -232,7 +232,7 @@ print(f"trained on stars alone, no label of ours: {no_gold:.1%} of the test sent
 # %% [markdown]
 r"""
 The word counts are ahead. The network has read each sentence at most once, and with more updates
-it would get closer. Do not forget them: a gain over *fifty labels* need not be a gain over them.
+it would get closer. Keep this baseline in mind: what beats *fifty labels* need not beat it.
 
 Now the fifty labels, on the model that has read stars, with a fresh last layer. Two more baselines
 belong beside it: the stars alone (above), and as many updates on the fifty labels alone as both
@@ -1026,8 +1026,8 @@ free: whoever writes rules has looked at sentences.) Who brings it?
 
 - **The labels, not the network.** Compare the hatched bars with their neighbours: from the same
   labels word counts learn at least as much. The task is decided by words, and counting is enough.
-- **Rules and stars together.** The stars alone are a strong baseline, if it is words that read
-  them. Compare *stars, words* with *rules, words*: that difference is what the rules bring.
+- **Rules and stars together.** Word counts that read the stars alone are a strong baseline. Compare
+  *stars, words* with *rules, words*: that difference is what the rules bring.
 - **The rules where they speak.** There the network that they taught is no better than they are.
   Where they are silent, it is about as good as the network of the stars, and on the whole about as
   good as *rules, else stars*, which trains nothing more. It has what its teachers know, no more.
