@@ -274,9 +274,10 @@ epoch $e$ of $E$, so that the end of training treats all tasks nearly alike.
 
 {{exercise 11.chances}}
 
-(Optional.) Write `chances(sizes, first, last, epoch, epochs)`: `sizes` is a tensor of whole numbers, the result
-a float tensor of the same shape that adds up to 1. In epoch 0 the exponent is `first`, in epoch
-`epochs - 1` it is `last`, and it moves in even steps. With a single epoch it is `first`.
+(Optional.) Write `chances(sizes, first, last, epoch, epochs)`: `sizes` is a tensor of whole
+numbers, the result a float tensor of the same shape that adds up to 1. In epoch 0 the exponent is
+`first`, in epoch `epochs - 1` it is `last`, and it moves in even steps. With a single epoch it is
+`first`.
 """
 
 # %%
@@ -355,9 +356,9 @@ r"""
 ## 3. A language model beside it (optional)
 
 The texts themselves are a signal, too. Rei (2017) let a tagger also predict the next and the
-previous word, and it became better, without a pre-trained language model. SiATL (Chronopoulou et al. 2019) fine-tunes a
-pre-trained language model and keeps its old task as an **auxiliary loss**, so that the model does
-not forget its language while it learns from a few labels:
+previous word, and it became better, without a pre-trained language model. SiATL (Chronopoulou et
+al. 2019) fine-tunes a pre-trained language model and keeps its old task as an **auxiliary loss**,
+so that the model does not forget its language while it learns from a few labels:
 
 $$
 L = L_\text{task} + \gamma_t\, L_\text{LM}, \qquad
@@ -470,10 +471,10 @@ Two words of the list belong together: *not* and *n't*. Some sentences that go w
 *Nobody could call the acting weak* has a word of blame and is praise. Other words of the list, such
 as nouns, stand in few sentences and got there by luck: with so many words, some must. What you
 would guess from the language agrees with *not*, so we write a slicing function. It may be wrong at
-times, and the network asks it only in training. Chen et al. (2019) give each slice an *indicator*, which
-learns whether a text belongs to it, and an *expert*, which is trained on the slice alone. Attention
-over the experts then makes the state that is classified. A cheap alternative stands beside it: the
-plain head, which sees each sentence of the slice twice.
+times, and the network asks it only in training. Chen et al. (2019) give each slice an *indicator*,
+which learns whether a text belongs to it, and an *expert*, which is trained on the slice alone.
+Attention over the experts then makes the state that is classified. A cheap alternative stands
+beside it: the plain head, which sees each sentence of the slice twice.
 """
 
 # %%
@@ -609,28 +610,29 @@ for name, weight in (("labels alone", 0.0), ("and consistency", 1.0)):
 r"""
 This does not help: the two shares differ by less than the test set can tell, and even the
 consistency loss at the end is hardly smaller. The likely reason: a model that is right six times in
-ten is a poor teacher of itself, and to be *sure* is not to be right. The change has a weakness, too.
-A single word decides about such a sentence. Where this word is hidden, the label is gone, and the
-model learns to agree with itself on what it cannot know. But one piece in seven is hidden, so most
-sentences keep their word.
+ten is a poor teacher of itself, and to be *sure* is not to be right. The change has a weakness,
+too. A single word decides about such a sentence. Where this word is hidden, the label is gone, and
+the model learns to agree with itself on what it cannot know. But one piece in seven is hidden, so
+most sentences keep their word.
 
-The table of section 8 has published weights and real sentences on films. There this loss lost points
-on average, with an interval so wide that neither gain nor harm is shown. So your loop is right, and
-its use on a small model with few labels is not shown here. What it did in the paper rests on a much
-better model to start with. The library has this loss as
-`mb.transfer.Consistency`, with `word_dropout`, masking and `synonyms`, and with the *training
-signal annealing* of the paper, which withholds labelled examples that are known already. """
+The table of section 8 has published weights and real sentences on films. There this loss lost
+points on average, with an interval so wide that neither gain nor harm is shown. So your loop is
+right, and its use on a small model with few labels is not shown here. What it did in the paper
+rests on a much better model to start with. The library has this loss as `mb.transfer.Consistency`,
+with `word_dropout`, masking and `synonyms`, and with the *training signal annealing* of the paper,
+which withholds labelled examples that are known already. """
 
 # %% [markdown]
 r"""
 ## 6. Several models, and one student
 
-Fine-tuning on few labels depends on luck: another seed or another order of the batches gives another
-model. An **ensemble** averages what several models say. It is an old way to gain a little, and it
-costs as many models as it has, each time it is used. **Distillation** (Hinton et al. 2015) pays
-once: one **student** learns from what the ensemble says of unlabelled texts. The teachers'
+Fine-tuning on few labels depends on luck: another seed or another order of the batches gives
+another model. An **ensemble** averages what several models say. It is an old way to gain a little,
+and it costs as many models as it has, each time it is used. **Distillation** (Hinton et al. 2015)
+pays once: one **student** learns from what the ensemble says of unlabelled texts. The teachers'
 probabilities tell more than their choice: a sentence that is good with 0.6 teaches something else
-than one with 0.99. A *temperature* $T$ above 1 makes the small probabilities larger. With $z$ the student's logits and $v_k$ those of teacher $k$,
+than one with 0.99. A *temperature* $T$ above 1 makes the small probabilities larger. With $z$ the
+student's logits and $v_k$ those of teacher $k$,
 
 $$
 p = \frac{1}{K} \sum_k \mathrm{softmax}(v_k / T), \quad q = \mathrm{softmax}(z / T), \quad
@@ -728,11 +730,11 @@ print(f"the student of three: {students['of three']:.1%}; of one: {students['of 
 r"""
 Two things to see. Together, the three are a little better than their mean, and no better than the
 best of them: within what 300 sentences can tell. And a student does not get its teachers' score for
-nothing. It never saw a label, it had fewer updates than its teachers, and it stays behind them. The student
-of three should be the better one, but look: three hundred sentences and one run cannot show it. It
-is one network instead of three. (Where students catch up, they get far more unlabelled text and time; the
-table in section 8 has one on published weights.) The library's `mb.transfer.Distilled` has your
-loss, for words and language models, too.
+nothing. It never saw a label, it had fewer updates than its teachers, and it stays behind them. The
+student of three should be the better one, but look: three hundred sentences and one run cannot show
+it. It is one network instead of three. (Where students catch up, they get far more unlabelled text
+and time; the table in section 8 has one on published weights.) The library's
+`mb.transfer.Distilled` has your loss, for words and language models, too.
 
 ## 7. Rules as labels
 
@@ -796,10 +798,10 @@ Write `rules(text)`. It gives a list with what each of your rules says of the te
 Each rule must be able to say both. The label model below judges a rule by comparing it with the
 others, and a rule that only ever says *good* misleads it.
 
-The check tries the rules on sentences that you have not seen. It asks for these things: some
-rule speaks on at least 30 % of them, the majority is right on at least 80 % of those, each rule is
-right on at least 60 % of its own and says both sides, and no two rules always vote alike. (It knows the labels. In real life you would label a few dozen
-sentences to see whether the rules are any good.)
+The check tries the rules on sentences that you have not seen. It asks for these things: some rule
+speaks on at least 30 % of them, the majority is right on at least 80 % of those, each rule is right
+on at least 60 % of its own and says both sides, and no two rules always vote alike. (It knows the
+labels. In real life you would label a few dozen sentences to see whether the rules are any good.)
 
 The library's rules, which run until yours are right, had an advantage: their words were chosen by
 somebody who had counted which words go with which side. Whoever has no label at all knows less.
@@ -952,11 +954,11 @@ blindly: look at its accuracies, and label a few dozen sentences to check.
 
 Now a network learns from the label model's opinions, on the whole pool, with the loss of section 6:
 soft labels, no gold. (Where the label model believes the stars to 100 %, the shares of the votes
-take its place.) Three questions belong beside it. How far do gold labels get: 50, 200, 1,000? Do the
-rules know as much by themselves? (Half of the sentences on which they are silent count as right;
-*rules, else stars* asks the network of section 2 about those.) And does it take a network at all?
-*Word counts*, with pairs of words, read the same labels: the stars, those from the rules, and a
-thousand gold ones.
+take its place.) Three questions belong beside it. How far do gold labels get: 50, 200, 1,000? Do
+the rules know as much by themselves? (Half of the sentences on which they are silent count as
+right; *rules, else stars* asks the network of section 2 about those.) And does it take a network at
+all? *Word counts*, with pairs of words, read the same labels: the stars, those from the rules, and
+a thousand gold ones.
 """
 
 # %%
@@ -1019,10 +1021,10 @@ mb.show.figure(fig, alt="Bars, share of test sentences judged rightly: " + ", ".
 
 # %% [markdown]
 r"""
-The colours say where the labels come from: gold, stars, the rules as they are, rules and stars. Word
-counts are hatched. Trained on no gold label, rules and stars bring far more than two hundred gold
-labels, and come near to a thousand. That is the strongest gain of the chapter. (It is not quite
-free: whoever writes rules has looked at sentences.) Who brings it?
+The colours say where the labels come from: gold, stars, the rules as they are, rules and stars.
+Word counts are hatched. Trained on no gold label, rules and stars bring far more than two hundred
+gold labels, and come near to a thousand. That is the strongest gain of the chapter. (It is not
+quite free: whoever writes rules has looked at sentences.) Who brings it?
 
 - **The labels, not the network.** Compare the hatched bars with their neighbours: from the same
   labels word counts learn at least as much. The task is decided by words, and counting is enough.
@@ -1050,10 +1052,10 @@ for text, side, a, b in zip(said, sides, before, after, strict=True):
 # %% [markdown]
 r"""
 After fifty labels the network is very sure and often wrong: it knows its fifty sentences by heart,
-and its probabilities mean little. After the rules it is more modest, and it may still be wrong. Look
-at *not warm*: the rules understand the negation, and the network is undecided. Look at the last
-three sentences, too, which *tell* what happened. There the rules mostly say nothing. Only the stars
-teach, and they are wrong about nearly one sentence in four.
+and its probabilities mean little. After the rules it is more modest, and it may still be wrong.
+Look at *not warm*: the rules understand the negation, and the network is undecided. Look at the
+last three sentences, too, which *tell* what happened. There the rules mostly say nothing. Only the
+stars teach, and they are wrong about nearly one sentence in four.
 """
 
 # %% [markdown]
@@ -1086,10 +1088,11 @@ mb.show.figure(fig, alt="Dots, share of sentences judged rightly: " + "; ".join(
 # %% [markdown]
 r"""
 Two sources changed the picture on this task: free labels of a related question, and rules. Both
-bring something that is in none of the fifty sentences, namely which words are good and which
-are bad. Given such labels, counting words does as well as the network or better. Consistency, a language model and several models can only make the most of what is
-known already, and here that was nothing, or little. That is the question to ask of any source of
-signal before you spend a week on it: *what does it know that my model does not?*
+bring something that is in none of the fifty sentences, namely which words are good and which are
+bad. Given such labels, counting words does as well as the network or better. Consistency, a
+language model and several models can only make the most of what is known already, and here that was
+nothing, or little. That is the question to ask of any source of signal before you spend a week on
+it: *what does it know that my model does not?*
 
 One run shows little. The first table repeats section 2 with five draws of the world and three
 restarts each. The target is the same; the other task is the *verdict* (did the writer of the review
