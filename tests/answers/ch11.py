@@ -147,8 +147,10 @@ LISTS = """
     s = set(re.findall(r"[a-z'-]+", {text}))
     one = {one}
     two = bad if s & (b | d | f) else None
-    three = "good" if any(x in {text} for x in ("to be fair", "at least", "must admit")) else None
-    four = "bad" if any(x in {text} for x in ("a little", "complaint", "exactly")) else None
+    praised = any(x in {text} for x in ("to be fair", "at least", "must admit"))
+    blamed = any(x in {text} for x in ("a little", "complaint", "exactly"))
+    three = "good" if praised else "bad" if blamed else None
+    four = bad if re.search(r"\\b(unf|unre|unc[oh]|imp[ol]|dis)|[a-z]less\\b", {text}) else None
     five = good if re.search(r"as anyone could wish|[a-z]{{3}}ful", {text}) else None
 """
 SPLIT = (
@@ -167,6 +169,7 @@ def rules(**changed):
     return found.replace("    return ", f"    {order}\n    return ")
 
 
+DENIED = SPLIT.removeprefix("turned = ")
 SUM_OVER = "(p * (p.log() - log_q))"
 NO_GRAD = """
 def consistent(predict, weights, labelled, unlabelled, change, rate, weight, confidence):
@@ -202,6 +205,11 @@ WRONG = [
         "11.chances",
         chances(alpha="first + (last - first) * (epoch + 1) / epochs"),
         "one epoch ahead",
+    ),
+    (
+        "11.chances",
+        chances(alpha="last if epochs == 1 else first + (last - first) * epoch / (epochs - 1)"),
+        "it begins at `first`",
     ),
     ("11.chances", chances(weights="sizes.float() ** -alpha"), "wrong sign"),
     ("11.chances", chances(weights="sizes * alpha"), "whatever alpha is"),
@@ -259,6 +267,11 @@ WRONG = [
     ),
     ("11.consistency", consistent(loss="own + extra"), "`weight` is not used"),
     ("11.consistency", consistent(loss="own"), "teach nothing"),
+    (
+        "11.consistency",
+        consistent(gaps="(p * (p.log() - log_q.detach())).sum(-1)"),
+        "flows through q",
+    ),
     ("11.consistency", consistent(loss="weight * own + extra"), "not to the labelled one"),
     ("11.consistency", consistent(gaps="-(p * log_q).sum(-1)"), "takes p log p"),
     (
@@ -338,6 +351,11 @@ WRONG = [
     ("11.distil", distil(soft="(p * (p.log() - log_q)).mean()"), "mean over texts and classes"),
     ("11.distil", distil(soft="(p * (p.log() - log_q)).sum()"), "sum over the texts"),
     ("11.distil", distil(soft="-(p * log_q).sum(-1).mean()"), "cross-entropy with the teachers"),
+    (
+        "11.distil",
+        distil(soft="sum((x * (x.log() - log_q)).sum(-1).mean() for x in shares) / len(shares)"),
+        "to each teacher",
+    ),
     ("11.distil", distil(soft="(p - log_q.exp()).square().sum(-1).mean()"), "squared differences"),
     ("11.distil", distil(quiet="torch.enable_grad()"), "teachers learn, too"),
     ("11.distil", distil(zero="pass"), "zero_grad"),
@@ -358,6 +376,11 @@ WRONG = [
         "11.find_the_bug",
         shares(silent="pass", value="(shares / shares.sum(1, keepdim=True)).nan_to_num()"),
         "add up to 0",
+    ),
+    (
+        "11.find_the_bug",
+        shares(count="shares[row, abs(vote)] += 1"),
+        "still counted for the last class",
     ),
     ("11.find_the_bug", shares(value="shares"), "counts: divide"),
     (
@@ -408,6 +431,18 @@ WRONG = [
         "11.rules",
         rules(value="[x for x in (one, two, three, four, five) if x] or [None] * 4"),
         "one length",
+    ),
+    ("11.rules", rules(value="[one, two, two, one]"), "rules 1 and 2 vote alike"),
+    ("11.rules", rules(value="[one, one, one, three]"), "rules 0 and 1 vote alike"),
+    (
+        "11.rules",
+        rules(value="[one, two, 'good' if praised else None, 'bad' if blamed else None]"),
+        "rule 2 only ever says 'good'",
+    ),
+    (
+        "11.rules",
+        rules(turned="False", value=f"[None] * 4 if {DENIED} else [one, two, four, five]"),
+        "rule 0 only ever says 'good'",
     ),
     ("11.rules", rules(turned="False"), "negation"),
     ("11.rules", rules(text="text"), "capitals"),

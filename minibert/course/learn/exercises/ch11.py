@@ -78,7 +78,8 @@ class Together(Quiz):
         ),
         Choice(
             "Nothing: without a label no accuracy can be estimated.",
-            "With three functions or more that err independently it can.",
+            "With three functions or more that err independently, and are right more often than "
+            "not, it can.",
         ),
     )
 

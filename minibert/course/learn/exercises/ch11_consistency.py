@@ -122,8 +122,8 @@ class Consistent(Exercise):
             "take the mean over the texts.": {"over": "all"},
             "the consistency loss is a sum over the texts: take their mean.": {"over": "sum"},
             "`weight` is not used.": {"weight": 1.0},
-            "the unlabelled texts teach nothing: add `weight` times the consistency loss.":
-                {"weight": 0.0},
+            "the unlabelled texts teach nothing: add `weight` times the consistency loss, with a "
+            "gradient that flows through q.": {"weight": 0.0},
             "`weight` belongs to the consistency loss, not to the labelled one.":
                 {"weight": "own"},
             "the likeliest class is taken for certain: the target is all of p.": {"hard": True},

@@ -89,6 +89,10 @@ class Distil(Exercise):
             return Wrong("this is the cross-entropy with the teachers' p: it teaches the same, "
                          "but is not 0 where both agree. Take `p * p.log()` into the sum.",
                          4)  # fmt: skip
+        if same(noted, cls.variant(*case, each=True)[0], TOLERANCE):
+            return Wrong("this is the mean of the KLs to each teacher: it teaches the same, but "
+                         "p is the mean of the teachers' probabilities. Average them first.",
+                         4)  # fmt: skip
         if same(noted, cls.variant(*case, note="soft")[0], TOLERANCE):
             return Wrong("the list holds the soft part alone: the whole loss of each update.", 4)
         return Wrong("the weights are right, but the list is not: the whole loss of each batch, "
@@ -185,6 +189,8 @@ class Distil(Exercise):
             terms = (p - log_q.exp()).square()
         if how.get("entropy"):
             terms = -p * log_q
+        if how.get("each"):
+            terms = (torch.xlogy(shares, shares) - shares * log_q).mean(0)
         over = {"all": terms.mean(), "sum": terms.sum()}
         value = over.get(how.get("over", ""), terms.sum(-1).mean())
         return how.get("factor", lambda t: t * t)(t) * value

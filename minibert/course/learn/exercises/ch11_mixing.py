@@ -33,7 +33,7 @@ class Chances(Exercise):
             (torch.tensor([1000, 200, 50, 50]), 0.8, 0.2, 1, 5),
             (torch.tensor([1000, 200, 50, 50]), 1.0, 0.2, 4, 5),
             (torch.tensor([900, 90, 10]), 0.5, 0.5, 2, 4),
-            (torch.tensor([900, 90, 10]), 1.0, 1.0, 0, 1),
+            (torch.tensor([900, 90, 10]), 1.0, 0.5, 0, 1),
             (torch.tensor([6, 3, 1]), 0.8, 0.0, 2, 3),
         ):
             got, kept = called(chances, *case)
@@ -101,7 +101,7 @@ class Suspects(Exercise):
         "the alphabet.",
     )  # fmt: skip
     default = []
-    example = ([["a", "b"], ["a"], ["b"]], [True, False, True], 1)
+    example = ([["cold", "soup"], ["cold"], ["soup"]], [True, False, True], 1)
 
     def check(self, suspects: Callable[..., Any]) -> Right | Wrong:
         for seed, least in ((1, 3), (2, 5), (3, 1), (4, 4)):

@@ -43,8 +43,8 @@ class FindTheBug(Exercise):
 
     def untouched(self, vote_shares: Callable[..., Any]) -> bool:
         votes = torch.tensor([[0, -1, -1], [1, 1, 0], [-1, -1, -1]])
-        got = vote_shares(votes.clone(), 2)
-        return bool(isinstance(compare(got, self.solve(votes, 2, last=True)), Right))
+        got = vote_shares(votes.clone(), 3)
+        return bool(isinstance(compare(got, self.solve(votes, 3, last=True)), Right))
 
     def check(self, vote_shares: Callable[..., Any]) -> Right | Wrong:
         for seed, classes in ((1, 2), (2, 3), (3, 4)):
@@ -132,8 +132,8 @@ class Rules(Exercise):
     title = "Your own labelling functions"
     minutes, difficulty, importance, points = 20, 2, 5, 6
     hints = (
-        "A rule gives one place of the list: `\"good\" if words & PRAISE else None`, with a set "
-        "PRAISE of many words.",
+        "A rule gives one place of the list: `\"good\" if words & praise else \"bad\" if words & "
+        "blame else None`, with two sets of many words.",
         "Compare whole words in lower case: *unfair* contains *fair*, and a sentence begins with "
         "a capital.",
         "*Not*, *nobody*, *never*, *hardly*, *far from* turn a judgement round: look for one of "
@@ -167,7 +167,7 @@ class Rules(Exercise):
         if len(said) < RULES:
             return Wrong(f"{len(said)} rules: at least {RULES} are needed, so that they can be "
                          "compared with each other.", 1)  # fmt: skip
-        for check in (self.labels, self.each, self.traps):
+        for check in (self.labels, self.each, self.traps, self.apart):
             if wrong := check(tried, found, pairs):
                 return wrong
         coverage, precision = self.measured(found, pairs)
@@ -205,6 +205,22 @@ class Rules(Exercise):
                 hint = " Is it turned round?" if share < 0.4 else ""
                 return Wrong(f"rule {number} is right on {share:.0%} of the {len(cast)} sentences "
                              f"on which it votes: at least {EACH:.0%}.{hint}", 2)  # fmt: skip
+        return None
+
+    @staticmethod
+    def apart(tried: Any, found: list, pairs: tuple) -> Wrong | None:
+        """What is wrong with the rules beside each other: copies, and rules of one side."""
+        columns = list(zip(*found, strict=True))
+        for number, column in enumerate(columns):
+            if (first := columns.index(column)) < number:
+                return Wrong(f"rules {first} and {number} vote alike on all sentences: copies "
+                             "agree perfectly, and that looks like the truth. Take another "
+                             "sign.", 3)  # fmt: skip
+        for number, column in enumerate(columns):
+            if len(sides := set(column) - {None}) == 1:
+                return Wrong(f"rule {number} only ever says {min(sides)!r}: let it say the other "
+                             "side, too, or the label model cannot judge it. Praise and blame "
+                             "of one kind make one rule.", 3)  # fmt: skip
         return None
 
     @classmethod
