@@ -223,9 +223,9 @@ real reader, how often does that do harm? We shall count.)
 
 Now the whole search. Besides the best span we want the next ones (the **n-best** list of BERT's
 program), and we want the model to say that there is no answer. Each window has a score for that:
-start plus end at position 0, `[CLS]`. *Which of these scores counts for the document?* Nearly every window is right
-to say "not here". If the answer is in one window, the score of "no answer" is low **there**. So
-the lowest one counts.
+start plus end at position 0, `[CLS]`. *Which of these scores counts for the document?* Nearly every
+window is right to say "not here". If the answer is in one window, the score of "no answer" is low
+**there**. So the lowest one counts.
 
 {{exercise 12.read_long}}
 
@@ -1090,13 +1090,14 @@ mb.show.figure(fig, alt=f"Arcs above and below the words of: {untold[middle].tex
 # %% [markdown]
 r"""
 In the picture an arrow points from a head to its dependent, and an upright one marks the word whose
-head is the root. Dashed arrows are wrong. (The sentence was chosen by its length alone.)
+head is the root. Dashed arrows are wrong. (The sentence was chosen by its length alone, and one
+sentence says little. In these trees, as in Universal Dependencies, *is* depends on what it
+introduces.)
 
 **Choices that form no tree.** Each word could simply take its best head. But two words may choose
 each other, and then nothing connects them with the rest; or several words may choose the root.
-`mb.heads.highest_tree` finds the tree
-with the highest sum of scores (Chu & Liu 1965, Edmonds 1967). *Predict:* in how many of a hundred
-sentences do the best heads form no tree?
+`mb.heads.highest_tree` finds the tree with the highest sum of scores (Chu & Liu 1965, Edmonds
+1967). *Predict:* in how many of a hundred sentences do the best heads form no tree?
 """
 
 # %%
@@ -1129,8 +1130,8 @@ for i, probabilities in loops[:1]:
 # %% [markdown]
 r"""
 The better the scores, the rarer the loops. A good parser needs the search for few sentences, and
-it changes few heads (section 6). But whoever reads a tree (a program that asks for the subject of a verb, say) must be able to rely on
-it.
+it changes few heads (section 6). But a program that reads a tree, to find the subject of a verb,
+say, must be able to rely on it.
 
 ## 5. One language model, several kinds of context (optional)
 
