@@ -54,7 +54,7 @@ class Tried(Exercise):
         return got is None or got is ... or like(got, self.default)
 
     def check(self, answer: Callable[..., Any]) -> Right | Wrong:
-        cases, found, torn = self.cases(), [], False
+        cases, found, torn = self.cases(), list[Any](), False
         for case in cases:
             got, changed = answer(*case)
             if changed is True:
