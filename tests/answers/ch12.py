@@ -108,7 +108,7 @@ def layout(encode, persona, history, reply, gold, latest, ids):
 def layout(**changed):
     """`layout`, in which these parts are others."""
     usual = {"names": "{1: one, 2: two}", "turns": "history[-latest:]", "more": "pass"}
-    usual |= {"row": "[ids['<bos>']] + [i for s in persona for i in encode(s)]"}
+    usual |= {"row": "[ids['<bos>']] + encode(' '.join(persona))"}
     usual |= {"kinds": "[one] * len(row)", "said": "[name[who]] + encode(text)"}
     usual |= {"kind": "[name[who]] * len(ids_of)", "own": "[one]"}
     usual |= {"end": "encode(reply) + [ids['<eos>']]", "before": "[-100] * len(row)"}
@@ -261,6 +261,18 @@ WRONG = [
     ("12.find_the_bug", surest(better="True"), "the last window always wins"),
     ("12.find_the_bug", surest(better="found is None"), "the first window always wins"),
     ("12.find_the_bug", surest(value="found[0]"), "expected (start, end)"),
+    ("12.find_the_bug", surest(start="0.0"), "begin with `-math.inf`"),
+    ("12.find_the_bug", surest(start="-1.0"), "begin with `-math.inf`"),
+    ("12.find_the_bug", each("x.log_softmax(0)"), "in logarithms"),
+    ("12.find_the_bug", each("x.softmax(0)"), "are added in place of multiplied"),
+    (
+        "12.find_the_bug",
+        surest(
+            "starts, ends = (torch.cat((one[n][:1], one[n][inside])).log_softmax(0)[1:] "
+            "for n in ('starts', 'ends'))"
+        ),
+        "`[CLS]` takes part",
+    ),
     (
         "12.read_long",
         read(
@@ -315,6 +327,20 @@ WRONG = [
     ("12.read_long", read(value="answers, said or (0, 0)"), "no answer is None"),
     ("12.read_long", read(score="float(starts[first + i])"), "only the starts"),
     ("12.read_long", SKIPPED, "the window with the best span"),
+    ("12.read_long", read(score="float(ends[first + i] + starts[first + j])"), "exchanged"),
+    ("12.read_long", read(begin="i + 1"), "two tokens or more"),
+    (
+        "12.read_long",
+        read(own="starts, ends = starts.log_softmax(0), ends.log_softmax(0)"),
+        "over all of its positions",
+    ),
+    ("12.read_long", read(value="(answers if said else [], said)"), "only what is said does"),
+    ("12.read_long", read(say="answers and nothing <= threshold"), "the threshold alone"),
+    (
+        "12.read_long",
+        read(value="([(s, a // 5, b // 5) for s, a, b in answers], said)"),
+        "the scores are right, but not the places",
+    ),
     (
         "12.read_long",
         read(nothing="sum(min(float(w[n][0]) for w in windows) for n in ('starts', 'ends'))"),
@@ -399,7 +425,7 @@ WRONG = [
     ("12.layout", layout(said="encode(text)"), "no token of their speaker"),
     (
         "12.layout",
-        layout(row="[i for s in persona for i in encode(s)]"),
+        layout(row="encode(' '.join(persona))"),
         "`<bos>` is missing",
     ),
     ("12.layout", layout(end="encode(reply)"), "`<eos>` is missing"),
@@ -408,7 +434,25 @@ WRONG = [
     ("12.layout", layout(row="[ids['<bos>']]"), "the persona is missing"),
     (
         "12.layout",
-        layout(row="[ids['<bos>'], one] + [i for s in persona for i in encode(s)]"),
+        layout(row="[ids['<bos>']] + [i for s in persona for i in encode(s)]"),
+        "encoded one by one",
+    ),
+    (
+        "12.layout",
+        layout(turns="[(2 - k % 2, t) for k, (_, t) in enumerate(history)][-latest:]"),
+        "taken in turns",
+    ),
+    (
+        "12.layout",
+        layout(turns="[(2 - k % 2, t) for k, (_, t) in enumerate(history[-latest:])]"),
+        "taken in turns",
+    ),
+    ("12.layout", layout(kinds="[ids['<bos>']] + [one] * (len(row) - 1)"), "`<bos>` has a kind"),
+    ("12.layout", layout(own="[two]"), "in front of the reply is `<speaker2>`"),
+    ("12.layout", layout(said="[name[3 - who]] + encode(text)"), "though not their kinds"),
+    (
+        "12.layout",
+        layout(row="[ids['<bos>'], one] + encode(' '.join(persona))"),
         "in front of the persona",
     ),
     ("12.layout", layout(value="row + end"), "expected a dictionary"),
@@ -493,6 +537,15 @@ WRONG = [
         "divide the sum",
     ),
     ("12.hits", hits(value="sum(p == 1 for p in places) / n"), "expected two numbers"),
+    ("12.hits", hits("1 + sum(s >= row[at] for s in row)"), "the *other* candidates"),
+    (
+        "12.hits",
+        hits(
+            before="n = len(row) if not places else n",
+            value="sum(p == 1 for p in places) / n, sum(1 / p for p in places) / n",
+        ).replace("    n = len(places)\n", ""),
+        "the number of candidates",
+    ),
     (
         "12.cross",
         cross(
@@ -539,6 +592,27 @@ WRONG = [
         cross(weights="(seen / seen.sum(-1, keepdim=True))[:, None, None, :].expand(scores.shape)"),
         "queries take no part",
     ),
+    (
+        "12.cross",
+        cross(mask="scores.masked_fill(seen[:, None, None, :], -torch.inf)"),
+        "the mask is turned round",
+    ),
+    ("12.cross", cross(weights="scores.softmax(-2)"), "goes over the steps"),
+    ("12.cross", cross(weights="scores.softmax(1)"), "goes over the heads"),
+    ("12.cross", cross(weights="scores.softmax(1).nan_to_num(0.0)"), "goes over the heads"),
+    ("12.cross", cross().replace("query(states)", "states"), "`query` is left out"),
+    ("12.cross", cross().replace("key(memory)", "memory"), "`key` is left out"),
+    ("12.cross", cross().replace("value(memory)", "memory"), "`value` is left out"),
+    (
+        "12.cross",
+        cross().replace(SPLIT, "x.unflatten(-1, (-1, heads)).movedim(-1, 1)"),
+        "interleaved",
+    ),
+    (
+        "12.cross",
+        cross(mask="scores", k="memory * seen[..., None]", v="memory * seen[..., None]"),
+        "still gets weight",
+    ),
     ("12.cross", cross(result="output(found).detach()"), "no gradient"),
     ("12.cross", cross(k="memory.detach()", v="memory.detach()"), "no gradient"),
     ("12.biaffine", arcs("(x1 @ U @ y.T).detach()"), "no gradient"),
@@ -549,6 +623,9 @@ WRONG = [
     ("12.biaffine", arcs("(x1 @ U @ y.T).T"), "transposed"),
     ("12.biaffine", arcs("torch.cat((x @ U[:-1].T, one), 1)[:, :-1] @ y.T + U[-1] @ y.T"), "U is"),
     ("12.biaffine", arcs("(x1 @ U @ y.T).softmax(1)"), "no softmax"),
+    ("12.biaffine", arcs("(x1 @ U @ y.T).softmax(0)"), "no softmax"),
+    ("12.biaffine", arcs("F.pad(y, (0, 1), value=1.0) @ U @ x.T"), "are exchanged"),
+    ("12.biaffine", arcs("(F.pad(y, (0, 1), value=1.0) @ U @ x.T).T"), "are exchanged"),
     ("12.biaffine", arcs("x1 @ U @ y.T / math.sqrt(y.shape[1])"), "that is attention"),
     ("12.biaffine", arcs("0 * x[:, :1] + U[-1] @ y.T"), "only the last row"),
     ("12.biaffine", arcs("x @ y.T"), "plain dot product"),
@@ -569,6 +646,8 @@ RIGHT = [
     ),
     ("12.read_long", TABLE),
     ("12.read_long", read(score="starts[first + i] + ends[first + j]")),
+    ("12.read_long", read(value="(tuple(answers), said)")),
+    ("12.find_the_bug", surest(better="scores.max() >= best")),
     ("12.layout", "solution"),
     ("12.layout", layout()),
     (
@@ -584,6 +663,13 @@ RIGHT = [
         hits(value="torch.tensor([sum(p == 1 for p in places), sum(1 / p for p in places)]) / n"),
     ),
     ("12.hits", hits()),
+    (
+        "12.hits",
+        hits(
+            value="torch.tensor([sum(p == 1 for p in places), sum(1 / p for p in places)])"
+            ".div(n).numpy()"
+        ),
+    ),
     ("12.hits", hits("1 + sum(s >= row[at] for i, s in enumerate(row) if i != at)")),
     (
         "12.hits",

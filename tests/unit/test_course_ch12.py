@@ -35,7 +35,8 @@ def test_long_documents_are_read_as_the_library_reads_them():
 def test_a_dialogue_is_laid_out_as_the_library_does():
     gpt = mb.heads.talking(mb.GPT.from_pretrained("minibert-gpt"))
     ids = {name: gpt.tokenizer.ids[name] for name in ("<bos>", "<eos>", "<speaker1>", "<speaker2>")}
-    persona, history = ["I live in Ilsey."], [(1, "Hello!"), (2, "Where do you live?")]
+    persona = ["I live in Ilsey.", "I love honey."]
+    history = [(1, "Hello!"), (2, "Where do you live?")]
     encode = gpt.tokenizer.encode
     found = Layout.solve(encode, persona, history, "In Ilsey.", True, 5, ids)
     assert [found] == Script(gpt).rows(persona, history, ["In Ilsey."])

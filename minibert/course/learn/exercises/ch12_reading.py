@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from minibert.course.learn.compare import short
+from minibert.course.learn.exercise import Wrong
 from minibert.course.learn.exercises.ch12_tried import Tried, like
 
 Window = dict[str, Any]  # starts, ends, first, offsets, central
@@ -58,8 +59,8 @@ class ReadLong(Tried):
         "`sorted(found, reverse=True)[:n_best]`. What if nothing was found?",
     )
     default: Any = ([], None)
-    right = ("One layer has made the scores of all windows, so their sums can be ranked together. "
-             "Where no span is left, the function says so, and does not crash.")  # fmt: skip
+    right = ("The sums of all windows are ranked on one scale. Where no span is left, the function "
+             "says so, and does not crash.")  # fmt: skip
     mistakes = (
         ("each window has its own softmax here: a window without the answer spreads the same "
          "probability as one with it. Compare the sums of the scores.", 3, {"own": "softmax"}),
@@ -113,14 +114,24 @@ class ReadLong(Tried):
         ("only the last window is read: collect the spans of all.", 2, {"parts": slice(-1, None)}),
         ("no answer is None, not (0, 0).", 6, {"none": (0, 0)}),
         ("only the starts are scored: add the scores of the ends.", 3, {"times": "start"}),
+        ("starts and ends are exchanged: a span begins at a start.", 4, {"exchanged": True}),
+        ("a span has two tokens or more here: one token may be an answer.", 4, {"fewest": 1}),
+        ("each window has its own `log_softmax` here, over all of its positions. Compare the sums "
+         "of the scores.", 3, {"whole": True}),
+        ("the list of answers does not depend on the threshold: only what is said does.", 5,
+         {"emptied": True}),
+        ("\"no answer\" is compared with the threshold alone: compare it with the best span.", 4,
+         {"threshold_alone": True}),
     )  # fmt: skip
 
     @classmethod
     def cases(cls) -> list[tuple]:
         drawn = [(document(seed, 2 + seed % 3), 1 + (seed + 1) % 4, 3 + 2 * (seed % 4),
                   (0.0, 3.0, -4.0, 7.0, -9.0, 12.0)[seed % 6]) for seed in range(24)]  # fmt: skip
+        high = [(FindTheBug.lifted(document(50 + i), 20.0), 2, 4, 6.0) for i in range(4)]
         long = (document(30), 3, 200, 2.5)
-        return [*drawn, long, (closed(document(40)), 3, 5, 100.0), (document(41)[:1], 2, 4, 50.0)]
+        none = (closed(document(40)), 3, 5, 100.0)
+        return [*drawn, *high, long, none, (document(41)[:1], 2, 4, 50.0)]
 
     def untouched(self, answer: Any) -> bool:
         return all(got is None or got is ... or like(got, self.default)
@@ -130,11 +141,20 @@ class ReadLong(Tried):
         if any(one[1] is None or (one[1], one[2]) == (0, 0) for one in got[0]):
             return '"no answer" stands in the list of answers: it is no span of the document'
         at = 1 if like(got[0], want[0]) else 0
+        if not at and like([one[0] for one in got[0]], [one[0] for one in want[0]]):
+            return (
+                "the scores are right, but not the places: a span goes from `offsets[i][0]` to "
+                f"`offsets[j][1]`. They should be {short(want[0])}, but are {short(got[0])}"
+            )
         name = ("the list of answers", "what is said")[at]
         return f"{name} should be {short(want[at])}, but is {short(got[at])}"
 
     def form(self, got: Any, case: tuple) -> str:
-        if not isinstance(got, tuple | list) or len(got) != 2 or not isinstance(got[0], list):
+        if (
+            not isinstance(got, tuple | list)
+            or len(got) != 2
+            or not isinstance(got[0], list | tuple)
+        ):
             return "expected two things: the list of answers, and the (start, end) to be said."
         if any(not isinstance(one, tuple | list) or len(one) != 3 for one in got[0]):
             return "each of the answers should be (score, start, end)."
@@ -155,12 +175,13 @@ class ReadLong(Tried):
         found = found[: how.get("n_best", n_best)]
         threshold = how.get("threshold", threshold) * how.get("sign", 1)
         way = how.get("null", min)
-        none = not found or (way if callable(way) else min)(nulls) - found[0][0] > threshold
+        best = 0.0 if how.get("threshold_alone") or not found else found[0][0]
+        none = not found or (way if callable(way) else min)(nulls) - best > threshold
         none = none != bool(how.get("swap") and found)
         silent = none and not (how.get("always") and found)
         said = how.get("none") if silent else found[0][1:]
         found = sorted(found, key=lambda one: one[1:]) if how.get("place") else found
-        return found, said
+        return [] if how.get("emptied") and silent else found, said
 
     @staticmethod
     def nulls(windows: list[Window], each: list[list[tuple]], how: dict) -> list[float]:
@@ -181,14 +202,16 @@ class ReadLong(Tried):
         """(score, start, end) of the spans of one window."""
         count, first = len(one["offsets"]), one["first"]
         first = {None: first, 0: 0, 1: min(first + 1, len(one["starts"]) - count)}[how.get("shift")]
-        scores = [one[name][first : first + count] for name in ("starts", "ends")]
+        names = ("ends", "starts") if how.get("exchanged") else ("starts", "ends")
+        scores = [one[n].log_softmax(0) if how.get("whole") else one[n] for n in names]
+        scores = [x[first : first + count] for x in scores]
         if "own" in how:
             scores = [getattr(x, how["own"])(0) for x in scores]
         starts, ends = (x.tolist() for x in scores)
         way, found = how.get("central", "first"), []
         for i in range(count):
             stop = count if how.get("letters") else min(count, i + longest)
-            for j in range(0 if how.get("back") else i, stop):
+            for j in range(0 if how.get("back") else i + how.get("fewest", 0), stop):
                 kept = {"first": one["central"][i], "end": one["central"][j], "none": True}[way]
                 score = starts[i] + ends[j] if "times" not in how else starts[i]
                 product = how.get("times") is True or how.get("own") == "softmax"
@@ -214,6 +237,12 @@ class FindTheBug(Tried):
     right = ("Probabilities are shares *within* what they are normalised over. Over all windows "
              "together, a softmax would be harmless: it would keep the order.")  # fmt: skip
     mistakes = (
+        ("the softmax is still there, in logarithms: each window is still measured against itself "
+         "alone.", 2, {"own": "softmax"}),
+        ("the probabilities of a window are added in place of multiplied: the softmax itself is "
+         "the mistake.", 2, {"own": "shares"}),
+        ("`[CLS]` takes part in the softmax of its window now. That reads well (the page measures "
+         "it below), but here the sums of the scores are asked for.", 2, {"own": "silent"}),
         ("the softmax of a window goes over `[CLS]` and the question now. That reads well (the "
          "page measures it below), but here the sums of the scores are asked for.", 2,
          {"own": "whole"}),
@@ -238,7 +267,8 @@ class FindTheBug(Tried):
 
     @classmethod
     def cases(cls) -> list[tuple]:
-        return [(cls.levels(document(100 + seed, 3), seed), 1 + seed % 3) for seed in range(16)]
+        drawn = [(cls.levels(document(100 + seed, 3), seed), 1 + seed % 3) for seed in range(16)]
+        return [*drawn, (cls.lifted(document(116, 3), -60.0), 2)]
 
     @staticmethod
     def levels(windows: list[Window], seed: int) -> list[Window]:
@@ -248,9 +278,28 @@ class FindTheBug(Tried):
         return [one | {n: one[n] + up for n in ("starts", "ends")}
                 for one, up in zip(windows, moved, strict=True)]  # fmt: skip
 
+    @staticmethod
+    def lifted(windows: list[Window], up: float) -> list[Window]:
+        """The same with all scores so much higher."""
+        return [one | {n: one[n] + up for n in ("starts", "ends")} for one in windows]
+
+    @staticmethod
+    def far() -> tuple[list[Window], int]:
+        """A window in which products of probabilities are all 0, but not their logarithms."""
+        starts, ends = ([0.0, *some, 0.0] for some in ((200.0, 0, 110, 0), (0.0, 0, 110, 200)))
+        scores = {"starts": torch.tensor(starts), "ends": torch.tensor(ends), "first": 1}
+        return [scores | {"offsets": [(5 * i, 5 * i + 3) for i in range(4)]}], 1
+
+    def nothing(self, before: bool) -> Wrong:
+        told = "nothing is found where all sums are far below 0: begin with `-math.inf`."
+        return Wrong(told, 3) if before else super().nothing(before)
+
     def untouched(self, answer: Any) -> bool:
         found = [answer(*case)[0] for case in self.cases()]
-        return all(got is None for got in found) or self.all_like(found, {"own": "softmax"})
+        if all(got is None for got in found):
+            return True
+        same = self.all_like(found, {"own": "softmax"})
+        return same and not like(answer(*self.far())[0], self.solve(*self.far()))
 
     def form(self, got: Any, case: tuple) -> str:
         if not isinstance(got, tuple | list) or len(got) != 2:
@@ -284,6 +333,8 @@ class FindTheBug(Tried):
             x = whole[inside]
             changed = {
                 "softmax": x.log_softmax(0),  # the order of products of probabilities
+                "shares": x.softmax(0),
+                "silent": torch.cat((whole[:1], x)).log_softmax(0)[1:],
                 "whole": whole.log_softmax(0)[inside],
                 "standard": (x - x.mean()) / x.std(),
                 "centred": x - x.mean(),

@@ -71,6 +71,19 @@ class Cross(Tried):
         ("every token of the source gets the same weight: the queries take no part.", 2,
          {"even": True}),
         ("the layers of keys and values are exchanged.", 3, {"swap": True}),
+        ("the layer `query` is left out.", 3, {"skip": "query"}),
+        ("the layer `key` is left out.", 3, {"skip": "key"}),
+        ("the layer `value` is left out.", 3, {"skip": "value"}),
+        ("the softmax goes over the steps: each step's weights over the source add up to one.", 3,
+         {"axis": -2, "nan": True}),
+        ("the softmax goes over the heads: each step's weights over the source add up to one.", 3,
+         {"axis": 1}),
+        ("the softmax goes over the heads: each step's weights over the source add up to one.", 3,
+         {"axis": 1, "nan": True}),
+        ("the heads are interleaved: each has `dim // heads` numbers in a row, so write "
+         "`unflatten(-1, (heads, -1))`.", 2, {"interleaved": True}),
+        ("the memory's padding is set to 0, but it still gets weight: mask the scores.", 3,
+         {"seen": "emptied"}),
     )  # fmt: skip
 
     @classmethod
@@ -108,16 +121,19 @@ class Cross(Tried):
         key, value = (value, key) if how.get("swap") else (key, value)
         heads, mask = how.get("heads", heads), seen[:, None, None, :]
         usual = {"query": (query, "states"), "key": (key, "memory"), "value": (value, "memory")}
+        if how.get("seen") == "emptied":
+            given["memory"] = memory * seen[..., None]
         q, k, v = (
-            cls.split(layer(given[how.get(name, told)]), heads, how)
+            cls.split((nn.Identity() if how.get("skip") == name else layer)(
+                given[how.get(name, told)]), heads, how)
             for name, (layer, told) in usual.items()
-        )
+        )  # fmt: skip
         size = q.shape[-1]
         by = {"dim": math.sqrt(states.shape[-1]), "size": size, 0: 1.0}
         scores = q @ k.mT / by.get(how.get("scale", ""), math.sqrt(size))
         if how.get("seen") == "zero":
             scores = scores.masked_fill(~mask, 0.0)
-        elif how.get("seen") not in ("all", "after"):
+        elif how.get("seen") not in ("all", "after", "emptied"):
             scores = scores.masked_fill(mask if how.get("seen") == "turned" else ~mask, -torch.inf)
         if how.get("causal"):
             scores = scores.masked_fill(~torch.ones_like(scores).tril().bool(), -torch.inf)
@@ -125,7 +141,9 @@ class Cross(Tried):
         scores = scores.masked_fill(~mask, -torch.inf) if how.get("even") else scores
         axis = how.get("axis", -1)
         weights = scores.nan_to_num(neginf=0.0) if axis is None else scores.softmax(axis)
-        weights = weights.nan_to_num(0.0) * (mask if how.get("seen") == "after" else 1)
+        nan = how.get("nan") or how.get("seen") == "turned"  # a softmax of nothing
+        weights = weights if nan else weights.nan_to_num(0.0)
+        weights = weights * mask if how.get("seen") == "after" else weights
         found = weights @ v
         found = (found.reshape(states.shape) if how.get("merge")
                  else found.transpose(1, 2).flatten(2))  # fmt: skip
@@ -135,6 +153,8 @@ class Cross(Tried):
     @staticmethod
     def split(x: Tensor, heads: int, how: dict) -> Tensor:
         """(batch, heads, length, size), or as a mistake cuts it."""
+        if how.get("interleaved"):
+            return x.unflatten(-1, (-1, heads)).movedim(-1, 1)
         if how.get("cut"):
             return x.reshape(len(x), heads, x.shape[1], -1)
         return x.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -161,7 +181,10 @@ class Biaffine(Tried):
         ("the result is transposed: row i holds the scores of dependent i.", 3, {"turned": True}),
         ("U is transposed.", 2, {"u": "turned"}),
         ("dependents and heads are exchanged: the 1 is a dependent's.", 2, {"swap": True}),
+        ("dependents and heads are exchanged: the 1 is a dependent's, and row i holds the scores "
+         "of dependent i.", 2, {"swap": True, "turned": True}),
         ("these are probabilities: scores are asked for, no softmax.", 3, {"softmax": 1}),
+        ("these are probabilities: scores are asked for, no softmax.", 3, {"softmax": 0}),
         ("the scores are divided by a root: that is attention; here they are left as they are.",
          3, {"scale": True}),
         ("only the last row of U is used: x takes no part.", 2, {"only": "bias"}),
@@ -197,8 +220,8 @@ class Biaffine(Tried):
     def solve(cls, *case: Any, **how: Any) -> Tensor:
         """(dependents, heads): the scores of all arcs."""
         x, y, U = case
-        if how.get("swap") and len(x) == len(y):
-            x, y = y, x
+        if how.get("swap"):
+            x, y, how = y, x, how | {"turned": not how.get("turned")}
         one = torch.ones(len(x), 1)
         kinds = {"none": (x, 0 * one), "front": (one, x), "zero": (x, 0 * one)}
         x1 = torch.cat(kinds.get(how.get("one", ""), (x, one)), 1)
@@ -214,6 +237,6 @@ class Biaffine(Tried):
         if only == "left":
             return x1 @ U
         scores = (U[-1] @ y.T).expand(len(x), -1) if only == "bias" else x1 @ U @ y.T
-        scores = scores.softmax(1) if how.get("softmax") else scores
+        scores = scores.softmax(how["softmax"]) if "softmax" in how else scores
         scores = scores / math.sqrt(y.shape[1]) if how.get("scale") else scores
         return (scores.T if how.get("turned") else scores) * how.get("sign", 1)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
+from minibert.course.learn.compare import array
 from minibert.course.learn.exercises.ch12_tried import Tried, like
 
 IGNORE = -100
@@ -14,8 +13,8 @@ Turns = list[tuple[int, str]]
 
 
 def encode(text: str) -> list[int]:
-    """A number for each word."""
-    return [WORDS.index(word) + 1 for word in text.split()]
+    """A number for each word; the first of a text has another, as a GPT's, without a space."""
+    return [WORDS.index(word) + (1 if i else 21) for i, word in enumerate(text.split())]
 
 
 class Layout(Tried):
@@ -24,7 +23,7 @@ class Layout(Tried):
     minutes, difficulty, importance, points = 20, 3, 5, 8
     hints = (
         "Make a list of parts, (speaker, ids), and join them at the end. The persona is a part of "
-        "`<speaker1>`; so is the reply.",
+        '`<speaker1>`, `encode(" ".join(persona))`; so is the reply.',
         "A turn is the token of its speaker, and then its words. `history[-latest:]` are the last "
         "turns.",
         "`token_type_ids` repeats each part's speaker for each of its tokens.",
@@ -69,6 +68,8 @@ class Layout(Tried):
         ("the reply has no `<speaker1>` in front.", 6, {"own": False}),
         ("the persona is missing.", 4, {"persona": "none"}),
         ("only the first sentence of the persona is read.", 5, {"persona": "first"}),
+        ("the sentences of the persona are encoded one by one, so no space stands between them: "
+         "join them to one text first.", 6, {"persona": "apart"}),
         ("a `<speaker1>` stands in front of the persona, too: there is none.", 6,
          {"persona": "marked"}),
         ("`latest` counts turns, not pairs of turns.", 6, {"pairs": True}),
@@ -79,6 +80,16 @@ class Layout(Tried):
         ("the reply is of the kind `<speaker2>`: speaker 1 replies.", 5, {"kinds": "reply2"}),
         ("`<eos>` of a wrong reply has a label: all of its labels are -100.", 5,
          {"labels": "its end"}),
+        ("`<bos>` has a kind of its own: it belongs to the persona, `<speaker1>`.", 6,
+         {"kinds": "bos"}),
+        ("the token in front of the reply is `<speaker2>`: speaker 1 replies.", 6,
+         {"own": "other"}),
+        ("the marks in front of the turns are exchanged, though not their kinds.", 5,
+         {"marks": "exchanged"}),
+        ("the speakers are taken in turns: each turn says who speaks, its first part.", 5,
+         {"alternate": "read"}),
+        ("the speakers are taken in turns: each turn says who speaks, its first part.", 5,
+         {"alternate": "all"}),
         ("the history comes before the persona: `<bos>`, persona, history, reply.", 5,
          {"persona": "late"}),
     )  # fmt: skip
@@ -94,6 +105,7 @@ class Layout(Tried):
             (encode, about[:1], turns, "well I love honey", True, 2, IDS),
             (encode, about, turns, "and you", False, 3, IDS),
             (encode, about, [], "hello", True, 3, IDS),
+            (encode, about, turns[1:], "well", True, 4, IDS),
             (encode, about[::-1], turns[:4], "do you", True, 3, {n: i + 7 for n, i in IDS.items()}),
         ]
 
@@ -127,14 +139,20 @@ class Layout(Tried):
         about = cls.about(encode, persona, ids, how)
         latest = how.get("latest", 2 * latest if how.get("pairs") else latest)
         turns = history[:latest] if how.get("first") else history[-latest:]
+        if how.get("alternate") == "all":
+            turns = [(2 - i % 2, text) for i, (_, text) in enumerate(history)][-latest:]
+        if how.get("alternate") == "read":
+            turns = [(2 - i % 2, text) for i, (_, text) in enumerate(turns)]
         parts = []
         for who, text in turns[::-1] if how.get("turned") else turns:
             speaker = names[who]
-            mark = [speaker] if how.get("marks", True) else []
+            mark = [names[3 - who] if how.get("marks") == "exchanged" else speaker]
+            mark = mark if how.get("marks", True) else []
             words = encode(text) + mark if how.get("marks") == "behind" else mark + encode(text)
             parts.append((speaker, words + (eos if how.get("ends") else [])))
         parts.insert(1 if how.get("persona") == "late" and parts else 0, (one, about))
-        parts.append((one, [one] if how.get("own", True) else []))
+        own = {True: [one], False: [], "other": [two]}
+        parts.append((one, own[how.get("own", True)]))
         end = encode(reply) + eos
         row = [i for _, part in parts for i in part]
         found = {"input_ids": row + end, "token_type_ids": cls.kinds(parts, len(end), ids, how)}
@@ -143,10 +161,11 @@ class Layout(Tried):
     @staticmethod
     def about(encode: Callable, persona: list[str], ids: dict, how: dict) -> list[int]:
         way = how.get("persona")
-        read = {"none": [], "first": persona[:1]}.get(way or "", persona)
+        ways = {"none": [], "first": persona[:1], "apart": persona}
+        read = ways.get(way or "", [" ".join(persona)])
         begin = [ids["<bos>"]] if how.get("bos", True) else []
         begin += [ids["<speaker1>"]] if way == "marked" else []
-        return begin + [i for sentence in read for i in encode(sentence)]
+        return begin + [i for text in read for i in encode(text)]
 
     @staticmethod
     def kinds(parts: list, more: int, ids: dict, how: dict) -> list[int]:
@@ -155,6 +174,8 @@ class Layout(Tried):
         row = [who for who, part in parts for _ in part] + [one] * more
         if way == "before":
             row = row[:1] + row[:-1]
+        if way == "bos":
+            row[0] = ids["<bos>"]
         if way == "persona":
             row[: len(parts[0][1])] = [ids["<bos>"]] * len(parts[0][1])
         if way in ("persona2", "reply2"):
@@ -213,6 +234,10 @@ class Hits(Tried):
         ("MRR is a mean: divide the sum by the number of rows.", 3, {"mrr": "sum"}),
         ("a higher score is better: the ranking is turned round.", 2, {"low": True}),
         ("places begin at 1, not at 0.", 2, {"from": 0}),
+        ("the right reply is counted among those that stand before it: count the *other* "
+         "candidates, and add one.", 2, {"from": 2}),
+        ("that is divided by the number of candidates: divide by the number of exchanges.", 3,
+         {"by": "candidates"}),
         ("the mean place is no reciprocal rank: take the mean of 1 / place.", 2, {"mrr": "mean"}),
         ("that is one over the mean place: take the mean of 1 / place.", 2, {"mrr": "turned"}),
         ("MRR counts the first place only: a right reply in the second place gives 1/2.", 2,
@@ -238,7 +263,8 @@ class Hits(Tried):
         ]  # fmt: skip
 
     def form(self, got: Any, case: tuple) -> str:
-        pair = (isinstance(got, tuple | list) or torch.is_tensor(got)) and len(got) == 2
+        numbers = array(got)
+        pair = numbers is not None and numbers.shape == (2,)
         return "" if pair else "expected two numbers: hits@1, and the mean reciprocal rank."
 
     @classmethod
@@ -264,6 +290,8 @@ class Hits(Tried):
             hits = sum(place == 1 for place in places) / count
         mean = sum(places) / count
         turned = 1 / mean if mean else 0.0
+        if how.get("by"):
+            hits, mrr = hits * count / len(scores[0]), mrr * count / len(scores[0])
         ways = {"sum": mrr * count, "mean": mean, "turned": turned, "hits": hits}
         mrr = ways.get(how.get("mrr", ""), mrr)
         return (mrr, hits) if how.get("swap") else (hits, mrr)

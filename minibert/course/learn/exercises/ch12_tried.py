@@ -45,19 +45,23 @@ class Tried(Exercise):
         """In one case: what is right, and what is there."""
         return f"the answer should be {short(want)}, but is {short(got)}"
 
+    def nothing(self, before: bool) -> Wrong:
+        """What to say of None; ``before``: other cases had an answer."""
+        return Wrong("the answer is None: is there a `return`?")
+
     def untouched(self, answer: Callable[..., Any]) -> bool:
         got = answer(*self.cases()[0])[0]
         return got is None or got is ... or like(got, self.default)
 
     def check(self, answer: Callable[..., Any]) -> Right | Wrong:
-        cases, found, torn = self.cases(), [], False
+        cases, found, torn = self.cases(), list[Any](), False
         for case in cases:
             got, changed = answer(*case)
             if changed is True:
                 return Wrong(CHANGED, 1)
             torn = torn or changed == TORN
             if got is None:
-                return Wrong("the answer is None: is there a `return`?")
+                return self.nothing(bool(found))
             if told := self.form(got, case):
                 return Wrong(told, 1)
             found.append(got)
