@@ -997,10 +997,9 @@ tree_loss = mb.course.use("09.structural_loss", tree_loss)
 r"""
 {{exercise 09.tree_probe}}
 
-The tree of section 1 came out of one call of the library. Build the probe yourself, because each
-of its parts has a say in the result: the search finds $n - 1$ arcs whatever the distances are, and
-the validation sentences choose among many matrices $B$. Only somebody who has seen all parts knows
-which of them the score belongs to, and the untrained ELMo, read by the same code, shows it.
+Section 1 read its tree by one call of the library. Build the probe by hand now: the search finds
+$n - 1$ arcs whatever the distances are, and $B$ is the best of many matrices, so you have to know
+each step before you can say how much of a score the states have earned.
 
 A sentence is a pair `(h, gold)`: states (n, dim) and distances in the tree (n, n). The probe begins
 with the matrix `self.B` (dim, rank). The check tries one step after the other.
@@ -1013,12 +1012,12 @@ with the matrix `self.B` (dim, rank). The check tries one step after the other.
    pairs (smaller position, larger position) in the sentence. Where fewer than two words count, it
    is empty.
 3. `fit(batches, valid)`: one `torch.optim.Adam` with the rate `self.rate`, for at most
-   `self.epochs` epochs. Each batch, a list of sentences, makes one update in an epoch, which goes
-   down the mean of their `tree_loss`. After the epoch, note the mean loss of the sentences in
-   `valid`. Give the list of these losses.
-4. After `fit`, `self.B` is the matrix after the epoch with the smallest validation loss. An epoch
-   is better if its loss is below all losses before it. After each one that is not, halve the rate;
-   after `self.patience` such epochs in a row, end.
+   `self.epochs` epochs. In each epoch, each batch (a list of sentences) makes one update, on the
+   mean of `tree_loss` over its sentences. At the end of the epoch, note the mean of `tree_loss`
+   over the sentences of `valid`. Give the list of these validation losses, one for each epoch.
+4. `fit` sets `self.B` to the matrix after the epoch with the smallest validation loss. An epoch is
+   *better* if its loss is below all losses before it. After each epoch that is not better, halve
+   the rate. After `self.patience` such epochs in a row, end.
 """
 
 # %%
@@ -1093,10 +1092,9 @@ TreeProbe = mb.course.use("09.tree_probe", TreeProbe)
 
 # %% [markdown]
 r"""
-Now your probe reads ELMo's first layer, and the same layer of an ELMo with random weights. Both
-are searched by the same code, and both have their best epoch chosen on the same sentences. *Predict
-before you run:* the loss of which of the two falls further, and does the other find fewer arcs than
-the chain (each word to the next)?
+Now your probe reads ELMo's first layer, and the same layer of an ELMo with random weights. For
+both, the same code finds the arcs, and the same sentences choose the best epoch. *Predict before
+you run:* will the random network find more arcs than the chain (each word to the next)?
 """
 
 # %%
@@ -1135,8 +1133,8 @@ shown(yours["ELMo"], "A longer sentence, read by your probe", longer)
 # %% [markdown]
 r"""
 Which arcs are wrong? Some join two words of one part of speech from different clauses. Is that
-more than chance? We count the parts of speech of all arcs that your probe found and the gold tree has
-not, and of all other pairs of words without an arc.
+more than chance? We count the parts of speech of all arcs that your probe found and the gold tree
+does not have, and of all other pairs of words without an arc.
 """
 
 # %%
