@@ -96,7 +96,8 @@ def tree_probe(draw: Draw, tried: Callable[..., Any]) -> bool:
         far = TreeProbe.solve(x, B)
         if not alike(tried("distances", *one), far):
             return False
-        if not TreeProbe.found(*tried("arcs", *one), far.tolist(), ignored):
+        kind, arcs = tried("arcs", *one)
+        if not TreeProbe.found(kind, arcs, far.tolist(), ignored):
             return False
     while True:  # a case without a tie
         case = (draw.randint(100, 9_999), draw.uniform(0.3, 0.7), 8, 2)
