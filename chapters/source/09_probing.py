@@ -7,7 +7,7 @@
 #     seconds: 90
 #     memory_mb: 1300
 #     needs: ["chapter 02 (ELMo, layers as features)", "chapter 05 (BERT, masked words)", "chapter 07 (GPT, agreement over attractors)"]
-#     skip: "the parts marked optional: sections 5, 8 and 9, and the exercises 09.claim and 09.erase"
+#     skip: "the parts marked optional: sections 5, 8 and 9, the end of section 2 (grammar, or words that go together), and the exercises 09.find_the_bug, 09.claim and 09.erase"
 #     papers:
 #       - "Hewitt & Liang (2019), Designing and Interpreting Probes with Control Tasks, arXiv:1909.03368"
 #       - "Hewitt & Manning (2019), A Structural Probe for Finding Syntax in Word Representations, NAACL"
@@ -228,8 +228,9 @@ How does each kind of model score a sentence $w_1 \ldots w_n$?
 
 {{exercise 09.find_the_bug}}
 
-A colleague wrote the second score. "Odd," he says. "Sentences with rare, long names come out *too
-likely*: *Featherstonehaugh* costs next to nothing." BERT's tokenizer cuts such a word into pieces.
+(Optional.) A colleague wrote the second score. "Odd," he says. "Sentences with rare, long names
+come out *too likely*: *Featherstonehaugh* costs next to nothing." BERT's tokenizer cuts such a word
+into pieces.
 Find out why the pieces cost so little, and correct it as Kauf & Ivanova (2023) did.
 
 `ids` are the pieces of a sentence, `starts` the positions in `ids` at which a word begins, and
@@ -422,7 +423,7 @@ agreement.reader max .0%}} of all pairs. Some runs may not have finished learnin
 A **baseline that cannot know** the answer, as the trigram with misleading nouns, is the cheapest
 way to see whether a question is a fair one.
 
-### Grammar, or words that go together?
+### Grammar, or words that go together? (optional)
 
 There is another way to be right. Perhaps *keys* and *were* have often stood in one sentence. A
 model that has learned this would prefer the good sentence without any grammar. Gulordava et al.
@@ -996,53 +997,151 @@ tree_loss = mb.course.use("09.structural_loss", tree_loss)
 
 # %% [markdown]
 r"""
-With your loss, the probe is a loop of ten lines. Training ends after a fixed number of passes here;
-the library's `mb.probe.StructuralProbe` watches the validation loss.
+{{exercise 09.tree_probe}}
+
+Section 1 read its tree by one call of the library. Build the probe by hand now: the search finds
+$n - 1$ arcs whatever the distances are, and $B$ is the best of many matrices, so you have to know
+each step before you can say how much of a score the states have earned.
+
+A sentence is a pair `(h, gold)`: states (n, dim) and distances in the tree (n, n). The probe begins
+with the matrix `self.B` (dim, rank). The check tries one step after the other.
+
+1. `distances(x)`: the squared distances after `self.B` between the words of `x` (n, dim), a tensor
+   (n, n).
+2. `arcs(x, ignored)`: the minimum spanning tree of the words at which `ignored` (a list of n
+   booleans) is false. Prim's algorithm begins with one word. Of all pairs of a word inside the tree
+   and a word outside, it takes the closest, and goes on until no word is outside. Give a set of
+   pairs (smaller position, larger position) in the sentence. Where fewer than two words count, it
+   is empty.
+3. `fit(batches, valid)`: one `torch.optim.Adam` with the rate `self.rate`, for at most
+   `self.epochs` epochs. In each epoch, each batch (a list of sentences) makes one update, on the
+   mean of `tree_loss` over its sentences. At the end of the epoch, note the mean of `tree_loss`
+   over the sentences of `valid`. Give the list of these validation losses, one for each epoch.
+4. `fit` sets `self.B` to the matrix after the epoch with the smallest validation loss. An epoch is
+   *better* if its loss is below all losses before it. After each epoch that is not better, halve
+   the rate. After `self.patience` such epochs in a row, end.
 """
 
 # %%
-distances = [torch.from_numpy(mb.probe.tree_distances(one)) for one in trees["train"]]
-h = layer_of(elmo, "train", 1)
-mb.seed_everything(0)
-B = (0.1 * (torch.rand(h[0].shape[1], 32) - 0.5)).requires_grad_()
-optimizer = torch.optim.Adam([B], lr=2e-3)
-order, told = list(range(len(h))), []
-for _ in range(1 if SMOKE else 12):
-    random.Random(0).shuffle(order)
-    for start in range(0, len(order), 16):
-        some = order[start : start + 16]
-        loss = sum(tree_loss(h[i], B, distances[i]) for i in some) / len(some)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        told.append(loss.item())
-print(f"loss: {told[0]:.2f}, then {told[-1]:.2f} arcs per pair of words")
+class TreeReader:
+    """Reads squared distances off the states of a sentence, after B (dim, rank)."""
+
+    def __init__(self, B, rate=1e-3, epochs=40, patience=4):
+        self.B, self.rate, self.epochs, self.patience = B.clone(), rate, epochs, patience
+
+    def distances(self, x):
+        """Between all words of a sentence (n, dim): (n, n)."""
+        found = torch.zeros(len(x), len(x))
+        ### BEGIN SOLUTION
+        z = x @ self.B
+        found = (z[:, None] - z[None, :]).square().sum(-1)
+        ### END SOLUTION
+        return found
+
 
 # %%
-class Mine:
-    """What reads trees off the states with your B, as `StructuralProbe` does."""
+class SpanningReader(TreeReader):
+    """A `TreeReader` that joins the words to a tree."""
 
-    @staticmethod
-    def distances(x):
-        z = x @ B.detach()
-        return (z[:, None] - z[None, :]).square().sum(-1).numpy()
+    def arcs(self, x, ignored):
+        """The minimum spanning tree of the words that are not ignored, a set of pairs."""
+        found = set()
+        ### BEGIN SOLUTION
+        far = self.distances(x).tolist()
+        words = [i for i, out in enumerate(ignored) if not out]
+        inside, outside = words[:1], words[1:]
+        while outside:
+            _, i, j = min((far[i][j], i, j) for i in inside for j in outside)
+            found.add((min(i, j), max(i, j)))
+            inside.append(j)
+            outside.remove(j)
+        ### END SOLUTION
+        return found
 
 
-mine_found = found_arcs(Mine, layer_of(elmo, "test", 1))
-print(f"your probe finds {shares_found(mine_found)[0]:.0%} of the arcs")
+# %%
+class TreeProbe(SpanningReader):
+    """The whole probe."""
+
+    def fit(self, batches, valid):
+        """Learn B from batches of sentences (h, gold); gives the validation losses."""
+        losses = []
+        ### BEGIN SOLUTION
+        B = self.B.clone().requires_grad_()
+        optimizer = torch.optim.Adam([B], lr=self.rate)
+        worse = 0  # epochs in a row
+        while len(losses) < self.epochs and worse < self.patience:
+            for batch in batches:
+                optimizer.zero_grad()
+                (sum(tree_loss(h, B, gold) for h, gold in batch) / len(batch)).backward()
+                optimizer.step()
+            with torch.no_grad():
+                losses.append(sum(tree_loss(h, B, gold).item() for h, gold in valid) / len(valid))
+            if losses[-1] == min(losses):
+                self.B, worse = B.detach().clone(), 0
+            else:
+                worse += 1
+                optimizer.param_groups[0]["lr"] /= 2
+        ### END SOLUTION
+        return losses
+
+
+# %%
+mb.course.check("09.tree_probe", TreeProbe)
+
+# %%
+TreeProbe = mb.course.use("09.tree_probe", TreeProbe)
+
+# %% [markdown]
+r"""
+Now your probe reads ELMo's first layer, and the same layer of an ELMo with random weights. For
+both, the same code finds the arcs, and the same sentences choose the best epoch. *Predict before
+you run:* will the random network find more arcs than the chain (each word to the next)?
+"""
+
+# %%
+far_apart = {part: [torch.from_numpy(mb.probe.tree_distances(one)) for one in trees[part]]
+             for part in ("train", "valid")}
+
+
+def your_arcs(rows):
+    """(the arcs that your probe finds in each test sentence, its validation losses)."""
+    known = {part: list(zip(rows[part], gold, strict=True)) for part, gold in far_apart.items()}
+    random.Random(0).shuffle(known["train"])
+    batches = [known["train"][i : i + 16] for i in range(0, len(known["train"]), 16)]
+    draw = torch.Generator().manual_seed(0)
+    B = 0.1 * (torch.rand(rows["train"][0].shape[1], 32, generator=draw) - 0.5)
+    probe = TreeProbe(B, rate=2e-3, epochs=1 if SMOKE else 40)
+    losses = probe.fit(batches, known["valid"])
+    return [probe.arcs(x, out) for x, out in zip(rows["test"], no_marks, strict=True)], losses
+
+
+def your_share(rows):
+    """The share of the gold arcs that your probe finds."""
+    return shares_found(your_arcs(rows)[0])[0]
+
+
+# %%
+yours = {}
+for name, model in (("ELMo", elmo), ("untrained ELMo", mb.probe.untrained(elmo))):
+    yours[name], told = your_arcs({part: layer_of(model, part, 1) for part in words})
+    print(f"{name:>14}: loss {told[0]:.2f}, at best {min(told):.2f} arcs per pair of words "
+          f"(epoch {told.index(min(told)) + 1} of {len(told)}); "
+          f"arcs found {shares_found(yours[name])[0]:.0%}")
+print(f"         chain: arcs found {shares_found(lines)[0]:.0%}")
 longer = min(range(len(test)), key=lambda i: (abs(lengths[i] - 17), i))
-shown(mine_found, "A longer sentence, read by your probe", longer)
+shown(yours["ELMo"], "A longer sentence, read by your probe", longer)
 
 # %% [markdown]
 r"""
 Which arcs are wrong? Some join two words of one part of speech from different clauses. Is that
-more than chance? We count the parts of speech of all arcs that the library's probe found and the
-gold tree has not, and of all other pairs of words without an arc.
+more than chance? We count the parts of speech of all arcs that your probe found and the gold tree
+does not have, and of all other pairs of words without an arc.
 """
 
 # %%
 wrong, others = [], []
-for i, (gold_one, said) in enumerate(zip(gold_arcs, first["ELMo, layer 1"], strict=True)):
+for i, (gold_one, said) in enumerate(zip(gold_arcs, yours["ELMo"], strict=True)):
     places = [k for k, out in enumerate(no_marks[i]) if not out]
     for a, b in combinations(places, 2):
         if (a, b) not in gold_one:
@@ -1055,7 +1154,7 @@ r"""
 One wrong arc in five joins words of one part of speech, twice as many as by chance: words that do
 the same work are close to each other, whether they belong together or not. And in which layer are
 the trees? BERT's embeddings are the sum of a vector for the word and one for its place, so we ask
-these two by themselves as well, and a BERT whose weights are random.
+these two by themselves as well, and a BERT whose weights are random. Your probe reads them all.
 """
 
 # %%
@@ -1063,18 +1162,19 @@ asked_of = {"ELMo": (elmo, [0, 1, 2]), "BERT": (body, [0, 1, 2, 4]),
             "untrained BERT": (blank, [0, 1, 2]), "word2vec": (static, [0])}
 tree_shares = {}
 for name, (model, numbers) in asked_of.items():
-    tree_shares[name] = [shares_found(arcs_of(model, n))[0] for n in numbers]
+    tree_shares[name] = [your_share({part: layer_of(model, part, n) for part in words})
+                         for n in numbers]
     print(f"{name:>15}  " + "  ".join(f"layer {n}: {x:.0%}" for n, x in
                                      zip(numbers, tree_shares[name], strict=True)))
-floor_shares = {name: shares_found(first[name])[0]
-                for name in ("each word to the next", "untrained ELMo")}
+floor_shares = {"each word to the next": shares_found(lines)[0],
+                "untrained ELMo": shares_found(yours["untrained ELMo"])[0]}
 by_place = body.embeddings.position.weight.detach().cpu()
 begins = {p: [torch.tensor([0, *(len(tokenizer.encode(w)) for w in row[:-1])]).cumsum(0) + 1
               for row in words[p]] for p in words}  # where a word's first piece stands
 alone = {"BERT's words alone": {p: [table[row] for row in pieces[p]] for p in words},
          "BERT's places alone": {p: [by_place[row] for row in begins[p]] for p in words}}
 for name, vectors in alone.items():
-    print(f"{name}: {shares_found(probed_arcs(vectors))[0]:.0%}")
+    print(f"{name}: {your_share(vectors):.0%}")
 
 # %% tags=["hide-input"]
 fig, ax = mb.show.new("Arcs found by the structural probe", "layer", "UUAS")

@@ -1,5 +1,7 @@
 """Chapter 09: answers that its checks must refuse, or accept (see `tests/unit/test_answers.py`)."""
 
+from minibert.course.learn.exercises.ch09_trees import TreeLoss
+
 PAIRS = """
 def shares(good, bad, groups):
     found = {{}}
@@ -89,6 +91,83 @@ def erase(H, directions):
     mean = {mean}
     return {value}
 """
+READER = """
+class Mine:
+    def __init__(self, B, rate=1e-3, epochs=40, patience=4):
+        self.B, self.rate, self.epochs, self.patience = B.clone(), rate, epochs, patience
+
+    def distances(self, x):
+        z = {z}
+        return {far}
+
+    def arcs(self, x, ignored):
+        far, found = self.distances(x).tolist(), set()
+        words = {words}
+        inside, outside = {inside}, {outside}
+        while {going}:
+            _, i, j = {closest}
+            {add}
+            {move}
+        return {arcs}
+
+    def fit(self, batches, valid):
+        B = {B}
+        optimizer = {optimizer}
+        losses, worse = [], 0
+        {before}
+        for epoch in range(self.epochs):
+            {anew}
+            for batch in {batches}:
+                {zero}
+                {loss}.backward()
+                {step}
+            with torch.no_grad():
+                {noted}
+            if {better}:
+                self.B, worse = {kept}, {back}
+            else:
+                worse += 1
+                {halve}
+            {always}
+            if worse == {patience}:
+                break
+        {end}
+        return {losses}
+"""
+READ = {
+    "z": "x @ self.B",
+    "far": "(z[:, None] - z[None]).square().sum(-1)",
+    "words": "[i for i, out in enumerate(ignored) if not out]",
+    "inside": "words[:1]",
+    "outside": "words[1:]",
+    "going": "outside",
+    "closest": "min((far[i][j], i, j) for i in inside for j in outside)",
+    "add": "found.add((min(i, j), max(i, j)))",
+    "move": "inside.append(j); outside.remove(j)",
+    "arcs": "found",
+    "B": "self.B.clone().requires_grad_()",
+    "optimizer": "torch.optim.Adam([B], lr=self.rate)",
+    "before": "pass",
+    "anew": "pass",
+    "batches": "batches",
+    "zero": "optimizer.zero_grad()",
+    "loss": "(sum(tree_loss(h, B, gold) for h, gold in batch) / len(batch))",
+    "step": "optimizer.step()",
+    "noted": "losses.append(sum(tree_loss(h, B, gold).item() for h, gold in valid) / len(valid))",
+    "better": "losses[-1] == min(losses)",
+    "kept": "B.detach().clone()",
+    "back": "0",
+    "halve": "optimizer.param_groups[0]['lr'] /= 2",
+    "always": "pass",
+    "patience": "self.patience",
+    "end": "pass",
+    "losses": "losses",
+}
+GIVEN = {"tree_loss": TreeLoss.solve}
+
+
+def reader(**changed):
+    return READER.format(**READ | changed)
 
 
 def pairs(hit="float(a > b)", value="{g: sum(h) / len(h) for g, h in found.items()}"):
@@ -617,6 +696,172 @@ def pseudo(log_p, ids, starts, mask_id):
         "its gradient is not a number",
     ),
 ]
+
+WRONG += [
+    ("09.tree_probe", reader(far="(z[:, None] - z[None]).norm(dim=-1)"), "leave out the root"),
+    ("09.tree_probe", reader(z="x"), "multiply them by `self.B`"),
+    ("09.tree_probe", reader(far="(z[:, None] - z[None]).abs().sum(-1)"), "absolute differences"),
+    ("09.tree_probe", reader(far="(z[:, None] - z[None]).square().mean(-1)"), "take their sum"),
+    ("09.tree_probe", reader(far="(z[:, None] - z[None]).sum(-1).square()"), "square first"),
+    ("09.tree_probe", reader(far="z @ z.T"), "products of vectors"),
+    ("09.tree_probe", reader(far="(z[:, None] - z[None]).square()"), "over the last axis"),
+    ("09.tree_probe", reader(words="[*range(len(ignored))]"), "ignored words are in the tree"),
+    (
+        "09.tree_probe",
+        reader(
+            words="[*range(len(ignored))]",
+            arcs="{(i, j) for i, j in found if not ignored[i] and not ignored[j]}",
+        ),
+        "falls into pieces",
+    ),
+    (
+        "09.tree_probe",
+        reader(words="[i for i, out in enumerate(ignored) if out]"),
+        "finds no arc",
+    ),
+    (
+        "09.tree_probe",
+        reader(arcs="{(words.index(i), words.index(j)) for i, j in found}"),
+        "positions in the sentence",
+    ),
+    (
+        "09.tree_probe",
+        reader(closest="max((far[i][j], i, j) for i in inside for j in outside)"),
+        "*largest* distances",
+    ),
+    (
+        "09.tree_probe",
+        reader(closest="min((far[i][j], i, j) for i in inside[:1] for j in outside)"),
+        "joined with the first one",
+    ),
+    (
+        "09.tree_probe",
+        reader(closest="min((far[i][j], i, j) for i in inside[-1:] for j in outside)"),
+        "the word added last",
+    ),
+    (
+        "09.tree_probe",
+        reader(closest="min((far[i][j], i, j) for i in inside for j in outside[:1])"),
+        "the words come in their order",
+    ),
+    (
+        "09.tree_probe",
+        reader(
+            inside="words[:1]",
+            outside="words[1:]; way = dict.fromkeys(words, 0.0)",
+            closest="min((way[i] + far[i][j], i, j) for i in inside for j in outside)",
+            move="inside.append(j); outside.remove(j); way[j] = way[i] + far[i][j]",
+        ),
+        "shortest paths",
+    ),
+    (
+        "09.tree_probe",
+        reader(arcs="set(zip(words, words[1:]))"),
+        "whatever the distances",
+    ),
+    (
+        "09.tree_probe",
+        reader(
+            arcs="{tuple(sorted((i, min((j for j in words if j != i), key=lambda j: far[i][j]))))"
+            " for i in words}"
+        ),
+        "with its closest one",
+    ),
+    (
+        "09.tree_probe",
+        reader(
+            arcs="{(i, j) for _, i, j in sorted((far[i][j], i, j) for i in words for j in words "
+            "if i < j)[: len(words) - 1]}"
+        ),
+        "circles",
+    ),
+    ("09.tree_probe", reader(add="found.add((i, j))"), "the larger position in front"),
+    ("09.tree_probe", reader(arcs="found | {(j, i) for i, j in found}"), "each arc once"),
+    ("09.tree_probe", reader(add="found.add((far[i][j], i, j))"), "without its distance"),
+    ("09.tree_probe", reader(arcs="sorted(found)"), "in a list"),
+    ("09.tree_probe", reader(going="len(outside) > 1"), "the last arc is missing"),
+    ("09.tree_probe", reader(going="len(inside) < 4 and outside"), "ends too early"),
+    ("09.tree_probe", reader(arcs="{(i, j) for i in words for j in words if i < j}"), "all pairs"),
+    ("09.tree_probe", reader(arcs="sum(far[i][j] for i, j in found)"), "gives float"),
+    ("09.tree_probe", reader(losses="None"), "expected a list"),
+    ("09.tree_probe", reader(zero="pass"), "the gradients add up"),
+    ("09.tree_probe", reader(zero="pass", step="optimizer.step(); optimizer.zero_grad()",
+                             B="self.B.requires_grad_()", kept="None"), "should be a tensor"),
+    ("09.tree_probe", reader(step="pass"), "nothing is learned"),
+    (
+        "09.tree_probe",
+        reader(anew="optimizer = torch.optim.Adam([B], lr=self.rate)"),
+        "for every epoch forgets",
+    ),
+    (
+        "09.tree_probe",
+        reader(zero="optimizer = torch.optim.Adam([B], lr=self.rate); optimizer.zero_grad()"),
+        "for every batch forgets",
+    ),
+    ("09.tree_probe", reader(optimizer="torch.optim.SGD([B], lr=self.rate)"), "plain gradient"),
+    ("09.tree_probe", reader(optimizer="torch.optim.Adam([B])"), "the rate is not yours"),
+    ("09.tree_probe", reader(loss="(-sum(tree_loss(h, B, gold) for h, gold in batch) / "
+                             "len(batch))"), "upside down"),
+    ("09.tree_probe", reader(batches="[[one] for batch in batches for one in batch]"),
+     "one update for each sentence"),
+    ("09.tree_probe", reader(batches="[sum(batches, [])]"), "one update for each epoch"),
+    ("09.tree_probe", reader(batches="batches[:1]"), "only the first batch"),
+    ("09.tree_probe", reader(batches="batches[:-1]"), "the last batch is left out"),
+    ("09.tree_probe", reader(batches="[*batches, valid]"), "the validation sentences teach"),
+    (
+        "09.tree_probe",
+        reader(loss="(sum(tree_loss(h, B, gold) * len(h) ** 2 for h, gold in batch) / "
+               "sum(len(h) ** 2 for h, _ in batch))"),
+        "long sentences count more",
+    ),
+    (
+        "09.tree_probe",
+        reader(noted="losses.append(sum(tree_loss(h, B, gold).item() for h, gold in valid))"),
+        "sums over the validation",
+    ),
+    (
+        "09.tree_probe",
+        reader(noted="losses.append(sum(sum(tree_loss(h, B, gold).item() for h, gold in b) / "
+               "len(b) for b in batches) / len(batches))"),
+        "losses of the training sentences",
+    ),
+    (
+        "09.tree_probe",
+        reader(
+            anew="losses.append(sum(tree_loss(h, B, gold).item() for h, gold in valid) / "
+            "len(valid))",
+            noted="pass",
+        ),
+        "before the updates",
+    ),
+    ("09.tree_probe", reader(halve="pass"), "the rate stays the same"),
+    (
+        "09.tree_probe",
+        reader(halve="pass", always="optimizer.param_groups[0]['lr'] /= 2"),
+        "halved after every epoch",
+    ),
+    ("09.tree_probe", reader(halve="optimizer.param_groups[0]['lr'] /= 10"), "divided by ten"),
+    ("09.tree_probe", reader(halve="optimizer.param_groups[0]['lr'] *= 2"), "doubled"),
+    ("09.tree_probe", reader(patience="-1"), "never ends early"),
+    ("09.tree_probe", reader(patience="self.patience + 1"), "one epoch too late"),
+    ("09.tree_probe", reader(patience="self.patience - 1"), "one epoch too early"),
+    ("09.tree_probe", reader(back="worse"), "*in a row*"),
+    ("09.tree_probe", reader(better="losses[-1] < min(losses[-2:-1], default=1e9)"),
+     "with the one before"),
+    (
+        "09.tree_probe",
+        reader(halve="optimizer.param_groups[0]['lr'] /= 2; B.data.copy_(self.B)"),
+        "goes back to the best B",
+    ),
+    ("09.tree_probe", reader(kept="B.detach()"), "shares its numbers"),
+    ("09.tree_probe", reader(end="self.B = B.detach()"), "of the last epoch"),
+    ("09.tree_probe", reader(kept="self.B"), "still that of the start"),
+    ("09.tree_probe", reader(kept="B.detach().clone() if epoch == 0 else self.B"),
+     "of the first epoch"),
+    ("09.tree_probe", reader(before="with torch.no_grad(): B.copy_(torch.randn(B.shape))"),
+     "two runs give two results"),
+]  # fmt: skip
+
 RIGHT = [
     ("09.linear_probe", probe(step="o = torch.optim.Adam([W, b], 0.05); [o.step(closure) for _ in "
                               "range(3000)]")),
@@ -677,4 +922,27 @@ def pseudo(log_p, ids, starts, mask_id):
     ("09.erase", erase(value="mean + (H - mean) @ (torch.eye(H.shape[1]) - Q @ Q.T)")),
     ("09.erase", "lambda H, directions: H - (H - H.mean(0)) @ torch.linalg.pinv(directions) "
      "@ directions"),
+]  # fmt: skip
+
+RIGHT += [
+    ("09.tree_probe", reader()),
+    ("09.tree_probe", reader(far="torch.cdist(z, z).square()")),
+    ("09.tree_probe", reader(z="x.numpy() @ self.B.numpy()",
+                             far="((z[:, None] - z[None]) ** 2).sum(-1)")),
+    ("09.tree_probe", reader(inside="words[-1:]", outside="words[:-1]")),
+    (
+        "09.tree_probe",
+        reader(
+            inside="{i: i for i in words}",
+            outside="sorted((far[i][j], i, j) for i in words for j in words if i < j)",
+            closest="outside.pop(0)",
+            add="inside[i] == inside[j] or found.add((i, j))",
+            move="a, b = inside[i], inside[j]; inside = {k: a if g == b else g for k, g in "
+            "inside.items()}",
+        ),
+    ),
+    ("09.tree_probe", reader(loss="torch.stack([tree_loss(*one[:1], B, one[1]) for one in batch])"
+                             ".mean()")),
+    ("09.tree_probe", reader(B="self.B.requires_grad_()", end="self.B = self.B.detach()")),
+    ("09.tree_probe", reader(zero="pass", step="optimizer.step(); optimizer.zero_grad()")),
 ]  # fmt: skip

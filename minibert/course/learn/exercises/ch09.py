@@ -5,10 +5,12 @@ from minibert.course.learn.exercise import Choice, Quiz, Written
 from minibert.course.learn.exercises.ch09_control import Control
 from minibert.course.learn.exercises.ch09_pairs import FindTheBug, Pairs
 from minibert.course.learn.exercises.ch09_probe import LinearProbe
+from minibert.course.learn.exercises.ch09_tree_probe import TreeProbe
 from minibert.course.learn.exercises.ch09_trees import Erase, TreeLoss
 # isort: on
 
-__all__ = ["Claim", "Control", "Erase", "FindTheBug", "LinearProbe", "Pairs", "TreeLoss"]
+__all__ = ["Claim", "Control", "Erase", "FindTheBug", "LinearProbe", "Pairs", "TreeLoss",
+           "TreeProbe"]  # fmt: skip
 
 
 class Claim(Written):

@@ -118,7 +118,7 @@ class Pairs(Exercise):
 
 class FindTheBug(Exercise):
     id = "09.find_the_bug"
-    title = "Find the bug: the name that costs nothing"
+    title = "Find the bug: the name that costs nothing (optional)"
     minutes, difficulty, importance, points = 10, 3, 5, 3
     hints = (
         "Write down what the model reads when it is asked for the second piece of "

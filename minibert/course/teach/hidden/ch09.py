@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -14,8 +15,10 @@ from minibert.course.learn.exercises.ch09 import (
     LinearProbe,
     Pairs,
     TreeLoss,
+    TreeProbe,
 )
 from minibert.course.learn.exercises.ch09_training import best
+from minibert.course.learn.exercises.ch09_tree_training import variant
 from minibert.course.teach.hidden import Case, Draw, alike, fresh, hidden
 
 
@@ -83,6 +86,25 @@ def tree_loss(draw: Draw, seen: Callable[..., Any]) -> bool:
         if not found["finite"]:
             return False
     return True
+
+
+@hidden("09.tree_probe")
+def tree_probe(draw: Draw, tried: Callable[..., Any]) -> bool:
+    for _ in range(4):
+        one = (draw.randint(100, 9_999), draw.randint(5, 11), 4, 3, draw.randint(0, 3))
+        x, B, ignored = TreeProbe.sentence(*one)
+        far = TreeProbe.solve(x, B)
+        if not alike(tried("distances", *one), far):
+            return False
+        kind, arcs = tried("arcs", *one)
+        if not TreeProbe.found(kind, arcs, far.tolist(), ignored):
+            return False
+    while True:  # a case without a tie
+        case = (draw.randint(100, 9_999), draw.uniform(0.3, 0.7), 8, 2)
+        losses, B = variant(case)
+        ranked = sorted(losses)
+        if len(ranked) > 3 and min(b - a for a, b in pairwise(ranked)) > 0.004:
+            return TreeProbe.alike(tried("fit", case), (losses, B))
 
 
 @fresh("09.erase")
