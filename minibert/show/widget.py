@@ -231,7 +231,7 @@ def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.S
     JupyterLab keeps the arrow keys from a dropdown, and not from a slider.
     """
     options = [(name, number) for number, name in enumerate(names, start)]
-    longest = max(map(len, names), default=0)
+    longest = max(map(len, names))
     layout = ipywidgets.Layout(width=f"{min(720, max(360, 240 + 7 * longest))}px")
     return ipywidgets.SelectionSlider(options=options, description=description, layout=layout)
 

@@ -262,8 +262,8 @@ def test_what_is_done_apart_changes_nothing(bert):
 
 def test_every_mark_is_within_its_panel_though_the_panels_share_an_axis():
     dear = one(0.9, 0.8) | {"full_bytes": 9e6, "lora_bytes": 0.0}
-    content = {"experiments": {f"tradeoff_{name}": experiment(values, values)
-                               for name, values in (("a", one(0.9, 0.8)), ("b", dear))}}  # fmt: skip
+    pairs = {"tradeoff_a": one(0.9, 0.8), "tradeoff_b": dear}
+    content = {"experiments": {name: experiment(row, row) for name, row in pairs.items()}}
     for ax in mb.show.trade_off(content, measures=["seconds", "bytes"]).axes:
         low, high = ax.get_xlim()
         places = [container.lines[0].get_xdata()[0] for container in ax.containers]
