@@ -206,7 +206,7 @@ def window_bars(document: str, reading: Reading, no_answer: bool = False) -> Pic
             "larger stride or a larger window."
         )
     high = 1.35 + 0.27 * len(parts)
-    title = "What each window answers" + ": “no answer” wins" * no_answer
+    title = "“No answer” beats every window" if no_answer else "What each window answers"
     fig, ax = new(title, "character of the document", size=(7.6, high), layout=None)
     ax.set_position((0.15, 0.62 / high, 0.525, 1 - 1.1 / high))
     for row, part in enumerate(parts):
