@@ -13,7 +13,7 @@ from torch import nn
 
 from minibert.runtime import seed_everything
 from minibert.show import figures
-from minibert.show.widget import Interactive
+from minibert.show.widget import ONE, Interactive
 
 STOPPED = "Stopped. Everything is as it was before."
 Model = TypeVar("Model", bound=nn.Module)
@@ -36,7 +36,14 @@ class Acting(Interactive):
         return made
 
     def act(self, act: Callable[[], None]) -> None:
-        """Call ``act`` and redraw; ValueError, another error and Ctrl-C become one sentence."""
+        """Call ``act`` and redraw; ValueError, another error and Ctrl-C become one sentence.
+
+        A second press during the first waits for it, on whichever thread it comes.
+        """
+        with ONE:
+            self._act(act)
+
+    def _act(self, act):
         for one in self.buttons:
             one.disabled = True
         try:

@@ -179,21 +179,22 @@ def window_bars(document: str, reading: Reading, no_answer: bool = False) -> Pic
             "larger stride or a larger window."
         )
     high = 1.35 + 0.27 * len(parts)
-    fig, ax = new("What each window answers", "character of the document", size=(7.6, high),
-                  layout=None)  # fmt: skip
-    ax.set_position((0.15, 0.62 / high, 0.54, 1 - 1.1 / high))
+    title = "“No answer” beats every window" if no_answer else "What each window answers"
+    fig, ax = new(title, "character of the document", size=(7.6, high), layout=None)
+    ax.set_position((0.15, 0.62 / high, 0.525, 1 - 1.1 / high))
     for row, part in enumerate(parts):
-        _draw(ax, row, part, len(document), row == winner)
+        _draw(ax, row, part, len(document), row == winner and not no_answer)
         told = shortened([" ".join(span_text(document, part).split())], LETTERS)[0]
         style: Any = {"va": "center", "fontsize": 9.5, "parse_math": False}
         style["weight"] = "bold" if row == winner else "normal"
         place = ax.get_yaxis_transform()
-        ax.text(1.09, row, f"{part.score:.1f}", ha="right", transform=place, **style)
-        ax.text(1.12, row, told, transform=place, **style)
+        ax.text(1.12, row, f"{part.score:.1f}", ha="right", transform=place, **style)
+        ax.text(1.15, row, told, transform=place, **style)
     over = {"transform": ax.transAxes, "fontsize": 9.5, "color": GREY, "va": "bottom"}
-    ax.text(1.09, 1.01, "score", ha="right", **over)
-    ax.text(1.12, 1.01, "best span in it", **over)
-    names = [f"{row + 1}{' wins' if row == winner else ''}" for row in range(len(parts))]
+    ax.text(1.12, 1.01, "score", ha="right", **over)
+    ax.text(1.15, 1.01, "best span in it", **over)
+    mark = ", best" if no_answer else " wins"
+    names = [f"{row + 1}{mark if row == winner else ''}" for row in range(len(parts))]
     ax.set_yticks(range(len(parts)), [f"window {name}" for name in names], fontsize=9.5)
     ax.set(xlim=(0, max(1, len(document))), ylim=(len(parts) - 0.4, -0.6))
     ax.grid(False, axis="y")

@@ -17,7 +17,7 @@ from minibert.show.reply_figure import NOTHING, order_of, parts_of, talk_picture
 from minibert.show.widget import Frame, text_box, words_html
 
 STEPS = 30  # tokens of a reply at most
-ORDER = "display: flex; flex-direction: column-reverse"  # it is scrolled to its end
+ORDER = "display: flex; flex-direction: column-reverse"  # so it is scrolled to its end
 MOST = 12  # candidates that are ranked
 
 
@@ -61,7 +61,7 @@ class PersonaChat(Acting):
         limits = {"min": 0, "max": 2, "step": 0.1, "description": "temperature"}
         controls = {
             "persona": ipywidgets.Textarea(
-                "\n".join(persona), rows=4, layout={"width": "720px", "height": "90px"}, **slow
+                "\n".join(persona), layout={"width": "720px", "height": "140px"}, **slow
             ),
             "top_p": ipywidgets.FloatSlider(
                 top_p, min=0.05, max=1, step=0.05, description="top-p", **slow
@@ -75,7 +75,7 @@ class PersonaChat(Acting):
             ),
         }
         self.box = text_box("", 640)
-        self.box.placeholder = "say something, then press Enter"
+        self.box.placeholder = self.box.tooltip = "say something, then press Enter"
         self.box.observe(self._typed, names="value")
         buttons = self.button("say it", self.send), self.button("take back", self.back)
         self.log, last = ipywidgets.HTML(), self.button("start again", self.again)
@@ -216,7 +216,7 @@ def told_turn(turn: Turn) -> str:
 
 def log_html(turns: Sequence[Turn]) -> str:
     """The talk as it is shown live: of a long one the end is in sight, the rest can be scrolled."""
-    lines = "".join(f"<div>{text_html(told_turn(turn))}</div>" for turn in reversed(turns))
+    lines = "".join(f"<div>{text_html(told_turn(turn))}</div>" for turn in turns)
     style = "max-width: 720px; max-height: 11em; overflow: auto; line-height: 1.5"
     about = 'role="log" aria-label="the talk" tabindex="0"'
-    return f'<div {about} style="{style}; {ORDER}">{lines}</div>'
+    return f'<div {about} style="{style}; {ORDER}"><div class="mb-turns">{lines}</div></div>'

@@ -172,7 +172,8 @@ def draw_panel(ax: Any, stored: TradeOffs, task: str, measure: str) -> dict[str,
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
-        ax.set_xlim(left=0)
+        right = max(1.06 * ax.dataLim.x1, ax.get_xlim()[1])  # of the panels above, too
+        ax.set_xlim(-0.03 * right, right)  # a mark at zero is seen whole
     ax.margins(0.06, 0.1)
     return shown
 

@@ -21,11 +21,13 @@ from minibert.training.progress import in_notebook
 CONTROLS = "Run this cell to use its controls."
 LIVE, STILL, NOTICE = "mb-live", "mb-still", "mb-notice"
 PATIENCE = 0.3  # seconds that a new frame may take before the widget says that it is computing
+ONE = threading.RLock()  # JupyterLab sends what is pressed and moved to several threads
 COMPUTING = '<i role="status">computing ...</i>'
 CELL = ".jp-OutputArea-child"
 DEAD = f"{CELL}:has(.{STILL}) + {CELL} .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
 STYLE_SHEET = f"""<style>
 {CELL}:has(.{STILL}):has(+ {CELL} .{LIVE}) {{ display: none }}
+.{LIVE} .widget-readout {{ max-width: none }}
 {DEAD} {{ font-size: 0 }}
 {DEAD}::after {{
   content: "{CONTROLS}"; font-size: 13px; font-style: italic }}
@@ -78,8 +80,10 @@ class Interactive:
         self._still = self._bundle()
         for name, (text, words_of) in (choices or {}).items():
             self.controls[text].observe(partial(self._offer, name, words_of), names="value")
-        for control in self.controls.values():
+        for name, control in self.controls.items():
             make_room(control)
+            if not getattr(control, "description", name):
+                control.tooltip = control.tooltip or name  # what a screen reader calls the box
             control.observe(self._changed, names="value")
 
     @property
@@ -122,6 +126,10 @@ class Interactive:
 
     def redraw(self) -> None:
         """Draw the frame for the current values; an error becomes a sentence in the widget."""
+        with ONE:
+            self._redraw()
+
+    def _redraw(self):
         try:
             with self._announced():
                 frame = self._draw()
@@ -223,7 +231,8 @@ def menu(names: Sequence[str], description: str, start: int = 0) -> ipywidgets.S
     JupyterLab keeps the arrow keys from a dropdown, and not from a slider.
     """
     options = [(name, number) for number, name in enumerate(names, start)]
-    layout = ipywidgets.Layout(width="360px")
+    longest = max(map(len, names))
+    layout = ipywidgets.Layout(width=f"{min(720, max(360, 240 + 7 * longest))}px")
     return ipywidgets.SelectionSlider(options=options, description=description, layout=layout)
 
 
@@ -248,6 +257,7 @@ def words_html(text: str, table: Sequence[Sequence[object]] = ()) -> str:
         rows = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
         rows += [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
         gaps = "border-collapse: separate; border-spacing: 0.8em 0"  # JupyterLab leaves none
-        rich += f'<table style="{gaps}">{"".join(rows)}</table>'
-    style = "max-width: 760px; max-height: 15em; overflow: auto; line-height: 1.6"
+        whole = "word-break: normal; overflow-wrap: normal"  # and would cut a number in two
+        rich += f'<table style="{gaps}; {whole}">{"".join(rows)}</table>'
+    style = "max-width: 760px; max-height: 26em; overflow: auto; line-height: 1.6"
     return f'<div style="{style}" aria-live="polite">{rich}</div>' if rich else ""

@@ -47,6 +47,9 @@ def test_no_answer_is_said_above_the_threshold(reader):
     reader.controls["example"].value = 1
     assert reader.controls["question"].value == "when?"
     assert reader.frame.text.startswith("Answer: none.")
+    ax = reader.frame.figure.axes[0]
+    assert ax.get_title(loc="left") == "“No answer” beats every window"
+    assert [tick.get_text() for tick in ax.get_yticklabels()][2] == "window 3, best"
     assert "which is above the threshold 0.00" in reader.frame.text
     reader.set(threshold=2.5)
     assert reader.frame.text.startswith("Answer: Ada Bell")

@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 import minibert as mb
 from minibert.data.dialogues import Exchange
 from minibert.heads import rank_replies, reply
-from minibert.show.figures import PALETTE
-from minibert.show.persona_chat import PersonaChat, turns_of
+from minibert.show.figures import PALETTE, text_html
+from minibert.show.persona_chat import PersonaChat, told_turn, turns_of
 from minibert.show.reply_figure import draw_bars, draw_strip, order_of, parts_of, told_parts
 from minibert.text import BPE
 from minibert.text.bpe import byte_letters
@@ -72,6 +72,8 @@ def test_what_is_typed_gets_a_reply_and_can_be_taken_back(chat):
     assert chat.box.value == "" and chat.history[:3] == [*first, (2, "who are you?")]
     assert "You: who are you?\nIt: " in chat.frame.text and len(chat.history) == 4
     assert chat.log.value.count("<div>") == 4 and "who are you?" in chat.log.value
+    places = [chat.log.value.index(text_html(told_turn(turn))) for turn in chat.history]
+    assert places == sorted(places)  # as a screen reader reads them
     assert "You: who" not in chat._words.value  # it would be there twice
     chat.buttons[1].click()
     assert chat.history == first

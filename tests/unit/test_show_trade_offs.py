@@ -251,3 +251,13 @@ def test_what_is_done_apart_changes_nothing(bert):
         1 / 0  # noqa: B018
     assert torch.equal(torch.rand(1), wanted[0]) and np.random.rand() == wanted[1]
     assert bert.embeddings.word.weight.abs().sum() > 0
+
+
+def test_every_mark_is_within_its_panel_though_the_panels_share_an_axis():
+    dear = one(0.9, 0.8) | {"full_bytes": 9e6, "lora_bytes": 0.0}
+    pairs = {"tradeoff_a": one(0.9, 0.8), "tradeoff_b": dear}
+    content = {"experiments": {name: experiment(row, row) for name, row in pairs.items()}}
+    for ax in mb.show.trade_off(content, measures=["seconds", "bytes"]).axes:
+        low, high = ax.get_xlim()
+        places = [container.lines[0].get_xdata()[0] for container in ax.containers]
+        assert low < min(places) and max(places) < high and low < 0

@@ -1,5 +1,6 @@
 """The base of the widgets: controls redraw, errors are said, a still first frame stays."""
 
+import threading
 import time
 
 import ipywidgets
@@ -9,6 +10,7 @@ import pytest
 from minibert import show
 from minibert.course.author.execute import CONTROLS, WIDGET, OwnKernel
 from minibert.show import figures, widget
+from minibert.show.action import Acting
 
 
 def line(power, name=""):
@@ -191,3 +193,35 @@ def test_a_slider_keeps_its_track_beside_a_long_description():
     show.Interactive(lambda cut, longest: show.Frame(text="words"), sliders, [list(sliders)])
     for name, slider in sliders.items():
         assert int(slider.layout.width[:-2]) - 8 * len(names[name]) >= 250
+
+
+def test_a_box_without_a_description_has_a_name_for_a_screen_reader():
+    boxes = {"power": ipywidgets.IntSlider(1, -1, 5), "name": widget.text_box("first")}
+    boxes["name"].placeholder = "a word"
+    show.Interactive(line, boxes)
+    assert boxes["name"].tooltip == "name"
+
+
+def test_a_menu_has_room_for_its_longest_name():
+    long = "Who is married to Mabel Hale?"
+    widths = [int(widget.menu(names, "").layout.width[:-2]) for names in (["a"], ["a", long])]
+    assert widths[0] == 360 and widths[1] >= 180 + 7 * len(long)
+
+
+def test_two_presses_from_two_threads_act_one_after_the_other():
+    inside, most = [], []
+
+    def act():
+        inside.append(1)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+
+    one = Acting(line, {"power": ipywidgets.IntSlider(1, -1, 5), "name": ipywidgets.Text("")})
+    button = one.button("go", act)
+    threads = [threading.Thread(target=button.click) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1] and not button.disabled
