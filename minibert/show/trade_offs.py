@@ -195,7 +195,8 @@ def draw_panel(ax: Any, stored: TradeOffs, task: str, measure: str) -> dict[str,
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
-        ax.set_xlim(left=0)
+        right = max(ax.get_xlim()[1], 1.06 * ax.dataLim.x1)  # the rows share one axis
+        ax.set_xlim(-0.02 * right, right)
     ax.margins(0.06, 0.1)
     return shown
 

@@ -293,7 +293,7 @@ class Anchor(Exercise):
     def mistakes(cls, case: tuple) -> list[tuple]:
         """(penalty, message, points) of known mistakes."""
         moves, strength, sizes = cls.moves(case), case[1], case[2]
-        want, (first, *_, last) = cls.solve(case), sizes
+        want = cls.solve(case)
 
         def half(term: Callable[..., Tensor]) -> Tensor:
             found = [term(n, p, q, f) for n, p, q, f in moves]
@@ -304,10 +304,6 @@ class Anchor(Exercise):
             (0.0, "the penalty stays 0 when the weights move: is `start` a copy (`clone`)?", 2),
             (2 * want, "the factor 1/2 is missing.", 3),
             (want / 2, "the factor 1/2 is applied twice.", 3),
-            (half(lambda n, p, q, f: (n == last) * (f * (p - q).square()).sum()),
-             "only the last weight that is named counts: add all up.", 2),
-            (half(lambda n, p, q, f: (n == first) * (f * (p - q).square()).sum()),
-             "only the first weight counts: is the `return` in the loop?", 2),
             (half(lambda n, p, q, f: (f.mean() * (p - q).square()).sum()),
              "one importance for a whole matrix: each of its numbers has its own.", 2),
             (want / strength, "the strength plays no role.", 3),
@@ -332,6 +328,16 @@ class Anchor(Exercise):
              "importance is squared with the distance: it stands before the square.", 3),
             (half(lambda n, p, q, f: (f * (p - q).square()).mean()),
              "a mean within each matrix: the sum over all weights.", 3),
-            (half(lambda n, p, q, f: (f * (p - q).square()).sum()) / len(sizes),
-             "a mean over the matrices: the sum over all weights.", 3),
+            *cls.mistaken_sums(case),
         ]  # fmt: skip
+
+    @classmethod
+    def mistaken_sums(cls, case: tuple) -> list[tuple]:
+        """The same, of mistakes in adding up what each matrix gives."""
+        named = [(f * (p - q).square()).sum() for n, p, q, f in cls.moves(case) if n in case[2]]
+        first, *_, last = parts = [case[1] / 2 * part for part in named]
+        return [
+            (last, "only the last weight that is named counts: add all up.", 2),
+            (first, "only the first weight counts: is the `return` in the loop?", 2),
+            (sum(parts) / len(parts), "a mean over the matrices: the sum over all weights.", 3),
+        ]

@@ -92,11 +92,10 @@ class ChainThaw(Exercise):
         return [
             (want[::-1], "the rows are upside down: row 0 is the lowest layer.", 3),
             (np.nan_to_num(want), "a frozen layer has NaN, not the rate 0.", 3),
-            (np.where(np.isnan(want), NAN, 1.0), "the rate is 1 everywhere: it is `rate`.", 3),
+            (want / rate, "the rate is 1 everywhere: it is `rate`.", 3),
             (cls.planned([*down, every], plan), "after the top, the layers follow from the lowest "
              "up: yours go down.", 2),
-            (cls.planned([*up, every], plan), "the top learns first of all, and not after the "
-             "others.", 2),
+            (cls.planned([*up, every], plan), "the top learns first of all, not after all.", 2),
             (cls.planned([stages[0], *down[1:][::-1], down[0], every], plan), "the top has a turn "
              "of its own twice: at first only.", 2),
             (cls.planned([*gradual[:-1], every, every], plan), "that is gradual unfreezing: in "
@@ -106,8 +105,7 @@ class ChainThaw(Exercise):
             (cls.planned(growing, plan), "a layer that had its turn freezes again.", 2),
             (cls.planned(with_top, plan), "the top freezes again, too, when another layer has its "
              "turn.", 2),
-            (cls.planned([*stages[:-1], stages[-2]], plan), "at the end all layers learn "
-             "together.", 2),
+            (cls.planned([*stages[:-1], stages[-2]], plan), "at the end all layers learn.", 2),
             (cls.planned([stages[0], every], plan), "between the top and all layers, each of the "
              "others learns alone.", 1),
             (cls.planned([every], plan), "all layers learn from the first update on.", 1),
@@ -116,10 +114,10 @@ class ChainThaw(Exercise):
              "is `step * layers // last`.", 3),
             (cls.drawn(evenly, plan), "the last stage begins at `last = int(steps * share)`; "
              "yours gives all stages the same length.", 3),
-            (cls.planned(stages, (layers, steps, rate, (last + 1.01) / steps)), "the last stage "
-             "begins one update too late: `int` rounds `steps * share` down.", 3),
-            (cls.planned(stages, (layers, steps, rate, 1 - share)), "the last stage takes up "
-             "1 - share of the updates: it begins *after* share.", 3),
+            (cls.planned(stages, (*plan[:3], (last + 1.01) / steps)),
+             "the last stage begins one update too late: `int` rounds down.", 3),
+            (cls.planned(stages, (*plan[:3], 1 - share)),
+             "the last stage takes up 1 - share of the updates: it begins *after* share.", 3),
         ]  # fmt: skip
 
     @staticmethod
