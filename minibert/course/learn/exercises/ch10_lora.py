@@ -211,7 +211,7 @@ class LowRank(Exercise):
         whole = cls.layer(case).weight.detach() + cls.change(case)
         if not same(slope, 2 * cls.solve(case) @ whole, 1e-3):
             return Wrong("2. the numbers are right, but the layers below get a wrong gradient: "
-                         "the layer rests, and still what it gives depends on x.", 2)  # fmt: skip
+                         "detach nothing on the way of x; the layer rests anyway.", 2)  # fmt: skip
         want = cls.solve(case, alpha / rank / 2)
         if not same(halved, want, 1e-4):
             return Wrong("2. the change does not follow A and B, which go on learning: compute it "

@@ -95,7 +95,7 @@ class ChainThaw(Exercise):
             (want / rate, "the rate is 1 everywhere: it is `rate`.", 3),
             (cls.planned([*down, every], plan), "after the top, the layers follow from the lowest "
              "up: yours go down.", 2),
-            (cls.planned([*up, every], plan), "the top learns first of all, not after all.", 2),
+            (cls.planned([*up, every], plan), "the top learns first of all, not last.", 2),
             (cls.planned([stages[0], *down[1:][::-1], down[0], every], plan), "the top has a turn "
              "of its own twice: at first only.", 2),
             (cls.planned([*gradual[:-1], every, every], plan), "that is gradual unfreezing: in "
