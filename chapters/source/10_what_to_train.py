@@ -5,7 +5,7 @@
 #     question: A pre-trained model has millions of weights. Which of them should learn your task, in which order, and how fast?
 #     minutes: 90
 #     seconds: 60
-#     memory_mb: 1300
+#     memory_mb: 1400
 #     needs: ["chapter 04 (the Transformer's block)", "chapter 06 (fine-tuning BERT)"]
 #     skip: "what is marked optional: the exercises 10.chain_thaw and 10.choice, and section 9 (the real thing)"
 #     papers:
@@ -720,8 +720,8 @@ for rival, values in (("the chosen rate", measured.values("order.bert_plain")),
 
 # %% [markdown]
 r"""
-At the higher rate all layers at once do a little better on the test texts, and neither lead is
-shown any more. (Whoever looks for a rival's rate in test scores favours the rival. So this is a
+At the higher rate all layers at once score no worse on the test texts, and neither lead is shown
+any more. (Whoever looks for a rival's rate in test scores favours the rival. So this is a
 doubt about the table, and no result of its own.) A claim about an order stands or falls with the
 rate of its rival.
 """
@@ -1211,8 +1211,9 @@ r"""
 - Orders and rates of layers are matrices. They were made to protect old weights from the first
   gradients. Whether one helps depends on the model, and on how well its rival's rate was chosen.
 - Fine-tuning forgets. A lower rate, L2-SP, EWC and the old predictions hold on to the old task,
-  each at its own price; so does rehearsal, if the old text is at hand. {{claim 10 forgetting.slow_old forgetting.ewc_old | A lower rate forgets more nats than EWC}} The Fisher information squares the gradient of *each example*, and takes
-  the mean afterwards.
+  each at its own price. So does rehearsal, if the old text is at hand.
+  {{claim 10 forgetting.slow_old forgetting.ewc_old | A lower rate forgets more nats than EWC}}
+  The Fisher information squares the gradient of *each example*, and takes the mean afterwards.
 
 {{quiz 10.q1}}
 
