@@ -239,6 +239,24 @@ def at_once(value, mode="was = model.training; model.eval()", after="model.train
     return AT_ONCE.format(value=value, mode=mode, after=after)
 
 
+DELETED = """
+def frontier(points):
+    for name in list(points):
+        if any(q[0] <= p[0] and q[1] >= p[1] and q != p for p in [points[name]]
+               for q in points.values()):
+            del points[name]
+    return sorted(points, key=lambda name: points[name][0])
+"""
+FIRST_OF_TWINS = """
+def frontier(points):
+    best, top = [], -1
+    for name in sorted(points, key=lambda n: (points[n][0], -points[n][1])):
+        if points[name][1] > top:
+            best.append(name)
+            top = points[name][1]
+    return best
+"""
+
 STACKED = """
 def fisher(model, loss, examples):
     was = model.training
@@ -352,6 +370,13 @@ WRONG = [
         "no gradient reaches",
     ),
     ("10.adapter", adapter("None"), "is there a `return`"),
+    ("10.adapter", adapter(weights="nn.init.constant_(layer.weight, 0.01)"), "start alike"),
+    ("10.adapter", adapter(weights="nn.init.normal_(layer.weight, std=1e-4)"), "yours have"),
+    ("10.adapter", adapter(weights="nn.init.normal_(self.up.weight, std=0.01)"), "yours have"),
+    ("10.adapter", adapter(more="self.down.bias.requires_grad_(False)"), "down.bias rests"),
+    ("10.adapter", adapter("h + self.up(F.gelu(self.down(h.detach())))"), "layers below"),
+    ("10.adapter", adapter("h.detach() + self.up(F.gelu(self.down(h)))"), "layers below"),
+    ("10.adapter", adapter(first="b, n, d = h.shape"), "not enough values"),
     ("10.lora", lora(rest="pass"), "the layer rests"),
     ("10.lora", lora(a="torch.randn(linear.in_features, rank)"), "A is (rank, in)"),
     ("10.lora", lora(b="0.1 * torch.randn(linear.out_features, rank)"), "let B start at zero"),
@@ -428,6 +453,55 @@ WRONG = [
         ),
         "a new `merge`",
     ),
+    ("10.lora", lora(a="0.02 * torch.ones(rank, linear.in_features)"), "the rank is 1"),
+    (
+        "10.lora",
+        lora().replace(
+            "nn.Parameter(0.1 * torch.randn(rank, linear.in_features))",
+            "nn.Linear(linear.in_features, rank, bias=False)",
+        ),
+        "should be an nn.Param",
+    ),
+    (
+        "10.lora",
+        lora(beside="self.kept is None", value="y").replace("(x @", "(x.detach() @"),
+        "layers below",
+    ),
+    ("10.lora", lora().replace("self.linear(x)", "self.linear(x).detach()"), "layers below"),
+    ("10.lora", lora(beside="self.kept is None and self.training"), "in eval mode"),
+    (
+        "10.lora",
+        lora(more="self.first = None", beside="True").replace(
+            "y = y + self.scale * (x @ self.A.T) @ self.B.T",
+            "self.first = self.B @ self.A if self.first is None else self.first; "
+            "y = y + self.scale * x @ self.first.T",
+        ),
+        "does not follow A and B",
+    ),
+    (
+        "10.lora",
+        lora(
+            merge="self.linear.weight = nn.Parameter("
+            "self.linear.weight + self.scale * self.B @ self.A)"
+        ),
+        "the layer rests as before",
+    ),
+    (
+        "10.lora",
+        lora(unmerge="self.linear.weight.copy_(self.kept); self.linear.requires_grad_(True)"),
+        "should learn, and nothing else",
+    ),
+    (
+        "10.lora",
+        lora(
+            merge="self.linear.weight += self.scale * self.B @ self.A; "
+            "self.A.requires_grad_(False); self.B.requires_grad_(False)"
+        ),
+        "should learn, and nothing else",
+    ),
+    ("10.lora", lora().replace('ValueError("merged', 'RuntimeError("merged'), "raises RuntimeErr"),
+    ("10.lora", lora(nothing="False"), "raises TypeError"),
+    ("10.lora", lora().replace("x @ self.A.T", "torch.einsum('bti,ri->btr', x, self.A)"), "einsum"),
     ("10.chain_thaw", thaw(value="found[::-1]"), "upside down"),
     ("10.chain_thaw", thaw(frozen="0.0"), "has NaN"),
     ("10.chain_thaw", thaw(put="found[stages[stage], step] = 1.0"), "the rate is 1"),
@@ -473,6 +547,10 @@ WRONG = [
     ),
     ("10.chain_thaw", thaw(last="int(steps * (1 - share))"), "*after* share"),
     ("10.chain_thaw", thaw(value="found.T"), "rows are layers"),
+    ("10.chain_thaw", thaw(last="round(steps * share)"), "one update too late"),
+    ("10.chain_thaw", thaw(last="int(steps * share) - 1"), "at update 7 the layers"),
+    ("10.chain_thaw", thaw(stage="step * layers // steps"), "at update 2 the layers"),
+    ("10.chain_thaw", thaw(put="found[stages[stage], step] = rate / (1 + stage)"), "at the rate"),
     (
         "10.chain_thaw",
         thaw(value="found if share else np.full_like(found, np.nan)"),
@@ -488,6 +566,11 @@ WRONG = [
     ("10.frontier", frontier("q[0] < p[0]"), "only the smallest"),
     ("10.frontier", frontier(value="[n for n in points if n not in best]"), "*are* beaten"),
     ("10.frontier", frontier(value="best"), "not sorted"),
+    ("10.frontier", frontier("q[0] <= p[0] and q[1] >= p[1]"), "beaten by itself"),
+    ("10.frontier", frontier("q[0] <= p[0] and q[1] >= p[1] and q is not p"), "both are gone"),
+    ("10.frontier", frontier("q[0] >= p[0] and q[1] <= p[1] and q != p"), "turned round, twice"),
+    ("10.frontier", DELETED, "`points` is changed"),
+    ("10.frontier", FIRST_OF_TWINS, "both stay"),
     ("10.frontier", frontier(value="[points[n] for n in best]"), "the frontier is"),
     ("10.frontier", frontier(value="set(best)"), "should be a list"),
     ("10.frontier", frontier("False"), "all of them"),
@@ -528,6 +611,25 @@ WRONG = [
         "is missing",
     ),
     ("10.find_the_bug", fisher(value="list(found.values())"), "should be a dictionary"),
+    (
+        "10.find_the_bug",
+        fisher(
+            mode="was = model.training\n"
+            "    for part in model.modules():\n"
+            "        if isinstance(part, nn.Dropout): part.p = 0.0"
+        ),
+        "dropout rates",
+    ),
+    (
+        "10.find_the_bug",
+        fisher().replace("allow_unused=True", "allow_unused=True, create_graph=True"),
+        "hang on the graph",
+    ),
+    (
+        "10.find_the_bug",
+        fisher(add="(g / len(examples)).square()", value="found"),
+        "twice",
+    ),
     ("10.ewc", ewc(start="p"), "a copy (`clone`)"),
     ("10.ewc", ewc(start="p.detach()"), "a copy (`clone`)"),
     ("10.ewc", ewc(value="self.strength * total"), "1/2 is missing"),
@@ -556,6 +658,26 @@ WRONG = [
     ("10.ewc", ewc(value="float(self.strength / 2 * total)"), "without `.item()`"),
     ("10.ewc", ewc(value="(self.strength / 2 * total).detach()"), "do not get their gradient"),
     ("10.ewc", ewc(value="[self.strength / 2 * total]"), "should give a tensor"),
+    ("10.ewc", ewc().replace("in self.part.named", "in model.named"), "other names"),
+    ("10.ewc", ewc(start="p.clone()"), "but their start is"),
+    (
+        "10.ewc",
+        ewc().replace(
+            "        return self.strength",
+            "        parts = self.part.named_parameters()\n"
+            "        self.start = {n: p.detach().clone() for n, p in parts}\n"
+            "        return self.strength",
+        ),
+        "asked again",
+    ),
+    ("10.ewc", ewc(value="self.strength / 4 * total"), "1/2 is applied twice"),
+    ("10.ewc", ewc().replace("total = total + ", "total = "), "only the last weight"),
+    (
+        "10.ewc",
+        ewc().replace("        return self.strength", "            return self.strength"),
+        "in the loop",
+    ),
+    ("10.ewc", ewc(term="(f.mean() * (p - s) ** 2).sum()"), "one importance"),
 ]
 
 RIGHT = [
@@ -571,6 +693,20 @@ RIGHT = [
     ("10.lora", lora()),
     ("10.lora", lora(merge="self.linear.weight.add_(self.B @ self.A, alpha=self.scale)")),
     ("10.lora", lora(a="torch.randn(rank, linear.in_features) / rank")),
+    (
+        "10.lora",
+        lora(
+            merge="self.linear.weight = nn.Parameter(self.linear.weight + self.scale * self.B "
+            "@ self.A, requires_grad=False)",
+            unmerge="self.linear.weight = nn.Parameter(self.kept, requires_grad=False)",
+        ),
+    ),
+    (
+        "10.lora",
+        lora().replace(
+            "(x @ self.A.T) @ self.B.T", "torch.einsum('...i,ri,or->...o', x, self.A, self.B)"
+        ),
+    ),
     ("10.chain_thaw", "solution"),
     ("10.chain_thaw", thaw()),
     ("10.chain_thaw", MASKS),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minibert.course.learn.compare import compare
+from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import (
     IN_PLACE,
@@ -46,19 +46,35 @@ class AdapterBlock(Exercise):
         found: dict[str, Any] = {"numbers": sum(p.numel() for p in adapter.parameters())}
         if weights:
             made_with(adapter, weights[0])
-        given = x.clone()
+        below = x.clone().requires_grad_()
+        given = 1.0 * below
         got = adapter(given)
         found["changed"] = not torch.equal(given, x)
         found["got"] = got.detach() if torch.is_tensor(got) else got
         again = adapter(x.clone())
         found["random"] = torch.is_tensor(got) and not torch.equal(got, again)
         if weights:
-            found["unreached"] = [] if found["changed"] else unreached(adapter, weights[0], got)
+            found["unreached"], found["slope"] = [], None
+            if not found["changed"]:
+                found["slope"] = AdapterBlock.slope(got, below)
+                found["unreached"] = unreached(adapter, weights[0], got)
             return found
-        biases = [p for name, p in adapter.named_parameters() if name.endswith("bias")]
-        found["biases"] = any(bool(p.detach().any()) for p in biases)
+        named = {name: p.detach() for name, p in adapter.named_parameters()}
+        found["biases"] = any(p.any().item() for n, p in named.items() if n.endswith("bias"))
+        found["resting"] = [n for n, p in adapter.named_parameters() if not p.requires_grad]
+        found["spreads"] = [float(p.std()) for p in named.values() if p.ndim > 1]
+        found["constant"] = [n for n, p in named.items()
+                             if p.ndim > 1 and p.any() and p.unique().numel() == 1]  # fmt: skip
         found["still"] = not found["changed"] and not AdapterBlock.learns(adapter, x)
         return found
+
+    @staticmethod
+    def slope(got: Any, below: Tensor) -> Tensor | None:
+        """The gradient of the sum of squares that comes back to what came in."""
+        if not (torch.is_tensor(got) and got.requires_grad):
+            return None
+        total = got.square().sum()
+        return torch.autograd.grad(total, below, retain_graph=True, allow_unused=True)[0]
 
     @staticmethod
     def learns(adapter: Any, x: Tensor) -> bool:
@@ -75,7 +91,8 @@ class AdapterBlock(Exercise):
         """(dim, size, input, weights)."""
         weights = {"down": normal(size, dim, seed=seed), "down.bias": normal(size, seed=seed + 1)}
         weights |= {"up": normal(dim, size, seed=seed + 2), "up.bias": normal(dim, seed=seed + 3)}
-        return dim, size, normal(2, 3, dim, seed=seed + 4), weights
+        shape = (2, 3, dim) if seed % 2 else (4, dim)
+        return dim, size, normal(*shape, seed=seed + 4), weights
 
     def untouched(self, tried: Callable[..., Any]) -> bool:
         dim, size, x, _ = self.case(0, 6, 2)
@@ -88,22 +105,31 @@ class AdapterBlock(Exercise):
             wrong = self.formula(tried, case) or self.start(tried, case)
             if wrong:
                 return wrong
+        spreads = tried(48, 16, normal(2, 48))["spreads"]
+        if far := [x for x in spreads if x and not 0.005 < x < 0.015]:
+            return Wrong("right for the rest; but the weights of both matrices start with a "
+                         f"standard deviation of 0.01; yours have {far[0]:.2g}.", 5)  # fmt: skip
         return Right("Near the identity at first: the network below does not notice it yet.")
 
-    def formula(self, tried: Callable[..., Any], case: tuple) -> Wrong | None:
+    @classmethod
+    def formula(cls, tried: Callable[..., Any], case: tuple) -> Wrong | None:
         """What is wrong with what is computed from given weights."""
         found = tried(*case)
         if strange := foreign(found["got"], "the output"):
             return strange
         if found["random"]:
             return Wrong(RANDOM, 2)
-        verdict = compare(found["got"], self.solve(case), self.mistakes(case), what="the output")
+        verdict = compare(found["got"], cls.solve(case), cls.mistakes(case), what="the output")
         if not isinstance(verdict, Right):
             return verdict
         if found["changed"]:
             return Wrong(IN_PLACE, 3)
         if found["unreached"]:
             return Wrong(NO_GRADIENT.format(" or ".join(found["unreached"])), 2)
+        below = case[2].clone().requires_grad_()
+        if not same(found["slope"], cls.slope(cls.solve((*case[:2], below, case[3])), below), 1e-4):
+            return Wrong("the numbers are right, but the layers below get a wrong gradient: "
+                         "detach nothing, neither x nor what the bottleneck reads.", 2)  # fmt: skip
         return None
 
     @staticmethod
@@ -117,6 +143,11 @@ class AdapterBlock(Exercise):
                          f"matrices and two biases. Yours has {found['numbers']}.", 3)  # fmt: skip
         if found["biases"]:
             return Wrong("the biases do not start at zero.", 4)
+        if found["resting"]:
+            return Wrong(f"{found['resting'][0]} rests: both matrices and both biases learn.", 4)
+        if found["constant"]:
+            return Wrong(f"all numbers of {found['constant'][0]} start alike: then all numbers of "
+                         "the bottleneck learn the same. Draw them at random.", 4)  # fmt: skip
         if (found["got"] - x).abs().max() > NEAR:
             return Wrong("the formula is right, but a fresh adapter is far from the identity: draw "
                          "its weights with a standard deviation of 0.01.", 4)  # fmt: skip

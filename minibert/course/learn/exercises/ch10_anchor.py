@@ -15,6 +15,7 @@ from minibert.course.learn.exercises.ch08_cut import kept_settings, settings
 
 Found = dict[str, Tensor]
 Example = tuple[Tensor, Tensor]
+DROPPED = 0.5  # by dropout
 
 
 class Small(nn.Module):
@@ -22,7 +23,7 @@ class Small(nn.Module):
 
     def __init__(self, dim: int, classes: int, seed: int) -> None:
         super().__init__()
-        self.inner, self.dropout = nn.Linear(dim, dim), nn.Dropout(0.5)
+        self.inner, self.dropout = nn.Linear(dim, dim), nn.Dropout(DROPPED)
         self.outer, self.idle = nn.Linear(dim, classes), nn.Linear(2, 1)
         with torch.no_grad():
             for number, p in enumerate(self.parameters()):
@@ -68,11 +69,15 @@ class FindTheBug(Exercise):
             return F.cross_entropy(model(example[0]), example[1], reduction="sum")
 
         torch.manual_seed(case[3])
-        got = fisher(model, loss, seen)
+        got, graph = fisher(model, loss, seen), False
         if isinstance(got, dict):
+            graph = any(torch.is_tensor(x) and x.requires_grad for x in got.values())
             got = {n: x.detach() if torch.is_tensor(x) else x for n, x in got.items()}
         left = any(p.grad is not None for p in model.parameters())
-        return {"got": got, "changed": kept_settings(model, before), "left": left}
+        changed = kept_settings(model, before) or (
+            "dropout rates" if model.dropout.p != DROPPED else ""
+        )
+        return {"got": got, "graph": graph, "changed": changed, "left": left}
 
     @classmethod
     def gradients(cls, case: tuple) -> dict[str, Tensor]:
@@ -110,6 +115,9 @@ class FindTheBug(Exercise):
                 return Wrong("gradients stay in `.grad` of the weights, where the next training "
                              "would find them: use `torch.autograd.grad`, or set them to "
                              "None.", 3)  # fmt: skip
+            if found["graph"]:
+                return Wrong("the values are right, but still hang on the graph of the gradients, "
+                             "which fills the memory: without `create_graph`.", 3)  # fmt: skip
             found = tried(case, True)
             if not alike(found["got"], self.solve(case)):
                 told = "in training mode dropout is on, and the numbers are random"
@@ -145,6 +153,8 @@ class FindTheBug(Exercise):
         (lambda g: g.sum(0).square() / len(g), "summed before it is squared: square each "
          "example's gradient first."),
         (lambda g: g.square().sum(0), "the sum over examples: take their mean."),
+        (lambda g: g.square().mean(0) / len(g), "divided by the number of examples twice: square "
+         "the gradient of an example's own loss, and divide once."),
         (lambda g: g.mean(0), "the mean gradient, not squared."),
         (lambda g: g.abs().mean(0), "the mean size of the gradients: they are squared."),
         (lambda g: g.mean(0).abs(), "the size of the mean gradient: square each example's."),
@@ -209,30 +219,36 @@ class Anchor(Exercise):
         seed, strength, sizes = case
         part, given = cls.part(seed), {name: x.clone() for name, x in sizes.items()}
         anchor: Any = made(part, given, strength)
-        first = anchor.penalty(part, {})
+        model = nn.ModuleDict({"encoder": part, "output": nn.Linear(2, 2)})
+        first = anchor.penalty(model, {})
         goal = cls.part(seed, moved=True)
         with torch.no_grad():
             for p, q in zip(part.parameters(), goal.parameters(), strict=True):
                 p.copy_(q)
         there = [p.detach().clone() for p in part.parameters()]
-        got, grads = anchor.penalty(part, {}), None
+        got, again, grads = anchor.penalty(model, {}), anchor.penalty(model, {}), None
+        named = not torch.is_tensor(got) and torch.is_tensor(anchor.penalty(part, {}))
         if torch.is_tensor(got) and got.requires_grad and got.ndim == 0:
             parts = torch.autograd.grad(got, [*part.parameters()], allow_unused=True)
             grads = [torch.zeros_like(p) if g is None else g
                      for g, p in zip(parts, part.parameters(), strict=True)]  # fmt: skip
         still = all(map(torch.equal, part.parameters(), there))
         kept = still and all(torch.equal(given[name], sizes[name]) for name in sizes)
-        first, got = (x.detach() if torch.is_tensor(x) else x for x in (first, got))
-        return {"first": first, "got": got, "grads": grads, "kept": kept}
+        first, got, again = (x.detach() if torch.is_tensor(x) else x for x in (first, got, again))
+        found = {"first": first, "got": got, "again": again, "grads": grads}
+        return {**found, "kept": kept, "model": named}
 
     def untouched(self, tried: Callable[..., Any]) -> bool:
         found = tried(self.case(1, 3.0))
         zeros = all(isinstance(x, int | float) and x == 0 for x in (found["got"], found["first"]))
-        return found["got"] is None or zeros
+        return found["got"] is None or (zeros and not found["model"])
 
     def check(self, tried: Callable[..., Any]) -> Right | Wrong:
         for case in (self.case(1, 5.0), self.case(2, 0.25)):
             found = tried(case)
+            if found["model"]:
+                return Wrong("the weights are looked up in `model`, where they have other names: "
+                             "go over `self.part.named_parameters()`.", 2)  # fmt: skip
             if not torch.is_tensor(found["got"]):
                 kind = type(found["got"]).__name__
                 return Wrong(f"`penalty` should give a tensor, without `.item()`; got a {kind}.", 1)
@@ -245,8 +261,11 @@ class Anchor(Exercise):
                 return Wrong("where nothing has moved, the penalty should be 0.", 2)
             if found["grads"] is None or not all(map(partial(same, tolerance=1e-4),
                                                      found["grads"], grads)):  # fmt: skip
-                return Wrong("the value is right, but the weights do not get their gradient from "
-                             "it: do not detach them in `penalty`.", 2)  # fmt: skip
+                return Wrong("the value is right, but the weights do not get their gradient: in "
+                             "`penalty` they are not detached, but their start is.", 2)  # fmt: skip
+            if not same(found["again"], want, 1e-4):
+                return Wrong("right the first time; but asked again, it gives another value: the "
+                             "start stays where it was when the anchor was made.", 2)  # fmt: skip
             if not found["kept"]:
                 return Wrong("the weights or the importance are changed: only read them.", 3)
         return Right("Stiff where the old task needs it, soft elsewhere: hence *elastic*.")
@@ -284,6 +303,9 @@ class Anchor(Exercise):
         return [
             (0.0, "the penalty stays 0 when the weights move: is `start` a copy (`clone`)?", 2),
             (2 * want, "the factor 1/2 is missing.", 3),
+            (want / 2, "the factor 1/2 is applied twice.", 3),
+            (half(lambda n, p, q, f: (f.mean() * (p - q).square()).sum()),
+             "one importance for a whole matrix: each of its numbers has its own.", 2),
             (want / strength, "the strength plays no role.", 3),
             (want * strength, "the strength is applied twice.", 3),
             (-want, "the sign is wrong: what has moved is punished.", 2),
@@ -306,6 +328,16 @@ class Anchor(Exercise):
              "importance is squared with the distance: it stands before the square.", 3),
             (half(lambda n, p, q, f: (f * (p - q).square()).mean()),
              "a mean within each matrix: the sum over all weights.", 3),
-            (half(lambda n, p, q, f: (f * (p - q).square()).sum()) / len(sizes),
-             "a mean over the matrices: the sum over all weights.", 3),
+            *cls.mistaken_sums(case),
         ]  # fmt: skip
+
+    @classmethod
+    def mistaken_sums(cls, case: tuple) -> list[tuple]:
+        """The same, of mistakes in adding up what each matrix gives."""
+        named = [(f * (p - q).square()).sum() for n, p, q, f in cls.moves(case) if n in case[2]]
+        first, *_, last = parts = [case[1] / 2 * part for part in named]
+        return [
+            (last, "only the last weight that is named counts: add all up.", 2),
+            (first, "only the first weight counts: is the `return` in the loop?", 2),
+            (sum(parts) / len(parts), "a mean over the matrices: the sum over all weights.", 3),
+        ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minibert.course.learn.compare import compare
+from minibert.course.learn.compare import compare, same
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 from minibert.course.learn.exercises.ch04_tried import NO_GRADIENT, foreign, normal
 
@@ -45,6 +45,11 @@ class LowRank(Exercise):
         return linear
 
     @staticmethod
+    def given(case: Case) -> Tensor:
+        """The input of a case, (..., in)."""
+        return normal(*((4,) if case[2] == 1 else (2, 3)), case[0], seed=case[-1] + 4)
+
+    @staticmethod
     def thin(case: Case) -> tuple[Tensor, Tensor]:
         """A and B of a case, as if they had been learned."""
         inputs, outputs, rank, _, seed = case
@@ -54,9 +59,10 @@ class LowRank(Exercise):
     def tried(cls, made: type, case: Case, steps: str, learned: bool = True) -> list:
         """What each of the steps gives, of a layer of this case whose A and B have learned.
 
-        forward: the output; merge, unmerge: the name of what is raised, or ""; weight: the
-        matrix; learning: names of what learns; parts: A and B; reached: which of them get a
-        gradient.
+        forward: the output; merge, unmerge: the name of the ValueError that is raised, or "";
+        again, undo: the same, and the name of any error; weight: the matrix; learning: names of
+        what learns; parts: A and B; reached: which of them get a gradient; slope: the gradient of
+        the input; half: B is halved; eval: the mode.
         """
         torch.manual_seed(case[-1])
         linear = cls.layer(case)
@@ -72,7 +78,7 @@ class LowRank(Exercise):
 
     @classmethod
     def step(cls, lora: Any, linear: nn.Linear, name: str, case: Case) -> Any:
-        x = normal(2, 3, case[0], seed=case[-1] + 4)
+        x = cls.given(case)
         if name == "forward":
             got = lora(x)
             return got.detach() if torch.is_tensor(got) else got
@@ -81,16 +87,36 @@ class LowRank(Exercise):
         if name == "learning":
             return sorted(n for n, p in lora.named_parameters() if p.requires_grad)
         if name == "parts":
-            return [getattr(lora, n, torch.zeros(0)).detach().clone() for n in "AB"]
-        if name == "reached":
-            got = lora(x)
-            if not got.requires_grad:
-                return []
-            got.square().sum().backward()
+            return cls.parts(lora)
+        if name in ("reached", "slope"):
+            below = x.clone().requires_grad_()
+            got = lora(1.0 * below)
+            if got.requires_grad:
+                got.square().sum().backward()
+            if name == "slope":
+                return below.grad
             return [n for n in "AB" if (g := getattr(lora, n).grad) is not None and bool(g.any())]
+        if name == "half":
+            return lora.B.data.mul_(0.5)
+        return cls.called(lora, name)
+
+    @staticmethod
+    def parts(lora: Any) -> list[Tensor]:
+        """A and B; nothing, of the shape (0,), in place of one that is missing."""
+        found = [getattr(lora, name, torch.zeros(0)) for name in "AB"]
+        for name, part in zip("AB", found, strict=True):
+            if not torch.is_tensor(part):
+                kind = type(part).__name__
+                raise TypeError(f"self.{name} should be an nn.Parameter, but is a {kind}")
+        return [part.detach().clone() for part in found]
+
+    @staticmethod
+    def called(lora: Any, name: str) -> str:
+        """The name of the error that a method raises, or nothing."""
+        caught = Exception if name in ("again", "undo") else ValueError
         try:
-            getattr(lora, name)()
-        except ValueError as error:
+            getattr(lora, {"again": "merge", "undo": "unmerge"}.get(name, name))()
+        except caught as error:
             return type(error).__name__
         return ""
 
@@ -124,19 +150,22 @@ class LowRank(Exercise):
             return Wrong(f"1. A and B should learn, and nothing else; {told}.", 0)
         if not a.any() and not b.any():
             return Wrong("1. A and B are both zero: no gradient would reach either.", 0)
+        if a.any() and a.numel() > 1 and a.unique().numel() == 1:
+            return Wrong("1. all numbers of A start alike: then its rows learn the same, and the "
+                         "rank is 1. Draw them at random.", 0)  # fmt: skip
         if b.any():
             return Wrong("1. a fresh LoRA changes what the layer gives: let B start at zero.", 0)
         if strange := foreign(got, "1. the output"):
             return strange
         linear = cls.layer(case)
-        x = normal(2, 3, inputs, seed=seed + 4)
+        x = cls.given(case)
         verdict = compare(got, linear(x).detach(), what="1. what a fresh one gives")
         return None if isinstance(verdict, Right) else verdict
 
     @classmethod
     def solve(cls, case: Case, scale: float | None = None) -> Tensor:
         """The output with the change beside the layer."""
-        linear, x = cls.layer(case), normal(2, 3, case[0], seed=case[-1] + 4)
+        linear, x = cls.layer(case), cls.given(case)
         return (linear(x) + F.linear(x, cls.change(case, scale))).detach()
 
     @classmethod
@@ -149,7 +178,7 @@ class LowRank(Exercise):
     def beside(cls, tried: Callable[..., Any], case: Case) -> Wrong | None:
         """What is wrong beside the layer."""
         got, reached = tried(case, "forward reached")
-        linear, x = cls.layer(case), normal(2, 3, case[0], seed=case[-1] + 4)
+        linear, x = cls.layer(case), cls.given(case)
         _, _, rank, alpha, _ = case
         plain, want = linear(x).detach(), cls.solve(case)
         mistakes = [
@@ -172,6 +201,23 @@ class LowRank(Exercise):
             return verdict
         if lost := [name for name in "AB" if name not in reached]:
             return Wrong("2. " + NO_GRADIENT.format(" or ".join(lost)), 2)
+        return cls.later(tried, case)
+
+    @classmethod
+    def later(cls, tried: Callable[..., Any], case: Case) -> Wrong | None:
+        """What is wrong beside the layer once more is asked than one output."""
+        slope, _, _, halved, _, silent = tried(case, "slope forward half forward eval forward")
+        _, _, rank, alpha, _ = case
+        whole = cls.layer(case).weight.detach() + cls.change(case)
+        if not same(slope, 2 * cls.solve(case) @ whole, 1e-3):
+            return Wrong("2. the numbers are right, but the layers below get a wrong gradient: "
+                         "detach nothing on the way of x; the layer rests anyway.", 2)  # fmt: skip
+        want = cls.solve(case, alpha / rank / 2)
+        if not same(halved, want, 1e-4):
+            return Wrong("2. the change does not follow A and B, which go on learning: compute it "
+                         "from them at each call.", 2)  # fmt: skip
+        if not same(silent, want, 1e-4):
+            return Wrong("2. in eval mode the change is missing: predictions need it, too.", 2)
         return None
 
     @classmethod
@@ -195,7 +241,7 @@ class LowRank(Exercise):
         verdict = compare(weight, before + change, mistakes, what="3. the merged matrix")
         if not isinstance(verdict, Right):
             return verdict
-        mistakes = [(cls.solve(case) + F.linear(normal(2, 3, case[0], seed=case[-1] + 4), change),
+        mistakes = [(cls.solve(case) + F.linear(cls.given(case), change),
                      "3. after `merge`, `forward` adds the change again: it is in the matrix "
                      "already.", 4)]  # fmt: skip
         verdict = compare(got, cls.solve(case), mistakes, 1e-4, what="3. the output after `merge`")
@@ -203,12 +249,26 @@ class LowRank(Exercise):
             return verdict
         if not all(map(torch.equal, parts, cls.thin(case))):
             return Wrong("3. `merge` changes A or B: `unmerge` has to find them again.", 4)
-        again, weight = tried(case, "merge merge weight")[1:]
+        again, weight = tried(case, "merge again weight")[1:]
         if not torch.allclose(weight, before + change, atol=1e-5):
             return Wrong(f"3. {TWICE}", 4)
+        if again not in ("", "ValueError"):
+            return Wrong(f"3. a second `merge` raises {again}: it should be a ValueError.", 6)
         if again != "ValueError":
             return Wrong("3. a second `merge` does nothing, and says nothing: a ValueError tells "
                          "the caller of the mistake.", 6)  # fmt: skip
+        return cls.resting(tried, case)
+
+    @classmethod
+    def resting(cls, tried: Callable[..., Any], case: Case) -> Wrong | None:
+        """What is wrong with what learns after `merge`, and after `unmerge`."""
+        _, merged, _, back = tried(case, "merge learning unmerge learning")
+        if more := [name for name in merged if name not in ("A", "B")]:
+            return Wrong(f"3. after `merge`, {more[0]} learns: the layer rests as before: change "
+                         "its matrix in place, within `torch.no_grad()`.", 4)  # fmt: skip
+        if back != ["A", "B"]:
+            return Wrong(f"4. after `unmerge`, A and B should learn, and nothing else; {back} "
+                         "learn.", 5)  # fmt: skip
         return None
 
     @classmethod
@@ -226,7 +286,10 @@ class LowRank(Exercise):
         if not torch.equal(weight, before):
             return Wrong("4. the matrix is what it was but for rounding: keep a copy in `merge`, "
                          "and put that back.", 6)  # fmt: skip
-        raised, weight = tried(case, "unmerge weight")
+        raised, weight = tried(case, "undo weight")
+        if raised not in ("", "ValueError"):
+            return Wrong(f"4. `unmerge` where nothing is merged raises {raised}: it should be a "
+                         "ValueError.", 6)  # fmt: skip
         if raised != "ValueError" or not torch.equal(weight, before):
             return Wrong("4. `unmerge` where nothing is merged should raise a ValueError, and "
                          "leave the matrix.", 6)  # fmt: skip

@@ -1,11 +1,12 @@
 """Exercises of chapter 10: a schedule as a matrix, and the methods that no other one beats."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minibert.course.learn.compare import array, compare, mistaken
+from minibert.course.learn.compare import array, compare, mistaken, same, short
 from minibert.course.learn.exercise import Exercise, Right, Wrong
 
 NAN = np.nan
@@ -25,7 +26,7 @@ class ChainThaw(Exercise):
         "The stage of an update before `last` is `step * layers // last`; from `last` on it is the "
         "last one.",
     )
-    CASES: tuple[Plan, ...] = ((4, 16, 0.01, 0.5), (3, 20, 0.5, 0.6), (5, 23, 0.002, 0.71))
+    CASES: tuple[Plan, ...] = ((4, 16, 0.01, 0.5), (3, 20, 0.5, 0.6), (5, 23, 0.002, 0.73))
 
     def untouched(self, thaw: Callable[..., Any]) -> bool:
         got = array(thaw(*self.CASES[0]))
@@ -36,12 +37,28 @@ class ChainThaw(Exercise):
             want, got = self.solve(*case), thaw(*case)
             if (numbers := array(got)) is not None and numbers.shape == want.shape[::-1]:
                 return Wrong("rows are layers, and columns updates: (layers, steps).", 3)
-            verdict = compare(got, want, self.mistakes(*case), what=f"chain_thaw{case}")
+            told = mistaken(numbers, self.mistakes(*case), same) or self.off(numbers, want, case)
+            verdict = compare(got, want, what=f"chain_thaw{case}")
             if not isinstance(verdict, Right):
-                return verdict
+                return told or verdict
         if bool(np.isnan(np.asarray(array(thaw(3, 4, 0.1, 0.0)))).any()):
             return Wrong("right, but with share=0 all layers learn from the first update on.", 4)
         return Right("Any order of layers and any rates fit into such a matrix.")
+
+    @staticmethod
+    def off(got: np.ndarray | None, want: np.ndarray, plan: Plan) -> Wrong | None:
+        """The first update in which other layers learn than should, or at another rate."""
+        if got is None or got.shape != want.shape:
+            return None
+        for step, (mine, right) in enumerate(zip(got.T, want.T, strict=True)):
+            told, wanted = ([*map(int, np.flatnonzero(~np.isnan(x)))] for x in (mine, right))
+            if told != wanted:
+                return Wrong(f"of chain_thaw{plan}: at update {step} the layers {wanted} should "
+                             f"learn, but in yours {told} do.", 1)  # fmt: skip
+            if not same(mine, right):
+                return Wrong(f"of chain_thaw{plan}: at update {step} the right layers learn, but "
+                             f"at the rate {short(mine[wanted[0]])}, not `rate`.", 2)  # fmt: skip
+        return None
 
     @classmethod
     def solve(cls, layers: int, steps: int, rate: float, share: float) -> np.ndarray:
@@ -75,11 +92,10 @@ class ChainThaw(Exercise):
         return [
             (want[::-1], "the rows are upside down: row 0 is the lowest layer.", 3),
             (np.nan_to_num(want), "a frozen layer has NaN, not the rate 0.", 3),
-            (np.where(np.isnan(want), NAN, 1.0), "the rate is 1 everywhere: it is `rate`.", 3),
+            (want / rate, "the rate is 1 everywhere: it is `rate`.", 3),
             (cls.planned([*down, every], plan), "after the top, the layers follow from the lowest "
              "up: yours go down.", 2),
-            (cls.planned([*up, every], plan), "the top learns first of all, and not after the "
-             "others.", 2),
+            (cls.planned([*up, every], plan), "the top learns first of all, not last.", 2),
             (cls.planned([stages[0], *down[1:][::-1], down[0], every], plan), "the top has a turn "
              "of its own twice: at first only.", 2),
             (cls.planned([*gradual[:-1], every, every], plan), "that is gradual unfreezing: in "
@@ -89,8 +105,7 @@ class ChainThaw(Exercise):
             (cls.planned(growing, plan), "a layer that had its turn freezes again.", 2),
             (cls.planned(with_top, plan), "the top freezes again, too, when another layer has its "
              "turn.", 2),
-            (cls.planned([*stages[:-1], stages[-2]], plan), "at the end all layers learn "
-             "together.", 2),
+            (cls.planned([*stages[:-1], stages[-2]], plan), "at the end all layers learn.", 2),
             (cls.planned([stages[0], every], plan), "between the top and all layers, each of the "
              "others learns alone.", 1),
             (cls.planned([every], plan), "all layers learn from the first update on.", 1),
@@ -99,8 +114,10 @@ class ChainThaw(Exercise):
              "is `step * layers // last`.", 3),
             (cls.drawn(evenly, plan), "the last stage begins at `last = int(steps * share)`; "
              "yours gives all stages the same length.", 3),
-            (cls.planned(stages, (layers, steps, rate, 1 - share)), "the last stage takes up "
-             "1 - share of the updates: it begins *after* share.", 3),
+            (cls.planned(stages, (*plan[:3], (last + 1.01) / steps)),
+             "the last stage begins one update too late: `int` rounds down.", 3),
+            (cls.planned(stages, (*plan[:3], 1 - share)),
+             "the last stage takes up 1 - share of the updates: it begins *after* share.", 3),
         ]  # fmt: skip
 
     @staticmethod
@@ -122,21 +139,32 @@ class Frontier(Exercise):
         "b[1]`, and `a != b`.",
         "`[name for name in ... if not any(...)]`, and `sorted(..., key=...)` by the first number.",
     )
-    default = ()
 
-    def untouched(self, frontier: Callable[..., Any]) -> bool:
-        got = frontier(self.case(0))
-        return got is None or (isinstance(got, list) and not got)
+    def as_functions(self, frontier: Callable[..., Any]) -> tuple:
+        return (partial(self.tried, frontier),)
 
-    def check(self, frontier: Callable[..., Any]) -> Right | Wrong:
+    @staticmethod
+    def tried(frontier: Callable[..., Any], points: Points) -> dict[str, Any]:
+        """What the answer gives, and whether it leaves the points as they are."""
+        given = dict(points)
+        return {"got": frontier(given), "kept": given == points}
+
+    def untouched(self, tried: Callable[..., Any]) -> bool:
+        return tried(self.case(0))["got"] is None
+
+    def check(self, tried: Callable[..., Any]) -> Right | Wrong:
         for seed in range(6):
             points = self.case(seed)
-            want, got = self.solve(points), frontier(dict(points))
+            found = tried(points)
+            want, got = self.solve(points), found["got"]
             if not isinstance(got, list | tuple):
                 kind = type(got).__name__
                 return Wrong(f"the result should be a list of names, but is a {kind}.", 1)
-            if list(got) == want:
+            if list(got) == want and found["kept"]:
                 continue
+            if list(got) == want:
+                return Wrong("the names are right, but `points` is changed: the figure needs all "
+                             "methods. Make a new list.", 3)  # fmt: skip
             if set(got) == set(want):
                 return Wrong("the names are right, but not sorted by the numbers that learn.", 3)
             told = mistaken(list(got), self.mistakes(points)) or mistaken(
@@ -154,7 +182,7 @@ class Frontier(Exercise):
         points = {f"m{n}": (float(a), float(b)) for n, (a, b) in enumerate(pairs)}
         best = max(points.values(), key=lambda p: p[1])
         least = min(points.values())
-        points |= {"twin": best, "slower": (best[0] + 50, best[1])}
+        points |= {"twin": (*best,), "slower": (best[0] + 50, best[1])}
         points["worse"] = (least[0], least[1] - 0.01)
         names = [*points]
         draw.shuffle(names)
@@ -195,6 +223,10 @@ class Frontier(Exercise):
             (kept(lambda a, b: a[0] <= b[0] and a[1] >= b[1], others=True),
              "two methods that are equal beat each other, and both are gone: one must be better "
              "in something.", 2),
+            ([n for n in want if list(points.values()).index(points[n]) == [*points].index(n)],
+             "of two methods that are equal, neither beats the other: both stay.", 2),
+            (kept(lambda a, b: a[0] >= b[0] and a[1] <= b[1] and a != b),
+             "turned round, twice: fewer numbers and higher scores are better.", 2),
             ([], "every method is beaten by itself: one must be better in something.", 2),
             (kept(lambda a, b: a[0] >= b[0] and a[1] >= b[1] and a != b),
              "turned round: fewer numbers are better.", 2),

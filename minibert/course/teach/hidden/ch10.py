@@ -28,7 +28,7 @@ def adapter(draw: Draw, tried: Callable[..., Any]) -> bool:
 def lora(draw: Draw, tried: Callable[..., Any]) -> bool:
     inputs, outputs = draw.randint(2, 9), draw.randint(2, 9)
     case = (inputs, outputs, draw.randint(1, 4), draw.uniform(0.5, 8.0), draw.getrandbits(31))
-    steps = "forward merge forward merge weight unmerge weight forward"
+    steps = "forward merge forward again weight unmerge weight forward"
     before, _, merged, raised, weight, _, back, after = tried(case, steps)
     want, start = LowRank.solve(case), LowRank.layer(case).weight.detach()
     right = all(alike(got, want) for got in (before, merged, after)) and alike(back, start)
@@ -42,10 +42,10 @@ def thaw(draw: Draw) -> Case:
     return case, ChainThaw.solve(*case)
 
 
-@fresh("10.frontier", view=list)
-def frontier(draw: Draw) -> Case:
+@hidden("10.frontier")
+def frontier(draw: Draw, tried: Callable[..., Any]) -> bool:
     points = Frontier.case(draw.randint(10, 10_000))
-    return (points,), Frontier.solve(points)
+    return list(tried(points)["got"]) == Frontier.solve(points)
 
 
 @hidden("10.find_the_bug")
