@@ -75,26 +75,7 @@ SUBJECTIVITY = {**REAL, "task": "subjectivity", "labels": 256}
 BANKING = {**REAL, "task": "banking77", "labels": 400, "intents": 20}  # in their order
 WIKIANN = {**REAL, "task": "wikiann", "labels": 400}
 TUNE = {"seed": 100, "grid": GRID}
-WORLD = {
-    "start": "minibert-bert",
-    "length": 128,
-    "labels": 200,
-    "batch_size": 16,
-    "epochs": 10,
-    "valid": 300,
-    "test": 500,
-}
 HIGH = (3e-4, 1e-3, 3e-3)
-WORLD_GRID = {
-    "full": HIGH,
-    "features": (3e-3, 1e-2, 3e-2),
-    "adapters": MIDDLE,
-    "lora": MIDDLE,
-    "bitfit": (3e-3, 1e-2, 3e-2),
-    "prompts": LARGE,
-    "pal": HIGH,
-    "scratch": HIGH,
-}
 ORDERED = {
     "task": "topic",
     "length": 128,
@@ -160,12 +141,6 @@ CONFIG = {
             "scratch": 1e-4,
         },
     },
-    "rates_structure": {
-        **WORLD,
-        "tasks": ["topic", "ner"],
-        "seed": 100,
-        "grid": WORLD_GRID,
-    },
     "rates_order": {
         **ORDERED,
         "seed": 100,
@@ -220,7 +195,6 @@ SMOKE["rates_order"] = FEW | {"steps": 5, "orders": ["plain", "gradual"]}
 SMOKE["order"] = FEW | {"steps": 5, "restarts": 2, "factors": [0.1]}
 SMOKE["forgetting"] = FEW | {"old_tokens": 2_000, "fisher_tokens": 300}
 SMOKE["strengths"] = FEW | {"seeds": [100], "old_tokens": 2_000, "fisher_tokens": 300}
-SMOKE["rates_structure"] = {**FEW, "grid": {"full": SMALL, "lora": MIDDLE}}
 SMOKE |= {
     f"tradeoff_{name}": {**FEW, "rates": {"full": 1e-4, "lora": 1e-3}}
     for name in ("wikiann", "subjectivity", "banking77")
@@ -389,35 +363,6 @@ def tradeoff_banking77(seed, config):
 def tradeoff_wikiann(seed, config):
     """See `tradeoff`."""
     return tradeoff(seed, config)
-
-
-def rates_structure(seed, config):
-    """The scores on valid by task, way and rate, see `tuned`: `TASK_WAY_RATE`."""
-    found = {}
-    for task in config["tasks"]:
-        scores = tuned(seed, config | {"task": task})
-        found |= {f"{short(task)}_{name}": score for name, score in scores.items()}
-    return found
-
-
-def structure(seed, config):
-    """The score on test of each way, by task, beside cheap baselines."""
-    found = {}
-    for name, rates in config["tasks"].items():
-        settings = config | {"task": name}
-        task, train, valid, test = drawn(seed, settings)
-        for way, rate in rates.items():
-            head, _ = taught(way, rate, (task, train), seed, settings)
-            found[f"{short(name)}_{way}"] = score(head, task, test)
-            found[f"{short(name)}_{way}_share"] = mb.transfer.counts(head).share
-        scores = cheap(task, train, valid, test)
-        found |= {f"{short(name)}_{one.removesuffix('_score')}": scores[one] for one in scores}
-    return found
-
-
-def short(task):
-    """The name of a task without its group: probe.length is length."""
-    return task.rpartition(".")[2]
 
 
 # In which order layers learn, and how fast

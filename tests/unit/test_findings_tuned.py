@@ -16,9 +16,6 @@ def chosen():
         config = experiment["config"]
         if name.startswith("tradeoff_"):
             yield name, config["rates"], name.replace("tradeoff", "rates"), ""
-        elif name == "structure":
-            for task, rates in config["tasks"].items():
-                yield name, rates, "rates_structure", f"{task}_"
         elif name == "order":
             for kind, rates in config["rates"].items():
                 yield name, rates, "rates_order", f"{kind}_"
