@@ -139,9 +139,9 @@ print("animals among the nearest four, by window:", animals)
 
 # %% [markdown]
 r"""
-All four are clubs, and no window finds an animal. (This mean counts all words alike. A mean in which
-frequent words such as *the* count less is a stronger rival: Arora et al. 2017. Try it.) Section 5
-compares ELMo and the plain mean on many words.
+All four are clubs, and no window finds an animal. (This mean counts all words alike. A mean in
+which frequent words such as *the* count less is a stronger rival: Arora et al. 2017. Try it.)
+Section 5 compares ELMo and the plain mean on many words.
 
 In this chapter you build this model part by part. Then you measure how many labels its vectors are
 worth, and you put them into a tagger.
