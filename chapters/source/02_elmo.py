@@ -141,7 +141,7 @@ print("animals among the nearest four, by window:", animals)
 r"""
 All four are clubs, and no window finds an animal. (This mean counts all words alike. A mean in
 which frequent words such as *the* count less is a stronger rival: Arora et al. 2017. Try it.)
-Section 5 compares ELMo and the plain mean on many words.
+Section 5 compares ELMo and the plain mean on many words; the findings at the end have both means.
 
 In this chapter you build this model part by part. Then you measure how many labels its vectors are
 worth, and you put them into a tagger.
@@ -1371,6 +1371,10 @@ r"""
 | senses, 2 labelled uses: ELMo next door beats word2vec around | senses.beside_2 - senses.word2vec_2 | percent | - |
 | senses, 5 labelled uses: ELMo next door beats word2vec around | senses.beside_5 - senses.word2vec_5 | percent | - |
 | senses, 20 labelled uses: ELMo next door beats word2vec around | senses.beside_20 - senses.word2vec_20 | percent | - |
+| senses, 1 labelled use: ... with frequent words weighted down | senses.beside_1 - senses.weighted_1 | percent | - |
+| senses, 2 labelled uses: ... with frequent words weighted down | senses.beside_2 - senses.weighted_2 | percent | - |
+| senses, 5 labelled uses: ... with frequent words weighted down | senses.beside_5 - senses.weighted_5 | percent | - |
+| senses, 20 labelled uses: ... with frequent words weighted down | senses.beside_20 - senses.weighted_20 | percent | - |
 | part of speech: layer 1 beats the spelled word | words.layer_1 - words.layer_0 | percent | - |
 | part of speech: layer 1 beats each word's most frequent tag | words.layer_1 - words.table | percent | - |
 | part of speech: layer 1 beats layer 2 | words.layer_1 - words.layer_2 | percent | +0.5 points |
