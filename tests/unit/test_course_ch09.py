@@ -11,7 +11,13 @@ from minibert.course.learn.exercises.ch09_probe import LinearProbe
 from minibert.course.learn.exercises.ch09_training import best
 from minibert.course.learn.exercises.ch09_tree_probe import BOUNCING, SMOOTH, TreeProbe
 from minibert.course.learn.exercises.ch09_tree_search import spanning
-from minibert.course.learn.exercises.ch09_tree_training import MISTAKES, mean_loss, problem, variant
+from minibert.course.learn.exercises.ch09_tree_training import (
+    MISTAKES,
+    arcs_between,
+    mean_loss,
+    problem,
+    variant,
+)
 from minibert.course.learn.exercises.ch09_trees import Erase, TreeLoss
 
 
@@ -87,3 +93,8 @@ def test_no_two_epochs_of_a_case_are_so_close_that_another_processor_could_chang
     for case in (*SMOOTH, *BOUNCING):
         ranked = sorted(variant(case)[0])
         assert min(b - a for a, b in pairwise(ranked)) > 0.004
+
+
+def test_the_arcs_between_words_are_those_that_the_library_counts():
+    for heads in ([-1], [-1, 0, 0, 2, 1, 3], [-1, 0, 1, 2]):
+        assert arcs_between(heads).tolist() == mb.probe.tree_distances(heads).tolist()

@@ -77,8 +77,9 @@ class TreeProbe(Exercise):
         return losses, probe.B.detach().clone() if torch.is_tensor(probe.B) else probe.B
 
     @staticmethod
-    def sentence(seed: int, words: int, dim: int, rank: int, out: int) -> tuple:
-        """(states, B, which words are ignored) of a sentence."""
+    def sentence(*case: int) -> tuple:
+        """(states, B, which words are ignored) of (seed, words, dim, rank, how many ignored)."""
+        seed, words, dim, rank, out = case
         order = torch.randperm(words, generator=torch.Generator().manual_seed(seed)).tolist()
         x, B = normal(words, dim, seed=seed + 1), normal(dim, rank, seed=seed + 2)
         return x, B, [i in order[:out] for i in range(words)]

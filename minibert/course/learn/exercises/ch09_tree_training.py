@@ -8,7 +8,6 @@ from torch import Tensor
 
 from minibert.course.learn.exercises.ch04_tried import normal
 from minibert.course.learn.exercises.ch09_trees import TreeLoss
-from minibert.probe.structural import tree_distances
 
 Sentence = tuple[Tensor, Tensor]
 Case = tuple[int, float, int, int]  # seed, rate, epochs, patience
@@ -58,6 +57,15 @@ MISTAKES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def arcs_between(heads: list[int]) -> Tensor:
+    """How many arcs lie between two words, (n, n); each word comes after its head."""
+    found = torch.zeros(len(heads), len(heads))
+    for word in range(1, len(heads)):
+        found[word, :word] = found[heads[word], :word] + 1
+        found[:word, word] = found[word, :word]
+    return found
+
+
 def problem(seed: int) -> tuple[Tensor, list[list[Sentence]], list[Sentence]]:
     """(B before training, batches, validation sentences), of odd sizes."""
     draw = torch.Generator().manual_seed(7_000 + seed)
@@ -68,7 +76,7 @@ def problem(seed: int) -> tuple[Tensor, list[list[Sentence]], list[Sentence]]:
         x = torch.randn(length, DIM, generator=draw)
         for word in range(1, length):  # near to its head, so that there is something to learn
             x[word] = x[heads[word]] + x[word] / secret.norm()
-        return x, torch.from_numpy(tree_distances(heads))
+        return x, arcs_between(heads)
 
     batches = [[sentence(length) for length in batch] for batch in BATCHES]
     return start, batches, [sentence(length) for length in VALID]
