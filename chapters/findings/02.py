@@ -27,6 +27,8 @@ CONFIG = {
         "count_window": 30,
         "smoothing": 0.03,
         "vector_window": 10,
+        "rare_window": 10,
+        "common": 1e-2,
     },
     "words": {"steps": 80, "train": 400, "tests": 200},
     "names": {
@@ -43,6 +45,8 @@ TRIED = {
     "count_window": [2, 4, 8, 30],
     "smoothing": [0.01, 0.03, 0.1, 0.3, 1.0],
     "vector_window": [2, 5, 10],
+    "rare_window": [2, 5, 10, 30],
+    "common": [1e-4, 1e-3, 1e-2],
     "rate": [0.003, 0.01, 0.03],
     "mix_rate": [0.03, 0.1, 0.3],
 }
@@ -75,7 +79,7 @@ def senses(seed, config):
     uses = [use for found in pool.values() for use in found] + asked
     views = seen_as(model, uses, config)
     number = {id(use): row for row, use in enumerate(uses)}
-    ways = (*(f"layer_{n}" for n in range(LAYERS)), "beside", "counts", "word2vec")
+    ways = (*(f"layer_{n}" for n in range(LAYERS)), "beside", "counts", "word2vec", "weighted")
     found = {name: [] for name in ways}
     for count in config["labelled"]:
         sums = Counter()
@@ -134,12 +138,22 @@ def seen_as(model, uses, config):
     views["counts"] = [around(use, config["count_window"]) for use in uses]
     word2vec = mb.Word2Vec.from_pretrained("minibert-word2vec")
     table = F.normalize(word2vec.vectors, dim=1)
-    means = []
-    for use in uses:
-        ids = [word2vec.vocab.ids.get(word) for word in around(use, config["vector_window"])]
-        ids = [i for i in ids if i is not None]
-        means.append(table[ids].mean(0) if ids else torch.zeros(table.shape[1]))
-    return {**views, "word2vec": torch.stack(means)}
+    plain, rare = torch.ones(len(table)), rarity(word2vec.vocab, uses, config["common"])
+    for name, weights in (("word2vec", plain), ("weighted", rare)):
+        means = []
+        for use in uses:
+            near = around(use, config["vector_window" if name == "word2vec" else "rare_window"])
+            ids = [word2vec.vocab.ids[word] for word in near if word in word2vec.vocab.ids]
+            means.append(weights[ids] @ table[ids] / max(1, len(ids)))
+        views[name] = torch.stack(means)
+    return views
+
+
+def rarity(vocab, uses, common):
+    """(words of the vocabulary,) a / (a + the word's share): Arora et al. (2017), equation 2."""
+    times = Counter(word.lower() for words, *_ in uses for word in words)
+    shares = torch.tensor([times[word] / times.total() for word in vocab.ids])
+    return common / (common + shares)
 
 
 def beside(memory, rows, uses):
