@@ -9,9 +9,8 @@ the question's own text stands anywhere among them, and its answer nowhere else.
 the world's dialogues; the speakers of the test are in no dialogue to learn from. ``headlines``:
 the beginning of a report gets a headline, from two joined models or from the writer alone.
 ``parser``: the heads and relations of a few sentences.
-``persona_chat``: as ``dialogue``, on Synthetic-Persona-Chat. ``parser_ewt``: a published model on
-UD EWT, tested on its dev file. ``squad_windows``: a published model on SQuAD 1.1, one or several
-windows. These three need the data, the last two the weights.
+``parser_ewt``: a published model on UD EWT, tested on its dev file. ``squad_windows``: a published
+model on SQuAD 1.1, one or several windows. These two need the data and the weights.
 """
 
 import copy
@@ -91,12 +90,6 @@ CONFIG = {
         "sizes": {"arc": 128, "relation": 64},
         "rates": {"fine-tuned": 2e-3, "features": 2e-3, "from scratch": 1e-3},
     },
-    "persona_chat": {
-        **TALK,
-        "start": "minibert-gpt-english",
-        "train": 4_000,
-        "utterances": 3,
-    },
     # tried on 300 other sentences of train, seed 100: 1e-4, 3e-4, 1e-3; 3e-4, 1e-3, 3e-3 (features)
     "parser_ewt": {
         "start": "all-minilm-l6-v2",
@@ -125,7 +118,6 @@ SMOKE = {
     "dialogue": {"tokens": 20_000, "more": 20_000, "train": 40, "test": 4, "steps": 1},
     "headlines": {"train": 20, "test": 4, "steps": 1},
     "parser": {"train": 10, "test": 5, "steps": 1},
-    "persona_chat": {"train": 40, "test": 4, "steps": 1},
     "parser_ewt": {"train": 20, "test": 5, "epochs": 1},
     "squad_windows": {"labels": 4, "test": 4, "long": 2, "epochs": 1},
 }
@@ -326,12 +318,6 @@ def dialogue(seed, config):
     held = set(people[: int(len(people) * config["held_out"])])
     train = [one for one in some if held.isdisjoint(one.personas)]
     return talking(train, others, seed, config, held)
-
-
-def persona_chat(seed, config):
-    """The same on real data; no persona of the test is in the dialogues to learn from."""
-    train, test = mb.data.load("synthetic-persona-chat").split(0.8, 0.2, seed=seed)
-    return talking(train.dialogues, test.without(train).dialogues, seed, config)
 
 
 def talking(train, test, seed, config, held=None):
