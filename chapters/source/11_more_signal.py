@@ -1139,16 +1139,17 @@ of each kind are labelled: a task that no single word decides.
 | labels by the label model beat labels by majority | rules.labels_model - rules.labels_vote | percent | yes (Ratner et al. 2016) |
 }}
 
-What the tasks share decides: the verdict helps, first or beside, and an unrelated task does not. How
-the tasks are mixed matters little here. A language model beside a network from random weights helps
-if it reads *further* texts. On the labelled texts alone this is not shown, and the pre-trained GPT,
-which knows the language already, loses by it. Five models gain two points, and one student of them
-has the same two; that the student of a single teacher would be behind is not shown. Consistency
-loses a little at each of the three sizes, and neither gain nor harm is shown. (We tried weights,
-confidences, hidden and dropped words and synonyms on another draw, and took what did best.) And the
-last four rows bear out the moment of this chapter, with its limits. Labels from rules and stars
-bring ten points more than two hundred gold labels. But neither the network nor the label model is
-shown to add anything: in two of the five draws the label model believes the stars to 100 %.
+What the tasks share decides: the verdict helps, first or beside, and an unrelated task does not.
+How the tasks are mixed matters little here. A language model beside a network from random weights
+helps if it reads *further* texts. On the labelled texts alone this is not shown, and the
+pre-trained GPT, which knows the language already, loses by it. Five models gain two points, and one
+student of them has the same two; that the student of a single teacher would be behind is not shown.
+Consistency loses a little at each of the three sizes, and neither gain nor harm is shown. (We tried
+weights, confidences, hidden and dropped words and synonyms on another draw, and took what did
+best.) And the last four rows bear out the moment of this chapter, with its limits. Labels from
+rules and stars bring ten points more than two hundred gold labels. But neither the network nor the
+label model is shown to add anything: in two of the five draws the label model believes the stars to
+100 %.
 
 The third table is **the real thing**: MiniLM's published weights (BERT, 6 layers, already trained
 on a billion pairs of sentences) and real sentences about films. Is a sentence a judgement, or does
