@@ -1177,13 +1177,13 @@ little about what is a judgement.
   it belong the target alone for as long, an unrelated task, and word counts on the same labels.
 - **Mixed tasks**: sizes with an exponent decide how often each is drawn. Spend the last updates on
   the target alone. A related task beside helps as much as one before.
-- **A language model beside it** is meant to keep the language, with a weight that falls. It helped a
-  network from random weights, on further texts, and not one that was pre-trained.
+- **A language model beside it** is meant to keep the language, with a weight that falls. It helped
+  a network from random weights, on further texts, and not one that was pre-trained.
 - **Slices**: look at the mistakes, name what they have in common, and report it beside the average.
 - **Consistency**: the answer to a text teaches the answer to a changed text. The target stands
   still, and the change must leave the label as it is. It did not help here.
-- **Ensembles** gain a little, and one **student** can keep the gain. Its baseline is the student of a
-  single teacher.
+- **Ensembles** gain a little, and one **student** can keep the gain. Its baseline is the student of
+  a single teacher.
 - **Rules** that vote, weighed by a label model, can label a whole pool. Look at the accuracies that
   it believes in, and ask whether word counts on these labels do as well as your network.
 
