@@ -1284,21 +1284,7 @@ So section 1 holds on real text, too: cutting costs little, the other paragraphs
 search over all windows finds more than either shortcut. Among the reader's five best spans of the
 five paragraphs, the exact answer stands in {{finding 12 squad_windows.article_five_best mean .0%}}.
 
-**Trees of English (UD EWT).** The parser of section 4 on MiniLM, with 3,000 sentences of web text
-to learn from (up to 30 words, {{finding 12 parser_ewt.fine_tuned_las seeds}} seeds), tested on 600 of the
-development file. The rates were tried on other sentences of the training file.
-
-| | UAS | LAS |
-|:---|---:|---:|
-| MiniLM fine-tuned | {{finding 12 parser_ewt.fine_tuned_uas mean .1%}} | {{finding 12 parser_ewt.fine_tuned_las mean .1%}} |
-| MiniLM frozen, its last four layers mixed | {{finding 12 parser_ewt.features_uas mean .1%}} | {{finding 12 parser_ewt.features_las mean .1%}} |
-| the usual head and relation of the word's tag (gold) | {{finding 12 parser_ewt.tag_uas mean .1%}} | {{finding 12 parser_ewt.tag_las mean .1%}} |
-| ... of the word | {{finding 12 parser_ewt.word_uas mean .1%}} | {{finding 12 parser_ewt.word_las mean .1%}} |
-
-(These count every word, with gold words and sentence borders. Published parsers learn from four
-times as many sentences of all lengths, so do not set these scores beside theirs.)
-
-Here is that reader's kind of work with your own function, if the data are at hand: twelve passages
+Here is this kind of work with your own function, if the data are at hand: twelve passages
 of one article of Wikipedia as one document. The bundled reader knows only our small world. So what
 it says here is mostly wrong; what the cell shows is the search, over far more windows than before.
 """
@@ -1322,6 +1308,20 @@ if squad is not None:
 
 # %% [markdown]
 r"""
+**Trees of English (UD EWT).** The parser of section 4 on MiniLM, with 3,000 sentences of web text
+to learn from (up to 30 words, {{finding 12 parser_ewt.fine_tuned_las seeds}} seeds), tested on 600 of the
+development file. The rates were tried on other sentences of the training file.
+
+| | UAS | LAS |
+|:---|---:|---:|
+| MiniLM fine-tuned | {{finding 12 parser_ewt.fine_tuned_uas mean .1%}} | {{finding 12 parser_ewt.fine_tuned_las mean .1%}} |
+| MiniLM frozen, its last four layers mixed | {{finding 12 parser_ewt.features_uas mean .1%}} | {{finding 12 parser_ewt.features_las mean .1%}} |
+| the usual head and relation of the word's tag (gold) | {{finding 12 parser_ewt.tag_uas mean .1%}} | {{finding 12 parser_ewt.tag_las mean .1%}} |
+| ... of the word | {{finding 12 parser_ewt.word_uas mean .1%}} | {{finding 12 parser_ewt.word_las mean .1%}} |
+
+(These count every word, with gold words and sentence borders. Published parsers learn from four
+times as many sentences of all lengths, so do not set these scores beside theirs.)
+
 ## 8. Summary
 
 - A document longer than the window is read in **windows** that overlap. Spans compare by the *sum
