@@ -4,7 +4,7 @@
 #     title: Probing
 #     question: What does a pre-trained model know about language, and how would we know?
 #     minutes: 90
-#     seconds: 90
+#     seconds: 100
 #     memory_mb: 1300
 #     needs: ["chapter 02 (ELMo, layers as features)", "chapter 05 (BERT, masked words)", "chapter 07 (GPT, agreement over attractors)"]
 #     skip: "the parts marked optional: sections 5, 8 and 9, the end of section 2 (grammar, or words that go together), and the exercises 09.find_the_bug, 09.claim and 09.erase"

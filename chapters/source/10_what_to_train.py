@@ -4,8 +4,8 @@
 #     title: What to train, how, and when
 #     question: A pre-trained model has millions of weights. Which of them should learn your task, in which order, and how fast?
 #     minutes: 90
-#     seconds: 60
-#     memory_mb: 1400
+#     seconds: 100
+#     memory_mb: 1500
 #     needs: ["chapter 04 (the Transformer's block)", "chapter 06 (fine-tuning BERT)"]
 #     skip: "what is marked optional: the exercises 10.chain_thaw and 10.choice, and section 9 (the real thing)"
 #     papers:

@@ -4,7 +4,7 @@
 #     title: More signal
 #     question: Fifty labels are not enough. Where else can a model learn your task from?
 #     minutes: 90
-#     seconds: 60
+#     seconds: 110
 #     memory_mb: 1000
 #     needs: ["chapter 05 (masked words)", "chapter 06 (fine-tuning)"]
 #     skip: "what is marked optional: the end of section 2 (tasks mixed), section 3, the exercise 11.suspects, and one of the two builds, 11.consistency or 11.distil (about 55 minutes in all). Where you leave out an exercise, run its cells: the library's function takes over"
