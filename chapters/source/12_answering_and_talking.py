@@ -178,9 +178,9 @@ for part, scores in (("She likes rice and jam.", [-5.0, -5.0, 6.0, -5.0, 5.5]),
 r"""
 {{exercise 12.find_the_bug}}
 
-He is sure of nonsense. Find out why, and correct his reader, so that `surest` gives the characters
-of the span whose *sum of scores* is the highest of all windows. (Here a span may be read from any
-window.)
+He is sure of nonsense. Find out why, and correct his reader, so that `surest` gives
+`(start, end)`, the characters in the document, of the span of at most `longest` tokens whose *sum
+of scores* is the highest of all windows. (Here a span may be read from any window.)
 """
 
 # %%
@@ -233,7 +233,7 @@ Write `read_long(windows, longest, n_best, threshold)`. Return two things:
 
 - `answers`: the `n_best` spans of all windows with the highest sums of scores, best first, each as
   `(score, start, end)` with characters of the document. A span has at most `longest` tokens, and
-  its first token is central in its window. A score of minus infinity is no answer.
+  its first token is central in its window. Leave out a span whose score is minus infinity.
 - `said`: the `(start, end)` of the best span, or `None`. Say `None` if the lowest score of "no
   answer" exceeds that of the best span by more than `threshold`, and where no span is possible.
 """
@@ -406,11 +406,11 @@ In the windows without an answer, "no answer" takes nearly all of the probabilit
 may not, the softmax has to spend everything on words, however bad all of them are.
 
 So there are two ways to make windows compare: the sums of the scores, and a softmax with "no
-answer" in it. A softmax over the words alone is the mistake. In our world it costs only a few
-questions, for the right window often has the sharpest scores, too; sixty documents are too few to
-see it for certain, and section 6 counts more of them. Do not be surprised if "no answer" inside the
-softmax is even better than the sums: one layer gives all of the scores, but the reader was never
-trained on two windows at once, so nothing has made their *sums* agree.
+answer" in it. A softmax over the words alone compares what does not compare. In our world it costs
+a few questions at most, for the right window often has the sharpest scores, too: section 6 counts
+more documents, and a loss is still not shown. "No answer" inside the softmax is even better than
+the sums, and that is shown there. A likely reason: one layer gives all of the scores, but the
+reader was never trained on two windows at once, so nothing has made their *sums* agree.
 Clark & Gardner (2018) saw the same on English texts: a reader that was trained on one paragraph at
 a time gets worse, the more paragraphs it reads, and a choice of "no answer" in training is one of
 their cures.
@@ -723,10 +723,10 @@ Look at the cheap rankings first. They go a long way: the right reply tells a fa
 with the persona, and most of the wrong replies do neither. Any claim for a model begins above the
 best of them. The language model is above it: it knows which fact the question asks for. The paper
 ranks replies by its second head. Here that head lags far behind the language model after one short
-pass, and with forty exchanges its lead over the cheap rankings is uncertain by some ten points. It
-has to find out from one bit per exchange what the language model learns from every word.
+pass, and with forty exchanges its lead over the cheap rankings is uncertain by some twenty points.
+It has to find out from one bit per exchange what the language model learns from every word.
 (TransferTransfo makes some 200,000 updates with a GPT of twelve layers; compare the number of ours
-above. The row of both heads' language model has had more updates than the one above it. Section 6
+above. "Both heads' language model" has had more updates than "language model". Section 6
 compares the heads with as many updates each, and far more exchanges.)
 
 **It talks.** Now a persona of nobody in this world. Each line is asked by itself; the first reply
@@ -963,15 +963,18 @@ for i in range(3):
 r"""
 Rules can do this: in this small world, each kind of report has its own words. Compare the writers.
 After the same few updates the pre-trained pair mostly knows what happened; the random pair writes
-headlines that might stand over anything. Neither copies the town: always the same town is about as
-good. (Three reports say little; the shares above them count sixty.) The GPT alone does both.
+headlines that might stand over anything. Neither copies the town: the rule that always names the
+same town is about as good. (Three reports say little; the shares above them count sixty.) The GPT
+alone does both.
 
 Why is the town hard for a pair? What happened can be read off the whole report, and every report of
 that kind teaches it. A name has to be carried, unchanged, from BERT's states to GPT's words,
-through layers that began at random. A few dozen updates do not teach that. In the GPT alone, what
-is written looks at what was read by an attention that was pre-trained. So a second model and a new
-attention have to earn their place: published encoder-decoders learn from millions of examples, and
-some add a *pointer* that copies a word (See et al. 2017).
+through layers that began at random. A few dozen updates do not teach that. In the GPT alone, report
+and headline go through the same layers and are made of the same tokens. Its pre-training helps, but
+it is not the whole reason: even from random weights a GPT alone copies more towns than the
+pre-trained pair (section 6). So a second model and a new attention have to earn their place:
+published encoder-decoders learn from millions of examples, and some add a *pointer* that copies a
+word (See et al. 2017).
 
 {{quiz 12.q3}}
 
@@ -1090,9 +1093,9 @@ mb.show.figure(fig, alt=f"Arcs above and below the words of: {untold[middle].tex
 # %% [markdown]
 r"""
 In the picture an arrow points from a head to its dependent, and an upright one marks the word whose
-head is the root. Dashed arrows are wrong. (The sentence was chosen by its length alone, and one
-sentence says little. In these trees, as in Universal Dependencies, *is* depends on what it
-introduces.)
+head is the root. Dashed arrows are wrong. (The sentence was chosen by its length alone, and comes
+out far worse than the average above. In these trees, as in Universal Dependencies, *is* depends on
+the noun or adjective behind it.)
 
 **Choices that form no tree.** Each word could simply take its best head. But two words may choose
 each other, and then nothing connects them with the rest; or several words may choose the root.
@@ -1168,7 +1171,9 @@ for name, change in (("as they are", lambda row: row),
 
 # %% [markdown]
 r"""
-The same words with other marks: if the loss rises, the model reads the marks. (Its word for a
+The same words with other marks, and the loss rises: the model reads the marks. That does not show
+that it needs them. A model that has learned without them might do as well; we have not tried. (Its
+word for a
 speaker, `<speaker1>` or `<speaker2>`, still stands before each turn, so some of what the kinds say
 is said twice.)
 """
@@ -1180,7 +1185,7 @@ r"""
 **Long documents.** Seven texts in a row, about {{finding 12 long_documents.pieces mean .0f}} tokens,
 and the reader of section 1; each of the {{finding 12 long_documents.best_exact seeds}} seeds has
 documents and questions of its own. "The nearest window" is the window that shares most words with
-the question, read alone.
+the question, read alone. In the last row the documents are ten articles and reviews.
 
 {{findings 12
 | all windows find more than the first | long_documents.best_exact - long_documents.first_exact | percent | - |
@@ -1192,11 +1197,13 @@ the question, read alone.
 | among other articles, all windows beat the nearest window | long_documents.crowd_best_exact - long_documents.crowd_shared_exact | percent | - |
 }}
 
-**Dialogue.** The task of section 2 with up to 4,000 exchanges to learn from, and 1,000 updates of
-eight exchanges for each model ({{finding 12 dialogue.lm_hits seeds}} seeds). The speakers of the test are in
+**Dialogue.** All kinds of replies this time, with the world's own facts: not only those that tell a
+fact, as in section 2. Up to 4,000 exchanges to learn from, 1,000 updates of eight exchanges for
+each head ({{finding 12 dialogue.lm_hits seeds}} seeds). The speakers of the test are in
 no dialogue to learn from. All numbers are hits@1 among ten replies. "A scorer of words" is no
 language model: it learns which words of a reply go with which words of the persona and the last
-turns, from the same right and wrong replies.
+turns, from the same right and wrong replies (600 updates of 32). A reply is "about the persona" if
+it has a word of the persona that nobody has said before.
 
 {{findings 12
 | the language model beats shared words | dialogue.lm_hits - dialogue.overlap_hits | percent | - |
@@ -1204,8 +1211,8 @@ turns, from the same right and wrong replies.
 | the second head beats the scorer of words | dialogue.two_hits - dialogue.bag_hits | percent | - |
 | the second head beats the language model alone | dialogue.two_hits - dialogue.lm_hits | percent | - |
 | the language model beside a second head beats the one alone | dialogue.two_lm_hits - dialogue.lm_hits | percent | - |
-| with another's persona the language model loses | dialogue.lm_hits - dialogue.lm_swapped_hits | percent | - |
-| with another's persona the second head loses | dialogue.two_hits - dialogue.swapped_hits | percent | - |
+| replies about the persona: with another's, the language model loses | dialogue.lm_about_hits - dialogue.lm_swapped_about_hits | percent | - |
+| replies about the persona: with another's, the second head loses | dialogue.two_about_hits - dialogue.swapped_about_hits | percent | - |
 }}
 
 The language model alone ranks {{finding 12 dialogue.lm_hits mean .0%}} of the right replies first, the
@@ -1235,14 +1242,16 @@ before *in*.
 Started from random weights, the pair learns which words headlines have, and reads nothing: another
 report costs it nothing at all (its loss is {{finding 12 headlines.neither_loss mean .2f}} nats with
 the right report and {{finding 12 headlines.neither_unread_loss mean .2f}} with another). The
-pre-trained encoder is what matters most. The town is hardly ever copied by any of these pairs. The
+pre-trained encoder is what matters most. But at *what* happened the pair is not shown to beat
+counted words. The town is rarely right in any of these pairs. The
 GPT alone writes {{finding 12 headlines.alone_where mean .0%}} of the towns. Even the GPT alone from
 random weights, with {{finding 12 headlines.alone_random_where mean .0%}}, is ahead of the pre-trained
 pair, with {{finding 12 headlines.both_where mean .0%}}. So the paper's claim holds here for what it
 compares, pairs with pairs. But on this task the pair is the wrong tool.
 
-**Trees.** Two hundred sentences to learn from, as in section 4. The rates were tried on another
-draw. "By tag" gives each word the most frequent distance and relation of its gold part of speech.
+**Trees.** Two hundred sentences to learn from, half as many as in section 4. The rates were tried
+on another draw. "By tag" gives each word the most frequent distance and relation of its gold part
+of speech.
 
 {{findings 12
 | a pre-trained parser beats one from scratch (LAS) | parser.fine_tuned_las - parser.from_scratch_las | percent | - |
@@ -1279,9 +1288,12 @@ a row, with the question's own among them, and are read in windows of 256.
 | five paragraphs, all windows | {{finding 12 squad_windows.article_windows mean .1f}} | {{finding 12 squad_windows.article_exact mean .1%}} | {{finding 12 squad_windows.article_f1 mean .1%}} |
 | ... the first window | 1 | {{finding 12 squad_windows.article_first_exact mean .1%}} | {{finding 12 squad_windows.article_first_f1 mean .1%}} |
 | ... the window with most shared words | 1 | {{finding 12 squad_windows.article_shared_exact mean .1%}} | {{finding 12 squad_windows.article_shared_f1 mean .1%}} |
+| ... the sentence with most shared words | - | {{finding 12 squad_windows.article_sentence_exact mean .1%}} | {{finding 12 squad_windows.article_sentence_f1 mean .1%}} |
 
-So section 1 holds on real text, too: cutting costs little, the other paragraphs cost more, and the
-search over all windows finds more than either shortcut. Among the reader's five best spans of the
+(500 questions for the paragraphs, the first 200 of them for the five in a row, and too few seeds
+for an interval.) So what section 1 found is seen on real text, too: cutting a paragraph costs
+nothing that we can see, the other paragraphs cost more, and the search over all windows finds more
+than either shortcut. Among the reader's five best spans of the
 five paragraphs, the exact answer stands in {{finding 12 squad_windows.article_five_best mean .0%}}.
 
 Here is this kind of work with your own function, if the data are at hand: twelve passages
@@ -1326,7 +1338,7 @@ times as many sentences of all lengths, so do not set these scores beside theirs
 
 - A document longer than the window is read in **windows** that overlap. Spans compare by the *sum
   of their scores*, or by a softmax in which "no answer" takes part; a softmax over the words of one
-  window alone is sure of something in every window.
+  window alone has to share out all of its probability, even where there is no answer.
 - **"No answer"**: the lowest score that any window gives it counts. Its threshold is tuned on
   documents as long as those that will be read. A reader that has seldom met a second candidate of
   the right kind falls for it.
